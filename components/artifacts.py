@@ -1,0 +1,60 @@
+"""What components hand to one another: a path and the few facts that consumers need."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from data.examples import Examples
+from data.spec import ImageSpec
+
+__all__ = ["Examples", "Model", "Push", "TransformGraph", "Verdict"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TransformGraph:
+    """tensorflow-transform's output folder: the only copy of the preprocessing arithmetic.
+
+    Its graph takes `image` (batch, height, width, channels) float32, 0-255, and gives the
+    feature `image` as the model wants it.
+    """
+
+    path: Path
+    spec: ImageSpec
+
+
+@dataclass(frozen=True, kw_only=True)
+class Model:
+    """A candidate: a whole serving bundle, and the record of its training beside it.
+
+    `path` holds `bundle/` (the SavedModel), `history.json` and `parity.npz`.
+    """
+
+    path: Path
+    spec: ImageSpec
+    digest: str  # of the bundle's manifest: names the very bytes that are judged and pushed
+
+    @property
+    def bundle(self) -> Path:
+        return self.path / "bundle"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """The gate's answer; `path` holds `verdict.json`."""
+
+    path: Path
+    status: Literal["passed", "failed", "not configured"]
+    model_digest: str  # the bundle that was judged
+
+
+@dataclass(frozen=True, kw_only=True)
+class Push:
+    """What became of the candidate; `path` holds `push.json`."""
+
+    path: Path
+    pushed: bool
+    version: int | None = None
+    served_path: Path | None = None  # <serving>/<model>/<version>
+    reason: str = ""  # why not, where it was not pushed

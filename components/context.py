@@ -1,0 +1,44 @@
+"""What a run owns and a component's config must not: where to write, who watches, the clock."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+
+class Progress(Protocol):
+    """Called as often as the component likes; shown at most a few times a second."""
+
+    def __call__(self, done: float, total: float | None = None, detail: str = "") -> None: ...
+
+
+def _silent(done: float, total: float | None = None, detail: str = "") -> None:
+    """Progress that nobody watches."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Context:
+    """Enough to call any component from a test or a notebook: `Context(output_dir=tmp_path)`."""
+
+    output_dir: Path  # exists, empty; the component writes its payload here and nowhere else
+    serving_dir: Path | None = None  # where models are pushed: <serving_dir>/<model>/<version>
+    seed: int = 0
+    beam_args: tuple[str, ...] = ("--runner=FnApiRunner",)  # named, so that no runner is downloaded
+    progress: Progress = _silent
+    logger: logging.Logger = field(default_factory=lambda: logging.getLogger("penstock"))
+    clock: Callable[[], float] = time.time  # seconds since the epoch
+
+
+@dataclass(frozen=True, kw_only=True)
+class Depends:
+    """What a component's result rests on besides its own source, config and inputs.
+
+    A component may define `depends(config) -> Depends`; what it names goes into the fingerprint.
+    """
+
+    modules: tuple[str, ...] = ()  # first-party or users' modules named by the config
+    files: tuple[Path, ...] = ()  # input files outside the root, compared by content

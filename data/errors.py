@@ -1,0 +1,118 @@
+"""What can go wrong, for every layer, and how it crosses a process boundary.
+
+    PenstockError
+    ├── ConfigError         what was asked for makes no sense; nothing ran
+    ├── BadDataError        the input data is not what it says it is
+    ├── EnvironmentTrouble  the machine, not the work: disk, permission, network; try again
+    └── StepError           the work itself cannot go on (a NaN loss, a parity difference)
+
+Each error says what happened, what was expected, what came, what follows from it and what to do.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+from collections.abc import Iterable
+
+_MARK = re.compile(r"\[\[penstock:(\w+) (.*?)\]\]", re.DOTALL)
+
+
+class PenstockError(Exception):
+    """An error that a user can act on.
+
+    Args:
+        what: one sentence: what is wrong, with the name of the thing.
+        expected: what would have been right.
+        got: what came instead.
+        follows: what this means for the run; by default nothing was written.
+        remedy: what to do about it.
+    """
+
+    kind = "error"
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        expected: object = None,
+        got: object = None,
+        follows: str | None = None,
+        remedy: str | None = None,
+    ) -> None:
+        self.what = what
+        self.expected = None if expected is None else str(expected)
+        self.got = None if got is None else str(got)
+        self.follows = follows
+        self.remedy = remedy
+        super().__init__(what)
+
+    def __str__(self) -> str:
+        lines = [self.what]
+        for label, text in (
+            ("expected", self.expected),
+            ("got", self.got),
+            ("so", self.follows),
+            ("do", self.remedy),
+        ):
+            if text:
+                lines.append(f"  {label + ':':<10}{text}")
+        return "\n".join(lines)
+
+    def __reduce__(self):  # type: ignore[no-untyped-def]
+        return _rebuild, (type(self).__name__, self._fields())
+
+    def _fields(self) -> dict[str, str | None]:
+        return {name: getattr(self, name) for name in ("what", "expected", "got", "follows", "remedy")}
+
+    def marked(self) -> str:
+        """The error as text that survives a runner which keeps only an exception's message.
+
+        `revive` finds it again inside whatever the runner wraps around it.
+        """
+        return f"[[penstock:{type(self).__name__} {json.dumps(self._fields())}]]"
+
+
+class ConfigError(PenstockError):
+    kind = "bad config"
+
+
+class BadDataError(PenstockError):
+    kind = "bad data"
+
+
+class EnvironmentTrouble(PenstockError):
+    kind = "environment"
+
+
+class StepError(PenstockError):
+    kind = "step failed"
+
+
+_KINDS = {c.__name__: c for c in (PenstockError, ConfigError, BadDataError, EnvironmentTrouble, StepError)}
+
+
+def _rebuild(name: str, fields: dict[str, str | None]) -> PenstockError:
+    what = fields.pop("what") or ""
+    return _KINDS[name](what, **fields)
+
+
+def revive(text: str) -> PenstockError | None:
+    """The first `PenstockError.marked` found in `text`, or None."""
+    found = _MARK.search(text)
+    if not found or found.group(1) not in _KINDS:
+        return None
+    try:
+        return _rebuild(found.group(1), json.loads(found.group(2)))
+    except ValueError:
+        return None
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """A remedy that names the close matches, else all that is known."""
+    known = sorted(known)
+    close = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+    if close:
+        return "did you mean " + " or ".join(repr(c) for c in close) + "?"
+    return "known: " + ", ".join(known) if known else "none is known"
