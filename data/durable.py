@@ -1,0 +1,112 @@
+"""Files that survive a kill or a power cut, and digests that prove they did not change."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import uuid
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from data.errors import BadDataError, EnvironmentTrouble
+
+
+@contextmanager
+def disk_trouble(what: str) -> Iterator[None]:
+    """Turn an OSError of the block (full disk, no permission, read-only) into EnvironmentTrouble."""
+    try:
+        yield
+    except OSError as error:
+        where = f" ({error.filename})" if error.filename else ""
+        raise EnvironmentTrouble(
+            what,
+            got=f"{error.strerror or error}{where}",
+            follows="nothing was left half written",
+            remedy="free disk space or mend the permissions, then run the same command again",
+        ) from error
+
+
+def sha256_file(path: Path) -> str:
+    """Hex digest of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def digest_tree(path: Path, exclude: Collection[str] = ()) -> dict[str, str]:
+    """Digest of every file under a folder.
+
+    Args:
+        path: the folder.
+        exclude: files to leave out, relative to `path`, with "/".
+
+    Returns:
+        Relative path with "/" → hex sha256, in the order of the paths. Empty folders do not show.
+
+    Raises:
+        BadDataError: something that is neither a folder nor a plain file, such as a link: its
+            content could change without this tree changing.
+    """
+    digests = {}
+    for relative, file in sorted((p.relative_to(path).as_posix(), p) for p in path.rglob("*")):
+        if file.is_symlink() or not (file.is_dir() or file.is_file()):
+            raise BadDataError(f"{file} is no plain file", expected="plain files and folders only")
+        if file.is_file() and relative not in exclude:
+            digests[relative] = sha256_file(file)
+    return digests
+
+
+def fsync_path(path: Path) -> None:
+    """Force a file's bytes, or a folder's list of names, to the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def fsync_tree(path: Path) -> None:
+    """Force everything under a folder to the disk, files before the folders that name them."""
+    for folder, _, files in os.walk(path, topdown=False):
+        for name in files:
+            fsync_path(Path(folder, name))
+        fsync_path(Path(folder))
+
+
+def write_json(path: Path, obj: Any) -> None:
+    """Write JSON so that a reader sees the old file or the whole new one, even after a power cut.
+
+    Raises:
+        ValueError: NaN or infinity, which JSON does not have: write None.
+        OSError: the disk would not take it; the old file still stands.
+    """
+    text = json.dumps(obj, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
+    try:
+        with temporary.open("x", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    fsync_path(path.parent)
+
+
+def read_json(path: Path) -> Any:
+    """The value in a JSON file.
+
+    Raises:
+        BadDataError: there is no such file, or it is not JSON.
+        EnvironmentTrouble: it cannot be read.
+    """
+    try:
+        return json.loads(path.read_bytes())
+    except FileNotFoundError as error:
+        raise BadDataError(f"{path} is missing", expected="a JSON file") from error
+    except ValueError as error:
+        raise BadDataError(f"{path} is not JSON", expected="a JSON file", got=error) from error
+    except OSError as error:
+        raise EnvironmentTrouble(f"cannot read {path}", got=error.strerror) from error
