@@ -16,7 +16,7 @@ from data.errors import BadDataError, EnvironmentTrouble
 
 @contextmanager
 def disk_trouble(what: str) -> Iterator[None]:
-    """Turn an OSError of the block (full disk, no permission, read-only) into EnvironmentTrouble."""
+    """Turn an OSError of the block, such as a full disk, into EnvironmentTrouble."""
     try:
         yield
     except OSError as error:

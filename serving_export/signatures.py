@@ -41,8 +41,6 @@ def probabilities_fn(
         ConfigError: the model's output is not one number per class.
     """
 
-    # Without autograph, as Keras itself calls a model when it trains.
-    @tf.function(input_signature=[tf.TensorSpec([None, *spec.shape], tf.uint8)], autograph=False)
     def probabilities(images: tf.Tensor) -> tf.Tensor:
         output = tf.cast(model(transform(tf.cast(images, tf.float32)), training=False), tf.float32)
         if not output.shape.is_compatible_with([None, spec.num_classes]):
@@ -54,8 +52,11 @@ def probabilities_fn(
             )
         return tf.nn.softmax(output) if model_output == "logits" else output
 
-    probabilities.get_concrete_function()  # traced here, so that the error comes here
-    return probabilities
+    signature = [tf.TensorSpec([None, *spec.shape], tf.uint8)]
+    # Without autograph, as Keras itself calls a model when it trains.
+    function = tf.function(probabilities, input_signature=signature, autograph=False)
+    function.get_concrete_function()  # traced here, so that the error comes here
+    return function
 
 
 def serving_functions(

@@ -1,4 +1,4 @@
-"""The one preprocessing graph, as tensorflow-transform saved it, ready for tf.data and for export."""
+"""The one preprocessing graph, as tensorflow-transform saved it, for tf.data and for export."""
 
 from __future__ import annotations
 

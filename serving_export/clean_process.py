@@ -1,0 +1,118 @@
+"""A child process in which nothing of the training is loaded; see `parity_child` for its side."""
+
+from __future__ import annotations
+
+import atexit
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from data.errors import StepError, revive
+
+_HOME = Path(__file__).resolve().parents[1]  # the folder that holds our packages
+
+
+class CleanProcess:
+    """A child that imports TensorFlow, then compares one bundle with a recording.
+
+    It ends with `close`, and by itself when this process ends, however that ends.
+    """
+
+    def __init__(self) -> None:
+        others = os.environ.get("PYTHONPATH")
+        environment = {
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join([str(_HOME), *([others] if others else [])]),
+            "TF_CPP_MIN_LOG_LEVEL": "2",
+            "TF_FORCE_GPU_ALLOW_GROWTH": "true",  # it shares the GPU with this process
+        }
+        self._stderr = tempfile.TemporaryFile()
+        self.process = subprocess.Popen(
+            # -P: a folder `data` of the user's own in the current folder must not shadow ours.
+            [sys.executable, "-P", "-m", "serving_export.parity_child"],
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._stderr,
+            text=True,
+        )
+
+    def compare(
+        self, job: dict[str, Any], progress: Callable[..., None]
+    ) -> tuple[int, dict[str, tuple[float, bool]]]:
+        """Hand over the job and wait.
+
+        Returns:
+            Number of images; for each signature the largest absolute difference of a probability
+            (NaN where one of the two is), and whether all were the same bit for bit.
+
+        Raises:
+            PenstockError: what the child found wrong with the bundle or the recording.
+            StepError: the child crashed; its last words are in the error.
+        """
+        assert self.process.stdin and self.process.stdout
+        try:
+            self.process.stdin.write(json.dumps(job) + "\n")
+            self.process.stdin.flush()
+        except BrokenPipeError:
+            raise self._crash() from None
+        for line in self.process.stdout:
+            answer = json.loads(line)
+            if "differences" in answer:
+                return answer["images"], answer["differences"]
+            if "error" in answer:
+                raise revive(answer["error"]) or StepError(answer["error"])
+            progress(answer["done"], answer["total"], "comparing with the trained model")
+        raise self._crash()
+
+    def _crash(self) -> StepError:
+        code = self.process.wait()
+        self._stderr.seek(0)
+        words = self._stderr.read().decode(errors="replace").strip().splitlines()[-20:]
+        return StepError(
+            "the clean process that loads the exported model crashed",
+            expected="it loads the model and answers",
+            got="\n    ".join([f"exit code {code}", *words]),
+            follows="the model is not shown to work outside the process that trained it",
+        )
+
+    def close(self) -> None:
+        """End the child, whatever it is at."""
+        self.process.kill()
+        self.process.communicate()
+        self._stderr.close()
+
+
+_spare: CleanProcess | None = None
+
+
+def warm_up() -> None:
+    """Start the next check's process now: it imports TensorFlow while this one does other work."""
+    global _spare
+    if _spare is None:
+        _spare = CleanProcess()
+        atexit.register(cool_down)
+
+
+def cool_down() -> None:
+    """End the process of `warm_up`, if no check took it."""
+    global _spare
+    if _spare is not None:
+        _spare.close()
+        _spare = None
+
+
+def take_process() -> CleanProcess:
+    """The process of `warm_up`, or else a new one; the caller closes it."""
+    global _spare
+    spare, _spare = _spare, None
+    if spare is not None and spare.process.poll() is None:
+        return spare
+    if spare is not None:
+        spare.close()
+    return CleanProcess()

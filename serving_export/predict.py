@@ -1,0 +1,99 @@
+"""Ask a pushed model about image files, by its own signature."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from PIL import Image, UnidentifiedImageError
+
+from data.errors import BadDataError
+from data.spec import ImageSpec
+from serving_export.manifest import (
+    CLASS_INDEX,
+    ENCODED,
+    MANIFEST,
+    PROBABILITIES,
+    read_manifest,
+    verify_bundle,
+)
+from serving_export.push import newest_version
+
+_MODES = {1: "L", 3: "RGB", 4: "RGBA"}  # Pillow's names of 8-bit pixels, by channels
+_BATCH = 64  # files
+
+
+class Prediction(NamedTuple):
+    """What a model says about one file."""
+
+    path: Path
+    class_name: str
+    probability: float  # of that class
+    probabilities: dict[str, float]  # of all classes, in the model's order
+
+
+def predict_files(model_dir: Path, paths: Sequence[Path]) -> list[Prediction]:
+    """Predict the classes of image files.
+
+    Args:
+        model_dir: a model's folder, of which the highest version answers, or one version.
+        paths: PNG or JPEG files of the size and channels that the model was trained on.
+
+    Raises:
+        BadDataError: no model there, or its files changed; a file that is missing, no such image,
+            or of another size. All files are checked before TensorFlow is loaded.
+    """
+    bundle = bundle_folder(model_dir)
+    digest = verify_bundle(bundle)
+    spec = read_manifest(bundle).spec
+    files = [checked_bytes(Path(path), spec) for path in paths]
+
+    from serving_export.saved_model import load_bundle
+
+    ask = load_bundle(bundle, digest)
+    predictions = []
+    for start in range(0, len(files), _BATCH):
+        answer = ask(ENCODED, files[start : start + _BATCH])
+        rows = zip(answer[CLASS_INDEX].tolist(), answer[PROBABILITIES].tolist(), strict=True)
+        for path, (index, row) in zip(paths[start:], rows, strict=False):
+            by_name = dict(zip(spec.class_names, row, strict=True))
+            predictions.append(Prediction(Path(path), spec.class_names[index], row[index], by_name))
+    return predictions
+
+
+def bundle_folder(model_dir: Path) -> Path:
+    """The folder itself where it holds a bundle, else its highest version."""
+    newest = None if (model_dir / MANIFEST).is_file() else newest_version(model_dir)
+    return model_dir if newest is None else model_dir / str(newest)
+
+
+def checked_bytes(path: Path, spec: ImageSpec) -> bytes:
+    """The bytes of a file after checking that it is an image such as the model knows.
+
+    Raises:
+        BadDataError: missing, unreadable, no PNG or JPEG, cut short, another size or pixel format.
+    """
+    expected = f"PNG or JPEG, {spec.width} wide, {spec.height} high, 8-bit {_MODES[spec.channels]}"
+    remedy = "convert the image; nothing is resized, for the model never saw its like"
+    try:
+        with Image.open(path, formats=("PNG", "JPEG")) as image:
+            got = f"{image.format}, {image.width} wide, {image.height} high, mode {image.mode}"
+            fits = (image.width, image.height, image.mode) == (
+                spec.width,
+                spec.height,
+                _MODES[spec.channels],
+            )
+            if fits:
+                image.load()  # all of it, so that a file cut short shows here
+        if fits:
+            return path.read_bytes()
+    except UnidentifiedImageError:
+        got = "neither PNG nor JPEG"
+    except FileNotFoundError as error:
+        raise BadDataError(f"{path} does not exist", expected=expected) from error
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        got = str(error)
+    raise BadDataError(
+        f"{path} is no image for this model", expected=expected, got=got, remedy=remedy
+    )
