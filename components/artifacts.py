@@ -1,4 +1,7 @@
-"""What components hand to one another: a path and the few facts that consumers need."""
+"""What components hand to one another: a path and the few facts that consumers need.
+
+`summary`, where an artifact has one, is shown beside its step when a run ends it.
+"""
 
 from __future__ import annotations
 
@@ -23,6 +26,8 @@ class TransformGraph:
     path: Path
     spec: ImageSpec
 
+    summary = "transform graph"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Model:
@@ -39,6 +44,10 @@ class Model:
     def bundle(self) -> Path:
         return self.path / "bundle"
 
+    @property
+    def summary(self) -> str:
+        return f"model {self.digest[:12]}"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
@@ -47,6 +56,10 @@ class Verdict:
     path: Path
     status: Literal["passed", "failed", "not configured"]
     model_digest: str  # the bundle that was judged
+
+    @property
+    def summary(self) -> str:
+        return self.status
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,3 +71,7 @@ class Push:
     version: int | None = None
     served_path: Path | None = None  # <serving>/<model>/<version>
     reason: str = ""  # why not, where it was not pushed
+
+    @property
+    def summary(self) -> str:
+        return f"pushed to {self.served_path}" if self.pushed else f"not pushed: {self.reason}"

@@ -1,0 +1,5 @@
+"""`python -m pipeline …` is `penstock …`."""
+
+from pipeline.cli import main
+
+main()

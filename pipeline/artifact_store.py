@@ -1,0 +1,158 @@
+"""Artifacts on disk: `<root>/artifacts/<component>/<fingerprint>/`, whole or not there at all.
+
+A step runs in a temporary sibling folder; then every file is digested and forced to the disk,
+`manifest.json` is written last, and one rename makes the artifact. A process killed at any point
+leaves nothing or a whole artifact.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+import typing
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from data.durable import digest_tree, fsync_path, fsync_tree, read_json, sha256_file, write_json
+from data.errors import BadDataError
+from pipeline.convert import from_plain, to_plain
+
+MANIFEST = "manifest.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sealed:
+    """A finished step's outputs as they lie on disk."""
+
+    outputs: Any  # the component's Outputs
+    parts: dict[str, Any]  # what the result depends on, as `fingerprint.parts` words it
+    upstream: dict[str, str]  # fingerprint of each step used -> its seal at that time
+    seconds: float  # what it took to make
+    seal: str  # digest of the manifest: names this very making of it
+
+
+class Slot:
+    """The place of one fingerprint's artifact."""
+
+    def __init__(self, root: Path, component: str, fingerprint: str) -> None:
+        folder = root / "artifacts" / component.removeprefix("components.").replace(":", ".")
+        self.path = folder / fingerprint
+        self._temporary = folder / f".{fingerprint}.making"
+        self._old = folder / f".{fingerprint}.old"
+        self._lock = folder / f".{fingerprint}.lock"
+
+    @contextmanager
+    def held(self, on_wait: typing.Callable[[], None] = lambda: None) -> Iterator[None]:
+        """Keep other runs from making the same artifact; the lock falls with its holder's death.
+
+        `on_wait` is called once if another run holds it.
+        """
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(self._lock)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            on_wait()
+            lock.acquire(poll_interval=0.2)
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def load(self, outputs_type: type[Any]) -> Sealed | None:
+        """What lies here, or None where there is nothing whole.
+
+        Files are compared by size; who loads a model verifies its digests as well.
+        """
+        manifest = self.path / MANIFEST
+        try:
+            plain = read_json(manifest)
+            if any((self.path / f).stat().st_size != n for f, n in plain["sizes"].items()):
+                return None
+            outputs = _anchored(from_plain(plain["outputs"], outputs_type, "outputs"), self.path)
+        except (BadDataError, OSError, KeyError):
+            return None
+        return Sealed(
+            outputs=outputs,
+            parts=plain["parts"],
+            upstream=plain["upstream"],
+            seconds=plain["seconds"],
+            seal=sha256_file(manifest),
+        )
+
+    def open(self) -> Path:
+        """An empty folder to make the artifact in; what a killed process left is removed."""
+        self._recover()
+        self._temporary.mkdir()
+        return self._temporary
+
+    def discard(self) -> None:
+        """Remove what a failed or interrupted step began."""
+        shutil.rmtree(self._temporary, ignore_errors=True)
+
+    def seal(
+        self, outputs: Any, parts: Mapping[str, Any], upstream: Mapping[str, str], seconds: float
+    ) -> Sealed:
+        """Digest, write the manifest, and rename the folder into its place, in this order."""
+        digests = digest_tree(self._temporary)
+        manifest = {
+            "parts": parts,
+            "upstream": upstream,
+            "outputs": to_plain(_relative(outputs, self._temporary)),
+            "seconds": round(seconds, 3),
+            "sizes": {name: (self._temporary / name).stat().st_size for name in digests},
+            "digests": digests,
+        }
+        write_json(self._temporary / MANIFEST, manifest)
+        fsync_tree(self._temporary)
+        if self.path.exists():
+            self.path.rename(self._old)
+        self._temporary.rename(self.path)
+        fsync_path(self.path.parent)
+        shutil.rmtree(self._old, ignore_errors=True)
+        sealed = self.load(type(outputs))
+        if sealed is None:
+            raise BadDataError(f"{self.path} does not read back as it was written")
+        return sealed
+
+    def _recover(self) -> None:
+        """Tidy after a process that was killed between two renames, or before the first."""
+        if self._old.exists() and not self.path.exists():
+            self._old.rename(self.path)
+        for leftover in (self._old, self._temporary):
+            if leftover.exists():
+                shutil.rmtree(leftover)
+
+
+def _relative(outputs: Any, base: Path) -> Any:
+    return _with_paths(outputs, lambda path: path.relative_to(base))
+
+
+def _anchored(outputs: Any, base: Path) -> Any:
+    return _with_paths(outputs, lambda path: base / path)
+
+
+def _with_paths(outputs: Any, change: typing.Callable[[Path], Path]) -> Any:
+    """Change each artifact's `path`; other facts stay as they are."""
+    artifacts = {f.name: getattr(outputs, f.name) for f in dataclasses.fields(outputs)}
+    return dataclasses.replace(
+        outputs,
+        **{n: dataclasses.replace(a, path=change(a.path)) for n, a in artifacts.items()},
+    )
+
+
+def remove_leftovers(root: Path) -> None:
+    """Remove what killed processes left half made; what a live one is making is locked and stays."""
+    for leftover in root.glob("artifacts/*/.*.making"):
+        fingerprint = leftover.name.removeprefix(".").removesuffix(".making")
+        lock = FileLock(leftover.parent / f".{fingerprint}.lock")
+        try:
+            with lock.acquire(timeout=0):
+                shutil.rmtree(leftover, ignore_errors=True)
+        except Timeout:
+            continue

@@ -1,0 +1,263 @@
+"""The command line: parse, call, print, exit. Each command imports what it needs when it runs."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from pipeline.graph import PipelineConfig
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class _Command(click.Command):
+    """A command whose help ends with examples, kept as they are written."""
+
+    def __init__(self, *args: Any, examples: str = "", **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.examples = examples
+        self.params.append(
+            click.Option(["--debug"], is_flag=True, expose_value=False, help="Show tracebacks.")
+        )
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        if self.examples:
+            with formatter.section("Examples"):
+                for line in self.examples.strip().splitlines():
+                    formatter.write(f"  {line.strip()}\n")
+
+
+class _Group(click.Group):
+    command_class = _Command
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)  # in the order in which one meets them
+
+
+def _root_option(function: F) -> F:
+    return click.option(
+        "--root",
+        type=click.Path(path_type=Path),
+        envvar="PENSTOCK_ROOT",
+        default=Path(".penstock"),
+        show_default=True,
+        show_envvar=True,
+        help="The folder for everything that runs write.",
+    )(function)
+
+
+def _recipe_options(function: F) -> F:
+    for option in (
+        click.option(
+            "--config",
+            "config_file",
+            type=click.Path(path_type=Path),
+            help="A TOML file with values over the recipe's, as `penstock config` prints them.",
+        ),
+        click.option(
+            "--set",
+            "settings",
+            multiple=True,
+            metavar="KEY=VALUE",
+            help="Set one value, over recipe and config file; may be repeated.",
+        ),
+        click.argument("recipe"),
+    ):
+        function = option(function)
+    return function
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="penstock")
+def cli() -> None:
+    """A data and training pipeline for image classifiers: from labelled images to a model that
+    earned its place.
+
+    Start with `penstock run digits`.
+    """
+
+
+@cli.command(
+    examples="""
+    penstock run digits
+    penstock run mnist --set ingest.source=idx --set ingest.path=DIR
+    penstock run ./mine.py:recipe --root /srv/penstock
+    penstock run digits --set train.epochs=5 --until evaluate
+    """
+)
+@_recipe_options
+@_root_option
+@click.option(
+    "--serving",
+    type=click.Path(path_type=Path),
+    help="Where models are pushed: SERVING/<model>/<version>.  [default: ROOT/serving]",
+)
+@click.option("--only", metavar="STEP", help="Run this step alone.")
+@click.option("--from", "first", metavar="STEP", help="Begin with this step.")
+@click.option("--until", "last", metavar="STEP", help="End after this step.")
+@click.option(
+    "--force", multiple=True, metavar="STEP", help="Run this step although it was made; repeatable."
+)
+def run(
+    recipe: str,
+    config_file: Path | None,
+    settings: tuple[str, ...],
+    root: Path,
+    serving: Path | None,
+    **steps: Any,
+) -> int:
+    """Run a recipe's pipeline; what was made before is reused.
+
+    RECIPE is a name (see `penstock recipes`), a file and function (./mine.py:recipe), or an import
+    path (package.module:recipe). The exit code is 0 only if a model was pushed or all is up to date;
+    docs/exit-codes.md has the table.
+    """
+    from pipeline.interrupt import promptly
+    from pipeline.run_command import run_and_show
+
+    _quieten_libraries()
+    with promptly():
+        pipeline = _configured(recipe, config_file, settings)
+        return run_and_show(pipeline, root=root, serving_dir=serving, debug=_debug(), **steps)
+
+
+@cli.command(examples="penstock recipes")
+def recipes() -> None:
+    """List the recipes, with expected accuracy and time."""
+    import inspect
+
+    from pipeline import recipes as known
+
+    for name in known.names():
+        click.echo(f"{name:<12} {(inspect.getdoc(known.find(name)) or '').splitlines()[0]}")
+
+
+@cli.command(examples="penstock config mnist --set train.epochs=3 > mine.toml")
+@_recipe_options
+def config(recipe: str, config_file: Path | None, settings: tuple[str, ...]) -> None:
+    """Print the whole config of RECIPE as it would run, as TOML that --config reads."""
+    from pipeline.config import to_toml
+    from pipeline.graph import check
+
+    pipeline = _configured(recipe, config_file, settings)
+    check(pipeline)
+    click.echo(to_toml(pipeline), nl=False)
+
+
+@cli.command(examples="penstock runs --last 5")
+@_root_option
+@click.option("--last", "limit", default=20, show_default=True, help="How many, the newest first.")
+def runs(root: Path, limit: int) -> None:
+    """List what ran: when, how long, how it ended."""
+    from pipeline.run_command import show_runs
+
+    show_runs(root, limit)
+
+
+@cli.command(
+    examples="""
+    penstock show latest
+    penstock show 20261121-093000-digits-1f2e
+    """
+)
+@click.argument("run_id", metavar="RUN")
+@_root_option
+def show(run_id: str, root: Path) -> None:
+    """Show RUN: its steps, what came out of each, and the verdict.
+
+    RUN is a run's id, the beginning or end of one, or `latest`.
+    """
+    from pipeline.run_command import show_run
+
+    show_run(root, run_id)
+
+
+@cli.command(
+    examples="""
+    penstock predict digits seven.png
+    penstock predict .penstock/serving/mnist/3 a.png b.png
+    """
+)
+@click.argument("model")
+@click.argument("images", nargs=-1, required=True, type=click.Path(path_type=Path))
+@_root_option
+def predict(model: str, images: tuple[Path, ...], root: Path) -> None:
+    """Print the class of each IMAGE and its probability, from a pushed model's own signature.
+
+    MODEL is a version's folder, a model's folder (the highest version answers), or the name of a
+    model under ROOT/serving. Images are PNG or JPEG of just the size that the model knows.
+    """
+    from pipeline.predict_command import predict_and_show
+
+    _quieten_libraries()
+    predict_and_show(model, images, root, debug=_debug())
+
+
+@cli.command(
+    examples="""
+    penstock new flowers
+    cd flowers && penstock run ./recipe.py:recipe
+    """
+)
+@click.argument("folder", type=click.Path(path_type=Path))
+def new(folder: Path) -> None:
+    """Make a small working project of one's own in FOLDER: a recipe, a source, a model, a test."""
+    from pipeline.new import make_project
+
+    for path in make_project(folder):
+        click.echo(f"wrote {path}")
+    click.echo(f"next: cd {folder} && penstock run ./recipe.py:recipe")
+
+
+@cli.command(examples="penstock doctor --root /srv/penstock")
+@_root_option
+def doctor(root: Path) -> int:
+    """Check this machine: Python, libraries, GPUs, the root, shadowed packages, free disk."""
+    from pipeline.doctor import examine_and_show
+
+    _quieten_libraries()
+    return examine_and_show(root)
+
+
+def _configured(
+    recipe: str, config_file: Path | None, settings: tuple[str, ...]
+) -> PipelineConfig:
+    from pipeline import config as configs
+    from pipeline import recipes as known
+
+    pipeline = known.build(recipe)
+    if config_file:
+        pipeline = configs.apply(pipeline, configs.read_toml(config_file))
+    return configs.apply_settings(pipeline, settings)
+
+
+def _quieten_libraries() -> None:
+    """Before TensorFlow is imported: it reads these once. Set by hand, they stay."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+
+def _debug() -> bool:
+    return "--debug" in sys.argv
+
+
+def main() -> NoReturn:
+    """The entry point: run a command, turn its end into one message and an exit code."""
+    from pipeline.failure import explain
+    from pipeline.interrupt import leave
+
+    try:
+        code = cli.main(prog_name="penstock", standalone_mode=False)
+    except click.exceptions.Exit as exit_:
+        code = exit_.exit_code
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except BaseException as error:
+        leave(explain(error, debug=_debug()))
+    sys.exit(code or 0)

@@ -1,0 +1,138 @@
+"""The live view of a run: the plan, one line of progress for each step, and quiet libraries."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import (
+    BarColumn,
+    Progress,
+    SpinnerColumn,
+    TaskID,
+    TaskProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
+
+from pipeline.execute import Planned
+from pipeline.ledger import Execution
+
+_MARKS = {"made": "[green]✓[/]", "reused": "[dim]=[/]", "failed": "[red]✗[/]", "interrupted": "[yellow]![/]"}
+_PLAIN_EVERY = 10.0  # seconds between progress lines where there is no terminal
+
+
+class RunView:
+    """A `run_record.Watcher` that shows; on a terminal it is live, else it prints plain lines.
+
+    What libraries write to stdout and stderr goes to `<root>/runs/<run id>/libraries.log`, unless
+    `debug`.
+    """
+
+    def __init__(self, root: Path, *, debug: bool = False) -> None:
+        self._root = root
+        self._debug = debug
+        self._stack = contextlib.ExitStack()
+        self.console = Console(stderr=True, highlight=False)
+        self._progress: Progress | None = None
+        self._task: TaskID | None = None
+        self._width = 0
+        self._last_line = 0.0
+        self._idle = False  # everything is up to date: nothing to show
+        self.log: Path | None = None
+
+    def __enter__(self) -> RunView:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+        self.console = Console(stderr=True, highlight=False)
+
+    def planned(self, run_id: str, plan: Sequence[Planned]) -> None:
+        self._width = max(len(p.step.name) for p in plan)
+        self._idle = all(p.sealed for p in plan)
+        if self._idle:
+            return
+        self.console.print(f"[bold]run {run_id}[/]  in {escape(str(self._root))}")
+        for planned in plan:
+            todo = "reuse" if planned.sealed else "run  "
+            why = escape("; ".join(planned.why[:4]))
+            self.console.print(f"  {planned.step.name:<{self._width}}  {todo}  [dim]{why}[/]")
+        if not self._debug:
+            self.log = self._root / "runs" / run_id / "libraries.log"
+            self.console = self._stack.enter_context(libraries_to(self.log))
+        if self.console.is_terminal:
+            self._progress = self._stack.enter_context(_live(self.console))
+
+    def started(self, step: str) -> None:
+        self._last_line = time.monotonic()
+        if self._progress:
+            self._task = self._progress.add_task(f"{step:<{self._width}}", total=None, detail="")
+
+    def progress(self, step: str, done: float, total: float | None, detail: str) -> None:
+        if self._progress and self._task is not None:
+            shown = escape(detail)
+            self._progress.update(self._task, completed=done, total=total, detail=shown)
+        elif not self._progress and time.monotonic() - self._last_line >= _PLAIN_EVERY:
+            self._last_line = time.monotonic()
+            share = f"{done / total:4.0%}  " if total else ""
+            self.console.print(f"… {step:<{self._width}}  {share}{escape(detail)}")
+
+    def waiting(self, step: str) -> None:
+        self.console.print(f"[yellow]…[/] {step}: another run is making this; waiting for it")
+
+    def ended(self, execution: Execution, summary: str) -> None:
+        if self._progress and self._task is not None:
+            self._progress.remove_task(self._task)
+            self._task = None
+        if self._idle:
+            return
+        took = f"{execution.seconds:6.1f} s"
+        what = {"made": took, "reused": "  reused"}.get(
+            execution.status, f"{execution.status} after {took.strip()}"
+        )
+        mark, name = _MARKS[execution.status], f"{execution.step:<{self._width}}"
+        self.console.print(f"{mark} {name}  {what}  [dim]{escape(summary)}[/]", soft_wrap=True)
+
+
+def _live(console: Console) -> Progress:
+    return Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=24),
+        TaskProgressColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[detail]}"),
+        console=console,
+        transient=True,
+    )
+
+
+@contextlib.contextmanager
+def libraries_to(log: Path | None) -> Iterator[Console]:
+    """Send file descriptors 1 and 2 to the log, or nowhere; yields a console on what was 2.
+
+    Native code writes past `sys.stderr`, so the descriptors themselves are moved.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    saved = {fd: os.dup(fd) for fd in (1, 2)}
+    terminal = os.fdopen(os.dup(saved[2]), "w", encoding="utf-8")
+    with open(log or os.devnull, "ab") as file:
+        for fd in saved:
+            os.dup2(file.fileno(), fd)
+    try:
+        yield Console(file=terminal, highlight=False)
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        for fd, copy in saved.items():
+            os.dup2(copy, fd)
+            os.close(copy)
+        terminal.close()

@@ -1,0 +1,95 @@
+"""Typed values to plain ones and back: for config files, `--set`, and artifacts' manifests.
+
+cattrs does the work; the hooks make it strict, where by default it would turn "no" into True and
+3.7 into 3. The word none stands for None where a field may be None, since TOML has no null.
+"""
+
+from __future__ import annotations
+
+import types
+import typing
+from pathlib import Path
+from typing import Any, TypeVar, get_args, get_origin
+
+from cattrs import BaseValidationError, Converter, ForbiddenExtraKeysError, transform_error
+
+from data.errors import ConfigError, PenstockError, did_you_mean
+
+T = TypeVar("T")
+
+
+def _strict(value: Any, kind: type) -> Any:
+    if kind is float and type(value) is int:
+        return float(value)
+    if type(value) is not kind:
+        raise TypeError(f"expected {kind.__name__}, got {value!r}")
+    return value
+
+
+def _is_optional(kind: Any) -> bool:
+    return get_origin(kind) in (typing.Union, types.UnionType) and type(None) in get_args(kind)
+
+
+def _optional_hook(kind: Any) -> Any:
+    inner = [t for t in get_args(kind) if t is not type(None)]
+    target: Any = inner[0] if len(inner) == 1 else typing.Union[tuple(inner)]  # noqa: UP007
+    return lambda value, _: (
+        None if value is None or value == "none" else _converter.structure(value, target)
+    )
+
+
+def _literal(value: Any, kind: Any) -> Any:
+    if value not in get_args(kind):
+        raise ValueError(f"expected {' or '.join(map(repr, get_args(kind)))}, got {value!r}")
+    return value
+
+
+_converter = Converter(forbid_extra_keys=True)
+for _kind in (int, float, bool, str):
+    _converter.register_structure_hook(_kind, _strict)
+_converter.register_structure_hook_func(lambda kind: get_origin(kind) is typing.Literal, _literal)
+_converter.register_structure_hook_factory(_is_optional, _optional_hook)
+_converter.register_structure_hook(Path, lambda value, _: Path(value))
+_converter.register_unstructure_hook(Path, str)
+
+
+def to_plain(value: Any) -> Any:
+    """Dataclasses, tuples and paths as dicts, lists and strings that JSON can hold."""
+    return _converter.unstructure(value)
+
+
+def from_plain(plain: Any, kind: type[T], where: str) -> T:
+    """The inverse of `to_plain`. `where` names the place for messages: "train".
+
+    Raises:
+        ConfigError: a value of the wrong type, an unknown key (with the close matches); or what
+            the class itself refuses.
+    """
+    try:
+        return _converter.structure(plain, kind)
+    except BaseValidationError as group:
+        own = next((e for e in _leaves(group) if isinstance(e, PenstockError)), None)
+        if own:
+            raise own from group
+        problems = transform_error(group, path=where, format_exception=_words)
+        raise ConfigError(
+            "the config does not fit: " + "; ".join(p.replace(" @ ", " at ") for p in problems),
+            remedy="`penstock config RECIPE` prints every key with its value",
+        ) from group
+
+
+def _leaves(group: BaseException) -> list[BaseException]:
+    if isinstance(group, BaseExceptionGroup):
+        return [leaf for e in group.exceptions for leaf in _leaves(e)]
+    return [group]
+
+
+def _words(error: BaseException, _: type | None) -> str:
+    if isinstance(error, ForbiddenExtraKeysError):
+        known = [f for f in getattr(error.cl, "__dataclass_fields__", {})]
+        return ", ".join(
+            f"no key {name!r} ({did_you_mean(name, known)})" for name in sorted(error.extra_fields)
+        )
+    if isinstance(error, KeyError):
+        return f"lacks {error.args[0]!r}"
+    return str(error)

@@ -1,0 +1,227 @@
+"""Plan and run one step: the only place that calls a component."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from components.context import Context, Progress
+from data.durable import disk_trouble
+from data.errors import ConfigError
+from pipeline import fingerprint
+from pipeline.artifact_store import Sealed, Slot
+from pipeline.convert import to_plain
+from pipeline.graph import Input, Ref, Step, as_refs
+from pipeline.ledger import Execution, Ledger, Lineage, StepStatus
+
+
+@dataclass(frozen=True, kw_only=True)
+class Workspace:
+    """Where a run works and what it shares with other runs."""
+
+    root: Path
+    serving_dir: Path
+    ledger: Ledger
+    seed: int
+    beam_args: tuple[str, ...] = Context.beam_args
+
+
+@dataclass(frozen=True, kw_only=True)
+class Planned:
+    """A step, its fingerprint, and whether there is anything to do."""
+
+    step: Step
+    fingerprint: str
+    parts: Mapping[str, Any]
+    sealed: Sealed | None  # what can be reused; None: the step must run
+    why: tuple[str, ...] = ()  # why it must run
+
+    def slot(self, root: Path) -> Slot:
+        return Slot(root, self.step.component, self.fingerprint)
+
+
+@dataclass
+class Done:
+    """The steps that are ready to be used by later ones, by name."""
+
+    fingerprints: dict[Ref, str] = field(default_factory=dict)
+    sealed: dict[str, Sealed | None] = field(default_factory=dict)
+
+    def add(self, step: Step, digest: str, sealed: Sealed | None) -> None:
+        self.sealed[step.name] = sealed
+        for output in dataclasses.fields(step.load().Outputs):
+            self.fingerprints[Ref(step.name, output.name)] = digest
+
+    def seals(self, step: Step) -> dict[str, str] | None:
+        """Fingerprint -> seal of all that feeds the step; None while some of it is not made."""
+        found = {}
+        for ref in step.upstream():
+            sealed = self.sealed[ref.step]
+            if sealed is None:
+                return None
+            found[self.fingerprints[ref]] = sealed.seal
+        return found
+
+    def inputs(self, step: Step) -> Any:
+        """The component's Inputs, filled with artifacts."""
+        return step.load().Inputs(**{name: self._value(v) for name, v in step.inputs.items()})
+
+    def _value(self, value: Input) -> Any:
+        found = tuple(
+            getattr(sealed.outputs, ref.output)
+            for ref in as_refs(value)
+            if (sealed := self.sealed[ref.step])
+        )
+        return found[0] if isinstance(value, Ref) else found
+
+
+def plan_step(step: Step, done: Done, workspace: Workspace, *, force: bool, pipeline: str) -> Planned:
+    """Find out what the step depends on and whether it was made already. Runs and writes nothing."""
+    parts = fingerprint.parts(
+        step, workspace.seed, done.fingerprints, workspace.ledger.digest_file
+    )
+    planned = Planned(step=step, fingerprint=fingerprint.digest(parts), parts=parts, sealed=None)
+    if force:
+        return dataclasses.replace(planned, why=("forced",))
+    sealed = _usable(planned, done, workspace)
+    if sealed:
+        return dataclasses.replace(planned, sealed=sealed)
+    return dataclasses.replace(planned, why=_why(planned, done, workspace, pipeline))
+
+
+def _usable(planned: Planned, done: Done, workspace: Workspace) -> Sealed | None:
+    """What lies sealed, if it was made of just what now lies upstream and still stands outside."""
+    seals = done.seals(planned.step)
+    if seals is None:
+        return None
+    sealed = planned.slot(workspace.root).load(planned.step.load().Outputs)
+    if sealed is None or sealed.upstream != seals:
+        return None
+    is_current = getattr(planned.step.load(), "is_current", None)
+    context = _context(workspace, workspace.root, _no_progress)
+    return sealed if is_current is None or is_current(sealed.outputs, context) else None
+
+
+def _why(planned: Planned, done: Done, workspace: Workspace, pipeline: str) -> tuple[str, ...]:
+    slot = planned.slot(workspace.root)
+    sealed = slot.load(planned.step.load().Outputs)
+    seals = done.seals(planned.step)
+    if sealed and seals is not None and sealed.upstream == seals:
+        return ("what it made outside the root is gone or was changed",)
+    before = workspace.ledger.previous(pipeline, planned.step.name)
+    if before is None:
+        return ("first time",)
+    if before == planned.fingerprint:
+        return ("what feeds it is made anew",) if sealed else ("its artifact is gone",)
+    earlier = Slot(workspace.root, planned.step.component, before).load(planned.step.load().Outputs)
+    changed = fingerprint.differences(earlier.parts, planned.parts) if earlier else []
+    own = [phrase for phrase in changed if not phrase.startswith("inputs")]
+    return tuple(own or ["what feeds it changed"])
+
+
+def run_step(
+    planned: Planned,
+    done: Done,
+    workspace: Workspace,
+    *,
+    run_id: str,
+    progress: Progress,
+    on_wait: Callable[[], None],
+) -> tuple[Execution, Sealed]:
+    """Reuse or make the step's artifact, and enter it in the ledger.
+
+    Raises:
+        PenstockError: the step cannot go on; nothing is left behind but the ledger's entry.
+        EnvironmentTrouble: the disk is full or not writable.
+    """
+    step, started = planned.step, time.perf_counter()
+
+    def record(status: StepStatus, sealed: Sealed | None, error: str | None = None) -> Execution:
+        execution = Execution(
+            run_id=run_id,
+            step=step.name,
+            component=step.component,
+            fingerprint=planned.fingerprint,
+            status=status,
+            seconds=round(time.perf_counter() - started, 3),
+            error=error,
+        )
+        made = sealed if status == "made" else None
+        facts = _facts(made, planned.slot(workspace.root).path)
+        workspace.ledger.record(execution, facts, _lineage(step, done) if made else [])
+        return execution
+
+    if planned.sealed:
+        return record("reused", planned.sealed), planned.sealed
+    try:
+        with disk_trouble(f"step {step.name!r} could not write to {workspace.root}"):
+            status, sealed = _make(planned, done, workspace, progress, on_wait)
+    except KeyboardInterrupt:
+        record("interrupted", None)
+        raise
+    except Exception as error:
+        record("failed", None, f"{type(error).__name__}: {error}")
+        raise
+    return record(status, sealed), sealed
+
+
+def _make(
+    planned: Planned,
+    done: Done,
+    workspace: Workspace,
+    progress: Progress,
+    on_wait: Callable[[], None],
+) -> tuple[StepStatus, Sealed]:
+    step, slot = planned.step, planned.slot(workspace.root)
+    seals = done.seals(step)
+    if seals is None:
+        raise ConfigError(f"step {step.name!r} is to run before what feeds it")
+    with slot.held(on_wait):
+        waited = _usable(planned, done, workspace) if planned.why != ("forced",) else None
+        if waited:  # another run made it in the meantime
+            return "reused", waited
+        folder, started = slot.open(), time.perf_counter()
+        try:
+            context = _context(workspace, folder, progress)
+            outputs = step.load().run(done.inputs(step), step.config, context)
+            return "made", slot.seal(outputs, planned.parts, seals, time.perf_counter() - started)
+        finally:
+            slot.discard()
+
+
+def _context(workspace: Workspace, output_dir: Path, progress: Progress) -> Context:
+    return Context(
+        output_dir=output_dir,
+        serving_dir=workspace.serving_dir,
+        seed=workspace.seed,
+        beam_args=workspace.beam_args,
+        progress=progress,
+    )
+
+
+def _no_progress(done: float, total: float | None = None, detail: str = "") -> None:
+    """Nothing is running."""
+
+
+def _facts(sealed: Sealed | None, folder: Path) -> dict[str, tuple[str, Any]]:
+    """Output -> type and facts, with its path as it lies in the artifact's folder."""
+    if sealed is None:
+        return {}
+    found = {}
+    for field_ in dataclasses.fields(sealed.outputs):
+        artifact = getattr(sealed.outputs, field_.name)
+        facts = {**to_plain(artifact), "path": str(artifact.path.relative_to(folder))}
+        found[field_.name] = (type(artifact).__name__, facts)
+    return found
+
+
+def _lineage(step: Step, done: Done) -> list[Lineage]:
+    return [
+        Lineage(input=name, source=done.fingerprints[ref], output=ref.output)
+        for name, value in step.inputs.items()
+        for ref in as_refs(value)
+    ]

@@ -1,0 +1,28 @@
+"""How a command that failed says so: one message on stderr, and its exit code."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+
+from data.errors import PenstockError
+from pipeline import exit_codes
+
+
+def explain(error: BaseException, *, debug: bool) -> int:
+    """Print what went wrong. Returns the exit code."""
+    code = exit_codes.of_error(error)
+    if debug:
+        traceback.print_exception(error)
+    if isinstance(error, PenstockError):
+        message = f"{error.kind}: {error}"
+    elif code == exit_codes.INTERRUPTED:
+        message = "interrupted: the next run goes on from the last whole step"
+    else:
+        first = str(error).strip().splitlines()[:1]
+        message = (
+            f"crash: {type(error).__name__}: {first[0] if first else ''}\n"
+            f"  {'do:':<10}run again with --debug; the traceback of a run lies in its folder"
+        )
+    print(f"penstock: {message}", file=sys.stderr)
+    return code

@@ -1,0 +1,71 @@
+"""The standard graph, ingest → normalize → train → evaluate → export, and the words to state one.
+
+A recipe needs nothing but this module.
+"""
+
+from __future__ import annotations
+
+from components.evaluate import Config as Evaluate
+from components.evaluate import Threshold
+from components.export import Config as Export
+from components.ingest import Config as Ingest
+from components.normalize import Config as Normalize
+from components.train import Config as Train
+from pipeline.graph import PipelineConfig, Ref, Step
+
+__all__ = [
+    "Evaluate",
+    "Export",
+    "Ingest",
+    "Normalize",
+    "PipelineConfig",
+    "Ref",
+    "Step",
+    "Threshold",
+    "Train",
+    "image_classifier",
+]
+
+
+def image_classifier(
+    name: str,
+    *,
+    ingest: Ingest,
+    train: Train,
+    evaluate: Evaluate,
+    normalize: Normalize | None = None,
+    export: Export | None = None,
+    seed: int = 0,
+) -> PipelineConfig:
+    """A pipeline of the five components; its model is pushed under `name` unless `export` differs."""
+    examples = Ref("ingest", "examples")
+    transform_graph = Ref("normalize", "transform_graph")
+    model, verdict = Ref("train", "model"), Ref("evaluate", "verdict")
+    steps = (
+        Step(name="ingest", component="components.ingest", config=ingest),
+        Step(
+            name="normalize",
+            component="components.normalize",
+            config=normalize or Normalize(),
+            inputs={"examples": examples},
+        ),
+        Step(
+            name="train",
+            component="components.train",
+            config=train,
+            inputs={"examples": examples, "transform_graph": transform_graph},
+        ),
+        Step(
+            name="evaluate",
+            component="components.evaluate",
+            config=evaluate,
+            inputs={"examples": examples, "model": model},
+        ),
+        Step(
+            name="export",
+            component="components.export",
+            config=export or Export(model_name=name),
+            inputs={"model": model, "verdict": verdict},
+        ),
+    )
+    return PipelineConfig(name=name, seed=seed, steps=steps)

@@ -1,0 +1,242 @@
+"""The ledger: which runs there were, what each step did, what came out, and out of what.
+
+SQLAlchemy Core on SQLite. The artifacts on disk are the truth about what can be reused; the
+ledger is the memory of how they came about.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.sqlite import insert
+
+from data.durable import sha256_file
+from data.errors import EnvironmentTrouble
+
+RunStatus = Literal["running", "done", "failed", "interrupted", "killed"]
+StepStatus = Literal["made", "reused", "failed", "interrupted"]
+
+_meta = sa.MetaData()
+_runs = sa.Table(
+    "runs",
+    _meta,
+    sa.Column("id", sa.String, primary_key=True),
+    sa.Column("pipeline", sa.String, nullable=False),
+    sa.Column("status", sa.String, nullable=False),
+    sa.Column("verdict", sa.String),
+    sa.Column("exit_code", sa.Integer),
+    sa.Column("started", sa.Float, nullable=False),  # seconds since the epoch
+    sa.Column("seconds", sa.Float),
+    sa.Column("config", sa.JSON, nullable=False),
+)
+_executions = sa.Table(
+    "executions",
+    _meta,
+    sa.Column("run_id", sa.ForeignKey("runs.id"), primary_key=True),
+    sa.Column("step", sa.String, primary_key=True),
+    sa.Column("component", sa.String, nullable=False),
+    sa.Column("fingerprint", sa.String, nullable=False, index=True),
+    sa.Column("status", sa.String, nullable=False),
+    sa.Column("seconds", sa.Float, nullable=False),
+    sa.Column("error", sa.String),
+)
+_artifacts = sa.Table(
+    "artifacts",
+    _meta,
+    sa.Column("fingerprint", sa.String, primary_key=True),
+    sa.Column("output", sa.String, primary_key=True),
+    sa.Column("type", sa.String, nullable=False),
+    sa.Column("facts", sa.JSON, nullable=False),
+)
+_lineage = sa.Table(
+    "lineage",
+    _meta,
+    sa.Column("fingerprint", sa.String, primary_key=True),
+    sa.Column("input", sa.String, primary_key=True),
+    sa.Column("source", sa.String, primary_key=True),  # fingerprint of the step that made it
+    sa.Column("output", sa.String, primary_key=True),
+)
+_file_digests = sa.Table(
+    "file_digests",
+    _meta,
+    sa.Column("path", sa.String, primary_key=True),
+    sa.Column("size", sa.Integer, nullable=False),
+    sa.Column("mtime_ns", sa.Integer, nullable=False),
+    sa.Column("inode", sa.Integer, nullable=False),
+    sa.Column("digest", sa.String, nullable=False),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """One row of `penstock runs`. `started` is in seconds since the epoch."""
+
+    id: str
+    pipeline: str
+    status: RunStatus
+    started: float
+    config: dict[str, Any]
+    verdict: str | None = None
+    exit_code: int | None = None
+    seconds: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Execution:
+    """What one step did in one run."""
+
+    run_id: str
+    step: str
+    component: str
+    fingerprint: str
+    status: StepStatus
+    seconds: float
+    error: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lineage:
+    """One input of an artifact."""
+
+    input: str
+    source: str
+    output: str
+
+
+class Ledger:
+    """Opens, and creates on first use, `<root>/ledger.sqlite`.
+
+    Raises:
+        EnvironmentTrouble: the file cannot be opened, is no ledger, or stays locked for 30 s.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.path = root / "ledger.sqlite"
+        self._engine = sa.create_engine(f"sqlite:///{self.path}", connect_args={"timeout": 30})
+        with self._trouble():
+            _meta.create_all(self._engine)
+
+    def __enter__(self) -> Ledger:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._engine.dispose()
+
+    @contextlib.contextmanager
+    def _trouble(self) -> Iterator[None]:
+        try:
+            yield
+        except sa.exc.DatabaseError as error:
+            raise EnvironmentTrouble(
+                f"the ledger {self.path} cannot be used",
+                got=error.orig,
+                remedy="check the disk and permissions; if the file is damaged, move it away: "
+                "artifacts are kept and found again, only the list of past runs is lost",
+            ) from error
+
+    def start_run(self, run: Run) -> None:
+        with self._trouble(), self._engine.begin() as db:
+            db.execute(_runs.insert().values(**asdict(run)))
+
+    def finish_run(self, run: Run) -> None:
+        with self._trouble(), self._engine.begin() as db:
+            db.execute(_runs.update().where(_runs.c.id == run.id).values(**asdict(run)))
+
+    def record(
+        self, execution: Execution, artifacts: dict[str, tuple[str, Any]], lineage: list[Lineage]
+    ) -> None:
+        """Enter what a step did; `artifacts` maps an output to its type and facts."""
+        key = {"fingerprint": execution.fingerprint}
+        made = [
+            {**key, "output": output, "type": kind, "facts": facts}
+            for output, (kind, facts) in artifacts.items()
+        ]
+        with self._trouble(), self._engine.begin() as db:
+            db.execute(insert(_executions).values(**asdict(execution)))
+            for table, rows in ((_artifacts, made), (_lineage, [{**key, **asdict(x)} for x in lineage])):
+                if rows:
+                    db.execute(sa.delete(table).where(table.c.fingerprint == execution.fingerprint))
+                    db.execute(insert(table), rows)
+
+    def runs(self, limit: int = 20) -> list[Run]:
+        """The latest runs, the newest first."""
+        with self._trouble(), self._engine.connect() as db:
+            query = _runs.select().order_by(_runs.c.started.desc()).limit(limit)
+            return [Run(**row._mapping) for row in db.execute(query)]
+
+    def running(self) -> list[Run]:
+        """The runs that have not said that they ended."""
+        with self._trouble(), self._engine.connect() as db:
+            query = _runs.select().where(_runs.c.status == "running")
+            return [Run(**row._mapping) for row in db.execute(query)]
+
+    def run(self, run_id: str) -> Run | None:
+        """The run with this id, or the only one whose id begins or ends so; else None."""
+        if run_id == "latest":
+            return next(iter(self.runs(1)), None)
+        with self._trouble(), self._engine.connect() as db:
+            exact = [Run(**r._mapping) for r in db.execute(_runs.select().where(_runs.c.id == run_id))]
+            like = _runs.c.id.startswith(run_id, autoescape=True) | _runs.c.id.endswith(
+                run_id, autoescape=True
+            )
+            found = exact or [Run(**r._mapping) for r in db.execute(_runs.select().where(like))]
+            return found[0] if len(found) == 1 else None
+
+    def executions(self, run_id: str) -> list[Execution]:
+        """What each step did, in the order in which they ended."""
+        query = _executions.select().where(_executions.c.run_id == run_id).order_by(sa.text("rowid"))
+        with self._trouble(), self._engine.connect() as db:
+            return [Execution(**row._mapping) for row in db.execute(query)]
+
+    def artifacts(self, fingerprint: str) -> dict[str, tuple[str, Any]]:
+        """Output -> (type, facts) of what a step made."""
+        query = _artifacts.select().where(_artifacts.c.fingerprint == fingerprint)
+        with self._trouble(), self._engine.connect() as db:
+            return {row.output: (row.type, row.facts) for row in db.execute(query)}
+
+    def lineage(self, fingerprint: str) -> list[Lineage]:
+        """The inputs out of which a step made its artifacts."""
+        query = _lineage.select().where(_lineage.c.fingerprint == fingerprint)
+        with self._trouble(), self._engine.connect() as db:
+            return [
+                Lineage(input=row.input, source=row.source, output=row.output)
+                for row in db.execute(query)
+            ]
+
+    def previous(self, pipeline: str, step: str) -> str | None:
+        """The fingerprint that this step had when it last ended well in a run of this pipeline."""
+        query = (
+            sa.select(_executions.c.fingerprint)
+            .join(_runs)
+            .where(_runs.c.pipeline == pipeline, _executions.c.step == step)
+            .where(_executions.c.status.in_(("made", "reused")))
+            .order_by(_runs.c.started.desc())
+            .limit(1)
+        )
+        with self._trouble(), self._engine.connect() as db:
+            return db.execute(query).scalar()
+
+    def digest_file(self, path: Path) -> str:
+        """sha256 of a file's content; read again only when size, time or inode changed."""
+        stat = path.stat()
+        seen = {"size": stat.st_size, "mtime_ns": stat.st_mtime_ns, "inode": stat.st_ino}
+        key = str(path.resolve())
+        with self._trouble(), self._engine.begin() as db:
+            row = db.execute(_file_digests.select().where(_file_digests.c.path == key)).first()
+            if row and all(row._mapping[name] == value for name, value in seen.items()):
+                return str(row.digest)
+        digest = sha256_file(path)
+        # a file written to within the clock's grain could change again and keep its time
+        if time.time() - stat.st_mtime > 2:
+            values = {"path": key, "digest": digest, **seen}
+            with self._trouble(), self._engine.begin() as db:
+                db.execute(
+                    insert(_file_digests).values(**values).on_conflict_do_update(["path"], set_=values)
+                )
+        return digest

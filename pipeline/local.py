@@ -1,0 +1,165 @@
+"""The local orchestrator: walk the graph in this process, one step after the other."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from components.artifacts import Push, Verdict
+from components.context import Context
+from data.errors import ConfigError
+from pipeline import exit_codes, graph
+from pipeline.artifact_store import Sealed, remove_leftovers
+from pipeline.execute import Done, Planned, Workspace, plan_step, run_step
+from pipeline.graph import PipelineConfig, Step
+from pipeline.ledger import Execution, Ledger, Run
+from pipeline.run_record import (
+    Nobody,
+    RunRecord,
+    Watcher,
+    new_run,
+    prepare_root,
+    settle_dead_runs,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunResult:
+    """What a run came to."""
+
+    run: Run
+    executions: list[Execution]
+    outputs: dict[str, Any]  # step name -> the component's Outputs
+
+    def artifact(self, kind: type[Any]) -> Any:
+        """The last artifact of this type that the run's steps gave, or None."""
+        found = [
+            value
+            for outputs in self.outputs.values()
+            for field in dataclasses.fields(outputs)
+            if isinstance(value := getattr(outputs, field.name), kind)
+        ]
+        return found[-1] if found else None
+
+    @property
+    def verdict(self) -> Verdict | None:
+        return self.artifact(Verdict)  # type: ignore[no-any-return]
+
+    @property
+    def push(self) -> Push | None:
+        return self.artifact(Push)  # type: ignore[no-any-return]
+
+
+def run(
+    pipeline: PipelineConfig,
+    *,
+    root: Path,
+    serving_dir: Path | None = None,
+    only: str | None = None,
+    first: str | None = None,
+    last: str | None = None,
+    force: Collection[str] = (),
+    beam_args: tuple[str, ...] = Context.beam_args,
+    watcher: Watcher | None = None,
+) -> RunResult:
+    """Run the pipeline, or some steps of it, and reuse whatever was made before.
+
+    Args:
+        pipeline: what a recipe returns.
+        root: the folder for everything that a run writes; made if it is missing.
+        serving_dir: where models are pushed; `<root>/serving` if None.
+        only, first, last: which steps; all if None. Steps before them must have been made.
+        force: steps to run although they were made; what depends on them runs again too.
+        beam_args: Beam's own flags; they name the runner.
+        watcher: who is told what happens.
+
+    Returns:
+        The run as the ledger holds it, with its exit code, and every step's outputs.
+
+    Raises:
+        PenstockError: the config does not hold together, the data is bad, a step failed. The run
+            is in the ledger all the same, and the next one goes on from the last whole step.
+    """
+    graph.check(pipeline)
+    chosen = graph.select(pipeline, only=only, first=first, last=last)
+    forced = {pipeline.step(name).name for name in force}
+    prepare_root(root)
+    with Ledger(root) as ledger:
+        settle_dead_runs(root, ledger)
+        remove_leftovers(root)
+        workspace = Workspace(
+            root=root.resolve(),
+            serving_dir=(serving_dir or root / "serving").resolve(),
+            ledger=ledger,
+            seed=pipeline.seed,
+            beam_args=beam_args,
+        )
+        plan = _plan(pipeline, chosen, forced, workspace)
+        record = RunRecord(workspace.root, new_run(pipeline), ledger, watcher or Nobody())
+        with record:
+            return _walk(plan, chosen, workspace, record)
+
+
+def _plan(
+    pipeline: PipelineConfig, chosen: Sequence[Step], forced: set[str], workspace: Workspace
+) -> list[Planned]:
+    """The steps up to the last chosen one; those before the first chosen must be there already."""
+    done, plan = Done(), []
+    for step in pipeline.steps[: pipeline.steps.index(chosen[-1]) + 1]:
+        again = step.name in forced and step in chosen
+        planned = plan_step(step, done, workspace, force=again, pipeline=pipeline.name)
+        if step not in chosen and planned.sealed is None:
+            raise ConfigError(
+                f"{chosen[0].name!r} cannot run alone: {step.name!r} is not made yet",
+                got=", ".join(planned.why),
+                remedy=f"add --from {step.name}, or leave --from and --only away",
+            )
+        done.add(step, planned.fingerprint, planned.sealed)
+        plan.append(planned)
+    return plan
+
+
+def _walk(
+    plan: Sequence[Planned], chosen: Sequence[Step], workspace: Workspace, record: RunRecord
+) -> RunResult:
+    record.planned(record.run.id, [p for p in plan if p.step in chosen])
+    done, executions = Done(), []
+    sealed: Sealed | None
+    for planned in plan:
+        name = planned.step.name
+        if planned.step in chosen:
+            record.started(name)
+            execution, sealed = run_step(
+                planned,
+                done,
+                workspace,
+                run_id=record.run.id,
+                progress=functools.partial(_report, record, name),
+                on_wait=functools.partial(record.waiting, name),
+            )
+            record.ended(execution, _summary(sealed))
+            executions.append(execution)
+        else:
+            sealed = planned.sealed
+        done.add(planned.step, planned.fingerprint, sealed)
+    outputs = {p.step.name: s.outputs for p in plan if p.step in chosen and (s := done.sealed[p.step.name])}
+    result = RunResult(run=record.run, executions=executions, outputs=outputs)
+    status = result.verdict.status if result.verdict else None
+    record.finish(status, exit_codes.of_verdict(status))
+    return dataclasses.replace(result, run=record.run)
+
+
+def _summary(sealed: Sealed) -> str:
+    """What came out, in words; a component of one's own may leave its artifacts without."""
+    artifacts = (getattr(sealed.outputs, f.name) for f in dataclasses.fields(sealed.outputs))
+    return "; ".join(words for a in artifacts if (words := getattr(a, "summary", "")))
+
+
+def _report(
+    record: RunRecord, step: str, done: float, total: float | None = None, detail: str = ""
+) -> None:
+    record.progress(step, done, total, detail)

@@ -1,0 +1,78 @@
+"""Named recipes, one per file: a function of the file's name that returns a `PipelineConfig`.
+
+Its docstring says what it is in one line, then the command, the expected accuracy and the time.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from data.errors import ConfigError, did_you_mean
+from data.import_path import load_object
+from pipeline.graph import PipelineConfig
+
+Recipe = Callable[[], PipelineConfig]
+
+
+def names() -> list[str]:
+    """The recipes that come with Penstock."""
+    return sorted(module.name for module in pkgutil.iter_modules(__path__))
+
+
+def find(name: str) -> Recipe:
+    """A recipe by name, by file (`./mine.py:recipe`), or by import path (`mine.recipes:small`).
+
+    Raises:
+        ConfigError: there is none, with the close matches.
+    """
+    if name in names():
+        recipe: Recipe = getattr(importlib.import_module(f"{__name__}.{name}"), name)
+        return recipe
+    place, colon, function = name.rpartition(":")
+    if not colon:
+        raise ConfigError(
+            f"no recipe {name!r}",
+            remedy=did_you_mean(name, names()) + "; one's own: ./mine.py:recipe",
+        )
+    if place.endswith(".py"):
+        place = _importable(Path(place))
+    found: Recipe = load_object(f"{place}:{function}")
+    return found
+
+
+def build(name: str) -> PipelineConfig:
+    """The recipe's config.
+
+    Raises:
+        ConfigError: there is no such recipe, it fails, or it returns something else.
+    """
+    recipe = find(name)
+    try:
+        config = recipe()
+    except TypeError as error:
+        raise ConfigError(
+            f"the recipe {name!r} cannot be called",
+            expected="a function without arguments that returns a PipelineConfig",
+            got=error,
+        ) from error
+    if not isinstance(config, PipelineConfig):
+        raise ConfigError(
+            f"the recipe {name!r} returns no pipeline",
+            expected="a PipelineConfig, as image_classifier(…) gives",
+            got=type(config).__name__,
+        )
+    return config
+
+
+def _importable(path: Path) -> str:
+    """Put the file's folder on the import path, last, so that it can shadow nothing of ours."""
+    if not path.is_file():
+        raise ConfigError(f"no recipe file {path}", expected="./mine.py:recipe", got=f"{path}:…")
+    folder = str(path.resolve().parent)
+    if folder not in sys.path:
+        sys.path.append(folder)
+    return path.stem

@@ -1,0 +1,169 @@
+"""`penstock run`, `runs` and `show`: what a run came to, in a short table."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Collection, Iterator
+from pathlib import Path
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from data.durable import read_json
+from data.errors import ConfigError, did_you_mean
+from pipeline.artifact_store import Slot
+from pipeline.console import RunView
+from pipeline.graph import PipelineConfig
+from pipeline.ledger import Ledger, Run
+from pipeline.local import RunResult, run
+from pipeline.run_record import settle_dead_runs
+from pipeline.verdict_words import verdict_table
+
+_STYLES = {
+    "done": "green",
+    "passed": "green",
+    "failed": "red",
+    "interrupted": "yellow",
+    "killed": "yellow",
+    "not configured": "yellow",
+}
+
+
+def run_and_show(
+    pipeline: PipelineConfig,
+    *,
+    root: Path,
+    serving_dir: Path | None,
+    debug: bool,
+    only: str | None,
+    first: str | None,
+    last: str | None,
+    force: Collection[str],
+) -> int:
+    """Run, show it live, print what it came to. Returns the exit code."""
+    started = time.perf_counter()
+    with RunView(root, debug=debug) as view:
+        result = run(
+            pipeline,
+            root=root,
+            serving_dir=serving_dir,
+            only=only,
+            first=first,
+            last=last,
+            force=force,
+            watcher=view,
+        )
+    out = _console()
+    if all(execution.status == "reused" for execution in result.executions):
+        steps = len(result.executions)
+        out.print(f"[green]all is up to date[/]: {steps} steps reused, nothing ran")
+    if result.verdict:
+        out.print(verdict_table(read_json(result.verdict.path / "verdict.json")))
+    for line in _where_and_what_next(result, root):
+        out.print(line, soft_wrap=True)
+    out.print(f"[dim]{time.perf_counter() - started:.1f} s, exit code {result.run.exit_code}[/]")
+    return result.run.exit_code or 0
+
+
+def _where_and_what_next(result: RunResult, root: Path) -> Iterator[str]:
+    push, at = result.push, "" if root == Path(".penstock") else f" --root {root}"
+    if push and push.pushed:
+        yield f"model     {escape(str(push.served_path))}"
+    elif push:
+        yield f"model     not pushed: {escape(push.reason)}"
+    recipe = result.run.pipeline
+    if push and push.pushed and push.served_path:
+        yield f"next      penstock predict {escape(str(push.served_path.parent))} IMAGE.png"
+    else:
+        yield f"next      penstock config {recipe}"
+    yield f"          penstock show {result.run.id}{escape(at)}"
+    yield f"          penstock run {recipe} --set train.epochs=20{escape(at)}"
+
+
+def show_runs(root: Path, limit: int) -> None:
+    """Print a table of the latest runs, the newest first."""
+    with _ledger(root) as ledger:
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+        for heading in ("run", "started", "seconds", "status", "verdict", "exit code"):
+            table.add_column(heading, justify="right" if heading == "seconds" else "left")
+        for found in ledger.runs(limit):
+            table.add_row(
+                escape(found.id),
+                _when(found),
+                "" if found.seconds is None else f"{found.seconds:.1f}",
+                _coloured(found.status),
+                _coloured(found.verdict or ""),
+                "" if found.exit_code is None else str(found.exit_code),
+            )
+    _console().print(table)
+
+
+def show_run(root: Path, run_id: str) -> None:
+    """Print one run: steps, what came out of each, the verdict.
+
+    Raises:
+        ConfigError: no such run, or several that begin or end so; with the close matches.
+    """
+    with _ledger(root) as ledger:
+        found = ledger.run(run_id)
+        if found is None:
+            known = [r.id for r in ledger.runs(200)]
+            raise ConfigError(f"no run {run_id!r} in {root}", remedy=did_you_mean(run_id, known))
+        executions = ledger.executions(found.id)
+        verdicts = [
+            Slot(root, e.component, e.fingerprint).path / facts["path"] / "verdict.json"
+            for e in executions
+            for kind, facts in ledger.artifacts(e.fingerprint).values()
+            if kind == "Verdict"
+        ]
+    out = _console()
+    took = "" if found.seconds is None else f", {found.seconds:.1f} s"
+    out.print(f"[bold]{escape(found.id)}[/]  {_when(found)}{took}  {_coloured(found.status)}")
+    summaries = _summaries(root / "runs" / found.id / "events.jsonl")
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for heading in ("step", "status", "seconds", "fingerprint", "what came out"):
+        table.add_column(heading, justify="right" if heading == "seconds" else "left")
+    for e in executions:
+        came_out = e.error or summaries.get(e.step, "")
+        table.add_row(
+            escape(e.step), e.status, f"{e.seconds:.1f}", e.fingerprint[:12], escape(came_out)
+        )
+    out.print(table)
+    for verdict in verdicts:
+        if verdict.is_file():
+            out.print(verdict_table(read_json(verdict)))
+
+
+def _ledger(root: Path) -> Ledger:
+    if not (root / "ledger.sqlite").is_file():
+        raise ConfigError(
+            f"nothing ran in {root} yet",
+            expected="a root in which a pipeline ran",
+            remedy="penstock run digits, or name another root with --root DIR",
+        )
+    ledger = Ledger(root)
+    settle_dead_runs(root, ledger)
+    return ledger
+
+
+def _summaries(events: Path) -> dict[str, str]:
+    if not events.is_file():
+        return {}
+    ended = [json.loads(line) for line in events.read_text(encoding="utf-8").splitlines()]
+    return {e["step"]: e["summary"] for e in ended if e["event"] == "ended"}
+
+
+def _when(found: Run) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(found.started))
+
+
+def _coloured(word: str) -> str:
+    return f"[{_STYLES[word]}]{word}[/]" if word in _STYLES else word
+
+
+def _console() -> Console:
+    return Console(highlight=False)

@@ -1,0 +1,156 @@
+"""A run as it goes: entered in the ledger, written to `<root>/runs/<run id>/`, shown to a watcher."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import secrets
+import time
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Protocol
+
+from filelock import FileLock, Timeout
+
+from data.durable import disk_trouble, write_json
+from data.errors import EnvironmentTrouble
+from pipeline import exit_codes
+from pipeline.convert import to_plain
+from pipeline.execute import Planned
+from pipeline.graph import PipelineConfig
+from pipeline.ledger import Execution, Ledger, Run, RunStatus
+
+
+_LOCK = ".lock"
+
+
+class Watcher(Protocol):
+    """Who is told what happens in a run, such as the command line's live view."""
+
+    def planned(self, run_id: str, plan: Sequence[Planned]) -> None: ...
+    def started(self, step: str) -> None: ...
+    def progress(self, step: str, done: float, total: float | None, detail: str) -> None: ...
+    def waiting(self, step: str) -> None: ...
+    def ended(self, execution: Execution, summary: str) -> None: ...
+
+
+class Nobody:
+    """The watcher where there is none."""
+
+    def planned(self, run_id: str, plan: Sequence[Planned]) -> None: ...
+    def started(self, step: str) -> None: ...
+    def progress(self, step: str, done: float, total: float | None, detail: str) -> None: ...
+    def waiting(self, step: str) -> None: ...
+    def ended(self, execution: Execution, summary: str) -> None: ...
+
+
+def prepare_root(root: Path) -> None:
+    """Make the root folder. Raises EnvironmentTrouble where it cannot be made or written to."""
+    probe = root / f".probe-{secrets.token_hex(4)}"
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise EnvironmentTrouble(
+            f"the root {root} cannot be written to",
+            expected="a folder that this user may write to",
+            got=error.strerror,
+            follows="nothing ran",
+            remedy="choose another with --root DIR or PENSTOCK_ROOT, or mend its permissions",
+        ) from error
+
+
+def new_run(pipeline: PipelineConfig) -> Run:
+    """A run that begins now; its id sorts by time."""
+    now = time.time()
+    stamp = time.strftime("%Y%m%d-%H%M%S", time.localtime(now))
+    config = {step.name: to_plain(step.config) for step in pipeline.steps}
+    return Run(
+        id=f"{stamp}-{pipeline.name}-{secrets.token_hex(2)}",
+        pipeline=pipeline.name,
+        status="running",
+        started=now,
+        config={"seed": pipeline.seed, **config},
+    )
+
+
+def settle_dead_runs(root: Path, ledger: Ledger) -> None:
+    """Mark as killed the runs that say they run though the lock of their process has fallen."""
+    for run in ledger.running():
+        lock = FileLock(root / "runs" / run.id / _LOCK)
+        with contextlib.suppress(Timeout, OSError), lock.acquire(timeout=0):
+            ledger.finish_run(dataclasses.replace(run, status="killed"))
+
+
+class RunRecord:
+    """Entered at the start, finished whatever happens: done, failed, or interrupted."""
+
+    def __init__(self, root: Path, run: Run, ledger: Ledger, watcher: Watcher) -> None:
+        self.run = run
+        self._folder = root / "runs" / run.id
+        self._ledger = ledger
+        self._watcher = watcher
+        self._lock = FileLock(self._folder / _LOCK)  # held while this process lives
+
+    def __enter__(self) -> RunRecord:
+        with disk_trouble("the run cannot be recorded"):
+            self._folder.mkdir(parents=True)
+            self._lock.acquire()
+            self._save()
+        self._ledger.start_run(self.run)
+        return self
+
+    def __exit__(
+        self, _: type[BaseException] | None, error: BaseException | None, __: TracebackType | None
+    ) -> None:
+        if error is not None:
+            self._fail(error)
+        self._lock.release()
+
+    def _fail(self, error: BaseException) -> None:
+        status: RunStatus = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
+        code = exit_codes.of_error(error)
+        if code == exit_codes.CRASH:
+            (self._folder / "traceback.txt").write_text("".join(traceback.format_exception(error)))
+        self._end(status=status, exit_code=code)
+
+    def finish(self, verdict: str | None, exit_code: int) -> None:
+        self._end(status="done", verdict=verdict, exit_code=exit_code)
+
+    def planned(self, run_id: str, plan: Sequence[Planned]) -> None:
+        steps = {p.step.name: p.fingerprint for p in plan}
+        self._event("planned", steps=steps, reuse=[p.step.name for p in plan if p.sealed])
+        self._watcher.planned(run_id, plan)
+
+    def started(self, step: str) -> None:
+        self._event("started", step=step)
+        self._watcher.started(step)
+
+    def progress(self, step: str, done: float, total: float | None, detail: str) -> None:
+        self._watcher.progress(step, done, total, detail)
+
+    def waiting(self, step: str) -> None:
+        self._event("waiting", step=step)
+        self._watcher.waiting(step)
+
+    def ended(self, execution: Execution, summary: str) -> None:
+        self._event("ended", **dataclasses.asdict(execution), summary=summary)
+        self._watcher.ended(execution, summary)
+
+    def _end(self, **changes: Any) -> None:
+        seconds = round(time.time() - self.run.started, 3)
+        self.run = dataclasses.replace(self.run, seconds=seconds, **changes)
+        self._event("finished", status=self.run.status, exit_code=self.run.exit_code)
+        self._save()
+        self._ledger.finish_run(self.run)
+
+    def _event(self, kind: str, **facts: Any) -> None:
+        with (self._folder / "events.jsonl").open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"time": time.time(), "event": kind, **facts}) + "\n")
+
+    def _save(self) -> None:
+        write_json(self._folder / "run.json", dataclasses.asdict(self.run))
