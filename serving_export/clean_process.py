@@ -31,7 +31,7 @@ class CleanProcess:
             "TF_CPP_MIN_LOG_LEVEL": "2",
             "TF_FORCE_GPU_ALLOW_GROWTH": "true",  # it shares the GPU with this process
         }
-        self._stderr = tempfile.TemporaryFile()
+        self._stderr = tempfile.TemporaryFile()  # noqa: SIM115  (lives as long as the child)
         self.process = subprocess.Popen(
             # -P: a folder `data` of the user's own in the current folder must not shadow ours.
             [sys.executable, "-P", "-m", "serving_export.parity_child"],

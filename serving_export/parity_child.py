@@ -1,10 +1,9 @@
 """The clean process of a parity check: knows TensorFlow and the bundle, nothing of the training.
 
-`python -m serving_export.parity_child`: imports TensorFlow, waits for one line of JSON on stdin
-({"bundle", "npz", "digest"}), answers with lines of JSON on stdout: {"done", "total"} while at
-work, then {"images": n, "differences": {signature: [largest absolute difference, same bit for bit]}}
-or {"error"}.
-It ends when stdin does: whoever started it is gone.
+`python -m serving_export.parity_child` imports TensorFlow and waits for one line of JSON on stdin:
+{"bundle", "npz", "digest"}. It answers with lines of JSON on stdout: {"done", "total"} while at
+work, then {"images": n, "differences": {signature: [largest absolute difference, the same bit for
+bit]}} or {"error"}. It ends when stdin does: whoever started it is gone.
 """
 
 from __future__ import annotations

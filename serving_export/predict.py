@@ -18,7 +18,7 @@ from serving_export.manifest import (
     read_manifest,
     verify_bundle,
 )
-from serving_export.push import newest_version
+from serving_export.versions import newest_version
 
 _MODES = {1: "L", 3: "RGB", 4: "RGBA"}  # Pillow's names of 8-bit pixels, by channels
 _BATCH = 64  # files

@@ -6,7 +6,6 @@ under a name that is no integer and becomes visible whole or not at all.
 
 from __future__ import annotations
 
-import re
 import shutil
 import uuid
 from pathlib import Path
@@ -15,47 +14,13 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from data.durable import disk_trouble, fsync_path, fsync_tree, write_json
-from data.errors import BadDataError, ConfigError, EnvironmentTrouble
+from data.errors import BadDataError, EnvironmentTrouble
 from serving_export.manifest import PUSH_RECORD, verify_bundle
+from serving_export.versions import model_folder, newest_version, next_version
 
-_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*")
-_VERSION = re.compile(r"[0-9]+")
 _STAGING = ".staging-"
 _LOCK = ".push.lock"
 _WAIT = 600  # seconds for another push to end
-
-
-def model_folder(serving_dir: Path, model_name: str) -> Path:
-    """`<serving_dir>/<model_name>`.
-
-    Raises:
-        ConfigError: a name that could lead elsewhere or hide.
-    """
-    if not _NAME.fullmatch(model_name):
-        raise ConfigError(
-            f"{model_name!r} cannot be a model's name",
-            expected="letters, digits, _ . and -, not starting with a dot",
-            got=model_name,
-            remedy="set export.model_name",
-        )
-    return serving_dir / model_name
-
-
-def versions(folder: Path) -> list[int]:
-    """The served versions of a model in order; empty where there is no such folder."""
-    if not folder.is_dir():
-        return []
-    return sorted(
-        int(entry.name)
-        for entry in folder.iterdir()
-        # "007" would be another name for version 7
-        if _VERSION.fullmatch(entry.name) and str(int(entry.name)) == entry.name and entry.is_dir()
-    )
-
-
-def newest_version(folder: Path) -> int | None:
-    """The version that is served, or None."""
-    return max(versions(folder), default=None)
 
 
 def push(
@@ -110,9 +75,7 @@ def _push_locked(
         shutil.copytree(bundle, staging, ignore=shutil.ignore_patterns(PUSH_RECORD))
         fsync_tree(staging)
         verify_bundle(staging, digest)
-        # Above every name that reads as a number, whatever it is, so that it is the highest.
-        taken = [int(e.name) for e in folder.iterdir() if _VERSION.fullmatch(e.name)]
-        version = max(taken, default=0) + 1
+        version = next_version(folder)
         write_json(staging / PUSH_RECORD, {**record, "version": version, "digest": digest})
         target = staging.rename(folder / str(version))
         fsync_path(folder)
