@@ -1,6 +1,6 @@
 """Normalize: make the one graph of preprocessing arithmetic, with tensorflow-transform on Beam.
 
-A `preprocessing_fn` has tensorflow-transform's signature, so that one written for TFX works. It gets
+A `preprocessing_fn` has tensorflow-transform's signature: one written for TFX works. It gets
 
     image  (batch, height, width, channels) float32, 0-255   (tf.Example has no uint8)
     label  (batch,) int64

@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
+from data.batches import batches
 
 from components.artifacts import Examples, TransformGraph
 from components.context import Context
-from data.batches import batches
 from data.durable import write_json
-from data.errors import ConfigError, PenstockError, StepError, did_you_mean
+from data.errors import ConfigError, PenstockError, StepError, did_you_mean, in_one_line
 from data.spec import ImageSpec
-from serving_export.parity import record_parity
 from serving_export.saved_model import write_bundle
 from serving_export.transform_graph import TransformFn
 
@@ -73,8 +72,8 @@ def _built(
     except Exception as error:
         raise ConfigError(
             f"the model {config.model!r} cannot be built for images of {spec.shape}",
-            expected="build_model(spec, options) -> a Keras model that takes the transformed images",
-            got=f"{type(error).__name__}: {error}",
+            expected="build_model(spec, options): a Keras model that takes the transformed images",
+            got=in_one_line(error),
             remedy="mend the function that train.model names",
         ) from error
     if width != (2, spec.num_classes):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,17 +12,17 @@ import pyarrow as pa
 import tensorflow as tf
 import tensorflow_transform as tft
 import tensorflow_transform.beam as tft_beam
+from data.batches import parse_examples
 from tensorflow_transform.tf_metadata import dataset_metadata
 from tfx_bsl.tfxio import tensor_adapter, tensor_representation_util
 
 from components.beam import run_pipeline
 from components.context import Context
-from data.batches import parse_examples
-from data.errors import ConfigError
+from data.errors import ConfigError, in_one_line
 from data.examples import Examples
 from data.spec import IMAGE, LABEL, ImageSpec
 
-PreprocessingFn = Callable[[dict[str, tf.Tensor]], dict[str, tf.Tensor]]
+PreprocessingFn = Callable[[Mapping[str, tf.Tensor]], Mapping[str, tf.Tensor]]
 _BATCH = 1024  # images per record batch: 3 MB of float32 at 28 x 28
 _SCHEMA = pa.schema([(IMAGE, pa.list_(pa.float32())), (LABEL, pa.list_(pa.int64()))])
 
@@ -63,7 +63,9 @@ def write_transform_graph(
         ConfigError: the function fails on the features it gets, or returns no `image`.
     """
     spec = examples.spec
-    shards = [str(s) for s in examples.shards("train")] if _has_analyzer(preprocessing_fn, spec) else []
+    shards = (
+        [str(s) for s in examples.shards("train")] if _has_analyzer(preprocessing_fn, spec) else []
+    )
     metadata = dataset_metadata.DatasetMetadata.from_feature_spec(
         {
             IMAGE: tf.io.FixedLenFeature(spec.shape, tf.float32),
@@ -71,7 +73,8 @@ def write_transform_graph(
         }
     )
     adapter_config = tensor_adapter.TensorAdapterConfig(
-        _SCHEMA, tensor_representation_util.InferTensorRepresentationsFromMixedSchema(metadata.schema)
+        _SCHEMA,
+        tensor_representation_util.InferTensorRepresentationsFromMixedSchema(metadata.schema),
     )
 
     def build(pipeline: beam.Pipeline) -> None:
@@ -80,7 +83,9 @@ def write_transform_graph(
             | "Shards" >> beam.Create(shards)
             | "ReadBatches" >> beam.ParDo(ReadBatches(spec))
         )
-        analyzed = (batches, adapter_config) | "Analyze" >> tft_beam.AnalyzeDataset(preprocessing_fn)
+        analyzed = (batches, adapter_config) | "Analyze" >> tft_beam.AnalyzeDataset(
+            preprocessing_fn
+        )
         _ = analyzed | "WriteGraph" >> tft_beam.WriteTransformFn(str(path))
 
     with (
@@ -108,6 +113,6 @@ def _has_analyzer(preprocessing_fn: PreprocessingFn, spec: ImageSpec) -> bool:
             "the preprocessing_fn fails on the features it gets",
             expected=f"a function of {{image: float32 (batch, {', '.join(map(str, spec.shape))}), "
             "label: int64 (batch,)} that returns a dict with image",
-            got=f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error) else ''}",
+            got=in_one_line(error),
             remedy="mend the function that normalize.preprocessing_fn names",
         ) from error

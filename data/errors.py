@@ -109,6 +109,12 @@ def revive(text: str) -> PenstockError | None:
         return None
 
 
+def in_one_line(error: BaseException) -> str:
+    """A foreign error's type and the first line of what it says."""
+    first = str(error).strip().splitlines()[:1]
+    return ": ".join([type(error).__name__, *first])
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """A remedy that names the close matches, else all that is known."""
     known = sorted(known)

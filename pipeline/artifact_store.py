@@ -8,6 +8,8 @@ leaves nothing or a whole artifact.
 from __future__ import annotations
 
 import dataclasses
+import hashlib
+import json
 import shutil
 import typing
 from collections.abc import Iterator, Mapping
@@ -18,7 +20,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from data.durable import digest_tree, fsync_path, fsync_tree, read_json, sha256_file, write_json
+from data.durable import digest_tree, fsync_path, fsync_tree, read_json, write_json
 from data.errors import BadDataError
 from pipeline.convert import from_plain, to_plain
 
@@ -33,7 +35,7 @@ class Sealed:
     parts: dict[str, Any]  # what the result depends on, as `fingerprint.parts` words it
     upstream: dict[str, str]  # fingerprint of each step used -> its seal at that time
     seconds: float  # what it took to make
-    seal: str  # digest of the manifest: names this very making of it
+    seal: str  # digest of the content: the same only if it was made the same to the byte
 
 
 class Slot:
@@ -82,7 +84,7 @@ class Slot:
             parts=plain["parts"],
             upstream=plain["upstream"],
             seconds=plain["seconds"],
-            seal=sha256_file(manifest),
+            seal=plain["seal"],
         )
 
     def open(self) -> Path:
@@ -100,10 +102,13 @@ class Slot:
     ) -> Sealed:
         """Digest, write the manifest, and rename the folder into its place, in this order."""
         digests = digest_tree(self._temporary)
+        facts = to_plain(_relative(outputs, self._temporary))
+        content = json.dumps([facts, digests], sort_keys=True)
         manifest = {
             "parts": parts,
             "upstream": upstream,
-            "outputs": to_plain(_relative(outputs, self._temporary)),
+            "outputs": facts,
+            "seal": hashlib.sha256(content.encode()).hexdigest(),
             "seconds": round(seconds, 3),
             "sizes": {name: (self._temporary / name).stat().st_size for name in digests},
             "digests": digests,
@@ -147,7 +152,7 @@ def _with_paths(outputs: Any, change: typing.Callable[[Path], Path]) -> Any:
 
 
 def remove_leftovers(root: Path) -> None:
-    """Remove what killed processes left half made; what a live one is making is locked and stays."""
+    """Remove what killed processes left half made; what a live one makes is locked and stays."""
     for leftover in root.glob("artifacts/*/.*.making"):
         fingerprint = leftover.name.removeprefix(".").removesuffix(".making")
         lock = FileLock(leftover.parent / f".{fingerprint}.lock")

@@ -115,8 +115,8 @@ def run(
     """Run a recipe's pipeline; what was made before is reused.
 
     RECIPE is a name (see `penstock recipes`), a file and function (./mine.py:recipe), or an import
-    path (package.module:recipe). The exit code is 0 only if a model was pushed or all is up to date;
-    docs/exit-codes.md has the table.
+    path (package.module:recipe). The exit code is 0 only if all that was asked for is done and the verdict
+    is not against it; docs/exit-codes.md has the table.
     """
     from pipeline.interrupt import promptly
     from pipeline.run_command import run_and_show
@@ -225,9 +225,7 @@ def doctor(root: Path) -> int:
     return examine_and_show(root)
 
 
-def _configured(
-    recipe: str, config_file: Path | None, settings: tuple[str, ...]
-) -> PipelineConfig:
+def _configured(recipe: str, config_file: Path | None, settings: tuple[str, ...]) -> PipelineConfig:
     from pipeline import config as configs
     from pipeline import recipes as known
 

@@ -48,17 +48,21 @@ def apply(pipeline: PipelineConfig, overrides: Overrides) -> PipelineConfig:
                 f"{name} is a step, not a value", expected=f"{name}.KEY = …", got=repr(value)
             )
         else:
-            raise ConfigError(f"no config key {name!r}", remedy=did_you_mean(name, [*steps, "seed"]))
+            raise ConfigError(
+                f"no config key {name!r}", remedy=did_you_mean(name, [*steps, "seed"])
+            )
     return dataclasses.replace(pipeline, seed=seed, steps=tuple(steps.values()))
 
 
 def apply_settings(pipeline: PipelineConfig, settings: Iterable[str]) -> PipelineConfig:
-    """Apply `a.b=c` settings in order; c is read as TOML where that fits the field, else as text."""
+    """Apply `a.b=c` settings in order; c is TOML where that fits the field, else text."""
     for setting in settings:
         key, equals, text = setting.partition("=")
         if not equals or not key.strip():
             raise ConfigError(
-                f"--set {setting!r} sets nothing", expected="KEY=VALUE", remedy="--set train.epochs=3"
+                f"--set {setting!r} sets nothing",
+                expected="KEY=VALUE",
+                remedy="--set train.epochs=3",
             )
         readings = [*_as_toml(text), text]
         for last, reading in enumerate(readings, 1 - len(readings)):

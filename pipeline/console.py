@@ -24,7 +24,12 @@ from rich.progress import (
 from pipeline.execute import Planned
 from pipeline.ledger import Execution
 
-_MARKS = {"made": "[green]✓[/]", "reused": "[dim]=[/]", "failed": "[red]✗[/]", "interrupted": "[yellow]![/]"}
+_MARKS = {
+    "made": "[green]✓[/]",
+    "reused": "[dim]=[/]",
+    "failed": "[red]✗[/]",
+    "interrupted": "[yellow]![/]",
+}
 _PLAIN_EVERY = 10.0  # seconds between progress lines where there is no terminal
 
 

@@ -27,7 +27,8 @@ def _strict(value: Any, kind: type) -> Any:
 
 
 def _is_optional(kind: Any) -> bool:
-    return get_origin(kind) in (typing.Union, types.UnionType) and type(None) in get_args(kind)
+    origin: Any = get_origin(kind)
+    return origin in (typing.Union, types.UnionType) and type(None) in get_args(kind)
 
 
 def _optional_hook(kind: Any) -> Any:
@@ -47,7 +48,7 @@ def _literal(value: Any, kind: Any) -> Any:
 _converter = Converter(forbid_extra_keys=True)
 for _kind in (int, float, bool, str):
     _converter.register_structure_hook(_kind, _strict)
-_converter.register_structure_hook_func(lambda kind: get_origin(kind) is typing.Literal, _literal)
+_converter.register_structure_hook_func(lambda kind: get_origin(kind) == typing.Literal, _literal)
 _converter.register_structure_hook_factory(_is_optional, _optional_hook)
 _converter.register_structure_hook(Path, lambda value, _: Path(value))
 _converter.register_unstructure_hook(Path, str)
@@ -86,7 +87,7 @@ def _leaves(group: BaseException) -> list[BaseException]:
 
 def _words(error: BaseException, _: type | None) -> str:
     if isinstance(error, ForbiddenExtraKeysError):
-        known = [f for f in getattr(error.cl, "__dataclass_fields__", {})]
+        known = list(getattr(error.cl, "__dataclass_fields__", {}))
         return ", ".join(
             f"no key {name!r} ({did_you_mean(name, known)})" for name in sorted(error.extra_fields)
         )

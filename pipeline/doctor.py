@@ -55,7 +55,9 @@ def examine(root: Path) -> Iterator[Finding]:
         yield Finding(True, "root", f"{root} is writable")
         free = shutil.disk_usage(root).free
         seen = f"{free / 1e9:.1f} GB free"
-        yield Finding(free > _LITTLE_DISK, "disk", seen, f"free some, or choose another root than {root}")
+        yield Finding(
+            free > _LITTLE_DISK, "disk", seen, f"free some, or choose another root than {root}"
+        )
     except EnvironmentTrouble as error:
         yield Finding(False, "root", f"{error.what}: {error.got}", error.remedy or "")
     finally:

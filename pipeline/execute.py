@@ -79,11 +79,11 @@ class Done:
         return found[0] if isinstance(value, Ref) else found
 
 
-def plan_step(step: Step, done: Done, workspace: Workspace, *, force: bool, pipeline: str) -> Planned:
-    """Find out what the step depends on and whether it was made already. Runs and writes nothing."""
-    parts = fingerprint.parts(
-        step, workspace.seed, done.fingerprints, workspace.ledger.digest_file
-    )
+def plan_step(
+    step: Step, done: Done, workspace: Workspace, *, force: bool, pipeline: str
+) -> Planned:
+    """Find out what the step depends on and whether it was made already; runs nothing."""
+    parts = fingerprint.parts(step, workspace.seed, done.fingerprints, workspace.ledger.digest_file)
     planned = Planned(step=step, fingerprint=fingerprint.digest(parts), parts=parts, sealed=None)
     if force:
         return dataclasses.replace(planned, why=("forced",))
@@ -221,7 +221,7 @@ def _facts(sealed: Sealed | None, folder: Path) -> dict[str, tuple[str, Any]]:
 
 def _lineage(step: Step, done: Done) -> list[Lineage]:
     return [
-        Lineage(input=name, source=done.fingerprints[ref], output=ref.output)
+        Lineage(input=name, place=place, source=done.fingerprints[ref], output=ref.output)
         for name, value in step.inputs.items()
-        for ref in as_refs(value)
+        for place, ref in enumerate(as_refs(value))
     ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import traceback
 
-from data.errors import PenstockError
+from data.errors import PenstockError, in_one_line
 from pipeline import exit_codes
 
 
@@ -19,9 +19,8 @@ def explain(error: BaseException, *, debug: bool) -> int:
     elif code == exit_codes.INTERRUPTED:
         message = "interrupted: the next run goes on from the last whole step"
     else:
-        first = str(error).strip().splitlines()[:1]
         message = (
-            f"crash: {type(error).__name__}: {first[0] if first else ''}\n"
+            f"crash: {in_one_line(error)}\n"
             f"  {'do:':<10}run again with --debug; the traceback of a run lies in its folder"
         )
     print(f"penstock: {message}", file=sys.stderr)

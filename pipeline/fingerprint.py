@@ -21,7 +21,11 @@ from pipeline.convert import to_plain
 from pipeline.graph import Ref, Step, as_refs
 
 # where a library is imported by another name than its distribution's
-_DISTRIBUTIONS = {"PIL": "pillow", "sklearn": "scikit-learn", "tensorflow_transform": "tensorflow-transform"}
+_DISTRIBUTIONS = {
+    "PIL": "pillow",
+    "sklearn": "scikit-learn",
+    "tensorflow_transform": "tensorflow-transform",
+}
 OUR_PACKAGES = ("data", "serving_export", "components", "pipeline")
 _SCHEMA = 1  # of artifacts on disk: a change makes every step new
 
@@ -83,7 +87,7 @@ def _flat(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def code(modules: Sequence[str]) -> tuple[list[Path], list[str]]:
-    """First-party source files that the modules import, transitively, and the libraries they use."""
+    """First-party files that the modules import, transitively, and the libraries they use."""
     todo, files, libraries = list(modules), set[Path](), set[str]()
     while todo:
         name = todo.pop()
@@ -123,7 +127,7 @@ def _first_party_root(top: str) -> Path | None:
 
 
 def _source(root: Path, name: str) -> Path | None:
-    """The module's file, looked up without importing its parents; None for a name inside a module."""
+    """The module's file, looked up without importing its parents; None for a name in a module."""
     path = root.joinpath(*name.split("."))
     for candidate in (path / "__init__.py", path.with_suffix(".py")):
         if candidate.is_file():

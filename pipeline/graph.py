@@ -17,8 +17,10 @@ from data.import_path import load_object
 class Component(Protocol):
     """The shape that all components share: a module, or any object, with these four names.
 
-    It may also have `depends(config) -> Depends` and `is_current(outputs, context) -> bool`,
-    asked about a step that is done already: does what it made outside the root still stand?
+    It may also have
+    `depends(config) -> Depends`: code and files that the config names, for the fingerprint;
+    `is_current(outputs, context) -> bool`: whether what a cached step made outside the root stands;
+    `prepare()`: called when the step before begins, to start a process that takes long to be ready.
     """
 
     Config: type[Any]
@@ -162,7 +164,8 @@ def _check_ref(step: Step, name: str, ref: Ref, wanted: Any, earlier: Mapping[st
     where = f"step {step.name!r}, input {name!r}"
     if ref.step not in earlier:
         raise ConfigError(
-            f"{where}: no earlier step {ref.step!r} makes it", remedy=did_you_mean(ref.step, earlier)
+            f"{where}: no earlier step {ref.step!r} makes it",
+            remedy=did_you_mean(ref.step, earlier),
         )
     made = typing.get_type_hints(earlier[ref.step].load().Outputs)
     if ref.output not in made:
@@ -172,7 +175,9 @@ def _check_ref(step: Step, name: str, ref: Ref, wanted: Any, earlier: Mapping[st
         )
     types = [t for t in (get_args(wanted) or (wanted,)) if t is not type(None)]
     if not any(isinstance(t, type) and issubclass(made[ref.output], t) for t in types):
-        raise ConfigError(f"{where}", expected=_words(wanted), got=f"{_words(made[ref.output])} from {ref}")
+        raise ConfigError(
+            f"{where}", expected=_words(wanted), got=f"{_words(made[ref.output])} from {ref}"
+        )
 
 
 def _words(kind: Any) -> str:

@@ -9,6 +9,7 @@ from components.evaluate import Config as Evaluate
 from components.evaluate import Threshold
 from components.export import Config as Export
 from components.ingest import Config as Ingest
+
 from components.normalize import Config as Normalize
 from components.train import Config as Train
 from pipeline.graph import PipelineConfig, Ref, Step
@@ -37,7 +38,7 @@ def image_classifier(
     export: Export | None = None,
     seed: int = 0,
 ) -> PipelineConfig:
-    """A pipeline of the five components; its model is pushed under `name` unless `export` differs."""
+    """A pipeline of the five components; its model is pushed as `name` unless `export` differs."""
     examples = Ref("ingest", "examples")
     transform_graph = Ref("normalize", "transform_graph")
     model, verdict = Ref("train", "model"), Ref("evaluate", "verdict")

@@ -41,7 +41,7 @@ _executions = sa.Table(
     sa.Column("run_id", sa.ForeignKey("runs.id"), primary_key=True),
     sa.Column("step", sa.String, primary_key=True),
     sa.Column("component", sa.String, nullable=False),
-    sa.Column("fingerprint", sa.String, nullable=False, index=True),
+    sa.Column("fingerprint", sa.String, nullable=False),
     sa.Column("status", sa.String, nullable=False),
     sa.Column("seconds", sa.Float, nullable=False),
     sa.Column("error", sa.String),
@@ -59,8 +59,9 @@ _lineage = sa.Table(
     _meta,
     sa.Column("fingerprint", sa.String, primary_key=True),
     sa.Column("input", sa.String, primary_key=True),
-    sa.Column("source", sa.String, primary_key=True),  # fingerprint of the step that made it
-    sa.Column("output", sa.String, primary_key=True),
+    sa.Column("place", sa.Integer, primary_key=True),  # where the input is a list
+    sa.Column("source", sa.String, nullable=False),  # fingerprint of the step that made it
+    sa.Column("output", sa.String, nullable=False),
 )
 _file_digests = sa.Table(
     "file_digests",
@@ -105,6 +106,7 @@ class Lineage:
     """One input of an artifact."""
 
     input: str
+    place: int
     source: str
     output: str
 
@@ -119,8 +121,9 @@ class Ledger:
     def __init__(self, root: Path) -> None:
         self.path = root / "ledger.sqlite"
         self._engine = sa.create_engine(f"sqlite:///{self.path}", connect_args={"timeout": 30})
-        with self._trouble():
-            _meta.create_all(self._engine)
+        with self._trouble(), self._engine.begin() as db:
+            for table in _meta.sorted_tables:  # not create_all: two runs may start at once
+                db.execute(sa.schema.CreateTable(table, if_not_exists=True))
 
     def __enter__(self) -> Ledger:
         return self
@@ -132,6 +135,8 @@ class Ledger:
     def _trouble(self) -> Iterator[None]:
         try:
             yield
+        except sa.exc.IntegrityError:
+            raise  # a bug of ours
         except sa.exc.DatabaseError as error:
             raise EnvironmentTrouble(
                 f"the ledger {self.path} cannot be used",
@@ -159,7 +164,10 @@ class Ledger:
         ]
         with self._trouble(), self._engine.begin() as db:
             db.execute(insert(_executions).values(**asdict(execution)))
-            for table, rows in ((_artifacts, made), (_lineage, [{**key, **asdict(x)} for x in lineage])):
+            for table, rows in (
+                (_artifacts, made),
+                (_lineage, [{**key, **asdict(x)} for x in lineage]),
+            ):
                 if rows:
                     db.execute(sa.delete(table).where(table.c.fingerprint == execution.fingerprint))
                     db.execute(insert(table), rows)
@@ -181,7 +189,9 @@ class Ledger:
         if run_id == "latest":
             return next(iter(self.runs(1)), None)
         with self._trouble(), self._engine.connect() as db:
-            exact = [Run(**r._mapping) for r in db.execute(_runs.select().where(_runs.c.id == run_id))]
+            exact = [
+                Run(**r._mapping) for r in db.execute(_runs.select().where(_runs.c.id == run_id))
+            ]
             like = _runs.c.id.startswith(run_id, autoescape=True) | _runs.c.id.endswith(
                 run_id, autoescape=True
             )
@@ -190,7 +200,9 @@ class Ledger:
 
     def executions(self, run_id: str) -> list[Execution]:
         """What each step did, in the order in which they ended."""
-        query = _executions.select().where(_executions.c.run_id == run_id).order_by(sa.text("rowid"))
+        query = (
+            _executions.select().where(_executions.c.run_id == run_id).order_by(sa.text("rowid"))
+        )
         with self._trouble(), self._engine.connect() as db:
             return [Execution(**row._mapping) for row in db.execute(query)]
 
@@ -205,7 +217,7 @@ class Ledger:
         query = _lineage.select().where(_lineage.c.fingerprint == fingerprint)
         with self._trouble(), self._engine.connect() as db:
             return [
-                Lineage(input=row.input, source=row.source, output=row.output)
+                Lineage(input=row.input, place=row.place, source=row.source, output=row.output)
                 for row in db.execute(query)
             ]
 
@@ -237,6 +249,8 @@ class Ledger:
             values = {"path": key, "digest": digest, **seen}
             with self._trouble(), self._engine.begin() as db:
                 db.execute(
-                    insert(_file_digests).values(**values).on_conflict_do_update(["path"], set_=values)
+                    insert(_file_digests)
+                    .values(**values)
+                    .on_conflict_do_update(["path"], set_=values)
                 )
         return digest

@@ -129,10 +129,11 @@ def _walk(
     record.planned(record.run.id, [p for p in plan if p.step in chosen])
     done, executions = Done(), []
     sealed: Sealed | None
-    for planned in plan:
+    for place, planned in enumerate(plan):
         name = planned.step.name
         if planned.step in chosen:
             record.started(name)
+            _prepare_next(plan[place:])
             execution, sealed = run_step(
                 planned,
                 done,
@@ -146,11 +147,21 @@ def _walk(
         else:
             sealed = planned.sealed
         done.add(planned.step, planned.fingerprint, sealed)
-    outputs = {p.step.name: s.outputs for p in plan if p.step in chosen and (s := done.sealed[p.step.name])}
+    outputs = {
+        p.step.name: s.outputs for p in plan if p.step in chosen and (s := done.sealed[p.step.name])
+    }
     result = RunResult(run=record.run, executions=executions, outputs=outputs)
     status = result.verdict.status if result.verdict else None
     record.finish(status, exit_codes.of_verdict(status))
     return dataclasses.replace(result, run=record.run)
+
+
+def _prepare_next(plan: Sequence[Planned]) -> None:
+    """Let the step after the one that begins start what takes long, if both have work to do."""
+    if len(plan) > 1 and not (plan[0].sealed or plan[1].sealed):
+        prepare = getattr(plan[1].step.load(), "prepare", None)
+        if prepare:
+            prepare()
 
 
 def _summary(sealed: Sealed) -> str:

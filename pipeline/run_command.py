@@ -6,7 +6,6 @@ import json
 import time
 from collections.abc import Collection, Iterator
 from pathlib import Path
-from typing import Any
 
 from rich import box
 from rich.console import Console

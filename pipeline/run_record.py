@@ -1,4 +1,4 @@
-"""A run as it goes: entered in the ledger, written to `<root>/runs/<run id>/`, shown to a watcher."""
+"""A run as it goes: in the ledger, in `<root>/runs/<run id>/`, and before a watcher's eyes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,6 @@ from pipeline.convert import to_plain
 from pipeline.execute import Planned
 from pipeline.graph import PipelineConfig
 from pipeline.ledger import Execution, Ledger, Run, RunStatus
-
 
 _LOCK = ".lock"
 

@@ -9,7 +9,7 @@ from data.spec import ImageSpec
 
 
 def preprocessing_fn(inputs: dict[str, Any]) -> dict[str, Any]:
-    """tensorflow-transform's signature; image is float32, 0-255, (batch, height, width, channels)."""
+    """tensorflow-transform's signature: image (batch, height, width, channels) float32, 0-255."""
     return {"image": inputs["image"] / 127.5 - 1.0, "label": inputs["label"]}
 
 

@@ -1,0 +1,186 @@
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from data.errors import BadDataError, ConfigError, EnvironmentTrouble
+from pipeline import exit_codes
+from pipeline.ledger import Ledger
+from pipeline.local import run
+
+
+def statuses(result) -> list[str]:
+    return [execution.status for execution in result.executions]
+
+
+def test_runs_every_step_once_and_then_reuses_all(toy_pipeline, calls, tmp_path):
+    first = run(toy_pipeline(upto=4), root=tmp_path / "root")
+    assert statuses(first) == ["made"] * 3
+    assert first.outputs["add"].numbers.total == 2 * sum(range(4))
+    second = run(toy_pipeline(upto=4), root=tmp_path / "root")
+    assert statuses(second) == ["reused"] * 3
+    assert second.outputs == first.outputs
+    assert calls() == ["count", "add", "judge"]
+
+
+def test_only_what_depends_on_a_change_runs_again(toy_pipeline, calls, tmp_path):
+    run(toy_pipeline(), root=tmp_path / "root")
+    changed = run(toy_pipeline(constant=5), root=tmp_path / "root")
+    assert statuses(changed) == ["reused", "made", "made"]
+    back = run(toy_pipeline(), root=tmp_path / "root")
+    assert statuses(back) == ["reused"] * 3
+
+
+def test_an_input_file_counts_by_its_content(toy_pipeline, tmp_path):
+    file = tmp_path / "numbers.txt"
+    file.write_text("1 2 3")
+    run(toy_pipeline(file=str(file)), root=tmp_path / "root")
+    file.write_text("1 2 3")
+    assert statuses(run(toy_pipeline(file=str(file)), root=tmp_path / "root")) == ["reused"] * 3
+    file.write_text("1 2 4")
+    result = run(toy_pipeline(file=str(file)), root=tmp_path / "root")
+    assert statuses(result) == ["made"] * 3
+    assert result.outputs["count"].numbers.total == 7
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [
+        ("passed", exit_codes.DONE),
+        ("failed", exit_codes.VERDICT_FAILED),
+        ("not configured", exit_codes.GATE_NOT_CONFIGURED),
+    ],
+)
+def test_the_exit_code_is_the_verdicts_also_when_all_is_reused(
+    toy_pipeline, tmp_path, status, code
+):
+    for _ in range(2):
+        result = run(toy_pipeline(status=status), root=tmp_path / "root")
+        assert result.run.exit_code == code
+        assert result.verdict is not None
+        assert result.verdict.status == status
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "code", "ending"),
+    [
+        ("bad data", BadDataError, exit_codes.BAD_DATA, "failed"),
+        ("crash", ZeroDivisionError, exit_codes.CRASH, "failed"),
+        ("interrupt", KeyboardInterrupt, exit_codes.INTERRUPTED, "interrupted"),
+    ],
+)
+def test_a_step_that_fails_leaves_nothing_but_its_entry_and_the_next_run_goes_on(
+    toy_pipeline, calls, tmp_path, status, error, code, ending
+):
+    root = tmp_path / "root"
+    with pytest.raises(error):
+        run(toy_pipeline(status=status), root=root)
+    with Ledger(root) as ledger:
+        (failed,) = ledger.runs()
+        assert (failed.status, failed.exit_code) == (ending, code)
+        assert [e.status for e in ledger.executions(failed.id)] == ["made", "made", ending]
+    assert not list(root.glob("artifacts/*/.*.making"))
+    assert not list(root.glob("artifacts/toy_steps.Judge/[0-9a-f]*"))
+    assert (root / "runs" / failed.id / "traceback.txt").exists() == (code == exit_codes.CRASH)
+    result = run(toy_pipeline(), root=root)
+    assert statuses(result) == ["reused", "reused", "made"]
+
+
+@pytest.mark.parametrize("noisy", [True, False])
+def test_forcing_a_step_runs_what_depends_on_it_too_if_it_came_out_differently(
+    toy_pipeline, tmp_path, noisy
+):
+    root = tmp_path / "root"
+    run(toy_pipeline(noisy=noisy), root=root)
+    result = run(toy_pipeline(noisy=noisy), root=root, force=["add"])
+    assert statuses(result) == ["reused", "made", "made" if noisy else "reused"]
+    assert statuses(run(toy_pipeline(noisy=noisy), root=root)) == ["reused"] * 3
+
+
+def test_a_lost_or_shortened_artifact_is_made_again(toy_pipeline, tmp_path):
+    root = tmp_path / "root"
+    first = run(toy_pipeline(), root=root)
+    (first.outputs["add"].numbers.path / "sum").write_text("")
+    assert statuses(run(toy_pipeline(), root=root)) == ["reused", "made", "reused"]
+
+
+def test_some_of_the_steps(toy_pipeline, calls, tmp_path):
+    root = tmp_path / "root"
+    until = run(toy_pipeline(), root=root, last="add")
+    assert [e.step for e in until.executions] == ["count", "add"]
+    assert until.run.exit_code == exit_codes.DONE
+    only = run(toy_pipeline(), root=root, only="judge")
+    assert [e.step for e in only.executions] == ["judge"]
+    with pytest.raises(ConfigError, match="not made yet"):
+        run(toy_pipeline(upto=9), root=root, first="add")
+    with pytest.raises(ConfigError, match="did you mean 'count'"):
+        run(toy_pipeline(), root=root, force=["cuont"])
+
+
+def test_what_lies_outside_the_root_is_made_again_when_it_is_gone(toy, toy_pipeline, tmp_path):
+    from pipeline.graph import PipelineConfig, Ref, Step
+
+    pipeline = PipelineConfig(
+        name="toy",
+        steps=(
+            toy_pipeline().steps[0],
+            Step(
+                name="outside",
+                component="toy_steps:Outside",
+                config=toy.Outside.Config(target="x"),
+                inputs={"numbers": Ref("count", "numbers")},
+            ),
+        ),
+    )
+    assert statuses(run(pipeline, root=tmp_path / "root")) == ["made", "made"]
+    assert statuses(run(pipeline, root=tmp_path / "root")) == ["reused", "reused"]
+    (tmp_path / "root" / "serving" / "mark").unlink()
+    assert statuses(run(pipeline, root=tmp_path / "root")) == ["reused", "made"]
+
+
+def test_the_folder_of_a_run_tells_what_happened(toy_pipeline, tmp_path):
+    result = run(toy_pipeline(), root=tmp_path / "root")
+    folder = tmp_path / "root" / "runs" / result.run.id
+    events = [json.loads(line) for line in (folder / "events.jsonl").read_text().splitlines()]
+    assert [e["event"] for e in events] == ["planned", *["started", "ended"] * 3, "finished"]
+    assert json.loads((folder / "run.json").read_text())["exit_code"] == 0
+
+
+def test_two_runs_at_once_make_each_step_once(toy_pipeline, calls, tmp_path):
+    pipeline = toy_pipeline(upto=5, pause=0.05)
+    results = []
+    threads = [
+        threading.Thread(target=lambda: results.append(run(pipeline, root=tmp_path / "root")))
+        for _ in range(3)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(calls()) == ["add", "count", "judge"]
+    assert len(results) == 3
+    assert all(r.outputs == results[0].outputs for r in results)
+    assert sorted(s for r in results for s in statuses(r)) == ["made"] * 3 + ["reused"] * 6
+
+
+def test_a_root_that_cannot_be_written_to(toy_pipeline, tmp_path):
+    (tmp_path / "root").write_text("a file")
+    with pytest.raises(EnvironmentTrouble, match="cannot be written to"):
+        run(toy_pipeline(), root=tmp_path / "root")
+
+
+def test_a_ledger_that_is_no_ledger(toy_pipeline, tmp_path):
+    (tmp_path / "root").mkdir()
+    (tmp_path / "root" / "ledger.sqlite").write_bytes(b"no database" * 100)
+    with pytest.raises(EnvironmentTrouble, match="cannot be used"):
+        run(toy_pipeline(), root=tmp_path / "root")

@@ -1,0 +1,149 @@
+"""Components that need no library: for tests of what runs them."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from components.artifacts import Verdict
+from components.context import Context, Depends
+from data.errors import BadDataError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Numbers:
+    path: Path
+    total: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Words:
+    path: Path
+
+
+class Count:
+    """Writes the numbers below `upto`, or those of a file."""
+
+    @dataclass(frozen=True, kw_only=True)
+    class Config:
+        upto: int = 3
+        file: str | None = None
+        pause: float = 0.0
+
+    @dataclass(frozen=True, kw_only=True)
+    class Inputs:
+        pass
+
+    @dataclass(frozen=True, kw_only=True)
+    class Outputs:
+        numbers: Numbers
+
+    @staticmethod
+    def depends(config: Any) -> Depends:
+        return Depends(files=(Path(config.file),) if config.file else ())
+
+    @staticmethod
+    def run(inputs: Any, config: Any, context: Context) -> Any:
+        _trace(context, "count")
+        numbers = list(range(config.upto))
+        if config.file:
+            numbers = [int(line) for line in Path(config.file).read_text().split()]
+        for number in numbers:
+            context.progress(number, len(numbers))
+            (context.output_dir / f"{number}.txt").write_text(str(number))
+            time.sleep(config.pause)
+        return Count.Outputs(numbers=Numbers(path=context.output_dir, total=sum(numbers)))
+
+
+class Add:
+    """Adds a constant to one or more Numbers."""
+
+    @dataclass(frozen=True, kw_only=True)
+    class Config:
+        constant: int = 0
+        noisy: bool = False
+
+    @dataclass(frozen=True, kw_only=True)
+    class Inputs:
+        many: tuple[Numbers, ...]
+        bias: Numbers | None = None
+
+    @dataclass(frozen=True, kw_only=True)
+    class Outputs:
+        numbers: Numbers
+
+    @staticmethod
+    def run(inputs: Any, config: Any, context: Context) -> Any:
+        _trace(context, "add")
+        total = sum(n.total for n in inputs.many) + config.constant
+        (context.output_dir / "sum").write_text(str(total))
+        if config.noisy:  # as a SavedModel, which differs each time
+            (context.output_dir / "noise").write_bytes(os.urandom(8))
+        return Add.Outputs(numbers=Numbers(path=context.output_dir, total=total))
+
+
+class Judge:
+    """A verdict as the config says, or a failure."""
+
+    @dataclass(frozen=True, kw_only=True)
+    class Config:
+        status: str = "passed"
+
+    @dataclass(frozen=True, kw_only=True)
+    class Inputs:
+        numbers: Numbers
+
+    @dataclass(frozen=True, kw_only=True)
+    class Outputs:
+        verdict: Verdict
+
+    @staticmethod
+    def run(inputs: Any, config: Any, context: Context) -> Any:
+        _trace(context, "judge")
+        (context.output_dir / "half").write_text("written")
+        if config.status == "bad data":
+            raise BadDataError("the numbers are odd", expected="even", got="odd")
+        if config.status == "interrupt":
+            raise KeyboardInterrupt
+        if config.status == "crash":
+            raise ZeroDivisionError("division by zero")
+        verdict = Verdict(path=context.output_dir, status=config.status, model_digest="d")
+        return Judge.Outputs(verdict=verdict)
+
+
+class Outside:
+    """Writes a file outside the root, and knows when it is gone."""
+
+    @dataclass(frozen=True, kw_only=True)
+    class Config:
+        target: str
+
+    @dataclass(frozen=True, kw_only=True)
+    class Inputs:
+        numbers: Numbers
+
+    @dataclass(frozen=True, kw_only=True)
+    class Outputs:
+        numbers: Numbers
+
+    @staticmethod
+    def is_current(outputs: Any, context: Context) -> bool:
+        return context.serving_dir is not None and (context.serving_dir / "mark").exists()
+
+    @staticmethod
+    def run(inputs: Any, config: Any, context: Context) -> Any:
+        _trace(context, "outside")
+        assert context.serving_dir
+        context.serving_dir.mkdir(parents=True, exist_ok=True)
+        (context.serving_dir / "mark").write_text(config.target)
+        return Outside.Outputs(numbers=Numbers(path=context.output_dir, total=0))
+
+
+def _trace(context: Context, name: str) -> None:
+    """Leave a line per call beside the root, so that tests count calls across processes."""
+    root = context.output_dir.parents[2]
+    with open(f"{root}.calls", "a") as file:
+        file.write(f"{name} {os.getpid()}\n")
