@@ -17,6 +17,7 @@ from components.context import Context
 from data.durable import write_json
 from data.errors import ConfigError, PenstockError, StepError, did_you_mean, in_one_line
 from data.spec import ImageSpec
+from serving_export.parity import MAX_IMAGES, record_parity
 from serving_export.saved_model import write_bundle
 from serving_export.transform_graph import TransformFn
 
@@ -49,15 +50,16 @@ def train(
     path.mkdir()
     write_json(path / "history.json", history)
     context.progress(1, 1, "writing the serving bundle")
-    digest = write_bundle(
-        path / "bundle",
-        model=model,
-        transform_path=transform_graph.path,
-        spec=examples.spec,
-        model_output=config.model_output,
-        about={"epochs": len(history["loss"]), "seed": context.seed, "model": config.model},
-    )
-    return digest
+    served: Any = {
+        "model": model,
+        "transform_path": transform_graph.path,
+        "spec": examples.spec,
+        "model_output": config.model_output,
+    }
+    some, _ = next(iter(batches(examples, "train", batch_size=MAX_IMAGES).as_numpy_iterator()))
+    record_parity(path / "parity.npz", images=some, **served)
+    about = {"epochs": len(history["loss"]), "seed": context.seed, "model": config.model}
+    return write_bundle(path / "bundle", about=about, **served)
 
 
 def _built(

@@ -9,12 +9,15 @@ On disk, as `tfds.builder_from_directory` and TFX tools read it:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from data.durable import read_json, write_json
+from data.errors import BadDataError
 from data.spec import ImageSpec
 
 DATASET = "examples"  # the dataset's name in shard file names
+DESCRIPTION = "examples.json"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,9 +31,44 @@ class Examples:
     spec: ImageSpec
     counts: dict[str, tuple[int, ...]]
 
+    @property
+    def summary(self) -> str:
+        splits = ", ".join(f"{sum(c):,} {split}" for split, c in self.counts.items())
+        shape = " x ".join(map(str, self.spec.shape))
+        return f"{splits}; {self.spec.num_classes} classes, {shape}"
+
     def num_examples(self, split: str) -> int:
         return sum(self.counts.get(split, ()))
 
     def shards(self, split: str) -> list[Path]:
         """The split's TFRecord files in order; empty where the split has none."""
         return sorted(self.path.glob(f"{DATASET}-{split}.tfrecord-*-of-*"))
+
+
+def shard_name(split: str, index: int, total: int) -> str:
+    """A shard's file name, as TensorFlow Datasets forms it."""
+    return f"{DATASET}-{split}.tfrecord-{index:05d}-of-{total:05d}"
+
+
+def write_description(examples: Examples) -> None:
+    """Write `examples.json`."""
+    write_json(
+        examples.path / DESCRIPTION, {"spec": asdict(examples.spec), "counts": examples.counts}
+    )
+
+
+def load_examples(path: Path) -> Examples:
+    """Examples that lie at `path`, by their `examples.json`.
+
+    Raises:
+        BadDataError: there is none, or it is not one of ours.
+    """
+    plain = read_json(path / DESCRIPTION)
+    try:
+        spec = ImageSpec(**{**plain["spec"], "class_names": tuple(plain["spec"]["class_names"])})
+        counts = {split: tuple(map(int, found)) for split, found in plain["counts"].items()}
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise BadDataError(
+            f"{path / DESCRIPTION} describes no Examples", expected="spec and counts", got=error
+        ) from error
+    return Examples(path=path, spec=spec, counts=counts)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
@@ -244,18 +244,36 @@ def _debug() -> bool:
     return "--debug" in sys.argv
 
 
-def main() -> NoReturn:
-    """The entry point: run a command, turn its end into one message and an exit code."""
+def call(args: Sequence[str]) -> int:
+    """Run one command; its end becomes at most one message on stderr and an exit code."""
     from pipeline.failure import explain
-    from pipeline.interrupt import leave
 
     try:
-        code = cli.main(prog_name="penstock", standalone_mode=False)
-    except click.exceptions.Exit as exit_:
-        code = exit_.exit_code
+        return cli.main(list(args), prog_name="penstock", standalone_mode=False) or 0
     except click.ClickException as error:
         error.show()
-        code = error.exit_code
-    except BaseException as error:
-        leave(explain(error, debug=_debug()))
-    sys.exit(code or 0)
+        return error.exit_code
+    except click.Abort:  # what click makes of KeyboardInterrupt
+        return explain(KeyboardInterrupt(), debug=_debug())
+    except Exception as error:
+        return explain(error, debug=_debug())
+
+
+def main() -> NoReturn:
+    """The entry point of `penstock` and `python -m pipeline`."""
+    from pipeline.interrupt import leave
+
+    _refuse_shadows()
+    leave(call(sys.argv[1:]))
+
+
+def _refuse_shadows() -> None:
+    from pipeline.shadow import shadowed
+
+    for name, (imported, ours) in shadowed().items():
+        click.echo(
+            f"penstock: {imported} shadows our package {name!r}, {ours}\n"
+            "  do:       start elsewhere, or rename it; `penstock doctor` lists them all",
+            err=True,
+        )
+        sys.exit(2)

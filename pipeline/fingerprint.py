@@ -19,6 +19,7 @@ from typing import Any
 
 from pipeline.convert import to_plain
 from pipeline.graph import Ref, Step, as_refs
+from pipeline.shadow import OUR_PACKAGES
 
 # where a library is imported by another name than its distribution's
 _DISTRIBUTIONS = {
@@ -26,7 +27,6 @@ _DISTRIBUTIONS = {
     "sklearn": "scikit-learn",
     "tensorflow_transform": "tensorflow-transform",
 }
-OUR_PACKAGES = ("data", "serving_export", "components", "pipeline")
 _SCHEMA = 1  # of artifacts on disk: a change makes every step new
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 from pathlib import Path
 
-from pipeline.fingerprint import OUR_PACKAGES
+OUR_PACKAGES = ("data", "serving_export", "components", "pipeline")
 
 
 def shadowed() -> dict[str, tuple[str, str]]:

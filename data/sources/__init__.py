@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol, runtime_checkable
-
-import numpy as np
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from data.import_path import load_object, resolve
 from data.spec import ImageSpec
+
+if TYPE_CHECKING:
+    import numpy as np
 
 CHUNK_IMAGES = 2048  # images per Beam element: small enough for memory, large enough for NumPy
 
@@ -30,7 +31,7 @@ NAMES = {
 
 @dataclass(frozen=True, kw_only=True)
 class SourceConfig:
-    """What a source may be told; each uses what concerns it and refuses what it cannot honour."""
+    """What a source may be told; each uses what concerns it."""
 
     path: str | None = None  # file or folder
     name: str | None = None  # dataset's name (tfds)
@@ -56,7 +57,6 @@ class Chunk(NamedTuple):
     labels: np.ndarray  # (n,) int64, 0 <= label < number of classes
 
 
-@runtime_checkable
 class Source(Protocol):
     """Labelled images in named splits."""
 

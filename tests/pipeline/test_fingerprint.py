@@ -25,7 +25,7 @@ def user_code(tmp_path, monkeypatch):
     write(
         tmp_path,
         mine_a="import json\ndef f():\n    from mine_package.inner import thing\n    import numpy\n",
-        mine_package____init__="",
+        mine_package____init__="# ours\n",
         mine_package__inner="from . import leaf\nimport sklearn.datasets\n",
         mine_package__leaf="import mine_a\n",
         mine_unused="import pandas\n",
@@ -39,6 +39,7 @@ def test_code_follows_imports_of_first_party_modules_only(user_code):
     files, libraries = code(["mine_a"])
     assert {f.relative_to(user_code).as_posix() for f in files} == {
         "mine_a.py",
+        "mine_package/__init__.py",
         "mine_package/inner.py",
         "mine_package/leaf.py",
     }

@@ -8,9 +8,9 @@ from data.errors import ConfigError
 from pipeline.graph import PipelineConfig, Ref, Step, check, select
 
 
-def changed(pipeline: PipelineConfig, name: str, **changes) -> PipelineConfig:
+def changed(pipeline: PipelineConfig, step: str, /, **changes) -> PipelineConfig:
     steps = tuple(
-        dataclasses.replace(s, **changes) if s.name == name else s for s in pipeline.steps
+        dataclasses.replace(s, **changes) if s.name == step else s for s in pipeline.steps
     )
     return dataclasses.replace(pipeline, steps=steps)
 
