@@ -2,23 +2,50 @@
 
 from __future__ import annotations
 
-import glob
+from collections.abc import Iterator
 from pathlib import Path
 
 import apache_beam as beam
+import numpy as np
+import pyarrow as pa
 import tensorflow as tf
 import tensorflow_model_analysis as tfma
 from google.protobuf import text_format
 from tensorflow_model_analysis.proto import config_pb2, metrics_for_slice_pb2
-from tfx_bsl.tfxio import tf_example_record
 
 from components.beam import run_pipeline
 from components.context import Context
 from components.gate import Measured, Metrics
 from data.errors import StepError
 from data.examples import Examples
-from data.spec import LABEL
+from data.spec import LABEL, ImageSpec
 from serving_export.manifest import EXAMPLES, PROBABILITIES
+
+_BATCH_IMAGES = 1000
+_BATCH_BYTES = 16 << 20  # of pixels: fewer images where they are large
+
+
+class ReadBatches(beam.DoFn):
+    """Shard path → Arrow record batches of whole tf.Examples, and of `label` to slice by.
+
+    tfx_bsl's reader takes file patterns, which a folder's name may resemble, and decodes the
+    pixels a second time.
+    """
+
+    def __init__(self, spec: ImageSpec) -> None:
+        self.images = max(1, min(_BATCH_IMAGES, _BATCH_BYTES // spec.image_bytes))
+
+    def process(self, shard: str) -> Iterator[pa.RecordBatch]:
+        """One shard, in order."""
+        wanted = {LABEL: tf.io.FixedLenFeature([], tf.int64)}
+        for records in tf.data.TFRecordDataset(shard).batch(self.images):
+            labels = tf.io.parse_example(records, wanted)[LABEL].numpy()
+            each = pa.array(np.arange(len(labels) + 1))  # one value per row
+            columns = (pa.array(records.numpy(), pa.large_binary()), pa.array(labels))
+            yield pa.RecordBatch.from_arrays(
+                [pa.LargeListArray.from_arrays(each, column) for column in columns],
+                [tfma.ARROW_INPUT_COLUMN, LABEL],
+            )
 
 
 def measure(examples: Examples, split: str, bundle: Path, context: Context) -> Measured:
@@ -30,12 +57,9 @@ def measure(examples: Examples, split: str, bundle: Path, context: Context) -> M
     total = examples.num_examples(split)
     context.progress(0, total, f"measuring on {split}")
     output = context.output_dir / "metrics"
-    shards = [glob.escape(str(shard)) for shard in examples.shards(split)]
+    shards = [str(shard) for shard in examples.shards(split)]
 
     def build(pipeline: beam.Pipeline) -> None:
-        source = tf_example_record.TFExampleRecord(
-            file_pattern=shards, raw_record_column_name=tfma.ARROW_INPUT_COLUMN
-        )
         config = _config()
         model = tfma.default_eval_shared_model(
             eval_saved_model_path=str(bundle), eval_config=config
@@ -46,7 +70,9 @@ def measure(examples: Examples, split: str, bundle: Path, context: Context) -> M
         )
         _ = (
             pipeline
-            | "ReadExamples" >> source.BeamSource()
+            | "Shards" >> beam.Create(shards)
+            | "ReadBatches"
+            >> beam.ParDo(ReadBatches(examples.spec)).with_output_types(pa.RecordBatch)
             | "Analyze"
             >> tfma.ExtractEvaluateAndWriteResults(
                 eval_shared_model=model, eval_config=config, writers=[writer]

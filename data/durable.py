@@ -106,7 +106,7 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_bytes())
     except FileNotFoundError as error:
         raise BadDataError(f"{path} is missing", expected="a JSON file") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BadDataError(f"{path} is not JSON", expected="a JSON file", got=error) from error
     except OSError as error:
         raise EnvironmentTrouble(f"cannot read {path}", got=error.strerror) from error

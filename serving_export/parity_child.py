@@ -21,14 +21,12 @@ from data.errors import BadDataError, PenstockError
 
 BATCH = 100  # images; the same when recorded and when checked, for sums may depend on it
 
-Job = dict[str, Any]
-
 
 def main() -> None:
     """Answer one job, or fail with a traceback on stderr."""
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)  # what libraries print must not get between the answers
-    jobs: queue.Queue[Job] = queue.Queue()
+    jobs: queue.Queue[str] = queue.Queue()
     threading.Thread(target=_listen, args=(jobs,), daemon=True).start()
 
     def say(**answer: Any) -> None:
@@ -36,7 +34,7 @@ def main() -> None:
 
     import tensorflow  # noqa: F401  (slow: this is what a process started early has behind it)
 
-    job = jobs.get()
+    job = json.loads(jobs.get())
     try:
         images, differences = compare(job, lambda done, total: say(done=done, total=total))
         say(images=images, differences=differences)
@@ -44,14 +42,14 @@ def main() -> None:
         say(error=error.marked())
 
 
-def _listen(jobs: queue.Queue[Job]) -> None:
+def _listen(jobs: queue.Queue[str]) -> None:
     for line in sys.stdin:
-        jobs.put(json.loads(line))
+        jobs.put(line)
     os._exit(1)
 
 
 def compare(
-    job: Job, progress: Callable[[int, int], None]
+    job: dict[str, Any], progress: Callable[[int, int], None]
 ) -> tuple[int, dict[str, tuple[float, bool]]]:
     """Ask all signatures of a bundle for the recorded images; compare with the recorded answers.
 
