@@ -1,0 +1,79 @@
+# `make` lists the targets. Another interpreter: make venv PYTHON=python3.13 VENV=.venv-3.13
+# (then give VENV to the other targets as well).
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+PYTEST = $(BIN)/python -m pytest $(ARGS)
+
+# Without .pyc files the libraries take three times as long to import.
+unexport PYTHONDONTWRITEBYTECODE
+
+.DEFAULT_GOAL := help
+.PHONY: help venv run test test-fast test-runners torture lint format lock bench wheel clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
+
+# Two stamps, each written last, so that an interrupted install is begun anew: the locked
+# libraries, which take a while, and Penstock itself, which takes a second.
+$(VENV)/.locked: requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || { \
+		echo "make: $(PYTHON) is not Python 3.11, 3.12 or 3.13; name one: make PYTHON=python3.12 …" >&2; \
+		exit 1; }
+	@$(PYTHON) -m venv --clear $(VENV)
+	@if command -v uv >/dev/null; then \
+		echo "Installing the locked libraries into $(VENV) with uv: about 2.9 GB on disk, under a minute …"; \
+		uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes -r requirements.lock; \
+	else \
+		echo "Installing the locked libraries into $(VENV) with pip: about 2.9 GB on disk, some minutes …"; \
+		$(BIN)/python -m pip install --quiet --compile --require-hashes -r requirements.lock; \
+	fi
+	@touch $@
+
+$(VENV)/.ready: $(VENV)/.locked setup.py pyproject.toml
+	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+venv: $(VENV)/.ready ## set up .venv from requirements.lock
+
+run: $(VENV)/.ready ## run the digits pipeline, offline; ARGS adds options
+	@$(BIN)/penstock run digits $(ARGS)
+
+test: $(VENV)/.ready ## all tests that need no server; ARGS adds pytest options
+	$(PYTEST) -m 'not torture and not runners'
+
+test-fast: $(VENV)/.ready ## the tests that take at most seconds each
+	$(PYTEST) -m 'not slow and not torture and not runners'
+
+# pytest exits with 5 where no test carries the marker.
+test-runners: $(VENV)/.ready ## the tests that need a Beam runner's servers
+	$(PYTEST) -m runners || [ $$? -eq 5 ]
+
+torture: $(VENV)/.ready ## the long campaigns: seeded kills and mutations
+	$(PYTEST) -m torture || [ $$? -eq 5 ]
+
+lint: $(VENV)/.ready ## ruff, mypy and the layers
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(VENV)/.ready ## let ruff format, and fix what it safely can
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+lock: $(VENV)/.ready ## requirements.lock from setup.py; ARGS=--upgrade takes the newest
+	$(BIN)/uv pip compile --no-config --quiet --universal --python-version 3.11 --generate-hashes \
+		--extra dev --custom-compile-command 'make lock' $(ARGS) --output-file requirements.lock setup.py
+
+bench: $(VENV)/.ready ## the figures in benchmarks/
+	@for file in benchmarks/[a-z]*.py; do echo "$$file"; $(BIN)/python "$$file" $(ARGS) || exit; done
+
+wheel: $(VENV)/.ready ## dist/penstock-*.whl
+	@rm -rf build dist # what is left of an older build would end in the wheel
+	$(BIN)/python -m build --wheel --no-isolation
+
+clean: ## remove what tools left behind; .venv and .penstock stay
+	rm -rf build dist *.egg-info .*_cache
+	find . -name __pycache__ -not -path './.venv*' -prune -exec rm -rf {} +
