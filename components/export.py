@@ -12,7 +12,7 @@ from components.artifacts import Model, Push, Verdict
 from components.context import Context
 from data.durable import read_json, sha256_file, write_json
 from data.errors import ConfigError, StepError
-from serving_export.manifest import MANIFEST
+from serving_export.manifest import MANIFEST, verify_bundle
 from serving_export.versions import model_folder
 
 PUSH = "push.json"
@@ -78,6 +78,7 @@ def run(inputs: Inputs, config: Config, context: Context) -> Outputs:
         )
     if context.serving_dir is None:
         raise ConfigError("there is no serving directory to push to", remedy="set --serving DIR")
+    verify_bundle(model.bundle, model.digest)  # at once, not after a process has started
     parity = check_parity(
         model.bundle,
         model.path / "parity.npz",

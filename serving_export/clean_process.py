@@ -55,7 +55,8 @@ class CleanProcess:
             PenstockError: what the child found wrong with the bundle or the recording.
             StepError: the child crashed; its last words are in the error.
         """
-        assert self.process.stdin and self.process.stdout
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
         try:
             self.process.stdin.write(json.dumps(job) + "\n")
             self.process.stdin.flush()

@@ -65,7 +65,7 @@ def compare(
     from serving_export.saved_model import load_bundle
 
     try:
-        with np.load(job["npz"], allow_pickle=False) as recorded:
+        with open(job["npz"], "rb") as file, np.load(file, allow_pickle=False) as recorded:
             images, wanted = recorded["images"], recorded["probabilities"]
     except Exception as error:  # whatever zipfile and NumPy raise for a broken file
         raise BadDataError(f"cannot read the parity recording {job['npz']}", got=error) from error

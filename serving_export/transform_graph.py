@@ -9,7 +9,7 @@ import tensorflow as tf
 from data.spec import IMAGE
 
 
-class TransformFn(tf.Module):  # type: ignore[misc]
+class TransformFn(tf.Module):
     """Calls a saved transform graph; whatever it needs (tables, constants) is tracked with it."""
 
     def __init__(self, path: Path) -> None:

@@ -54,7 +54,8 @@ def test_intervals_are_wilsons_and_never_of_width_0(correct: int, examples: int)
     assert (low, high) == pytest.approx(wilson(correct, examples, 1.959963984540054), abs=1e-12)
     assert high - low > 0
     wide = interval(Metrics(examples, correct, 0.0), 0.99) or (0, 0)
-    assert wide[0] <= low and high <= wide[1]
+    assert wide[0] <= low
+    assert high <= wide[1]
 
 
 def test_no_threshold_is_not_configured() -> None:
@@ -96,7 +97,7 @@ def test_on_each_class_the_worst_is_seen_and_all_that_fail_are_named() -> None:
     )["rules"]
     assert (rules[0]["at"], rules[0]["seen"]) == ("one", 0.8)
     assert rules[0]["interval"] == interval(Metrics(50, 40, 0.3), 0.95)
-    assert "one: 0.8" in rules[0]["words"] and "two: 0.9" in rules[0]["words"]
+    assert "failed, one: 0.8; two: 0.9" in rules[0]["words"]
     assert "zero" not in rules[0]["words"]
     assert (rules[1]["at"], rules[1]["seen"], rules[1]["interval"]) == ("one", 0.3, None)
 
@@ -354,7 +355,9 @@ def test_nan_and_a_missing_class_fail_with_their_reasons(
 def test_examples_that_are_not_all_seen_give_no_verdict(
     examples: Examples, model: Model, context: Context
 ) -> None:
-    more = tuple(count + (name == "two") for count, name in zip(examples.counts["test"], NAMES))
+    more = tuple(
+        count + (name == "two") for count, name in zip(examples.counts["test"], NAMES, strict=True)
+    )
     claimed = dataclasses.replace(examples, counts={"test": more})
     with pytest.raises(StepError, match="did not see the examples"):
         run(Inputs(examples=claimed, model=model), Config(), context)

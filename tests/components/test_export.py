@@ -116,7 +116,6 @@ def test_a_parity_difference_stops_the_push(model: Model, context: Context, tmp_
     assert list(context.output_dir.iterdir()) == []
 
 
-@pytest.mark.slow
 def test_a_flipped_bit_stops_the_push(model: Model, context: Context, tmp_path: Path) -> None:
     assert context.serving_dir
     other = dataclasses.replace(model, path=tmp_path / "model")

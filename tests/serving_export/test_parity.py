@@ -187,7 +187,7 @@ def test_the_child_dies_with_its_parent(how: str) -> None:
         stderr=subprocess.DEVNULL,
         text=True,
     )
-    assert parent.stdin and parent.stdout
+    assert parent.stdout is not None
     child = os.pidfd_open(int(parent.stdout.readline()))
     parent.communicate("x")
     gone, _, _ = select.select([child], [], [], 20)  # readable once the process ended
