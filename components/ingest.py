@@ -1,11 +1,16 @@
-"""Ingest: labelled images from a source, as TFRecord shards of uint8 tf.Examples, on Beam."""
+"""Ingest: a source's labelled images → TFRecord shards of uint8 tf.Examples, on Apache Beam.
+
+The splits are the source's own; a validation split can be carved out of train by content.
+"""
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,26 +18,28 @@ from components.artifacts import Examples
 from components.context import Context, Depends
 from data.errors import ConfigError
 from data.import_path import resolve
-from data.sources import NAMES, SourceConfig, make_source
+from data.sources import NAMES, SPLITS, SourceConfig, make_source
+
+_POLL = 0.2  # seconds between looks at how much is written
 
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    # digits, idx, npz, tfds, tfds_dir, or an import path, package.module:Class
+    # a name (digits, idx, npz, tfds, tfds_dir) or an import path, package.module:Class
     source: str = "digits"
-    # the file or folder that the source reads (idx, npz, tfds_dir)
+    # file or folder with the data: idx, npz, tfds_dir
     path: str | None = None
-    # the dataset's name (tfds)
+    # dataset's name: tfds
     name: str | None = None
-    # the dataset's version (tfds); pin it: it stands for the data in the fingerprint
+    # dataset's version: tfds; None: the newest
     version: str | None = None
-    # where prepared datasets lie (tfds); none: TensorFlow Datasets' own default
+    # where TensorFlow Datasets keeps what it prepared: tfds; None: its own place
     data_dir: str | None = None
-    # none: the source's own, else "0", "1", …
+    # in the order of the labels; None: the source's own, else "0", "1", …
     class_names: tuple[str, ...] | None = None
-    # for a source of one's own
+    # passed to a source of one's own
     options: dict[str, Any] = field(default_factory=dict)
-    # share of train that becomes the split `validation`, by a stable hash of each image's pixels
+    # of train, by content, 0 to less than 1; 0: no validation split
     validation_share: float = 0.0
 
     def __post_init__(self) -> None:
@@ -40,15 +47,33 @@ class Config:
         if not 0 <= self.validation_share < 1:
             raise ConfigError(
                 "ingest.validation_share is out of range",
-                expected="from 0 to less than 1",
+                expected="0 or more and less than 1",
                 got=self.validation_share,
-                remedy="write 0.1 for a tenth",
+                remedy="write 0.1 for a tenth of the train split",
             )
+        names = self.class_names
+        if names is not None and (len(names) < 2 or len(set(names)) < len(names) or not all(names)):
+            raise ConfigError(
+                "ingest.class_names does not tell the classes apart",
+                expected="two or more names, none empty, none twice",
+                got=", ".join(map(repr, names)) or "none",
+                remedy="name every class once, in the order of the labels",
+            )
+
+    def source_config(self) -> SourceConfig:
+        return SourceConfig(
+            path=self.path,
+            name=self.name,
+            version=self.version,
+            data_dir=self.data_dir,
+            class_names=self.class_names,
+            options=self.options,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Inputs:
-    pass
+    """None: the images come from outside."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,78 +82,84 @@ class Outputs:
 
 
 def depends(config: Config) -> Depends:
-    """The source's code, and every file under `path`, by content."""
+    """The source's module, and the files behind `path`: it, or all under it but hidden ones."""
     module = resolve(config.source, NAMES, "source").partition(":")[0]
-    return Depends(modules=(module,), files=_files(Path(config.path)) if config.path else ())
+    return Depends(modules=(module,), files=tuple(_files(config.path)))
 
 
 def run(inputs: Inputs, config: Config, context: Context) -> Outputs:
-    """Read every image once, check it, and write it where its split belongs.
-
-    The official test split stays what it is; `validation` is carved out of train alone.
+    """Read, check, split, encode and write; after an error nothing is left in the output folder.
 
     Raises:
-        ConfigError: a setting that the source lacks or cannot use.
-        BadDataError: input that is not what it says it is; nothing is kept.
-        EnvironmentTrouble: input that cannot be read for want of permission or by a failing disk.
+        ConfigError: no such source, or a setting that it needs or cannot use.
+        BadDataError: the data is not what it says it is, or a split is empty.
+        EnvironmentTrouble: the data cannot be read or fetched, the examples cannot be written.
     """
-    context.progress(0, None, f"opening {config.source}")
-    settings = {name: getattr(config, name) for name in SourceConfig.__dataclass_fields__}
-    source = make_source(config.source, SourceConfig(**settings))
+    source = make_source(config.source, config.source_config())
+    if prepare := getattr(source, "prepare", None):
+        context.progress(0, None, "preparing the dataset")
+        prepare()
 
     from components.beam import run_pipeline
-    from data.write_examples import WriteExamples, finish
+    from data.complete import VALIDATION, complete
+    from data.encode import record_bytes
+    from data.write_examples import WriteExamples
 
-    path, shards = context.output_dir / "examples", context.output_dir / "shards"
-    path.mkdir()
-    shards.mkdir()
     spec, total = source.spec(), source.num_images()
-    with _counted(shards, spec.image_bytes, total, context):
-        run_pipeline(lambda p: p | WriteExamples(source, config.validation_share, shards), context)
-    context.progress(total or 1, total or 1, "describing the examples")
-    examples = finish(shards, path, spec)
-    _remove(shards)
+    path = context.output_dir / "examples"
+    path.mkdir()
+    try:
+        with tempfile.TemporaryDirectory(dir=context.output_dir, prefix=".shards-") as temporary:
+            record = Path(temporary, "shards.json")
+            folder = Path(temporary, "shards")
+            folder.mkdir()
+            transform = WriteExamples(source, config.validation_share, folder, record)
+            with _watched(folder, record_bytes(spec.image_bytes), total, context):
+                run_pipeline(lambda pipeline: pipeline | transform, context)
+            examples = complete(
+                path,
+                spec,
+                folder,
+                record,
+                expected=total,
+                splits=(*SPLITS, VALIDATION) if config.validation_share else SPLITS,
+                source=asdict(config),
+            )
+    except BaseException:
+        shutil.rmtree(path, ignore_errors=True)
+        raise
     return Outputs(examples=examples)
 
 
-def _files(path: Path) -> tuple[Path, ...]:
-    """The file itself, or the files under the folder but for hidden ones, in order."""
-    if not path.is_dir():
-        return (path,) if path.exists() else ()  # run says what is wrong with a missing one
-    return tuple(
-        sorted(
-            found
-            for found in path.rglob("*")
-            if found.is_file() and not any(p.startswith(".") for p in found.relative_to(path).parts)
-        )
-    )
-
-
-def _remove(folder: Path) -> None:
-    """Remove the workers' folder, with what retried bundles may have left in it."""
-    for file in folder.iterdir():
-        file.unlink()
-    folder.rmdir()
-
-
 @contextmanager
-def _counted(folder: Path, image_bytes: int, total: int | None, context: Context) -> Iterator[None]:
-    """Report progress while the block runs, from the bytes that lie in `folder`.
-
-    Any runner that shares the file system can be watched so, whatever it reports itself.
-    """
+def _watched(
+    folder: Path, record_bytes: int, total: int | None, context: Context
+) -> Iterator[None]:
+    """Report the images written so far, by the shards' size: workers may be other processes."""
     ended = threading.Event()
 
     def watch() -> None:
-        while not ended.wait(0.25):
-            size = sum(f.stat().st_size for f in folder.iterdir())
-            seen = min(size // image_bytes, total or size)
-            context.progress(seen, total, f"about {seen:,} images written")
+        while not ended.wait(_POLL):
+            size = sum(file.stat().st_size for file in folder.iterdir())
+            images = size // record_bytes
+            context.progress(images, total, f"{images:,} images written")
 
-    thread = threading.Thread(target=watch, daemon=True)
-    thread.start()
+    watcher = threading.Thread(target=watch, name="ingest-progress", daemon=True)
+    watcher.start()
     try:
         yield
     finally:
         ended.set()
-        thread.join()
+        watcher.join()
+
+
+def _files(path: str | None) -> list[Path]:
+    if not path:
+        return []
+    start = Path(path).expanduser()
+    if start.is_file():
+        return [start]
+    found = (p for p in start.rglob("*") if p.is_file())
+    return sorted(
+        p for p in found if not any(n.startswith(".") for n in p.relative_to(start).parts)
+    )

@@ -16,7 +16,7 @@ import json
 import re
 from collections.abc import Iterable
 
-_MARK = re.compile(r"\[\[penstock:(\w+) (.*?)\]\]", re.DOTALL)
+_MARK = re.compile(r"\[\[penstock:(\w+) (?={)")
 
 
 class PenstockError(Exception):
@@ -64,7 +64,9 @@ class PenstockError(Exception):
         return _rebuild, (type(self).__name__, self._fields())
 
     def _fields(self) -> dict[str, str | None]:
-        return {name: getattr(self, name) for name in ("what", "expected", "got", "follows", "remedy")}
+        return {
+            name: getattr(self, name) for name in ("what", "expected", "got", "follows", "remedy")
+        }
 
     def marked(self) -> str:
         """The error as text that survives a runner which keeps only an exception's message.
@@ -90,7 +92,9 @@ class StepError(PenstockError):
     kind = "step failed"
 
 
-_KINDS = {c.__name__: c for c in (PenstockError, ConfigError, BadDataError, EnvironmentTrouble, StepError)}
+_KINDS = {
+    c.__name__: c for c in (PenstockError, ConfigError, BadDataError, EnvironmentTrouble, StepError)
+}
 
 
 def _rebuild(name: str, fields: dict[str, str | None]) -> PenstockError:
@@ -104,7 +108,8 @@ def revive(text: str) -> PenstockError | None:
     if not found or found.group(1) not in _KINDS:
         return None
     try:
-        return _rebuild(found.group(1), json.loads(found.group(2)))
+        fields, _ = json.JSONDecoder().raw_decode(text, found.end())
+        return _rebuild(found.group(1), fields)
     except ValueError:
         return None
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from data.durable import read_json, write_json
 from data.errors import BadDataError
@@ -50,18 +51,20 @@ def shard_name(split: str, index: int, total: int) -> str:
     return f"{DATASET}-{split}.tfrecord-{index:05d}-of-{total:05d}"
 
 
-def write_description(examples: Examples) -> None:
-    """Write `examples.json`."""
+def write_description(examples: Examples, source: dict[str, Any]) -> None:
+    """Write `examples.json`; `source` says where the images came from, JSON-able."""
     write_json(
-        examples.path / DESCRIPTION, {"spec": asdict(examples.spec), "counts": examples.counts}
+        examples.path / DESCRIPTION,
+        {"spec": asdict(examples.spec), "counts": examples.counts, "source": source},
     )
 
 
 def load_examples(path: Path) -> Examples:
-    """Examples that lie at `path`, by their `examples.json`.
+    """The examples that lie at `path`, by their `examples.json`.
 
     Raises:
-        BadDataError: there is none, or it is not one of ours.
+        BadDataError: there is none, it is not one of ours, or shards that it tells of are missing.
+        EnvironmentTrouble: it cannot be read.
     """
     plain = read_json(path / DESCRIPTION)
     try:
@@ -71,4 +74,13 @@ def load_examples(path: Path) -> Examples:
         raise BadDataError(
             f"{path / DESCRIPTION} describes no Examples", expected="spec and counts", got=error
         ) from error
-    return Examples(path=path, spec=spec, counts=counts)
+    examples = Examples(path=path, spec=spec, counts=counts)
+    missing = [split for split in counts if not examples.shards(split)]
+    if missing:
+        raise BadDataError(
+            f"{path} lacks shards that its {DESCRIPTION} tells of",
+            expected=f"{DATASET}-{missing[0]}.tfrecord-…",
+            got="none",
+            remedy="ingest again",
+        )
+    return examples

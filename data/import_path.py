@@ -48,5 +48,7 @@ def resolve(name: str, known: dict[str, str], what: str) -> str:
     if ":" in name:
         return name
     if name not in known:
-        raise ConfigError(f"no {what} {name!r}", remedy=did_you_mean(name, known) + " (or package.module:name)")
+        raise ConfigError(
+            f"no {what} {name!r}", remedy=did_you_mean(name, known) + " (or package.module:name)"
+        )
     return known[name]

@@ -25,7 +25,9 @@ class ImageSpec:
     class_names: tuple[str, ...]
 
     def __post_init__(self) -> None:
-        if not (1 <= self.height <= 16384 and 1 <= self.width <= 16384 and self.channels in (1, 3, 4)):
+        if not (
+            1 <= self.height <= 16384 and 1 <= self.width <= 16384 and self.channels in (1, 3, 4)
+        ):
             raise BadDataError(
                 "the images have an impossible shape",
                 expected="height and width of 1 to 16384 pixels, 1, 3 or 4 channels",

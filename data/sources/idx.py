@@ -1,169 +1,93 @@
-"""MNIST's own files: IDX, gzip or plain.
+"""MNIST's IDX files, plain or gzip, under their standard names.
 
-The format (http://yann.lecun.com/exdb/mnist): big-endian; magic 0x0000TTDD with type TT = 8 for
-uint8 and DD dimensions; DD sizes of 4 bytes; then the bytes in row-major order.
+An IDX file: two zero bytes, 0x08 for unsigned bytes, the number of dimensions, each dimension as
+a big-endian 32-bit integer, then the values, last dimension fastest.
 """
 
 from __future__ import annotations
 
-import math
+import gzip
+import os
 import struct
-from collections.abc import Iterator
+from functools import partial
+from math import prod
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import IO
 
 import numpy as np
 
 from data.errors import BadDataError
-from data.sources import CHUNK_IMAGES, Chunk, Part, SourceConfig
-from data.sources.files import find_one, open_maybe_gzip, required_path
-from data.sources.labels import check_labels, names_for
-from data.spec import ImageSpec
+from data.sources import SourceConfig
+from data.sources.array_files import ArrayFile, ArraySource, LabelledImages, local_path, reading
 
 _PREFIX = {"train": "train", "test": "t10k"}
-_PART_IMAGES = 20_000  # of a plain file; a gzip file is read from its start, so it is one part
-_MAX_COUNT = 1 << 31
+_KINDS = {"images": 3, "labels": 1}  # → dimensions
+_GZIP = b"\x1f\x8b"
 
 
-class Header(NamedTuple):
-    """What an IDX file says it holds."""
-
-    shape: tuple[int, ...]  # (count,) of labels, (count, height, width) of images
-
-    @property
-    def start(self) -> int:
-        """Where the data begins, in bytes."""
-        return 4 + 4 * len(self.shape)
-
-
-class IdxSource:
-    """The four files of MNIST, Fashion-MNIST and their like, in one folder."""
+class IdxSource(ArraySource):
+    """The four files in the folder `path`."""
 
     def __init__(self, config: SourceConfig) -> None:
-        folder = required_path(config.path, "idx", "the folder of train-images-idx3-ubyte.gz etc.")
-        self._images = {s: find_one(folder, _names(s, "images", 3)) for s in _PREFIX}
-        self._labels = {s: find_one(folder, _names(s, "labels", 1)) for s in _PREFIX}
-        self._count = {split: self._agreed_count(split) for split in _PREFIX}
-        shapes = {split: read_header(self._images[split], 3).shape[1:] for split in _PREFIX}
-        if shapes["train"] != shapes["test"]:
-            raise BadDataError(
-                f"{folder}: train and test images differ in size",
-                expected=f"{shapes['train']}, as in train",
-                got=f"{shapes['test']} in test",
+        config.check("idx", needs=("path",), takes=("class_names",))
+        folder = local_path(config.path)
+        with reading(folder, "a folder with the four IDX files of MNIST"):
+            present = set(os.listdir(folder))
+        splits = {
+            split: LabelledImages(
+                *(_array(_find(folder, present, prefix, kind), n) for kind, n in _KINDS.items())
             )
-        labels = {split: self._read_labels(split) for split in _PREFIX}
-        names = names_for(config.class_names, max(int(x.max()) for x in labels.values()))
-        for split, found in labels.items():
-            check_labels(found, len(names), str(self._labels[split]))
-        height, width = shapes["train"]
-        self._spec = ImageSpec(height=height, width=width, channels=1, class_names=names)
-
-    def spec(self) -> ImageSpec:
-        return self._spec
-
-    def parts(self) -> list[Part]:
-        return [part for split in _PREFIX for part in self._parts(split)]
-
-    def num_images(self) -> int:
-        return sum(self._count.values())
-
-    def read(self, part: Part) -> Iterator[Chunk]:
-        path, size = self._images[part.split], self._spec.image_bytes
-        labels, stop = self._read_labels(part.split), part.stop or self._count[part.split]
-        with open_maybe_gzip(path) as file:
-            file.seek(read_header(path, 3).start + part.start * size)
-            for start in range(part.start, stop, CHUNK_IMAGES):
-                count = min(CHUNK_IMAGES, stop - start)
-                pixels = _exactly(file, count * size, path)
-                images = np.frombuffer(pixels, np.uint8).reshape(count, *self._spec.shape)
-                yield Chunk(images, labels[start : start + count])
-            if stop == self._count[part.split]:
-                _expect_end(file, path)
-
-    def _parts(self, split: str) -> list[Part]:
-        step = self._count[split] if self._images[split].suffix == ".gz" else _PART_IMAGES
-        return [
-            Part(split=split, index=i, start=start, stop=min(start + step, self._count[split]))
-            for i, start in enumerate(range(0, self._count[split], step))
-        ]
-
-    def _agreed_count(self, split: str) -> int:
-        images, labels = self._images[split], self._labels[split]
-        count, labelled = read_header(images, 3).shape[0], read_header(labels, 1).shape[0]
-        if count != labelled:
-            raise BadDataError(
-                f"{labels} does not match {images}",
-                expected=f"{count:,} labels, one for each image",
-                got=f"{labelled:,}",
-                follows="nothing was written: the labels would belong to other images",
-                remedy="take both files from the same copy of the dataset",
-            )
-        return count
-
-    def _read_labels(self, split: str) -> np.ndarray:
-        """(n,) int64. Labels are a byte each, so all are read."""
-        path = self._labels[split]
-        header = read_header(path, 1)
-        with open_maybe_gzip(path) as file:
-            file.seek(header.start)
-            labels = _exactly(file, self._count[split], path)
-            _expect_end(file, path)
-        return np.frombuffer(labels, np.uint8).astype(np.int64)
+            for split, prefix in _PREFIX.items()
+        }
+        super().__init__(splits, config.class_names)
 
 
-def read_header(path: Path, dimensions: int) -> Header:
-    """The header of an IDX file of bytes.
+def _find(folder: Path, present: set[str], prefix: str, kind: str) -> Path:
+    stems = [f"{prefix}-{kind}{dot}idx{_KINDS[kind]}-ubyte" for dot in "-."]
+    names = [stem + ending for stem in stems for ending in ("", ".gz")]
+    for name in names:
+        if name in present:
+            return folder / name
+    raise BadDataError(
+        f"no {kind} of the {prefix} split in {folder}",
+        expected="one of " + ", ".join(names),
+        got=", ".join(sorted(present)[:8]) or "an empty folder",
+        follows="nothing was ingested",
+        remedy="check ingest.path; was the dataset downloaded?",
+    )
 
-    Raises:
-        BadDataError: empty, another magic number, or a dimension of 0 or beyond reason.
-    """
-    with open_maybe_gzip(path) as file:
-        head = file.read(4 + 4 * dimensions)
-    magic = struct.pack(">HBB", 0, 8, dimensions)
-    if head[:4] != magic or len(head) < 4 + 4 * dimensions:
+
+def _array(path: Path, dimensions: int) -> ArrayFile:
+    """The array that the file's header describes."""
+    offset = 4 + 4 * dimensions
+    expected = f"an IDX file of unsigned bytes in {dimensions} dimensions"
+    with reading(path, expected):
+        with path.open("rb") as plain:
+            is_stream = plain.read(2) == _GZIP
+        with _open(path, is_stream) as file:
+            header = file.read(offset)
+        size = path.stat().st_size
+    magic = bytes((0, 0, 8, dimensions))
+    if len(header) < offset or not header.startswith(magic):
         raise BadDataError(
-            f"{path} is no IDX file of {'images' if dimensions == 3 else 'labels'}",
-            expected=f"magic {magic.hex()} and {dimensions} sizes",
-            got=head[:4].hex() or "an empty file",
-            follows="nothing was written",
-            remedy="check that images and labels were not swapped, and fetch the file again",
+            f"{path} is no such IDX file",
+            expected=f"{expected}: a header of {offset} bytes that begins with {magic.hex(' ')}",
+            got=f"{len(header)} bytes: {header.hex(' ')}" if header else "an empty file",
+            follows="nothing was ingested",
+            remedy="fetch the file again; check that images and labels are not exchanged",
         )
-    shape = struct.unpack(f">{dimensions}I", head[4:])
-    if 0 in shape or math.prod(shape) > _MAX_COUNT * 64 or shape[0] > _MAX_COUNT:
+    shape = struct.unpack(f">{dimensions}I", header[4:])
+    if not is_stream and size != offset + prod(shape):
         raise BadDataError(
-            f"{path} has an impossible size",
-            expected="images or labels, at least one and each of at least 1 x 1",
-            got=" x ".join(map(str, shape)),
-            follows="nothing was written",
+            f"{path} is not as long as its header says",
+            expected=f"{offset} + {' x '.join(map(str, shape))} = {offset + prod(shape)} bytes",
+            got=f"{size} bytes: {'truncated' if size < offset + prod(shape) else 'trailing bytes'}",
+            follows="nothing was ingested",
             remedy="fetch the file again",
         )
-    return Header(shape)
+    reopen = partial(_open, path, is_stream)
+    return ArrayFile(str(path), shape, np.dtype(np.uint8), offset, is_stream, reopen)
 
 
-def _names(split: str, what: str, dimensions: int) -> list[str]:
-    stems = [f"{_PREFIX[split]}-{what}{sep}idx{dimensions}-ubyte" for sep in "-."]
-    return [stem + ending for stem in stems for ending in (".gz", "")]
-
-
-def _exactly(file: BinaryIO, size: int, path: Path) -> bytes:
-    data = file.read(size)
-    if len(data) < size:
-        raise BadDataError(
-            f"{path} ends too early",
-            expected=f"{size:,} more bytes, by its header",
-            got=f"{len(data):,}",
-            follows="nothing was written",
-            remedy="fetch the file again: it was cut short",
-        )
-    return data
-
-
-def _expect_end(file: BinaryIO, path: Path) -> None:
-    if file.read(1):
-        raise BadDataError(
-            f"{path} goes on after its last item",
-            expected="the end of the file, by its header",
-            got="more bytes",
-            follows="nothing was written: the header and the data do not agree",
-            remedy="fetch the file again",
-        )
+def _open(path: Path, is_stream: bool) -> IO[bytes]:
+    return gzip.open(path) if is_stream else path.open("rb")  # type: ignore[return-value]

@@ -1,0 +1,77 @@
+"""Images and labels → TFRecords of tf.Examples, without TensorFlow.
+
+The tf.Examples of one dataset differ only in the pixels and the label. The bytes around them are
+made once per class, which is far faster than building every message; a test holds the result
+equal to `tf.train.Example`, byte for byte.
+"""
+
+from __future__ import annotations
+
+import struct
+from functools import lru_cache
+
+import google_crc32c
+import numpy as np
+
+from data.spec import IMAGE, LABEL
+
+_FRAME_BYTES = 16  # of a TFRecord around its content: length, its checksum, the content's checksum
+
+
+def encode(images: np.ndarray, labels: np.ndarray) -> bytes:
+    """A tf.Example for each image, each framed as a TFRecord, one behind the other.
+
+    Args:
+        images: (n, height, width, channels) uint8, 0-255.
+        labels: (n,) int64, from 0.
+    """
+    size = images[0].size if len(images) else 0
+    pieces: list[bytes] = []
+    for image, label in zip(images, labels.tolist(), strict=True):
+        head, tail = _around(size, label)
+        example = b"".join((head, image.tobytes(), tail))
+        length = struct.pack("<Q", len(example))
+        pieces += (length, _masked_crc(length), example, _masked_crc(example))
+    return b"".join(pieces)
+
+
+def record_bytes(image_bytes: int) -> int:
+    """Bytes of a TFRecord on disk for an image of so many bytes and a label below 128."""
+    return _FRAME_BYTES + sum(map(len, _around(image_bytes, 0))) + image_bytes
+
+
+@lru_cache(maxsize=4096)
+def _around(image_bytes: int, label: int) -> tuple[bytes, bytes]:
+    """What stands before and behind the pixels in a tf.Example.
+
+    Example{1: Features{1: entry{1: key, 2: Feature{…}} …}}, entries in the order of their keys;
+    a Feature is {1: BytesList{1: bytes}} or {3: Int64List{1: packed varints}}.
+    """
+    image_entry = _entry(IMAGE, _field(1, _field(1, bytes(image_bytes))))
+    label_entry = _entry(LABEL, _field(3, _field(1, _varint(label))))
+    example = _field(1, image_entry + label_entry)
+    pixels_end = len(example) - len(label_entry)
+    return example[: pixels_end - image_bytes], label_entry
+
+
+def _entry(key: str, feature: bytes) -> bytes:
+    return _field(1, _field(1, key.encode()) + _field(2, feature))
+
+
+def _field(number: int, content: bytes) -> bytes:
+    """A protocol buffer's field of a kind that has a length."""
+    return bytes([number << 3 | 2]) + _varint(len(content)) + content
+
+
+def _varint(value: int) -> bytes:
+    """Seven bits a byte, lowest first; the eighth says that more follow."""
+    encoded = []
+    while value > 0x7F:
+        encoded.append(value & 0x7F | 0x80)
+        value >>= 7
+    return bytes([*encoded, value])
+
+
+def _masked_crc(content: bytes) -> bytes:
+    crc = google_crc32c.value(content)
+    return struct.pack("<I", ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF)

@@ -1,0 +1,96 @@
+"""Keras's dataset files: one `.npz` with x_train, y_train, x_test and y_test. Never unpickles."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+
+from data.errors import BadDataError
+from data.sources import SPLITS, SourceConfig
+from data.sources.array_files import ArrayFile, ArraySource, LabelledImages, local_path, reading
+
+_HEADERS = {
+    (1, 0): np.lib.format.read_array_header_1_0,
+    (2, 0): np.lib.format.read_array_header_2_0,
+}
+
+
+class NpzSource(ArraySource):
+    """The four arrays in the file `path`.
+
+    Images are (n, height, width) or (n, height, width, channels) uint8; labels are (n,) or (n, 1)
+    of any integer type.
+    """
+
+    def __init__(self, config: SourceConfig) -> None:
+        config.check("npz", needs=("path",), takes=("class_names",))
+        path = local_path(config.path)
+        splits = {
+            split: LabelledImages(_images(path, f"x_{split}"), _labels(path, f"y_{split}"))
+            for split in SPLITS
+        }
+        super().__init__(splits, config.class_names)
+
+
+def _images(path: Path, member: str) -> ArrayFile:
+    array = _array(path, member)
+    if array.dtype != np.uint8 or len(array.shape) not in (3, 4):
+        raise _unfit(array, "uint8 of shape (n, height, width) or (n, height, width, channels)")
+    return array
+
+
+def _labels(path: Path, member: str) -> ArrayFile:
+    array = _array(path, member)
+    if array.dtype.kind not in "iu" or array.shape[1:] not in ((), (1,)):
+        raise _unfit(array, "integers of shape (n,) or (n, 1)")
+    return array
+
+
+def _unfit(array: ArrayFile, expected: str) -> BadDataError:
+    return BadDataError(
+        f"{array.name} does not fit",
+        expected=expected,
+        got=f"{array.dtype} of shape {array.shape}",
+        follows="nothing was ingested",
+        remedy="convert the array and save the file again",
+    )
+
+
+def _array(path: Path, member: str) -> ArrayFile:
+    """The array that the member's header describes; its values are not read."""
+    name = f"{member} in {path}"
+    with reading(name, "an .npz with x_train, y_train, x_test and y_test"):
+        try:
+            with _open(path, member) as file:
+                version = np.lib.format.read_magic(file)
+                shape, fortran, dtype = _HEADERS[version](file)
+                offset = file.tell()
+        except (KeyError, ValueError) as error:  # no such member, or no header in it
+            raise BadDataError(
+                f"{name} is no array",
+                expected="an .npz with x_train, y_train, x_test and y_test",
+                got=str(error),
+                follows="nothing was ingested",
+                remedy="write the file with np.savez_compressed and these four names",
+            ) from error
+    if dtype.hasobject or (fortran and len(shape) > 1) or not shape:
+        raise BadDataError(
+            f"{name} cannot be read row by row",
+            expected="numbers in C order; Python objects are never unpickled",
+            got=f"{dtype} of shape {shape}" + (" in Fortran order" if fortran else ""),
+            follows="nothing was ingested",
+            remedy="save np.ascontiguousarray(array) with a numeric dtype",
+        )
+    return ArrayFile(name, shape, dtype, offset, True, partial(_open, path, member))
+
+
+@contextmanager
+def _open(path: Path, member: str) -> Iterator[IO[bytes]]:
+    with zipfile.ZipFile(path) as archive, archive.open(f"{member}.npy") as file:
+        yield file

@@ -1,0 +1,60 @@
+"""Any TensorFlow Datasets classification set of one image size, by name and version."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from data.errors import ConfigError, EnvironmentTrouble, did_you_mean, in_one_line
+from data.sources import SourceConfig
+from data.sources.prepared import PreparedSource
+
+
+class TfdsSource(PreparedSource):
+    """The dataset `name`, at `version` or the newest, under `data_dir` or TFDS's own place.
+
+    It is downloaded and prepared on first use; after that nothing needs the network.
+    """
+
+    def __init__(self, config: SourceConfig) -> None:
+        config.check("tfds", needs=("name",), takes=("version", "data_dir", "class_names"))
+        self._name = config.name or ""
+        self._dataset = f"{self._name}:{config.version}" if config.version else self._name
+        self._data_dir = config.data_dir
+        super().__init__(f"the TFDS dataset {self._dataset}", config.class_names)
+
+    def prepare(self) -> None:
+        """Download and prepare the dataset if that is not done yet.
+
+        Raises:
+            ConfigError: there is no such dataset, or not in this version.
+            EnvironmentTrouble: it could not be downloaded or prepared.
+        """
+        builder = self.builder()
+        try:
+            builder.download_and_prepare()
+        except Exception as error:  # whatever the dataset's own code and the network come up with
+            raise EnvironmentTrouble(
+                f"{self._what} could not be prepared",
+                expected=f"a download, then a prepared dataset in {builder.data_dir}",
+                got=in_one_line(error),
+                follows="nothing was ingested",
+                remedy="check the network and try again; or prepare it elsewhere, copy it, "
+                "and set ingest.data_dir",
+            ) from error
+
+    def builder(self) -> Any:
+        import tensorflow_datasets as tfds
+
+        try:
+            return tfds.builder(self._dataset, data_dir=self._data_dir)
+        except tfds.core.DatasetNotFoundError:
+            remedy = did_you_mean(self._name, tfds.list_builders())
+            raise ConfigError(f"TFDS has no dataset {self._name!r}", remedy=remedy) from None
+        except (AssertionError, ValueError) as error:  # version; form of the name
+            raise ConfigError(
+                f"TFDS cannot load {self._dataset!r}",
+                expected="a dataset as ingest.name, one of its versions as ingest.version",
+                got=in_one_line(error),
+                follows="nothing was ingested",
+                remedy="leave ingest.version out for the newest",
+            ) from error

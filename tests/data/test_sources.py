@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import pickle
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_digits
+
+from data.errors import ConfigError
+from data.sources import NAMES, Source, SourceConfig, chunk_size, make_source
+
+
+class NoSource:
+    def __init__(self, config: SourceConfig) -> None:
+        self.read = config
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "words"),
+    [
+        ("idxx", {}, "did you mean 'idx'"),
+        ("idx", {}, "needs ingest.path"),
+        ("npz", {"data_dir": "x"}, "needs ingest.path"),
+        ("tfds", {"version": "1.0.0"}, "needs ingest.name"),
+        ("tfds_dir", {}, "needs ingest.path"),
+        ("digits", {"path": "x"}, "cannot use ingest.path"),
+        ("idx", {"path": "x", "name": "mnist"}, "cannot use ingest.name"),
+        ("npz", {"path": "x", "options": {"a": 1}}, "cannot use ingest.options"),
+        ("tfds", {"name": "mnist", "path": "x"}, "cannot use ingest.path"),
+        ("idx", {"path": "gs://bucket/mnist"}, "local files only"),
+        ("no.such.module:Source", {}, "cannot import"),
+        ("data.sources:Sauce", {}, "did you mean 'Source'"),
+    ],
+)
+def test_a_setting_that_makes_no_sense(name: str, settings: dict, words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        make_source(name, SourceConfig(**settings))
+
+
+def test_what_lacks_methods_is_no_source(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(NAMES, "none", f"{__name__}:NoSource")
+    with pytest.raises(ConfigError, match="one without spec, parts, num_images"):
+        make_source("none", SourceConfig())
+
+
+@pytest.mark.parametrize(
+    ("image_bytes", "images"),
+    [(1, 2048), (784, 2048), (4096, 2048), (3 * 512 * 512, 10), (16384 * 16384 * 4, 1)],
+)
+def test_a_chunk_is_bounded_in_images_and_bytes(image_bytes: int, images: int) -> None:
+    assert chunk_size(image_bytes) == images
+
+
+def test_digits_are_scikit_learns_in_two_splits() -> None:
+    source = pickle.loads(pickle.dumps(make_source("digits", SourceConfig())))
+    assert isinstance(source, Source)
+    chunks = {part.split: list(source.read(part)) for part in source.parts()}
+    images = np.concatenate([c.images for s in ("train", "test") for c in chunks[s]])
+    labels = np.concatenate([c.labels for s in ("train", "test") for c in chunks[s]])
+    assert images.shape == (source.num_images(), *source.spec().shape) == (1797, 8, 8, 1)
+    bunch = load_digits()
+    theirs = {tuple(d.astype(int)): t for d, t in zip(bunch.data, bunch.target, strict=True)}
+    ours = {
+        tuple(np.rint(i.ravel() / 255 * 16).astype(int)): t
+        for i, t in zip(images, labels, strict=True)
+    }
+    assert ours == theirs
+    # 8 of 16 is 127.5 of 255, which rounds to even
+    assert set(np.unique(images)) == {round(v * 255 / 16) for v in range(17)}
+    share = sum(len(c.labels) for c in chunks["test"]) / 1797
+    assert abs(share - 0.2) < 0.03
+
+
+def test_digits_can_be_named() -> None:
+    names = tuple("zero one two three four five six seven eight nine".split())
+    assert make_source("digits", SourceConfig(class_names=names)).spec().class_names == names
