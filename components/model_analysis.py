@@ -16,7 +16,7 @@ from tensorflow_model_analysis.proto import config_pb2, metrics_for_slice_pb2
 from components.beam import run_pipeline
 from components.context import Context
 from components.gate import Measured, Metrics
-from data.errors import StepError
+from data.errors import BadDataError, StepError, in_one_line
 from data.examples import Examples
 from data.spec import LABEL, ImageSpec
 from serving_export.manifest import EXAMPLES, PROBABILITIES
@@ -39,6 +39,18 @@ class ReadBatches(beam.DoFn):
 
     def process(self, shard: str) -> Iterator[pa.RecordBatch]:
         """One shard, in order."""
+        try:
+            yield from self._batches(shard)
+        except tf.errors.OpError as error:
+            trouble = BadDataError(
+                f"{shard} cannot be read",
+                expected="whole TFRecords of labelled images",
+                got=in_one_line(error),
+                remedy="ingest again; if it comes back, check the disk",
+            )
+            raise RuntimeError(trouble.marked()) from error
+
+    def _batches(self, shard: str) -> Iterator[pa.RecordBatch]:
         wanted = {LABEL: tf.io.FixedLenFeature([], tf.int64)}
         for records in tf.data.TFRecordDataset(shard).batch(self.images):
             labels = tf.io.parse_example(records, wanted)[LABEL].numpy()

@@ -32,7 +32,10 @@ def main() -> None:
     def say(**answer: Any) -> None:
         print(json.dumps(answer), file=answers)
 
-    import tensorflow  # noqa: F401  (slow: this is what a process started early has behind it)
+    # A consumer may have no Keras, so none is to be had here; it is also a third of TensorFlow's
+    # import, which is what a process started early has behind it.
+    sys.modules["keras"] = None  # type: ignore[assignment]
+    import tensorflow  # noqa: F401
 
     job = json.loads(jobs.get())
     try:

@@ -365,6 +365,24 @@ def test_examples_that_are_not_all_seen_give_no_verdict(
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("harm", ["cut", "flipped", "removed"])
+def test_a_corrupt_shard_is_bad_data_and_named(
+    examples: Examples, model: Model, context: Context, tmp_path: Path, harm: str
+) -> None:
+    shutil.copytree(examples.path, tmp_path / "examples")
+    harmed = dataclasses.replace(examples, path=tmp_path / "examples")
+    shard = harmed.shards("test")[1]
+    content = bytearray(shard.read_bytes())
+    content[1000] ^= 1
+    shard.write_bytes(content[:1000] if harm == "cut" else content)
+    if harm == "removed":
+        shard.unlink()
+    with pytest.raises((BadDataError, StepError), match=r"cannot be read|did not see") as caught:
+        run(Inputs(examples=harmed, model=model), Config(), context)
+    assert harm == "removed" or shard.name in str(caught.value)
+
+
+@pytest.mark.slow
 def test_a_bundle_that_changed_is_not_judged(
     examples: Examples, model: Model, context: Context, tmp_path: Path
 ) -> None:
