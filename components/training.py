@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
-from data.batches import batches
 
 from components.artifacts import Examples, TransformGraph
 from components.context import Context
+from data.batches import batches
 from data.durable import write_json
 from data.errors import ConfigError, PenstockError, StepError, did_you_mean, in_one_line
 from data.spec import ImageSpec
@@ -28,6 +28,7 @@ BuildModel = Callable[[ImageSpec, Mapping[str, Any]], keras.Model]
 # Optimizer steps per call of the compiled loop: Keras's overhead around a call is that of several
 # small steps, and past this nothing is gained while the progress becomes coarse.
 _STEPS_PER_CALL = 64
+_SOUND_STEPS = "sound_steps"
 
 
 def train(
@@ -100,7 +101,10 @@ def _compiled(model: keras.Model, config: Config) -> keras.Model:
         ) from None
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=config.model_output == "logits")
     model.compile(
-        optimizer=optimizer, loss=loss, metrics=["accuracy"], steps_per_execution=_STEPS_PER_CALL
+        optimizer=optimizer,
+        loss=loss,
+        metrics=["accuracy", _SoundSteps(name=_SOUND_STEPS)],
+        steps_per_execution=_STEPS_PER_CALL,
     )
     return model
 
@@ -139,13 +143,42 @@ def _fit(
         epochs=config.epochs,
         validation_data=validation,
         callbacks=callbacks,
+        shuffle=False,  # batches are shuffled already
         verbose=0,
     )
-    curves = {name: [float(v) for v in values] for name, values in history.history.items()}
+    curves = {
+        name: [float(value) for value in values]
+        for name, values in history.history.items()
+        if _SOUND_STEPS not in name
+    }
     return {**curves, "steps_per_epoch": steps, "seconds": round(time.perf_counter() - started, 3)}
 
 
-class _Watch(keras.callbacks.Callback):  # type: ignore[misc]
+class _SoundSteps(keras.metrics.Metric):
+    """Steps of the epoch before the model's first output that is no finite number.
+
+    The compiled loop reports only every `_STEPS_PER_CALL` steps; this tells at which one it broke.
+    """
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name=name)
+        self._sound = self.add_weight(initializer="ones", name="sound")
+        self._steps = self.add_weight(initializer="zeros", name="steps")
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        finite = keras.ops.cast(keras.ops.all(keras.ops.isfinite(y_pred)), self.dtype)
+        self._sound.assign(self._sound * finite)
+        self._steps.assign_add(self._sound)
+
+    def result(self) -> Any:
+        return self._steps
+
+    def reset_state(self) -> None:
+        self._sound.assign(1)
+        self._steps.assign(0)
+
+
+class _Watch(keras.callbacks.Callback):
     """Reports each call of the compiled loop and stops at the first loss that is no number."""
 
     def __init__(self, epochs: int, steps: int, context: Context) -> None:
@@ -161,12 +194,12 @@ class _Watch(keras.callbacks.Callback):  # type: ignore[misc]
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, float] | None = None) -> None:
         logs = logs or {}
-        step = self._epoch * self._steps + batch + 1
-        loss = float(logs["loss"])
+        before = self._epoch * self._steps
+        step, loss = before + batch + 1, float(logs["loss"])
         if not math.isfinite(loss):
+            bad = min(step, before + int(logs[_SOUND_STEPS]) + 1)
             raise StepError(
-                f"the loss became {loss} at step {step} (epoch {self._epoch + 1}), "
-                f"or up to {_STEPS_PER_CALL - 1} steps before",
+                f"the loss became {loss} at step {bad} (epoch {self._epoch + 1})",
                 expected="a finite number",
                 got=f"last good mean loss of an epoch so far: {self._last_good:.4g}",
                 follows="training stopped; nothing was kept",

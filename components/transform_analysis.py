@@ -12,12 +12,12 @@ import pyarrow as pa
 import tensorflow as tf
 import tensorflow_transform as tft
 import tensorflow_transform.beam as tft_beam
-from data.batches import parse_examples
 from tensorflow_transform.tf_metadata import dataset_metadata
 from tfx_bsl.tfxio import tensor_adapter, tensor_representation_util
 
 from components.beam import run_pipeline
 from components.context import Context
+from data.batches import parse_examples
 from data.errors import ConfigError, in_one_line
 from data.examples import Examples
 from data.spec import IMAGE, LABEL, ImageSpec
@@ -27,7 +27,7 @@ _BATCH = 1024  # images per record batch: 3 MB of float32 at 28 x 28
 _SCHEMA = pa.schema([(IMAGE, pa.list_(pa.float32())), (LABEL, pa.list_(pa.int64()))])
 
 
-class ReadBatches(beam.DoFn):  # type: ignore[misc]
+class ReadBatches(beam.DoFn):
     """Shard path -> Arrow record batches of `image` float32 0-255 and `label` int64."""
 
     def __init__(self, spec: ImageSpec) -> None:

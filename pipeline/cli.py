@@ -115,8 +115,8 @@ def run(
     """Run a recipe's pipeline; what was made before is reused.
 
     RECIPE is a name (see `penstock recipes`), a file and function (./mine.py:recipe), or an import
-    path (package.module:recipe). The exit code is 0 only if all that was asked for is done and the verdict
-    is not against it; docs/exit-codes.md has the table.
+    path (package.module:recipe). The exit code is 0 only if all that was asked for is done and no
+    verdict is against it; docs/exit-codes.md has the table.
     """
     from pipeline.interrupt import promptly
     from pipeline.run_command import run_and_show
@@ -124,7 +124,9 @@ def run(
     _quieten_libraries()
     with promptly():
         pipeline = _configured(recipe, config_file, settings)
-        return run_and_show(pipeline, root=root, serving_dir=serving, debug=_debug(), **steps)
+        return run_and_show(
+            pipeline, recipe=recipe, root=root, serving_dir=serving, debug=_debug(), **steps
+        )
 
 
 @cli.command(examples="penstock recipes")
@@ -261,9 +263,10 @@ def call(args: Sequence[str]) -> int:
 
 def main() -> NoReturn:
     """The entry point of `penstock` and `python -m pipeline`."""
+    _refuse_shadows()  # before anything else of ours is imported
+
     from pipeline.interrupt import leave
 
-    _refuse_shadows()
     leave(call(sys.argv[1:]))
 
 

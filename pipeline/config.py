@@ -64,14 +64,7 @@ def apply_settings(pipeline: PipelineConfig, settings: Iterable[str]) -> Pipelin
                 expected="KEY=VALUE",
                 remedy="--set train.epochs=3",
             )
-        readings = [*_as_toml(text), text]
-        for last, reading in enumerate(readings, 1 - len(readings)):
-            try:
-                pipeline = apply(pipeline, _nested(key.strip().split("."), reading))
-                break
-            except ConfigError:
-                if last == 0:
-                    raise
+        pipeline = _set(pipeline, key.strip().split("."), [*_as_toml(text), text])
     return pipeline
 
 
@@ -81,6 +74,17 @@ def to_toml(pipeline: PipelineConfig) -> str:
 
     tables = {step.name: _speak_none(to_plain(step.config)) for step in pipeline.steps}
     return tomli_w.dumps({"name": pipeline.name, "seed": pipeline.seed, **tables})
+
+
+def _set(pipeline: PipelineConfig, keys: list[str], readings: list[Any]) -> PipelineConfig:
+    """Set the first of the readings that fits; if none does, say what is wrong with the first."""
+    problems = []
+    for reading in readings:
+        try:
+            return apply(pipeline, _nested(keys, reading))
+        except ConfigError as error:
+            problems.append(error)
+    raise problems[0]
 
 
 def _as_toml(text: str) -> list[Any]:

@@ -48,6 +48,7 @@ class RunView:
         self._progress: Progress | None = None
         self._task: TaskID | None = None
         self._width = 0
+        self._step: str | None = None  # the one at work
         self._last_line = 0.0
         self._idle = False  # everything is up to date: nothing to show
         self.log: Path | None = None
@@ -55,9 +56,13 @@ class RunView:
     def __enter__(self) -> RunView:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
         self._stack.close()
         self.console = Console(stderr=True, highlight=False)
+        if self._step and isinstance(error, Exception):
+            self.console.print(f"the same command goes on from {self._step!r}", soft_wrap=True)
+            if self.log:
+                self.console.print(f"what the libraries said is in {self.log}", soft_wrap=True)
 
     def planned(self, run_id: str, plan: Sequence[Planned]) -> None:
         self._width = max(len(p.step.name) for p in plan)
@@ -77,6 +82,7 @@ class RunView:
 
     def started(self, step: str) -> None:
         self._last_line = time.monotonic()
+        self._step = step
         if self._progress:
             self._task = self._progress.add_task(f"{step:<{self._width}}", total=None, detail="")
 
@@ -93,6 +99,7 @@ class RunView:
         self.console.print(f"[yellow]…[/] {step}: another run is making this; waiting for it")
 
     def ended(self, execution: Execution, summary: str) -> None:
+        self._step = None
         if self._progress and self._task is not None:
             self._progress.remove_task(self._task)
             self._task = None

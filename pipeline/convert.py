@@ -26,9 +26,12 @@ def _strict(value: Any, kind: type) -> Any:
     return value
 
 
+def _origin(kind: Any) -> Any:
+    return get_origin(kind)
+
+
 def _is_optional(kind: Any) -> bool:
-    origin: Any = get_origin(kind)
-    return origin in (typing.Union, types.UnionType) and type(None) in get_args(kind)
+    return _origin(kind) in (typing.Union, types.UnionType) and type(None) in get_args(kind)
 
 
 def _optional_hook(kind: Any) -> Any:
@@ -48,7 +51,7 @@ def _literal(value: Any, kind: Any) -> Any:
 _converter = Converter(forbid_extra_keys=True)
 for _kind in (int, float, bool, str):
     _converter.register_structure_hook(_kind, _strict)
-_converter.register_structure_hook_func(lambda kind: get_origin(kind) == typing.Literal, _literal)
+_converter.register_structure_hook_func(lambda kind: _origin(kind) is typing.Literal, _literal)
 _converter.register_structure_hook_factory(_is_optional, _optional_hook)
 _converter.register_structure_hook(Path, lambda value, _: Path(value))
 _converter.register_unstructure_hook(Path, str)
@@ -68,6 +71,8 @@ def from_plain(plain: Any, kind: type[T], where: str) -> T:
     """
     try:
         return _converter.structure(plain, kind)
+    except (TypeError, ValueError) as error:  # a bare value, not a class
+        raise ConfigError(f"the config does not fit: {error} at {where}") from error
     except BaseValidationError as group:
         own = next((e for e in _leaves(group) if isinstance(e, PenstockError)), None)
         if own:

@@ -9,7 +9,6 @@ from components.evaluate import Config as Evaluate
 from components.evaluate import Threshold
 from components.export import Config as Export
 from components.ingest import Config as Ingest
-
 from components.normalize import Config as Normalize
 from components.train import Config as Train
 from pipeline.graph import PipelineConfig, Ref, Step

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import NoReturn
 
 from pipeline.exit_codes import INTERRUPTED
 
@@ -49,7 +50,7 @@ def promptly() -> Iterator[None]:
         os.close(writer)
 
 
-def leave(code: int) -> None:
+def leave(code: int) -> NoReturn:
     """End the process now: threads of Beam and TensorFlow do not hear of an interrupt."""
     sys.stdout.flush()
     sys.stderr.flush()

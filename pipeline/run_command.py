@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Collection, Iterator
 from pathlib import Path
+from typing import Any
 
 from rich import box
 from rich.console import Console
@@ -35,6 +36,7 @@ _STYLES = {
 def run_and_show(
     pipeline: PipelineConfig,
     *,
+    recipe: str,
     root: Path,
     serving_dir: Path | None,
     debug: bool,
@@ -62,37 +64,41 @@ def run_and_show(
         out.print(f"[green]all is up to date[/]: {steps} steps reused, nothing ran")
     if result.verdict:
         out.print(verdict_table(read_json(result.verdict.path / "verdict.json")))
-    for line in _where_and_what_next(result, root):
+    for line in _where_and_what_next(result, recipe, root):
         out.print(line, soft_wrap=True)
     out.print(f"[dim]{time.perf_counter() - started:.1f} s, exit code {result.run.exit_code}[/]")
     return result.run.exit_code or 0
 
 
-def _where_and_what_next(result: RunResult, root: Path) -> Iterator[str]:
+def _where_and_what_next(result: RunResult, recipe: str, root: Path) -> Iterator[str]:
     push, at = result.push, "" if root == Path(".penstock") else f" --root {root}"
-    if push and push.pushed:
-        yield f"model     {escape(str(push.served_path))}"
+    following = [f"penstock show {result.run.id}{at}", f"penstock config {recipe}"]
+    if push and push.served_path:
+        served = _from_here(push.served_path)
+        yield f"model     {escape(str(served))}"
+        following.insert(0, f"penstock predict {served.parent} IMAGE.png")
     elif push:
         yield f"model     not pushed: {escape(push.reason)}"
-    recipe = result.run.pipeline
-    if push and push.pushed and push.served_path:
-        yield f"next      penstock predict {escape(str(push.served_path.parent))} IMAGE.png"
-    else:
-        yield f"next      penstock config {recipe}"
-    yield f"          penstock show {result.run.id}{escape(at)}"
-    yield f"          penstock run {recipe} --set train.epochs=20{escape(at)}"
+    for heading, command in zip(("next", "", ""), following, strict=False):
+        yield f"{heading:<9} {escape(command)}"
+
+
+def _from_here(path: Path) -> Path:
+    """Relative to the working directory if it lies below it: shorter to type."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
 
 
 def show_runs(root: Path, limit: int) -> None:
     """Print a table of the latest runs, the newest first."""
     with _ledger(root) as ledger:
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-        for heading in ("run", "started", "seconds", "status", "verdict", "exit code"):
-            table.add_column(heading, justify="right" if heading == "seconds" else "left")
+        for heading in ("run", "seconds", "status", "verdict", "exit code"):
+            justify: Any = "right" if heading == "seconds" else "left"
+            table.add_column(heading, justify=justify, no_wrap=heading == "run")
         for found in ledger.runs(limit):
             table.add_row(
                 escape(found.id),
-                _when(found),
                 "" if found.seconds is None else f"{found.seconds:.1f}",
                 _coloured(found.status),
                 _coloured(found.verdict or ""),

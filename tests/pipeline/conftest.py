@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,7 +12,9 @@ from typing import Any
 
 import pytest
 
+from pipeline import recipes
 from pipeline.graph import PipelineConfig, Ref, Step
+from pipeline.local import run
 
 
 @pytest.fixture
@@ -26,7 +29,9 @@ def toy(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
 def toy_pipeline(toy: ModuleType) -> Callable[..., PipelineConfig]:
     """A function that makes count → add → judge; keywords set values of the three configs."""
 
-    def make(*, constant: int = 0, noisy: bool = False, status: str = "passed", **count: Any) -> PipelineConfig:
+    def make(
+        *, constant: int = 0, noisy: bool = False, status: str = "passed", **count: Any
+    ) -> PipelineConfig:
         return PipelineConfig(
             name="toy",
             steps=(
@@ -58,3 +63,27 @@ def calls(tmp_path: Path) -> Callable[[], list[str]]:
         return [line.split()[0] for line in file.read_text().splitlines()] if file.exists() else []
 
     return read
+
+
+@pytest.fixture(scope="session")
+def finished_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A root in which `penstock run digits` has run to its end; look, do not change."""
+    root = tmp_path_factory.mktemp("digits") / "root"
+    assert run(recipes.build("digits"), root=root).run.exit_code == 0
+    return root
+
+
+@pytest.fixture
+def finished_digits(finished_root: Path) -> Callable[..., Path]:
+    """A function that copies `finished_root` and takes a step's and all later artifacts away."""
+
+    def copy(*, until_before: str, at: Path) -> Path:
+        shutil.copytree(finished_root, at)
+        steps = [step.name for step in recipes.build("digits").steps]
+        for step in steps[steps.index(until_before) :]:
+            shutil.rmtree(at / "artifacts" / step)
+        for events in at.glob("runs/*/events.jsonl"):
+            events.unlink()
+        return at
+
+    return copy

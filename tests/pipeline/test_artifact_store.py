@@ -22,7 +22,8 @@ sys.path.insert(0, sys.argv[1])
 import toy_steps as toy
 from pipeline.graph import PipelineConfig, Ref, Step
 from pipeline.local import run
-count = Step(name="count", component="toy_steps:Count", config=toy.Count.Config(upto=30, pause=0.001))
+config = toy.Count.Config(upto=30, pause=0.001)
+count = Step(name="count", component="toy_steps:Count", config=config)
 add = Step(name="add", component="toy_steps:Add", config=toy.Add.Config(),
            inputs={"many": (Ref("count", "numbers"),)})
 judge = Step(name="judge", component="toy_steps:Judge", config=toy.Judge.Config(),
@@ -44,7 +45,7 @@ def child(root: Path) -> subprocess.Popen:
 
 
 def kills(root: Path, count: int, seed: int) -> int:
-    """Kill a run `count` times at random moments; returns how often it was killed before its end."""
+    """Kill a run `count` times at random moments; how often it was killed before its end."""
     rng = random.Random(seed)
     killed = 0
     for _ in range(count):

@@ -10,26 +10,22 @@ import pytest
 from pipeline import fingerprint, recipes
 from pipeline.fingerprint import code, differences, digest
 
-
-def write(folder: Path, **modules: str) -> None:
-    for name, text in modules.items():
-        path = folder / f"{name.replace('__', '/')}.py"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
+USER_CODE = {
+    "mine_a": "import json\ndef f():\n    from mine_package.inner import thing\n    import numpy\n",
+    "mine_package/__init__": "# ours\n",
+    "mine_package/inner": "from . import leaf\nimport sklearn.datasets\n",
+    "mine_package/leaf": "import mine_a\n",
+    "mine_unused": "import pandas\n",
+}
 
 
 @pytest.fixture
 def user_code(tmp_path, monkeypatch):
     """A user's own modules: one imports another inside a function, a package, and libraries."""
+    (tmp_path / "mine_package").mkdir()
+    for name, text in USER_CODE.items():
+        (tmp_path / f"{name}.py").write_text(text)
     monkeypatch.syspath_prepend(str(tmp_path))
-    write(
-        tmp_path,
-        mine_a="import json\ndef f():\n    from mine_package.inner import thing\n    import numpy\n",
-        mine_package____init__="# ours\n",
-        mine_package__inner="from . import leaf\nimport sklearn.datasets\n",
-        mine_package__leaf="import mine_a\n",
-        mine_unused="import pandas\n",
-    )
     yield tmp_path
     for cached in (fingerprint._first_party_root, fingerprint._imports, fingerprint._digest_source):
         cached.cache_clear()

@@ -1,15 +1,7 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
-import os
-import signal
-import sqlite3
-import subprocess
-import sys
 import threading
-import time
-from pathlib import Path
 
 import pytest
 

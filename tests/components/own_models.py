@@ -1,0 +1,60 @@
+"""Models of a user's own, good and bad, for import paths `own_models:…`."""
+
+from __future__ import annotations
+
+import keras
+
+
+def narrow(spec, options):
+    return keras.Sequential(
+        [keras.Input(spec.shape), keras.layers.Flatten(), keras.layers.Dense(3)]
+    )
+
+
+def broken(spec, options):
+    return keras.Sequential([keras.Input((3, 3, 3)), keras.layers.Dense(10)])
+
+
+class Subclassed(keras.Model):
+    """BatchNormalization and Dropout, whose inference differs from their training."""
+
+    def __init__(self, classes: int) -> None:
+        super().__init__()
+        self.flatten = keras.layers.Flatten()
+        self.norm = keras.layers.BatchNormalization()
+        self.dropout = keras.layers.Dropout(0.5)
+        self.head = keras.layers.Dense(classes, activation="softmax")
+
+    def call(self, images, training=False):
+        hidden = self.norm(self.flatten(images), training=training)
+        return self.head(self.dropout(hidden, training=training))
+
+
+def subclassed(spec, options):
+    return Subclassed(spec.num_classes)
+
+
+class NanAfter(keras.layers.Layer):
+    """Passes its input on; from a given call in training on, NaN."""
+
+    def __init__(self, calls: int) -> None:
+        super().__init__()
+        self.calls = calls
+        self.seen = self.add_weight(initializer="zeros", trainable=False, dtype="int32")
+
+    def call(self, inputs, training=False):
+        if training:
+            self.seen.assign_add(1)
+            inputs = keras.ops.where(self.seen >= self.calls, float("nan"), inputs)
+        return inputs
+
+
+def breaks_at_step_38(spec, options):
+    return keras.Sequential(
+        [
+            keras.Input(spec.shape),
+            keras.layers.Flatten(),
+            keras.layers.Dense(spec.num_classes),
+            NanAfter(38),
+        ]
+    )
