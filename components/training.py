@@ -13,7 +13,7 @@ import numpy as np
 
 from components.artifacts import Examples, TransformGraph
 from components.context import Context
-from data.batches import batches
+from data.batches import batches, sound_records
 from data.durable import write_json
 from data.errors import ConfigError, PenstockError, StepError, did_you_mean, in_one_line
 from data.spec import ImageSpec
@@ -47,7 +47,8 @@ def train(
     keras.utils.set_random_seed(context.seed)
     transform = TransformFn(transform_graph.path)
     model = _compiled(_built(build_model, examples.spec, config, transform), config)
-    history = _fit(model, examples, transform, config, context)
+    with sound_records(examples):
+        history = _fit(model, examples, transform, config, context)
     path.mkdir()
     write_json(path / "history.json", history)
     context.progress(1, 1, "writing the serving bundle")

@@ -1,14 +1,10 @@
-"""`penstock predict`: ask a pushed model, print a table."""
+"""`penstock predict`: ask a pushed model, print a line for each image."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
-
-from rich import box
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 from pipeline.console import libraries_to
 from serving_export.predict import Prediction, predict_files
@@ -17,23 +13,19 @@ _RUNNERS_UP = 2
 
 
 def predict_and_show(model: str, images: Sequence[Path], root: Path, *, debug: bool) -> None:
-    """Print file, class, probability and the next likely classes, in the order of the files."""
-    if debug:
+    """Print file, class, probability and the next likely classes, in the order of the files.
+
+    The lines are aligned and never wrapped or cut, so that a program can read them too.
+    """
+    with nullcontext() if debug else libraries_to(None):
         predictions = predict_files(_folder(model, root), images)
-    else:
-        with libraries_to(None):
-            predictions = predict_files(_folder(model, root), images)
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for heading in ("image", "class", "probability", "then"):
-        table.add_column(heading, justify="right" if heading == "probability" else "left")
-    for prediction in predictions:
-        table.add_row(
-            escape(str(prediction.path)),
-            escape(prediction.class_name),
-            f"{prediction.probability:.4f}",
-            escape(_next(prediction)),
-        )
-    Console(soft_wrap=True).print(table)
+    rows = [("image", "class", "probability", "then")]
+    for p in predictions:
+        rows.append((str(p.path), p.class_name, f"{p.probability:.4f}", _next(p)))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        print("  ".join(cells).rstrip())
 
 
 def _next(prediction: Prediction) -> str:

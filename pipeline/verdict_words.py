@@ -25,7 +25,7 @@ def verdict_table(verdict: dict[str, Any]) -> RenderableType:
     summary.add_row("verdict", f"[bold {_COLOURS[status]}]{status.upper()}[/]", _baseline(verdict))
     rules = Table.grid(padding=(0, 2))
     for rule in verdict["rules"]:
-        seen = "no number" if rule["seen"] is None else f"{rule['seen']:.4f}"
+        seen = "no number" if rule["seen"] is None else f"{rule['seen']:.6g}"
         at = "" if rule["at"] == rule["on"] else f"(class {escape(rule['at'])})"
         mark = "[green]✓[/]" if rule["passed"] else "[red]✗[/]"
         subject = f"{rule['metric']}, {escape(rule['on'])}"

@@ -41,3 +41,41 @@ def unprivileged() -> Callable[[], AbstractContextManager[None]]:
             os.seteuid(0)
 
     return drop
+
+
+@pytest.fixture(scope="session")
+def store_tfds() -> Callable[..., Path]:
+    """A function that prepares a TensorFlow Datasets set from arrays, offline.
+
+    `store(data_dir, name, image_feature, {"train": (images, labels), …}, class_names)` returns
+    the folder of the version, 3.0.1.
+    """
+
+    def store(data_dir, name, image_feature, splits, class_names) -> Path:
+        import tensorflow as tf
+        import tensorflow_datasets as tfds
+
+        label = tfds.features.ClassLabel(names=list(class_names))
+        tfds.dataset_builders.store_as_tfds_dataset(
+            name=name,
+            version="3.0.1",
+            features=tfds.features.FeaturesDict({"image": image_feature, "label": label}),
+            split_datasets={
+                split: tf.data.Dataset.from_tensor_slices({"image": images, "label": labels})
+                for split, (images, labels) in splits.items()
+            },
+            data_dir=str(data_dir),
+        )
+        return Path(data_dir, name, "3.0.1")
+
+    return store
+
+
+@pytest.fixture(scope="session")
+def mnist_dir() -> Path:
+    """The folder of MNIST's four IDX files; PENSTOCK_TEST_DATA names the folder it lies in."""
+    beside = Path(__file__).parents[2] / "shared" / "data"
+    folder = Path(os.environ.get("PENSTOCK_TEST_DATA", beside)) / "mnist"
+    if not folder.is_dir():
+        pytest.skip(f"no MNIST in {folder}: put its four .gz files there, or set PENSTOCK_TEST_DATA")
+    return folder

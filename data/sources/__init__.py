@@ -35,7 +35,7 @@ SPLITS = ("train", "test")  # what a source gives; validation is carved out of t
 
 @dataclass(frozen=True, kw_only=True)
 class SourceConfig:
-    """What a source may be told; each uses what concerns it and refuses what it cannot honour."""
+    """What a source may be told."""
 
     path: str | None = None  # file or folder
     name: str | None = None  # dataset's name (tfds)
@@ -49,10 +49,14 @@ class SourceConfig:
     ) -> None:
         """Hold the settings against what a source `needs` and, besides, `takes`.
 
+        Name, version and data_dir say which dataset of a collection is meant: a source of files
+        passes them over, so that a recipe's dataset can be read from a copy of its files.
+
         Raises:
             ConfigError: one that it needs is missing, or one is set that it does not take.
         """
         given = {f.name for f in fields(self) if getattr(self, f.name)}
+        given -= {"name", "version", "data_dir"} - {*needs, *takes}
         for name in sorted(set(needs) - given):
             raise ConfigError(
                 f"the source {source!r} needs ingest.{name}",

@@ -11,9 +11,13 @@ from pipeline.image_classifier import (
 
 
 def mnist() -> PipelineConfig:
-    """MNIST, the beginner tutorial: dense 128, dropout 0.2, adam, 10 epochs of 60,000 images.
+    """MNIST as TensorFlow's beginner tutorial has it; accuracy 0.98, 50 s.
 
-    penstock run mnist --set ingest.source=idx --set ingest.path=DIR
+    penstock run mnist                                                by TensorFlow Datasets
+    penstock run mnist --set ingest.source=idx --set ingest.path=DIR  from MNIST's own files
+
+    Dense 128 relu, dropout 0.2, dense 10 logits; adam, 10 epochs of all 60,000, batch 32; judged
+    on the official 10,000. Seconds are of the whole run from files, on two cores.
     """
     return image_classifier(
         "mnist",

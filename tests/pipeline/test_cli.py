@@ -121,7 +121,7 @@ def test_a_traceback_only_with_debug(capfd):
         ("run digits --only trian", 2, "did you mean 'train'"),
         ("run digits --root /dev/null/x", 75, "cannot be written to"),
         ("run digits --config /nowhere.toml", 2, "cannot read the config file"),
-        ("run digits --set ingest.source=idx", 2, "needs a path"),
+        ("run digits --set ingest.source=idx", 2, "needs ingest.path"),
         ("run digits --set ingest.source=idx --set ingest.path=/nowhere", 5, "/nowhere"),
         ("rnu digits", 2, "rnu"),
         ("run digits --setting x", 2, "--setting"),
