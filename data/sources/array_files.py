@@ -5,6 +5,7 @@ The arrays are streamed: memory holds a chunk of them, however large the files.
 
 from __future__ import annotations
 
+import errno
 import zipfile
 import zlib
 from collections import Counter
@@ -25,6 +26,7 @@ from data.spec import ImageSpec
 
 PART_IMAGES = 20_000  # of a file that can be entered anywhere: a second's work
 _LABELS_AT_A_TIME = 65_536
+_MISSING = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
 # RuntimeError: a zip file that is encrypted, or compressed in a way that Python cannot read
 _CORRUPT = (BadGzipFile, EOFError, zlib.error, zipfile.BadZipFile, RuntimeError)
 
@@ -43,30 +45,18 @@ def reading(name: object, expected: str) -> Iterator[None]:
     """
     try:
         yield
-    except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
-        raise BadDataError(
-            f"{name} is not there",
-            expected=expected,
-            got=error.strerror,
-            follows="nothing was ingested",
-            remedy="check ingest.path; was the dataset downloaded?",
-        ) from error
-    except _CORRUPT as error:
-        raise BadDataError(
-            f"{name} is truncated or corrupt",
-            expected=expected,
-            got=in_one_line(error),
-            follows="nothing was ingested",
-            remedy="fetch the file again",
-        ) from error
-    except OSError as error:
-        raise EnvironmentTrouble(
-            f"{name} cannot be read",
-            expected=expected,
-            got=error.strerror or str(error),
-            follows="nothing was ingested",
-            remedy="mend the permissions or the disk, then run the same command again",
-        ) from error
+    except (*_MISSING, *_CORRUPT, OSError) as error:
+        why = {"expected": expected, "follows": "nothing was ingested"}
+        why["got"] = getattr(error, "strerror", None) or in_one_line(error)
+        if isinstance(error, _MISSING):
+            remedy = "check ingest.path; was the dataset downloaded?"
+            raise BadDataError(f"{name} is not there", **why, remedy=remedy) from error
+        # a broken zip file can point to a place that no file can have
+        if isinstance(error, _CORRUPT) or error.errno == errno.EINVAL:
+            remedy = "fetch the file again"
+            raise BadDataError(f"{name} is truncated or corrupt", **why, remedy=remedy) from error
+        remedy = "mend the permissions or the disk, then run the same command again"
+        raise EnvironmentTrouble(f"{name} cannot be read", **why, remedy=remedy) from error
 
 
 def local_path(path: str | None) -> Path:

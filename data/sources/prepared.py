@@ -93,8 +93,9 @@ class PreparedSource:
         if missing:
             found = ", ".join(builder.info.splits) or "none"
             raise self._unfit("the splits train and test", f"{found}; was the dataset prepared?")
-        if features[image].np_dtype != np.uint8:
-            raise self._unfit("images of uint8", features[image].np_dtype.__name__)
+        dtype = np.dtype(features[image].np_dtype)
+        if dtype != np.uint8:
+            raise self._unfit("images of uint8", dtype)
         height, width, channels = self._shape(builder, image)
         own = tuple(features[label].names)
         names = named_classes(self._class_names, own, self._what)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import Any
 
 from data.errors import ConfigError, EnvironmentTrouble, did_you_mean, in_one_line
@@ -47,14 +49,20 @@ class TfdsSource(PreparedSource):
 
         try:
             return tfds.builder(self._dataset, data_dir=self._data_dir)
-        except tfds.core.DatasetNotFoundError:
-            remedy = did_you_mean(self._name, tfds.list_builders())
-            raise ConfigError(f"TFDS has no dataset {self._name!r}", remedy=remedy) from None
-        except (AssertionError, ValueError) as error:  # version; form of the name
+        except (AssertionError, ValueError) as error:  # of name, version, or the form of either
+            known = {*tfds.list_builders(), *self._prepared_names()}
+            remedy = "leave ingest.version out for the newest"
+            if self._name not in known:
+                remedy = did_you_mean(self._name, known)
             raise ConfigError(
                 f"TFDS cannot load {self._dataset!r}",
                 expected="a dataset as ingest.name, one of its versions as ingest.version",
                 got=in_one_line(error),
                 follows="nothing was ingested",
-                remedy="leave ingest.version out for the newest",
+                remedy=remedy,
             ) from error
+
+    def _prepared_names(self) -> list[str]:
+        """Datasets in `data_dir`, whether TFDS knows their code or not."""
+        folder = Path(self._data_dir or "")
+        return os.listdir(folder) if self._data_dir and folder.is_dir() else []

@@ -1,0 +1,81 @@
+"""What becomes of a pipeline that fails, or is interrupted, in a worker."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import apache_beam as beam
+import pytest
+
+from components.beam import run_pipeline
+from components.context import Context
+from data.errors import BadDataError, ConfigError
+
+
+def run(tmp_path: Path, function, *beam_args: str) -> None:
+    context = Context(output_dir=tmp_path, beam_args=beam_args or Context.beam_args)
+    run_pipeline(
+        lambda p: p | "Numbers" >> beam.Create([1, 2, 3]) | "Work" >> beam.Map(function), context
+    )
+
+
+def write(number: int, folder: Path) -> None:
+    (folder / str(number)).touch()
+
+
+@pytest.mark.parametrize(
+    "beam_args", [(), ("--runner=FnApiRunner",), ("--direct_num_workers=1",)], ids=str
+)
+def test_it_runs_to_the_end_on_a_runner_that_needs_no_download(tmp_path: Path, beam_args) -> None:
+    def work(number: int) -> None:
+        write(number, tmp_path)
+
+    run(tmp_path, work, *beam_args)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["1", "2", "3"]
+
+
+def test_an_error_of_ours_comes_back_whole(tmp_path: Path) -> None:
+    error = BadDataError("what ]] is", expected='"this"\nand that', got=[[1]], remedy="mend it")
+
+    def work(number: int) -> None:
+        raise RuntimeError(error.marked())
+
+    with pytest.raises(BadDataError) as caught:
+        run(tmp_path, work)
+    assert str(caught.value) == str(error)
+
+
+def test_a_foreign_error_says_what_it_said(tmp_path: Path) -> None:
+    def work(number: int) -> None:
+        raise ValueError("the user's own function is broken")
+
+    with pytest.raises(Exception, match="the user's own function is broken"):
+        run(tmp_path, work)
+
+
+def test_an_error_while_building_is_raised_as_it_is(tmp_path: Path) -> None:
+    def build(pipeline: beam.Pipeline) -> None:
+        raise ConfigError("no")
+
+    with pytest.raises(ConfigError, match="no"):
+        run_pipeline(build, Context(output_dir=tmp_path))
+
+
+def test_an_interrupt_in_a_worker_is_an_interrupt(tmp_path: Path) -> None:
+    def work(number: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path, work)
+
+
+def test_beam_is_quiet_and_then_as_loud_as_before(tmp_path: Path, caplog) -> None:
+    def work(number: int) -> None:
+        raise RuntimeError("said once")
+
+    before = logging.getLogger("apache_beam").level
+    with pytest.raises(RuntimeError):
+        run(tmp_path, work)
+    assert not [r for r in caplog.records if r.name.startswith("apache_beam")]
+    assert logging.getLogger("apache_beam").level == before
