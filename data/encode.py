@@ -1,8 +1,9 @@
 """Images and labels → TFRecords of tf.Examples, without TensorFlow.
 
-The tf.Examples of one dataset differ only in the pixels and the label. The bytes around them are
-made once per class, which is far faster than building every message; a test holds the result
-equal to `tf.train.Example`, byte for byte.
+The same images must give the same bytes, for runs are compared by them. tfx_bsl's encoder, which
+is as fast, writes a message's features in an order that changes from one to the next; TensorFlow's
+costs an import of many seconds in every worker. So the few bytes around an image are made here,
+once per class: a test holds them equal to `tf.train.Example` and `TFRecordWriter`, byte for byte.
 """
 
 from __future__ import annotations
