@@ -138,11 +138,14 @@ def _watched(
     """Report the images written so far, by the shards' size: workers may be other processes."""
     ended = threading.Event()
 
+    def report() -> None:
+        size = sum(file.stat().st_size for file in folder.iterdir())
+        images = size // record_bytes
+        context.progress(images, total, f"{images:,} images written")
+
     def watch() -> None:
         while not ended.wait(_POLL):
-            size = sum(file.stat().st_size for file in folder.iterdir())
-            images = size // record_bytes
-            context.progress(images, total, f"{images:,} images written")
+            report()
 
     watcher = threading.Thread(target=watch, name="ingest-progress", daemon=True)
     watcher.start()
@@ -151,6 +154,7 @@ def _watched(
     finally:
         ended.set()
         watcher.join()
+    report()
 
 
 def _files(path: str | None) -> list[Path]:
