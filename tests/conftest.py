@@ -9,7 +9,12 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from types import ModuleType
 
+import hypothesis
 import pytest
+
+# The same examples every time, and no deadline: a busy machine is no failure.
+hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=None)
+hypothesis.settings.load_profile("repeatable")
 
 
 @pytest.fixture(scope="session")
@@ -77,5 +82,7 @@ def mnist_dir() -> Path:
     beside = Path(__file__).parents[2] / "shared" / "data"
     folder = Path(os.environ.get("PENSTOCK_TEST_DATA", beside)) / "mnist"
     if not folder.is_dir():
-        pytest.skip(f"no MNIST in {folder}: put its four .gz files there, or set PENSTOCK_TEST_DATA")
+        pytest.skip(
+            f"no MNIST in {folder}: put its four .gz files there, or set PENSTOCK_TEST_DATA"
+        )
     return folder
