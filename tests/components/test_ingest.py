@@ -62,8 +62,9 @@ def settings_of(digits, tmp_path_factory, idx_files: ModuleType, store_tfds) -> 
         np.save(folder / "npy" / f"{split}_images.npy", images)
         np.save(folder / "npy" / f"{split}_labels.npy", labels)
     image = tfds.features.Image(shape=(8, 8, 1))
-    prepared = store_tfds(folder / "tfds", "of_sklearn", image, digits, NAMES)
-    by_name = {"name": "of_sklearn", "version": "3.0.1", "data_dir": str(folder / "tfds")}
+    # a name that TFDS has code for, whose download must not be tried
+    prepared = store_tfds(folder / "tfds", "mnist", image, digits, NAMES)
+    by_name = {"name": "mnist", "version": "3.0.1", "data_dir": str(folder / "tfds")}
     return {
         "digits": {"source": "digits"},
         "idx, gzip": {"source": "idx", "path": str(folder / "idx True")},
