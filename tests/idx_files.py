@@ -1,4 +1,4 @@
-"""MNIST's four files, written from arrays: for tests, and by hand to try a pipeline on one's own."""
+"""MNIST's four files, written from arrays: for tests, and by hand to try a pipeline on."""
 
 from __future__ import annotations
 
