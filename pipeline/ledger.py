@@ -235,7 +235,22 @@ class Ledger:
             return db.execute(query).scalar()
 
     def digest_file(self, path: Path) -> str:
-        """sha256 of a file's content; read again only when size, time or inode changed."""
+        """sha256 of a file's content; read again only when size, time or inode changed.
+
+        Raises:
+            EnvironmentTrouble: the file cannot be read.
+        """
+        try:
+            return self._digest_file(path)
+        except OSError as error:
+            raise EnvironmentTrouble(
+                f"{path} cannot be read",
+                got=error.strerror,
+                follows="nothing ran",
+                remedy="mend its permissions or the disk, then run the same command again",
+            ) from error
+
+    def _digest_file(self, path: Path) -> str:
         stat = path.stat()
         seen = {"size": stat.st_size, "mtime_ns": stat.st_mtime_ns, "inode": stat.st_ino}
         key = str(path.resolve())
