@@ -7,6 +7,7 @@ leaves nothing or a whole artifact.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import json
@@ -41,12 +42,16 @@ class Sealed:
 class Slot:
     """The place of one fingerprint's artifact."""
 
-    def __init__(self, root: Path, component: str, fingerprint: str) -> None:
-        folder = root / "artifacts" / component.removeprefix("components.").replace(":", ".")
+    @staticmethod
+    def of(root: Path, component: str, fingerprint: str) -> Slot:
+        name = component.removeprefix("components.").replace(":", ".")
+        return Slot(root / "artifacts" / name, fingerprint)
+
+    def __init__(self, folder: Path, fingerprint: str) -> None:
         self.path = folder / fingerprint
         self._temporary = folder / f".{fingerprint}.making"
         self._old = folder / f".{fingerprint}.old"
-        self._lock = folder / f".{fingerprint}.lock"
+        self.lock = folder / f".{fingerprint}.lock"
 
     @contextmanager
     def held(self, on_wait: typing.Callable[[], None] = lambda: None) -> Iterator[None]:
@@ -55,7 +60,7 @@ class Slot:
         `on_wait` is called once if another run holds it.
         """
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(self._lock)
+        lock = FileLock(self.lock)
         try:
             lock.acquire(timeout=0)
         except Timeout:
@@ -89,7 +94,7 @@ class Slot:
 
     def open(self) -> Path:
         """An empty folder to make the artifact in; what a killed process left is removed."""
-        self._recover()
+        self.recover()
         self._temporary.mkdir()
         return self._temporary
 
@@ -125,8 +130,11 @@ class Slot:
             raise BadDataError(f"{self.path} does not read back as it was written")
         return sealed
 
-    def _recover(self) -> None:
-        """Tidy after a process that was killed between two renames, or before the first."""
+    def recover(self) -> None:
+        """Tidy after a process that was killed between two renames, or before the first.
+
+        The caller holds the slot.
+        """
         if self._old.exists() and not self.path.exists():
             self._old.rename(self.path)
         for leftover in (self._old, self._temporary):
@@ -153,11 +161,7 @@ def _with_paths(outputs: Any, change: typing.Callable[[Path], Path]) -> Any:
 
 def remove_leftovers(root: Path) -> None:
     """Remove what killed processes left half made; what a live one makes is locked and stays."""
-    for leftover in root.glob("artifacts/*/.*.making"):
-        fingerprint = leftover.name.removeprefix(".").removesuffix(".making")
-        lock = FileLock(leftover.parent / f".{fingerprint}.lock")
-        try:
-            with lock.acquire(timeout=0):
-                shutil.rmtree(leftover, ignore_errors=True)
-        except Timeout:
-            continue
+    for leftover in [*root.glob("artifacts/*/.*.making"), *root.glob("artifacts/*/.*.old")]:
+        slot = Slot(leftover.parent, leftover.stem.removeprefix("."))
+        with contextlib.suppress(Timeout), FileLock(slot.lock).acquire(timeout=0):
+            slot.recover()

@@ -23,6 +23,7 @@ from rich.progress import (
 
 from pipeline.execute import Planned
 from pipeline.ledger import Execution
+from pipeline.run_record import Watcher
 
 _MARKS = {
     "made": "[green]✓[/]",
@@ -33,8 +34,8 @@ _MARKS = {
 _PLAIN_EVERY = 10.0  # seconds between progress lines where there is no terminal
 
 
-class RunView:
-    """A `run_record.Watcher` that shows; on a terminal it is live, else it prints plain lines.
+class RunView(Watcher):
+    """Shows a run; on a terminal it is live, else it prints plain lines.
 
     What libraries write to stdout and stderr goes to `<root>/runs/<run id>/libraries.log`, unless
     `debug`.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import time
 from collections.abc import Callable, Mapping
@@ -11,7 +12,7 @@ from typing import Any
 
 from components.context import Context, Progress
 from data.durable import disk_trouble
-from data.errors import ConfigError
+from data.errors import ConfigError, EnvironmentTrouble
 from pipeline import fingerprint
 from pipeline.artifact_store import Sealed, Slot
 from pipeline.convert import to_plain
@@ -41,7 +42,7 @@ class Planned:
     why: tuple[str, ...] = ()  # why it must run
 
     def slot(self, root: Path) -> Slot:
-        return Slot(root, self.step.component, self.fingerprint)
+        return Slot.of(root, self.step.component, self.fingerprint)
 
 
 @dataclass
@@ -117,7 +118,9 @@ def _why(planned: Planned, done: Done, workspace: Workspace, pipeline: str) -> t
         return ("first time",)
     if before == planned.fingerprint:
         return ("what feeds it is made anew",) if sealed else ("its artifact is gone",)
-    earlier = Slot(workspace.root, planned.step.component, before).load(planned.step.load().Outputs)
+    earlier = Slot.of(workspace.root, planned.step.component, before).load(
+        planned.step.load().Outputs
+    )
     changed = fingerprint.differences(earlier.parts, planned.parts) if earlier else []
     own = [phrase for phrase in changed if not phrase.startswith("inputs")]
     return tuple(own or ["what feeds it changed"])
@@ -160,11 +163,11 @@ def run_step(
     try:
         with disk_trouble(f"step {step.name!r} could not write to {workspace.root}"):
             status, sealed = _make(planned, done, workspace, progress, on_wait)
-    except KeyboardInterrupt:
-        record("interrupted", None)
-        raise
-    except Exception as error:
-        record("failed", None, f"{type(error).__name__}: {error}")
+    except BaseException as error:
+        with contextlib.suppress(EnvironmentTrouble):  # of the ledger: `error` came first
+            interrupted = isinstance(error, KeyboardInterrupt)
+            words = None if interrupted else f"{type(error).__name__}: {error}"
+            record("interrupted" if interrupted else "failed", None, words)
         raise
     return record(status, sealed), sealed
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
+import re
 import typing
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -101,9 +102,15 @@ def check(pipeline: PipelineConfig) -> None:
     """Everything that can be known before anything runs.
 
     Raises:
-        ConfigError: a step twice, an unknown component, config of another component, an input that
-            is missing, unknown, of the wrong type, or comes from no earlier step.
+        ConfigError: a name that cannot be a folder's, a step twice, an unknown component, config of
+            another component, an input that is missing, unknown, of the wrong type, or comes from
+            no earlier step.
     """
+    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", pipeline.name):
+        raise ConfigError(
+            f"{pipeline.name!r} cannot name a pipeline: its runs' folders are called by it",
+            expected="letters, digits, _ . and -, not beginning with . or -",
+        )
     earlier: dict[str, Step] = {}
     for step in pipeline.steps:
         if step.name in earlier:

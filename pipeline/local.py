@@ -18,7 +18,6 @@ from pipeline.execute import Done, Planned, Workspace, plan_step, run_step
 from pipeline.graph import PipelineConfig, Step
 from pipeline.ledger import Execution, Ledger, Run
 from pipeline.run_record import (
-    Nobody,
     RunRecord,
     Watcher,
     new_run,
@@ -33,7 +32,7 @@ class RunResult:
 
     run: Run
     executions: list[Execution]
-    outputs: dict[str, Any]  # step name -> the component's Outputs
+    outputs: dict[str, Any]  # step name -> the component's Outputs, up to the last step that ran
 
     def artifact(self, kind: type[Any]) -> Any:
         """The last artifact of this type that the run's steps gave, or None."""
@@ -86,7 +85,10 @@ def run(
     """
     graph.check(pipeline)
     chosen = graph.select(pipeline, only=only, first=first, last=last)
-    forced = {pipeline.step(name).name for name in force}
+    forced = [pipeline.step(name) for name in force]
+    for step in forced:
+        if step not in chosen:
+            raise ConfigError(f"--force {step.name}: it is not among the steps that are to run")
     prepare_root(root)
     with Ledger(root) as ledger:
         settle_dead_runs(root, ledger)
@@ -99,19 +101,18 @@ def run(
             beam_args=beam_args,
         )
         plan = _plan(pipeline, chosen, forced, workspace)
-        record = RunRecord(workspace.root, new_run(pipeline), ledger, watcher or Nobody())
+        record = RunRecord(workspace.root, new_run(pipeline), ledger, watcher or Watcher())
         with record:
             return _walk(plan, chosen, workspace, record)
 
 
 def _plan(
-    pipeline: PipelineConfig, chosen: Sequence[Step], forced: set[str], workspace: Workspace
+    pipeline: PipelineConfig, chosen: Sequence[Step], forced: Collection[Step], workspace: Workspace
 ) -> list[Planned]:
     """The steps up to the last chosen one; those before the first chosen must be there already."""
     done, plan = Done(), []
     for step in pipeline.steps[: pipeline.steps.index(chosen[-1]) + 1]:
-        again = step.name in forced and step in chosen
-        planned = plan_step(step, done, workspace, force=again, pipeline=pipeline.name)
+        planned = plan_step(step, done, workspace, force=step in forced, pipeline=pipeline.name)
         if step not in chosen and planned.sealed is None:
             raise ConfigError(
                 f"{chosen[0].name!r} cannot run alone: {step.name!r} is not made yet",
@@ -147,9 +148,7 @@ def _walk(
         else:
             sealed = planned.sealed
         done.add(planned.step, planned.fingerprint, sealed)
-    outputs = {
-        p.step.name: s.outputs for p in plan if p.step in chosen and (s := done.sealed[p.step.name])
-    }
+    outputs = {step: s.outputs for step, s in done.sealed.items() if s}
     result = RunResult(run=record.run, executions=executions, outputs=outputs)
     status = result.verdict.status if result.verdict else None
     record.finish(status, exit_codes.of_verdict(status))

@@ -120,7 +120,7 @@ def show_run(root: Path, run_id: str) -> None:
             raise ConfigError(f"no run {run_id!r} in {root}", remedy=did_you_mean(run_id, known))
         executions = ledger.executions(found.id)
         verdicts = [
-            Slot(root, e.component, e.fingerprint).path / facts["path"] / "verdict.json"
+            Slot.of(root, e.component, e.fingerprint).path / facts["path"] / "verdict.json"
             for e in executions
             for kind, facts in ledger.artifacts(e.fingerprint).values()
             if kind == "Verdict"

@@ -11,7 +11,7 @@ import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol
+from typing import Any
 
 from filelock import FileLock, Timeout
 
@@ -26,24 +26,23 @@ from pipeline.ledger import Execution, Ledger, Run, RunStatus
 _LOCK = ".lock"
 
 
-class Watcher(Protocol):
-    """Who is told what happens in a run, such as the command line's live view."""
+class Watcher:
+    """Who is told what happens in a run; this one makes nothing of it."""
 
-    def planned(self, run_id: str, plan: Sequence[Planned]) -> None: ...
-    def started(self, step: str) -> None: ...
-    def progress(self, step: str, done: float, total: float | None, detail: str) -> None: ...
-    def waiting(self, step: str) -> None: ...
-    def ended(self, execution: Execution, summary: str) -> None: ...
+    def planned(self, run_id: str, plan: Sequence[Planned]) -> None:
+        """The run begins: these are its steps, and why each runs or is reused."""
 
+    def started(self, step: str) -> None:
+        """The step begins."""
 
-class Nobody:
-    """The watcher where there is none."""
+    def progress(self, step: str, done: float, total: float | None, detail: str) -> None:
+        """The step is so far, in whatever it counts; `total` is None where it does not know."""
 
-    def planned(self, run_id: str, plan: Sequence[Planned]) -> None: ...
-    def started(self, step: str) -> None: ...
-    def progress(self, step: str, done: float, total: float | None, detail: str) -> None: ...
-    def waiting(self, step: str) -> None: ...
-    def ended(self, execution: Execution, summary: str) -> None: ...
+    def waiting(self, step: str) -> None:
+        """Another run is making the step's artifact; this one waits for it."""
+
+    def ended(self, execution: Execution, summary: str) -> None:
+        """The step was made or reused; `summary` says what came out."""
 
 
 def prepare_root(root: Path) -> None:
@@ -80,9 +79,18 @@ def new_run(pipeline: PipelineConfig) -> Run:
 def settle_dead_runs(root: Path, ledger: Ledger) -> None:
     """Mark as killed the runs that say they run though the lock of their process has fallen."""
     for run in ledger.running():
-        lock = FileLock(root / "runs" / run.id / _LOCK)
-        with contextlib.suppress(Timeout, OSError), lock.acquire(timeout=0):
+        if not _is_alive(root / "runs" / run.id):
             ledger.finish_run(dataclasses.replace(run, status="killed"))
+
+
+def _is_alive(folder: Path) -> bool:
+    if not folder.is_dir():
+        return False
+    try:
+        with FileLock(folder / _LOCK).acquire(timeout=0):
+            return False
+    except Timeout:
+        return True
 
 
 class RunRecord:
@@ -107,7 +115,8 @@ class RunRecord:
         self, _: type[BaseException] | None, error: BaseException | None, __: TracebackType | None
     ) -> None:
         if error is not None:
-            self._fail(error)
+            with contextlib.suppress(OSError, EnvironmentTrouble):  # `error` came first
+                self._fail(error)
         self._lock.release()
 
     def _fail(self, error: BaseException) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -24,16 +25,16 @@ class _Facts(NamedTuple):
     keys: tuple[str, str]  # features of image and label
 
 
-class PreparedSource:
+class PreparedSource(ABC):
     """A `Source` of the splits train and test of a dataset; a subclass says which."""
 
     def __init__(self, what: str, class_names: tuple[str, ...] | None) -> None:
         self._what = what  # as messages name it
         self._class_names = class_names
 
+    @abstractmethod
     def builder(self) -> Any:
         """The `tfds.core.DatasetBuilder`, prepared; workers call it too."""
-        raise NotImplementedError
 
     def spec(self) -> ImageSpec:
         return self._facts.spec

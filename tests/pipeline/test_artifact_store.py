@@ -92,7 +92,7 @@ def test_a_run_killed_hundreds_of_times(tmp_path):
 
 
 def test_what_a_killed_process_left_is_removed_and_what_a_live_one_makes_stays(tmp_path):
-    dead, live = (Slot(tmp_path, "components.ingest", name) for name in ("dead", "live"))
+    dead, live = (Slot.of(tmp_path, "components.ingest", name) for name in ("dead", "live"))
     for slot in (dead, live):
         with slot.held():
             (slot.open() / "half").write_text("written")
@@ -105,11 +105,11 @@ def test_what_a_killed_process_left_is_removed_and_what_a_live_one_makes_stays(t
 def test_a_lock_falls_with_its_holder(tmp_path):
     pid = os.fork()
     if pid == 0:
-        with Slot(tmp_path, "components.ingest", "f").held():
+        with Slot.of(tmp_path, "components.ingest", "f").held():
             os.kill(os.getpid(), signal.SIGKILL)
     os.waitpid(pid, 0)
     waited = []
-    with Slot(tmp_path, "components.ingest", "f").held(lambda: waited.append(True)):
+    with Slot.of(tmp_path, "components.ingest", "f").held(lambda: waited.append(True)):
         assert waited == []
 
 

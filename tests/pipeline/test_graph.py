@@ -43,6 +43,12 @@ def test_what_does_not_hold_together_is_said_before_anything_runs(
         check(changed(toy_pipeline(), step, **changes))
 
 
+@pytest.mark.parametrize("name", ["../up", "a/b", "", ".hidden", "-x", "a b"])
+def test_a_name_that_could_lead_elsewhere(toy_pipeline, name):
+    with pytest.raises(ConfigError, match="cannot name a pipeline"):
+        check(dataclasses.replace(toy_pipeline(), name=name))
+
+
 def test_an_input_of_another_type_is_refused(toy, toy_pipeline):
     judge = toy_pipeline().steps[-1]
     second = Step(

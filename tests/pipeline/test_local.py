@@ -1,7 +1,12 @@
 from __future__ import annotations
 
+import dataclasses
 import json
+import subprocess
+import sys
+import tempfile
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -9,6 +14,8 @@ from data.errors import BadDataError, ConfigError, EnvironmentTrouble
 from pipeline import exit_codes
 from pipeline.ledger import Ledger
 from pipeline.local import run
+
+HOME = Path(__file__).parents[2]
 
 
 def statuses(result) -> list[str]:
@@ -117,6 +124,54 @@ def test_some_of_the_steps(toy_pipeline, calls, tmp_path):
         run(toy_pipeline(upto=9), root=root, first="add")
     with pytest.raises(ConfigError, match="did you mean 'count'"):
         run(toy_pipeline(), root=root, force=["cuont"])
+    with pytest.raises(ConfigError, match="not among the steps"):
+        run(toy_pipeline(), root=root, only="judge", force=["count"])
+
+
+def test_a_run_of_later_steps_alone_still_exits_with_the_verdict(toy, toy_pipeline, tmp_path):
+    judged = toy_pipeline(status="failed")
+    add = dataclasses.replace(judged.steps[1], name="after")
+    pipeline = dataclasses.replace(judged, steps=(*judged.steps, add))
+    run(pipeline, root=tmp_path / "root")
+    result = run(pipeline, root=tmp_path / "root", only="after")
+    assert result.run.exit_code == exit_codes.VERDICT_FAILED
+
+
+def test_a_disk_that_takes_no_more(tmp_path):
+    """A limit on the size of files stands for the full disk: the kernel refuses the write."""
+    code = (
+        "import resource, signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))\n"
+        "from pipeline.cli import call\n"
+        f"words = ['run', 'digits', '--until', 'ingest', '--root', {str(tmp_path)!r}]\n"
+        "raise SystemExit(call(words))"
+    )
+    process = subprocess.run(
+        [sys.executable, "-c", code], cwd=HOME, capture_output=True, text=True, timeout=120
+    )
+    assert process.returncode == exit_codes.ENVIRONMENT
+    assert "penstock: environment:" in process.stderr
+    assert "Traceback" not in process.stderr
+    assert [p for p in tmp_path.glob("artifacts/*/*") if not p.name.endswith(".lock")] == []
+
+
+def test_an_input_file_that_may_not_be_read(toy_pipeline, unprivileged):
+    with tempfile.TemporaryDirectory() as folder:  # tmp_path lies where nobody else may look
+        Path(folder).chmod(0o777)
+        file = Path(folder, "numbers.txt")
+        file.write_text("1 2 3")
+        file.chmod(0)
+        with unprivileged(), pytest.raises(EnvironmentTrouble, match=r"numbers.txt cannot be read"):
+            run(toy_pipeline(file=str(file)), root=Path(folder, "root"))
+
+
+def test_two_runs_that_were_killed_between_the_renames(toy_pipeline, tmp_path):
+    root = tmp_path / "root"
+    first = run(toy_pipeline(), root=root)
+    path = first.outputs["add"].numbers.path
+    path.rename(path.parent / f".{path.name}.old")
+    assert statuses(run(toy_pipeline(), root=root)) == ["reused"] * 3
+    assert not list(root.glob("artifacts/*/.*.old"))
 
 
 def test_what_lies_outside_the_root_is_made_again_when_it_is_gone(toy, toy_pipeline, tmp_path):
