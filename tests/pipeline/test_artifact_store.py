@@ -50,13 +50,13 @@ def kills(root: Path, count: int, seed: int) -> int:
     killed = 0
     for _ in range(count):
         process = child(root)
-        time.sleep(rng.uniform(0, 0.25))  # the moment is the point: it need not be the same again
+        time.sleep(rng.uniform(0, 0.15))  # the moment is the point: it need not be the same again
         process.send_signal(signal.SIGKILL)
         process.communicate()
         killed += process.returncode == -signal.SIGKILL
         for artifact in root.glob("artifacts/*/[0-9a-f]*"):
             assert (artifact / "manifest.json").is_file()
-        if rng.random() < 0.3 and (root / "artifacts").exists():
+        if rng.random() < 0.6 and (root / "artifacts").exists():
             for artifact in root.glob("artifacts/toy_steps.*/[0-9a-f]*"):
                 (artifact / "manifest.json").unlink()  # so that there is something to do again
                 for file in artifact.iterdir():
@@ -87,7 +87,7 @@ def test_a_run_killed_at_any_moment_leaves_nothing_half_made(tmp_path):
 def test_a_run_killed_hundreds_of_times(tmp_path):
     killed = kills(tmp_path / "root", count=300, seed=1)
     print(f"300 runs, {killed} killed before their end")
-    assert killed > 150
+    assert killed > 150  # else the moments were badly chosen
     check_that_all_is_well(tmp_path / "root")
 
 
