@@ -61,9 +61,9 @@ class RunView(Watcher):
         self._stack.close()
         self.console = Console(stderr=True, highlight=False)
         if self._step and isinstance(error, Exception):
-            self.console.print(f"the same command goes on from {self._step!r}", soft_wrap=True)
+            error.add_note(f"once that is mended, the same command goes on from {self._step!r}")
             if self.log:
-                self.console.print(f"what the libraries said is in {self.log}", soft_wrap=True)
+                error.add_note(f"what the libraries said: {self.log}")
 
     def planned(self, run_id: str, plan: Sequence[Planned]) -> None:
         self._width = max(len(p.step.name) for p in plan)

@@ -23,5 +23,6 @@ def explain(error: BaseException, *, debug: bool) -> int:
             f"crash: {in_one_line(error)}\n"
             f"  {'do:':<10}run again with --debug; the traceback of a run lies in its folder"
         )
-    print(f"penstock: {message}", file=sys.stderr)
+    notes = [f"  {note}" for note in getattr(error, "__notes__", ())]
+    print("\n".join([f"penstock: {message}", *notes]), file=sys.stderr)
     return code
