@@ -120,7 +120,11 @@ class Ledger:
 
     def __init__(self, root: Path) -> None:
         self.path = root / "ledger.sqlite"
-        self._engine = sa.create_engine(f"sqlite:///{self.path}", connect_args={"timeout": 30})
+        self._engine = sa.create_engine(
+            f"sqlite:///{self.path}",
+            connect_args={"timeout": 30},  # seconds to wait for another run's write
+            poolclass=sa.NullPool,  # nothing is open between two calls, in whatever thread
+        )
         with self._trouble(), self._engine.begin() as db:
             for table in _meta.sorted_tables:  # not create_all: two runs may start at once
                 db.execute(sa.schema.CreateTable(table, if_not_exists=True))
