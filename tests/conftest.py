@@ -86,3 +86,9 @@ def mnist_dir() -> Path:
             f"no MNIST in {folder}: put its four .gz files there, or set PENSTOCK_TEST_DATA"
         )
     return folder
+
+
+@pytest.fixture(autouse=True)
+def no_root_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tests name their roots; one that the environment names is somebody's."""
+    monkeypatch.delenv("PENSTOCK_ROOT", raising=False)
