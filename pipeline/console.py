@@ -8,22 +8,17 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import (
-    BarColumn,
-    Progress,
-    SpinnerColumn,
-    TaskID,
-    TaskProgressColumn,
-    TextColumn,
-    TimeElapsedColumn,
-)
 
 from pipeline.execute import Planned
 from pipeline.ledger import Execution
 from pipeline.run_record import Watcher
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
 
 _MARKS = {
     "made": "[green]✓[/]",
@@ -115,6 +110,15 @@ class RunView(Watcher):
 
 
 def _live(console: Console) -> Progress:
+    from rich.progress import (  # not needed where all is up to date
+        BarColumn,
+        Progress,
+        SpinnerColumn,
+        TaskProgressColumn,
+        TextColumn,
+        TimeElapsedColumn,
+    )
+
     return Progress(
         SpinnerColumn(),
         TextColumn("{task.description}"),
