@@ -1,6 +1,7 @@
 """What Penstock needs, each with the range it has been tried with; the rest is in pyproject.toml.
 
-Both ends of every range were installed and ran the tests; requirements.lock names one exact set.
+The lower ends, installed together, ran `penstock run digits` and part of the tests; CI runs all of
+them on the exact set that requirements.lock names.
 The file is also what a Beam worker is given: `--setup_file ./setup.py`.
 """
 
