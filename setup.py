@@ -13,6 +13,7 @@ RUNTIME = [
     "tensorflow>=2.21,<2.22",  # the model, tf.data, SavedModel
     "keras>=3.15,<3.16",  # imported by its own name; from 3.14.1 loading a file runs no code
     "apache-beam>=2.77,<2.78",  # all data-parallel work
+    "tensorboard>=2.21,<2.22",  # tf.summary imports it without declaring it: logs of training
     "tensorflow-transform>=1.21,<1.22",  # the one preprocessing graph
     "tensorflow-model-analysis>=0.52,<0.53",  # the numbers that the gate judges
     "tfx-bsl>=1.21,<1.22",  # tf.Examples to the Arrow batches that Model Analysis reads
@@ -26,6 +27,7 @@ RUNTIME = [
     "scipy>=1.15,<2",  # exact and Wilson intervals
     "scikit-learn>=1.6,<2",  # the digits that it ships, for the recipe that needs no download
     "pillow>=12.1.1,<13",  # PNG and JPEG files for `penstock predict`; Beam's bounds
+    "matplotlib>=3.10,<3.12",  # a run's pictures
     # The frame.
     "SQLAlchemy>=2.0.36,<2.2",  # the ledger: SQLite, or PostgreSQL by URL
     "cattrs>=24.1,<27",  # config dataclasses to and from plain values

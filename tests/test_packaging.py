@@ -21,7 +21,7 @@ PACKAGES = ("data", "serving_export", "components", "pipeline")
 TEMPLATE = HOME / "pipeline" / "template"
 # Where a distribution is not called as what is imported from it.
 DISTRIBUTIONS = {"PIL": "pillow", "sklearn": "scikit-learn", "google": "protobuf"}
-NEVER_IMPORTED = {"importlib-resources"}  # by us: setup.py says why it is there
+NEVER_IMPORTED = {"importlib-resources", "tensorboard"}  # by us: setup.py says why it is there
 
 
 def declared(name: str) -> dict[str, Requirement]:
