@@ -26,6 +26,8 @@ class Context:
 
     output_dir: Path  # exists, empty; the component writes its payload here and nowhere else
     serving_dir: Path | None = None  # where models are pushed: <serving_dir>/<model>/<version>
+    work_dir: Path | None = None  # exists; holds what a killed attempt at this very step left
+    log_dir: Path | None = None  # the run's folder, for logs that one watches as they grow
     seed: int = 0
     beam_args: tuple[str, ...] = ("--runner=FnApiRunner",)  # named, so that no runner is downloaded
     progress: Progress = _silent

@@ -17,9 +17,9 @@ from tfx_bsl.tfxio import tensor_adapter, tensor_representation_util
 
 from components.beam import run_pipeline
 from components.context import Context
-from data.batches import parse_examples
 from data.errors import ConfigError, in_one_line
 from data.examples import Examples
+from data.records import parse_examples
 from data.spec import IMAGE, LABEL, ImageSpec
 
 PreprocessingFn = Callable[[Mapping[str, tf.Tensor]], Mapping[str, tf.Tensor]]

@@ -24,6 +24,7 @@ from filelock import FileLock, Timeout
 from data.durable import digest_tree, fsync_path, fsync_tree, read_json, write_json
 from data.errors import BadDataError
 from pipeline.convert import from_plain, to_plain
+from pipeline.work_folder import remove_forgotten
 
 MANIFEST = "manifest.json"
 
@@ -161,6 +162,7 @@ def _with_paths(outputs: Any, change: typing.Callable[[Path], Path]) -> Any:
 
 def remove_leftovers(root: Path) -> None:
     """Remove what killed processes left half made; what a live one makes is locked and stays."""
+    remove_forgotten(root)
     for leftover in [*root.glob("artifacts/*/.*.making"), *root.glob("artifacts/*/.*.old")]:
         slot = Slot(leftover.parent, leftover.stem.removeprefix("."))
         with contextlib.suppress(Timeout), FileLock(slot.lock).acquire(timeout=0):

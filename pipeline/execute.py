@@ -18,6 +18,7 @@ from pipeline.artifact_store import Sealed, Slot
 from pipeline.convert import to_plain
 from pipeline.graph import Input, Ref, Step, as_refs
 from pipeline.ledger import Execution, Ledger, Lineage, StepStatus
+from pipeline.work_folder import work_folder
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -162,7 +163,8 @@ def run_step(
         return record("reused", planned.sealed), planned.sealed
     try:
         with disk_trouble(f"step {step.name!r} could not write to {workspace.root}"):
-            status, sealed = _make(planned, done, workspace, progress, on_wait)
+            log_dir = workspace.root / "runs" / run_id
+            status, sealed = _make(planned, done, workspace, progress, on_wait, log_dir)
     except BaseException as error:
         with contextlib.suppress(EnvironmentTrouble):  # of the ledger: `error` came first
             interrupted = isinstance(error, KeyboardInterrupt)
@@ -178,6 +180,7 @@ def _make(
     workspace: Workspace,
     progress: Progress,
     on_wait: Callable[[], None],
+    log_dir: Path,
 ) -> tuple[StepStatus, Sealed]:
     step, slot = planned.step, planned.slot(workspace.root)
     seals = done.seals(step)
@@ -189,9 +192,14 @@ def _make(
             return "reused", waited
         folder, started = slot.open(), time.perf_counter()
         try:
-            context = _context(workspace, folder, progress)
-            outputs = step.load().run(done.inputs(step), step.config, context)
-            return "made", slot.seal(outputs, planned.parts, seals, time.perf_counter() - started)
+            forced = planned.why == ("forced",)
+            with work_folder(workspace.root, planned.fingerprint, seals, anew=forced) as work_dir:
+                context = dataclasses.replace(
+                    _context(workspace, folder, progress), work_dir=work_dir, log_dir=log_dir
+                )
+                outputs = step.load().run(done.inputs(step), step.config, context)
+                seconds = time.perf_counter() - started
+                return "made", slot.seal(outputs, planned.parts, seals, seconds)
         finally:
             slot.discard()
 

@@ -20,6 +20,7 @@ from serving_export.parity_child import BATCH
 
 if TYPE_CHECKING:
     import keras
+    import tensorflow as tf
     import numpy as np
 
     from serving_export.signatures import ModelOutput
@@ -42,7 +43,7 @@ class Parity:
 def record_parity(
     path: Path,
     *,
-    model: keras.Model,
+    model: keras.Model | tf.Module,
     transform_path: Path,
     spec: ImageSpec,
     model_output: ModelOutput,

@@ -23,11 +23,13 @@ from serving_export.transform_graph import TransformFn
 if TYPE_CHECKING:
     import keras
 
+WEIGHTS = "weights"  # of a loaded SavedModel: the model's variables, in the model's order
+
 
 def write_bundle(
     path: Path,
     *,
-    model: keras.Model,
+    model: keras.Model | tf.Module,
     transform_path: Path,
     spec: ImageSpec,
     model_output: ModelOutput,
@@ -56,6 +58,7 @@ def write_bundle(
     archive = ExportArchive()  # finds the variables and tables of any Keras model
     archive.track(model)
     archive.track(transform)
+    archive.add_variable_collection(WEIGHTS, list(getattr(model, "weights", model.variables)))
     for name, function in functions.items():
         function.get_concrete_function()
         archive.add_endpoint(name, function)

@@ -28,7 +28,10 @@ _PNG = b"\x89PNG\r\n\x1a\n"
 
 
 def probabilities_fn(
-    model: keras.Model, transform: TransformFn, spec: ImageSpec, model_output: ModelOutput
+    model: keras.Model | tf.Module,
+    transform: TransformFn,
+    spec: ImageSpec,
+    model_output: ModelOutput,
 ) -> Any:
     """The whole way from pixels to probabilities, as one `tf.function`.
 
@@ -40,9 +43,12 @@ def probabilities_fn(
     Raises:
         ConfigError: the model's output is not one number per class.
     """
+    # A Keras model knows two modes; a tf.Module that a train_fn made has one.
+    inference = {"training": False} if hasattr(model, "layers") else {}
 
     def probabilities(images: tf.Tensor) -> tf.Tensor:
-        output = tf.cast(model(transform(tf.cast(images, tf.float32)), training=False), tf.float32)
+        inputs = transform(tf.cast(images, tf.float32))
+        output = tf.cast(model(inputs, **inference), tf.float32)
         if not output.shape.is_compatible_with([None, spec.num_classes]):
             raise ConfigError(
                 "the model's output does not fit the classes",

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from data.errors import ConfigError
+from serving_export.manifest import MANIFEST
 
 _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*")
 _NUMBER = re.compile(r"[0-9]+")
@@ -38,6 +39,12 @@ def versions(folder: Path) -> list[int]:
 def newest_version(folder: Path) -> int | None:
     """The version that is served, or None."""
     return max(versions(folder), default=None)
+
+
+def bundle_folder(model_dir: Path) -> Path:
+    """The folder itself where it holds a bundle, else its highest version."""
+    newest = None if (model_dir / MANIFEST).is_file() else newest_version(model_dir)
+    return model_dir if newest is None else model_dir / str(newest)
 
 
 def next_version(folder: Path) -> int:

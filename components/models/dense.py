@@ -1,4 +1,4 @@
-"""The tutorials' network: Flatten, Dense relu, Dropout if asked, Dense."""
+"""The tutorials' network: Flatten, Dense relu, Dropout if asked, Dense, softmax if asked."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ import keras
 from data.errors import ConfigError, did_you_mean
 from data.spec import ImageSpec
 
-_DEFAULTS = {"units": 128, "dropout": 0.0}
+_DEFAULTS = {"units": 128, "dropout": 0.0, "softmax": False}
 
 
 def build_model(spec: ImageSpec, options: Mapping[str, Any]) -> keras.Model:
-    """(batch, height, width, channels) float32 -> (batch, classes) float32 logits.
+    """(batch, height, width, channels) float32 -> (batch, classes) float32, logits or probabilities.
 
-    Options: units (int, hidden width, default 128), dropout (0 <= float < 1, default 0).
+    Options: units (int, hidden width, default 128), dropout (0 <= float < 1, default 0), softmax
+    (bool, whether the last layer gives probabilities, default false).
 
     Raises:
         ConfigError: an unknown option or a value out of range.
@@ -26,12 +27,14 @@ def build_model(spec: ImageSpec, options: Mapping[str, Any]) -> keras.Model:
             raise ConfigError(
                 f"the model 'dense' has no option {name!r}", remedy=did_you_mean(name, _DEFAULTS)
             )
-    units, dropout = ({**_DEFAULTS, **options}[name] for name in ("units", "dropout"))
-    if not (isinstance(units, int) and units >= 1 and 0 <= dropout < 1):
+    units, dropout, softmax = ({**_DEFAULTS, **options}[name] for name in _DEFAULTS)
+    if not (
+        isinstance(units, int) and units >= 1 and 0 <= dropout < 1 and softmax in (True, False)
+    ):
         raise ConfigError(
             "the options of the model 'dense' are out of range",
-            expected="units >= 1, 0 <= dropout < 1",
-            got=f"units={units!r}, dropout={dropout!r}",
+            expected="units >= 1, 0 <= dropout < 1, softmax true or false",
+            got=f"units={units!r}, dropout={dropout!r}, softmax={softmax!r}",
         )
     layers: list[keras.Layer] = [
         keras.Input(spec.shape),
@@ -40,4 +43,8 @@ def build_model(spec: ImageSpec, options: Mapping[str, Any]) -> keras.Model:
     ]
     if dropout:
         layers.append(keras.layers.Dropout(dropout))
-    return keras.Sequential([*layers, keras.layers.Dense(spec.num_classes)], name="dense")
+    # float32 under any policy: a softmax over float16 loses what the loss needs
+    last = keras.layers.Dense(
+        spec.num_classes, activation="softmax" if softmax else None, dtype="float32"
+    )
+    return keras.Sequential([*layers, last], name="dense")

@@ -1,13 +1,7 @@
 from __future__ import annotations
 
-from pipeline.image_classifier import (
-    Evaluate,
-    Ingest,
-    PipelineConfig,
-    Threshold,
-    Train,
-    image_classifier,
-)
+from pipeline.datasets import MNIST
+from pipeline.image_classifier import Evaluate, PipelineConfig, Threshold, Train, image_classifier
 
 
 def mnist() -> PipelineConfig:
@@ -21,7 +15,7 @@ def mnist() -> PipelineConfig:
     """
     return image_classifier(
         "mnist",
-        ingest=Ingest(source="tfds", name="mnist", version="3.0.1"),
+        ingest=MNIST,
         train=Train(model_options={"units": 128, "dropout": 0.2}, epochs=10, batch_size=32),
         evaluate=Evaluate(
             thresholds=(

@@ -1,0 +1,81 @@
+"""From a Train config to a candidate on disk: train, then write the whole serving bundle."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import keras
+
+from components.artifacts import Examples, TransformGraph
+from components.context import Context
+from components.training import hardware
+from components.training.probe import check_served
+from components.training.session import Training
+from data.batches import batches
+from data.durable import write_json
+from data.import_path import load_object
+from data.training_feed import SPLIT
+from serving_export.parity import MAX_IMAGES, record_parity
+from serving_export.saved_model import write_bundle
+from serving_export.transform_graph import TransformFn
+
+if TYPE_CHECKING:
+    from components.train import Config
+
+
+def make_candidate(
+    examples: Examples,
+    transform_graph: TransformGraph,
+    config: Config,
+    path: Path,
+    context: Context,
+) -> str:
+    """Train and write `bundle/`, `history.json` and `parity.npz` under `path`.
+
+    Returns:
+        The bundle's digest.
+    """
+    started = time.perf_counter()
+    keras.utils.set_random_seed(context.seed)
+    transform = TransformFn(transform_graph.path)
+    training = Training(examples, transform, config, context, hardware.choose(config))
+    model = load_object(config.train_fn_path)(training)
+    check_served(
+        lambda images: model(transform(images)), examples.spec, config.name, config.model_output
+    )
+    facts = {
+        "steps_per_epoch": training.steps_per_epoch,
+        "batch_size": config.batch_size,
+        "hardware": training.hardware.words,
+        "seconds": round(time.perf_counter() - started, 3),
+    }
+    path.mkdir()
+    write_json(path / "history.json", {**_json(training.history), **facts})
+    context.progress(1, 1, "writing the serving bundle")
+    served: Any = {
+        "model": model,
+        "transform_path": transform_graph.path,
+        "spec": examples.spec,
+        "model_output": config.model_output,
+    }
+    some, _ = next(iter(batches(examples, SPLIT, batch_size=MAX_IMAGES).as_numpy_iterator()))
+    record_parity(path / "parity.npz", images=some, **served)
+    about = {
+        "epochs": len(training.history["loss"]),
+        "seed": context.seed,
+        "model": config.name,
+        "warm_start": config.warm_start,
+    }
+    return write_bundle(path / "bundle", about=about, **served)
+
+
+def _json(history: Mapping[str, Sequence[float]]) -> dict[str, list[float | None]]:
+    """JSON has no NaN and no infinity, which a validation's values may be."""
+    return {
+        name: [value if math.isfinite(value) else None for value in values]
+        for name, values in history.items()
+    }

@@ -1,0 +1,25 @@
+"""The datasets of the recipes, by TensorFlow Datasets; `ingest.source=idx` reads their files."""
+
+from __future__ import annotations
+
+from pipeline.image_classifier import Ingest
+
+MNIST = Ingest(source="tfds", name="mnist", version="3.0.1")
+FASHION_MNIST = Ingest(
+    source="tfds",
+    name="fashion_mnist",
+    version="3.0.1",
+    # their files have numbers only
+    class_names=(
+        "T-shirt/top",
+        "Trouser",
+        "Pullover",
+        "Dress",
+        "Coat",
+        "Sandal",
+        "Shirt",
+        "Sneaker",
+        "Bag",
+        "Ankle boot",
+    ),
+)
