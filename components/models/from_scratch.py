@@ -1,0 +1,143 @@
+"""A network of dense layers without Keras, as the from-scratch tutorial writes it, and its step.
+
+layer   y = activation(x W + b)
+loss    -log of the label's probability
+step    W <- W - learning_rate * d loss / d W
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import tensorflow as tf
+
+from data.errors import ConfigError, did_you_mean
+from data.spec import ImageSpec
+
+Activation = Callable[[tf.Tensor], tf.Tensor]
+
+_DEFAULTS = {"units": 512}
+_GREATEST_WEIGHT = 0.1
+_EPSILON = 1e-7  # keras.config.epsilon(), unless somebody changed it
+
+
+class Dense(tf.Module):
+    """(n, inputs) float32 -> (n, units) float32: `activation(x W + b)`.
+
+    W: (inputs, units), to begin with uniform in [0, 0.1), the same for the same seed.
+    b: (units,), to begin with zeros.
+    """
+
+    def __init__(
+        self, inputs: int, units: int, activation: Activation | None, seed: tuple[int, int]
+    ) -> None:
+        super().__init__()
+        self._activation = activation
+        initial = tf.random.stateless_uniform([inputs, units], seed, maxval=_GREATEST_WEIGHT)
+        self.W = _variable(initial, "W")
+        self.b = _variable(tf.zeros([units]), "b")
+
+    def __call__(self, x: tf.Tensor) -> tf.Tensor:
+        y = tf.matmul(x, self.W) + self.b
+        return y if self._activation is None else self._activation(y)
+
+    @property
+    def weights(self) -> list[tf.Variable]:
+        return [self.W, self.b]
+
+
+class Sequential(tf.Module):
+    """Dense layers, one after the other: (n, …) float32 -> what the last one gives.
+
+    Each image is flattened, in row-major order, to as many numbers as the first layer takes.
+    """
+
+    def __init__(self, dense: Sequence[Dense]) -> None:
+        super().__init__()
+        self._dense = list(dense)
+
+    def __call__(self, images: tf.Tensor) -> tf.Tensor:
+        # Not -1: it fails on a batch of no images, which a replica's share may be.
+        x = tf.reshape(images, [tf.shape(images)[0], self._dense[0].W.shape[0]])
+        for layer in self._dense:
+            x = layer(x)
+        return x
+
+    @property
+    def weights(self) -> list[tf.Variable]:
+        """W and b of each layer, in order."""
+        return [weight for layer in self._dense for weight in layer.weights]
+
+
+def build(spec: ImageSpec, options: Mapping[str, Any], seed: int) -> Sequential:
+    """Dense relu, dense softmax: (n, height, width, channels) -> (n, classes) probabilities.
+
+    Options: units (int, hidden width, default 512).
+
+    Raises:
+        ConfigError: an unknown option or a value out of range.
+    """
+    for name in options:
+        if name not in _DEFAULTS:
+            raise ConfigError(
+                f"the model 'from_scratch' has no option {name!r}",
+                remedy=did_you_mean(name, _DEFAULTS),
+            )
+    units = {**_DEFAULTS, **options}["units"]
+    if not (isinstance(units, int) and units >= 1):
+        raise ConfigError(
+            "the options of the model 'from_scratch' are out of range",
+            expected="units >= 1",
+            got=f"units={units!r}",
+        )
+    return Sequential(
+        [
+            Dense(spec.image_bytes, units, tf.nn.relu, (seed, 0)),
+            Dense(units, spec.num_classes, tf.nn.softmax, (seed, 1)),
+        ]
+    )
+
+
+def cross_entropy(probabilities: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+    """Each image's loss: (n, classes) float32, (n,) integers -> (n,) float32, at most 16.2.
+
+    The same operations as Keras's sparse categorical cross entropy of probabilities: these are
+    kept within [1e-7, 1 - 1e-7], then divided by their sum, so that a 0 has a finite logarithm.
+    """
+    kept = tf.clip_by_value(probabilities, _EPSILON, 1 - _EPSILON)
+    return tf.nn.sparse_softmax_cross_entropy_with_logits(labels, tf.math.log(kept))
+
+
+def gradient_step(
+    model: Sequential, images: tf.Tensor, labels: tf.Tensor, learning_rate: float
+) -> tf.Tensor:
+    """One step of plain stochastic gradient descent, eager or inside a `tf.function`.
+
+    Args:
+        images: (n, …) float32, as the model takes them.
+        labels: (n,) integers, 0 <= label < classes.
+
+    Returns:
+        The mean loss of the batch before the step, () float32.
+    """
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_mean(cross_entropy(model(images), labels))
+    descend(model.weights, tape.gradient(loss, model.weights), learning_rate)
+    return loss
+
+
+def descend(
+    weights: Sequence[tf.Variable], gradients: Sequence[tf.Tensor], learning_rate: float
+) -> None:
+    """Subtract `learning_rate` times its gradient from each weight.
+
+    On several replicas the gradients are those of shares of one loss, and are summed.
+    """
+    for weight, gradient in zip(weights, gradients, strict=True):
+        weight.assign_sub(gradient * learning_rate)
+
+
+def _variable(initial: tf.Tensor, name: str) -> tf.Variable:
+    """A variable to which each replica's change is added, where there are several."""
+    return tf.Variable(initial, name=name, aggregation=tf.VariableAggregation.SUM)
