@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
 
 from data.durable import sha256_file
-from data.errors import EnvironmentTrouble
+from data.errors import ConfigError, EnvironmentTrouble
 
 RunStatus = Literal["running", "done", "failed", "interrupted", "killed"]
 StepStatus = Literal["made", "reused", "failed", "interrupted"]
@@ -129,6 +129,21 @@ class Ledger:
             for table in _meta.sorted_tables:  # not create_all: two runs may start at once
                 db.execute(sa.schema.CreateTable(table, if_not_exists=True))
 
+    @classmethod
+    def existing(cls, root: Path) -> Ledger:
+        """Opens the ledger of a root in which something ran.
+
+        Raises:
+            ConfigError: there is none.
+        """
+        if not (root / "ledger.sqlite").is_file():
+            raise ConfigError(
+                f"nothing ran in {root} yet",
+                expected="a root in which a pipeline ran",
+                remedy="penstock run digits, or name another root with --root DIR",
+            )
+        return cls(root)
+
     def __enter__(self) -> Ledger:
         return self
 
@@ -224,6 +239,29 @@ class Ledger:
                 Lineage(input=row.input, place=row.place, source=row.source, output=row.output)
                 for row in db.execute(query)
             ]
+
+    def upstream(self, fingerprint: str) -> list[str]:
+        """Fingerprints of all that a step's artifacts came out of, the nearest first."""
+        found = {fingerprint: None}
+        for known in (todo := [fingerprint]):  # grows as it is walked
+            new = [x.source for x in self.lineage(known) if x.source not in found]
+            found.update(dict.fromkeys(new))
+            todo += dict.fromkeys(new)
+        return list(found)[1:]
+
+    def component(self, fingerprint: str) -> str | None:
+        """The component of the step that has this fingerprint, by the executions."""
+        query = sa.select(_executions.c.component).where(_executions.c.fingerprint == fingerprint)
+        with self._trouble(), self._engine.connect() as db:
+            return db.execute(query.limit(1)).scalar()
+
+    def model(self, digest: str) -> str | None:
+        """The fingerprint of the step that made the model whose bundle has this digest."""
+        query = sa.select(_artifacts.c.fingerprint).where(
+            _artifacts.c.type == "Model", _artifacts.c.facts["digest"].as_string() == digest
+        )
+        with self._trouble(), self._engine.connect() as db:
+            return db.execute(query.limit(1)).scalar()
 
     def previous(self, pipeline: str, step: str) -> str | None:
         """The fingerprint that this step had when it last ended well in a run of this pipeline."""

@@ -5,18 +5,20 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from components.artifacts import Push, Verdict
+from components.artifacts import Examples, Model, Push, Verdict
 from components.context import Context
+from components.pictures.album import Album, draw_album
 from data.errors import ConfigError
 from pipeline import exit_codes, graph
 from pipeline.artifact_store import Sealed, remove_leftovers
 from pipeline.execute import Done, Planned, Workspace, plan_step, run_step
 from pipeline.graph import PipelineConfig, Step
 from pipeline.ledger import Execution, Ledger, Run
+from pipeline.pictures import FOLDER
 from pipeline.run_record import (
     RunRecord,
     Watcher,
@@ -33,6 +35,7 @@ class RunResult:
     run: Run
     executions: list[Execution]
     outputs: dict[str, Any]  # step name -> the component's Outputs, up to the last step that ran
+    pictures: Album = field(default_factory=Album)  # none where all was reused
 
     def artifact(self, kind: type[Any]) -> Any:
         """The last artifact of this type that the run's steps gave, or None."""
@@ -103,7 +106,13 @@ def run(
         plan = _plan(pipeline, chosen, forced, workspace)
         record = RunRecord(workspace.root, new_run(pipeline), ledger, watcher or Watcher())
         with record:
-            return _walk(plan, chosen, workspace, record)
+            result = _walk(plan, chosen, workspace, record)
+        if any(execution.status == "made" for execution in result.executions):
+            # Only now: the run is recorded and the model pushed, whatever comes of the pictures.
+            folder = workspace.root / "runs" / result.run.id / FOLDER
+            pictures = draw_album(result.artifact(Examples), result.artifact(Model), folder)
+            result = dataclasses.replace(result, pictures=pictures)
+        return result
 
 
 def _plan(

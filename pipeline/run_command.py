@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from collections.abc import Collection, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +16,13 @@ from rich.markup import escape
 from rich.table import Table
 
 from data.durable import read_json
-from data.errors import ConfigError, did_you_mean
+from data.errors import BadDataError, ConfigError, did_you_mean
 from pipeline.artifact_store import Slot
-from pipeline.console import RunView
+from pipeline.console import RunView, libraries_to
 from pipeline.graph import PipelineConfig
 from pipeline.ledger import Ledger, Run
 from pipeline.local import RunResult, run
+from pipeline.pictures import FOLDER, fetch
 from pipeline.run_record import settle_dead_runs
 from pipeline.verdict_words import verdict_table
 
@@ -79,6 +82,11 @@ def _where_and_what_next(result: RunResult, recipe: str, root: Path) -> Iterator
         following.insert(0, f"penstock predict {served.parent} IMAGE.png")
     elif push:
         yield f"model     not pushed: {escape(push.reason)}"
+    if result.pictures.files:
+        folder = _from_here(result.pictures.files[0].parent)
+        yield f"pictures  {escape(str(folder))}"
+    for problem in result.pictures.problems:
+        yield f"[yellow]warning[/]   {escape(problem)}"
     for heading, command in zip(("next", "", ""), following, strict=False):
         yield f"{heading:<9} {escape(command)}"
 
@@ -114,10 +122,7 @@ def show_run(root: Path, run_id: str) -> None:
         ConfigError: no such run, or several that begin or end so; with the close matches.
     """
     with _ledger(root) as ledger:
-        found = ledger.run(run_id)
-        if found is None:
-            known = [r.id for r in ledger.runs(200)]
-            raise ConfigError(f"no run {run_id!r} in {root}", remedy=did_you_mean(run_id, known))
+        found = _run(root, ledger, run_id)
         executions = ledger.executions(found.id)
         verdicts = [
             Slot.of(root, e.component, e.fingerprint).path / facts["path"] / "verdict.json"
@@ -141,16 +146,39 @@ def show_run(root: Path, run_id: str) -> None:
     for verdict in verdicts:
         if verdict.is_file():
             out.print(verdict_table(read_json(verdict)))
+    pictures = root / "runs" / found.id / FOLDER
+    if pictures.is_dir():
+        out.print(f"pictures  {escape(str(_from_here(pictures)))}", soft_wrap=True)
+
+
+def show_pictures(root: Path, run_id: str, folder: Path, *, debug: bool) -> None:
+    """Put a run's pictures into a folder and print each file; on stderr, what is not there and why.
+
+    Raises:
+        ConfigError: as `show_run`.
+        BadDataError: the run has no pictures, and nothing is left to draw them from.
+        EnvironmentTrouble: the folder cannot be written to.
+    """
+    with nullcontext() if debug else libraries_to(None), _ledger(root) as ledger:
+        album = fetch(root, ledger, _run(root, ledger, run_id).id, folder)
+    for file in album.files:
+        print(file)
+    for problem in album.problems:
+        print(f"warning: {problem}", file=sys.stderr)
+    if not album.files:
+        raise BadDataError(f"no picture of {run_id} could be drawn", got="; ".join(album.problems))
+
+
+def _run(root: Path, ledger: Ledger, run_id: str) -> Run:
+    found = ledger.run(run_id)
+    if found is None:
+        known = [r.id for r in ledger.runs(200)]
+        raise ConfigError(f"no run {run_id!r} in {root}", remedy=did_you_mean(run_id, known))
+    return found
 
 
 def _ledger(root: Path) -> Ledger:
-    if not (root / "ledger.sqlite").is_file():
-        raise ConfigError(
-            f"nothing ran in {root} yet",
-            expected="a root in which a pipeline ran",
-            remedy="penstock run digits, or name another root with --root DIR",
-        )
-    ledger = Ledger(root)
+    ledger = Ledger.existing(root)
     settle_dead_runs(root, ledger)
     return ledger
 

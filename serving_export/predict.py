@@ -1,10 +1,10 @@
-"""Ask a pushed model about image files, by its own signature."""
+"""Ask a model about image files or pixels, by its own signatures."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from PIL import Image, UnidentifiedImageError
 
@@ -13,21 +13,23 @@ from data.spec import ImageSpec
 from serving_export.manifest import (
     CLASS_INDEX,
     ENCODED,
-    MANIFEST,
+    IMAGES,
     PROBABILITIES,
     read_manifest,
     verify_bundle,
 )
-from serving_export.versions import newest_version
+from serving_export.versions import bundle_folder
+
+if TYPE_CHECKING:
+    import numpy as np
 
 _MODES = {1: "L", 3: "RGB", 4: "RGBA"}  # Pillow's names of 8-bit pixels, by channels
-_BATCH = 64  # files
+_BATCH = 64  # images
 
 
 class Prediction(NamedTuple):
-    """What a model says about one file."""
+    """What a model says about one image."""
 
-    path: Path
     class_name: str
     probability: float  # of that class
     probabilities: dict[str, float]  # of all classes, in the model's order
@@ -48,24 +50,52 @@ def predict_files(model_dir: Path, paths: Sequence[Path]) -> list[Prediction]:
     digest = verify_bundle(bundle)
     spec = read_manifest(bundle).spec
     files = [checked_bytes(Path(path), spec) for path in paths]
+    return _predict(bundle, digest, ENCODED, files)
 
+
+def predict_images(model_dir: Path, images: np.ndarray) -> list[Prediction]:
+    """Predict the classes of images.
+
+    Args:
+        model_dir: as in `predict_files`.
+        images: (n, height, width, channels) uint8, 0-255, of the shape that the model knows.
+
+    Raises:
+        BadDataError: no model there, or its files changed; images of another shape.
+    """
+    bundle = bundle_folder(model_dir)
+    digest = verify_bundle(bundle)
+    spec = read_manifest(bundle).spec
+    if images.shape[1:] != spec.shape:
+        raise BadDataError(
+            "these are no images for this model", expected=spec.shape, got=images.shape[1:]
+        )
+    return _predict(bundle, digest, IMAGES, images)
+
+
+def _predict(
+    bundle: Path, digest: str, signature: str, images: Sequence[bytes] | np.ndarray
+) -> list[Prediction]:
     from serving_export.saved_model import load_bundle
 
     ask = load_bundle(bundle, digest)
-    predictions = []
-    for start in range(0, len(files), _BATCH):
-        answer = ask(ENCODED, files[start : start + _BATCH])
+    names, predictions = ask.manifest.spec.class_names, []
+    for start in range(0, len(images), _BATCH):
+        answer = ask(signature, images[start : start + _BATCH])
         rows = zip(answer[CLASS_INDEX].tolist(), answer[PROBABILITIES].tolist(), strict=True)
-        for path, (index, row) in zip(paths[start:], rows, strict=False):
-            by_name = dict(zip(spec.class_names, row, strict=True))
-            predictions.append(Prediction(Path(path), spec.class_names[index], row[index], by_name))
+        for index, row in rows:
+            by_name = dict(zip(names, row, strict=True))
+            predictions.append(Prediction(names[index], row[index], by_name))
     return predictions
 
 
-def bundle_folder(model_dir: Path) -> Path:
-    """The folder itself where it holds a bundle, else its highest version."""
-    newest = None if (model_dir / MANIFEST).is_file() else newest_version(model_dir)
-    return model_dir if newest is None else model_dir / str(newest)
+def read_pixels(path: Path) -> np.ndarray:
+    """(height, width, channels) uint8 of a file that `checked_bytes` let pass."""
+    import numpy as np
+
+    with Image.open(path, formats=("PNG", "JPEG")) as image:
+        pixels = np.asarray(image)
+    return pixels.reshape(image.height, image.width, -1)
 
 
 def checked_bytes(path: Path, spec: ImageSpec) -> bytes:

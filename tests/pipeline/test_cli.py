@@ -16,7 +16,16 @@ from pipeline.cli import call, cli
 from pipeline.failure import explain
 
 HOME = Path(__file__).parents[2]
-HEAVY = ("tensorflow", "apache_beam", "tensorflow_model_analysis", "keras", "numpy", "pandas")
+HEAVY = (
+    "tensorflow",
+    "apache_beam",
+    "tensorflow_model_analysis",
+    "keras",
+    "numpy",
+    "pandas",
+    "matplotlib",
+    "PIL",
+)
 
 
 def loaded_by(code: str) -> set[str]:

@@ -12,8 +12,9 @@ from PIL import Image
 from data.errors import BadDataError
 from data.spec import ImageSpec
 from serving_export.manifest import write_manifest
-from serving_export.predict import bundle_folder, checked_bytes, predict_files
+from serving_export.predict import checked_bytes, predict_files, predict_images, read_pixels
 from serving_export.push import push
+from serving_export.versions import bundle_folder
 
 SPEC = ImageSpec(height=8, width=8, channels=1, class_names=("a", "b"))
 
@@ -31,13 +32,18 @@ def test_a_pushed_model_answers_as_its_images_signature(
     wanted = load_bundle(bundle.path)("images", digits.images[:70])
     for folder in (version.parent, version):
         found = predict_files(folder, paths)
-        assert [p.path for p in found] == paths
         assert [p.class_name.encode() for p in found] == wanted["class_name"].tolist()
         rows = np.array([list(p.probabilities.values()) for p in found])
         np.testing.assert_allclose(rows, wanted["probabilities"], atol=1e-6)
         assert [p.probability for p in found] == rows.max(axis=1).tolist()
         assert tuple(found[0].probabilities) == spec.class_names
     assert predict_files(version, []) == []
+    for path, by_file, by_pixels in zip(
+        paths, found, predict_images(version, digits.images[:70]), strict=True
+    ):
+        np.testing.assert_array_equal(read_pixels(path), digits.images[paths.index(path)])
+        assert by_pixels.class_name == by_file.class_name
+        assert by_pixels.probabilities == pytest.approx(by_file.probabilities, abs=1e-6)
 
 
 @pytest.mark.slow
@@ -49,6 +55,21 @@ def test_a_flipped_bit_is_not_loaded(bundle: Any, tmp_path: Path) -> None:
     weights.write_bytes(content)
     with pytest.raises(BadDataError, match=weights.name):
         predict_files(tmp_path, [])
+
+
+def test_pixels_of_another_shape_are_told_before_the_model_is_loaded(tmp_path: Path) -> None:
+    write_manifest(tmp_path, SPEC, {})
+    with pytest.raises(BadDataError, match="no images for this model"):
+        predict_images(tmp_path, np.zeros((2, 8, 9, 1), np.uint8))
+
+
+@pytest.mark.parametrize(("mode", "channels"), [("L", 1), ("RGB", 3), ("RGBA", 4)])
+def test_pixels_of_a_file(tmp_path: Path, mode: str, channels: int) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (5, 3, channels), dtype=np.uint8)
+    Image.fromarray(pixels.squeeze()).save(tmp_path / "a.png")
+    np.testing.assert_array_equal(read_pixels(tmp_path / "a.png"), pixels)
+    with Image.open(tmp_path / "a.png") as image:
+        assert image.mode == mode
 
 
 def test_the_highest_version_answers(tmp_path: Path) -> None:

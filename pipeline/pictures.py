@@ -1,0 +1,45 @@
+"""The pictures of a run, in `<root>/runs/<run id>/pictures/`: drawn at its end, fetched later."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from components.artifacts import Examples, Model
+from components.pictures.album import Album, draw_album
+from data.durable import disk_trouble
+from data.errors import BadDataError
+from pipeline.ledger import Ledger
+from pipeline.remembered import remembered
+
+FOLDER = "pictures"  # in a run's own
+
+
+def fetch(root: Path, ledger: Ledger, run_id: str, folder: Path) -> Album:
+    """Put the pictures of a run into a folder: copies of its own, or drawn from its artifacts.
+
+    Raises:
+        BadDataError: it has none, and neither examples nor a model lie there any more.
+        EnvironmentTrouble: the folder cannot be written to.
+    """
+    drawn = sorted((root / "runs" / run_id / FOLDER).glob("*.png"))
+    if drawn:
+        with disk_trouble(f"the pictures cannot be copied to {folder}"):
+            folder.mkdir(parents=True, exist_ok=True)
+            return Album(tuple(Path(shutil.copyfile(p, folder / p.name)) for p in drawn))
+    found = [
+        artifact
+        for execution in reversed(ledger.executions(run_id))
+        for fingerprint in (execution.fingerprint, *ledger.upstream(execution.fingerprint))
+        for artifact in remembered(root, ledger, fingerprint)
+    ]
+    examples = next((a for a in found if isinstance(a, Examples)), None)
+    model = next((a for a in found if isinstance(a, Model)), None)
+    if examples is None and model is None:
+        raise BadDataError(
+            f"there is nothing of run {run_id} to draw",
+            expected=f"examples or a model in {root / 'artifacts'}",
+            got="neither, or they were deleted",
+            remedy="run the recipe again: what is missing is made anew, and drawn",
+        )
+    return draw_album(examples, model, folder)

@@ -1,0 +1,55 @@
+"""Artifacts found again by the ledger, without importing the components that made them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from components.artifacts import Examples, Model
+from data.errors import BadDataError
+from pipeline.artifact_store import Slot
+from pipeline.convert import from_plain
+from pipeline.ledger import Ledger
+
+_KINDS: dict[str, type[Examples | Model]] = {"Examples": Examples, "Model": Model}
+
+
+def remembered(root: Path, ledger: Ledger, fingerprint: str) -> Iterator[Examples | Model]:
+    """The examples and models that a step made, as far as they still lie there."""
+    component = ledger.component(fingerprint)
+    for kind, facts in ledger.artifacts(fingerprint).values():
+        if component and kind in _KINDS:
+            path = Slot.of(root, component, fingerprint).path / facts["path"]
+            if path.is_dir():
+                yield from_plain({**facts, "path": str(path)}, _KINDS[kind], kind)
+
+
+def examples_of(root: Path, ledger: Ledger, digest: str) -> Examples:
+    """The examples that a model was trained on.
+
+    Args:
+        root: where it was trained.
+        ledger: the root's.
+        digest: of the model's bundle.
+
+    Raises:
+        BadDataError: it was not trained in this root, or the examples were deleted since.
+    """
+    trained = ledger.model(digest)
+    if trained is None:
+        raise BadDataError(
+            f"no run in {root} made this model, so its examples are not known",
+            expected="a model that the root's ledger knows",
+            got=f"digest {digest}",
+            remedy="name the root that it was trained in with --root DIR, or name image files",
+        )
+    for fingerprint in ledger.upstream(trained):
+        for artifact in remembered(root, ledger, fingerprint):
+            if isinstance(artifact, Examples):
+                return artifact
+    raise BadDataError(
+        "the examples that this model was trained on are gone",
+        expected=f"them in {root / 'artifacts'}",
+        got="nothing there",
+        remedy="run the model's recipe with --until ingest, or name image files",
+    )
