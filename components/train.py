@@ -12,7 +12,7 @@ from components.context import Context, Depends
 from components.models import NAMES
 from data.errors import ConfigError
 from data.import_path import load_object, resolve
-from serving_export.manifest import MANIFEST
+from serving_export.manifest import MANIFEST, read_manifest
 from serving_export.versions import bundle_folder
 
 
@@ -120,6 +120,11 @@ class Config:
         return self.train_fn or "components.training.keras_fit:train_fn"
 
     @property
+    def warm_start_manifest(self) -> Path:
+        """The manifest of the bundle that `warm_start` names; of a model, its highest version's."""
+        return bundle_folder(Path(str(self.warm_start))) / MANIFEST
+
+    @property
     def own_code(self) -> tuple[str, ...]:
         """The import paths of all that the config names."""
         named = (self.train_fn, self.augmentation_fn, self.sample_weight_fn, *self.callbacks)
@@ -139,9 +144,10 @@ class Outputs:
 
 def depends(config: Config) -> Depends:
     modules = dict.fromkeys(path.partition(":")[0] for path in config.own_code)
-    files = ()
+    files: tuple[Path, ...] = ()
     if config.warm_start:
-        files = (bundle_folder(Path(config.warm_start)) / MANIFEST,)
+        read_manifest(config.warm_start_manifest.parent)  # says so at once where there is none
+        files = (config.warm_start_manifest,)
     return Depends(modules=tuple(modules), files=files)
 
 

@@ -13,7 +13,7 @@ from components.artifacts import Examples, Model, Push, Verdict
 from components.context import Context
 from components.pictures.album import Album, draw_album
 from data.errors import ConfigError
-from pipeline import exit_codes, graph
+from pipeline import exit_codes, graph, warm_start
 from pipeline.artifact_store import Sealed, remove_leftovers
 from pipeline.execute import Done, Planned, Workspace, plan_step, run_step
 from pipeline.graph import PipelineConfig, Step
@@ -96,6 +96,9 @@ def run(
     with Ledger(root) as ledger:
         settle_dead_runs(root, ledger)
         remove_leftovers(root)
+        pipeline = warm_start.resolved(pipeline, root.resolve(), ledger)
+        chosen = [pipeline.step(step.name) for step in chosen]
+        forced = [pipeline.step(step.name) for step in forced]
         workspace = Workspace(
             root=root.resolve(),
             serving_dir=(serving_dir or root / "serving").resolve(),

@@ -16,7 +16,7 @@ from components.training import hardware
 from components.training.probe import check_served
 from components.training.session import Training
 from data.batches import batches
-from data.durable import write_json
+from data.durable import sha256_file, write_json
 from data.import_path import load_object
 from data.training_feed import SPLIT
 from serving_export.parity import MAX_IMAGES, record_parity
@@ -68,7 +68,7 @@ def make_candidate(
         "epochs": len(training.history["loss"]),
         "seed": context.seed,
         "model": config.name,
-        "warm_start": config.warm_start,
+        "warm_start": config.warm_start and sha256_file(config.warm_start_manifest),
     }
     return write_bundle(path / "bundle", about=about, **served)
 

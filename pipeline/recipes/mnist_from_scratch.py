@@ -17,7 +17,7 @@ def mnist_from_scratch() -> PipelineConfig:
         "mnist_from_scratch",
         ingest=MNIST,
         train=Train(
-            train_fn="components.models.from_scratch:train_fn",
+            train_fn="components.training.from_scratch:train_fn",
             model_options={"units": 512},
             model_output="probabilities",
             learning_rate=0.001,

@@ -1,0 +1,142 @@
+"""A training under SIGKILL and SIGTERM, as a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+
+from data.durable import digest_tree
+from pipeline import exit_codes
+
+SETTINGS = (
+    "train.epochs=60",
+    "train.checkpoint_seconds=0.0",  # all the time: so many kills hit one that is being written
+    "train.optimizer=rmsprop",
+    "train.model_options={dropout = 0.2}",
+    "train.augmentation={shift = 0.1}",
+)
+
+
+class Outcome(NamedTuple):
+    """What a training comes to, but for the time that it took."""
+
+    history: dict
+    probabilities: np.ndarray
+    variables: dict[str, str]
+
+
+def start(root: Path) -> subprocess.Popen:
+    sets = [word for setting in SETTINGS for word in ("--set", setting)]
+    command = [sys.executable, "-m", "pipeline", "run", "digits", "--only", "train", *sets]
+    return subprocess.Popen(
+        [*command, "--root", str(root)],
+        cwd=Path(__file__).parents[2],
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def checkpoints(root: Path) -> list[str]:
+    return sorted(path.name for path in root.glob("work/*/checkpoints/*.npz"))
+
+
+def trains(process: subprocess.Popen, root: Path) -> bool:
+    """Wait until it has written a checkpoint of its own, or has ended."""
+    before = checkpoints(root)
+    while process.poll() is None:
+        if checkpoints(root) != before:
+            return True
+        time.sleep(0.002)
+    return False
+
+
+def outcome(root: Path) -> Outcome:
+    (model,) = root.glob("artifacts/train/[0-9a-f]*/model")
+    history = json.loads((model / "history.json").read_text())
+    del history["seconds"]
+    recorded = np.load(model / "parity.npz")
+    variables = {
+        name: digest
+        for name, digest in digest_tree(model / "bundle").items()
+        if name.startswith("variables/variables.data")
+    }
+    assert variables
+    return Outcome(history, recorded["probabilities"], variables)
+
+
+def finished(root: Path) -> Outcome:
+    process = start(root)
+    _, words = process.communicate()
+    assert process.returncode == 0, words
+    assert not list(root.glob("work/*")), "what a training worked with is removed at its end"
+    return outcome(root)
+
+
+def assert_same(one: Outcome, other: Outcome) -> None:
+    assert one.history == other.history
+    np.testing.assert_array_equal(one.probabilities, other.probabilities)
+    assert one.variables == other.variables
+
+
+def kill_until_done(root: Path, kills: int, seed: int) -> int:
+    """Kill the training `kills` times at random moments; how many of them hit it at work."""
+    rng, hits = random.Random(seed), 0
+    for _ in range(kills):
+        process = start(root)
+        if trains(process, root):
+            time.sleep(rng.uniform(0, 0.25))  # the moment is the point: any will do
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        hits += process.returncode == -signal.SIGKILL
+    return hits
+
+
+@pytest.mark.slow
+def test_three_kills_leave_the_same_model(finished_digits: Callable[..., Path], tmp_path) -> None:
+    straight = finished(finished_digits(until_before="train", at=tmp_path / "straight"))
+    root = finished_digits(until_before="train", at=tmp_path / "killed")
+    assert kill_until_done(root, 3, seed=0) == 3
+    assert_same(finished(root), straight)
+
+
+@pytest.mark.slow
+def test_sigterm_leaves_a_checkpoint_and_its_exit_code(finished_digits, tmp_path: Path) -> None:
+    root = finished_digits(until_before="train", at=tmp_path / "root")
+    process = start(root)
+    assert trains(process, root)
+    process.send_signal(signal.SIGTERM)
+    _, words = process.communicate()
+    assert process.returncode == exit_codes.INTERRUPTED
+    assert "goes on" in words
+    left = checkpoints(root)
+    assert left
+    newest = int(left[-1].removeprefix("step-").removesuffix(".npz"))
+    # the last thing it did was to save where it was: the next run takes the steps after it
+    again = start(root)
+    assert trains(again, root)
+    again.kill()
+    again.communicate()
+    assert int(checkpoints(root)[-1].removeprefix("step-").removesuffix(".npz")) > newest
+
+
+@pytest.mark.torture
+def test_twenty_kills_leave_the_same_model(finished_digits, tmp_path: Path) -> None:
+    straight = finished(finished_digits(until_before="train", at=tmp_path / "straight"))
+    root = finished_digits(until_before="train", at=tmp_path / "killed")
+    hits = kill_until_done(root, 20, seed=1)
+    print(f"{hits} of 20 kills hit the training at work")
+    assert hits == 20
+    assert_same(finished(root), straight)
