@@ -242,12 +242,11 @@ class Ledger:
 
     def upstream(self, fingerprint: str) -> list[str]:
         """Fingerprints of all that a step's artifacts came out of, the nearest first."""
-        found = {fingerprint: None}
-        for known in (todo := [fingerprint]):  # grows as it is walked
-            new = [x.source for x in self.lineage(known) if x.source not in found]
-            found.update(dict.fromkeys(new))
-            todo += dict.fromkeys(new)
-        return list(found)[1:]
+        found = [fingerprint]
+        for known in found:  # grows as it is walked
+            sources = dict.fromkeys(x.source for x in self.lineage(known))
+            found += [source for source in sources if source not in found]
+        return found[1:]
 
     def component(self, fingerprint: str) -> str | None:
         """The component of the step that has this fingerprint, by the executions."""

@@ -22,8 +22,10 @@ def fetch(root: Path, ledger: Ledger, run_id: str, folder: Path) -> Album:
         BadDataError: it has none, and neither examples nor a model lie there any more.
         EnvironmentTrouble: the folder cannot be written to.
     """
-    drawn = sorted((root / "runs" / run_id / FOLDER).glob("*.png"))
-    if drawn:
+    own = root / "runs" / run_id / FOLDER
+    if drawn := tuple(sorted(own.glob("*.png"))):
+        if folder.resolve() == own.resolve():
+            return Album(drawn)
         with disk_trouble(f"the pictures cannot be copied to {folder}"):
             folder.mkdir(parents=True, exist_ok=True)
             return Album(tuple(Path(shutil.copyfile(p, folder / p.name)) for p in drawn))

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _IN_SHEET = 25  # images with class names
 _ASKED = 15  # images with predictions
+_MOST_BYTES = 256 << 20  # of images in memory: of very large ones fewer are shown
 
 
 class Album(NamedTuple):
@@ -57,14 +58,14 @@ def _pictures(
 ) -> Iterator[tuple[str, Callable[[], Axes | None]]]:
     """File names, and how each is drawn; None is no picture."""
     if examples:
-        split = "test" if "test" in examples.counts else list(examples.counts)[-1]
+        split = "test" if "test" in examples.counts else next(reversed(examples.counts), "test")
         yield "examples.png", functools.partial(_images, examples)
         yield "image.png", functools.partial(_raw_values, examples, split)
         if model:
 
             @functools.cache
             def answers() -> list[Answer]:
-                asked = range(min(_ASKED, examples.num_examples(split)))
+                asked = first_places(_ASKED, examples, split)
                 return answers_on_examples(model.bundle, examples, split, asked)
 
             yield "prediction.png", lambda: _chart(answers()[:1])
@@ -73,13 +74,18 @@ def _pictures(
         yield "learning_curves.png", functools.partial(_curves, model)
 
 
+def first_places(most: int, examples: Examples, split: str) -> range:
+    """The places of a split's first images: at most so many, one at least, and 256 MB."""
+    affordable = max(1, _MOST_BYTES // examples.spec.image_bytes)
+    return range(max(1, min(most, affordable, examples.num_examples(split))))
+
+
 def _images(examples: Examples) -> Axes:
     from components.pictures.images import image_sheet
     from data.read_examples import read_images
 
-    split = next(iter(examples.counts))
-    places = range(min(_IN_SHEET, examples.num_examples(split)))
-    images, labels = read_images(examples, split, places)
+    split = next(iter(examples.counts), "train")
+    images, labels = read_images(examples, split, first_places(_IN_SHEET, examples, split))
     return image_sheet(images, [examples.spec.class_names[label] for label in labels])
 
 

@@ -86,9 +86,17 @@ def raw_values(image: np.ndarray, name: str) -> Axes:
         va="top",
     )
     values = Normalize(0, 255)
+    rows, columns = image.shape[:2]
+    step = max(1, max(rows, columns) // _VIEW)  # of a large image no more than can be seen
     for place, (heading, seen) in enumerate(views):
         view = panel(axes, MARGIN + 24 + place * (_VIEW + _GAP), top, _VIEW, _VIEW)
-        view.imshow(seen, cmap="viridis", norm=values, interpolation="nearest")
+        view.imshow(
+            seen[::step, ::step],
+            cmap="viridis",
+            norm=values,
+            interpolation="nearest",
+            extent=(-0.5, columns - 0.5, rows - 0.5, -0.5),
+        )
         view.set_title(heading, fontsize=10)
         view.tick_params(labelsize=9)
     bar = panel(axes, MARGIN + 24 + len(views) * (_VIEW + _GAP) - 36, top, 18, _VIEW)

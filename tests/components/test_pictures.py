@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import itertools
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from PIL import Image
 from components.answers import Answer
 from components.artifacts import Examples, Model
 from components.pictures import canvas
-from components.pictures.album import draw_album
+from components.pictures.album import draw_album, first_places
 from components.pictures.curves import learning_curves, metrics
 from components.pictures.images import image_sheet, raw_values
 from components.pictures.predictions import TRUE, UNKNOWN, WRONG, prediction_chart
@@ -281,6 +282,31 @@ def test_examples_alone_give_two_pictures_the_same_every_time(
     assert first.problems == ()
     assert [f.read_bytes() for f in first.files] == [f.read_bytes() for f in again.files]
     assert sorted((tmp_path / "first").iterdir()) == sorted(first.files)
+
+
+@pytest.mark.parametrize("counts", [{}, {"train": (0, 0)}, {"train": (15, 15)}])
+def test_splits_that_are_missing_or_empty_are_no_accident(
+    examples: Examples, tmp_path: Path, counts: dict[str, tuple[int, ...]]
+) -> None:
+    few = dataclasses.replace(examples, counts=counts)
+    album = draw_album(few, None, tmp_path / "pictures")
+    assert len(album.files) == (2 if sum(counts.get("train", ())) else 0)
+    assert len(album.files) + len(album.problems) == 2
+
+
+@pytest.mark.parametrize(("side", "places"), [(28, 25), (2048, 21), (16384, 1)])
+def test_of_very_large_images_fewer_are_read(examples: Examples, side: int, places: int) -> None:
+    spec = ImageSpec(height=side, width=side, channels=3, class_names=("a", "b"))
+    large = dataclasses.replace(examples, spec=spec)
+    assert first_places(25, large, "train") == range(places)
+    assert first_places(25, large, "test") == range(min(places, 3))
+
+
+def test_a_large_image_keeps_its_own_row_and_column_numbers() -> None:
+    page = raw_values(some(1, 3000, 1500, 1)[0], "a")
+    assert_nothing_is_clipped(page)
+    view = canvas.figure_of(page).axes[1]
+    assert (view.get_xlim(), view.get_ylim()) == ((-0.5, 1499.5), (2999.5, -0.5))
 
 
 def test_what_cannot_be_drawn_is_told_and_the_rest_is_drawn(

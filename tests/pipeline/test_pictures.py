@@ -70,12 +70,15 @@ def test_a_picture_that_cannot_be_drawn_is_a_warning_and_no_more(root, capfd):
 @pytest.mark.slow
 def test_show_copies_a_runs_pictures_or_draws_the_same_anew(root, tmp_path, capfd):
     name = first_run(root).name
+    own = first_run(root) / "pictures"
+    assert call(["show", name, "--pictures", str(own), "--root", str(root)]) == 0
+    assert capfd.readouterr().out.splitlines() == [str(own / picture) for picture in ALL]
     for folder in ("copied", "drawn"):
         target = tmp_path / folder / "deep"
         assert call(["show", name, "--pictures", str(target), "--root", str(root)]) == 0
         listed = capfd.readouterr().out.splitlines()
         assert sorted(listed) == [str(target / picture) for picture in ALL]
-        shutil.rmtree(first_run(root) / "pictures", ignore_errors=True)
+        shutil.rmtree(own, ignore_errors=True)
     for picture in ALL:
         copied, drawn = (tmp_path / f / "deep" / picture for f in ("copied", "drawn"))
         assert copied.read_bytes() == drawn.read_bytes()
