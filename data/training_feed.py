@@ -28,7 +28,9 @@ from data.records import counted, parse_examples
 
 Cache = Literal["memory", "disk", "stream"]
 SPLIT = "train"
-MEMORY_SHARE = 0.25  # of the memory: what the images, or the shuffle buffer, may take
+MEMORY_SHARE = 0.25  # of the memory: what the images, or the shuffle buffer, may take at most
+BUFFER_BYTES = 64 << 20  # of the shuffle buffer where the images are not in memory,
+BUFFER_IMAGES = 10_000  # or so many images where that is more
 DISK_SHARE = 0.5  # of the free space of the scratch folder's disk
 _CHUNK_BYTES = 16 << 20
 _CHUNK_STEPS = 64  # past this, what an element costs is far below a hundredth of its steps
@@ -76,7 +78,9 @@ def plan_feed(
             cache = "memory"
         elif scratch and total * image <= shutil.disk_usage(scratch).free * DISK_SHARE:
             cache = "disk"
-    buffer = total if cache == "memory" else min(total, max(budget // image, _READ))
+    buffer = total
+    if cache != "memory":
+        buffer = max(1, min(total, max(BUFFER_BYTES // image, BUFFER_IMAGES), budget // image))
     steps = min(_CHUNK_STEPS, math.ceil(total / batch_size), _CHUNK_BYTES // (batch_size * image))
     return Feed(
         cache=cache,
