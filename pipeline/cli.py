@@ -137,8 +137,10 @@ def recipes() -> None:
 
     from pipeline import recipes as known
 
-    for name in known.names():
-        click.echo(f"{name:<12} {(inspect.getdoc(known.find(name)) or '').splitlines()[0]}")
+    names = known.names()
+    width = max(map(len, names))
+    for name in names:
+        click.echo(f"{name:<{width}}  {(inspect.getdoc(known.find(name)) or '').splitlines()[0]}")
 
 
 @cli.command(examples="penstock config mnist --set train.epochs=3 > mine.toml")
