@@ -8,6 +8,8 @@ import traceback
 from data.errors import PenstockError, in_one_line
 from pipeline import exit_codes
 
+WHERE_NEXT = "the next run goes on from the last whole step, a training from its last checkpoint"
+
 
 def explain(error: BaseException, *, debug: bool) -> int:
     """Print what went wrong. Returns the exit code."""
@@ -17,7 +19,7 @@ def explain(error: BaseException, *, debug: bool) -> int:
     if isinstance(error, PenstockError):
         message = f"{error.kind}: {error}"
     elif code == exit_codes.INTERRUPTED:
-        message = "interrupted: the next run goes on from the last whole step"
+        message = f"interrupted: {WHERE_NEXT}"
     else:
         message = (
             f"crash: {in_one_line(error)}\n"

@@ -12,6 +12,7 @@ from types import FrameType
 from typing import NoReturn
 
 from pipeline.exit_codes import INTERRUPTED
+from pipeline.failure import WHERE_NEXT
 
 _GRACE = 2.0  # seconds for the main thread to come out of native code and tidy up
 
@@ -34,7 +35,7 @@ def promptly() -> Iterator[None]:
 
     def watch() -> None:
         if os.read(reader, 1) and not ended.wait(_GRACE):
-            os.write(2, b"\ninterrupted: the next run goes on from the last whole step\n")
+            os.write(2, f"\ninterrupted: {WHERE_NEXT}\n".encode())
             os._exit(INTERRUPTED)
 
     handlers = {s: signal.signal(s, _raise) for s in (signal.SIGINT, signal.SIGTERM)}

@@ -1,0 +1,183 @@
+"""What the input costs a training: `python benchmarks/training_input.py share|memory`.
+
+share   seconds of an epoch fed by the real pipeline, beside one fed the same chunk of images again
+        and again, alternating in one process
+memory  peak memory of a training streamed from its shards, of 60,000 and of 600,000 images, each in
+        a process of its own
+
+(`prepare` and `peak` are what `memory` calls.)
+
+Images are random, 28 x 28, in 10 classes; the model is the recipe mnist's.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from components import normalize, train
+from components.artifacts import TransformGraph
+from components.context import Context
+from data.encode import encode
+from data.examples import Examples, shard_name
+from data.spec import ImageSpec
+from pipeline import recipes
+
+_SHARD = 20_000
+_WHOLE_CHUNKS = 29 * 64 * 32  # images: 29 chunks of 64 steps of 32, near 60,000
+
+
+def write_examples(path: Path, count: int) -> Examples:
+    """Random images, the same for the same count, in shards of 20,000."""
+    rng, shards = np.random.default_rng(0), -(-count // _SHARD)
+    for index in range(shards):
+        some = min(_SHARD, count - index * _SHARD)
+        images = rng.integers(0, 256, (some, 28, 28, 1), dtype=np.uint8)
+        labels = np.arange(some) % 10
+        (path / shard_name("train", index, shards)).write_bytes(encode(images, labels))
+    return examples_at(path, count)
+
+
+def examples_at(path: Path, count: int) -> Examples:
+    spec = ImageSpec(height=28, width=28, channels=1, class_names=tuple("0123456789"))
+    counts = tuple(count // 10 + (label < count % 10) for label in range(10))
+    return Examples(path=path, spec=spec, counts={"train": counts})
+
+
+def prepared(folder: Path, count: int) -> tuple[Examples, TransformGraph]:
+    for name in ("examples", "normalize", "train"):
+        (folder / name).mkdir()
+    examples = write_examples(folder / "examples", count)
+    made = normalize.run(
+        normalize.Inputs(examples=examples),
+        normalize.Config(),
+        Context(output_dir=folder / "normalize"),
+    )
+    return examples, made.transform_graph
+
+
+def config(**settings: Any) -> train.Config:
+    recipe: train.Config = recipes.build("mnist").step("train").config
+    return train.Config(model_options=recipe.model_options, **settings)
+
+
+def share(rounds: int) -> None:
+    """Print the medians of an epoch's seconds, fed for real and with one chunk, and their ratio."""
+    with tempfile.TemporaryDirectory() as folder:
+        examples, graph = prepared(Path(folder), _WHOLE_CHUNKS)
+        found: dict[str, list[float]] = {"real": [], "constant": []}
+        epochs = {kind: epoch_of(kind, examples, graph) for kind in found}
+        for epoch in epochs.values():
+            epoch()  # compiles
+        for _ in range(rounds):
+            for kind, epoch in epochs.items():
+                started = time.perf_counter()
+                epoch()
+                found[kind].append(time.perf_counter() - started)
+    real, constant = (statistics.median(found[kind]) for kind in ("real", "constant"))
+    ratios = [r / c - 1 for r, c in zip(found["real"], found["constant"], strict=True)]
+    print(f"an epoch of {_WHOLE_CHUNKS:,} images, medians of {rounds}, batch 32:")
+    print(f"  real input {real:.3f} s, constant {constant:.3f} s")
+    print(
+        f"  input's share of a step {real / constant - 1:+.1%}; median of pairs "
+        f"{statistics.median(ratios):+.1%}, from {min(ratios):+.1%} to {max(ratios):+.1%}"
+    )
+
+
+def epoch_of(kind: str, examples: Examples, graph: TransformGraph) -> Callable[[], None]:
+    """A function that takes one epoch's steps, by the very parts that Train is made of."""
+    import tensorflow as tf
+
+    from components.training import hardware, keras_fit, session
+    from components.training.compiled import CompiledLoop
+    from data.training_feed import plan_feed, training_chunks
+    from serving_export.transform_graph import TransformFn
+
+    settings = config(epochs=1000)
+    taken: dict[str, Any] = {}
+
+    class OneEpoch(session.Training):
+        """Keeps what `train_fn` would run."""
+
+        def run(self, step: Any, **_: Any) -> dict[str, list[float]]:
+            prepare = self._preparation.prepare
+            taken["loop"] = CompiledLoop(step, prepare, self.hardware, examples.spec.shape)
+            return {}
+
+    training = OneEpoch(
+        examples,
+        TransformFn(graph.path),
+        settings,
+        Context(output_dir=Path("unused")),
+        hardware.choose(settings),
+    )
+    keras_fit.train_fn(training)
+    feed = plan_feed(examples, batch_size=settings.batch_size)
+    chunks = training_chunks(examples, feed, epochs=settings.epochs, seed=0)
+    if kind == "constant":
+        chunks = tf.data.Dataset.from_tensors(next(iter(chunks))).repeat()
+    iterator: Iterator[Any] = iter(chunks)
+
+    def epoch() -> None:
+        for _ in range(_WHOLE_CHUNKS // (feed.batch_size * feed.chunk_steps)):
+            images, labels = next(iterator)
+            taken["loop"].call(images, labels, 0, feed.chunk_steps, feed.batch_size)
+            taken["loop"].sums.means()
+
+    return epoch
+
+
+def memory(counts: tuple[int, ...] = (60_000, 600_000)) -> None:
+    """Print the peak memory of one epoch at each size, and the last by the first."""
+    peaks = []
+    for count in counts:
+        command = [sys.executable, __file__, "peak", "--count", str(count)]
+        done = subprocess.run(command, check=True, capture_output=True, text=True)
+        peaks.append(int(done.stdout.split()[-1]))
+        print(f"{count:>9,} images, streamed: peak {peaks[-1] / 1024:,.0f} MiB", flush=True)
+    print(f"ratio {peaks[-1] / peaks[0]:.2f}")
+
+
+def peak(count: int) -> None:
+    """Train in this process, on what another one prepared; print the peak memory in KiB."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        before = [sys.executable, __file__, "prepare", "--count", str(count), "--folder", name]
+        subprocess.run(before, check=True, capture_output=True)
+        examples = examples_at(folder / "examples", count)
+        graph = TransformGraph(path=folder / "normalize" / "transform_graph", spec=examples.spec)
+        inputs = train.Inputs(examples=examples, transform_graph=graph)
+        settings = config(epochs=1, cache="stream")
+        train.run(inputs, settings, Context(output_dir=folder / "train"))
+        print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("what", choices=["share", "memory", "peak", "prepare"])
+    parser.add_argument("--rounds", type=int, default=11)
+    parser.add_argument("--count", type=int, default=60_000)
+    parser.add_argument("--folder", type=Path)
+    options = parser.parse_args()
+    if options.what == "share":
+        share(options.rounds)
+    elif options.what == "memory":
+        memory()
+    elif options.what == "peak":
+        peak(options.count)
+    else:
+        prepared(options.folder, options.count)
+
+
+if __name__ == "__main__":
+    main()
