@@ -14,7 +14,7 @@ _DEFAULTS = {"units": 128, "dropout": 0.0, "softmax": False}
 
 
 def build_model(spec: ImageSpec, options: Mapping[str, Any]) -> keras.Model:
-    """(batch, height, width, channels) float32 -> (batch, classes) float32, logits or probabilities.
+    """(batch, height, width, channels) float32 -> (batch, classes) float32, by default logits.
 
     Options: units (int, hidden width, default 128), dropout (0 <= float < 1, default 0), softmax
     (bool, whether the last layer gives probabilities, default false).
