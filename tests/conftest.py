@@ -76,16 +76,25 @@ def store_tfds() -> Callable[..., Path]:
     return store
 
 
+def _real_data(name: str) -> Path:
+    """The folder of a dataset's four IDX files; PENSTOCK_TEST_DATA names the folder it lies in."""
+    beside = Path(__file__).parents[2] / "shared" / "data"
+    folder = Path(os.environ.get("PENSTOCK_TEST_DATA", beside)) / name
+    if not folder.is_dir():
+        pytest.skip(f"no {folder}: put its four .gz files there, or set PENSTOCK_TEST_DATA")
+    return folder
+
+
 @pytest.fixture(scope="session")
 def mnist_dir() -> Path:
-    """The folder of MNIST's four IDX files; PENSTOCK_TEST_DATA names the folder it lies in."""
-    beside = Path(__file__).parents[2] / "shared" / "data"
-    folder = Path(os.environ.get("PENSTOCK_TEST_DATA", beside)) / "mnist"
-    if not folder.is_dir():
-        pytest.skip(
-            f"no MNIST in {folder}: put its four .gz files there, or set PENSTOCK_TEST_DATA"
-        )
-    return folder
+    """The folder of MNIST's IDX files."""
+    return _real_data("mnist")
+
+
+@pytest.fixture(scope="session")
+def fashion_dir() -> Path:
+    """The folder of Fashion-MNIST's IDX files."""
+    return _real_data("fashion_mnist")
 
 
 @pytest.fixture(autouse=True)
