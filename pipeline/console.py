@@ -26,6 +26,7 @@ _MARKS = {
     "failed": "[red]✗[/]",
     "interrupted": "[yellow]![/]",
 }
+_WIDE = 120  # columns of a terminal that has room for a bar beside a training's figures
 _PLAIN_EVERY = 10.0  # seconds between progress lines where there is no terminal
 
 
@@ -113,22 +114,24 @@ def _live(console: Console) -> Progress:
     from rich.progress import (  # not needed where all is up to date
         BarColumn,
         Progress,
+        ProgressColumn,
         SpinnerColumn,
         TaskProgressColumn,
         TextColumn,
         TimeElapsedColumn,
     )
+    from rich.table import Column
 
-    return Progress(
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=24),
-        TaskProgressColumn(),
-        TimeElapsedColumn(),
-        TextColumn("{task.fields[detail]}"),
-        console=console,
-        transient=True,
+    # What is left of the line is the detail's; its end may be cut, the rest not.
+    detail = TextColumn(
+        "{task.fields[detail]}", table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis")
     )
+    columns: list[ProgressColumn] = [TextColumn("{task.description}"), TaskProgressColumn(), detail]
+    if console.width >= _WIDE:
+        columns[1:1] = [BarColumn(bar_width=24)]
+        columns[3:3] = [TimeElapsedColumn()]
+        columns[0:0] = [SpinnerColumn()]
+    return Progress(*columns, console=console, transient=True, expand=True)
 
 
 @contextlib.contextmanager
