@@ -20,8 +20,9 @@ Prepare = Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor
 class Sums:
     """Sums of values over the images of an epoch, by name, kept where compiled code can add."""
 
-    def __init__(self) -> None:
-        self.images = _on_host(0, tf.int64)
+    def __init__(self, hardware: Hardware) -> None:
+        self._hardware = hardware
+        self.images = _counter(hardware, tf.int64)
         self.values: dict[str, tf.Variable] = {}
 
     def add(self, values: Mapping[str, tf.Tensor], images: tf.Tensor) -> None:
@@ -29,13 +30,13 @@ class Sums:
         for name, value in values.items():
             if name not in self.values:
                 with tf.init_scope():  # the first trace learns the names
-                    self.values[name] = _on_host(0, tf.float64)
+                    self.values[name] = _counter(self._hardware, tf.float64)
             self.values[name].assign_add(value)
 
     def start(self, names: Iterable[str] = ()) -> None:
         """From zero; `names` are those to expect, where they are known before the first step."""
         for name in names:
-            self.values.setdefault(name, _on_host(0, tf.float64))
+            self.values.setdefault(name, _counter(self._hardware, tf.float64))
         for variable in (self.images, *self.values.values()):
             variable.assign(tf.zeros_like(variable))
 
@@ -45,7 +46,7 @@ class Sums:
 
 
 class CompiledLoop:
-    """Takes optimizer steps from a chunk of images, and stops at a loss that is no number."""
+    """Takes optimizer steps from a chunk of images; notes the first loss that is no number."""
 
     def __init__(self, step: Step, prepare: Prepare, hardware: Hardware, shape: tuple[int, ...]):
         """`shape` is an image's; `step` is called once per replica and batch."""
@@ -54,10 +55,10 @@ class CompiledLoop:
         self._step = tf.function(
             step, jit_compile=hardware.xla == "step" or None, autograph=False, reduce_retracing=True
         )
-        self.done = _on_host(0, tf.int64)  # optimizer steps so far
-        self.sums = Sums()
-        self.bad_step = _on_host(0, tf.int64)  # counted from 1; 0: all were sound
-        self.last_loss = _on_host(0, tf.float64)  # of the last sound step
+        self.done = _counter(hardware, tf.int64)  # optimizer steps so far
+        self.sums = Sums(hardware)
+        self.bad_step = _counter(hardware, tf.int64)  # counted from 1; 0: all were sound
+        self.last_loss = _counter(hardware, tf.float64)  # of the last sound step
         self.call = tf.function(
             self._take,
             input_signature=[
@@ -86,7 +87,7 @@ class CompiledLoop:
         """Take the chunk's batches `first` to `first + count`, in order."""
 
         def more(at: tf.Tensor) -> tf.Tensor:
-            return (at < first + count) & (self.bad_step == 0)
+            return at < first + count  # and no look at the loss, for which a GPU would wait
 
         def one(at: tf.Tensor) -> tf.Tensor:
             here = slice(at * batch_size, (at + 1) * batch_size)
@@ -114,8 +115,8 @@ class CompiledLoop:
         self.done.assign_add(1)
         loss = sums["loss"] / tf.cast(size, tf.float64)
         sound = tf.math.is_finite(loss)
-        self.bad_step.assign(tf.where(sound, self.bad_step, self.done))
-        self.last_loss.assign(tf.where(sound, loss, self.last_loss))
+        self.bad_step.assign(tf.where(sound | (self.bad_step > 0), self.bad_step, self.done))
+        self.last_loss.assign(tf.where(self.bad_step > 0, self.last_loss, loss))
         self.sums.add(sums, size)
 
     def _share(self, images: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -133,6 +134,7 @@ class CompiledLoop:
         return tf.cast(context.replica_id_in_sync_group, tf.int64)
 
 
-def _on_host(value: int, dtype: tf.DType) -> tf.Variable:
-    with tf.device("/CPU:0"):
-        return tf.Variable(value, dtype=dtype, trainable=False)
+def _counter(hardware: Hardware, dtype: tf.DType) -> tf.Variable:
+    """A zero where the step runs, so that a GPU need not wait for the host to add to it."""
+    with tf.device(hardware.devices[0] if hardware.replicas == 1 else "CPU:0"):
+        return tf.Variable(0, dtype=dtype, trainable=False)

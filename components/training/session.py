@@ -149,7 +149,7 @@ class Training:
         """A function that gives the means over the validation split, none where there is none."""
         if values is None or not self.examples.num_examples(VALIDATION):
             return dict
-        sums, split = Sums(), self.batches(VALIDATION, _VALIDATION_BATCH)
+        sums, split = Sums(self.hardware), self.batches(VALIDATION, _VALIDATION_BATCH)
 
         @tf.function(reduce_retracing=True, autograph=False)
         def add(images: tf.Tensor, labels: tf.Tensor) -> None:

@@ -73,17 +73,16 @@ class Watch(Hook):
 
     def _report(self, epoch: int, taken: int, means: Mapping[str, float]) -> None:
         config, total = self._config, self._config.epochs * self._steps_per_epoch
-        words = [f"epoch {epoch + 1}/{config.epochs}", f"step {taken:,}/{total:,}"]
+        words = [f"epoch {epoch + 1}/{config.epochs}"]
         words += [f"{name} {mean:.4f}" for name, mean in means.items()]
         now = time.perf_counter()
         if self._first is None:
             self._first = (now, taken)  # the first call compiles, and says nothing of the rate
         elif taken > self._first[1]:
             rate = (taken - self._first[1]) / (now - self._first[0])  # steps per second
-            words += [
-                f"{rate * config.batch_size:,.0f} images/s",
-                f"{(total - taken) / rate:.0f} s left",
-            ]
+            words.append(f"{rate * config.batch_size:,.0f} images/s")
+            words.append(f"{(total - taken) / rate:.0f} s left")
+        words.append(f"step {taken:,}/{total:,}")
         self._context.progress(taken, total, "  ".join(words))
 
     def _write(self, epoch: int, means: Mapping[str, float]) -> None:
