@@ -5,14 +5,12 @@ from __future__ import annotations
 import json
 import logging
 import time
-import zipfile
-import zlib
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from data.durable import fsync_path
+from data.durable import fsync_path, sha256_file
 
 _KEPT = 2
 _FACTS = "facts"
@@ -26,7 +24,7 @@ class Checkpoint(NamedTuple):
 
 
 class Checkpoints:
-    """The checkpoints in one folder, one `.npz` file each, named by the step."""
+    """The checkpoints in one folder, one file each: `step-<steps done>-<sha256>.npz`."""
 
     def __init__(self, folder: Path | None, every: float, logger: logging.Logger) -> None:
         """`folder` None: none are kept. `every`: seconds between two of them."""
@@ -46,15 +44,14 @@ class Checkpoints:
         """
         if self._folder is None:
             return
-        path = self._folder / f"step-{step:012d}.npz"
-        temporary = path.with_suffix(".tmp")
+        temporary = self._folder / "half.tmp"
         facts = np.frombuffer(json.dumps(checkpoint.facts).encode(), np.uint8)
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             with temporary.open("wb") as file:
                 np.savez(file, **{_FACTS: facts}, **checkpoint.arrays)  # type: ignore[arg-type]
             fsync_path(temporary)
-            temporary.replace(path)
+            temporary.replace(self._folder / f"step-{step:012d}-{sha256_file(temporary)}.npz")
             fsync_path(self._folder)
             for old in self._newest_first()[_KEPT:]:
                 old.unlink()
@@ -66,14 +63,12 @@ class Checkpoints:
     def load(self) -> Checkpoint | None:
         """The newest that reads whole; None where there is none."""
         for path in self._newest_first():
-            try:
-                with np.load(path, allow_pickle=False) as file:  # checks a CRC of each array
-                    arrays = {name: file[name] for name in file.files}
-                return Checkpoint(arrays, json.loads(arrays.pop(_FACTS).tobytes()))
-            except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as e:
-                self._logger.warning(
-                    "the checkpoint %s is torn, trying the one before: %s", path, e
-                )
+            if path.stem.rpartition("-")[2] != sha256_file(path):
+                self._logger.warning("the checkpoint %s is torn, trying the one before", path)
+                continue
+            with np.load(path, allow_pickle=False) as file:
+                arrays = {name: file[name] for name in file.files}
+            return Checkpoint(arrays, json.loads(arrays.pop(_FACTS).tobytes()))
         return None
 
     def _newest_first(self) -> list[Path]:

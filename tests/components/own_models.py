@@ -49,15 +49,46 @@ class NanAfter(keras.layers.Layer):
         return inputs
 
 
-def breaks_at_step_38(spec, options):
+def breaks(spec, options):
+    """The loss of the step `at`, counted from 1, and of all later ones is NaN."""
     return keras.Sequential(
         [
             keras.Input(spec.shape),
             keras.layers.Flatten(),
             keras.layers.Dense(spec.num_classes),
-            NanAfter(38),
+            NanAfter(options["at"]),
         ]
     )
+
+
+def regularized(spec, options):
+    return keras.Sequential(
+        [
+            keras.Input(spec.shape),
+            keras.layers.Flatten(),
+            keras.layers.Dense(spec.num_classes, kernel_regularizer=keras.regularizers.L2(0.05)),
+        ]
+    )
+
+
+def normalized(spec, options):
+    return keras.Sequential(
+        [
+            keras.Input(spec.shape),
+            keras.layers.Flatten(),
+            keras.layers.Dense(32),
+            keras.layers.BatchNormalization(),
+            keras.layers.ReLU(),
+            keras.layers.Dense(spec.num_classes),
+        ]
+    )
+
+
+def convolutional(spec, options):
+    images = keras.Input(spec.shape)
+    hidden = keras.layers.Conv2D(8, 3, activation="relu")(images)
+    hidden = keras.layers.GlobalAveragePooling2D()(keras.layers.MaxPooling2D()(hidden))
+    return keras.Model(images, keras.layers.Dense(spec.num_classes)(hidden))
 
 
 def noise(images, seed):

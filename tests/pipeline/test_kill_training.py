@@ -125,13 +125,13 @@ def test_sigterm_leaves_a_checkpoint_and_its_exit_code(finished_digits, tmp_path
     assert "goes on" in words
     left = checkpoints(root)
     assert left
-    newest = int(left[-1].removeprefix("step-").removesuffix(".npz"))
+    newest = int(left[-1].split("-")[1])
     # the last thing it did was to save where it was: the next run takes the steps after it
     again = start(root)
     assert trains(again, root)
     again.kill()
     again.communicate()
-    assert int(checkpoints(root)[-1].removeprefix("step-").removesuffix(".npz")) > newest
+    assert int(checkpoints(root)[-1].split("-")[1]) > newest
 
 
 @pytest.mark.torture
