@@ -52,9 +52,9 @@ class CompiledLoop:
         """`shape` is an image's; `step` is called once per replica and batch."""
         self._hardware = hardware
         self._prepare = prepare
-        self._step = tf.function(
-            step, jit_compile=hardware.xla == "step" or None, autograph=False, reduce_retracing=True
-        )
+        self._step = step
+        if hardware.xla == "step":
+            self._step = tf.function(step, jit_compile=True, autograph=False, reduce_retracing=True)
         self.done = _counter(hardware, tf.int64)  # optimizer steps so far
         self.sums = Sums(hardware)
         self.bad_step = _counter(hardware, tf.int64)  # counted from 1; 0: all were sound

@@ -1,0 +1,78 @@
+"""Trains with one replica and with two on logical CPU devices; prints what differs as JSON.
+
+A script, since TensorFlow's devices are fixed when it starts:
+two_devices.py EXAMPLES TRANSFORM_GRAPH FOLDER
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from components import train
+from components.artifacts import TransformGraph
+from components.context import Context
+from components.training import hardware
+from data.examples import load_examples
+
+CASES = {
+    "adam": {},
+    "sgd": {"optimizer": "sgd", "learning_rate": 0.1},
+    "class weights": {"class_weights": {"3": 4.0, "8": 0.5}},
+    # 1,265 = 15 * 84 + 5: the last batch is shared as 2 and 3
+    "last batch of 5": {"batch_size": 84},
+    # 1,265 = 79 * 16 + 1: one replica gets nothing of the last batch
+    "last batch of 1": {"batch_size": 16},
+    "probabilities": {"model_options": {"softmax": True}, "model_output": "probabilities"},
+    "from scratch": {
+        "train_fn": "components.training.from_scratch:train_fn",
+        "model_output": "probabilities",
+        "learning_rate": 0.05,
+    },
+    "mixed_bfloat16": {"precision": "mixed_bfloat16"},
+}
+
+
+def main(examples_path: str, graph_path: str, folder: str) -> None:
+    cpus = tf.config.list_physical_devices("CPU")
+    tf.config.set_logical_device_configuration(
+        cpus[0], [tf.config.LogicalDeviceConfiguration()] * 2
+    )
+    examples = load_examples(Path(examples_path))
+    graph = TransformGraph(path=Path(graph_path), spec=examples.spec)
+    inputs = train.Inputs(examples=examples, transform_graph=graph)
+    two = hardware.choose
+
+    def one(config: train.Config) -> hardware.Hardware:
+        strategy = tf.distribute.OneDeviceStrategy("CPU:0")
+        precision = "float32" if config.precision == "auto" else config.precision
+        return hardware.Hardware(
+            strategy=strategy, devices=("CPU:0",), precision=precision, xla="nothing"
+        )
+
+    found = {}
+    for case, settings in CASES.items():
+        answers, histories = [], []
+        for number, choose in enumerate((one, two)):
+            hardware.choose = choose
+            output = Path(folder, f"{case}-{number}")
+            output.mkdir()
+            config = train.Config(epochs=2, **settings)
+            model = train.run(inputs, config, Context(output_dir=output)).model
+            answers.append(np.load(model.path / "parity.npz")["probabilities"])
+            histories.append(json.loads((model.path / "history.json").read_text()))
+        found[case] = {
+            "probabilities": float(np.abs(answers[0] - answers[1]).max()),
+            "loss": float(np.abs(np.divide(*(h["loss"] for h in histories)) - 1).max()),
+            "accuracy": float(np.abs(np.subtract(*(h["accuracy"] for h in histories))).max()),
+            "hardware": [h["hardware"] for h in histories],
+        }
+    print(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
