@@ -57,6 +57,9 @@ class KerasCallbacks(Hook):
     def on_train_end(self) -> None:
         self._list.on_train_end()
 
+    def epoch_values(self) -> Mapping[str, float]:
+        return {"learning_rate": float(self._model.optimizer.learning_rate)}
+
     def state(self) -> Checkpoint:
         facts: dict[str, Any] = {"own": [callback.get_state() for callback in self._own]}
         arrays: dict[str, np.ndarray] = {}

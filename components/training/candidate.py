@@ -17,6 +17,7 @@ from components.training.probe import check_served
 from components.training.session import Training
 from data.batches import batches
 from data.durable import sha256_file, write_json
+from data.errors import ConfigError
 from data.import_path import load_object
 from data.training_feed import SPLIT
 from serving_export.parity import MAX_IMAGES, record_parity
@@ -44,6 +45,12 @@ def make_candidate(
     transform = TransformFn(transform_graph.path)
     training = Training(examples, transform, config, context, hardware.choose(config))
     model = load_object(config.train_fn_path)(training)
+    if config.warm_start and not training.warm:
+        raise ConfigError(
+            f"{config.name} did not take the weights that train.warm_start names",
+            expected="a train_fn that calls training.warm_start(weights) before it trains",
+            follows="nothing was kept",
+        )
     check_served(
         lambda images: model(transform(images)), examples.spec, config.name, config.model_output
     )
@@ -65,7 +72,7 @@ def make_candidate(
     some, _ = next(iter(batches(examples, SPLIT, batch_size=MAX_IMAGES).as_numpy_iterator()))
     record_parity(path / "parity.npz", images=some, **served)
     about = {
-        "epochs": len(training.history["loss"]),
+        "epochs": max(map(len, training.history.values()), default=0),
         "seed": context.seed,
         "model": config.name,
         "warm_start": config.warm_start and sha256_file(config.warm_start_manifest),

@@ -19,6 +19,7 @@ def train_fn(training: Training) -> Sequential:
     config = training.config
     with training.hardware.scope():
         model = build(training.examples.spec, config.model_options, training.seed)
+    training.warm_start(model.weights)
     learning_rate = config.learning_rate or _LEARNING_RATE
 
     def values(output: tf.Tensor, labels: tf.Tensor) -> dict[str, tf.Tensor]:

@@ -10,7 +10,6 @@ import tensorflow as tf
 
 from components.training.callbacks import KerasCallbacks
 from components.training.probe import checked_model
-from components.training.warm_start import load_weights
 from data.errors import ConfigError, did_you_mean
 
 if TYPE_CHECKING:
@@ -33,8 +32,7 @@ def train_fn(training: Training) -> keras.Model:
         optimizer = make_optimizer(config)
         model.compile(optimizer=optimizer)  # puts loss scaling around it where precision needs it
         model.optimizer.build(model.trainable_variables)
-    if config.warm_start:
-        load_weights(model, training)
+    training.warm_start(model.weights)
     update = Update(model.optimizer, model.trainable_variables, training)
     losses = losses_of(config.model_output)
     replicas = training.hardware.replicas

@@ -40,6 +40,10 @@ class Hook:
     def on_train_end(self) -> None:
         """After the last step."""
 
+    def epoch_values(self) -> Mapping[str, float]:
+        """What the hook adds to the means of an epoch that has ended."""
+        return {}
+
     def state(self) -> Checkpoint:
         """What the hook needs to go on, as it is between two epochs."""
         return Checkpoint({}, {})
@@ -135,6 +139,8 @@ class TrainingLoop:
     def _end(self, epoch: int) -> bool:
         self._begun = None  # hooks change: what an interrupt leaves is the last checkpoint
         means = {**self._compiled.sums.means(), **self._validate()}
+        for hook in self._hooks:
+            means |= hook.epoch_values()
         goes_on = [hook.on_epoch_end(epoch, means) for hook in self._hooks]
         for name, mean in means.items():
             self.history.setdefault(name, []).append(mean)

@@ -20,6 +20,7 @@ from data.training_feed import SPLIT
 if TYPE_CHECKING:
     from components.train import Config
 
+_FLIPS = ("horizontal", "vertical", "horizontal_and_vertical")
 _FILL = "constant"  # what a shift or a rotation uncovers is 0, as beyond an image's edge
 
 
@@ -79,7 +80,7 @@ def augmentation(wanted: Mapping[str, Any], spec: ImageSpec, seed: int) -> list[
         ConfigError: an unknown name, or a value out of range.
     """
     made = {
-        "flip": lambda mode: [keras.layers.RandomFlip(mode, seed=seed)],
+        "flip": lambda mode: [keras.layers.RandomFlip(_one_of(mode, _FLIPS), seed=seed)],
         "rotation": lambda degrees: [
             keras.layers.RandomRotation(_within(degrees, 180) / 360, _FILL, seed=seed + 1)
         ],
@@ -106,6 +107,12 @@ def augmentation(wanted: Mapping[str, Any], spec: ImageSpec, seed: int) -> list[
                     f"train.augmentation: {name} cannot be {wanted[name]!r}", got=error
                 ) from error
     return layers
+
+
+def _one_of(value: str, allowed: tuple[str, ...]) -> str:
+    if value not in allowed:
+        raise ValueError(f"expected {' or '.join(allowed)}")
+    return value
 
 
 def _within(value: float, most: float) -> float:

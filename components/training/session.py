@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
@@ -32,6 +33,7 @@ from components.training.compiled import CompiledLoop, Step, Sums
 from components.training.hardware import Hardware
 from components.training.loop import Hook, TrainingLoop
 from components.training.preparation import Preparation
+from components.training.warm_start import load_weights
 from components.training.watch import Watch
 from data.batches import batches
 from data.records import sound_records
@@ -73,6 +75,7 @@ class Training:
         self.hardware = hardware
         self.transform = transform
         self.history: dict[str, list[float]] = {}
+        self.warm = False  # whether `warm_start` was called
         self.steps_per_epoch = math.ceil(examples.num_examples(SPLIT) / config.batch_size)
         self._context = context
         self._preparation = Preparation(examples, transform, config, context.seed)
@@ -81,6 +84,17 @@ class Training:
         """A split's images, transformed, and labels in the order at rest."""
         size = batch_size or self.config.batch_size
         return batches(self.examples, split, batch_size=size, transform=self.transform)
+
+    def warm_start(self, weights: Sequence[Any]) -> None:
+        """Give the weights of the model that `train.warm_start` names to these, if it names one.
+
+        Raises:
+            BadDataError: no model of ours lies there, or its bytes changed.
+            ConfigError: its classes, or the shapes of its weights, are others; each is named.
+        """
+        self.warm = True
+        if self.config.warm_start:
+            load_weights(weights, self.examples.spec, Path(self.config.warm_start))
 
     def run(
         self,

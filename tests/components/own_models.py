@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import keras
 
 
@@ -114,3 +116,99 @@ class HalvesTheRate(keras.callbacks.Callback):
 
     def set_state(self, state):
         self.epochs = state
+
+
+class OwnTrainStep(keras.Model):
+    def __init__(self, classes: int) -> None:
+        super().__init__()
+        self.head = keras.Sequential([keras.layers.Flatten(), keras.layers.Dense(classes)])
+
+    def call(self, images):
+        return self.head(images)
+
+    def train_step(self, data):
+        return {}
+
+
+def own_train_step(spec, options):
+    return OwnTrainStep(spec.num_classes)
+
+
+def darker_counts_less(images, labels):
+    """A sample_weight_fn: the mean brightness, and nothing for label 3."""
+    import tensorflow as tf
+
+    return tf.reduce_mean(images, axis=[1, 2, 3]) * tf.cast(labels != 3, tf.float32)
+
+
+def no_callback():
+    return "no callback"
+
+
+class Records(keras.callbacks.Callback):
+    """Keeps the names of what was called, in order."""
+
+    calls: ClassVar[list[str]] = []
+
+    def on_train_begin(self, logs=None):
+        Records.calls = ["train begin"]
+
+    def on_epoch_begin(self, epoch, logs=None):
+        Records.calls.append(f"epoch {epoch} begin")
+
+    def on_train_batch_end(self, batch, logs=None):
+        assert {"loss", "accuracy"} <= set(logs)
+        Records.calls.append("steps")
+
+    def on_epoch_end(self, epoch, logs=None):
+        assert {"loss", "accuracy", "val_loss", "val_accuracy"} <= set(logs)
+        Records.calls.append(f"epoch {epoch} end")
+
+    def on_train_end(self, logs=None):
+        Records.calls.append("train end")
+
+
+def plateau():
+    return keras.callbacks.ReduceLROnPlateau(monitor="loss", factor=0.1, patience=0, min_delta=10)
+
+
+def own_loop(training):
+    """A whole training of one's own: no step of ours, no resume, its own record."""
+    import tensorflow as tf
+
+    model = keras.Sequential(
+        [
+            keras.Input(training.examples.spec.shape),
+            keras.layers.Flatten(),
+            keras.layers.Dense(training.examples.spec.num_classes),
+        ]
+    )
+    optimizer = keras.optimizers.SGD(0.5)
+    for _ in range(training.config.epochs):
+        losses = []
+        for images, labels in training.batches("train"):
+            with tf.GradientTape() as tape:
+                found = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, model(images))
+                loss = tf.reduce_mean(found)
+            optimizer.apply(
+                tape.gradient(loss, model.trainable_variables), model.trainable_variables
+            )
+            losses.append(float(loss))
+        training.history.setdefault("loss", []).append(sum(losses) / len(losses))
+    return model
+
+
+def silent_loop(training):
+    """Trains nothing and records nothing."""
+    return own_loop_model(training.examples.spec)
+
+
+def own_loop_model(spec):
+    return keras.Sequential(
+        [keras.Input(spec.shape), keras.layers.Flatten(), keras.layers.Dense(spec.num_classes)]
+    )
+
+
+def probabilities_said_logits(training):
+    spec = training.examples.spec
+    return keras.Sequential([own_loop_model(spec), keras.layers.Softmax()])

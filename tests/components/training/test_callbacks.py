@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from data.errors import ConfigError
+
+
+def test_early_stopping_ends_and_keeps_the_best_weights(fit) -> None:
+    trained = fit(epochs=60, early_stop_patience=2, learning_rate=0.02)
+    losses = trained.history["val_loss"]
+    assert len(losses) < 60
+    assert len(losses) == int(np.argmin(losses)) + 3
+    straight = fit(epochs=int(np.argmin(losses)) + 1, learning_rate=0.02)
+    np.testing.assert_array_equal(trained.probabilities, straight.probabilities)
+
+
+def test_the_best_weights_without_a_stop(fit) -> None:
+    settings = {"learning_rate": 0.03, "optimizer": "rmsprop"}
+    trained = fit(epochs=8, best_weights=True, **settings)
+    best = int(np.argmin(trained.history["val_loss"]))
+    assert len(trained.history["loss"]) == 8
+    assert best < 7, "so that the last weights are not the best"
+    straight = fit(epochs=best + 1, **settings)
+    np.testing.assert_array_equal(trained.probabilities, straight.probabilities)
+
+
+@pytest.mark.parametrize("settings", [{"early_stop_patience": 1}, {"best_weights": True}])
+def test_both_need_a_validation_split(fit, without_validation, settings) -> None:
+    with pytest.raises(ConfigError, match="needs a validation split"):
+        fit(on=without_validation, **settings)
+
+
+def test_callbacks_of_one_s_own_are_called_in_keras_s_order(fit) -> None:
+    import own_models
+
+    fit(callbacks=("own_models:Records",), epochs=2)
+    calls = own_models.Records.calls
+    assert calls[:2] == ["train begin", "epoch 0 begin"]
+    assert calls[-2:] == ["epoch 1 end", "train end"]
+    middle = calls.index("epoch 0 end")
+    assert calls[middle + 1] == "epoch 1 begin"
+    assert set(calls[2:middle]) == {"steps"}
+
+
+def test_a_callback_may_change_the_learning_rate(fit) -> None:
+    trained = fit(callbacks=("own_models:plateau",), epochs=4, learning_rate=0.01)
+    np.testing.assert_allclose(
+        trained.history["learning_rate"], [1e-2, 1e-2, 1e-3, 1e-4], rtol=1e-5
+    )
+
+
+def test_the_learning_rate_of_a_schedule_is_recorded(fit) -> None:
+    options = {"initial_learning_rate": 0.02, "decay_steps": 40, "decay_rate": 0.5}
+    settings = {"learning_rate_schedule": "ExponentialDecay", "schedule_options": options}
+    trained = fit(epochs=3, batch_size=32, **settings)
+    steps = trained.history["steps_per_epoch"] * np.arange(1, 4)
+    np.testing.assert_allclose(
+        trained.history["learning_rate"], 0.02 * 0.5 ** (steps / 40), rtol=1e-4
+    )
+
+
+def test_what_is_no_callback(fit) -> None:
+    with pytest.raises(ConfigError, match="gives no Keras callback"):
+        fit(callbacks=("own_models:no_callback",))
