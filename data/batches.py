@@ -10,7 +10,7 @@ from collections.abc import Callable
 import tensorflow as tf
 
 from data.examples import Examples
-from data.records import parse_examples, serialized
+from data.records import as_written, parse_examples, serialized
 
 
 def batches(
@@ -35,6 +35,7 @@ def batches(
         Batches of images, transformed or uint8, and labels (n,) int64. Their number is known.
     """
 
+    @as_written
     def read(records: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         images, labels = parse_examples(records, examples.spec)
         return images if transform is None else transform(tf.cast(images, tf.float32)), labels

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any, TypeVar
 
 import tensorflow as tf
 
 from data.errors import BadDataError
 from data.examples import Examples
 from data.spec import IMAGE, LABEL, ImageSpec
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def as_written(function: F) -> F:
+    """Spare AutoGraph the rewriting of a function that has no Python branches: 0.1 s for each."""
+    written: F = tf.autograph.experimental.do_not_convert(function)
+    return written
 
 
 def parse_examples(serialized: tf.Tensor, spec: ImageSpec) -> tuple[tf.Tensor, tf.Tensor]:

@@ -24,7 +24,7 @@ import tensorflow as tf
 from data.batches import batches
 from data.errors import ConfigError
 from data.examples import Examples
-from data.records import counted, parse_examples
+from data.records import as_written, counted, parse_examples
 
 Cache = Literal["memory", "disk", "stream"]
 SPLIT = "train"
@@ -129,13 +129,17 @@ def _from_memory(
     images, labels = _all_of_it(examples)
     total, size = examples.num_examples(SPLIT), feed.batch_size * feed.chunk_steps
 
+    @as_written
     def places(epoch: tf.Tensor) -> tf.data.Dataset:
         order = tf.range(total)
         if feed.shuffle:
             order = tf.random.experimental.stateless_shuffle(order, seed=[seed, epoch])
         count = math.ceil(total / size)
-        return tf.data.Dataset.range(count).map(lambda i: order[i * size : (i + 1) * size])
+        return tf.data.Dataset.range(count).map(
+            as_written(lambda i: order[i * size : (i + 1) * size])
+        )
 
+    @as_written
     def gather(at: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         return tf.gather(images, at), tf.gather(labels, at)
 
@@ -173,6 +177,7 @@ def _from_records(
 ) -> tf.data.Dataset:
     shards = tf.constant([str(shard) for shard in examples.shards(SPLIT)])
 
+    @as_written
     def read(epoch: tf.Tensor) -> tf.data.Dataset:
         order = shards
         if feed.shuffle and not copy:
@@ -193,6 +198,7 @@ def _from_records(
             records = records.shuffle(feed.shuffle, seed=seed * 1_000_003 + epoch)
         return records.batch(feed.batch_size * feed.chunk_steps)
 
+    @as_written
     def parse(records: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         return parse_examples(records, examples.spec)
 

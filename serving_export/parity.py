@@ -20,8 +20,8 @@ from serving_export.parity_child import BATCH
 
 if TYPE_CHECKING:
     import keras
-    import tensorflow as tf
     import numpy as np
+    import tensorflow as tf
 
     from serving_export.signatures import ModelOutput
 

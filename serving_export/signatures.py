@@ -43,8 +43,10 @@ def probabilities_fn(
     Raises:
         ConfigError: the model's output is not one number per class.
     """
+    import keras  # here, so that whoever only serves needs no Keras
+
     # A Keras model knows two modes; a tf.Module that a train_fn made has one.
-    inference = {"training": False} if hasattr(model, "layers") else {}
+    inference = {"training": False} if isinstance(model, keras.Layer) else {}
 
     def probabilities(images: tf.Tensor) -> tf.Tensor:
         inputs = transform(tf.cast(images, tf.float32))

@@ -79,7 +79,7 @@ def augmentation(wanted: Mapping[str, Any], spec: ImageSpec, seed: int) -> list[
     Raises:
         ConfigError: an unknown name, or a value out of range.
     """
-    made = {
+    made: dict[str, Callable[[Any], list[keras.Layer]]] = {
         "flip": lambda mode: [keras.layers.RandomFlip(_one_of(mode, _FLIPS), seed=seed)],
         "rotation": lambda degrees: [
             keras.layers.RandomRotation(_within(degrees, 180) / 360, _FILL, seed=seed + 1)

@@ -165,7 +165,6 @@ class Training:
             return dict
         sums, split = Sums(self.hardware), self.batches(VALIDATION, _VALIDATION_BATCH)
 
-        @tf.function(reduce_retracing=True, autograph=False)
         def add(images: tf.Tensor, labels: tf.Tensor) -> None:
             totals = {
                 name: tf.reduce_sum(tf.cast(value, tf.float64))
@@ -173,10 +172,12 @@ class Training:
             }
             sums.add(totals, tf.shape(labels)[0])
 
+        compiled = tf.function(add, reduce_retracing=True, autograph=False)
+
         def means() -> dict[str, float]:
             sums.start()
             for images, labels in split:
-                add(images, labels)
+                compiled(images, labels)
             return {f"val_{name}": mean for name, mean in sums.means().items()}
 
         return means
