@@ -120,7 +120,10 @@ def training_chunks(
     else:
         copy = None if feed.cache == "stream" else _empty_copy(scratch)
         chunks = _from_records(examples, feed, remaining, seed, skip, copy)
-    return chunks.prefetch(2)
+    options = tf.data.Options()
+    # Nothing here is left to tune, and the tuner's thread sleeps ever longer: seconds at the end.
+    options.autotune.enabled = False
+    return chunks.prefetch(2).with_options(options)
 
 
 def _from_memory(

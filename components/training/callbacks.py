@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from components.training.checkpoints import Checkpoint
 from components.training.loop import Hook
@@ -58,7 +59,8 @@ class KerasCallbacks(Hook):
         self._list.on_train_end()
 
     def epoch_values(self) -> Mapping[str, float]:
-        return {"learning_rate": float(self._model.optimizer.learning_rate)}
+        rate = self._model.optimizer.learning_rate  # a variable, or a tensor of a schedule
+        return {"learning_rate": float(tf.convert_to_tensor(rate))}
 
     def state(self) -> Checkpoint:
         facts: dict[str, Any] = {"own": [callback.get_state() for callback in self._own]}

@@ -30,7 +30,7 @@ class Checkpoints:
         """`folder` None: none are kept. `every`: seconds between two of them."""
         self._folder = folder
         self._every = every
-        self._logger = logger
+        self.logger = logger
         self._last = time.monotonic()
 
     @property
@@ -56,7 +56,7 @@ class Checkpoints:
             for old in self._newest_first()[_KEPT:]:
                 old.unlink()
         except OSError as error:
-            self._logger.warning("no checkpoint at step %d: %s", step, error)
+            self.logger.warning("no checkpoint at step %d: %s", step, error)
             temporary.unlink(missing_ok=True)
         self._last = time.monotonic()
 
@@ -64,7 +64,7 @@ class Checkpoints:
         """The newest that reads whole; None where there is none."""
         for path in self._newest_first():
             if path.stem.rpartition("-")[2] != sha256_file(path):
-                self._logger.warning("the checkpoint %s is torn, trying the one before", path)
+                self.logger.warning("the checkpoint %s is torn, trying the one before", path)
                 continue
             with np.load(path, allow_pickle=False) as file:
                 arrays = {name: file[name] for name in file.files}

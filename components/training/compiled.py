@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -22,31 +22,35 @@ class Sums:
 
     def __init__(self, hardware: Hardware) -> None:
         self._hardware = hardware
-        self.images = _counter(hardware, tf.int64)
-        self.values: dict[str, tf.Variable] = {}
+        self.names: list[str] = []
+        self.totals: Any = None  # a variable once the names are known: images, then each value
 
     def add(self, values: Mapping[str, tf.Tensor], images: tf.Tensor) -> None:
-        self.images.assign_add(tf.cast(images, tf.int64))
-        for name, value in values.items():
-            if name not in self.values:
-                with tf.init_scope():  # the first trace learns the names
-                    self.values[name] = _counter(self._hardware, tf.float64)
-            self.values[name].assign_add(value)
+        if self.totals is None:
+            with tf.init_scope():  # the first trace learns the names
+                self.expect(sorted(values, key=lambda name: name != "loss"))  # it comes first
+        found = [tf.cast(images, tf.float64), *(values[name] for name in self.names)]
+        self.totals.assign_add(tf.stack(found))
 
-    def start(self, names: Iterable[str] = ()) -> None:
-        """From zero; `names` are those to expect, where they are known before the first step."""
-        for name in names:
-            self.values.setdefault(name, _counter(self._hardware, tf.float64))
-        for variable in (self.images, *self.values.values()):
-            variable.assign(tf.zeros_like(variable))
+    def expect(self, names: Sequence[str]) -> None:
+        """Make room for these values."""
+        self.names = list(names)
+        self.totals = _zeros(self._hardware, [1 + len(names)], tf.float64)
+
+    def start(self) -> None:
+        """From zero again."""
+        if self.totals is not None:
+            self.totals.assign(tf.zeros_like(self.totals))
 
     def means(self) -> dict[str, float]:
-        images = max(int(self.images), 1)
-        return {name: float(value) / images for name, value in self.values.items()}
+        if self.totals is None:
+            return {}
+        images, *values = self.totals.numpy().tolist()
+        return {n: v / max(images, 1.0) for n, v in zip(self.names, values, strict=True)}
 
 
 class CompiledLoop:
-    """Takes optimizer steps from a chunk of images; notes the first loss that is no number."""
+    """Takes optimizer steps from a chunk of images."""
 
     def __init__(self, step: Step, prepare: Prepare, hardware: Hardware, shape: tuple[int, ...]):
         """`shape` is an image's; `step` is called once per replica and batch."""
@@ -55,10 +59,8 @@ class CompiledLoop:
         self._step = step
         if hardware.xla == "step":
             self._step = tf.function(step, jit_compile=True, autograph=False, reduce_retracing=True)
-        self.done = _counter(hardware, tf.int64)  # optimizer steps so far
+        self.done = _zeros(hardware, [], tf.int64)  # optimizer steps so far
         self.sums = Sums(hardware)
-        self.bad_step = _counter(hardware, tf.int64)  # counted from 1; 0: all were sound
-        self.last_loss = _counter(hardware, tf.float64)  # of the last sound step
         self.call = tf.function(
             self._take,
             input_signature=[
@@ -73,8 +75,7 @@ class CompiledLoop:
 
     def state(self) -> dict[str, Any]:
         """The variables that a checkpoint must hold, by name."""
-        sums = {f"sum {name}": variable for name, variable in self.sums.values.items()}
-        return {"steps done": self.done, "images": self.sums.images, **sums}
+        return {"steps done": self.done, "sums": self.sums.totals}
 
     def _take(
         self,
@@ -83,20 +84,23 @@ class CompiledLoop:
         first: tf.Tensor,
         count: tf.Tensor,
         batch_size: tf.Tensor,
-    ) -> None:
-        """Take the chunk's batches `first` to `first + count`, in order."""
+    ) -> tf.Tensor:
+        """Take the chunk's batches `first` to `first + count`, in order; returns their losses."""
 
-        def more(at: tf.Tensor) -> tf.Tensor:
-            return at < first + count  # and no look at the loss, for which a GPU would wait
+        def more(at: tf.Tensor, losses: tf.TensorArray) -> tf.Tensor:
+            return at < count  # and no look at the loss, for which a GPU would wait
 
-        def one(at: tf.Tensor) -> tf.Tensor:
-            here = slice(at * batch_size, (at + 1) * batch_size)
-            self._one(images[here], labels[here])
-            return at + 1
+        def one(at: tf.Tensor, losses: tf.TensorArray) -> tuple[tf.Tensor, tf.TensorArray]:
+            here = slice((first + at) * batch_size, (first + at + 1) * batch_size)
+            loss = self._one(images[here], labels[here])
+            return at + 1, losses.write(tf.cast(at, tf.int32), loss)
 
-        tf.while_loop(more, one, [first], parallel_iterations=1)
+        losses = tf.TensorArray(tf.float64, tf.cast(count, tf.int32))
+        start = tf.zeros([], tf.int64)
+        _, losses = tf.while_loop(more, one, [start, losses], parallel_iterations=1)
+        return losses.stack()
 
-    def _one(self, images: tf.Tensor, labels: tf.Tensor) -> None:
+    def _one(self, images: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
         size = tf.shape(labels)[0]
 
         def on_replica() -> dict[str, tf.Tensor]:
@@ -113,11 +117,8 @@ class CompiledLoop:
                 n: strategy.reduce(tf.distribute.ReduceOp.SUM, v, None) for n, v in sums.items()
             }
         self.done.assign_add(1)
-        loss = sums["loss"] / tf.cast(size, tf.float64)
-        sound = tf.math.is_finite(loss)
-        self.bad_step.assign(tf.where(sound | (self.bad_step > 0), self.bad_step, self.done))
-        self.last_loss.assign(tf.where(self.bad_step > 0, self.last_loss, loss))
         self.sums.add(sums, size)
+        return sums["loss"] / tf.cast(size, tf.float64)
 
     def _share(self, images: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """This replica's part of a batch; cut on the host, so that no device gets the whole."""
@@ -134,7 +135,7 @@ class CompiledLoop:
         return tf.cast(context.replica_id_in_sync_group, tf.int64)
 
 
-def _counter(hardware: Hardware, dtype: tf.DType) -> tf.Variable:
-    """A zero where the step runs, so that a GPU need not wait for the host to add to it."""
+def _zeros(hardware: Hardware, shape: list[int], dtype: tf.DType) -> tf.Variable:
+    """A variable where the step runs, so that a GPU need not wait for the host to add to it."""
     with tf.device(hardware.devices[0] if hardware.replicas == 1 else "CPU:0"):
-        return tf.Variable(0, dtype=dtype, trainable=False)
+        return tf.Variable(tf.zeros(shape, dtype), trainable=False)

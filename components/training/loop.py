@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from components.training.checkpoints import Checkpoint, Checkpoints
@@ -80,6 +82,7 @@ class TrainingLoop:
         self._epochs = epochs
         self._steps_per_epoch = steps_per_epoch
         self._steps_per_call = 1
+        self._last_loss: float | None = None  # of the last step whose loss was a number
         self._begun: Checkpoint | None = None  # hooks' states at the epoch's begin; None: between
 
     def run(self, feed: Feed, chunks: tf.data.Dataset) -> None:
@@ -121,9 +124,9 @@ class TrainingLoop:
             count, started = min(self._steps_per_call, steps - at), time.perf_counter()
             for hook in self._hooks:
                 hook.on_steps_begin(epoch, self._step - begin)
-            self._compiled.call(images, labels, at, count, feed.batch_size)
+            losses = self._compiled.call(images, labels, at, count, feed.batch_size).numpy()
             self._pace(count, time.perf_counter() - started)
-            self._refuse_bad_loss(epoch)
+            self._refuse_bad_loss(epoch, losses)
             means = self._compiled.sums.means()
             for hook in self._hooks:
                 hook.on_steps_end(epoch, self._step - begin - 1, means)
@@ -137,8 +140,8 @@ class TrainingLoop:
         self._steps_per_call = max(1, int(count * faster))
 
     def _end(self, epoch: int) -> bool:
-        self._begun = None  # hooks change: what an interrupt leaves is the last checkpoint
         means = {**self._compiled.sums.means(), **self._validate()}
+        self._begun = None  # hooks change: what an interrupt leaves is the last checkpoint
         for hook in self._hooks:
             means |= hook.epoch_values()
         goes_on = [hook.on_epoch_end(epoch, means) for hook in self._hooks]
@@ -146,14 +149,19 @@ class TrainingLoop:
             self.history.setdefault(name, []).append(mean)
         return all(goes_on)
 
-    def _refuse_bad_loss(self, epoch: int) -> None:
-        bad = int(self._compiled.bad_step)
-        if bad:
-            last = float(self._compiled.last_loss)
+    def _refuse_bad_loss(self, epoch: int, losses: np.ndarray) -> None:
+        """Of the steps of one call, (steps,) float64."""
+        sound = np.isfinite(losses)
+        good = losses[: np.argmin(sound)] if not sound.all() else losses
+        self._last_loss = float(good[-1]) if good.size else self._last_loss
+        if not sound.all():
+            step = self._step - losses.size + good.size + 1
             raise StepError(
-                f"the loss became NaN or infinite at step {bad} (epoch {epoch + 1})",
+                f"the loss became NaN or infinite at step {step} (epoch {epoch + 1})",
                 expected="a finite number",
-                got=f"last good loss: {last:.4g} at step {bad - 1}" if bad > 1 else "no good loss",
+                got="no good loss before it"
+                if self._last_loss is None
+                else f"last good loss: {self._last_loss:.4g} at step {step - 1}",
                 follows="training stopped; nothing was kept",
                 remedy="lower train.learning_rate; look for a log or a division by zero in the "
                 "model or the preprocessing_fn; check that train.model_output says what the "
@@ -161,12 +169,24 @@ class TrainingLoop:
             )
 
     def restore(self) -> dict[str, Any]:
-        """Go back to the newest sound checkpoint. Returns its facts, empty if there is none."""
+        """Go back to the newest sound checkpoint. Returns its facts, empty if there is none.
+
+        One that was written on other devices or in another precision may hold other variables:
+        then training begins anew.
+        """
         found = self._checkpoints.load()
         if found is None:
             return {}
-        self._compiled.sums.start(found.facts["sums"])
-        for name, variable in self._named().items():
+        self._compiled.sums.expect(found.facts["sums"])
+        named = self._named()
+        if any(
+            name not in found.arrays or found.arrays[name].shape != tuple(variable.shape)
+            for name, variable in named.items()
+        ):
+            self._checkpoints.logger.warning("the checkpoint does not fit: training begins anew")
+            self._compiled.sums.start()
+            return {}
+        for name, variable in named.items():
             value = found.arrays[name]
             # NumPy does not know bfloat16 and reads it as bytes
             variable.assign(value.view(variable.dtype) if value.dtype.kind == "V" else value)
@@ -175,14 +195,17 @@ class TrainingLoop:
         return found.facts
 
     def _save(self, feed: Feed) -> None:
-        if self._begun is None or self._compiled.bad_step:
+        sums = self._compiled.sums
+        if self._begun is None or not all(map(math.isfinite, sums.means().values())):
+            return
+        if sums.totals is None:  # no step was taken
             return
         arrays = {name: variable.numpy() for name, variable in self._named().items()}
         facts = {
             **self._begun.facts,
             "history": self.history,
-            "sums": list(self._compiled.sums.values),
-            "cache": feed.cache,
+            "sums": sums.names,
+            "feed": dataclasses.asdict(feed),
         }
         self._checkpoints.save(self._step, Checkpoint({**self._begun.arrays, **arrays}, facts))
 

@@ -37,7 +37,7 @@ from components.training.warm_start import load_weights
 from components.training.watch import Watch
 from data.batches import batches
 from data.records import sound_records
-from data.training_feed import SPLIT, plan_feed, training_chunks
+from data.training_feed import SPLIT, Feed, plan_feed, training_chunks
 
 if TYPE_CHECKING:
     from components.train import Config
@@ -138,14 +138,7 @@ class Training:
             epochs=config.epochs,
             steps_per_epoch=self.steps_per_epoch,
         )
-        resumed = loop.restore()
-        feed = plan_feed(
-            self.examples,
-            batch_size=config.batch_size,
-            cache=resumed.get("cache", config.cache),  # the order of the images rests on it
-            shuffle=config.shuffle,
-            scratch=context.work_dir,
-        )
+        feed = self._feed(loop.restore())
         chunks = training_chunks(
             self.examples,
             feed,
@@ -158,6 +151,18 @@ class Training:
             loop.run(feed, self.hardware.prefetched(chunks))
         self.history = loop.history
         return self.history
+
+    def _feed(self, resumed: Mapping[str, Any]) -> Feed:
+        """As a resumed training began it, for the order of the images rests on it, or planned."""
+        if resumed:
+            return Feed(**resumed["feed"])
+        return plan_feed(
+            self.examples,
+            batch_size=self.config.batch_size,
+            cache=self.config.cache,
+            shuffle=self.config.shuffle,
+            scratch=self._context.work_dir,
+        )
 
     def _validation(self, values: Values | None) -> Callable[[], Mapping[str, float]]:
         """A function that gives the means over the validation split, none where there is none."""

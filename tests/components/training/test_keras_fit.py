@@ -117,6 +117,7 @@ def test_losses_against_numpy() -> None:
     np.testing.assert_allclose(ours, np.minimum(want, -np.log(1e-7)), rtol=1e-3, atol=1e-5)
 
 
+COMMON = ["adam", "sgd", "adamw"]  # the others are tried in the long campaigns
 OPTIMIZERS = {
     "adam": {},
     "sgd": {"momentum": 0.9, "nesterov": True},
@@ -134,8 +135,13 @@ OPTIMIZERS = {
 }
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(("optimizer", "options"), OPTIMIZERS.items())
+@pytest.mark.parametrize(
+    ("optimizer", "options"),
+    [
+        pytest.param(*item, marks=[] if item[0] in COMMON else [pytest.mark.torture])
+        for item in OPTIMIZERS.items()
+    ],
+)
 def test_every_optimizer_s_update_is_the_same_compiled(fit, optimizer, options) -> None:
     more = {"clipnorm": 0.5} if optimizer == "adam" else {}
     settings = {"optimizer": optimizer, "optimizer_options": {**options, **more}, "epochs": 1}
@@ -191,6 +197,6 @@ def test_a_loss_that_is_no_number_names_the_very_step(fit, calls: int) -> None:
     epoch = 1 if calls <= 40 else 2
     with pytest.raises(StepError, match=rf"NaN or infinite at step {calls} \(epoch {epoch}\)") as e:
         fit(**settings)
-    assert ("no good loss" if calls == 1 else f"at step {calls - 1}") in str(e.value)
+    assert ("no good loss before it" if calls == 1 else f"at step {calls - 1}") in str(e.value)
     for cause in ("learning_rate", "division by zero", "model_output"):
         assert cause in str(e.value)

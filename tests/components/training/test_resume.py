@@ -49,10 +49,10 @@ def without_times(history: dict) -> dict:
 @pytest.mark.slow
 @pytest.mark.parametrize("settings", SETTINGS.values(), ids=SETTINGS)
 def test_ends_bit_for_bit_as_without_interrupts(fit, work: Path, settings: dict) -> None:
-    settings = {"epochs": 4, "checkpoint_seconds": 0, **settings}
+    settings = {"epochs": 3, "checkpoint_seconds": 0, **settings}
     (work / "straight").mkdir()
     straight = fit(**settings, context={"work_dir": work / "straight"})
-    interrupts = Interrupts(1, 17, 40, 41, 85, 130, 158)
+    interrupts = Interrupts(1, 40, 85)
     for _ in range(20):
         try:
             resumed = fit(**settings, context={"work_dir": work, "progress": interrupts})
@@ -62,3 +62,43 @@ def test_ends_bit_for_bit_as_without_interrupts(fit, work: Path, settings: dict)
     assert not interrupts.left
     np.testing.assert_array_equal(resumed.probabilities, straight.probabilities)
     assert without_times(resumed.history) == without_times(straight.history)
+
+
+@pytest.mark.slow
+def test_an_interrupt_while_validating_costs_no_step(fit, work: Path, monkeypatch) -> None:
+    from components.training.session import Training
+
+    settings = {"epochs": 3, "best_weights": True}
+    straight = fit(**settings)
+    validation, calls = Training._validation, []
+
+    def interrupted(self, values):
+        means = validation(self, values)
+
+        def measure():
+            calls.append(None)
+            if len(calls) == 2:  # at the end of the second epoch
+                raise KeyboardInterrupt
+            return means()
+
+        return measure
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Training, "_validation", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            fit(**settings, context={"work_dir": work})
+    (left,) = (work / "checkpoints").iterdir()
+    assert int(left.name.split("-")[1]) == 2 * straight.history["steps_per_epoch"]
+    resumed = fit(**settings, context={"work_dir": work})
+    np.testing.assert_array_equal(resumed.probabilities, straight.probabilities)
+    assert without_times(resumed.history) == without_times(straight.history)
+
+
+@pytest.mark.slow
+def test_a_checkpoint_of_another_precision_is_left_alone(fit, work: Path, caplog) -> None:
+    context = {"work_dir": work, "progress": Interrupts(50)}
+    with pytest.raises(KeyboardInterrupt):
+        fit(precision="mixed_float16", context=context)
+    trained = fit(context=context)
+    assert "training begins anew" in caplog.text
+    np.testing.assert_array_equal(trained.probabilities, fit().probabilities)
