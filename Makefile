@@ -6,6 +6,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 PYTEST = $(BIN)/python -m pytest $(ARGS)
 MNIST ?= ../shared/data/mnist
+FASHION ?= ../shared/data/fashion_mnist
 FROM_IDX = --set ingest.source=idx --set ingest.path=$(MNIST)
 
 # Without .pyc files the libraries take three times as long to import.
@@ -69,11 +70,14 @@ lock: $(VENV)/.ready ## requirements.lock from setup.py; ARGS=--upgrade takes th
 	$(BIN)/uv pip compile --no-config --quiet --universal --python-version 3.11 --generate-hashes \
 		--extra dev --custom-compile-command 'make lock' $(ARGS) --output-file requirements.lock setup.py
 
-bench: $(VENV)/.ready ## the figures in benchmarks/; MNIST names the folder of its four files
+bench: $(VENV)/.ready ## the figures in benchmarks/; MNIST and FASHION name the folders of their files
 	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/pipeline_run.py digits
 	$(BIN)/python benchmarks/pipeline_run.py mnist $(FROM_IDX)
-	$(BIN)/python benchmarks/accuracy.py mnist $(FROM_IDX)
+	$(BIN)/python benchmarks/training_input.py share
+	$(BIN)/python benchmarks/training_input.py memory
+	$(BIN)/python benchmarks/tutorials.py --path $(MNIST) --fashion-path $(FASHION)
+	$(BIN)/python benchmarks/accuracy.py --path $(MNIST) --fashion-path $(FASHION)
 
 wheel: $(VENV)/.ready ## dist/penstock-*.whl
 	@rm -rf build dist # what is left of an older build would end in the wheel
