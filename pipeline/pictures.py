@@ -44,4 +44,6 @@ def fetch(root: Path, ledger: Ledger, run_id: str, folder: Path) -> Album:
             got="neither, or they were deleted",
             remedy="run the recipe again: what is missing is made anew, and drawn",
         )
+    with disk_trouble(f"the pictures cannot be drawn into {folder}"):
+        folder.mkdir(parents=True, exist_ok=True)
     return draw_album(examples, model, folder)

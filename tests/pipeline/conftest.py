@@ -74,6 +74,12 @@ def finished_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
+def root(finished_root: Path, tmp_path: Path) -> Path:
+    """A copy of `finished_root`, to be changed."""
+    return Path(shutil.copytree(finished_root, tmp_path / "root"))
+
+
+@pytest.fixture
 def finished_digits(finished_root: Path) -> Callable[..., Path]:
     """A function that copies `finished_root` and takes a step's and all later artifacts away."""
 

@@ -48,10 +48,10 @@ def test_help_loads_click_and_nothing_else():
 @pytest.mark.parametrize(
     "command", ["runs", "show latest", "run digits", "config digits", "recipes"]
 )
-def test_no_command_loads_more_than_it_needs(command, finished_root):
+def test_no_command_loads_more_than_it_needs(command, root):
     loaded = loaded_by(
         "from pipeline.cli import call\n"
-        f"call({[*shlex.split(command)]!r} + {root_option(command, finished_root)!r})"
+        f"call({[*shlex.split(command)]!r} + {root_option(command, root)!r})"
     )
     assert not loaded & set(HEAVY)
 
@@ -204,11 +204,11 @@ def test_config_prints_what_would_run(capfd):
     assert "epochs = 3" in capfd.readouterr().out
 
 
-def test_the_summary_of_a_run(finished_root, capfd):
-    assert call(["run", "digits", "--root", str(finished_root)]) == 0
+def test_the_summary_of_a_run(root, capfd):
+    assert call(["run", "digits", "--root", str(root)]) == 0
     out = capfd.readouterr().out
     assert "all is up to date" in out
     assert "PASSED" in out
-    verdict = next(finished_root.glob("artifacts/evaluate/*/verdict.json"))
+    verdict = next(root.glob("artifacts/evaluate/*/verdict.json"))
     assert f"{json.loads(verdict.read_text())['overall']['accuracy']:.4f}" in out
     assert "penstock predict" in out

@@ -17,12 +17,6 @@ from pipeline.local import run
 ALL = ["examples.png", "image.png", "learning_curves.png", "prediction.png", "predictions.png"]
 
 
-@pytest.fixture
-def root(finished_root: Path, tmp_path: Path) -> Path:
-    """A copy of the digits' root, to be changed."""
-    return Path(shutil.copytree(finished_root, tmp_path / "root"))
-
-
 def first_run(root: Path) -> Path:
     """The folder of the run that made everything."""
     return min((root / "runs").iterdir())
@@ -105,6 +99,9 @@ def test_show_into_a_folder_that_cannot_be_made(root, tmp_path, capfd):
     (tmp_path / "p").write_text("a file")
     assert call(["show", "latest", "--pictures", str(tmp_path / "p"), "--root", str(root)]) == 75
     assert "cannot be copied" in capfd.readouterr().err
+    shutil.rmtree(first_run(root) / "pictures")
+    assert call(["show", "latest", "--pictures", str(tmp_path / "p"), "--root", str(root)]) == 75
+    assert "cannot be drawn into" in capfd.readouterr().err
 
 
 @pytest.mark.slow
