@@ -9,23 +9,26 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import keras
+import tensorflow as tf
 
 from components.artifacts import Examples, TransformGraph
 from components.context import Context
 from components.training import hardware
-from components.training.probe import check_served
+from components.training.probe import check_trained
 from components.training.session import Training
 from data.batches import batches
 from data.durable import sha256_file, write_json
 from data.errors import ConfigError
 from data.import_path import load_object
 from data.training_feed import SPLIT
-from serving_export.parity import MAX_IMAGES, record_parity
+from serving_export.parity import MAX_BYTES, MAX_IMAGES, record_parity
 from serving_export.saved_model import write_bundle
 from serving_export.transform_graph import TransformFn
 
 if TYPE_CHECKING:
     from components.train import Config
+
+_TRIED = 32  # images that the trained model is asked about before it is written
 
 
 def make_candidate(
@@ -39,6 +42,9 @@ def make_candidate(
 
     Returns:
         The bundle's digest.
+
+    Raises:
+        StepError: the trained model gives NaN or infinity.
     """
     started = time.perf_counter()
     keras.utils.set_random_seed(context.seed)
@@ -51,9 +57,10 @@ def make_candidate(
             expected="a train_fn that calls training.warm_start(weights) before it trains",
             follows="nothing was kept",
         )
-    check_served(
-        lambda images: model(transform(images)), examples.spec, config.name, config.model_output
-    )
+    size = max(1, min(MAX_IMAGES, MAX_BYTES // examples.spec.image_bytes))
+    some, _ = next(iter(batches(examples, SPLIT, batch_size=size).as_numpy_iterator()))
+    output = model(transform(tf.constant(some[:_TRIED], tf.float32)))
+    check_trained(output, examples.spec, config.name, config.model_output)
     facts = {
         "steps_per_epoch": training.steps_per_epoch,
         "batch_size": config.batch_size,
@@ -69,7 +76,6 @@ def make_candidate(
         "spec": examples.spec,
         "model_output": config.model_output,
     }
-    some, _ = next(iter(batches(examples, SPLIT, batch_size=MAX_IMAGES).as_numpy_iterator()))
     record_parity(path / "parity.npz", images=some, **served)
     about = {
         "epochs": max(map(len, training.history.values()), default=0),

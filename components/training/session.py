@@ -45,7 +45,8 @@ if TYPE_CHECKING:
 __all__ = ["Hook", "Training"]
 
 VALIDATION = "validation"
-_VALIDATION_BATCH = 512
+_VALIDATION_BATCH = 512  # images that are measured at a time, where they are small,
+_VALIDATION_BYTES = 1 << 20  # else these many bytes of uint8, or as many as are trained at a time
 Values = Callable[[tf.Tensor, tf.Tensor], Mapping[str, tf.Tensor]]
 
 
@@ -168,7 +169,9 @@ class Training:
         """A function that gives the means over the validation split, none where there is none."""
         if values is None or not self.examples.num_examples(VALIDATION):
             return dict
-        sums, split = Sums(self.hardware), self.batches(VALIDATION, _VALIDATION_BATCH)
+        fitting = min(_VALIDATION_BATCH, _VALIDATION_BYTES // self.examples.spec.image_bytes)
+        split = self.batches(VALIDATION, max(fitting, self.config.batch_size))
+        sums = Sums(self.hardware)
 
         def add(images: tf.Tensor, labels: tf.Tensor) -> None:
             totals = {

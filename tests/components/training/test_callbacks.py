@@ -25,6 +25,15 @@ def test_the_best_weights_without_a_stop(fit) -> None:
     np.testing.assert_array_equal(trained.probabilities, straight.probabilities)
 
 
+def test_the_best_weights_win_over_averaged_ones(fit) -> None:
+    """As in Keras's fit, where callbacks have the last word."""
+    settings = {"learning_rate": 0.03, "optimizer": "rmsprop", "epochs": 4}
+    averaged = {"use_ema": True, "ema_momentum": 0.99}
+    best = fit(**settings, best_weights=True)
+    both = fit(**settings, best_weights=True, optimizer_options=averaged)
+    np.testing.assert_array_equal(both.probabilities, best.probabilities)
+
+
 @pytest.mark.parametrize("settings", [{"early_stop_patience": 1}, {"best_weights": True}])
 def test_both_need_a_validation_split(fit, without_validation, settings) -> None:
     with pytest.raises(ConfigError, match="needs a validation split"):

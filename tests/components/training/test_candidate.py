@@ -37,6 +37,23 @@ def test_the_bundle_answers_as_the_trained_model(fit, settings) -> None:
     np.testing.assert_allclose(answer["probabilities"].sum(axis=1), 1, atol=1e-5)
 
 
+@pytest.mark.parametrize("model", ["convolutional", "attentive", "normalized"])
+def test_colour_images_that_are_not_square(fit, colours, model: str) -> None:
+    augmentation = {"flip": "vertical", "rotation": 10, "shift": 0.1, "crop": 1}
+    trained = fit(
+        on=colours,
+        model=f"own_models:{model}",
+        augmentation=augmentation,
+        learning_rate=0.02,
+        epochs=10,
+    )
+    losses, recorded = trained.history["loss"], np.load(trained.path / "parity.npz")
+    assert losses[-1] < losses[0] * 0.9
+    answer = load_bundle(trained.path / "bundle")("images", recorded["images"])
+    assert recorded["images"].shape[1:] == (9, 6, 3)
+    np.testing.assert_array_equal(answer["probabilities"], recorded["probabilities"])
+
+
 def test_a_loop_of_one_s_own_learns_and_its_record_is_kept(fit) -> None:
     trained = fit(train_fn="own_models:own_loop", epochs=4)
     losses = trained.history["loss"]
@@ -95,6 +112,7 @@ def test_settings_out_of_range(settings) -> None:
     ("settings", "words"),
     [
         ({"checkpoint_seconds": -1.0}, "seconds, from 0"),
+        ({"profile_steps": (20, 10)}, "profile_steps is out of range"),
         ({"learning_rate": 0.1, "learning_rate_schedule": "CosineDecay"}, "exclude one another"),
         ({"train_fn": "mine"}, "no train_fn 'mine'"),
         ({"callbacks": ("mine",)}, "no callback 'mine'"),

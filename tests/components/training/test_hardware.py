@@ -82,6 +82,11 @@ def test_a_device_without_enough_memory_is_told_with_the_batch_size() -> None:
     assert "batch_size=32" in str(caught.value)
 
 
+def test_a_step_that_finds_no_memory_ends_the_training_with_the_batch_size(fit) -> None:
+    with pytest.raises(StepError, match="out of memory at batch_size=32"):
+        fit(augmentation_fn="own_models:too_large")
+
+
 @pytest.mark.parametrize("precision", ["mixed_float16", "mixed_bfloat16"])
 def test_mixed_precision_trains_and_serves(fit, precision: str) -> None:
     trained, plain = fit(precision=precision, epochs=3), fit(epochs=3)

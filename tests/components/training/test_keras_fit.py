@@ -200,3 +200,8 @@ def test_a_loss_that_is_no_number_names_the_very_step(fit, calls: int) -> None:
     assert ("no good loss before it" if calls == 1 else f"at step {calls - 1}") in str(e.value)
     for cause in ("learning_rate", "division by zero", "model_output"):
         assert cause in str(e.value)
+
+
+def test_a_last_step_that_breaks_the_model_is_found_without_another_loss(fit) -> None:
+    with pytest.raises(StepError, match="gives NaN or infinity once it is trained"):
+        fit(optimizer="sgd", learning_rate=1e38, batch_size=2000, epochs=1)

@@ -63,6 +63,12 @@ def test_histograms_and_a_profile_by_setting(fit, logs: Path) -> None:
     assert list(logs.rglob("*.xplane.pb"))
 
 
+def test_the_profile_is_of_the_calls_that_hold_the_steps(fit, logs: Path) -> None:
+    """However they are cut: calls of 1, 4 and 16 steps begin at none of these."""
+    fit(epochs=1, profile_steps=(3, 4), context={"log_dir": logs})
+    assert len(list(logs.rglob("*.xplane.pb"))) == 1
+
+
 def test_the_line_of_progress(fit) -> None:
     seen: list[tuple[float, float | None, str]] = []
     fit(epochs=3, context={"progress": lambda *report: seen.append(report)})
