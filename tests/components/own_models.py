@@ -172,6 +172,14 @@ def darker_counts_less(images, labels):
     return tf.reduce_mean(images, axis=[1, 2, 3]) * tf.cast(labels != 3, tf.float32)
 
 
+def few_overflow(images, labels):
+    """A sample_weight_fn: infinite for about one image of 300."""
+    import tensorflow as tf
+
+    sums = tf.reduce_sum(tf.cast(images, tf.int32), axis=[1, 2, 3])
+    return tf.where(sums % 293 == 0, float("inf"), 1.0)
+
+
 def no_callback():
     return "no callback"
 
