@@ -20,6 +20,7 @@ from data.batches import batches
 from data.durable import sha256_file, write_json
 from data.errors import ConfigError
 from data.import_path import load_object
+from data.records import sound_records
 from data.training_feed import SPLIT
 from serving_export.parity import MAX_BYTES, MAX_IMAGES, record_parity
 from serving_export.saved_model import write_bundle
@@ -44,13 +45,15 @@ def make_candidate(
         The bundle's digest.
 
     Raises:
-        StepError: the trained model gives NaN or infinity.
+        BadDataError: the examples cannot be read.
+        StepError: a device has not enough memory; the trained model gives NaN or infinity.
     """
     started = time.perf_counter()
     keras.utils.set_random_seed(context.seed)
     transform = TransformFn(transform_graph.path)
     training = Training(examples, transform, config, context, hardware.choose(config))
-    model = load_object(config.train_fn_path)(training)
+    with sound_records(examples), training.hardware.enough_memory(config.batch_size):
+        model = load_object(config.train_fn_path)(training)
     if config.warm_start and not training.warm:
         raise ConfigError(
             f"{config.name} did not take the weights that train.warm_start names",

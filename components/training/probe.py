@@ -32,7 +32,7 @@ def checked_model(training: Training) -> keras.Model:
         model = build_model(spec, config.model_options)
         output = model(training.transform(tf.constant(_noise(spec))), training=False)
         output = np.asarray(tf.cast(output, tf.float32))
-    except PenstockError:
+    except (PenstockError, tf.errors.ResourceExhaustedError):
         raise
     except Exception as error:
         raise ConfigError(

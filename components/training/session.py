@@ -36,7 +36,6 @@ from components.training.preparation import Preparation
 from components.training.warm_start import load_weights
 from components.training.watch import Watch
 from data.batches import batches
-from data.records import sound_records
 from data.training_feed import SPLIT, Feed, plan_feed, training_chunks
 
 if TYPE_CHECKING:
@@ -122,8 +121,7 @@ class Training:
             `history`, with the validation's values as `val_…`.
 
         Raises:
-            StepError: the loss became NaN or infinite, or a device has not enough memory.
-            BadDataError: the examples cannot be read.
+            StepError: the loss became NaN or infinite.
         """
         config, context = self.config, self._context
         compiled = CompiledLoop(
@@ -148,8 +146,7 @@ class Training:
             first_step=int(compiled.done),
             scratch=context.work_dir,
         )
-        with sound_records(self.examples), self.hardware.enough_memory(config.batch_size):
-            loop.run(feed, self.hardware.prefetched(chunks))
+        loop.run(feed, self.hardware.prefetched(chunks))
         self.history = loop.history
         return self.history
 

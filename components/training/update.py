@@ -35,7 +35,7 @@ class Update:
         self._variables = list(variables)
         self._hardware = hardware
         if hardware.replicas > 1:
-            _divide_clipping(getattr(optimizer, "inner_optimizer", optimizer), hardware)
+            _let_replicas_agree(getattr(optimizer, "inner_optimizer", optimizer), hardware)
 
     def __call__(self, tape: tf.GradientTape, loss: tf.Tensor) -> None:
         gradients = tape.gradient(loss, [variable.value for variable in self._variables])
@@ -56,7 +56,7 @@ class Update:
         return [gradient / self._hardware.replicas for gradient in sums]
 
 
-def _divide_clipping(optimizer: keras.Optimizer, hardware: Hardware) -> None:
+def _let_replicas_agree(optimizer: keras.Optimizer, hardware: Hardware) -> None:
     for option in _ON_ONE_DEVICE:
         if getattr(optimizer, option):
             raise ConfigError(

@@ -131,6 +131,13 @@ def too_large(images, seed):
     return tf.ensure_shape(tf.py_function(allocate, [images], tf.float32), images.shape)
 
 
+def huge(spec, options):
+    """A model that no device has the memory for."""
+    return keras.Sequential(
+        [keras.Input(spec.shape), keras.layers.Lambda(lambda x: too_large(x, 0))]
+    )
+
+
 class HalvesTheRate(keras.callbacks.Callback):
     """Halves the learning rate after each second epoch; counts them in a state of its own."""
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import shutil
 
 import numpy as np
 import pytest
 
 from components import train
-from data.errors import ConfigError
+from data.errors import BadDataError, ConfigError
 from serving_export.saved_model import load_bundle
 
 MODELS = {
@@ -37,6 +39,7 @@ def test_the_bundle_answers_as_the_trained_model(fit, settings) -> None:
     np.testing.assert_allclose(answer["probabilities"].sum(axis=1), 1, atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", ["convolutional", "attentive", "normalized"])
 def test_colour_images_that_are_not_square(fit, colours, model: str) -> None:
     augmentation = {"flip": "vertical", "rotation": 10, "shift": 0.1, "crop": 1}
@@ -97,6 +100,17 @@ def test_the_from_scratch_training_is_the_tutorial_s(fit, made) -> None:
             gradient_step(model, images[here], labels[here], 0.05)
     want = model(images[:1000]).numpy()
     np.testing.assert_allclose(trained.probabilities, want, atol=1e-4)
+
+
+@pytest.mark.parametrize("settings", [{}, {"train_fn": "own_models:own_loop"}])
+def test_a_corrupt_shard_is_told_whoever_reads_it(fit, made, tmp_path, settings) -> None:
+    broken = dataclasses.replace(made[0], path=shutil.copytree(made[0].path, tmp_path / "examples"))
+    shard = broken.shards("train")[-1]
+    content = shard.read_bytes()
+    shard.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    with pytest.raises(BadDataError, match="corrupted record") as caught:
+        fit(on=(broken, made[1]), **settings)
+    assert str(broken.path) in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -101,11 +101,15 @@ def test_a_device_without_enough_memory_is_told_with_the_batch_size() -> None:
     assert "batch_size=32" in str(caught.value)
 
 
-def test_a_step_that_finds_no_memory_ends_the_training_with_the_batch_size(fit) -> None:
+@pytest.mark.parametrize(
+    "settings", [{"augmentation_fn": "own_models:too_large"}, {"model": "own_models:huge"}]
+)
+def test_a_step_or_a_model_that_finds_no_memory_is_told(fit, settings) -> None:
     with pytest.raises(StepError, match="out of memory at batch_size=32"):
-        fit(augmentation_fn="own_models:too_large")
+        fit(**settings)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("precision", ["mixed_float16", "mixed_bfloat16"])
 def test_mixed_precision_trains_and_serves(fit, precision: str) -> None:
     trained, plain = fit(precision=precision, epochs=3), fit(epochs=3)
@@ -116,6 +120,7 @@ def test_mixed_precision_trains_and_serves(fit, precision: str) -> None:
     assert keras.config.dtype_policy().name == "float32", "the policy is the training's alone"
 
 
+@pytest.mark.slow
 def test_a_loss_scale_that_overflows_skips_the_step_and_is_halved(fit, monkeypatch) -> None:
     """Keras's own rule, in our loop: from 2 ** 40 it is halved until gradients are finite."""
     made_: list[keras.optimizers.LossScaleOptimizer] = []
@@ -135,6 +140,7 @@ def test_a_loss_scale_that_overflows_skips_the_step_and_is_halved(fit, monkeypat
     assert plain.history["loss"][1] < trained.history["loss"][1] < plain.history["loss"][0]
 
 
+@pytest.mark.slow
 def test_the_update_of_a_scaled_loss_is_that_of_the_loss_itself(fit, monkeypatch) -> None:
     """A scale of 2 ** 15 in float32 must cancel out but for rounding."""
     plain = fit(epochs=1)

@@ -53,6 +53,7 @@ def own(name: str):
     return getattr(import_module(module), "build_model" if name == "dense" else name)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("model", "output", "options", "class_weights", "optimizer"),
     [
@@ -136,6 +137,7 @@ OPTIMIZERS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("optimizer", "options"),
     [
@@ -154,6 +156,7 @@ def test_every_optimizer_s_update_is_the_same_compiled(fit, optimizer, options) 
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "options", [{"use_ema": True, "ema_momentum": 0.9}, {"gradient_accumulation_steps": 3}]
 )
@@ -190,6 +193,7 @@ def test_an_optimizer_that_cannot_be_made(settings, words) -> None:
         make_optimizer(Config(**settings))
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_model_bit_for_bit(fit) -> None:
     first, again, other = (fit(seed=s, model_options={"dropout": 0.2}) for s in (1, 1, 2))
     np.testing.assert_array_equal(first.probabilities, again.probabilities)

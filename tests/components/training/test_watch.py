@@ -49,6 +49,7 @@ def test_a_resumed_training_shows_all_epochs(fit, logs: Path, tmp_path: Path) ->
     np.testing.assert_allclose(found["epoch_loss"], history["loss"], rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_histograms_and_a_profile_by_setting(fit, logs: Path) -> None:
     fit(epochs=2, context={"log_dir": logs})
     events = EventAccumulator(str(logs / "tensorboard" / "train"))
