@@ -98,12 +98,6 @@ class Config:
                 "train.learning_rate and train.learning_rate_schedule exclude one another",
                 remedy="set the schedule's initial_learning_rate in train.schedule_options",
             )
-        if self.profile_steps and not 0 <= self.profile_steps[0] < self.profile_steps[1]:
-            raise ConfigError(
-                "train.profile_steps is out of range",
-                expected="the first step, from 0, and a later one to end before",
-                got=self.profile_steps,
-            )
         if self.checkpoint_seconds < 0:
             raise ConfigError(
                 "train.checkpoint_seconds is out of range",

@@ -45,7 +45,7 @@ class KerasCallbacks(Hook):
     def on_epoch_begin(self, epoch: int) -> None:
         self._list.on_epoch_begin(epoch)
 
-    def on_steps_begin(self, epoch: int, step: int, count: int) -> None:
+    def on_steps_begin(self, epoch: int, step: int) -> None:
         self._list.on_train_batch_begin(step)
 
     def on_steps_end(self, epoch: int, step: int, means: Mapping[str, float]) -> None:
@@ -56,8 +56,6 @@ class KerasCallbacks(Hook):
         return not self._model.stop_training
 
     def on_train_end(self) -> None:
-        # as in `fit`: averages, where the optimizer keeps them, and in their place the best weights
-        self._model.optimizer.finalize_variable_values(self._model.trainable_weights)
         self._list.on_train_end()
 
     def epoch_values(self) -> Mapping[str, float]:

@@ -9,27 +9,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import keras
-import tensorflow as tf
 
 from components.artifacts import Examples, TransformGraph
 from components.context import Context
 from components.training import hardware
-from components.training.probe import check_trained
+from components.training.probe import check_served
 from components.training.session import Training
 from data.batches import batches
 from data.durable import sha256_file, write_json
 from data.errors import ConfigError
 from data.import_path import load_object
-from data.records import sound_records
 from data.training_feed import SPLIT
-from serving_export.parity import MAX_BYTES, MAX_IMAGES, record_parity
+from serving_export.parity import MAX_IMAGES, record_parity
 from serving_export.saved_model import write_bundle
 from serving_export.transform_graph import TransformFn
 
 if TYPE_CHECKING:
     from components.train import Config
-
-_TRIED = 32  # images that the trained model is asked about before it is written
 
 
 def make_candidate(
@@ -43,27 +39,21 @@ def make_candidate(
 
     Returns:
         The bundle's digest.
-
-    Raises:
-        BadDataError: the examples cannot be read.
-        StepError: a device has not enough memory; the trained model gives NaN or infinity.
     """
     started = time.perf_counter()
     keras.utils.set_random_seed(context.seed)
     transform = TransformFn(transform_graph.path)
     training = Training(examples, transform, config, context, hardware.choose(config))
-    with sound_records(examples), training.hardware.enough_memory(config.batch_size):
-        model = load_object(config.train_fn_path)(training)
+    model = load_object(config.train_fn_path)(training)
     if config.warm_start and not training.warm:
         raise ConfigError(
             f"{config.name} did not take the weights that train.warm_start names",
             expected="a train_fn that calls training.warm_start(weights) before it trains",
             follows="nothing was kept",
         )
-    size = max(1, min(MAX_IMAGES, MAX_BYTES // examples.spec.image_bytes))
-    some, _ = next(iter(batches(examples, SPLIT, batch_size=size).as_numpy_iterator()))
-    output = model(transform(tf.constant(some[:_TRIED], tf.float32)))
-    check_trained(output, examples.spec, config.name, config.model_output)
+    check_served(
+        lambda images: model(transform(images)), examples.spec, config.name, config.model_output
+    )
     facts = {
         "steps_per_epoch": training.steps_per_epoch,
         "batch_size": config.batch_size,
@@ -79,6 +69,7 @@ def make_candidate(
         "spec": examples.spec,
         "model_output": config.model_output,
     }
+    some, _ = next(iter(batches(examples, SPLIT, batch_size=MAX_IMAGES).as_numpy_iterator()))
     record_parity(path / "parity.npz", images=some, **served)
     about = {
         "epochs": max(map(len, training.history.values()), default=0),

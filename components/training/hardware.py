@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import keras
@@ -121,7 +120,6 @@ def choose(config: Config) -> Hardware:
     )
 
 
-@cache  # each MirroredStrategy counts its collective operations from 1, the process goes on
 def _strategy(names: tuple[str, ...]) -> tf.distribute.Strategy:
     if len(names) > 1:
         return tf.distribute.MirroredStrategy(list(names))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import keras
@@ -10,12 +10,13 @@ import tensorflow as tf
 
 from components.training.callbacks import KerasCallbacks
 from components.training.probe import checked_model
-from components.training.update import Update
 from data.errors import ConfigError, did_you_mean
 
 if TYPE_CHECKING:
     from components.train import Config
     from components.training.session import Training
+
+_PROBABILITY_FLOOR = keras.config.epsilon()  # as Keras clips before the logarithm
 
 
 def train_fn(training: Training) -> keras.Model:
@@ -32,7 +33,7 @@ def train_fn(training: Training) -> keras.Model:
         model.compile(optimizer=optimizer)  # puts loss scaling around it where precision needs it
         model.optimizer.build(model.trainable_variables)
     training.warm_start(model.weights)
-    update = Update(model.optimizer, model.trainable_variables, training.hardware)
+    update = Update(model.optimizer, model.trainable_variables, training)
     losses = losses_of(config.model_output)
     replicas = training.hardware.replicas
 
@@ -59,6 +60,7 @@ def train_fn(training: Training) -> keras.Model:
         validate=validate,
         hooks=[KerasCallbacks(model, training)],
     )
+    model.optimizer.finalize_variable_values(model.trainable_weights)
     return model
 
 
@@ -109,3 +111,28 @@ def _made(module: Any, name: str, options: Mapping[str, Any]) -> Any:
             got=f"{dict(options)}: {error}",
             remedy="its page in Keras's documentation lists them",
         ) from error
+
+
+class Update:
+    """Applies the gradients of a loss, compiled by XLA where that pays.
+
+    XLA makes one pass over memory of what Keras writes as a dozen operations for each variable.
+    """
+
+    def __init__(
+        self, optimizer: keras.Optimizer, variables: Sequence[Any], training: Training
+    ) -> None:
+        self._optimizer = optimizer
+        self._variables = list(variables)
+        self._compiled = training.hardware.xla == "update"
+
+    def __call__(self, tape: tf.GradientTape, loss: tf.Tensor) -> None:
+        gradients = tape.gradient(loss, [variable.value for variable in self._variables])
+        pairs = [(g, v) for g, v in zip(gradients, self._variables, strict=True) if g is not None]
+
+        def apply(*some: tf.Tensor) -> None:
+            self._optimizer.apply(list(some), [variable for _, variable in pairs])
+
+        if self._compiled:
+            apply = tf.function(apply, jit_compile=True, autograph=False)
+        apply(*(gradient for gradient, _ in pairs))

@@ -29,8 +29,8 @@ class Hook:
     def on_epoch_begin(self, epoch: int) -> None:
         """Not called for an epoch that is resumed midway."""
 
-    def on_steps_begin(self, epoch: int, step: int, count: int) -> None:
-        """Before a call of the compiled loop: its first step, and how many it takes."""
+    def on_steps_begin(self, epoch: int, step: int) -> None:
+        """Before a call of the compiled loop, whose first step this is."""
 
     def on_steps_end(self, epoch: int, step: int, means: Mapping[str, float]) -> None:
         """After it; `step` was its last; means over the images of the epoch so far."""
@@ -123,7 +123,7 @@ class TrainingLoop:
         while at < steps:
             count, started = min(self._steps_per_call, steps - at), time.perf_counter()
             for hook in self._hooks:
-                hook.on_steps_begin(epoch, self._step - begin, count)
+                hook.on_steps_begin(epoch, self._step - begin)
             losses = self._compiled.call(images, labels, at, count, feed.batch_size).numpy()
             self._pace(count, time.perf_counter() - started)
             self._refuse_bad_loss(epoch, losses)

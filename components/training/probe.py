@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from data.errors import ConfigError, PenstockError, StepError, in_one_line
+from data.errors import ConfigError, PenstockError, in_one_line
 from data.import_path import load_object
 from data.spec import ImageSpec
 
@@ -32,7 +33,7 @@ def checked_model(training: Training) -> keras.Model:
         model = build_model(spec, config.model_options)
         output = model(training.transform(tf.constant(_noise(spec))), training=False)
         output = np.asarray(tf.cast(output, tf.float32))
-    except (PenstockError, tf.errors.ResourceExhaustedError):
+    except PenstockError:
         raise
     except Exception as error:
         raise ConfigError(
@@ -85,25 +86,16 @@ def check_output(output: np.ndarray, spec: ImageSpec, model: str, model_output: 
     )
 
 
-def check_trained(output: Any, spec: ImageSpec, model: str, model_output: str) -> None:
-    """The same for what a model gives once it is trained.
+def check_served(
+    predict: Callable[[tf.Tensor], Any], spec: ImageSpec, model: str, model_output: str
+) -> None:
+    """The same for a model that a train_fn returned, once it is trained.
 
     Args:
-        output: (n, classes), for images of train.
-
-    Raises:
-        StepError: NaN or infinity, made by the last step: no loss of a later one told of it.
+        predict: from transformed images to (n, classes).
     """
-    output = np.asarray(tf.cast(output, tf.float32))
-    if not np.isfinite(output).all():
-        raise StepError(
-            f"the model {model!r} gives NaN or infinity once it is trained",
-            expected="finite numbers",
-            got=f"{np.isfinite(output).mean():.0%} of them are",
-            follows="nothing was kept",
-            remedy="lower train.learning_rate; look for a log or a division by zero in the model",
-        )
-    check_output(output, spec, model, model_output)
+    output = tf.cast(predict(tf.constant(_noise(spec))), tf.float32)
+    check_output(np.asarray(output), spec, model, model_output)
 
 
 def _noise(spec: ImageSpec) -> np.ndarray:

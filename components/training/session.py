@@ -36,6 +36,7 @@ from components.training.preparation import Preparation
 from components.training.warm_start import load_weights
 from components.training.watch import Watch
 from data.batches import batches
+from data.records import sound_records
 from data.training_feed import SPLIT, Feed, plan_feed, training_chunks
 
 if TYPE_CHECKING:
@@ -44,8 +45,7 @@ if TYPE_CHECKING:
 __all__ = ["Hook", "Training"]
 
 VALIDATION = "validation"
-_VALIDATION_BATCH = 512  # images that are measured at a time, where they are small,
-_VALIDATION_BYTES = 1 << 20  # else these many bytes of uint8, or as many as are trained at a time
+_VALIDATION_BATCH = 512
 Values = Callable[[tf.Tensor, tf.Tensor], Mapping[str, tf.Tensor]]
 
 
@@ -121,7 +121,8 @@ class Training:
             `history`, with the validation's values as `val_…`.
 
         Raises:
-            StepError: the loss became NaN or infinite.
+            StepError: the loss became NaN or infinite, or a device has not enough memory.
+            BadDataError: the examples cannot be read.
         """
         config, context = self.config, self._context
         compiled = CompiledLoop(
@@ -146,7 +147,8 @@ class Training:
             first_step=int(compiled.done),
             scratch=context.work_dir,
         )
-        loop.run(feed, self.hardware.prefetched(chunks))
+        with sound_records(self.examples), self.hardware.enough_memory(config.batch_size):
+            loop.run(feed, self.hardware.prefetched(chunks))
         self.history = loop.history
         return self.history
 
@@ -166,9 +168,7 @@ class Training:
         """A function that gives the means over the validation split, none where there is none."""
         if values is None or not self.examples.num_examples(VALIDATION):
             return dict
-        fitting = min(_VALIDATION_BATCH, _VALIDATION_BYTES // self.examples.spec.image_bytes)
-        split = self.batches(VALIDATION, max(fitting, self.config.batch_size))
-        sums = Sums(self.hardware)
+        sums, split = Sums(self.hardware), self.batches(VALIDATION, _VALIDATION_BATCH)
 
         def add(images: tf.Tensor, labels: tf.Tensor) -> None:
             totals = {

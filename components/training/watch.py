@@ -22,7 +22,7 @@ class Watch(Hook):
 
     TensorBoard's logs lie in `<log_dir>/tensorboard/`, training's and validation's values in a
     folder each, so that it draws them into one chart. By setting: histograms of all variables
-    after each epoch, and a profile of the calls that hold some steps.
+    after each epoch, and a profile of some steps.
     """
 
     def __init__(
@@ -41,11 +41,10 @@ class Watch(Hook):
         for epoch in range(len(history.get("loss", []))):
             self._write(epoch, {name: values[epoch] for name, values in history.items()})
 
-    def on_steps_begin(self, epoch: int, step: int, count: int) -> None:
+    def on_steps_begin(self, epoch: int, step: int) -> None:
         step += epoch * self._steps_per_epoch
         wanted = self._config.profile_steps
-        held = wanted is not None and step < wanted[1] and step + count > wanted[0]
-        if self._logs and held and not self._profiling:
+        if self._logs and wanted and not self._profiling and wanted[0] <= step < wanted[1]:
             tf.profiler.experimental.start(str(self._logs))
             self._profiling = True
 

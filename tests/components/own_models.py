@@ -93,49 +93,11 @@ def convolutional(spec, options):
     return keras.Model(images, keras.layers.Dense(spec.num_classes)(hidden))
 
 
-class Positions(keras.layers.Layer):
-    """Adds an embedding of each place, whose gradient is sparse."""
-
-    def build(self, shape):
-        self.embedding = keras.layers.Embedding(shape[1], shape[2])
-
-    def call(self, places):
-        return places + self.embedding(keras.ops.arange(places.shape[1]))
-
-
-def attentive(spec, options):
-    """A small vision transformer: each row of the image is a patch."""
-    images = keras.Input(spec.shape)
-    rows = keras.layers.Reshape((spec.height, spec.width * spec.channels))(images)
-    rows = Positions()(keras.layers.Dense(16)(rows))
-    normed = keras.layers.LayerNormalization()(rows)
-    rows = rows + keras.layers.MultiHeadAttention(2, 8, dropout=0.1)(normed, normed)
-    pooled = keras.layers.GlobalAveragePooling1D()(rows)
-    return keras.Model(images, keras.layers.Dense(spec.num_classes)(pooled))
-
-
 def noise(images, seed):
     """An augmentation: up to 40 of 255 brighter, another value for each pixel."""
     import tensorflow as tf
 
     return images + tf.random.stateless_uniform(tf.shape(images), seed, maxval=40)
-
-
-def too_large(images, seed):
-    """An augmentation for which no device has the memory."""
-    import tensorflow as tf
-
-    def allocate(images):
-        raise MemoryError
-
-    return tf.ensure_shape(tf.py_function(allocate, [images], tf.float32), images.shape)
-
-
-def huge(spec, options):
-    """A model that no device has the memory for."""
-    return keras.Sequential(
-        [keras.Input(spec.shape), keras.layers.Lambda(lambda x: too_large(x, 0))]
-    )
 
 
 class HalvesTheRate(keras.callbacks.Callback):
@@ -177,14 +139,6 @@ def darker_counts_less(images, labels):
     import tensorflow as tf
 
     return tf.reduce_mean(images, axis=[1, 2, 3]) * tf.cast(labels != 3, tf.float32)
-
-
-def few_overflow(images, labels):
-    """A sample_weight_fn: infinite for about one image of 300."""
-    import tensorflow as tf
-
-    sums = tf.reduce_sum(tf.cast(images, tf.int32), axis=[1, 2, 3])
-    return tf.where(sums % 293 == 0, float("inf"), 1.0)
 
 
 def no_callback():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,62 +22,32 @@ class Trained(NamedTuple):
     probabilities: np.ndarray  # for the first train images
 
 
-def _examples(folder: Path, **settings: Any) -> tuple[Examples, TransformGraph]:
+@pytest.fixture(scope="session")
+def made(tmp_path_factory) -> tuple[Examples, TransformGraph]:
+    """The digits, a tenth of train as validation, and the default transform graph."""
+    folder = tmp_path_factory.mktemp("made")
     contexts = [Context(output_dir=folder / name) for name in ("ingest", "normalize")]
     for context in contexts:
         context.output_dir.mkdir()
-    examples = ingest.run(ingest.Inputs(), ingest.Config(**settings), contexts[0]).examples
+    config = ingest.Config(source="digits", validation_share=0.1)
+    examples = ingest.run(ingest.Inputs(), config, contexts[0]).examples
     inputs = normalize.Inputs(examples=examples)
     return examples, normalize.run(inputs, normalize.Config(), contexts[1]).transform_graph
 
 
-@pytest.fixture(scope="session", autouse=True)
-def own_code() -> Iterator[None]:
-    """`own_models` and the like can be imported."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(Path(__file__).parents[1]))
-        yield
-
-
-@pytest.fixture(scope="session")
-def made(tmp_path_factory) -> tuple[Examples, TransformGraph]:
-    """The digits, a tenth of train as validation, and the default transform graph."""
-    return _examples(tmp_path_factory.mktemp("made"), source="digits", validation_share=0.1)
-
-
-@pytest.fixture(scope="session")
-def colours(tmp_path_factory) -> tuple[Examples, TransformGraph]:
-    """600 images of 9 × 6 in colour; the class is the one channel that is bright on one side."""
-    rng, folder = np.random.default_rng(0), tmp_path_factory.mktemp("colours")
-    for split, count in (("train", 600), ("test", 100)):
-        labels = rng.integers(0, 6, count)
-        images = rng.integers(0, 120, (count, 9, 6, 3), np.uint8)
-        for image, label in zip(images, labels, strict=True):
-            side = slice(0, 3) if label < 3 else slice(3, 6)
-            image[:, side, label % 3] += 120
-        np.save(folder / f"{split}_images.npy", images)
-        np.save(folder / f"{split}_labels.npy", labels)
-    return _examples(
-        folder, source="own_sources:Files", path=str(folder), class_names=tuple("abcdef")
-    )
-
-
-@pytest.fixture(scope="session")
-def fit(made, tmp_path_factory) -> Callable[..., Trained]:
+@pytest.fixture
+def fit(made, tmp_path, monkeypatch) -> Callable[..., Trained]:
     """A function that trains with the given settings: `fit(seed=0, epochs=2, …)`.
 
-    `on` are other Examples and TransformGraph; what is named in `context` goes there, such as
-    `work_dir`.
+    `on` are other Examples; what is named in `context` goes there, such as `work_dir`.
     """
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[1]))  # own_models and the like
+    runs = iter(range(1000))
 
-    def run(
-        *,
-        on: tuple[Examples, TransformGraph] = made,
-        context: dict[str, Any] | None = None,
-        **settings: Any,
-    ) -> Trained:
-        folder = tmp_path_factory.mktemp("fit")
-        inputs = train.Inputs(examples=on[0], transform_graph=on[1])
+    def run(*, on: Examples | None = None, context: dict[str, Any] | None = None, **settings: Any):
+        folder = tmp_path / f"fit-{next(runs)}"
+        folder.mkdir()
+        inputs = train.Inputs(examples=on or made[0], transform_graph=made[1])
         seed = settings.pop("seed", 0)
         config = train.Config(**{"epochs": 2, **settings})
         where = Context(output_dir=folder, seed=seed, **(context or {}))
@@ -89,7 +59,7 @@ def fit(made, tmp_path_factory) -> Callable[..., Trained]:
 
 
 @pytest.fixture
-def without_validation(made) -> tuple[Examples, TransformGraph]:
+def without_validation(made) -> Examples:
     """The same examples, as if no validation split had been carved out."""
     counts = {split: count for split, count in made[0].counts.items() if split != "validation"}
-    return dataclasses.replace(made[0], counts=counts), made[1]
+    return dataclasses.replace(made[0], counts=counts)

@@ -6,7 +6,6 @@ import pytest
 from data.errors import ConfigError
 
 
-@pytest.mark.slow
 def test_early_stopping_ends_and_keeps_the_best_weights(fit) -> None:
     trained = fit(epochs=60, early_stop_patience=2, learning_rate=0.02)
     losses = trained.history["val_loss"]
@@ -16,7 +15,6 @@ def test_early_stopping_ends_and_keeps_the_best_weights(fit) -> None:
     np.testing.assert_array_equal(trained.probabilities, straight.probabilities)
 
 
-@pytest.mark.slow
 def test_the_best_weights_without_a_stop(fit) -> None:
     settings = {"learning_rate": 0.03, "optimizer": "rmsprop"}
     trained = fit(epochs=8, best_weights=True, **settings)
@@ -25,16 +23,6 @@ def test_the_best_weights_without_a_stop(fit) -> None:
     assert best < 7, "so that the last weights are not the best"
     straight = fit(epochs=best + 1, **settings)
     np.testing.assert_array_equal(trained.probabilities, straight.probabilities)
-
-
-@pytest.mark.slow
-def test_the_best_weights_win_over_averaged_ones(fit) -> None:
-    """As in Keras's fit, where callbacks have the last word."""
-    settings = {"learning_rate": 0.03, "optimizer": "rmsprop", "epochs": 4}
-    averaged = {"use_ema": True, "ema_momentum": 0.99}
-    best = fit(**settings, best_weights=True)
-    both = fit(**settings, best_weights=True, optimizer_options=averaged)
-    np.testing.assert_array_equal(both.probabilities, best.probabilities)
 
 
 @pytest.mark.parametrize("settings", [{"early_stop_patience": 1}, {"best_weights": True}])

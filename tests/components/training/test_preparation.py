@@ -71,7 +71,6 @@ def test_one_s_own_augmentation_gets_another_seed_for_each_batch(made, images, f
     assert ((first - images >= 0) & (first - images <= 40)).all()
 
 
-@pytest.mark.slow
 def test_augmentation_is_in_the_training_and_not_in_what_is_served(fit) -> None:
     settings = {"augmentation": {"rotation": 90, "shift": 0.4}, "epochs": 3}
     trained, plain = fit(**settings), fit(epochs=3)
