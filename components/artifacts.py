@@ -56,6 +56,8 @@ class Verdict:
     path: Path
     status: Literal["passed", "failed", "not configured"]
     model_digest: str  # the bundle that was judged
+    # what it was compared with: a digest, "none", or None where nobody looked
+    baseline_digest: str | None = None
 
     @property
     def summary(self) -> str:

@@ -26,6 +26,7 @@ class Context:
 
     output_dir: Path  # exists, empty; the component writes its payload here and nowhere else
     serving_dir: Path | None = None  # where models are pushed: <serving_dir>/<model>/<version>
+    model_name: str | None = None  # the model's folder there
     work_dir: Path | None = None  # exists; holds what a killed attempt at this very step left
     log_dir: Path | None = None  # the run's folder, for logs that one watches as they grow
     seed: int = 0

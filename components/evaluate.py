@@ -5,72 +5,55 @@ The answer is `verdict.json`: passed, failed, or not configured where no thresho
 
 from __future__ import annotations
 
-import math
+import dataclasses
 from dataclasses import dataclass
-from typing import Literal
+from pathlib import Path
+from typing import Any, Literal
 
 from components.artifacts import Examples, Model, Verdict
-from components.context import Context
+from components.context import Context, Depends
+from components.gate.allowed import Allowed
+from components.gate.rules import (
+    DEFAULT_PAIRED,
+    EACH,
+    Change,
+    Paired,
+    Threshold,
+    check_subjects,
+)
+from components.served import Against, against
 from data.durable import write_json
 from data.errors import BadDataError, ConfigError, did_you_mean
+from data.import_path import resolve
+from serving_export.versions import model_folder
 
 VERDICT = "verdict.json"
-OVERALL = "overall"
-EACH_CLASS = "each class"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Threshold:
-    """What a metric must reach: exactly one of `at_least` and `at_most`, both inclusive.
-
-    Raises:
-        ConfigError: neither bound or both, a bound that no value could pass or fail.
-    """
-
-    metric: Literal["accuracy", "loss"]
-    at_least: float | None = None
-    at_most: float | None = None
-    # "overall", "each class", or the name of one class
-    on: str = OVERALL
-
-    def __post_init__(self) -> None:
-        bounds = [bound for bound in (self.at_least, self.at_most) if bound is not None]
-        highest = {"accuracy": 1.0, "loss": math.inf}
-        if self.metric not in highest:
-            raise ConfigError(
-                f"no metric {self.metric!r}", remedy=did_you_mean(self.metric, highest)
-            )
-        if len(bounds) != 1:
-            raise ConfigError(
-                f"a threshold on {self.metric} needs one bound",
-                expected="at_least or at_most",
-                got="both" if bounds else "neither",
-                remedy="set one of them in evaluate.thresholds",
-            )
-        if not (math.isfinite(bounds[0]) and 0 <= bounds[0] <= highest[self.metric]):
-            raise ConfigError(
-                f"a threshold on {self.metric} is out of range",
-                expected="0 to 1" if self.metric == "accuracy" else "a number from 0",
-                got=bounds[0],
-                remedy="mend evaluate.thresholds",
-            )
-
-    @property
-    def needed(self) -> str:
-        """The bound in words."""
-        return (
-            f"at most {self.at_most:g}" if self.at_least is None else f"at least {self.at_least:g}"
-        )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
     # the split to evaluate on
     split: str = "test"
-    # all must hold for the model to pass; none: the gate is not configured, and nothing is pushed
+    # floors and ceilings; none: the gate is not configured, and nothing is pushed
     thresholds: tuple[Threshold, ...] = ()
-    # of the intervals beside the proportions, 0 to 1
+    # how much worse than the baseline's a metric may be, chance aside
+    changes: tuple[Change, ...] = ()
+    # accuracy on the same images, against the baseline and the best of the last pushes
+    paired: tuple[Paired, ...] = DEFAULT_PAIRED
+    # how far the rules that always hold give way
+    allowed: Allowed = Allowed()  # noqa: RUF009  (frozen)
+    # further slices: features of the examples, "brightness", or import paths of functions of images
+    slices: tuple[str, ...] = ()
+    # images that a slice must have for a rule on it to be answered
+    min_examples: int = 20
+    # serving: the model that serves now; none: absolute rules alone decide
+    baseline: Literal["serving", "none"] = "serving"
+    # how many pushes "the best" is of; 0: none
+    best_of_last: int = 5
+    # of the intervals beside the numbers, 0 to 1
     confidence: float = 0.95
+    # found when the step is planned, by `baseline`
+    against: Against | None = None
 
     def __post_init__(self) -> None:
         if not 0 < self.confidence < 1:
@@ -80,6 +63,24 @@ class Config:
                 got=self.confidence,
                 remedy="write 0.95 for 95 %",
             )
+        for name, least in (("min_examples", 1), ("best_of_last", 0)):
+            if getattr(self, name) < least:
+                raise ConfigError(
+                    f"evaluate.{name} is out of range",
+                    expected=f"{least} or more",
+                    got=getattr(self, name),
+                )
+        for name in self.own_code:
+            resolve(name, {}, "slice")
+
+    @property
+    def own_code(self) -> tuple[str, ...]:
+        """The import paths of functions that make slices."""
+        return tuple(name for name in self.slices if ":" in name)
+
+    @property
+    def rules(self) -> tuple[Threshold | Change | Paired, ...]:
+        return (*self.thresholds, *self.changes, *self.paired)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,31 +94,50 @@ class Outputs:
     verdict: Verdict
 
 
+def depends(config: Config) -> Depends:
+    return Depends(modules=tuple(path.partition(":")[0] for path in config.own_code))
+
+
+def pin(config: Config, inputs: Inputs | None, context: Context) -> Config:
+    """The config with what serves now named by its digest; `inputs` are None until they are made."""
+    if config.against is not None or config.baseline == "none":
+        return config
+    if context.serving_dir is None or context.model_name is None:
+        return config
+    folder = model_folder(context.serving_dir, context.model_name)
+    candidate = inputs.model.digest if inputs else None
+    return dataclasses.replace(config, against=against(folder, candidate, config.best_of_last))
+
+
 def run(inputs: Inputs, config: Config, context: Context) -> Outputs:
-    """Measure with TensorFlow Model Analysis, hold against the thresholds, write the verdict.
+    """Measure with TensorFlow Model Analysis, hold against the rules, write the verdict.
+
+    The model that serves, and the best of the last pushes, are measured in the same pass.
 
     Raises:
-        ConfigError: no such split, or a threshold on a class that the data does not have.
+        ConfigError: no such split, or a rule on something that the data does not have.
         BadDataError: an empty split, other classes than the model's, or a bundle whose bytes
             changed since it was trained.
         StepError: the analysis saw other examples than the split holds.
     """
     examples, model = inputs.examples, inputs.model
+    config = pin(config, inputs, context)
     _check(examples, model, config)
 
-    from components.gate import judge
     from serving_export.manifest import verify_bundle
 
     verify_bundle(model.bundle, model.digest)
 
-    from components.model_analysis import measure
+    from components.gate.assess import assess
 
-    measured = measure(examples, config.split, model.bundle, context)
-    verdict = judge(measured, config, model.digest)
+    verdict = assess(examples, model, config, context)
     write_json(context.output_dir / VERDICT, verdict)
     return Outputs(
         verdict=Verdict(
-            path=context.output_dir, status=verdict["status"], model_digest=model.digest
+            path=context.output_dir,
+            status=verdict["status"],
+            model_digest=model.digest,
+            baseline_digest=config.against.baseline if config.against else None,
         )
     )
 
@@ -140,11 +160,5 @@ def _check(examples: Examples, model: Model, config: Config) -> None:
             expected=model.spec,
             got=examples.spec,
         )
-    for threshold in config.thresholds:
-        if threshold.on not in (OVERALL, EACH_CLASS, *examples.spec.class_names):
-            raise ConfigError(
-                f"a threshold is set on {threshold.on!r}, which is no class of the data",
-                remedy=did_you_mean(
-                    threshold.on, (OVERALL, EACH_CLASS, *examples.spec.class_names)
-                ),
-            )
+    each = [EACH + name.rpartition(":")[2] for name in config.slices]
+    check_subjects(config.rules, [*examples.spec.class_names, *each])

@@ -29,6 +29,7 @@ class Workspace:
     serving_dir: Path
     ledger: Ledger
     seed: int
+    model_name: str | None = None  # the folder that the pipeline pushes to
     beam_args: tuple[str, ...] = Context.beam_args
 
 
@@ -69,7 +70,7 @@ class Done:
         return found
 
     def inputs(self, step: Step) -> Any:
-        """The component's Inputs, filled with artifacts."""
+        """The component's Inputs, filled with artifacts that are all made."""
         return step.load().Inputs(**{name: self._value(v) for name, v in step.inputs.items()})
 
     def _value(self, value: Input) -> Any:
@@ -85,6 +86,7 @@ def plan_step(
     step: Step, done: Done, workspace: Workspace, *, force: bool, pipeline: str
 ) -> Planned:
     """Find out what the step depends on and whether it was made already; runs nothing."""
+    step = _pinned(step, done, workspace)
     parts = fingerprint.parts(step, workspace.seed, done.fingerprints, workspace.ledger.digest_file)
     planned = Planned(step=step, fingerprint=fingerprint.digest(parts), parts=parts, sealed=None)
     if force:
@@ -93,6 +95,16 @@ def plan_step(
     if sealed:
         return dataclasses.replace(planned, sealed=sealed)
     return dataclasses.replace(planned, why=_why(planned, done, workspace, pipeline))
+
+
+def _pinned(step: Step, done: Done, workspace: Workspace) -> Step:
+    """The step, its config filled with what lies outside the root now, if it looks at that."""
+    pin = getattr(step.load(), "pin", None)
+    if pin is None:
+        return step
+    inputs = None if done.seals(step) is None else done.inputs(step)
+    context = _context(workspace, workspace.root, _no_progress)
+    return dataclasses.replace(step, config=pin(step.config, inputs, context))
 
 
 def _usable(planned: Planned, done: Done, workspace: Workspace) -> Sealed | None:
@@ -208,6 +220,7 @@ def _context(workspace: Workspace, output_dir: Path, progress: Progress) -> Cont
     return Context(
         output_dir=output_dir,
         serving_dir=workspace.serving_dir,
+        model_name=workspace.model_name,
         seed=workspace.seed,
         beam_args=workspace.beam_args,
         progress=progress,

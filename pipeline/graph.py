@@ -20,6 +20,8 @@ class Component(Protocol):
 
     It may also have
     `depends(config) -> Depends`: code and files that the config names, for the fingerprint;
+    `pin(config, inputs, context) -> config`: the config filled with what the step looks at outside
+    the root, for the fingerprint; `inputs` are None while what feeds it is not made;
     `is_current(outputs, context) -> bool`: whether what a cached step made outside the root stands;
     `prepare()`: called when the step before begins, to start a process that takes long to be ready.
     """
@@ -82,6 +84,12 @@ class PipelineConfig:
     name: str
     seed: int = 0
     steps: tuple[Step, ...]
+
+    @property
+    def model_name(self) -> str | None:
+        """The folder under the serving directory that the pipeline pushes to, if it pushes."""
+        found = (getattr(step.config, "model_name", None) for step in self.steps)
+        return next((name for name in found if name), None)
 
     def step(self, name: str) -> Step:
         """Raises ConfigError, with the close matches, where there is no such step."""

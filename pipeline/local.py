@@ -104,6 +104,7 @@ def run(
             serving_dir=(serving_dir or root / "serving").resolve(),
             ledger=ledger,
             seed=pipeline.seed,
+            model_name=pipeline.model_name,
             beam_args=beam_args,
         )
         plan = _plan(pipeline, chosen, forced, workspace)
@@ -139,12 +140,13 @@ def _plan(
 def _walk(
     plan: Sequence[Planned], chosen: Sequence[Step], workspace: Workspace, record: RunRecord
 ) -> RunResult:
-    record.planned(record.run.id, [p for p in plan if p.step in chosen])
+    names = {step.name for step in chosen}
+    record.planned(record.run.id, [p for p in plan if p.step.name in names])
     done, executions = Done(), []
     sealed: Sealed | None
     for place, planned in enumerate(plan):
         name = planned.step.name
-        if planned.step in chosen:
+        if name in names:
             record.started(name)
             _prepare_next(plan[place:])
             execution, sealed = run_step(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -9,30 +10,77 @@ from rich.markup import escape
 from rich.table import Table
 
 _COLOURS = {"passed": "green", "failed": "red", "not configured": "yellow"}
+_MARKS = {
+    "passed": "[green]✓[/]",
+    "failed": "[red]✗[/]",
+    "not enough data": "[red]?[/]",
+    "not applicable": "[dim]–[/]",
+}
 
 
-def verdict_table(verdict: dict[str, Any]) -> RenderableType:
-    """The content of a `verdict.json`, as `components.gate.judge` makes it."""
+def verdict_table(verdict: dict[str, Any], *, all_rules: bool = False) -> RenderableType:
+    """The content of a `verdict.json`, as `components.gate.judge` makes it.
+
+    Args:
+        verdict: schema 2.
+        all_rules: also the sanity rules that hold, and where numbers come from.
+    """
     summary = Table.grid(padding=(0, 2))
-    overall, weakest = verdict["overall"], verdict["weakest_class"]
+    overall, weakest = verdict["metrics"]["candidate"]["overall"], verdict["weakest_class"]
     summary.add_row("accuracy", _proportion(overall), f"{overall['examples']:,} images")
-    worst = verdict["classes"][weakest["name"]]
-    name = escape(weakest["name"])
-    summary.add_row("weakest", _proportion(worst), f"class {name}, {worst['examples']:,} images")
+    before = verdict["metrics"]["baseline"]
+    if before:
+        summary.add_row("baseline", _proportion(before["overall"]), _name(verdict["baseline"]))
+    if weakest:
+        worst = verdict["metrics"]["candidate"]["classes"][weakest["name"]]
+        name = escape(weakest["name"])
+        summary.add_row("weakest", _proportion(worst), f"class {name}, {worst['examples']:,} images")
     if overall["loss"] is not None:
         summary.add_row("loss", f"{overall['loss']:.4f}")
+    if all_rules:
+        for row in _identities(verdict):
+            summary.add_row(*row)
     status = verdict["status"]
     summary.add_row("verdict", f"[bold {_COLOURS[status]}]{status.upper()}[/]", _baseline(verdict))
-    rules = Table.grid(padding=(0, 2))
+    parts: list[RenderableType] = [summary, _rules(verdict, all_rules)]
+    if verdict["suspect_the_data"]:
+        parts.append(f"  [yellow]{escape(verdict['suspect_the_data'])}[/]")
+    if status == "not configured":
+        parts.append("  no floor is set, so nothing may be pushed: set evaluate.thresholds")
+    override = verdict.get("override")
+    if override:
+        parts.append(
+            f"  [yellow]pushed against it[/] by {escape(override['by'])}: "
+            f"{escape(override['reason'])} [dim]({escape(', '.join(override['rules']))})[/]"
+        )
+    return Group(*parts)
+
+
+def _rules(verdict: dict[str, Any], all_rules: bool) -> Table:
+    table = Table.grid(padding=(0, 2))
+    held = 0
     for rule in verdict["rules"]:
-        seen = "no number" if rule["seen"] is None else f"{rule['seen']:.6g}"
-        at = "" if rule["at"] == rule["on"] else f"(class {escape(rule['at'])})"
-        mark = "[green]✓[/]" if rule["passed"] else "[red]✗[/]"
-        subject = f"{rule['metric']}, {escape(rule['on'])}"
-        rules.add_row(f"  {mark}", subject, rule["needed"], f"seen {seen} {at}")
-    if not verdict["rules"]:
-        rules.add_row("  no rule is set, so nothing may be pushed: set evaluate.thresholds")
-    return Group(summary, rules)
+        usual = rule["kind"] == "sanity" and rule["status"] in ("passed", "not applicable")
+        if usual and not all_rules:
+            held += 1
+            continue
+        table.add_row(
+            f"  {_MARKS[rule['status']]}",
+            escape(rule["name"]),
+            escape(rule["needed"]),
+            escape(rule["reason"]),
+        )
+    if held:
+        table.add_row(f"  {_MARKS['passed']}", f"{held} sanity rules", "", "hold")
+    return table
+
+
+def _identities(verdict: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
+    """Which model, on which data, by which code."""
+    yield "model", verdict["model"]["digest"][:12], ""
+    data = verdict["data"]
+    yield "data", data.get("digest", "")[:12], f"split {data['split']}"
+    yield "code", "", ", ".join(f"{name} {v}" for name, v in verdict["code"].items())
 
 
 def _proportion(metrics: dict[str, Any]) -> str:
@@ -42,6 +90,13 @@ def _proportion(metrics: dict[str, Any]) -> str:
     return f"{metrics['accuracy']:.4f}  [dim]({low:.4f} - {high:.4f})[/]"
 
 
+def _name(reference: dict[str, Any]) -> str:
+    version = "" if reference["version"] is None else f"version {reference['version']}, "
+    return f"{version}{reference['digest'][:12]}"
+
+
 def _baseline(verdict: dict[str, Any]) -> str:
     confidence = f"intervals of {verdict['confidence']:.0%}"
-    return f"[dim]{confidence}; no baseline[/]" if verdict["baseline"] is None else confidence
+    if verdict["baseline"] is None:
+        return f"[dim]{confidence}; no model serves yet, so floors alone decide[/]"
+    return f"[dim]{confidence}[/]"

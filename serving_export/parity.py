@@ -11,11 +11,12 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from data.errors import StepError
 from data.spec import ImageSpec
 from serving_export.clean_process import take_process
+from serving_export.manifest import IMAGES, PROBABILITIES
 from serving_export.parity_child import BATCH
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     import numpy as np
     import tensorflow as tf
 
+    from serving_export.saved_model import Bundle
     from serving_export.signatures import ModelOutput
 
 MAX_IMAGES = 1000
@@ -48,6 +50,7 @@ def record_parity(
     spec: ImageSpec,
     model_output: ModelOutput,
     images: np.ndarray,
+    fed: np.ndarray | None = None,
 ) -> None:
     """Write what the trained model says, in the process that trained it.
 
@@ -112,3 +115,26 @@ def check_parity(
         bit_for_bit=all(same for _, same in differences.values()),
         by_signature={name: d for name, (d, _) in differences.items()},
     )
+
+
+def images_difference(bundle: Bundle, npz: Path) -> float:
+    """How far a bundle, loaded afresh, is from the trained model on the recorded images.
+
+    Args:
+        bundle: asked by its signature `images`.
+        npz: what `record_parity` wrote.
+
+    Returns:
+        The largest absolute difference of a probability; NaN where one of the two is.
+    """
+    import numpy as np
+
+    with np.load(npz, allow_pickle=False) as recorded:
+        images, wanted = recorded["images"], recorded["probabilities"]
+    starts = range(0, len(images), BATCH)
+    answers = [bundle(IMAGES, images[start : start + BATCH])[PROBABILITIES] for start in starts]
+    return float(np.max(np.abs(np.concatenate(answers) - wanted)))
+
+
+def transform_difference(saved: Any, npz: Path) -> float | None:
+    return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,6 +35,7 @@ def write_bundle(
     spec: ImageSpec,
     model_output: ModelOutput,
     about: dict[str, Any],
+    assets: Mapping[str, bytes] | None = None,
 ) -> str:
     """Write a trained model, with its preprocessing, as it will be judged and served.
 
@@ -44,6 +46,7 @@ def write_bundle(
         spec: of the images and classes.
         model_output: whether the model gives logits (a softmax is added) or probabilities.
         about: JSON-able facts to keep in the manifest, such as how the model was trained.
+        assets: further files of the bundle, relative path → content.
 
     Returns:
         The bundle's digest.
@@ -63,6 +66,9 @@ def write_bundle(
         function.get_concrete_function()
         archive.add_endpoint(name, function)
     archive.write_out(str(path), verbose=False)
+    for name, content in (assets or {}).items():
+        (path / name).parent.mkdir(parents=True, exist_ok=True)
+        (path / name).write_bytes(content)
     return write_manifest(path, spec, about)
 
 

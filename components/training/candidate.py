@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import keras
+import tensorflow as tf
 
 from components.artifacts import Examples, TransformGraph
 from components.context import Context
 from components.training import hardware
 from components.training.probe import check_served
 from components.training.session import Training
+from components.trained_on import FILE, trained_on
 from data.batches import batches
 from data.durable import sha256_file, write_json
 from data.errors import ConfigError
@@ -26,6 +28,8 @@ from serving_export.transform_graph import TransformFn
 
 if TYPE_CHECKING:
     from components.train import Config
+
+_FED = 100  # images of which it is recorded what the model was fed
 
 
 def make_candidate(
@@ -70,14 +74,17 @@ def make_candidate(
         "model_output": config.model_output,
     }
     some, _ = next(iter(batches(examples, SPLIT, batch_size=MAX_IMAGES).as_numpy_iterator()))
-    record_parity(path / "parity.npz", images=some, **served)
+    fed = transform(tf.cast(some[:_FED], tf.float32)).numpy()
+    record_parity(path / "parity.npz", images=some, fed=fed, **served)
     about = {
         "epochs": max(map(len, training.history.values()), default=0),
         "seed": context.seed,
         "model": config.name,
         "warm_start": config.warm_start and sha256_file(config.warm_start_manifest),
     }
-    return write_bundle(path / "bundle", about=about, **served)
+    ancestor = config.warm_start_manifest.parent if config.warm_start else None
+    assets = {FILE: trained_on(examples, SPLIT, ancestor)}
+    return write_bundle(path / "bundle", about=about, assets=assets, **served)
 
 
 def _json(history: Mapping[str, Sequence[float]]) -> dict[str, list[float | None]]:

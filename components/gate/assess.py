@@ -1,0 +1,102 @@
+"""From a candidate to its verdict: gather the facts, measure, judge."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from components.artifacts import Examples, Model
+from components.context import Context
+from components.gate.judge import judge
+from components.gate.measured import Facts, Measured, Reference
+from components.gate.references import look_up
+from components.gate.tally import BASELINE, BEST, CANDIDATE
+from components.served import NONE, Against
+from components.trained_on import read_trained_on, split_hashes
+from data.durable import sha256_file
+from serving_export.parity import images_difference, transform_difference
+from serving_export.saved_model import load_bundle
+from serving_export.versions import model_folder
+
+if TYPE_CHECKING:
+    from components.evaluate import Config
+
+
+def assess(
+    examples: Examples, model: Model, config: Config, context: Context
+) -> dict[str, Any]:
+    """The verdict on a candidate whose bundle is verified, as `verdict.json` has it."""
+    found = config.against or Against()
+    references = _references(found, examples, context)
+    bundles = {
+        CANDIDATE: model.bundle,
+        **{name: folder for name, (_, folder) in references.items() if folder},
+    }
+    from components.model_analysis import measure
+
+    whole, slices = measure(examples, config.split, bundles, context, slices=config.slices)
+    known: dict[str, Reference] = {name: reference for name, (reference, _) in references.items()}
+    measured = Measured(
+        split=config.split,
+        class_names=examples.spec.class_names,
+        tally=whole,
+        slices=slices,
+        facts=dataclasses.replace(_facts(model, examples, config.split), replaced=found.replaced),
+        baseline=known.get(BASELINE),
+        best=known.get(BEST),
+        confidence=config.confidence,
+    )
+    about = {"data": {"digest": _digest(examples, config.split)}, "code": _code()}
+    return judge(measured, config, model.digest, about)
+
+
+def _references(
+    found: Against, examples: Examples, context: Context
+) -> dict[str, tuple[Reference, Path | None]]:
+    """The models to compare with, by what they are to the candidate."""
+    named = {BASELINE: found.baseline, BEST: found.best}
+    if context.serving_dir is None or context.model_name is None:
+        return {}
+    folder = model_folder(context.serving_dir, context.model_name)
+    return {
+        name: look_up(folder, digest, examples.spec)
+        for name, digest in named.items()
+        if digest != NONE
+    }
+
+
+def _facts(model: Model, examples: Examples, split: str) -> Facts:
+    """What training recorded, against what the bundle does when it is loaded afresh."""
+    bundle = load_bundle(model.bundle, model.digest)
+    recorded, trained = model.path / "parity.npz", read_trained_on(model.bundle)
+    seen = None
+    if trained is not None:
+        seen = int(np.isin(split_hashes(examples, split), trained).sum())
+    there = recorded.is_file()
+    return Facts(
+        parity=images_difference(bundle, recorded) if there else None,
+        transform=transform_difference(bundle.saved, recorded) if there else None,
+        trained_on=seen,
+    )
+
+
+def _digest(examples: Examples, split: str) -> str:
+    """The identity of the images and labels that were judged on."""
+    digests = [sha256_file(shard) for shard in examples.shards(split)]
+    return hashlib.sha256("".join(digests).encode()).hexdigest()
+
+
+def _code() -> dict[str, str]:
+    """Distribution → version, of what the numbers rest on."""
+    found = {}
+    for name in ("penstock", "tensorflow", "tensorflow-model-analysis", "apache-beam"):
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "unknown"  # a checkout that is not installed
+    return found

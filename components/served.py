@@ -1,0 +1,100 @@
+"""The models that a candidate is held against: what serves now, and the best of the last pushes.
+
+Read without TensorFlow, when a step is planned: what is found goes into its fingerprint.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from data.durable import read_json, sha256_file
+from data.errors import PenstockError
+from serving_export.manifest import MANIFEST, PUSH_RECORD
+from serving_export.versions import newest_version, versions
+
+NONE = "none"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Against:
+    """What a candidate is held against. A model is named by its bundle's digest."""
+
+    # the model that serves; "none", or "foreign:N" where version N has no manifest of ours
+    baseline: str = NONE
+    # the best of the last pushes, where it is another
+    best: str = NONE
+    # the version that the candidate itself was, and the one that replaced it
+    replaced: tuple[int, int] | None = None
+
+
+def against(model_dir: Path, candidate: str | None, last: int) -> Against:
+    """Find what serves in a model's folder now.
+
+    A candidate that serves already is held against what it was held against when it was pushed:
+    nothing has changed for it, and it is not judged again.
+
+    Args:
+        model_dir: `<serving>/<model>`; need not exist.
+        candidate: its digest; None where it is not trained yet.
+        last: how many pushes to take the best of.
+    """
+    newest = newest_version(model_dir)
+    if newest is None:
+        return Against()
+    serving = _digest(model_dir, newest)
+    if candidate is not None and serving == candidate:
+        record = _record(model_dir, newest)
+        return Against(
+            baseline=str(record.get("baseline") or NONE), best=str(record.get("best") or NONE)
+        )
+    earlier = [v for v in versions(model_dir) if _digest(model_dir, v) == candidate]
+    return Against(
+        baseline=serving,
+        best=_best(model_dir, newest, serving, last),
+        replaced=(earlier[-1], newest) if earlier else None,
+    )
+
+
+def find(model_dir: Path, digest: str) -> tuple[int, Path] | None:
+    """The highest version that is this model, by its manifest; None where none is."""
+    for version in reversed(versions(model_dir)):
+        if _digest(model_dir, version) == digest:
+            return version, model_dir / str(version)
+    return None
+
+
+def _best(model_dir: Path, newest: int, serving: str, last: int) -> str:
+    """The most accurate of the last pushes, each as it was judged then."""
+    known = [v for v in versions(model_dir) if v <= newest][-last:] if last else []
+    records = {version: _record(model_dir, version) for version in known}
+    # What a rollback took out of service is no example to follow.
+    withdrawn = {
+        version
+        for later, record in records.items()
+        for version in known
+        if isinstance(record.get("rollback_of"), int) and record["rollback_of"] < version < later
+    }
+    scores = {
+        version: record["accuracy"]
+        for version, record in records.items()
+        if version not in withdrawn and isinstance(record.get("accuracy"), float)
+    }
+    best = max(scores, key=lambda v: (scores[v], v), default=newest)
+    digest = _digest(model_dir, best)
+    return NONE if digest == serving or digest.startswith("foreign") else digest
+
+
+def _digest(model_dir: Path, version: int) -> str:
+    manifest = model_dir / str(version) / MANIFEST
+    return sha256_file(manifest) if manifest.is_file() else f"foreign:{version}"
+
+
+def _record(model_dir: Path, version: int) -> dict[str, Any]:
+    """What its push said; nothing where that cannot be read."""
+    try:
+        found = read_json(model_dir / str(version) / PUSH_RECORD)
+    except PenstockError:
+        return {}
+    return found if isinstance(found, dict) else {}
