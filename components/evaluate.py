@@ -7,20 +7,12 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from components.artifacts import Examples, Model, Verdict
 from components.context import Context, Depends
 from components.gate.allowed import Allowed
-from components.gate.rules import (
-    DEFAULT_PAIRED,
-    EACH,
-    Change,
-    Paired,
-    Threshold,
-    check_subjects,
-)
+from components.gate.rules import DEFAULT_PAIRED, Change, Paired, Threshold, check_subjects
 from components.served import Against, against
 from data.durable import write_json
 from data.errors import BadDataError, ConfigError, did_you_mean
@@ -160,5 +152,4 @@ def _check(examples: Examples, model: Model, config: Config) -> None:
             expected=model.spec,
             got=examples.spec,
         )
-    each = [EACH + name.rpartition(":")[2] for name in config.slices]
-    check_subjects(config.rules, [*examples.spec.class_names, *each])
+    check_subjects(config.rules, examples.spec.class_names, config.slices)

@@ -57,6 +57,13 @@ def against(model_dir: Path, candidate: str | None, last: int) -> Against:
     )
 
 
+def serves(model_dir: Path, digest: str) -> Path | None:
+    """The newest version's folder, if it is this model."""
+    newest = newest_version(model_dir)
+    is_it = newest is not None and _digest(model_dir, newest) == digest
+    return model_dir / str(newest) if is_it else None
+
+
 def find(model_dir: Path, digest: str) -> tuple[int, Path] | None:
     """The highest version that is this model, by its manifest; None where none is."""
     for version in reversed(versions(model_dir)):
