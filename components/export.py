@@ -84,7 +84,9 @@ def run(inputs: Inputs, config: Config, context: Context) -> Outputs:
         record, version, served = push_judged(model, verdict, judged, config, context)
         push = Push(path=context.output_dir, pushed=True, version=version, served_path=served)
     else:
-        record = _record(model, verdict, config, context, check(model, verdict, config, context))
+        record = _record(
+            model, verdict, config, context, _check_parity(model, verdict, config, context)
+        )
         reason = f"the verdict is: {verdict.status}"
         push = Push(path=context.output_dir, pushed=False, reason=reason)
     told = {"pushed": push.pushed, "version": push.version, "reason": push.reason}
@@ -115,7 +117,7 @@ def push_judged(
     from serving_export.push import ANY, push
 
     record = {
-        **_record(model, verdict, config, context, check(model, verdict, config, context)),
+        **_record(model, verdict, config, context, _check_parity(model, verdict, config, context)),
         "baseline": (judged.get("baseline") or {}).get("digest", NONE),
         "best": (judged.get("best") or {}).get("digest", NONE),
         "accuracy": judged["metrics"]["candidate"]["overall"]["accuracy"],
@@ -144,7 +146,9 @@ def push_judged(
     return record, version, served
 
 
-def check(model: Model, verdict: Verdict, config: Config, context: Context) -> dict[str, Any]:
+def _check_parity(
+    model: Model, verdict: Verdict, config: Config, context: Context
+) -> dict[str, Any]:
     """What must hold before any push: the verdict is about this model, and parity."""
     from serving_export.parity import check_parity
 

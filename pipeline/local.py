@@ -138,6 +138,8 @@ def _plan(
             )
         done.add(step, planned.fingerprint, planned.sealed)
         plan.append(planned)
+    for planned in plan:
+        done.check(planned.step)
     return plan
 
 
@@ -166,6 +168,8 @@ def _walk(
         else:
             sealed = planned.sealed
         done.add(planned.step, planned.fingerprint, sealed)
+        for later in plan[place + 1 :]:
+            done.check(later.step)
     outputs = {step: s.outputs for step, s in done.sealed.items() if s}
     result = RunResult(run=record.run, executions=executions, outputs=outputs)
     status = result.verdict.status if result.verdict else None

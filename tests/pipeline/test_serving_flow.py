@@ -108,3 +108,14 @@ def test_after_a_rollback_the_next_gate_compares_with_what_then_serves(root, cap
     assert verdict["best"] is None  # what was rolled back is no example to follow
     assert run(root, "seed=1") == exit_codes.VERDICT_FAILED
     assert failed(gate(root, capfd)) == {"not replaced"}
+
+
+def test_a_rule_on_a_class_that_is_not_there_fails_before_the_training(root, tmp_path, capfd):
+    rule = 'evaluate.thresholds=[{metric = "accuracy", at_least = 0.9, on = "zerro"}]'
+    assert run(root, rule) == exit_codes.BAD_CONFIG  # the examples are there already
+    assert "zerro" in capfd.readouterr().err
+    assert run(tmp_path / "new", rule) == exit_codes.BAD_CONFIG  # and here they are made
+    err = capfd.readouterr().err
+    assert "zerro" in err
+    assert (tmp_path / "new" / "artifacts" / "ingest").is_dir()
+    assert not (tmp_path / "new" / "artifacts" / "normalize").exists()
