@@ -24,7 +24,8 @@ from tensorflow_model_analysis.proto import config_pb2, metrics_for_slice_pb2
 
 from components.beam import run_pipeline
 from components.context import Context
-from components.gate.slicing import column, slice_columns
+from components.gate.rules import slice_name
+from components.gate.slicing import slice_columns
 from components.gate.tally import CANDIDATE, Tally, tally
 from data.errors import BadDataError, StepError, in_one_line
 from data.examples import Examples
@@ -100,7 +101,11 @@ def _computations(
     wanted = metric_types.StandardMetricInputsPreprocessor(
         include_filter={constants.FEATURES_KEY: {_PLACE: {}}}
     )
-    return [metric_types.MetricComputation([key], [wanted], _Count(key, models if len(models) > 1 else [CANDIDATE]))]
+    return [
+        metric_types.MetricComputation(
+            [key], [wanted], _Count(key, models if len(models) > 1 else [CANDIDATE])
+        )
+    ]
 
 
 @dataclass
@@ -117,7 +122,7 @@ class _Counted:
             places = np.concatenate([one.features[_PLACE] for one in self.waiting])
             answers = {
                 model: np.stack(
-                    [_of_model(one.predictions, model)[PROBABILITIES] for one in self.waiting]
+                    [_probabilities(_of_model(one.predictions, model)) for one in self.waiting]
                 )
                 for model in models
             }
@@ -133,6 +138,12 @@ class _Counted:
 def _of_model(found: Any, model: str) -> Any:
     """A model's own where there are several."""
     return found[model] if isinstance(found, Mapping) and model in found else found
+
+
+def _probabilities(found: Any) -> np.ndarray:
+    """A signature's only output comes without its name."""
+    answer: np.ndarray = found[PROBABILITIES] if isinstance(found, Mapping) else found
+    return answer
 
 
 class _Count(beam.CombineFn):
@@ -189,7 +200,7 @@ def measure(
     number = examples.num_examples(split)
     context.progress(0, number, f"measuring {len(bundles)} models on {split}")
     output = context.output_dir / "metrics"
-    config = _config(list(bundles), [column(name) for name in slices])
+    config = _config(list(bundles), [slice_name(name) for name in slices])
     models = [
         tfma.default_eval_shared_model(
             eval_saved_model_path=str(bundle),
@@ -229,9 +240,7 @@ def _shards(examples: Examples, split: str) -> list[tuple[str, int]]:
     described = json.loads((examples.path / "dataset_info.json").read_bytes())["splits"]
     lengths = next(s["shardLengths"] for s in described if s["name"] == split)
     starts = np.cumsum([0, *map(int, lengths)])
-    return [
-        (str(s), int(start)) for s, start in zip(examples.shards(split), starts, strict=False)
-    ]
+    return [(str(s), int(start)) for s, start in zip(examples.shards(split), starts, strict=False)]
 
 
 def _config(models: Sequence[str], slices: Sequence[str]) -> config_pb2.EvalConfig:

@@ -16,13 +16,13 @@ from rich.markup import escape
 from rich.table import Table
 
 from data.durable import read_json
-from data.errors import BadDataError, ConfigError, did_you_mean
-from pipeline.artifact_store import Slot
+from data.errors import BadDataError
 from pipeline.console import RunView, libraries_to
 from pipeline.graph import PipelineConfig
 from pipeline.ledger import Ledger, Run
 from pipeline.local import RunResult, run
 from pipeline.pictures import FOLDER, fetch
+from pipeline.remembered import verdict_content, verdict_of
 from pipeline.run_record import settle_dead_runs
 from pipeline.verdict_words import verdict_table
 
@@ -80,6 +80,8 @@ def _where_and_what_next(result: RunResult, recipe: str, root: Path) -> Iterator
         served = _from_here(push.served_path)
         yield f"model     {escape(str(served))}"
         following.insert(0, f"penstock predict {served.parent} IMAGE.png")
+    elif push and result.by_hand:
+        yield f"model     {escape(str(_from_here(result.by_hand)))}, pushed by hand"
     elif push:
         yield f"model     not pushed: {escape(push.reason)}"
     if result.pictures.files:
@@ -122,14 +124,10 @@ def show_run(root: Path, run_id: str) -> None:
         ConfigError: no such run, or several that begin or end so; with the close matches.
     """
     with _ledger(root) as ledger:
-        found = _run(root, ledger, run_id)
+        found = ledger.find_run(run_id)
         executions = ledger.executions(found.id)
-        verdicts = [
-            Slot.of(root, e.component, e.fingerprint).path / facts["path"] / "verdict.json"
-            for e in executions
-            for kind, facts in ledger.artifacts(e.fingerprint).values()
-            if kind == "Verdict"
-        ]
+        verdict = verdict_of(root, ledger, found.id)
+        content = verdict_content(ledger, verdict) if verdict else None
     out = _console()
     took = "" if found.seconds is None else f", {found.seconds:.1f} s"
     out.print(f"[bold]{escape(found.id)}[/]  {_when(found)}{took}  {_coloured(found.status)}")
@@ -143,9 +141,8 @@ def show_run(root: Path, run_id: str) -> None:
             escape(e.step), e.status, f"{e.seconds:.1f}", e.fingerprint[:12], escape(came_out)
         )
     out.print(table)
-    for verdict in verdicts:
-        if verdict.is_file():
-            out.print(verdict_table(read_json(verdict)))
+    if content:
+        out.print(verdict_table(content))
     pictures = root / "runs" / found.id / FOLDER
     if pictures.is_dir():
         out.print(f"pictures  {escape(str(_from_here(pictures)))}", soft_wrap=True)
@@ -160,21 +157,13 @@ def show_pictures(root: Path, run_id: str, folder: Path, *, debug: bool) -> None
         EnvironmentTrouble: the folder cannot be written to.
     """
     with nullcontext() if debug else libraries_to(None), _ledger(root) as ledger:
-        album = fetch(root, ledger, _run(root, ledger, run_id).id, folder)
+        album = fetch(root, ledger, ledger.find_run(run_id).id, folder)
     for file in album.files:
         print(file)
     for problem in album.problems:
         print(f"warning: {problem}", file=sys.stderr)
     if not album.files:
         raise BadDataError(f"no picture of {run_id} could be drawn", got="; ".join(album.problems))
-
-
-def _run(root: Path, ledger: Ledger, run_id: str) -> Run:
-    found = ledger.run(run_id)
-    if found is None:
-        known = [r.id for r in ledger.runs(200)]
-        raise ConfigError(f"no run {run_id!r} in {root}", remedy=did_you_mean(run_id, known))
-    return found
 
 
 def _ledger(root: Path) -> Ledger:

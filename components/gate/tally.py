@@ -156,9 +156,7 @@ def _count(labels: np.ndarray, answered: np.ndarray, predicted: np.ndarray) -> A
     confidence = probabilities[images[sound], predicted[sound]]
     bins = np.clip(np.ceil(confidence * BINS).astype(np.int64) - 1, 0, BINS - 1)
     calibration = np.zeros((classes, BINS, 3))
-    seen = np.stack(
-        [np.ones_like(confidence), confidence, (predicted == labels)[sound]], axis=1
-    )
+    seen = np.stack([np.ones_like(confidence), confidence, (predicted == labels)[sound]], axis=1)
     np.add.at(calibration, (labels[sound], bins), seen)
     finite = probabilities[sound]
     return Answers(
