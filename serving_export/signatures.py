@@ -67,6 +67,15 @@ def probabilities_fn(
     return function
 
 
+def transform_function(transform: TransformFn, spec: ImageSpec) -> Any:
+    """What the model is fed: a `tf.function` of images (batch, height, width, channels) uint8."""
+    return tf.function(
+        lambda images: transform(tf.cast(images, tf.float32)),
+        input_signature=[tf.TensorSpec([None, *spec.shape], tf.uint8)],
+        autograph=False,
+    )
+
+
 def serving_functions(
     probabilities: Callable[[tf.Tensor], tf.Tensor], spec: ImageSpec
 ) -> dict[str, Any]:
