@@ -67,14 +67,24 @@ def probabilities_fn(
     return function
 
 
+def transform_function(transform: TransformFn, spec: ImageSpec) -> Any:
+    """What the model is fed: a `tf.function` of images (batch, height, width, channels) uint8."""
+    return tf.function(
+        lambda images: transform(tf.cast(images, tf.float32)),
+        input_signature=[tf.TensorSpec([None, *spec.shape], tf.uint8)],
+        autograph=False,
+    )
+
+
 def serving_functions(
     probabilities: Callable[[tf.Tensor], tf.Tensor], spec: ImageSpec
 ) -> dict[str, Any]:
     """The signatures of a bundle, by name: `tf.function`s around one `probabilities_fn`.
 
     Each takes a batch of any size and returns `probabilities` (batch, classes) float32,
-    `class_index` (batch,) int64 and `class_name` (batch,) string, in this order. A wrong size,
-    number of channels or file format fails the whole batch with an InvalidArgumentError.
+    `class_index` (batch,) int64 and `class_name` (batch,) string: by name, for a SavedModel keeps
+    no other order of outputs; row i answers input i, column c is class c of the spec. A wrong
+    size, number of channels or file format fails the whole batch with an InvalidArgumentError.
     """
     strings = tf.TensorSpec([None], tf.string)
     pixels = tf.TensorSpec([None, *spec.shape], tf.uint8)
