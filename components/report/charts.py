@@ -95,7 +95,9 @@ def _counts(bins: Sequence[Mapping[str, Any]], x: Callable[[float], float]) -> l
         height = round(room * math.log1p(found["examples"]) / most, 1)
         text = short(found["examples"]) if found["examples"] else ""
         width = round(right - left, 1)
-        bars.append(Bar(round(left, 1), round(HEIGHT + COUNTS - 4 - height, 1), width, height, text))
+        bars.append(
+            Bar(round(left, 1), round(HEIGHT + COUNTS - 4 - height, 1), width, height, text)
+        )
     return bars
 
 
@@ -103,7 +105,9 @@ def _learning(name: str, train: Sequence[float], validation: Sequence[float]) ->
     values = [value for value in (*train, *validation) if math.isfinite(value)]
     epochs = max(len(train), len(validation))
     y_values = _nice(min(values, default=0.0), max(values, default=1.0))
-    x_values = sorted({round(v) for v in _nice(1, max(epochs, 2)) if 1 <= v <= max(epochs, 2)} | {1})
+    x_values = sorted(
+        {round(v) for v in _nice(1, max(epochs, 2)) if 1 <= v <= max(epochs, 2)} | {1}
+    )
     x = _scale(1, max(epochs, 2), LEFT + 8, WIDTH - RIGHT - 8)
     y = _scale(y_values[0], y_values[-1], HEIGHT - BOTTOM, TOP)
     series = (("train", "second", train), ("validation", "first", validation))
@@ -145,7 +149,7 @@ def _scale(low: float, high: float, start: float, end: float) -> Callable[[float
 
 
 def _nice(low: float, high: float) -> list[float]:
-    """Round numbers, evenly spaced, from at or below the lowest value to at or above the highest."""
+    """Round numbers, evenly spaced, that begin at or below `low` and end at or above `high`."""
     span = (high - low) or abs(high) or 1.0
     size = 10.0 ** math.floor(math.log10(span / _TICKS))
     step = next(size * m for m in (1, 2, 5, 10) if span / (size * m) <= _TICKS)

@@ -114,5 +114,7 @@ def _card(found: Mapping[str, Any], names: Sequence[str], sources: Mapping[int, 
         names[predicted] if predicted < len(names) else "no class",
         sources.get(found["place"], ""),
         bars(found["probabilities"]),
-        bars(found.get("reference_probabilities", ())) if "reference_probabilities" in found else [],
+        bars(found.get("reference_probabilities", ()))
+        if "reference_probabilities" in found
+        else [],
     )
