@@ -25,7 +25,7 @@ def wilson(successes: int, trials: int, confidence: float) -> tuple[float, float
 def of_mean(
     total: float, squares: float, number: int, confidence: float
 ) -> tuple[float, float] | None:
-    """The normal interval of a mean, from the sum and the sum of squares; None for less than two."""
+    """The normal interval of a mean, from sum and sum of squares; None for less than two."""
     if number < 2 or not math.isfinite(total):
         return None
     mean = total / number
