@@ -188,8 +188,8 @@ def _report_of(root: Path, ledger: Ledger, result: RunResult, pictures: Album) -
     try:
         return {"pictures": pictures, "report": write_report(root, ledger, result.run.id)}
     except PenstockError as error:
-        problems = (*pictures.problems, f"the report could not be written: {error.what}")
-        return {"pictures": dataclasses.replace(pictures, problems=problems)}
+        problem = f"the report could not be written: {error.what}"
+        return {"pictures": Album(pictures.files, (*pictures.problems, problem))}
 
 
 def _pushed_by_hand(result: RunResult, workspace: Workspace) -> Path | None:
