@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-WIDTH = 132  # of an interval's picture, in SVG units
+WIDTH = 120  # of an interval's picture, in SVG units
 _EDGE = 4  # left and right of the axis: room for half a dot
 
 
@@ -20,9 +20,10 @@ class Compared(NamedTuple):
 
 
 class Axis(NamedTuple):
-    """From `low` to 1, for proportions."""
+    """From `low` to 1, for proportions; `width` is the picture's."""
 
     low: float
+    width: int = WIDTH
 
     def at(self, value: float) -> float:
         """Where a value lies in the picture."""

@@ -11,6 +11,7 @@ from components.report.words import signed_count
 LEVELS = 9  # of shade; style.css has as many
 _WITH_NUMBERS = 25  # classes whose cells have room for a number
 _WITH_CELLS = 150  # classes of which a matrix is shown at all: its size grows with their square
+_FIT = 4  # letters of a name that a column has room for
 _LISTED = 12  # confusions
 
 Counts = Sequence[Sequence[int]]
@@ -27,6 +28,7 @@ class Matrix(NamedTuple):
     names: Sequence[str]
     rows: list[list[Cell]]
     numbers: bool  # whether cells have room for them
+    upright: bool  # whether a column is narrower than its name
 
 
 class Confusion(NamedTuple):
@@ -99,7 +101,8 @@ def _few(rows: Counts) -> list[tuple[int, Sequence[int]]]:
 
 def _matrix(verdict: Mapping[str, Any], rows: list[list[Cell]]) -> Matrix | None:
     names = verdict["data"]["class_names"]
-    return Matrix(names, rows, len(names) <= _WITH_NUMBERS) if rows else None
+    upright = max(map(len, names)) > _FIT
+    return Matrix(names, rows, len(names) <= _WITH_NUMBERS, upright) if rows else None
 
 
 def _shade(kind: str, level: int) -> str:
