@@ -62,7 +62,8 @@ def loss_interval(lost: int, won: int, images: int, confidence: float) -> tuple[
         return float(optimize.brentq(distance, low, high, xtol=1e-7))
 
     seen, edge = (lost - won) / images, 1 - 1e-9
-    return bound(-edge, max(seen, -edge), z), bound(min(seen, edge), edge, -z)
+    low, high = bound(-edge, max(seen, -edge), z), bound(min(seen, edge), edge, -z)
+    return min(low, seen), max(high, seen)
 
 
 def p_lost_more(lost: int, won: int, images: int, margin: float) -> float:
