@@ -6,21 +6,14 @@ The answer is `verdict.json`: passed, failed, or not configured where no thresho
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 from components.artifacts import Examples, Model, Verdict
 from components.context import Context, Depends
 from components.gate.allowed import Allowed
-from components.gate.rules import (
-    DEFAULT_PAIRED,
-    EACH,
-    Change,
-    Paired,
-    Threshold,
-    check_subjects,
-)
+from components.gate.rules import DEFAULT_PAIRED, Change, Paired, Threshold, check_subjects
 from components.served import Against, against
 from data.durable import write_json
 from data.errors import BadDataError, ConfigError, did_you_mean
@@ -99,7 +92,7 @@ def depends(config: Config) -> Depends:
 
 
 def pin(config: Config, inputs: Inputs | None, context: Context) -> Config:
-    """The config with what serves now named by its digest; `inputs` are None until they are made."""
+    """The config with what serves now named by digest; `inputs` are None until they are made."""
     if config.against is not None or config.baseline == "none":
         return config
     if context.serving_dir is None or context.model_name is None:
@@ -122,6 +115,7 @@ def run(inputs: Inputs, config: Config, context: Context) -> Outputs:
     """
     examples, model = inputs.examples, inputs.model
     config = pin(config, inputs, context)
+    check_inputs(config, {"examples": examples})
     _check(examples, model, config)
 
     from serving_export.manifest import verify_bundle
@@ -142,12 +136,24 @@ def run(inputs: Inputs, config: Config, context: Context) -> Outputs:
     )
 
 
-def _check(examples: Examples, model: Model, config: Config) -> None:
+def check_inputs(config: Config, made: Mapping[str, Any]) -> None:
+    """Hold the config against the examples as soon as there are any, before a model is trained.
+
+    Raises:
+        ConfigError: no such split; a rule on something that the data does not have.
+    """
+    examples: Examples | None = made.get("examples")
+    if examples is None:
+        return
     if config.split not in examples.counts:
         raise ConfigError(
             f"the examples have no split {config.split!r}",
             remedy=did_you_mean(config.split, examples.counts),
         )
+    check_subjects(config.rules, examples.spec.class_names, config.slices)
+
+
+def _check(examples: Examples, model: Model, config: Config) -> None:
     if not examples.num_examples(config.split):
         raise BadDataError(
             f"the split {config.split!r} is empty",
@@ -160,5 +166,3 @@ def _check(examples: Examples, model: Model, config: Config) -> None:
             expected=model.spec,
             got=examples.spec,
         )
-    each = [EACH + name.rpartition(":")[2] for name in config.slices]
-    check_subjects(config.rules, [*examples.spec.class_names, *each])

@@ -5,14 +5,20 @@ What is pushed are the very bytes that the verdict is about.
 
 from __future__ import annotations
 
+import getpass
+import json
+import os
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from components.artifacts import Model, Push, Verdict
 from components.context import Context
+from components.served import NONE
 from data.durable import read_json, sha256_file, write_json
 from data.errors import ConfigError, StepError
-from serving_export.manifest import MANIFEST, verify_bundle
+from serving_export.manifest import MANIFEST, read_manifest, verify_bundle
 from serving_export.versions import model_folder
 
 PUSH = "push.json"
@@ -25,6 +31,8 @@ class Config:
     model_name: str
     # largest difference of a probability between the trained and the exported model
     parity_tolerance: float = 1e-5
+    # versions to keep, the newest first; the one that serves and the one before it always stay
+    keep_versions: int = 10
 
     def __post_init__(self) -> None:
         model_folder(Path(), self.model_name)
@@ -33,6 +41,12 @@ class Config:
                 "export.parity_tolerance is out of range",
                 expected="from 0 to less than 1",
                 got=self.parity_tolerance,
+            )
+        if self.keep_versions < 2:
+            raise ConfigError(
+                "export.keep_versions is out of range",
+                expected="2 or more: the version that serves, and the one to go back to",
+                got=self.keep_versions,
             )
 
 
@@ -61,13 +75,79 @@ def run(inputs: Inputs, config: Config, context: Context) -> Outputs:
         ConfigError: no serving directory.
         BadDataError: the bundle's bytes changed since it was trained.
         EnvironmentTrouble: the serving directory would not take it.
-        StepError: the verdict is about another model, or the bundle answers differently from the
-            trained model.
+        StepError: the verdict is about another model; the bundle answers differently from the
+            trained model; another model was pushed since the candidate was judged.
     """
-    from serving_export.parity import check_parity
-    from serving_export.push import push as push_bundle
-
     model, verdict = inputs.model, inputs.verdict
+    _check(model, verdict, context)
+    if verdict.status == "passed":
+        judged = read_json(verdict.path / "verdict.json")
+        record, version, served = push_judged(model, verdict, judged, config, context)
+        push = Push(path=context.output_dir, pushed=True, version=version, served_path=served)
+    else:
+        record = _record(model, verdict, config, context)
+        reason = f"the verdict is: {verdict.status}"
+        push = Push(path=context.output_dir, pushed=False, reason=reason)
+    told = {"pushed": push.pushed, "version": push.version, "reason": push.reason}
+    write_json(context.output_dir / PUSH, {**record, **told})
+    return Outputs(push=push)
+
+
+def push_judged(
+    model: Model,
+    verdict: Verdict,
+    judged: Mapping[str, Any],
+    config: Config,
+    context: Context,
+    **why: Any,
+) -> tuple[dict[str, Any], int, Path]:
+    """Check parity and push, whatever the verdict says: whoever calls this has read it.
+
+    Args:
+        model, verdict: the candidate and what is said of it.
+        judged: the content of `verdict.json` as it is to lie beside the pushed model.
+        config, context: of Export.
+        why: further facts for the push's record, such as `by`, `reason` and `override`.
+
+    Returns:
+        The push's record, the version and its folder.
+    """
+    from serving_export.model_card import card_markdown, make_card
+    from serving_export.push import ANY, push
+
+    _check(model, verdict, context)
+    record = {
+        **_record(model, verdict, config, context),
+        "baseline": (judged.get("baseline") or {}).get("digest", NONE),
+        "best": (judged.get("best") or {}).get("digest", NONE),
+        "accuracy": judged["metrics"]["candidate"]["overall"]["accuracy"],
+        "by": login_name(),
+        **why,
+    }
+    card = make_card(read_manifest(model.bundle), model.digest, dict(judged))
+    beside = {
+        "verdict.json": _json(judged),
+        "model_card.json": _json(card),
+        "model_card.md": card_markdown(card).encode(),
+    }
+    context.progress(0, None, f"pushing {config.model_name}")
+    looked_at = verdict.baseline_digest
+    assert context.serving_dir is not None  # by _check
+    version, served = push(
+        model.bundle,
+        context.serving_dir,
+        config.model_name,
+        digest=model.digest,
+        record=record,
+        beside=beside,
+        judged_against=ANY if looked_at is None else None if looked_at == NONE else looked_at,
+        keep=config.keep_versions,
+    )
+    return record, version, served
+
+
+def _check(model: Model, verdict: Verdict, context: Context) -> None:
+    """What must hold before anything is loaded."""
     if verdict.model_digest != model.digest:
         raise StepError(
             "the verdict is about another model",
@@ -78,7 +158,13 @@ def run(inputs: Inputs, config: Config, context: Context) -> Outputs:
         )
     if context.serving_dir is None:
         raise ConfigError("there is no serving directory to push to", remedy="set --serving DIR")
-    verify_bundle(model.bundle, model.digest)  # at once, not after a process has started
+    verify_bundle(model.bundle, model.digest)
+
+
+def _record(model: Model, verdict: Verdict, config: Config, context: Context) -> dict[str, Any]:
+    """The facts of a push, parity among them: it is checked here."""
+    from serving_export.parity import check_parity
+
     parity = check_parity(
         model.bundle,
         model.path / "parity.npz",
@@ -86,30 +172,27 @@ def run(inputs: Inputs, config: Config, context: Context) -> Outputs:
         digest=model.digest,
         progress=context.progress,
     )
-    record = {
+    return {
         "schema_version": SCHEMA_VERSION,
         "model_name": config.model_name,
         "digest": model.digest,
+        "run": context.log_dir.name if context.log_dir else None,
         "verdict": verdict.status,
         "parity": asdict(parity),
         "time": context.clock(),  # seconds since the epoch
     }
-    if verdict.status == "passed":
-        context.progress(0, None, f"pushing {config.model_name}")
-        version, served = push_bundle(
-            model.bundle,
-            context.serving_dir,
-            config.model_name,
-            digest=model.digest,
-            record=record,
-        )
-        push = Push(path=context.output_dir, pushed=True, version=version, served_path=served)
-    else:
-        reason = f"the verdict is: {verdict.status}"
-        push = Push(path=context.output_dir, pushed=False, reason=reason)
-    told = {"pushed": push.pushed, "version": push.version, "reason": push.reason}
-    write_json(context.output_dir / PUSH, {**record, **told})
-    return Outputs(push=push)
+
+
+def login_name() -> str:
+    """Who runs this, for the record of a push."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user may have no name
+        return f"user {os.getuid()}"
+
+
+def _json(content: Any) -> bytes:
+    return (json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
 
 
 def is_current(outputs: Outputs, context: Context) -> bool:

@@ -1,12 +1,11 @@
 """The Beam half of Evaluate: one TensorFlow Model Analysis of all models in question.
 
-Its metric is our `Tally`: TensorFlow's own, which take one pass of Keras each, slice and model, need
-three times as long for the same numbers (tests hold the two against one another).
+Its metric is our `Tally`: those of TensorFlow, each a pass of Keras for each slice and model, need
+three times as long for the same numbers. Tests hold the two against one another.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,10 +23,11 @@ from tensorflow_model_analysis.proto import config_pb2, metrics_for_slice_pb2
 
 from components.beam import run_pipeline
 from components.context import Context
-from components.gate.slicing import column, slice_columns
+from components.gate.rules import slice_name
+from components.gate.slicing import slice_columns
 from components.gate.tally import CANDIDATE, Tally, tally
 from data.errors import BadDataError, StepError, in_one_line
-from data.examples import Examples
+from data.examples import Examples, shard_lengths
 from data.spec import LABEL, ImageSpec
 from serving_export.manifest import EXAMPLES, PROBABILITIES
 
@@ -100,7 +100,11 @@ def _computations(
     wanted = metric_types.StandardMetricInputsPreprocessor(
         include_filter={constants.FEATURES_KEY: {_PLACE: {}}}
     )
-    return [metric_types.MetricComputation([key], [wanted], _Count(key, models if len(models) > 1 else [CANDIDATE]))]
+    return [
+        metric_types.MetricComputation(
+            [key], [wanted], _Count(key, models if len(models) > 1 else [CANDIDATE])
+        )
+    ]
 
 
 @dataclass
@@ -117,7 +121,7 @@ class _Counted:
             places = np.concatenate([one.features[_PLACE] for one in self.waiting])
             answers = {
                 model: np.stack(
-                    [_of_model(one.predictions, model)[PROBABILITIES] for one in self.waiting]
+                    [_probabilities(_of_model(one.predictions, model)) for one in self.waiting]
                 )
                 for model in models
             }
@@ -133,6 +137,12 @@ class _Counted:
 def _of_model(found: Any, model: str) -> Any:
     """A model's own where there are several."""
     return found[model] if isinstance(found, Mapping) and model in found else found
+
+
+def _probabilities(found: Any) -> np.ndarray:
+    """A signature's only output comes without its name."""
+    answer: np.ndarray = found[PROBABILITIES] if isinstance(found, Mapping) else found
+    return answer
 
 
 class _Count(beam.CombineFn):
@@ -189,7 +199,7 @@ def measure(
     number = examples.num_examples(split)
     context.progress(0, number, f"measuring {len(bundles)} models on {split}")
     output = context.output_dir / "metrics"
-    config = _config(list(bundles), [column(name) for name in slices])
+    config = _config(list(bundles), [slice_name(name) for name in slices])
     models = [
         tfma.default_eval_shared_model(
             eval_saved_model_path=str(bundle),
@@ -226,12 +236,9 @@ def measure(
 
 def _shards(examples: Examples, split: str) -> list[tuple[str, int]]:
     """The split's files, each with the place of its first image."""
-    described = json.loads((examples.path / "dataset_info.json").read_bytes())["splits"]
-    lengths = next(s["shardLengths"] for s in described if s["name"] == split)
-    starts = np.cumsum([0, *map(int, lengths)])
-    return [
-        (str(s), int(start)) for s, start in zip(examples.shards(split), starts, strict=False)
-    ]
+    shards = examples.shards(split)
+    starts = np.cumsum([0, *shard_lengths(examples, split)])
+    return [(str(shard), int(start)) for shard, start in zip(shards, starts, strict=False)]
 
 
 def _config(models: Sequence[str], slices: Sequence[str]) -> config_pb2.EvalConfig:

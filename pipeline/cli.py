@@ -196,6 +196,31 @@ def show(run_id: str, root: Path, pictures: Path | None) -> None:
 
 @cli.command(
     examples="""
+    penstock report latest
+    penstock report 20261121-093000-digits-1f2e --output report.html
+    """
+)
+@click.argument("run_id", metavar="RUN")
+@_root_option
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write it here.  [default: ROOT/runs/RUN/report.html]",
+)
+def report(run_id: str, root: Path, output: Path | None) -> None:
+    """Write all there is to say of RUN as one HTML file, and print where it lies.
+
+    RUN is a run's id, the beginning or end of one, or `latest`. The file needs nothing beside it:
+    no network, no other file.
+    """
+    from pipeline.report import report_run
+
+    click.echo(report_run(root, run_id, output))
+
+
+@cli.command(
+    examples="""
     penstock predict digits seven.png
     penstock predict .penstock/serving/mnist/3 a.png b.png
     penstock predict mnist --index 0 --index 1 --chart two.png
@@ -251,6 +276,146 @@ def predict(
     predict_and_show(
         model, images, root, indices=indices, split=split or "test", chart=chart, debug=_debug()
     )
+
+
+@cli.command(
+    examples="""
+    penstock gate latest
+    penstock gate 20261121-093000-digits-1f2e --json
+    penstock gate --candidate NEW --baseline OLD --examples DIR --recipe mnist
+    penstock gate --candidate NEW --baseline OLD --examples DIR --trust OLD --output verdict.json
+    """
+)
+@click.argument("run_id", metavar="[RUN]", required=False)
+@_root_option
+@click.option(
+    "--candidate",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Judge this SavedModel, without a pipeline.",
+)
+@click.option(
+    "--baseline",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Compare it with this one on the same images.",
+)
+@click.option(
+    "--examples",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="The labelled images: an Examples artifact of some run.",
+)
+@click.option(
+    "--trust",
+    "trusted",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    multiple=True,
+    help="Load this model though no manifest of Penstock's vouches for it; repeatable.",
+)
+@click.option("--recipe", help="Take the rules of this recipe's evaluate.")
+@click.option(
+    "--config",
+    "config_file",
+    type=click.Path(path_type=Path),
+    help="A TOML file with an [evaluate] table.",
+)
+@click.option(
+    "--set", "settings", multiple=True, metavar="KEY=VALUE", help="As in `run`: evaluate.…=…"
+)
+@click.option(
+    "--output", type=click.Path(path_type=Path), metavar="FILE", help="Write verdict.json here too."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the verdict as JSON.")
+def gate(
+    run_id: str | None,
+    root: Path,
+    candidate: Path | None,
+    baseline: Path | None,
+    examples: Path | None,
+    trusted: tuple[Path, ...],
+    recipe: str | None,
+    config_file: Path | None,
+    settings: tuple[str, ...],
+    output: Path | None,
+    as_json: bool,
+) -> int:
+    """Print the verdict of RUN again, every rule with its numbers; or judge any two SavedModels.
+
+    The exit code is 0 where the verdict is passed, 3 where it is failed, and 4 where no rule is
+    set that could be asked, so that CI can act on it.
+    """
+    from pipeline.gate_command import judge_and_show, show_verdict
+
+    if bool(run_id) == bool(candidate):
+        raise click.UsageError("name either a RUN, or --candidate with --examples")
+    if run_id:
+        return show_verdict(root, run_id, as_json=as_json)
+    if candidate is None or examples is None:
+        raise click.UsageError("--candidate goes with --examples")
+    _quieten_libraries()
+    return judge_and_show(
+        candidate,
+        baseline,
+        examples,
+        config_file=config_file,
+        settings=settings,
+        recipe=recipe,
+        trusted=trusted,
+        output=output,
+        as_json=as_json,
+        debug=_debug(),
+    )
+
+
+@cli.command(
+    examples="""
+    penstock push latest
+    penstock push latest --override "accuracy each class" --reason "class 9 is relabelled"
+    penstock push 1f2e --override all --reason "incident 4711" --by ana
+    """
+)
+@click.argument("run_id", metavar="RUN")
+@_root_option
+@click.option(
+    "--serving",
+    type=click.Path(path_type=Path),
+    help="Where to push: SERVING/<model>/<version>.  [default: ROOT/serving]",
+)
+@click.option(
+    "--override",
+    multiple=True,
+    metavar="RULE",
+    help="Push although this rule is not met; repeatable. `all` names every one but sanity rules.",
+)
+@click.option("--reason", metavar="TEXT", help="Why; must stand beside --override.")
+@click.option("--by", metavar="NAME", help="Who decides.  [default: the login name]")
+def push(
+    run_id: str,
+    root: Path,
+    serving: Path | None,
+    override: tuple[str, ...],
+    reason: str | None,
+    by: str | None,
+) -> None:
+    """Push the model of RUN: one that passed and does not serve, or one against the verdict.
+
+    An override is written down in the ledger, in the verdict and in the pushed version.
+    """
+    from pipeline.push_command import push_run
+
+    _quieten_libraries()
+    version, served = push_run(
+        root,
+        run_id,
+        serving_dir=serving,
+        override=override,
+        reason=reason,
+        by=by,
+        debug=_debug(),
+    )
+    click.echo(f"version {version} serves: {served}")
 
 
 @cli.command(

@@ -73,6 +73,21 @@ class Done:
         """The component's Inputs, filled with artifacts that are all made."""
         return step.load().Inputs(**{name: self._value(v) for name, v in step.inputs.items()})
 
+    def check(self, step: Step) -> None:
+        """Let a step look at those of its inputs that are made: it may know that it will fail.
+
+        Raises:
+            PenstockError: it will.
+        """
+        check = getattr(step.load(), "check_inputs", None)
+        if check:
+            made = {
+                name: self._value(value)
+                for name, value in step.inputs.items()
+                if all(self.sealed.get(ref.step) for ref in as_refs(value))
+            }
+            check(step.config, made)
+
     def _value(self, value: Input) -> Any:
         found = tuple(
             getattr(sealed.outputs, ref.output)

@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from components.evaluate import Config as Evaluate
-from components.evaluate import Threshold
 from components.export import Config as Export
+from components.gate.allowed import Allowed
+from components.gate.rules import Change, Paired, Threshold
 from components.ingest import Config as Ingest
 from components.normalize import Config as Normalize
 from components.train import Config as Train
@@ -19,10 +20,13 @@ from pipeline.config import apply
 from pipeline.graph import PipelineConfig, Ref, Step
 
 __all__ = [
+    "Allowed",
+    "Change",
     "Evaluate",
     "Export",
     "Ingest",
     "Normalize",
+    "Paired",
     "PipelineConfig",
     "Ref",
     "Step",

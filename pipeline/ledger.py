@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
 
 from data.durable import sha256_file
-from data.errors import ConfigError, EnvironmentTrouble
+from data.errors import ConfigError, EnvironmentTrouble, did_you_mean
 
 RunStatus = Literal["running", "done", "failed", "interrupted", "killed"]
 StepStatus = Literal["made", "reused", "failed", "interrupted"]
@@ -62,6 +62,18 @@ _lineage = sa.Table(
     sa.Column("place", sa.Integer, primary_key=True),  # where the input is a list
     sa.Column("source", sa.String, nullable=False),  # fingerprint of the step that made it
     sa.Column("output", sa.String, nullable=False),
+)
+_pushes = sa.Table(  # by `penstock push`: those of runs are artifacts
+    "pushes",
+    _meta,
+    sa.Column("run_id", sa.ForeignKey("runs.id"), primary_key=True),
+    sa.Column("digest", sa.String, nullable=False),  # of the model's bundle
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("served_path", sa.String, primary_key=True),
+    sa.Column("time", sa.Float, nullable=False),  # seconds since the epoch
+    sa.Column("by", sa.String, nullable=False),
+    sa.Column("reason", sa.String, nullable=False),
+    sa.Column("rules", sa.JSON, nullable=False),  # those that were overridden
 )
 _file_digests = sa.Table(
     "file_digests",
@@ -109,6 +121,20 @@ class Lineage:
     place: int
     source: str
     output: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pushed:
+    """A push that somebody made by hand, perhaps against the verdict."""
+
+    run_id: str
+    digest: str
+    version: int
+    served_path: str
+    time: float  # seconds since the epoch
+    by: str
+    reason: str
+    rules: list[str]
 
 
 class Ledger:
@@ -216,6 +242,28 @@ class Ledger:
             )
             found = exact or [Run(**r._mapping) for r in db.execute(_runs.select().where(like))]
             return found[0] if len(found) == 1 else None
+
+    def find_run(self, run_id: str) -> Run:
+        """As `run`. Raises ConfigError, with the close matches, where it finds none."""
+        found = self.run(run_id)
+        if found is None:
+            known = [run.id for run in self.runs(200)]
+            raise ConfigError(
+                f"no run {run_id!r} in {self.path.parent}", remedy=did_you_mean(run_id, known)
+            )
+        return found
+
+    def record_push(self, push: Pushed) -> None:
+        """Enter a push that somebody made by hand."""
+        with self._trouble(), self._engine.begin() as db:
+            values = asdict(push)
+            db.execute(insert(_pushes).values(**values).on_conflict_do_nothing())
+
+    def pushes(self, digest: str) -> list[Pushed]:
+        """The pushes of a model that somebody made by hand, the earliest first."""
+        query = _pushes.select().where(_pushes.c.digest == digest).order_by(_pushes.c.time)
+        with self._trouble(), self._engine.connect() as db:
+            return [Pushed(**row._mapping) for row in db.execute(query)]
 
     def executions(self, run_id: str) -> list[Execution]:
         """What each step did, in the order in which they ended."""

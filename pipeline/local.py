@@ -12,13 +12,15 @@ from typing import Any
 from components.artifacts import Examples, Model, Push, Verdict
 from components.context import Context
 from components.pictures.album import Album, draw_album
-from data.errors import ConfigError
+from components.served import serves
+from data.errors import ConfigError, PenstockError
 from pipeline import exit_codes, graph, warm_start
 from pipeline.artifact_store import Sealed, remove_leftovers
 from pipeline.execute import Done, Planned, Workspace, plan_step, run_step
 from pipeline.graph import PipelineConfig, Step
 from pipeline.ledger import Execution, Ledger, Run
 from pipeline.pictures import FOLDER
+from pipeline.report import write_report
 from pipeline.run_record import (
     RunRecord,
     Watcher,
@@ -26,6 +28,7 @@ from pipeline.run_record import (
     prepare_root,
     settle_dead_runs,
 )
+from serving_export.versions import model_folder
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +39,9 @@ class RunResult:
     executions: list[Execution]
     outputs: dict[str, Any]  # step name -> the component's Outputs, up to the last step that ran
     pictures: Album = field(default_factory=Album)  # none where all was reused
+    report: Path | None = None  # likewise
+    # where the model serves already though its verdict is not passed: someone pushed it by hand
+    by_hand: Path | None = None
 
     def artifact(self, kind: type[Any]) -> Any:
         """The last artifact of this type that the run's steps gave, or None."""
@@ -115,7 +121,8 @@ def run(
             # Only now: the run is recorded and the model pushed, whatever comes of the pictures.
             folder = workspace.root / "runs" / result.run.id / FOLDER
             pictures = draw_album(result.artifact(Examples), result.artifact(Model), folder)
-            result = dataclasses.replace(result, pictures=pictures)
+            report = _report_of(workspace.root, ledger, result, pictures)
+            result = dataclasses.replace(result, **report)
         return result
 
 
@@ -134,6 +141,8 @@ def _plan(
             )
         done.add(step, planned.fingerprint, planned.sealed)
         plan.append(planned)
+    for planned in plan:
+        done.check(planned.step)
     return plan
 
 
@@ -162,11 +171,32 @@ def _walk(
         else:
             sealed = planned.sealed
         done.add(planned.step, planned.fingerprint, sealed)
+        for later in plan[place + 1 :]:
+            done.check(later.step)
     outputs = {step: s.outputs for step, s in done.sealed.items() if s}
     result = RunResult(run=record.run, executions=executions, outputs=outputs)
     status = result.verdict.status if result.verdict else None
-    record.finish(status, exit_codes.of_verdict(status))
-    return dataclasses.replace(result, run=record.run)
+    by_hand = _pushed_by_hand(result, workspace)
+    record.finish(status, exit_codes.DONE if by_hand else exit_codes.of_verdict(status))
+    return dataclasses.replace(result, run=record.run, by_hand=by_hand)
+
+
+def _report_of(root: Path, ledger: Ledger, result: RunResult, pictures: Album) -> dict[str, Any]:
+    """The run's pictures and report; trouble with the report is a problem among the pictures'."""
+    if result.verdict is None:
+        return {"pictures": pictures}
+    try:
+        return {"pictures": pictures, "report": write_report(root, ledger, result.run.id)}
+    except PenstockError as error:
+        problem = f"the report could not be written: {error.what}"
+        return {"pictures": Album(pictures.files, (*pictures.problems, problem))}
+
+
+def _pushed_by_hand(result: RunResult, workspace: Workspace) -> Path | None:
+    verdict = result.verdict
+    if verdict is None or verdict.status == "passed" or workspace.model_name is None:
+        return None
+    return serves(model_folder(workspace.serving_dir, workspace.model_name), verdict.model_digest)
 
 
 def _prepare_next(plan: Sequence[Planned]) -> None:

@@ -3,25 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
-from components.artifacts import Examples, Model
+from components.artifacts import Examples, Model, Verdict
+from data.durable import read_json
 from data.errors import BadDataError
 from pipeline.artifact_store import Slot
 from pipeline.convert import from_plain
 from pipeline.ledger import Ledger
 
-_KINDS: dict[str, type[Examples | Model]] = {"Examples": Examples, "Model": Model}
+_KINDS: dict[str, type[Examples | Model | Verdict]] = {
+    "Examples": Examples,
+    "Model": Model,
+    "Verdict": Verdict,
+}
 
 
-def remembered(root: Path, ledger: Ledger, fingerprint: str) -> Iterator[Examples | Model]:
-    """The examples and models that a step made, as far as they still lie there."""
+def remembered(
+    root: Path, ledger: Ledger, fingerprint: str
+) -> Iterator[Examples | Model | Verdict]:
+    """The examples, models and verdicts that a step made, as far as they still lie there."""
     component = ledger.component(fingerprint)
     for kind, facts in ledger.artifacts(fingerprint).values():
         if component and kind in _KINDS:
             path = Slot.of(root, component, fingerprint).path / facts["path"]
             if path.is_dir():
                 yield from_plain({**facts, "path": str(path)}, _KINDS[kind], kind)
+
+
+def artifacts_of_run(
+    root: Path, ledger: Ledger, run_id: str
+) -> Iterator[Examples | Model | Verdict]:
+    """What a run's steps made or used, the last step's first, and what that came out of."""
+    for execution in reversed(ledger.executions(run_id)):
+        for fingerprint in (execution.fingerprint, *ledger.upstream(execution.fingerprint)):
+            yield from remembered(root, ledger, fingerprint)
 
 
 def examples_of(root: Path, ledger: Ledger, digest: str) -> Examples:
@@ -53,3 +71,28 @@ def examples_of(root: Path, ledger: Ledger, digest: str) -> Examples:
         got="nothing there",
         remedy="run the model's recipe with --until ingest, or name image files",
     )
+
+
+def verdict_of(root: Path, ledger: Ledger, run_id: str) -> Verdict | None:
+    """The last verdict that a run's steps came to, if it still lies there."""
+    for execution in reversed(ledger.executions(run_id)):
+        for artifact in remembered(root, ledger, execution.fingerprint):
+            if isinstance(artifact, Verdict):
+                return artifact
+    return None
+
+
+def judged_model(root: Path, ledger: Ledger, verdict: Verdict) -> Model | None:
+    """The model that a verdict is about, if it still lies there."""
+    fingerprint = ledger.model(verdict.model_digest)
+    for artifact in remembered(root, ledger, fingerprint) if fingerprint else ():
+        if isinstance(artifact, Model) and artifact.digest == verdict.model_digest:
+            return artifact
+    return None
+
+
+def verdict_content(ledger: Ledger, verdict: Verdict) -> dict[str, Any]:
+    """A verdict as its file has it, and under "override" who pushed against it since, and why."""
+    content: dict[str, Any] = read_json(verdict.path / "verdict.json")
+    against = [push for push in ledger.pushes(verdict.model_digest) if push.rules]
+    return {**content, "override": asdict(against[-1])} if against else content

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from collections.abc import Collection, Iterator
@@ -16,14 +15,14 @@ from rich.markup import escape
 from rich.table import Table
 
 from data.durable import read_json
-from data.errors import BadDataError, ConfigError, did_you_mean
-from pipeline.artifact_store import Slot
+from data.errors import BadDataError
 from pipeline.console import RunView, libraries_to
 from pipeline.graph import PipelineConfig
 from pipeline.ledger import Ledger, Run
 from pipeline.local import RunResult, run
 from pipeline.pictures import FOLDER, fetch
-from pipeline.run_record import settle_dead_runs
+from pipeline.remembered import verdict_content, verdict_of
+from pipeline.run_record import settle_dead_runs, summaries
 from pipeline.verdict_words import verdict_table
 
 _STYLES = {
@@ -80,8 +79,12 @@ def _where_and_what_next(result: RunResult, recipe: str, root: Path) -> Iterator
         served = _from_here(push.served_path)
         yield f"model     {escape(str(served))}"
         following.insert(0, f"penstock predict {served.parent} IMAGE.png")
+    elif push and result.by_hand:
+        yield f"model     {escape(str(_from_here(result.by_hand)))}, pushed by hand"
     elif push:
         yield f"model     not pushed: {escape(push.reason)}"
+    if result.report:
+        yield f"report    {escape(str(_from_here(result.report)))}"
     if result.pictures.files:
         folder = _from_here(result.pictures.files[0].parent)
         yield f"pictures  {escape(str(folder))}"
@@ -122,30 +125,25 @@ def show_run(root: Path, run_id: str) -> None:
         ConfigError: no such run, or several that begin or end so; with the close matches.
     """
     with _ledger(root) as ledger:
-        found = _run(root, ledger, run_id)
+        found = ledger.find_run(run_id)
         executions = ledger.executions(found.id)
-        verdicts = [
-            Slot.of(root, e.component, e.fingerprint).path / facts["path"] / "verdict.json"
-            for e in executions
-            for kind, facts in ledger.artifacts(e.fingerprint).values()
-            if kind == "Verdict"
-        ]
+        verdict = verdict_of(root, ledger, found.id)
+        content = verdict_content(ledger, verdict) if verdict else None
     out = _console()
     took = "" if found.seconds is None else f", {found.seconds:.1f} s"
     out.print(f"[bold]{escape(found.id)}[/]  {_when(found)}{took}  {_coloured(found.status)}")
-    summaries = _summaries(root / "runs" / found.id / "events.jsonl")
+    said = summaries(root / "runs" / found.id)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for heading in ("step", "status", "seconds", "fingerprint", "what came out"):
         table.add_column(heading, justify="right" if heading == "seconds" else "left")
     for e in executions:
-        came_out = e.error or summaries.get(e.step, "")
+        came_out = e.error or said.get(e.step, "")
         table.add_row(
             escape(e.step), e.status, f"{e.seconds:.1f}", e.fingerprint[:12], escape(came_out)
         )
     out.print(table)
-    for verdict in verdicts:
-        if verdict.is_file():
-            out.print(verdict_table(read_json(verdict)))
+    if content:
+        out.print(verdict_table(content))
     pictures = root / "runs" / found.id / FOLDER
     if pictures.is_dir():
         out.print(f"pictures  {escape(str(_from_here(pictures)))}", soft_wrap=True)
@@ -160,7 +158,7 @@ def show_pictures(root: Path, run_id: str, folder: Path, *, debug: bool) -> None
         EnvironmentTrouble: the folder cannot be written to.
     """
     with nullcontext() if debug else libraries_to(None), _ledger(root) as ledger:
-        album = fetch(root, ledger, _run(root, ledger, run_id).id, folder)
+        album = fetch(root, ledger, ledger.find_run(run_id).id, folder)
     for file in album.files:
         print(file)
     for problem in album.problems:
@@ -169,25 +167,10 @@ def show_pictures(root: Path, run_id: str, folder: Path, *, debug: bool) -> None
         raise BadDataError(f"no picture of {run_id} could be drawn", got="; ".join(album.problems))
 
 
-def _run(root: Path, ledger: Ledger, run_id: str) -> Run:
-    found = ledger.run(run_id)
-    if found is None:
-        known = [r.id for r in ledger.runs(200)]
-        raise ConfigError(f"no run {run_id!r} in {root}", remedy=did_you_mean(run_id, known))
-    return found
-
-
 def _ledger(root: Path) -> Ledger:
     ledger = Ledger.existing(root)
     settle_dead_runs(root, ledger)
     return ledger
-
-
-def _summaries(events: Path) -> dict[str, str]:
-    if not events.is_file():
-        return {}
-    ended = [json.loads(line) for line in events.read_text(encoding="utf-8").splitlines()]
-    return {e["step"]: e["summary"] for e in ended if e["event"] == "ended"}
 
 
 def _when(found: Run) -> str:

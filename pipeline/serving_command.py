@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import json
 import time
 from pathlib import Path
@@ -13,6 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from components.export import login_name
 from data.durable import disk_trouble
 from data.errors import ConfigError
 from serving_export.history import Version, history
@@ -32,7 +32,7 @@ def rollback_and_show(model_dir: Path, to: int | None, reason: str | None, by: s
     folder = _folder(model_dir)
     before = newest_version(folder)
     _, path = rollback(
-        folder.parent, folder.name, to=to, by=by or _login_name(), reason=reason or "not stated"
+        folder.parent, folder.name, to=to, by=by or login_name(), reason=reason or "not stated"
     )
     record = json.loads((path / "push.json").read_bytes())
     print(f"from     {before}")
@@ -67,15 +67,6 @@ def _folder(model_dir: Path) -> Path:
     """The folder by its own name, which `.` and `..` are not."""
     model_dir = model_dir if model_dir.name not in ("", "..") else model_dir.resolve()
     return model_folder(model_dir.parent, model_dir.name)
-
-
-def _login_name() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError) as error:  # a container may have no name for its user
-        raise ConfigError(
-            "this machine has no name for you", follows="nothing was pushed", remedy="give --by"
-        ) from error
 
 
 def _plain(version: Version) -> dict[str, Any]:

@@ -33,8 +33,8 @@ def verdict_table(verdict: dict[str, Any], *, all_rules: bool = False) -> Render
         summary.add_row("baseline", _proportion(before["overall"]), _name(verdict["baseline"]))
     if weakest:
         worst = verdict["metrics"]["candidate"]["classes"][weakest["name"]]
-        name = escape(weakest["name"])
-        summary.add_row("weakest", _proportion(worst), f"class {name}, {worst['examples']:,} images")
+        of = f"class {escape(weakest['name'])}, {worst['examples']:,} images"
+        summary.add_row("weakest", _proportion(worst), of)
     if overall["loss"] is not None:
         summary.add_row("loss", f"{overall['loss']:.4f}")
     if all_rules:

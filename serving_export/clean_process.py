@@ -17,6 +17,17 @@ from data.errors import StepError, revive
 _HOME = Path(__file__).resolve().parents[1]  # the folder that holds our packages
 
 
+def child_environment() -> dict[str, str]:
+    """The environment of a child of this interpreter that finds our packages first."""
+    others = os.environ.get("PYTHONPATH")
+    return {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join([str(_HOME), *([others] if others else [])]),
+        "TF_CPP_MIN_LOG_LEVEL": "2",
+        "TF_FORCE_GPU_ALLOW_GROWTH": "true",  # it shares the GPU with this process
+    }
+
+
 class CleanProcess:
     """A child that imports TensorFlow, then compares one bundle with a recording.
 
@@ -24,18 +35,11 @@ class CleanProcess:
     """
 
     def __init__(self) -> None:
-        others = os.environ.get("PYTHONPATH")
-        environment = {
-            **os.environ,
-            "PYTHONPATH": os.pathsep.join([str(_HOME), *([others] if others else [])]),
-            "TF_CPP_MIN_LOG_LEVEL": "2",
-            "TF_FORCE_GPU_ALLOW_GROWTH": "true",  # it shares the GPU with this process
-        }
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115  (lives as long as the child)
         self.process = subprocess.Popen(
             # -P: a folder `data` of the user's own in the current folder must not shadow ours.
             [sys.executable, "-P", "-m", "serving_export.parity_child"],
-            env=environment,
+            env=child_environment(),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._stderr,

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,13 +10,13 @@ import numpy as np
 
 from components.artifacts import Examples, Model
 from components.context import Context
+from components.gate.identity import code_versions, split_digest
 from components.gate.judge import judge
 from components.gate.measured import Facts, Measured, Reference
 from components.gate.references import look_up
 from components.gate.tally import BASELINE, BEST, CANDIDATE
 from components.served import NONE, Against
 from components.trained_on import read_trained_on, split_hashes
-from data.durable import sha256_file
 from serving_export.parity import images_difference, transform_difference
 from serving_export.saved_model import load_bundle
 from serving_export.versions import model_folder
@@ -27,9 +25,7 @@ if TYPE_CHECKING:
     from components.evaluate import Config
 
 
-def assess(
-    examples: Examples, model: Model, config: Config, context: Context
-) -> dict[str, Any]:
+def assess(examples: Examples, model: Model, config: Config, context: Context) -> dict[str, Any]:
     """The verdict on a candidate whose bundle is verified, as `verdict.json` has it."""
     found = config.against or Against()
     references = _references(found, examples, context)
@@ -51,7 +47,7 @@ def assess(
         best=known.get(BEST),
         confidence=config.confidence,
     )
-    about = {"data": {"digest": _digest(examples, config.split)}, "code": _code()}
+    about = {"data": {"digest": split_digest(examples, config.split)}, "code": code_versions()}
     return judge(measured, config, model.digest, about)
 
 
@@ -83,20 +79,3 @@ def _facts(model: Model, examples: Examples, split: str) -> Facts:
         transform=transform_difference(bundle.saved, recorded) if there else None,
         trained_on=seen,
     )
-
-
-def _digest(examples: Examples, split: str) -> str:
-    """The identity of the images and labels that were judged on."""
-    digests = [sha256_file(shard) for shard in examples.shards(split)]
-    return hashlib.sha256("".join(digests).encode()).hexdigest()
-
-
-def _code() -> dict[str, str]:
-    """Distribution → version, of what the numbers rest on."""
-    found = {}
-    for name in ("penstock", "tensorflow", "tensorflow-model-analysis", "apache-beam"):
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            found[name] = "unknown"  # a checkout that is not installed
-    return found

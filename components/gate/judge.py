@@ -36,10 +36,11 @@ def outcomes(measured: Measured, config: Config) -> list[Outcome]:
 
 
 def status_of(found: list[Outcome], config: Config) -> str:
-    """ "failed" if a rule is not met or cannot be told; without floors "not configured"."""
+    """Failed if a rule is not met or cannot be told; not configured if none that is set applied."""
     if any(outcome.status in ("failed", "not enough data") for outcome in found):
         return "failed"
-    return "passed" if config.thresholds else "not configured"
+    set_ = found[: len(config.rules)]
+    return "passed" if any(o.status == "passed" for o in set_) else "not configured"
 
 
 def judge(

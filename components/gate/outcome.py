@@ -137,7 +137,9 @@ def _worst(
     at = max(found, key=lambda name: (_BADNESS[found[name].status], found[name].badness))
     status = found[at].status
     same = sum(seen.status == status for seen in found.values())
-    others = f", and {same - 1} more" if same > 1 and status in ("failed", "not enough data") else ""
+    others = (
+        f", and {same - 1} more" if same > 1 and status in ("failed", "not enough data") else ""
+    )
     where = f"{at}: " if at != rule.on and status != "not applicable" else ""
     return Outcome(
         name=rule.name,
@@ -153,9 +155,7 @@ def _worst(
     )
 
 
-def _value(
-    view: View, model: str, metric: str
-) -> tuple[float | None, tuple[float, float] | None]:
+def _value(view: View, model: str, metric: str) -> tuple[float | None, tuple[float, float] | None]:
     known = view.metrics[model]
     if metric.startswith("top_"):
         return known["top_k"].get(metric.removeprefix("top_")), None

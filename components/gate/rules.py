@@ -163,18 +163,26 @@ TRAINED_ON = "no image trained on"
 SANITY = (PREDICTED, NOT_CONSTANT, FINITE, SUM, PARITY, TRANSFORM, TRAINED_ON)
 
 
-def check_subjects(rules: Sequence[Threshold | Change | Paired], names: Sequence[str]) -> None:
+def slice_name(slice_: str) -> str:
+    """What rules and reports call a slice of the config: a function by its own name."""
+    return slice_.rpartition(":")[2]
+
+
+def check_subjects(
+    rules: Sequence[Threshold | Change | Paired], class_names: Sequence[str], slices: Sequence[str]
+) -> None:
     """Check what the rules are on, before anything runs.
 
     Args:
         rules: of any kind.
-        names: class names of the data, and "each FEATURE" of each slice.
+        class_names: of the data.
+        slices: as the config names them.
 
     Raises:
         ConfigError: a rule is on something that is not there; with the close matches.
     """
-    known = [OVERALL, EACH_CLASS, *names]
-    features = [name.removeprefix(EACH) for name in names if name.startswith(EACH)]
+    features = [slice_name(name) for name in slices]
+    known = [OVERALL, EACH_CLASS, *class_names, *(EACH + name for name in features)]
     for rule in rules:
         of_slice = re.match(r"(.+?)=", rule.on)
         if rule.on not in known and not (of_slice and of_slice[1] in features):

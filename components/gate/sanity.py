@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+
 from components.gate import rules
 from components.gate.allowed import Allowed
 from components.gate.measured import Measured

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 import tensorflow as tf
 
+from components.gate.rules import slice_name
 from data.import_path import load_object
 from data.records import parse_examples
 from data.spec import ImageSpec
@@ -32,14 +33,9 @@ def slice_columns(
         parsed = [tf.train.Example.FromString(record).features for record in records.numpy()]
     for name in names:
         if name in derived:
-            yield column(name), [str(value) for value in derived[name](images)]
+            yield slice_name(name), [str(value) for value in derived[name](images)]
         else:
             yield name, [_text(features, name) for features in parsed]
-
-
-def column(name: str) -> str:
-    """What a slice is called in rules and reports: a function by its own name."""
-    return name.rpartition(":")[2]
 
 
 def brightness(images: np.ndarray) -> np.ndarray:
@@ -49,7 +45,8 @@ def brightness(images: np.ndarray) -> np.ndarray:
         images: (n, height, width, channels) uint8.
     """
     bands = np.array(["0-63", "64-127", "128-191", "192-255"])
-    return bands[(images.reshape(len(images), -1).mean(axis=1) // 64).astype(np.int64)]
+    found: np.ndarray = bands[(images.reshape(len(images), -1).mean(axis=1) // 64).astype(int)]
+    return found
 
 
 def _derived(name: str) -> Callable[[np.ndarray], Sequence[object]] | None:

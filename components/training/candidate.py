@@ -13,10 +13,10 @@ import tensorflow as tf
 
 from components.artifacts import Examples, TransformGraph
 from components.context import Context
+from components.trained_on import FILE, trained_on
 from components.training import hardware
 from components.training.probe import check_served
 from components.training.session import Training
-from components.trained_on import FILE, trained_on
 from data.batches import batches
 from data.durable import sha256_file, write_json
 from data.errors import ConfigError

@@ -24,8 +24,8 @@ def test_mnist_from_idx_files_to_a_pushed_model_that_answers(mnist_dir, tmp_path
     words += ["--set", "evaluate.thresholds=[{metric='accuracy', at_least=0.95}]"]
     assert call(words) == 0
     verdict = json.loads(next(root.glob("artifacts/evaluate/*/verdict.json")).read_text())
-    assert verdict["overall"]["examples"] == 10_000
-    assert verdict["overall"]["accuracy"] > 0.95
+    assert verdict["metrics"]["candidate"]["overall"]["examples"] == 10_000
+    assert verdict["metrics"]["candidate"]["overall"]["accuracy"] > 0.95
     assert list((root / "serving" / "mnist").glob("[0-9]*")) == [root / "serving" / "mnist" / "1"]
 
     from data.examples import load_examples

@@ -63,6 +63,6 @@ def test_a_tutorial_learns_in_one_epoch(name, floor, root: Path, request) -> Non
     pipeline = apply_settings(recipes.build(name), settings)
     verdict = run(pipeline, root=root, last="evaluate").verdict
     assert verdict
-    overall = read_json(verdict.path / "verdict.json")["overall"]
+    overall = read_json(verdict.path / "verdict.json")["metrics"]["candidate"]["overall"]
     assert overall["examples"] == 10_000
     assert overall["accuracy"] > floor

@@ -1,0 +1,26 @@
+"""Which data and which code a verdict rests on."""
+
+from __future__ import annotations
+
+import hashlib
+from importlib.metadata import PackageNotFoundError, version
+
+from data.durable import sha256_file
+from data.examples import Examples
+
+
+def split_digest(examples: Examples, split: str) -> str:
+    """The identity of the images and labels that were judged on."""
+    digests = [sha256_file(shard) for shard in examples.shards(split)]
+    return hashlib.sha256("".join(digests).encode()).hexdigest()
+
+
+def code_versions() -> dict[str, str]:
+    """Distribution → version, of what the numbers rest on."""
+    found = {}
+    for name in ("penstock", "tensorflow", "tensorflow-model-analysis", "apache-beam"):
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "unknown"  # a checkout that is not installed
+    return found

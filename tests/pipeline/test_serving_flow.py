@@ -1,0 +1,121 @@
+"""What serves, and what a candidate is held against, over several runs in one root."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from data.durable import read_json
+from pipeline import exit_codes
+from pipeline.cli import call
+from pipeline.ledger import Ledger
+from serving_export.versions import newest_version
+
+
+def run(root: Path, *settings: str) -> int:
+    words = [word for setting in settings for word in ("--set", setting)]
+    return call(["run", "digits", "--root", str(root), *words])
+
+
+def gate(root: Path, capfd: pytest.CaptureFixture) -> dict[str, Any]:
+    capfd.readouterr()
+    call(["gate", "latest", "--root", str(root), "--json"])
+    found: dict[str, Any] = json.loads(capfd.readouterr().out)
+    return found
+
+
+def failed(verdict: dict[str, Any]) -> set[str]:
+    return {rule["name"] for rule in verdict["rules"] if rule["status"] == "failed"}
+
+
+@pytest.mark.slow
+def test_the_next_model_is_held_against_the_one_that_serves(root, capfd):
+    first = gate(root, capfd)
+    assert first["baseline"] is None
+    assert run(root, "seed=1") == exit_codes.DONE
+    second = gate(root, capfd)
+    assert second["baseline"]["digest"] == first["model"]["digest"]
+    assert second["baseline"]["version"] == 1
+    assert second["metrics"]["baseline"] == first["metrics"]["candidate"]
+    assert newest_version(root / "serving" / "digits") == 2
+
+    # It serves: nothing is judged again, though what serves is another now.
+    assert run(root, "seed=1") == exit_codes.DONE
+    assert "all is up to date" in capfd.readouterr().out
+
+    # The first was replaced; only a person brings it back.
+    assert run(root) == exit_codes.VERDICT_FAILED
+    replaced = gate(root, capfd)
+    assert failed(replaced) == {"not replaced"}
+    assert newest_version(root / "serving" / "digits") == 2
+    by_hand = ["push", "latest", "--root", str(root), "--override", "not replaced"]
+    assert call(by_hand) == exit_codes.BAD_CONFIG  # no reason is given
+    assert call([*by_hand, "--reason", "it was better", "--by", "ana"]) == exit_codes.DONE
+    assert newest_version(root / "serving" / "digits") == 3
+    record = read_json(root / "serving" / "digits" / "3" / "push.json")
+    assert (record["by"], record["reason"]) == ("ana", "it was better")
+    assert record["override"] == ["not replaced"]
+    assert record["digest"] == first["model"]["digest"]
+    beside = read_json(root / "serving" / "digits" / "3" / "verdict.json")
+    assert beside["override"]["rules"] == ["not replaced"]
+    assert gate(root, capfd)["override"]["by"] == "ana"
+    with Ledger.existing(root) as ledger:
+        (pushed,) = ledger.pushes(first["model"]["digest"])
+    assert (pushed.version, pushed.reason) == (3, "it was better")
+
+    # It serves again, by hand: the next run has nothing to do, and no alarm to raise.
+    assert run(root) == exit_codes.DONE
+    assert "pushed by hand" in capfd.readouterr().out
+
+
+@pytest.mark.slow
+def test_a_deleted_serving_folder_makes_the_push_due(root, capfd):
+    shutil.rmtree(root / "serving")
+    assert run(root) == exit_codes.DONE
+    assert newest_version(root / "serving" / "digits") == 1
+    assert "all is up to date" not in capfd.readouterr().out
+
+
+@pytest.mark.slow
+def test_a_model_that_serves_and_is_damaged_fails_one_rule_only(root, capfd):
+    served = root / "serving" / "digits" / "1" / "saved_model.pb"
+    content = bytearray(served.read_bytes())
+    content[100] ^= 1
+    served.write_bytes(content)
+    assert run(root, "seed=1") == exit_codes.VERDICT_FAILED
+    verdict = gate(root, capfd)
+    assert failed(verdict) == {"baseline comparable"}
+    assert "saved_model.pb" in " ".join(verdict["reasons"])
+    override = ["--override", "baseline comparable", "--reason", "the disk had a fault"]
+    assert call(["push", "latest", "--root", str(root), *override]) == exit_codes.DONE
+    assert newest_version(root / "serving" / "digits") == 2
+
+
+@pytest.mark.slow
+def test_after_a_rollback_the_next_gate_compares_with_what_then_serves(root, capfd):
+    first = gate(root, capfd)["model"]["digest"]
+    assert run(root, "seed=1") == exit_codes.DONE
+    assert call(["rollback", str(root / "serving" / "digits")]) == exit_codes.DONE
+    assert newest_version(root / "serving" / "digits") == 3
+    assert run(root, "seed=2") == exit_codes.DONE
+    verdict = gate(root, capfd)
+    assert verdict["baseline"]["digest"] == first
+    assert verdict["baseline"]["version"] == 3
+    assert verdict["best"] is None  # what was rolled back is no example to follow
+    assert run(root, "seed=1") == exit_codes.VERDICT_FAILED
+    assert failed(gate(root, capfd)) == {"not replaced"}
+
+
+def test_a_rule_on_a_class_that_is_not_there_fails_before_the_training(root, tmp_path, capfd):
+    rule = 'evaluate.thresholds=[{metric = "accuracy", at_least = 0.9, on = "zerro"}]'
+    assert run(root, rule) == exit_codes.BAD_CONFIG  # the examples are there already
+    assert "zerro" in capfd.readouterr().err
+    assert run(tmp_path / "new", rule) == exit_codes.BAD_CONFIG  # and here they are made
+    err = capfd.readouterr().err
+    assert "zerro" in err
+    assert (tmp_path / "new" / "artifacts" / "ingest").is_dir()
+    assert not (tmp_path / "new" / "artifacts" / "normalize").exists()
