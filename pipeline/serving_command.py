@@ -88,6 +88,7 @@ def _table(found: list[Version]) -> Table:
             heading,
             justify="right" if heading == "version" else "left",
             no_wrap=heading in ("", "when", "verdict", "digest"),
+            overflow="fold",
         )
     for version in found:
         record = version.record

@@ -32,12 +32,11 @@ def history(folder: Path) -> list[Version]:
     Raises:
         OSError: something there cannot be read.
     """
-    newest = newest_version(folder)
-    return [look_at(folder / str(number), number == newest) for number in versions(folder)]
+    return [look_at(folder / str(number)) for number in versions(folder)]
 
 
-def look_at(path: Path, serves: bool) -> Version:
-    """One version's folder."""
+def look_at(path: Path) -> Version:
+    """One version, of its folder; every byte of it is read."""
     state: State = "foreign"
     digest, trouble, record = None, None, {}
     if is_ours(path):
@@ -46,11 +45,11 @@ def look_at(path: Path, serves: bool) -> Version:
             state = "whole"
         except BadDataError as error:
             state, trouble = "damaged", error.what
-            record = _record(path)
+            record = record_of(path)
     return Version(
         number=int(path.name),
         path=path,
-        serves=serves,
+        serves=newest_version(path.parent) == int(path.name),
         state=state,
         digest=digest,
         trouble=trouble,
@@ -58,7 +57,8 @@ def look_at(path: Path, serves: bool) -> Version:
     )
 
 
-def _record(path: Path) -> dict[str, Any]:
+def record_of(path: Path) -> dict[str, Any]:
+    """What the push of a version recorded; empty where that cannot be read."""
     try:
         return read_push_record(path)
     except BadDataError:

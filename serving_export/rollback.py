@@ -8,10 +8,10 @@ from pathlib import Path
 
 from data.durable import disk_trouble
 from data.errors import BadDataError, ConfigError
-from serving_export.history import Version, history
+from serving_export.history import Version, history, look_at, record_of
 from serving_export.manifest import BESIDE, PUSH_RECORD
 from serving_export.push import push
-from serving_export.versions import model_folder, serving_identity
+from serving_export.versions import model_folder, newest_version, serving_identity, versions
 
 
 def rollback(
@@ -48,15 +48,8 @@ def rollback(
     """
     folder = model_folder(serving_dir, model_name)
     with disk_trouble(f"cannot roll back in {folder}"):
-        serves, known = serving_identity(folder), history(folder)
-        old = _earlier(known, folder) if to is None else _named(known, folder, to)
-        if known[-1].digest == old.digest:
-            raise ConfigError(
-                f"version {known[-1].number} in {folder} is version {old.number} already",
-                expected="a version of another bundle than the one that serves",
-                got=f"digest {old.digest}",
-                follows="nothing was pushed",
-            )
+        serving = serving_identity(folder)
+        old = _earlier(folder) if to is None else _named(folder, to)
         names = sorted(BESIDE - {PUSH_RECORD})
         beside = {n: (old.path / n).read_bytes() for n in names if (old.path / n).is_file()}
     record = {**old.record, "rollback_of": old.number, "by": by, "reason": reason, "time": clock()}
@@ -67,56 +60,64 @@ def rollback(
         digest=old.digest,
         record=record,
         beside=beside,
-        judged_against=serves,
+        judged_against=serving,
     )
 
 
-def _named(known: list[Version], folder: Path, to: int) -> Version:
-    for version in known:
-        if version.number == to and version.state == "whole":
-            return version
-        if version.number == to:
-            raise BadDataError(
-                f"version {to} in {folder} cannot be served again",
-                expected="a whole version that Penstock pushed",
-                got=version.trouble or "a link, or a folder without a manifest of ours",
-                follows="nothing was pushed",
-                remedy=f"name another: {_listed(known)}",
-            )
-    raise ConfigError(
-        f"there is no version {to} in {folder}",
-        expected=_listed(known),
-        got=to,
-        follows="nothing was pushed",
-    )
+def _named(folder: Path, to: int) -> Version:
+    """The version that was asked for."""
+    if to not in versions(folder):
+        raise ConfigError(
+            f"there is no version {to} in {folder}",
+            expected=_listed(folder),
+            got=to,
+            follows="nothing was pushed",
+        )
+    old, serving = look_at(folder / str(to)), look_at(folder / str(newest_version(folder)))
+    if old.state != "whole":
+        raise BadDataError(
+            f"version {to} in {folder} cannot be served again",
+            expected="a whole version that Penstock pushed",
+            got=old.trouble or "a link, or a folder without a manifest of ours",
+            follows="nothing was pushed",
+            remedy=f"name another: {_listed(folder)}",
+        )
+    if old.digest == serving.digest:
+        raise ConfigError(
+            f"version {serving.number} in {folder} is version {to} already",
+            expected="a version of another bundle than the one that serves",
+            got=f"digest {old.digest}",
+            follows="nothing was pushed",
+        )
+    return old
 
 
-def _earlier(known: list[Version], folder: Path) -> Version:
+def _earlier(folder: Path) -> Version:
     """The version that a rollback goes to unless one is named."""
-    if known:
-        origin = _origin(known[-1], {version.number: version for version in known})
-        for version in reversed(known):
-            other = version.state == "whole" and version.digest != known[-1].digest
-            if other and version.number < origin:
+    known = versions(folder)
+    serving = look_at(folder / str(known[-1])) if known else None
+    for number in reversed(known):
+        if serving and number < _origin(serving):
+            version = look_at(folder / str(number))
+            if version.state == "whole" and version.digest != serving.digest:
                 return version
     raise ConfigError(
         f"there is no version in {folder} to go back to",
         expected="a whole version of another bundle, older than the one that serves",
-        got=_listed(known),
+        got=_listed(folder),
         follows="nothing was pushed",
         remedy="name one with --to, or push another model",
     )
 
 
-def _origin(version: Version, known: dict[int, Version]) -> int:
+def _origin(version: Version) -> int:
     """The version that a chain of rollbacks brought back; a version's own number where none did."""
-    number, earlier = version.number, version.record.get("rollback_of")
-    while isinstance(earlier, int) and earlier < number:
-        number = earlier
-        earlier = known[number].record.get("rollback_of") if number in known else None
+    number, record = version.number, version.record
+    while isinstance(earlier := record.get("rollback_of"), int) and earlier < number:
+        number, record = earlier, record_of(version.path.with_name(str(earlier)))
     return number
 
 
-def _listed(known: list[Version]) -> str:
+def _listed(folder: Path) -> str:
     words = {"whole": "", "damaged": " (damaged)", "foreign": " (not ours)"}
-    return ", ".join(f"{v.number}{words[v.state]}" for v in known) or "no versions at all"
+    return ", ".join(f"{v.number}{words[v.state]}" for v in history(folder)) or "no versions at all"
