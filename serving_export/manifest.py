@@ -34,6 +34,10 @@ PROBABILITIES = "probabilities"  # names of the outputs
 CLASS_INDEX = "class_index"
 CLASS_NAME = "class_name"
 
+# Attributes of the loaded SavedModel beside its signatures.
+WEIGHTS = "weights"  # the model's variables, in the model's order
+TRANSFORM = "transform_images"  # images (batch, height, width, channels) uint8 → the model's input
+
 
 @dataclass(frozen=True, kw_only=True)
 class Manifest:

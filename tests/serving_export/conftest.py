@@ -100,6 +100,19 @@ def center(make_transform: Callable[..., Path]) -> Path:
 
 
 @pytest.fixture(scope="session")
+def make_model() -> Callable[[ImageSpec], Any]:
+    """A function that makes a small untrained Keras model, which gives logits."""
+
+    def make(spec: ImageSpec) -> Any:
+        import keras
+
+        layers = [keras.layers.Input(spec.shape), keras.layers.Flatten()]
+        return keras.Sequential([*layers, keras.layers.Dense(spec.num_classes)])
+
+    return make
+
+
+@pytest.fixture(scope="session")
 def bundle(
     tmp_path_factory: pytest.TempPathFactory, spec: ImageSpec, center: Path, digits: Digits
 ) -> Served:
