@@ -118,7 +118,8 @@ def keras_evaluate(examples: Examples, model: Model) -> Callable[[], Any]:
 
     from components.models.dense import build_model
     from data.batches import batches
-    from serving_export.saved_model import WEIGHTS, load_bundle
+    from serving_export.manifest import WEIGHTS
+    from serving_export.saved_model import load_bundle
 
     network = build_model(model.spec, recipes.build("mnist").step("train").config.model_options)
     bundle = load_bundle(model.bundle, model.digest)

@@ -156,7 +156,8 @@ class Bench:
 
 def weights_of(model: Model) -> Weights:
     """Copies of a bundle's weights, in the network's order."""
-    from serving_export.saved_model import WEIGHTS, load_bundle
+    from serving_export.manifest import WEIGHTS
+    from serving_export.saved_model import load_bundle
 
     bundle = load_bundle(model.bundle, model.digest)
     return [variable.numpy() for variable in getattr(bundle.saved, WEIGHTS)]

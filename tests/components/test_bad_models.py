@@ -28,10 +28,11 @@ from components.gate import rules
 from data.errors import BadDataError
 from pipeline import recipes
 from pipeline.config import apply_settings
-from serving_export.manifest import verify_bundle
+from serving_export.manifest import WEIGHTS, verify_bundle
 from serving_export.parity import images_difference
 from serving_export.push import push
 from serving_export.versions import versions
+from serving_export.weights import changed_weights
 
 FLOOR, CLASS_FLOOR = "accuracy overall", "accuracy each class"
 WORSE, CLASS_WORSE = "not worse than baseline overall", "not worse than baseline each class"
@@ -93,6 +94,10 @@ def nan_in_the_last_layer(weights: list[np.ndarray]) -> None:
 
 def nan_before_a_relu(weights: list[np.ndarray]) -> None:
     weights[0][:] = np.nan  # on a CPU, a relu of NaN is 0
+
+
+def one_nan_before_a_relu(weights: list[np.ndarray]) -> None:
+    weights[0][20, 7] = np.nan  # one unit of 128 is off, which no answer tells
 
 
 def no_weights_left(weights: list[np.ndarray]) -> None:
@@ -201,8 +206,13 @@ CASES = {
     ),
     "NaN weights before a relu": Case(
         weights(nan_before_a_relu),
-        {*QUALITY, rules.PREDICTED, rules.NOT_CONSTANT},
-        "not constant.*: failed, the widest span of a probability is 0",
+        {*QUALITY, rules.FINITE, rules.PREDICTED, rules.NOT_CONSTANT},
+        r"no NaN.*: failed, 0 images bad, \d+ weights NaN",
+    ),
+    "one NaN before a relu": Case(
+        weights(one_nan_before_a_relu),
+        {rules.FINITE},
+        "no NaN.*: failed, 0 images bad, 1 weights NaN",
     ),
     "constant output": Case(
         weights(no_weights_left),
@@ -274,6 +284,13 @@ CASES = {
     "the lowest exponent bit of a weight flipped": Case(
         flipped(23), {rules.PARITY}, "parity, differs from the trained model's answers.*failed"
     ),
+    "an exponent bit of a dark pixel's weight flipped": Case(
+        lambda bed, bad: bed.bench.spoiled(
+            bed.good, lambda weights: bad.flip(weights[0], 0, 23), record=False
+        ),
+        {rules.PARITY},
+        "parity.*: failed, the largest difference is 0, and 1 variables are not those trained",
+    ),
     "trained on the test split": Case(
         lambda bed, bad: trained_on_test(bed, bad.split),
         {rules.TRAINED_ON},
@@ -338,7 +355,7 @@ def test_a_baseline_of_other_classes_is_not_compared_with(bed: Bed, letters: Mod
 def test_every_exponent_bit_of_every_output_bias_is_seen_by_parity(
     bed: Bed, bad: ModuleType
 ) -> None:
-    from serving_export.saved_model import WEIGHTS, load_bundle
+    from serving_export.saved_model import load_bundle
 
     bundle = load_bundle(bed.good.bundle, bed.good.digest)
     bias = getattr(bundle.saved, WEIGHTS)[-1]
@@ -350,6 +367,32 @@ def test_every_exponent_bit_of_every_output_bias_is_seen_by_parity(
             bad.flip(harmed, place, bit)
             bias.assign(harmed)
             assert not images_difference(bundle, record) <= Config().allowed.parity, (place, bit)
+
+
+@pytest.fixture(scope="module")
+def loaded(bed: Bed) -> Any:
+    """The good model's SavedModel, to be harmed in memory."""
+    from serving_export.saved_model import load_bundle
+
+    return load_bundle(bed.good.bundle, bed.good.digest).saved
+
+
+@pytest.mark.slow
+@settings(max_examples=200)
+@given(which=st.integers(0, 3), place=st.integers(0, 1 << 20), bit=st.integers(0, 31))
+def test_any_bit_of_any_weight_is_seen_whatever_the_answers(
+    bed: Bed, bad: ModuleType, loaded: Any, which: int, place: int, bit: int
+) -> None:
+    variable, record = getattr(loaded, WEIGHTS)[which], bed.good.path / "parity.npz"
+    assert changed_weights(loaded, record) == 0
+    sound = variable.numpy()
+    harmed = sound.copy()
+    bad.flip(harmed, place % sound.size, bit)
+    variable.assign(harmed)
+    try:
+        assert changed_weights(loaded, record) == 1
+    finally:
+        variable.assign(sound)
 
 
 class Judged(NamedTuple):
