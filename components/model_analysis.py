@@ -1,7 +1,7 @@
 """The Beam half of Evaluate: one TensorFlow Model Analysis of all models in question.
 
-Its metric is our `Tally`: TensorFlow's own, which take one pass of Keras each, slice and model, need
-three times as long for the same numbers (tests hold the two against one another).
+Its metric is our `Tally`: those of TensorFlow, each a pass of Keras for each slice and model, need
+three times as long for the same numbers. Tests hold the two against one another.
 """
 
 from __future__ import annotations

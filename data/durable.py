@@ -76,13 +76,21 @@ def fsync_tree(path: Path) -> None:
 
 
 def write_json(path: Path, obj: Any) -> None:
-    """Write JSON so that a reader sees the old file or the whole new one, even after a power cut.
+    """Write JSON as `write_text` writes text.
 
     Raises:
         ValueError: NaN or infinity, which JSON does not have: write None.
         OSError: the disk would not take it; the old file still stands.
     """
-    text = json.dumps(obj, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    write_text(path, json.dumps(obj, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write UTF-8 so that a reader sees the old file or the whole new one, even after a power cut.
+
+    Raises:
+        OSError: the disk would not take it; the old file still stands.
+    """
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
     try:
         with temporary.open("x", encoding="utf-8") as file:

@@ -196,6 +196,31 @@ def show(run_id: str, root: Path, pictures: Path | None) -> None:
 
 @cli.command(
     examples="""
+    penstock report latest
+    penstock report 20261121-093000-digits-1f2e --output report.html
+    """
+)
+@click.argument("run_id", metavar="RUN")
+@_root_option
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write it here.  [default: ROOT/runs/RUN/report.html]",
+)
+def report(run_id: str, root: Path, output: Path | None) -> None:
+    """Write all there is to say of RUN as one HTML file, and print where it lies.
+
+    RUN is a run's id, the beginning or end of one, or `latest`. The file needs nothing beside it:
+    no network, no other file.
+    """
+    from pipeline.report import report_run
+
+    click.echo(report_run(root, run_id, output))
+
+
+@cli.command(
+    examples="""
     penstock predict digits seven.png
     penstock predict .penstock/serving/mnist/3 a.png b.png
     penstock predict mnist --index 0 --index 1 --chart two.png

@@ -70,10 +70,15 @@ def apply_settings(pipeline: PipelineConfig, settings: Iterable[str]) -> Pipelin
 
 def to_toml(pipeline: PipelineConfig) -> str:
     """The whole config as it would run, in a form that `--config` reads back."""
+    tables = {step.name: to_plain(step.config) for step in pipeline.steps}
+    return plain_to_toml({"name": pipeline.name, "seed": pipeline.seed, **tables})
+
+
+def plain_to_toml(config: Mapping[str, Any]) -> str:
+    """The same of a config in plain values, as a run's record has it."""
     import tomli_w
 
-    tables = {step.name: _speak_none(to_plain(step.config)) for step in pipeline.steps}
-    return tomli_w.dumps({"name": pipeline.name, "seed": pipeline.seed, **tables})
+    return tomli_w.dumps(_speak_none(dict(config)))
 
 
 def _set(pipeline: PipelineConfig, keys: list[str], readings: list[Any]) -> PipelineConfig:

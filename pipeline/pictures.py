@@ -10,7 +10,7 @@ from components.pictures.album import Album, draw_album
 from data.durable import disk_trouble
 from data.errors import BadDataError
 from pipeline.ledger import Ledger
-from pipeline.remembered import remembered
+from pipeline.remembered import artifacts_of_run
 
 FOLDER = "pictures"  # in a run's own
 
@@ -29,12 +29,7 @@ def fetch(root: Path, ledger: Ledger, run_id: str, folder: Path) -> Album:
         with disk_trouble(f"the pictures cannot be copied to {folder}"):
             folder.mkdir(parents=True, exist_ok=True)
             return Album(tuple(Path(shutil.copyfile(p, folder / p.name)) for p in drawn))
-    found = [
-        artifact
-        for execution in reversed(ledger.executions(run_id))
-        for fingerprint in (execution.fingerprint, *ledger.upstream(execution.fingerprint))
-        for artifact in remembered(root, ledger, fingerprint)
-    ]
+    found = list(artifacts_of_run(root, ledger, run_id))
     examples = next((a for a in found if isinstance(a, Examples)), None)
     model = next((a for a in found if isinstance(a, Model)), None)
     if examples is None and model is None:

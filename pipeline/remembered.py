@@ -33,6 +33,15 @@ def remembered(
                 yield from_plain({**facts, "path": str(path)}, _KINDS[kind], kind)
 
 
+def artifacts_of_run(
+    root: Path, ledger: Ledger, run_id: str
+) -> Iterator[Examples | Model | Verdict]:
+    """What a run's steps made or used, the last step's first, and what that came out of."""
+    for execution in reversed(ledger.executions(run_id)):
+        for fingerprint in (execution.fingerprint, *ledger.upstream(execution.fingerprint)):
+            yield from remembered(root, ledger, fingerprint)
+
+
 def examples_of(root: Path, ledger: Ledger, digest: str) -> Examples:
     """The examples that a model was trained on.
 

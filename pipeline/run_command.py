@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from collections.abc import Collection, Iterator
@@ -23,7 +22,7 @@ from pipeline.ledger import Ledger, Run
 from pipeline.local import RunResult, run
 from pipeline.pictures import FOLDER, fetch
 from pipeline.remembered import verdict_content, verdict_of
-from pipeline.run_record import settle_dead_runs
+from pipeline.run_record import settle_dead_runs, summaries
 from pipeline.verdict_words import verdict_table
 
 _STYLES = {
@@ -84,6 +83,8 @@ def _where_and_what_next(result: RunResult, recipe: str, root: Path) -> Iterator
         yield f"model     {escape(str(_from_here(result.by_hand)))}, pushed by hand"
     elif push:
         yield f"model     not pushed: {escape(push.reason)}"
+    if result.report:
+        yield f"report    {escape(str(_from_here(result.report)))}"
     if result.pictures.files:
         folder = _from_here(result.pictures.files[0].parent)
         yield f"pictures  {escape(str(folder))}"
@@ -131,12 +132,12 @@ def show_run(root: Path, run_id: str) -> None:
     out = _console()
     took = "" if found.seconds is None else f", {found.seconds:.1f} s"
     out.print(f"[bold]{escape(found.id)}[/]  {_when(found)}{took}  {_coloured(found.status)}")
-    summaries = _summaries(root / "runs" / found.id / "events.jsonl")
+    said = summaries(root / "runs" / found.id)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for heading in ("step", "status", "seconds", "fingerprint", "what came out"):
         table.add_column(heading, justify="right" if heading == "seconds" else "left")
     for e in executions:
-        came_out = e.error or summaries.get(e.step, "")
+        came_out = e.error or said.get(e.step, "")
         table.add_row(
             escape(e.step), e.status, f"{e.seconds:.1f}", e.fingerprint[:12], escape(came_out)
         )
@@ -170,13 +171,6 @@ def _ledger(root: Path) -> Ledger:
     ledger = Ledger.existing(root)
     settle_dead_runs(root, ledger)
     return ledger
-
-
-def _summaries(events: Path) -> dict[str, str]:
-    if not events.is_file():
-        return {}
-    ended = [json.loads(line) for line in events.read_text(encoding="utf-8").splitlines()]
-    return {e["step"]: e["summary"] for e in ended if e["event"] == "ended"}
 
 
 def _when(found: Run) -> str:

@@ -24,6 +24,7 @@ from pipeline.graph import PipelineConfig
 from pipeline.ledger import Execution, Ledger, Run, RunStatus
 
 _LOCK = ".lock"
+_EVENTS = "events.jsonl"
 
 
 class Watcher:
@@ -93,6 +94,15 @@ def _is_alive(folder: Path) -> bool:
         return True
 
 
+def summaries(folder: Path) -> dict[str, str]:
+    """Step → what came out of it, by the events in a run's folder."""
+    events = folder / _EVENTS
+    if not events.is_file():
+        return {}
+    ended = [json.loads(line) for line in events.read_text(encoding="utf-8").splitlines()]
+    return {e["step"]: e["summary"] for e in ended if e["event"] == "ended"}
+
+
 class RunRecord:
     """Entered at the start, finished whatever happens: done, failed, or interrupted."""
 
@@ -157,7 +167,7 @@ class RunRecord:
         self._ledger.finish_run(self.run)
 
     def _event(self, kind: str, **facts: Any) -> None:
-        with (self._folder / "events.jsonl").open("a", encoding="utf-8") as file:
+        with (self._folder / _EVENTS).open("a", encoding="utf-8") as file:
             file.write(json.dumps({"time": time.time(), "event": kind, **facts}) + "\n")
 
     def _save(self) -> None:

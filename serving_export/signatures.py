@@ -82,8 +82,9 @@ def serving_functions(
     """The signatures of a bundle, by name: `tf.function`s around one `probabilities_fn`.
 
     Each takes a batch of any size and returns `probabilities` (batch, classes) float32,
-    `class_index` (batch,) int64 and `class_name` (batch,) string, in this order. A wrong size,
-    number of channels or file format fails the whole batch with an InvalidArgumentError.
+    `class_index` (batch,) int64 and `class_name` (batch,) string: by name, for a SavedModel keeps
+    no other order of outputs; row i answers input i, column c is class c of the spec. A wrong
+    size, number of channels or file format fails the whole batch with an InvalidArgumentError.
     """
     strings = tf.TensorSpec([None], tf.string)
     pixels = tf.TensorSpec([None, *spec.shape], tf.uint8)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,11 +10,8 @@ from matplotlib.ticker import MaxNLocator
 
 from components.pictures.canvas import MARGIN, PLAIN, blank, panel, sheet, write
 from components.pictures.predictions import TRUE, WRONG
+from components.pictures.series import metrics
 
-_VALIDATION = "val_"  # Keras's prefix
-_NOT_METRICS = {"learning_rate", "seconds"}  # lists of a history that say how, not how well
-_FIRST = ("loss", "accuracy")
-_MOST = 12  # metrics
 _PLOT = (430, 260)  # pixels
 _SPACE = (70, 84)  # left of a plot, and for heading and numbers above and below it
 
@@ -24,8 +20,7 @@ def learning_curves(history: Mapping[str, Any]) -> Axes | None:
     """A plot for each metric; None where the history has none.
 
     Args:
-        history: name → a number per epoch, None where there was none; a validation metric's name
-            begins with val_. What is no list of numbers is passed over.
+        history: as `components.pictures.series.metrics` takes it.
     """
     found = metrics(history)
     if not found:
@@ -38,26 +33,6 @@ def learning_curves(history: Mapping[str, Any]) -> Axes | None:
         write(axes, left + _PLOT[0] / 2, top - 10, "{}", name, width=_PLOT[0], size=11, ha="center")
         _plot(panel(axes, left, top, *_PLOT), train, validation)
     return axes
-
-
-def metrics(history: Mapping[str, Any]) -> dict[str, tuple[list[float], list[float]]]:
-    """Name → a number per epoch of train and of validation; loss and accuracy come first."""
-    numbers = {
-        name: [math.nan if value is None else float(value) for value in values]
-        for name, values in history.items()
-        if name not in _NOT_METRICS and _is_series(values)
-    }
-    names = dict.fromkeys((*_FIRST, *(name.removeprefix(_VALIDATION) for name in numbers)))
-    pairs = {name: (numbers.get(name, []), numbers.get(_VALIDATION + name, [])) for name in names}
-    return dict([(name, pair) for name, pair in pairs.items() if any(pair)][:_MOST])
-
-
-def _is_series(values: Any) -> bool:
-    """Whether it is a list of numbers and None, with one number at least."""
-    if not isinstance(values, list):
-        return False
-    numbers = [value for value in values if value is not None]
-    return bool(numbers) and all(isinstance(value, int | float) for value in numbers)
 
 
 def _plot(plot: Axes, train: list[float], validation: list[float]) -> None:

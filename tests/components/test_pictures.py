@@ -18,9 +18,10 @@ from components.answers import Answer
 from components.artifacts import Examples, Model
 from components.pictures import canvas
 from components.pictures.album import draw_album, first_places
-from components.pictures.curves import learning_curves, metrics
+from components.pictures.curves import learning_curves
 from components.pictures.images import image_sheet, raw_values
 from components.pictures.predictions import TRUE, UNKNOWN, WRONG, prediction_chart
+from components.pictures.series import metrics
 from data.encode import encode
 from data.examples import shard_name
 from data.spec import ImageSpec

@@ -1,0 +1,39 @@
+"""What a report is made of: a run, its verdict, and what its steps made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from components.artifacts import Examples
+
+
+@dataclass(frozen=True, kw_only=True)
+class Made:
+    """What one step of a run did."""
+
+    step: str
+    component: str
+    fingerprint: str
+    status: str  # made, reused, failed, interrupted
+    seconds: float
+    summary: str = ""  # what came out, or the error
+    inputs: tuple[str, ...] = ()  # "examples: ingest.examples"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """A run as its report shows it. What is None is not there, and the report says so."""
+
+    run_id: str
+    pipeline: str
+    status: str  # of the run: done, failed, …
+    started: float  # seconds since the epoch
+    verdict: dict[str, Any] | None = None  # as in verdict.json
+    history: dict[str, Any] | None = None  # of the training: name → a number per epoch
+    examples: Examples | None = None  # those that the verdict is about
+    lineage: tuple[Made, ...] = ()
+    push: dict[str, Any] | None = None  # pushed, version, served_path, reason
+    override: dict[str, Any] | None = None  # rules, by, reason
+    reproduce: tuple[str, ...] = ()  # shell commands
+    config: str = ""  # TOML
