@@ -65,12 +65,14 @@ def record_parity(
 
     from serving_export.signatures import probabilities_fn
     from serving_export.transform_graph import TransformFn
+    from serving_export.weights import RECORDED, weight_digests
 
     images = images[: max(1, min(MAX_IMAGES, MAX_BYTES // spec.image_bytes))]
     predict = probabilities_fn(model, TransformFn(transform_path), spec, model_output)
     starts = range(0, len(images), BATCH)
     answers = [predict(images[start : start + BATCH]).numpy() for start in starts]
     known: dict[str, Any] = {} if fed is None else {"fed": fed[: len(images)]}
+    known[RECORDED] = weight_digests(getattr(model, "weights", model.variables))
     np.savez(path, images=images, probabilities=np.concatenate(answers), **known)
 
 

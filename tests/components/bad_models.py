@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from components import evaluate, ingest, normalize, train
-from components.artifacts import Examples, Model, TransformGraph
+from components.artifacts import Examples, Model, TransformGraph, Verdict
 from components.context import Context
 from components.trained_on import FILE
 from data.batches import batches
@@ -139,12 +139,16 @@ class Bench:
         push(model.bundle, serving, NAME, digest=model.digest, record={})
         return serving
 
-    def judge(self, model: Model, serving: Path | None, **rules: Any) -> dict[str, Any]:
-        """`verdict.json` by the recipe's rules, but for those that are named."""
+    def verdict(self, model: Model, serving: Path | None, **rules: Any) -> Verdict:
+        """Evaluate by the recipe's rules, but for those that are named."""
         config = dataclasses.replace(self.recipe.step("evaluate").config, **rules)
         inputs = evaluate.Inputs(examples=self.examples, model=model)
         context = self.context(serving_dir=serving, model_name=NAME if serving else None)
-        found = evaluate.run(inputs, config, context).verdict
+        return evaluate.run(inputs, config, context).verdict
+
+    def judge(self, model: Model, serving: Path | None, **rules: Any) -> dict[str, Any]:
+        """The same; `verdict.json`."""
+        found = self.verdict(model, serving, **rules)
         verdict: dict[str, Any] = read_json(found.path / evaluate.VERDICT)
         assert (verdict["status"], verdict["model"]["digest"]) == (found.status, model.digest)
         return verdict
@@ -152,7 +156,8 @@ class Bench:
 
 def weights_of(model: Model) -> Weights:
     """Copies of a bundle's weights, in the network's order."""
-    from serving_export.saved_model import WEIGHTS, load_bundle
+    from serving_export.manifest import WEIGHTS
+    from serving_export.saved_model import load_bundle
 
     bundle = load_bundle(model.bundle, model.digest)
     return [variable.numpy() for variable in getattr(bundle.saved, WEIGHTS)]
