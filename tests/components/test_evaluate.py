@@ -289,8 +289,8 @@ def test_our_metrics_are_those_of_tensorflow_model_analysis(
     for label, name in enumerate(NAMES):
         theirs = {n: v["doubleValue"] for n, v in overall[f"classId:{label}"].items() if v}
         ours = described["classes"][name]
-        # Theirs is from 10,000 thresholds, ours from bins of log-odds.
-        assert theirs["auc"] == pytest.approx(ours["auc"], abs=2e-3)
+        # Keras's interpolates between 200 thresholds; scikit-learn's is held against ours elsewhere.
+        assert theirs["auc"] == pytest.approx(ours["auc"], abs=0.01)
         of_label = next(v[""][""] for key, v in found if key == (("label", label),))
         recall = of_label["sparse_categorical_accuracy"]["doubleValue"]
         assert recall == pytest.approx(ours["recall"], rel=1e-6)
@@ -409,10 +409,8 @@ def test_a_baseline_that_cannot_be_compared_with_fails_one_rule_and_says_why(
 def test_examples_that_are_not_all_seen_give_no_verdict(
     examples: Examples, model: Model, context: Context
 ) -> None:
-    more = tuple(
-        count + (name == "two") for count, name in zip(examples.counts["test"], NAMES, strict=True)
-    )
-    claimed = dataclasses.replace(examples, counts={"test": more})
+    first, second, *others = examples.counts["test"]
+    claimed = dataclasses.replace(examples, counts={"test": (first + 1, second - 1, *others)})
     with pytest.raises(StepError, match="did not see the examples"):
         run(Inputs(examples=claimed, model=model), Config(), context)
     assert not (context.output_dir / "verdict.json").exists()
@@ -431,7 +429,9 @@ def test_a_corrupt_shard_is_bad_data_and_named(
     shard.write_bytes(content[:1000] if harm == "cut" else content)
     if harm == "removed":
         shard.unlink()
-    with pytest.raises((BadDataError, StepError), match=r"cannot be read|did not see") as caught:
+    with pytest.raises(
+        (BadDataError, StepError), match=r"cannot be read|has other shards"
+    ) as caught:
         run(Inputs(examples=harmed, model=model), Config(), context)
     assert harm == "removed" or shard.name in str(caught.value)
 
