@@ -16,6 +16,7 @@ RUNTIME = [
     "tensorboard>=2.21,<2.22",  # tf.summary imports it without declaring it: logs of training
     "tensorflow-transform>=1.21,<1.22",  # the one preprocessing graph
     "tensorflow-model-analysis>=0.52,<0.53",  # the numbers that the gate judges
+    "tensorflow-serving-api>=2.19,<2.20",  # a bundle's warm-up requests; tfx-bsl has it too
     "tfx-bsl>=1.21,<1.22",  # tf.Examples to the Arrow batches that Model Analysis reads
     "tensorflow-datasets>=4.9.10,<4.10",  # datasets by name, and the layout of Examples at rest
     "importlib_resources>=6.4,<8",  # tensorflow-datasets imports it without declaring it

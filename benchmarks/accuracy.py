@@ -78,7 +78,9 @@ def accuracy(pipeline: PipelineConfig, inputs: train.Inputs, seed: int) -> float
         model = train.run(inputs, pipeline.step("train").config, contexts[0]).model
         judged = evaluate.Inputs(examples=inputs.examples, model=model)
         verdict = evaluate.run(judged, pipeline.step("evaluate").config, contexts[1]).verdict
-        return float(read_json(verdict.path / "verdict.json")["metrics"]["candidate"]["overall"]["accuracy"])
+        return float(
+            read_json(verdict.path / "verdict.json")["metrics"]["candidate"]["overall"]["accuracy"]
+        )
 
 
 def table(found: Mapping[str, Sequence[float]]) -> str:

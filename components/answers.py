@@ -64,10 +64,13 @@ def answers_on_files(model_dir: Path, paths: Sequence[Path]) -> list[Answer]:
     Raises:
         BadDataError: as `serving_export.predict.predict_files` does.
     """
+    from serving_export.manifest import read_manifest
     from serving_export.predict import predict_files, read_pixels
+    from serving_export.versions import bundle_folder
 
     predictions = predict_files(model_dir, paths)
+    spec = read_manifest(bundle_folder(model_dir)).spec
     return [
-        Answer(str(path), read_pixels(path), prediction)
+        Answer(str(path), read_pixels(path, spec), prediction)
         for path, prediction in zip(paths, predictions, strict=True)
     ]

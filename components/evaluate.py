@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from components.artifacts import Examples, Model, Verdict
 from components.context import Context, Depends
@@ -92,7 +92,7 @@ def depends(config: Config) -> Depends:
 
 
 def pin(config: Config, inputs: Inputs | None, context: Context) -> Config:
-    """The config with what serves now named by its digest; `inputs` are None until they are made."""
+    """The config with what serves now named by digest; `inputs` are None until they are made."""
     if config.against is not None or config.baseline == "none":
         return config
     if context.serving_dir is None or context.model_name is None:

@@ -79,14 +79,13 @@ def run(inputs: Inputs, config: Config, context: Context) -> Outputs:
             trained model; another model was pushed since the candidate was judged.
     """
     model, verdict = inputs.model, inputs.verdict
+    _check(model, verdict, context)
     if verdict.status == "passed":
         judged = read_json(verdict.path / "verdict.json")
         record, version, served = push_judged(model, verdict, judged, config, context)
         push = Push(path=context.output_dir, pushed=True, version=version, served_path=served)
     else:
-        record = _record(
-            model, verdict, config, context, _check_parity(model, verdict, config, context)
-        )
+        record = _record(model, verdict, config, context)
         reason = f"the verdict is: {verdict.status}"
         push = Push(path=context.output_dir, pushed=False, reason=reason)
     told = {"pushed": push.pushed, "version": push.version, "reason": push.reason}
@@ -116,8 +115,9 @@ def push_judged(
     from serving_export.model_card import card_markdown, make_card
     from serving_export.push import ANY, push
 
+    _check(model, verdict, context)
     record = {
-        **_record(model, verdict, config, context, _check_parity(model, verdict, config, context)),
+        **_record(model, verdict, config, context),
         "baseline": (judged.get("baseline") or {}).get("digest", NONE),
         "best": (judged.get("best") or {}).get("digest", NONE),
         "accuracy": judged["metrics"]["candidate"]["overall"]["accuracy"],
@@ -132,7 +132,7 @@ def push_judged(
     }
     context.progress(0, None, f"pushing {config.model_name}")
     looked_at = verdict.baseline_digest
-    assert context.serving_dir is not None  # checked above
+    assert context.serving_dir is not None  # by _check
     version, served = push(
         model.bundle,
         context.serving_dir,
@@ -146,12 +146,8 @@ def push_judged(
     return record, version, served
 
 
-def _check_parity(
-    model: Model, verdict: Verdict, config: Config, context: Context
-) -> dict[str, Any]:
-    """What must hold before any push: the verdict is about this model, and parity."""
-    from serving_export.parity import check_parity
-
+def _check(model: Model, verdict: Verdict, context: Context) -> None:
+    """What must hold before anything is loaded."""
     if verdict.model_digest != model.digest:
         raise StepError(
             "the verdict is about another model",
@@ -162,7 +158,13 @@ def _check_parity(
         )
     if context.serving_dir is None:
         raise ConfigError("there is no serving directory to push to", remedy="set --serving DIR")
-    verify_bundle(model.bundle, model.digest)  # at once, not after a process has started
+    verify_bundle(model.bundle, model.digest)
+
+
+def _record(model: Model, verdict: Verdict, config: Config, context: Context) -> dict[str, Any]:
+    """The facts of a push, parity among them: it is checked here."""
+    from serving_export.parity import check_parity
+
     parity = check_parity(
         model.bundle,
         model.path / "parity.npz",
@@ -170,19 +172,13 @@ def _check_parity(
         digest=model.digest,
         progress=context.progress,
     )
-    return asdict(parity)
-
-
-def _record(
-    model: Model, verdict: Verdict, config: Config, context: Context, parity: dict[str, Any]
-) -> dict[str, Any]:
     return {
         "schema_version": SCHEMA_VERSION,
         "model_name": config.model_name,
         "digest": model.digest,
         "run": context.log_dir.name if context.log_dir else None,
         "verdict": verdict.status,
-        "parity": parity,
+        "parity": asdict(parity),
         "time": context.clock(),  # seconds since the epoch
     }
 

@@ -1,12 +1,11 @@
 """The Beam half of Evaluate: one TensorFlow Model Analysis of all models in question.
 
-Its metric is our `Tally`: TensorFlow's own, which take one pass of Keras each, slice and model, need
-three times as long for the same numbers (tests hold the two against one another).
+Its metric is our `Tally`: those of TensorFlow, each a pass of Keras for each slice and model, need
+three times as long for the same numbers. Tests hold the two against one another.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,7 +27,7 @@ from components.gate.rules import slice_name
 from components.gate.slicing import slice_columns
 from components.gate.tally import CANDIDATE, Tally, tally
 from data.errors import BadDataError, StepError, in_one_line
-from data.examples import Examples
+from data.examples import Examples, shard_lengths
 from data.spec import LABEL, ImageSpec
 from serving_export.manifest import EXAMPLES, PROBABILITIES
 
@@ -237,10 +236,9 @@ def measure(
 
 def _shards(examples: Examples, split: str) -> list[tuple[str, int]]:
     """The split's files, each with the place of its first image."""
-    described = json.loads((examples.path / "dataset_info.json").read_bytes())["splits"]
-    lengths = next(s["shardLengths"] for s in described if s["name"] == split)
-    starts = np.cumsum([0, *map(int, lengths)])
-    return [(str(s), int(start)) for s, start in zip(examples.shards(split), starts, strict=False)]
+    shards = examples.shards(split)
+    starts = np.cumsum([0, *shard_lengths(examples, split)])
+    return [(str(shard), int(start)) for shard, start in zip(shards, starts, strict=False)]
 
 
 def _config(models: Sequence[str], slices: Sequence[str]) -> config_pb2.EvalConfig:

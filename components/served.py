@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from data.durable import read_json, sha256_file
+from data.durable import read_json
 from data.errors import PenstockError
-from serving_export.manifest import MANIFEST, PUSH_RECORD
-from serving_export.versions import newest_version, versions
+from serving_export.manifest import PUSH_RECORD
+from serving_export.versions import identity, newest_version, versions
 
 NONE = "none"
 
@@ -43,13 +43,13 @@ def against(model_dir: Path, candidate: str | None, last: int) -> Against:
     newest = newest_version(model_dir)
     if newest is None:
         return Against()
-    serving = _digest(model_dir, newest)
+    serving = identity(model_dir / str(newest))
     if candidate is not None and serving == candidate:
         record = _record(model_dir, newest)
         return Against(
             baseline=str(record.get("baseline") or NONE), best=str(record.get("best") or NONE)
         )
-    earlier = [v for v in versions(model_dir) if _digest(model_dir, v) == candidate]
+    earlier = [v for v in versions(model_dir) if identity(model_dir / str(v)) == candidate]
     return Against(
         baseline=serving,
         best=_best(model_dir, newest, serving, last),
@@ -60,14 +60,14 @@ def against(model_dir: Path, candidate: str | None, last: int) -> Against:
 def serves(model_dir: Path, digest: str) -> Path | None:
     """The newest version's folder, if it is this model."""
     newest = newest_version(model_dir)
-    is_it = newest is not None and _digest(model_dir, newest) == digest
+    is_it = newest is not None and identity(model_dir / str(newest)) == digest
     return model_dir / str(newest) if is_it else None
 
 
 def find(model_dir: Path, digest: str) -> tuple[int, Path] | None:
     """The highest version that is this model, by its manifest; None where none is."""
     for version in reversed(versions(model_dir)):
-        if _digest(model_dir, version) == digest:
+        if identity(model_dir / str(version)) == digest:
             return version, model_dir / str(version)
     return None
 
@@ -89,13 +89,8 @@ def _best(model_dir: Path, newest: int, serving: str, last: int) -> str:
         if version not in withdrawn and isinstance(record.get("accuracy"), float)
     }
     best = max(scores, key=lambda v: (scores[v], v), default=newest)
-    digest = _digest(model_dir, best)
+    digest = identity(model_dir / str(best))
     return NONE if digest == serving or digest.startswith("foreign") else digest
-
-
-def _digest(model_dir: Path, version: int) -> str:
-    manifest = model_dir / str(version) / MANIFEST
-    return sha256_file(manifest) if manifest.is_file() else f"foreign:{version}"
 
 
 def _record(model_dir: Path, version: int) -> dict[str, Any]:

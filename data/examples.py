@@ -51,6 +51,33 @@ def shard_name(split: str, index: int, total: int) -> str:
     return f"{DATASET}-{split}.tfrecord-{index:05d}-of-{total:05d}"
 
 
+def shard_lengths(examples: Examples, split: str) -> list[int]:
+    """Images in each of a split's shards, in order, as TensorFlow Datasets' description has them.
+
+    Raises:
+        BadDataError: there is none, or it is about other shards.
+    """
+    described = read_json(examples.path / "dataset_info.json")
+    try:
+        of_split = next(s for s in described["splits"] if s["name"] == split)
+        lengths = [int(length) for length in of_split["shardLengths"]]
+    except (KeyError, TypeError, ValueError, StopIteration) as error:
+        raise BadDataError(
+            f"{examples.path / 'dataset_info.json'} does not describe the split {split!r}",
+            got=error,
+            remedy="ingest again",
+        ) from error
+    shards = examples.shards(split)
+    if len(lengths) != len(shards) or sum(lengths) != examples.num_examples(split):
+        raise BadDataError(
+            f"{examples.path} has other shards of {split!r} than its dataset_info.json tells of",
+            expected=f"{len(lengths)} shards with {sum(lengths):,} images",
+            got=f"{len(shards)} shards; {examples.num_examples(split):,} images",
+            remedy="ingest again",
+        )
+    return lengths
+
+
 def write_description(examples: Examples, source: dict[str, Any]) -> None:
     """Write `examples.json`; `source` says where the images came from, JSON-able."""
     write_json(

@@ -420,6 +420,51 @@ def push(
 
 @cli.command(
     examples="""
+    penstock serving .penstock/serving/digits
+    penstock serving /srv/models/mnist --json
+    """
+)
+@click.argument("model", metavar="SERVING/MODEL", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="For machines: a list, the newest first.")
+def serving(model: Path, as_json: bool) -> None:
+    """List the versions of a model: which one serves, its verdict, who pushed it and why.
+
+    Every byte of each version is held against its manifest; what is damaged, or was not pushed by
+    Penstock, is shown as such.
+    """
+    from pipeline.serving_command import show_serving
+
+    show_serving(model, as_json=as_json)
+
+
+@cli.command(
+    examples="""
+    penstock rollback .penstock/serving/digits
+    penstock rollback /srv/models/mnist --to 3 --reason "worse on sevens" --by ann
+    """
+)
+@click.argument("model", metavar="SERVING/MODEL", type=click.Path(path_type=Path))
+@click.option(
+    "--to",
+    type=int,
+    metavar="VERSION",
+    help="The version to go back to.  [default: the one before, by what it holds]",
+)
+@click.option("--reason", metavar="TEXT", help="Why; kept in the new version's push.json.")
+@click.option("--by", metavar="NAME", help="Who wants it.  [default: your login name]")
+def rollback(model: Path, to: int | None, reason: str | None, by: str | None) -> None:
+    """Push an earlier version's bytes again, under the next version; nothing is renamed away.
+
+    Asked again, it goes one further back: to what was pushed before, never to what was rolled back
+    from.
+    """
+    from pipeline.serving_command import rollback_and_show
+
+    rollback_and_show(model, to, reason, by)
+
+
+@cli.command(
+    examples="""
     penstock new flowers
     cd flowers && penstock run ./recipe.py:recipe
     """

@@ -74,7 +74,7 @@ class Done:
         return step.load().Inputs(**{name: self._value(v) for name, v in step.inputs.items()})
 
     def check(self, step: Step) -> None:
-        """Let a later step look at those of its inputs that are made: it may know that it will fail.
+        """Let a step look at those of its inputs that are made: it may know that it will fail.
 
         Raises:
             PenstockError: it will.

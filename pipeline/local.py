@@ -13,13 +13,14 @@ from components.artifacts import Examples, Model, Push, Verdict
 from components.context import Context
 from components.pictures.album import Album, draw_album
 from components.served import serves
-from data.errors import ConfigError
+from data.errors import ConfigError, PenstockError
 from pipeline import exit_codes, graph, warm_start
 from pipeline.artifact_store import Sealed, remove_leftovers
 from pipeline.execute import Done, Planned, Workspace, plan_step, run_step
 from pipeline.graph import PipelineConfig, Step
 from pipeline.ledger import Execution, Ledger, Run
 from pipeline.pictures import FOLDER
+from pipeline.report import write_report
 from pipeline.run_record import (
     RunRecord,
     Watcher,
@@ -38,6 +39,7 @@ class RunResult:
     executions: list[Execution]
     outputs: dict[str, Any]  # step name -> the component's Outputs, up to the last step that ran
     pictures: Album = field(default_factory=Album)  # none where all was reused
+    report: Path | None = None  # likewise
     # where the model serves already though its verdict is not passed: someone pushed it by hand
     by_hand: Path | None = None
 
@@ -119,7 +121,8 @@ def run(
             # Only now: the run is recorded and the model pushed, whatever comes of the pictures.
             folder = workspace.root / "runs" / result.run.id / FOLDER
             pictures = draw_album(result.artifact(Examples), result.artifact(Model), folder)
-            result = dataclasses.replace(result, pictures=pictures)
+            report = _report_of(workspace.root, ledger, result, pictures)
+            result = dataclasses.replace(result, **report)
         return result
 
 
@@ -176,6 +179,17 @@ def _walk(
     by_hand = _pushed_by_hand(result, workspace)
     record.finish(status, exit_codes.DONE if by_hand else exit_codes.of_verdict(status))
     return dataclasses.replace(result, run=record.run, by_hand=by_hand)
+
+
+def _report_of(root: Path, ledger: Ledger, result: RunResult, pictures: Album) -> dict[str, Any]:
+    """The run's pictures and report; trouble with the report is a problem among the pictures'."""
+    if result.verdict is None:
+        return {"pictures": pictures}
+    try:
+        return {"pictures": pictures, "report": write_report(root, ledger, result.run.id)}
+    except PenstockError as error:
+        problem = f"the report could not be written: {error.what}"
+        return {"pictures": Album(pictures.files, (*pictures.problems, problem))}
 
 
 def _pushed_by_hand(result: RunResult, workspace: Workspace) -> Path | None:

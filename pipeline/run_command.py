@@ -83,6 +83,8 @@ def _where_and_what_next(result: RunResult, recipe: str, root: Path) -> Iterator
         yield f"model     {escape(str(_from_here(result.by_hand)))}, pushed by hand"
     elif push:
         yield f"model     not pushed: {escape(push.reason)}"
+    if result.report:
+        yield f"report    {escape(str(_from_here(result.report)))}"
     if result.pictures.files:
         folder = _from_here(result.pictures.files[0].parent)
         yield f"pictures  {escape(str(folder))}"

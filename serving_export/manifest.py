@@ -1,7 +1,8 @@
 """A bundle's own description of itself: `penstock.json`, readable without TensorFlow.
 
 It names every other file of the bundle with its sha256, so its own sha256, the bundle's digest,
-names the very bytes that are judged, pushed and served.
+names the very bytes that are judged, pushed and served. A push lays a few small files beside it,
+which describe the push and not the model; its record names those in the same way.
 """
 
 from __future__ import annotations
@@ -15,7 +16,13 @@ from data.errors import BadDataError
 from data.spec import ImageSpec
 
 MANIFEST = "penstock.json"
-PUSH_RECORD = "push.json"  # laid beside the manifest by a push; describes the push, not the model
+PUSH_RECORD = "push.json"  # laid beside the manifest by a push
+VERDICT = "verdict.json"
+MODEL_CARD = "model_card.json"
+MODEL_CARD_TEXT = "model_card.md"
+BESIDE = frozenset(
+    {PUSH_RECORD, VERDICT, MODEL_CARD, MODEL_CARD_TEXT}
+)  # of no bundle, of a version
 SCHEMA_VERSION = 1
 
 ENCODED = "serving_default"  # signature names
@@ -26,6 +33,10 @@ SIGNATURES = {ENCODED: "image_bytes", IMAGES: "images", EXAMPLES: "examples"}  #
 PROBABILITIES = "probabilities"  # names of the outputs
 CLASS_INDEX = "class_index"
 CLASS_NAME = "class_name"
+
+# Attributes of the loaded SavedModel beside its signatures.
+WEIGHTS = "weights"  # the model's variables, in the model's order
+TRANSFORM = "transform_images"  # images (batch, height, width, channels) uint8 → the model's input
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,6 +97,8 @@ def read_manifest(bundle: Path) -> Manifest:
 def verify_bundle(bundle: Path, digest: str | None = None) -> str:
     """Check every file of a bundle against the manifest; returns the bundle's digest.
 
+    What a push may lay beside a bundle is left out; `verify_version` checks that too.
+
     Args:
         bundle: the folder.
         digest: what the bundle's digest must be, where the caller knows.
@@ -97,13 +110,57 @@ def verify_bundle(bundle: Path, digest: str | None = None) -> str:
     seen = sha256_file(bundle / MANIFEST)
     if digest not in (None, seen):
         raise _changed(f"{bundle} is not the model that was meant", f"digest {digest}", seen)
-    found = digest_tree(bundle, exclude=(MANIFEST, PUSH_RECORD))
+    found = digest_tree(bundle, exclude=(MANIFEST, *BESIDE))
+    _compare(bundle, listed, found, "its model's manifest")
+    return seen
+
+
+def read_push_record(version: Path) -> dict[str, Any]:
+    """What the push of a version recorded; empty where it has no record.
+
+    Raises:
+        BadDataError: there is one and it is not a JSON object.
+    """
+    path = version / PUSH_RECORD
+    record = read_json(path) if path.is_file() else {}
+    if not isinstance(record, dict) or not isinstance(record.get("beside", {}), dict):
+        raise BadDataError(f"{path} is no push record", expected="a JSON object", got=record)
+    return record
+
+
+def verify_version(version: Path, digest: str | None = None) -> str:
+    """Check a pushed version: its bundle, and what its push record says lies beside that.
+
+    Args:
+        version: the version's folder.
+        digest: what the bundle's digest must be, where the caller knows.
+
+    Returns:
+        The bundle's digest.
+
+    Raises:
+        BadDataError: as `verify_bundle`; or a record about another bundle; or a file beside the
+            bundle that changed, is missing or was not laid there by the push.
+    """
+    seen = verify_bundle(version, digest)
+    record = read_push_record(version)
+    if record and record.get("digest") != seen:
+        path = version / PUSH_RECORD
+        raise _changed(
+            f"{path} is about another model", f"digest {seen}", str(record.get("digest"))
+        )
+    names = sorted(BESIDE - {PUSH_RECORD})
+    found = {n: sha256_file(version / n) for n in names if (version / n).is_file()}
+    _compare(version, record.get("beside", {}), found, "its push record")
+    return seen
+
+
+def _compare(folder: Path, listed: dict[str, str], found: dict[str, str], by: str) -> None:
     for name in sorted(listed.keys() | found.keys()):
         if listed.get(name) != found.get(name):
             expected = f"sha256 {listed[name]}" if name in listed else "no such file"
             got = f"sha256 {found[name]}" if name in found else "no such file"
-            raise _changed(f"{bundle / name} is not what its model's manifest says", expected, got)
-    return seen
+            raise _changed(f"{folder / name} is not what {by} says", expected, got)
 
 
 def _changed(what: str, expected: str, got: str) -> BadDataError:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from data.errors import StepError
 from data.spec import ImageSpec
 from serving_export.clean_process import take_process
-from serving_export.manifest import IMAGES, PROBABILITIES
+from serving_export.manifest import IMAGES, PROBABILITIES, TRANSFORM
 from serving_export.parity_child import BATCH
 
 if TYPE_CHECKING:
@@ -59,17 +59,21 @@ def record_parity(
         model, transform_path, spec, model_output: as for `saved_model.write_bundle`.
         images: (n, height, width, channels) uint8, n > 0, raw as in the Examples; at most
             `MAX_IMAGES` or `MAX_BYTES` of them are used.
+        fed: (m, …) of any dtype: what training fed the model for the first m images.
     """
     import numpy as np
 
     from serving_export.signatures import probabilities_fn
     from serving_export.transform_graph import TransformFn
+    from serving_export.weights import RECORDED, weight_digests
 
     images = images[: max(1, min(MAX_IMAGES, MAX_BYTES // spec.image_bytes))]
     predict = probabilities_fn(model, TransformFn(transform_path), spec, model_output)
     starts = range(0, len(images), BATCH)
     answers = [predict(images[start : start + BATCH]).numpy() for start in starts]
-    np.savez(path, images=images, probabilities=np.concatenate(answers))
+    known: dict[str, Any] = {} if fed is None else {"fed": fed[: len(images)]}
+    known[RECORDED] = weight_digests(getattr(model, "weights", model.variables))
+    np.savez(path, images=images, probabilities=np.concatenate(answers), **known)
 
 
 def check_parity(
@@ -137,4 +141,27 @@ def images_difference(bundle: Bundle, npz: Path) -> float:
 
 
 def transform_difference(saved: Any, npz: Path) -> float | None:
-    return None
+    """How far what a bundle's model is fed is from what training fed it.
+
+    Args:
+        saved: a bundle's SavedModel, loaded; asked by its `transform_images`.
+        npz: what `record_parity` wrote.
+
+    Returns:
+        The largest absolute difference of a value; NaN where one of the two is; infinity where
+        the two have no values in common, for another shape or no such function. None where
+        nothing was recorded.
+    """
+    import numpy as np
+
+    with np.load(npz, allow_pickle=False) as recorded:
+        if "fed" not in recorded:
+            return None
+        images, wanted = recorded["images"], recorded["fed"]
+    if not hasattr(saved, TRANSFORM):
+        return math.inf
+    found = getattr(saved, TRANSFORM)(images[: len(wanted)]).numpy()
+    if found.shape != wanted.shape:
+        return math.inf
+    difference = np.abs(found.astype(np.float64) - wanted.astype(np.float64))
+    return float(np.max(difference, initial=0))

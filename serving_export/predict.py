@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from PIL import Image, UnidentifiedImageError
-
 from data.errors import BadDataError
+from data.pixels import decode_file
 from data.spec import ImageSpec
 from serving_export.manifest import (
     CLASS_INDEX,
@@ -23,7 +22,6 @@ from serving_export.versions import bundle_folder
 if TYPE_CHECKING:
     import numpy as np
 
-_MODES = {1: "L", 3: "RGB", 4: "RGBA"}  # Pillow's names of 8-bit pixels, by channels
 _BATCH = 64  # images
 
 
@@ -40,7 +38,8 @@ def predict_files(model_dir: Path, paths: Sequence[Path]) -> list[Prediction]:
 
     Args:
         model_dir: a model's folder, of which the highest version answers, or one version.
-        paths: PNG or JPEG files of the size and channels that the model was trained on.
+        paths: PNG or JPEG files of the size and channels that the model was trained on, as
+            `data.pixels.decode_file` takes them.
 
     Raises:
         BadDataError: no model there, or its files changed; a file that is missing, no such image,
@@ -89,41 +88,30 @@ def _predict(
     return predictions
 
 
-def read_pixels(path: Path) -> np.ndarray:
-    """(height, width, channels) uint8 of a file that `checked_bytes` let pass."""
-    import numpy as np
+def read_pixels(path: Path, spec: ImageSpec) -> np.ndarray:
+    """(height, width, channels) uint8 of an image file such as the model knows.
 
-    with Image.open(path, formats=("PNG", "JPEG")) as image:
-        pixels = np.asarray(image)
-    return pixels.reshape(image.height, image.width, -1)
+    Raises:
+        BadDataError: missing, unreadable, or as `data.pixels.decode_file`.
+    """
+    return decode_file(_read(path), spec, str(path))
 
 
 def checked_bytes(path: Path, spec: ImageSpec) -> bytes:
     """The bytes of a file after checking that it is an image such as the model knows.
 
     Raises:
-        BadDataError: missing, unreadable, no PNG or JPEG, cut short, another size or pixel format.
+        BadDataError: as `read_pixels`.
     """
-    expected = f"PNG or JPEG, {spec.width} wide, {spec.height} high, 8-bit {_MODES[spec.channels]}"
-    remedy = "convert the image; nothing is resized, for the model never saw its like"
+    content = _read(path)
+    decode_file(content, spec, str(path))
+    return content
+
+
+def _read(path: Path) -> bytes:
     try:
-        with Image.open(path, formats=("PNG", "JPEG")) as image:
-            got = f"{image.format}, {image.width} wide, {image.height} high, mode {image.mode}"
-            fits = (image.width, image.height, image.mode) == (
-                spec.width,
-                spec.height,
-                _MODES[spec.channels],
-            )
-            if fits:
-                image.load()  # all of it, so that a file cut short shows here
-        if fits:
-            return path.read_bytes()
-    except UnidentifiedImageError:
-        got = "neither PNG nor JPEG"
+        return path.read_bytes()
     except FileNotFoundError as error:
-        raise BadDataError(f"{path} does not exist", expected=expected) from error
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        got = str(error)
-    raise BadDataError(
-        f"{path} is no image for this model", expected=expected, got=got, remedy=remedy
-    )
+        raise BadDataError(f"{path} does not exist", expected="an image file") from error
+    except OSError as error:
+        raise BadDataError(f"cannot read {path}", expected="an image file", got=error) from error

@@ -1,4 +1,7 @@
-"""Serving bundles: a SavedModel with three signatures, and a manifest that names every byte."""
+"""Serving bundles: a SavedModel with three signatures, and a manifest that names every byte.
+
+Beside the signatures, the SavedModel has `transform_images`: what the model in it is fed.
+"""
 
 from __future__ import annotations
 
@@ -13,18 +16,24 @@ import tensorflow as tf
 from data.spec import ImageSpec
 from serving_export.manifest import (
     SIGNATURES,
+    TRANSFORM,
+    WEIGHTS,
     Manifest,
     read_manifest,
     verify_bundle,
     write_manifest,
 )
-from serving_export.signatures import ModelOutput, probabilities_fn, serving_functions
+from serving_export.signatures import (
+    ModelOutput,
+    probabilities_fn,
+    serving_functions,
+    transform_function,
+)
 from serving_export.transform_graph import TransformFn
+from serving_export.warmup import write_warmup
 
 if TYPE_CHECKING:
     import keras
-
-WEIGHTS = "weights"  # of a loaded SavedModel: the model's variables, in the model's order
 
 
 def write_bundle(
@@ -38,6 +47,8 @@ def write_bundle(
     assets: Mapping[str, bytes] | None = None,
 ) -> str:
     """Write a trained model, with its preprocessing, as it will be judged and served.
+
+    Warm-up requests for TensorFlow Serving are part of it.
 
     Args:
         path: the bundle's folder; must not exist.
@@ -65,7 +76,10 @@ def write_bundle(
     for name, function in functions.items():
         function.get_concrete_function()
         archive.add_endpoint(name, function)
+    # Keras has no public way to save a function that is no signature.
+    setattr(archive._tf_trackable, TRANSFORM, transform_function(transform, spec))
     archive.write_out(str(path), verbose=False)
+    write_warmup(path, spec)
     for name, content in (assets or {}).items():
         (path / name).parent.mkdir(parents=True, exist_ok=True)
         (path / name).write_bytes(content)

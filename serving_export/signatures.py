@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import tensorflow as tf
 
 from data.errors import ConfigError
+from data.pixels import ANIMATION, IDAT, TURNED, png_head
 from data.spec import IMAGE, ImageSpec
 from serving_export.manifest import (
     CLASS_INDEX,
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     import keras
 
 ModelOutput = Literal["logits", "probabilities"]
-_PNG = b"\x89PNG\r\n\x1a\n"
 
 
 def probabilities_fn(
@@ -67,14 +67,24 @@ def probabilities_fn(
     return function
 
 
+def transform_function(transform: TransformFn, spec: ImageSpec) -> Any:
+    """What the model is fed: a `tf.function` of images (batch, height, width, channels) uint8."""
+    return tf.function(
+        lambda images: transform(tf.cast(images, tf.float32)),
+        input_signature=[tf.TensorSpec([None, *spec.shape], tf.uint8)],
+        autograph=False,
+    )
+
+
 def serving_functions(
     probabilities: Callable[[tf.Tensor], tf.Tensor], spec: ImageSpec
 ) -> dict[str, Any]:
     """The signatures of a bundle, by name: `tf.function`s around one `probabilities_fn`.
 
     Each takes a batch of any size and returns `probabilities` (batch, classes) float32,
-    `class_index` (batch,) int64 and `class_name` (batch,) string. A wrong size, number of
-    channels or file format fails the whole batch with an InvalidArgumentError.
+    `class_index` (batch,) int64 and `class_name` (batch,) string: by name, for a SavedModel keeps
+    no other order of outputs; row i answers input i, column c is class c of the spec. A wrong
+    size, number of channels or file format fails the whole batch with an InvalidArgumentError.
     """
     strings = tf.TensorSpec([None], tf.string)
     pixels = tf.TensorSpec([None, *spec.shape], tf.uint8)
@@ -108,28 +118,43 @@ def serving_functions(
 
 
 def decode(file: tf.Tensor, spec: ImageSpec) -> tf.Tensor:
-    """Pixels of one PNG or JPEG file.
+    """Pixels of one PNG or JPEG file: those that `data.pixels.decode_file` gives, or an error.
 
     Args:
         file: () string, the file's bytes.
 
     Returns:
-        (height, width, channels) uint8. Nothing is resized, and no colours are made or dropped:
-        a file of another shape is an error, for the model never saw its like.
+        (height, width, channels) uint8. Nothing is resized or turned, and no colours are made or
+        dropped: a file of another shape is an error, for the model never saw its like.
     """
 
     def jpeg() -> tf.Tensor:
+        # The file's own number of channels; decode_jpeg would make RGB of CMYK in silence.
+        shape = tf.image.extract_jpeg_shape(file)
+        _require(tf.reduce_all(shape == spec.shape), "a JPEG of another size or colours")
         # The default method is faster and differs by a few levels from what other libraries decode.
         return tf.io.decode_jpeg(file, dct_method="INTEGER_ACCURATE")
 
     def png() -> tf.Tensor:
-        magic, depth = tf.strings.substr(file, 0, 8), tf.strings.substr(file, 24, 1)
-        tf.debugging.assert_equal(magic, _PNG, message="neither PNG nor JPEG")
-        # decode_png would drop the lower byte of 16-bit pixels in silence.
-        tf.debugging.assert_none_equal(depth, b"\x10", message="16-bit PNG, not 8-bit")
+        # decode_png would drop the lower byte of 16-bit pixels and look up palettes in silence.
+        _require(
+            tf.strings.substr(file, 0, len(head)) == head,
+            "neither JPEG nor PNG, or a PNG of another size, colours or bits",
+        )
+        before_pixels = tf.strings.regex_replace(file, rf"{IDAT}\C*", "")
+        animated = tf.strings.regex_full_match(before_pixels, rf"\C*{ANIMATION}\C*")
+        _require(~animated, "an animated PNG")
         return tf.io.decode_png(file)
 
+    head = png_head(spec)
+    for header, tag in TURNED:
+        turned = tf.strings.regex_full_match(file, rf"\C*{header}\C*{tag}\C*")
+        _require(~turned, "an EXIF orientation other than 1")
     return tf.ensure_shape(tf.cond(tf.io.is_jpeg(file), jpeg, png), spec.shape)
+
+
+def _require(condition: tf.Tensor, otherwise: str) -> None:
+    tf.debugging.Assert(condition, [otherwise])
 
 
 def parse(serialized: tf.Tensor, spec: ImageSpec) -> tf.Tensor:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from data.errors import ConfigError
+from data.durable import sha256_file
+from data.errors import ConfigError, EnvironmentTrouble
 from serving_export.manifest import MANIFEST
+
+HIGHEST = 2**63 - 1  # TensorFlow Serving reads a version as an int64 and passes over what is more
 
 _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*")
 _NUMBER = re.compile(r"[0-9]+")
@@ -41,6 +44,22 @@ def newest_version(folder: Path) -> int | None:
     return max(versions(folder), default=None)
 
 
+def is_ours(version: Path) -> bool:
+    """Whether Penstock may have made this version: a folder with a manifest, and no link to one."""
+    return not version.is_symlink() and (version / MANIFEST).is_file()
+
+
+def identity(version: Path) -> str:
+    """What names a version: its bundle's digest, unverified; `foreign:N` where it is not ours."""
+    return sha256_file(version / MANIFEST) if is_ours(version) else f"foreign:{version.name}"
+
+
+def serving_identity(folder: Path) -> str | None:
+    """The `identity` of the version that is served, or None."""
+    newest = newest_version(folder)
+    return None if newest is None else identity(folder / str(newest))
+
+
 def bundle_folder(model_dir: Path) -> Path:
     """The folder itself where it holds a bundle, else its highest version."""
     newest = None if (model_dir / MANIFEST).is_file() else newest_version(model_dir)
@@ -48,9 +67,21 @@ def bundle_folder(model_dir: Path) -> Path:
 
 
 def next_version(folder: Path) -> int:
-    """One above every name that reads as a number, whatever lies there."""
-    return max(_numbers(folder), default=0) + 1
+    """One above every name that reads as a number, whatever lies there.
+
+    Raises:
+        EnvironmentTrouble: something there has the highest number that there is.
+    """
+    highest = max(_numbers(folder), default=0)
+    if highest == HIGHEST:
+        raise EnvironmentTrouble(
+            f"no version is left above {folder / str(highest)}",
+            follows="nothing was pushed",
+            remedy="remove it, if nothing serves it",
+        )
+    return highest + 1
 
 
 def _numbers(folder: Path) -> set[int]:
-    return {int(entry.name) for entry in folder.iterdir() if _NUMBER.fullmatch(entry.name)}
+    numbers = {int(e.name) for e in folder.iterdir() if _NUMBER.fullmatch(e.name)}
+    return {number for number in numbers if number <= HIGHEST}

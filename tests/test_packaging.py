@@ -21,7 +21,12 @@ PACKAGES = ("data", "serving_export", "components", "pipeline")
 TEMPLATE = HOME / "pipeline" / "template"
 REPORT = HOME / "components" / "report"
 # Where a distribution is not called as what is imported from it.
-DISTRIBUTIONS = {"PIL": "pillow", "sklearn": "scikit-learn", "google": "protobuf"}
+DISTRIBUTIONS = {
+    "PIL": "pillow",
+    "google": "protobuf",
+    "sklearn": "scikit-learn",
+    "tensorflow_serving": "tensorflow-serving-api",
+}
 NEVER_IMPORTED = {"importlib-resources", "tensorboard"}  # by us: setup.py says why it is there
 
 

@@ -20,6 +20,7 @@ from components.trained_on import read_trained_on, split_hashes
 from serving_export.parity import images_difference, transform_difference
 from serving_export.saved_model import load_bundle
 from serving_export.versions import model_folder
+from serving_export.weights import changed_weights, nan_weights
 
 if TYPE_CHECKING:
     from components.evaluate import Config
@@ -77,5 +78,7 @@ def _facts(model: Model, examples: Examples, split: str) -> Facts:
     return Facts(
         parity=images_difference(bundle, recorded) if there else None,
         transform=transform_difference(bundle.saved, recorded) if there else None,
+        changed_weights=changed_weights(bundle.saved, recorded) if there else None,
+        nan_weights=nan_weights(bundle.saved),
         trained_on=seen,
     )

@@ -69,9 +69,9 @@ def _answers(signature: Any, spec: ImageSpec) -> Any | None:
     if chosen is None or not (images or examples):
         return None
 
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, EXAMPLES)], autograph=False)
     def answer(examples: tf.Tensor) -> dict[str, tf.Tensor]:
         given = parse_examples(examples, spec)[0] if images else examples
         return {PROBABILITIES: tf.cast(signature(**{name: given})[chosen], tf.float32)}
 
-    return answer
+    strings = tf.TensorSpec([None], tf.string, EXAMPLES)
+    return tf.function(answer, input_signature=[strings], autograph=False)

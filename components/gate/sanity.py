@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 
 from components.gate import rules
 from components.gate.allowed import Allowed
-from components.gate.measured import Measured
+from components.gate.measured import Facts, Measured
 from components.gate.outcome import Outcome, Status
 from components.gate.tally import CANDIDATE
 
@@ -18,8 +19,13 @@ def outcomes(measured: Measured, allowed: Allowed) -> Iterator[Outcome]:
     """Hold the candidate against every sanity rule, and against what served before."""
     answers, facts = measured.tally.models[CANDIDATE], measured.facts
     confusion = answers.confusion
-    unsound = int(confusion[:, -1].sum())
-    yield _sanity(rules.FINITE, "every probability a number", unsound == 0, f"{unsound} images bad")
+    unsound, nan = int(confusion[:, -1].sum()), facts.nan_weights
+    yield _sanity(
+        rules.FINITE,
+        "every probability and every weight a number",
+        not (unsound or nan),
+        f"{unsound} images bad, {nan} weights NaN",
+    )
     seen = confusion[:, :-1].sum(axis=0)
     never = [
         name
@@ -48,7 +54,7 @@ def outcomes(measured: Measured, allowed: Allowed) -> Iterator[Outcome]:
         off <= _SUM_TOLERANCE,
         f"the farthest sum is off by {off:.3g}",
     )
-    yield _difference(rules.PARITY, facts.parity, allowed.parity, "the trained model's answers")
+    yield _parity(facts, allowed.parity)
     yield _difference(rules.TRANSFORM, facts.transform, allowed.parity, "what the model was fed")
     yield _trained_on(measured, allowed.trained_on_share)
 
@@ -58,6 +64,15 @@ def _sanity(name: str, needed: str, holds: bool, reason: str) -> Outcome:
     return Outcome(
         name=name, kind="sanity", on=rules.OVERALL, needed=needed, status=status, reason=reason
     )
+
+
+def _parity(facts: Facts, tolerance: float) -> Outcome:
+    """The same answers, by the very same weights."""
+    found = _difference(rules.PARITY, facts.parity, tolerance, "the trained model's answers")
+    if not facts.changed_weights:
+        return found
+    reason = f"{found.reason}, and {facts.changed_weights} variables are not those trained"
+    return dataclasses.replace(found, status="failed", reason=reason)
 
 
 def _difference(name: str, seen: float | None, tolerance: float, of: str) -> Outcome:

@@ -45,7 +45,8 @@ def brightness(images: np.ndarray) -> np.ndarray:
         images: (n, height, width, channels) uint8.
     """
     bands = np.array(["0-63", "64-127", "128-191", "192-255"])
-    return bands[(images.reshape(len(images), -1).mean(axis=1) // 64).astype(np.int64)]
+    found: np.ndarray = bands[(images.reshape(len(images), -1).mean(axis=1) // 64).astype(int)]
+    return found
 
 
 def _derived(name: str) -> Callable[[np.ndarray], Sequence[object]] | None:

@@ -25,7 +25,7 @@ def wilson(successes: int, trials: int, confidence: float) -> tuple[float, float
 def of_mean(
     total: float, squares: float, number: int, confidence: float
 ) -> tuple[float, float] | None:
-    """The normal interval of a mean, from the sum and the sum of squares; None for less than two."""
+    """The normal interval of a mean, from sum and sum of squares; None for less than two."""
     if number < 2 or not math.isfinite(total):
         return None
     mean = total / number
@@ -53,14 +53,17 @@ def loss_interval(lost: int, won: int, images: int, confidence: float) -> tuple[
 
     def bound(low: float, high: float, wanted: float) -> float:
         def distance(margin: float) -> float:
-            return float(_score(np.float64(lost), np.float64(won), images, margin)) - wanted
+            return (
+                float(_score(np.array(float(lost)), np.array(float(won)), images, margin)) - wanted
+            )
 
         if distance(low) * distance(high) > 0:
             return low if wanted > 0 else high
         return float(optimize.brentq(distance, low, high, xtol=1e-7))
 
     seen, edge = (lost - won) / images, 1 - 1e-9
-    return bound(-edge, max(seen, -edge), z), bound(min(seen, edge), edge, -z)
+    low, high = bound(-edge, max(seen, -edge), z), bound(min(seen, edge), edge, -z)
+    return min(low, seen), max(high, seen)
 
 
 def p_lost_more(lost: int, won: int, images: int, margin: float) -> float:
@@ -80,7 +83,7 @@ def p_lost_more(lost: int, won: int, images: int, margin: float) -> float:
         The one-sided p-value, 0-1. Small: the loss is shown to be more than the margin. Of no more
         than a margin it is shown by `p_lost_more(won, lost, images, -margin)`.
     """
-    score = float(_score(np.float64(lost), np.float64(won), images, margin))
+    score = float(_score(np.array(float(lost)), np.array(float(won)), images, margin))
     if lost + won > FEW:
         return float(stats.norm.sf(score))
     # Both cells follow from one number, the share `q` of images that only the candidate has right;
@@ -112,7 +115,7 @@ def _score(lost: np.ndarray, won: np.ndarray, images: int, margin: float) -> np.
     difference = lost - won - images * margin
     with np.errstate(divide="ignore", invalid="ignore"):
         score = difference / np.sqrt(np.maximum(variance, 0))
-    return np.where(difference == 0, 0.0, score)  # type: ignore[no-any-return]
+    return np.where(difference == 0, 0.0, score)
 
 
 def _tail(score: float, p_lost: float, p_won: float, images: int, margin: float) -> float:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 
@@ -78,8 +79,12 @@ class Tally:
 
     def to_bytes(self) -> bytes:
         """As a NumPy archive, without pickles."""
-        arrays = {f"right.{name}": right for name, right in self.right.items()}
-        parts = {**self.models, "worst": self.worst, "lost": self.lost}
+        arrays: dict[str, Any] = {f"right.{name}": right for name, right in self.right.items()}
+        parts: dict[str, Answers | Mistakes] = {
+            **self.models,
+            "worst": self.worst,
+            "lost": self.lost,
+        }
         for name, part in parts.items():
             arrays |= {f"{name}.{f.name}": getattr(part, f.name) for f in fields(part)}
         file = io.BytesIO()
@@ -113,7 +118,8 @@ def tally(labels: np.ndarray, places: np.ndarray, answers: Mapping[str, np.ndarr
 
     def pairs(reference: str) -> np.ndarray:
         code = (labels * 2 + right[CANDIDATE]) * 2 + right[reference]
-        return np.bincount(code, minlength=classes * 4).reshape(classes, 2, 2)
+        table: np.ndarray = np.bincount(code, minlength=classes * 4).reshape(classes, 2, 2)
+        return table
 
     def mistakes(where: np.ndarray, *models: str) -> Mistakes:
         images = np.stack([places, labels, predicted[CANDIDATE]], axis=1)[where]
@@ -135,7 +141,8 @@ def _predicted(probabilities: np.ndarray) -> np.ndarray:
     """The most probable class; C, which is none, where some probability is no finite number."""
     found = np.where(np.isfinite(probabilities), probabilities, -np.inf).argmax(axis=1)
     sound = np.isfinite(probabilities).all(axis=1)
-    return np.where(sound, found, probabilities.shape[1]).astype(np.int64)
+    predicted: np.ndarray = np.where(sound, found, probabilities.shape[1]).astype(np.int64)
+    return predicted
 
 
 def _count(labels: np.ndarray, answered: np.ndarray, predicted: np.ndarray) -> Answers:

@@ -8,8 +8,8 @@ from typing import Any
 
 from data.errors import ConfigError
 from data.spec import ImageSpec
-from serving_export.manifest import read_manifest
-from serving_export.saved_model import WEIGHTS, load_bundle
+from serving_export.manifest import WEIGHTS, read_manifest
+from serving_export.saved_model import load_bundle
 from serving_export.versions import bundle_folder
 
 

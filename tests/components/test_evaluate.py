@@ -7,176 +7,28 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import apache_beam as beam
 import numpy as np
+import pyarrow as pa
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from components.artifacts import Model
+from components.beam import run_pipeline
 from components.context import Context
-from components.evaluate import Config, Inputs, Threshold, run
-from components.gate import Measured, Metrics, interval, judge
-from data.durable import read_json
+from components.evaluate import Config, Inputs, run
+from components.gate.metrics import describe
+from components.gate.rules import Threshold
+from components.gate.tally import BASELINE, BEST, CANDIDATE, Tally, tally
+from components.model_analysis import measure
+from data.durable import read_json, write_json
 from data.errors import BadDataError, ConfigError, PenstockError, StepError
 from data.examples import Examples
+from data.read_examples import read_images
 from data.spec import ImageSpec
+from serving_export.push import push
 
 NAMES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 SPEC = ImageSpec(height=8, width=8, channels=1, class_names=NAMES)
-
-
-# ---------------------------------------------------------------- the gate's logic, on made numbers
-
-
-def measured(*classes: Metrics) -> Measured:
-    seen = [m for m in classes if m.examples]
-    count = sum(m.examples for m in seen)
-    loss = sum((m.loss or 0) * m.examples for m in seen) / count
-    overall = Metrics(count, sum(m.correct for m in seen), loss)
-    return Measured("test", overall, dict(zip(NAMES, classes, strict=False)))
-
-
-def verdict(found: Measured, *thresholds: Threshold, confidence: float = 0.95) -> dict[str, Any]:
-    return judge(found, Config(thresholds=thresholds, confidence=confidence), "d1")
-
-
-def wilson(correct: int, examples: int, z: float) -> tuple[float, float]:
-    """The formula as Wilson (1927) wrote it."""
-    share = correct / examples
-    middle = share + z * z / (2 * examples)
-    half = z * math.sqrt(share * (1 - share) / examples + z * z / (4 * examples**2))
-    return tuple((middle + sign * half) / (1 + z * z / examples) for sign in (-1, 1))
-
-
-@pytest.mark.parametrize(("correct", "examples"), [(36, 36), (0, 36), (1, 2), (9800, 10000)])
-def test_intervals_are_wilsons_and_never_of_width_0(correct: int, examples: int) -> None:
-    low, high = interval(Metrics(examples, correct, 0.0), 0.95) or (0, 0)
-    assert (low, high) == pytest.approx(wilson(correct, examples, 1.959963984540054), abs=1e-12)
-    assert high - low > 0
-    wide = interval(Metrics(examples, correct, 0.0), 0.99) or (0, 0)
-    assert wide[0] <= low
-    assert high <= wide[1]
-
-
-def test_no_threshold_is_not_configured() -> None:
-    assert verdict(measured(Metrics(10, 10, 0.0)))["status"] == "not configured"
-
-
-@pytest.mark.parametrize(
-    ("threshold", "passed"),
-    [
-        (Threshold(metric="accuracy", at_least=0.95), True),  # inclusive: 95 of 100
-        (Threshold(metric="accuracy", at_least=0.9500001), False),
-        (Threshold(metric="accuracy", at_most=0.95), True),
-        (Threshold(metric="loss", at_most=0.2), True),
-        (Threshold(metric="loss", at_most=0.1), False),
-        (Threshold(metric="loss", at_least=0.3), False),
-        (Threshold(metric="accuracy", at_least=0.9, on="each class"), True),
-        (Threshold(metric="accuracy", at_least=0.91, on="each class"), False),
-        (Threshold(metric="loss", at_most=0.25, on="each class"), False),
-        (Threshold(metric="accuracy", at_least=1, on="zero"), True),
-        (Threshold(metric="accuracy", at_least=1, on="one"), False),
-    ],
-)
-def test_a_rule_passes_where_its_bound_holds(threshold: Threshold, passed: bool) -> None:
-    found = measured(Metrics(50, 50, 0.1), Metrics(50, 45, 0.3))
-    got = verdict(found, threshold)
-    (rule,) = got["rules"]
-    assert rule["passed"] is passed
-    assert got["status"] == ("passed" if passed else "failed")
-    assert ("passed" if passed else "failed") in rule["words"]
-    assert f"{threshold.needed}" in rule["words"]
-
-
-def test_on_each_class_the_worst_is_seen_and_all_that_fail_are_named() -> None:
-    found = measured(Metrics(50, 50, 0.1), Metrics(50, 40, 0.3), Metrics(50, 45, 0.2))
-    rules = verdict(
-        found,
-        Threshold(metric="accuracy", at_least=0.95, on="each class"),
-        Threshold(metric="loss", at_most=1, on="each class"),
-    )["rules"]
-    assert (rules[0]["at"], rules[0]["seen"]) == ("one", 0.8)
-    assert rules[0]["interval"] == interval(Metrics(50, 40, 0.3), 0.95)
-    assert "failed, one: 0.8; two: 0.9" in rules[0]["words"]
-    assert "zero" not in rules[0]["words"]
-    assert (rules[1]["at"], rules[1]["seen"], rules[1]["interval"]) == ("one", 0.3, None)
-
-
-@pytest.mark.parametrize("on", ["each class", "two"])
-def test_a_class_without_examples_fails_and_says_so(on: str) -> None:
-    found = measured(Metrics(50, 50, 0.1), Metrics(50, 50, 0.1), Metrics(0, 0, None))
-    for bounds in ({"at_least": 0.0}, {"at_most": 1.0}):
-        got = verdict(found, Threshold(metric="accuracy", on=on, **bounds))
-        assert got["status"] == "failed"
-        assert "two: no examples" in got["rules"][0]["words"]
-        assert (got["rules"][0]["at"], got["rules"][0]["seen"]) == ("two", None)
-    assert got["classes"]["two"] == {
-        "examples": 0,
-        "accuracy": None,
-        "accuracy_interval": None,
-        "loss": None,
-    }
-    assert got["weakest_class"]["name"] == "zero"
-
-
-@pytest.mark.parametrize("bad", [math.nan, math.inf])
-def test_a_metric_that_is_no_number_fails_and_says_so(bad: float) -> None:
-    found = measured(Metrics(50, 50, 0.1), Metrics(50, 50, bad))
-    for on in ("overall", "each class", "one"):
-        for bounds in ({"at_least": 0.0}, {"at_most": 9.0}):
-            got = verdict(found, Threshold(metric="loss", on=on, **bounds))
-            assert got["status"] == "failed"
-            assert f"loss is {bad}" in got["rules"][0]["words"]
-            assert got["rules"][0]["seen"] is None
-    assert verdict(found, Threshold(metric="loss", at_most=9, on="zero"))["status"] == "passed"
-
-
-@given(
-    corrects=st.lists(st.integers(0, 20), min_size=2, max_size=10),
-    floors=st.lists(st.floats(0, 1), min_size=1, max_size=4),
-)
-def test_all_rules_together_are_each_alone(corrects: list[int], floors: list[float]) -> None:
-    found = measured(*(Metrics(20, correct, 1.0) for correct in corrects))
-    rules = [Threshold(metric="accuracy", at_least=f, on="each class") for f in floors]
-    alone = [verdict(found, rule)["status"] == "passed" for rule in rules]
-    assert alone == [all(correct / 20 >= floor for correct in corrects) for floor in floors]
-    assert (verdict(found, *rules)["status"] == "passed") == all(alone)
-
-
-@pytest.mark.parametrize(
-    "bounds",
-    [
-        {},
-        {"at_least": 0.5, "at_most": 0.6},
-        {"at_least": 1.01},
-        {"at_least": -0.1},
-        {"at_most": math.nan},
-        {"at_least": 95},
-    ],
-)
-def test_bounds_that_make_no_sense_are_refused(bounds: dict[str, float]) -> None:
-    with pytest.raises(ConfigError, match="a threshold on accuracy"):
-        Threshold(metric="accuracy", **bounds)
-
-
-@pytest.mark.parametrize("bound", [-1.0, math.inf, math.nan])
-def test_a_loss_is_a_number_from_0(bound: float) -> None:
-    with pytest.raises(ConfigError, match="out of range"):
-        Threshold(metric="loss", at_most=bound)
-
-
-def test_an_unknown_metric_gets_the_close_match() -> None:
-    with pytest.raises(ConfigError, match="did you mean 'accuracy'"):
-        Threshold(metric="acuracy", at_least=0.5)  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize("confidence", [0.0, 1.0, 95.0, math.nan])
-def test_confidence_is_a_share(confidence: float) -> None:
-    with pytest.raises(ConfigError, match="confidence"):
-        Config(confidence=confidence)
-
-
-# ------------------------------------------------------------------- the whole, on real digits
 
 
 @pytest.fixture(scope="module")
@@ -209,8 +61,16 @@ def write_examples(digits: tuple[np.ndarray, np.ndarray]) -> Callable[..., Examp
                             int64_list=tf.train.Int64List(value=[int(label)])
                         ),
                     }
+                    if label:  # the zeros lack it
+                        source = b"even" if label % 2 == 0 else b"odd"
+                        features["source"] = tf.train.Feature(
+                            bytes_list=tf.train.BytesList(value=[source])
+                        )
                     example = tf.train.Example(features=tf.train.Features(feature=features))
                     writer.write(example.SerializeToString())
+        lengths = [str(len(labels[shard::2])) for shard in range(2)]
+        described = {"splits": [{"name": "test", "shardLengths": lengths}]}
+        write_json(path / "dataset_info.json", described)
         counts = tuple(np.bincount(labels, minlength=10).tolist())
         return Examples(path=path, spec=SPEC, counts={"test": counts, "train": (0,) * 10})
 
@@ -254,17 +114,28 @@ def write_model(
     return write
 
 
-@pytest.fixture(scope="module")
-def model(write_model: Callable[[Any], Model], digits: tuple[np.ndarray, np.ndarray]) -> Model:
-    """Trained a little, so that it is right about many digits but not all."""
+def trained(
+    write_model: Callable[[Any], Model], digits: tuple[np.ndarray, np.ndarray], epochs: int
+) -> Model:
     import keras
 
-    keras.utils.set_random_seed(3)
+    keras.utils.set_random_seed(epochs)
     layers = [keras.Input((8, 8, 1)), keras.layers.Flatten(), keras.layers.Dense(10)]
     keras_model = keras.Sequential(layers)
     keras_model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
-    keras_model.fit(digits[0] / np.float32(255), digits[1], epochs=4, verbose=0)
+    keras_model.fit(digits[0] / np.float32(255), digits[1], epochs=epochs, verbose=0)
     return write_model(keras_model)
+
+
+@pytest.fixture(scope="module")
+def model(write_model: Callable[[Any], Model], digits: tuple[np.ndarray, np.ndarray]) -> Model:
+    """Trained a little, so that it is right about many digits but not all."""
+    return trained(write_model, digits, epochs=4)
+
+
+@pytest.fixture(scope="module")
+def better(write_model: Callable[[Any], Model], digits: tuple[np.ndarray, np.ndarray]) -> Model:
+    return trained(write_model, digits, epochs=12)
 
 
 @pytest.fixture(scope="module")
@@ -281,46 +152,169 @@ def context(tmp_path: Path) -> Context:
     return Context(output_dir=tmp_path / "out")
 
 
-def oracle(
-    model: Model, images: np.ndarray, labels: np.ndarray
-) -> tuple[int, float, np.ndarray, np.ndarray]:
-    """NumPy's (right answers, mean loss), and the same for each image."""
+def answers(model: Model, images: np.ndarray) -> np.ndarray:
     from serving_export.saved_model import load_bundle
 
-    probabilities = load_bundle(model.bundle)("images", images)["probabilities"]
-    right = probabilities.argmax(axis=1) == labels
-    loss = -np.log(probabilities[np.arange(len(labels)), labels].astype(np.float64))
-    return int(right.sum()), float(loss.mean()), right, loss
+    return load_bundle(model.bundle)("images", images)["probabilities"]
+
+
+def at_rest(values: np.ndarray) -> np.ndarray:
+    """In the order of the two shards."""
+    return np.concatenate([values[:360][0::2], values[:360][1::2]])
+
+
+def second_row_is_dark(images: np.ndarray) -> list[str]:
+    """A slice of one's own."""
+    return ["dark" if image[1].mean() < 100 else "light" for image in images]
 
 
 @pytest.mark.slow
-def test_the_analysis_equals_numpy(
+def test_one_pass_over_three_models_is_numpys_count_of_each_models_own_answers(
+    examples: Examples,
+    model: Model,
+    better: Model,
+    context: Context,
+    digits: tuple[np.ndarray, np.ndarray],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.syspath_prepend(str(Path(__file__).parent))
+    images, labels = (at_rest(values) for values in digits)
+    bundles = {CANDIDATE: model.bundle, BASELINE: better.bundle, BEST: model.bundle}
+    own = "test_evaluate:second_row_is_dark"
+    whole, slices = measure(
+        examples, "test", bundles, context, slices=("source", "brightness", own)
+    )
+    said = {name: answers({BASELINE: better}.get(name, model), images) for name in bundles}
+    places = np.arange(len(labels))
+
+    def same(found: Tally, chosen: np.ndarray) -> None:
+        wanted = tally(labels[chosen], places[chosen], {n: a[chosen] for n, a in said.items()})
+        for name, counts in wanted.models.items():
+            for key, value in vars(counts).items():
+                seen = getattr(found.models[name], key)
+                np.testing.assert_allclose(
+                    seen, value, rtol=1e-4, atol=1e-6, err_msg=f"{name}.{key}"
+                )
+        for name, right in wanted.right.items():
+            assert np.array_equal(found.right[name], right)
+        assert np.array_equal(found.worst.images, wanted.worst.images)
+        assert np.array_equal(found.lost.images, wanted.lost.images)
+
+    same(whole, np.ones(360, bool))
+    sources = np.where(labels == 0, "missing", np.where(labels % 2 == 0, "even", "odd"))
+    bands = np.array(["0-63", "64-127", "128-191", "192-255"])[
+        (images.reshape(360, -1).mean(axis=1) // 64).astype(int)
+    ]
+    derived = {
+        "source": sources,
+        "brightness": bands,
+        "second_row_is_dark": np.array(second_row_is_dark(images)),
+    }
+    expected = {f"{name}={value}" for name, values in derived.items() for value in set(values)}
+    assert set(slices) == expected
+    for name, found in slices.items():
+        feature, _, value = name.partition("=")
+        same(found, derived[feature] == value)
+    shown, _ = read_images(examples, "test", whole.worst.images[:, 0].tolist())
+    assert np.array_equal(shown, images[whole.worst.images[:, 0]])
+
+
+@pytest.mark.slow
+def test_our_metrics_are_those_of_tensorflow_model_analysis(
+    examples: Examples, model: Model, context: Context
+) -> None:
+    import tensorflow_model_analysis as tfma
+    from google.protobuf import text_format
+    from tensorflow_model_analysis.proto import config_pb2
+
+    from components import model_analysis
+
+    described = describe(
+        measure(examples, "test", {CANDIDATE: model.bundle}, context)[0].models[CANDIDATE],
+        NAMES,
+        0.95,
+    )
+    metrics = "".join(
+        f"metrics {{ class_name: '{name}' config: '{options}' }}"
+        for name, options in (
+            ("SparseCategoricalAccuracy", ""),
+            ("SparseCategoricalCrossentropy", ""),
+            ("SparseTopKCategoricalAccuracy", '"k": 3'),
+        )
+    )
+    config = text_format.Parse(
+        f"""
+        model_specs {{
+          model_type: "tf_generic" signature_name: "examples"
+          label_key: "label" prediction_key: "probabilities"
+        }}
+        metrics_specs {{ {metrics} }}
+        metrics_specs {{
+          binarize {{ class_ids {{ values: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9] }} }}
+          metrics {{ class_name: "AUC" }}
+          metrics {{ class_name: "Precision" config: '"top_k": 1' }}
+        }}
+        slicing_specs {{}}
+        slicing_specs {{ feature_keys: "label" }}
+        """,
+        config_pb2.EvalConfig(),
+    )
+    output = context.output_dir / "theirs"
+
+    def build(pipeline: beam.Pipeline) -> None:
+        shared = tfma.default_eval_shared_model(
+            eval_saved_model_path=str(model.bundle), eval_config=config
+        )
+        _ = (
+            pipeline
+            | beam.Create(model_analysis._shards(examples, "test"))
+            | beam.ParDo(model_analysis.ReadBatches(SPEC, ())).with_output_types(pa.RecordBatch)
+            | tfma.ExtractEvaluateAndWriteResults(
+                eval_shared_model=shared, eval_config=config, output_path=str(output)
+            )
+        )
+
+    run_pipeline(build, context)
+    found = tfma.load_eval_result(str(output)).slicing_metrics
+    overall = next(values[""] for key, values in found if not key)
+    of_all = {name: value["doubleValue"] for name, value in overall[""].items() if value}
+    assert of_all["sparse_categorical_accuracy"] == pytest.approx(
+        described["overall"]["accuracy"], rel=1e-6
+    )
+    assert of_all["sparse_categorical_crossentropy"] == pytest.approx(
+        described["overall"]["loss"], rel=1e-5
+    )
+    top_3 = next(v for n, v in of_all.items() if "top_k" in n)
+    assert top_3 == pytest.approx(described["overall"]["top_k"]["3"], rel=1e-6)
+    for label, name in enumerate(NAMES):
+        theirs = {n: v["doubleValue"] for n, v in overall[f"classId:{label}"].items() if v}
+        ours = described["classes"][name]
+        # Theirs is from 10,000 thresholds, ours from bins of log-odds.
+        assert theirs["auc"] == pytest.approx(ours["auc"], abs=2e-3)
+        of_label = next(v[""][""] for key, v in found if key == (("label", label),))
+        recall = of_label["sparse_categorical_accuracy"]["doubleValue"]
+        assert recall == pytest.approx(ours["recall"], rel=1e-6)
+
+
+@pytest.mark.slow
+def test_the_verdict_of_a_run(
     examples: Examples, model: Model, context: Context, digits: tuple[np.ndarray, np.ndarray]
 ) -> None:
-    images, labels = digits[0][:360], digits[1][:360]
-    correct, loss, right, losses = oracle(model, images, labels)
+    images, labels = (at_rest(values) for values in digits)
+    right = answers(model, images).argmax(axis=1) == labels
     thresholds = (
-        Threshold(metric="accuracy", at_least=correct / 360),
+        Threshold(metric="accuracy", at_least=right.mean()),
         Threshold(metric="accuracy", at_least=0.999, on="each class"),
     )
-    outputs = run(Inputs(examples=examples, model=model), Config(thresholds=thresholds), context)
+    inputs = Inputs(examples=examples, model=model)
+    outputs = run(inputs, Config(thresholds=thresholds), context)
     assert (outputs.verdict.status, outputs.verdict.model_digest) == ("failed", model.digest)
     got = read_json(outputs.verdict.path / "verdict.json")
-    assert (got["status"], got["model_digest"], got["baseline"]) == ("failed", model.digest, None)
-    assert [rule["passed"] for rule in got["rules"]] == [True, False]
-    assert got["overall"]["examples"] == 360
-    assert got["overall"]["accuracy"] == correct / 360
-    assert got["overall"]["loss"] == pytest.approx(loss, rel=1e-5)
-    for label, name in enumerate(NAMES):
-        of_class = labels == label
-        seen = got["classes"][name]
-        assert seen["examples"] == of_class.sum()
-        assert seen["accuracy"] == right[of_class].mean()
-        assert seen["loss"] == pytest.approx(losses[of_class].mean(), rel=1e-5)
+    assert (got["model"]["digest"], got["baseline"]) == (model.digest, None)
+    assert [rule["status"] for rule in got["rules"][:2]] == ["passed", "failed"]
+    assert got["metrics"]["candidate"]["overall"]["accuracy"] == right.mean()
     shares = {name: right[labels == label].mean() for label, name in enumerate(NAMES)}
     assert got["weakest_class"]["accuracy"] == min(shares.values())
-    assert shares[got["weakest_class"]["name"]] == min(shares.values())
-    assert got["data"]["split"] == "test"
     assert tuple(got["data"]["per_class"].values()) == examples.counts["test"]
 
 
@@ -344,11 +338,71 @@ def test_nan_and_a_missing_class_fail_with_their_reasons(
     )
     inputs = Inputs(examples=no_nines, model=write_model(broken))
     outputs = run(inputs, Config(thresholds=thresholds), context)
-    assert outputs.verdict.status == "failed"
     got = read_json(outputs.verdict.path / "verdict.json")
-    assert "loss is nan" in got["rules"][0]["words"]
-    assert "nine: no examples" in got["rules"][1]["words"]
-    assert got["overall"]["loss"] is None
+    words = " ".join(got["reasons"])
+    assert "loss is no number" in words
+    assert "0 images, of 20 needed" in words
+    assert "no NaN" in words
+    assert got["metrics"]["candidate"]["overall"]["loss"] is None
+
+
+def served(model: Model, context: Context, **record: Any) -> Context:
+    """The same context, with the model served in it as "m"."""
+    context = dataclasses.replace(
+        context, serving_dir=context.output_dir.parent / "serving", model_name="m"
+    )
+    assert context.serving_dir
+    push(model.bundle, context.serving_dir, "m", digest=model.digest, record=record)
+    return context
+
+
+@pytest.mark.slow
+def test_what_serves_is_the_baseline(
+    examples: Examples, model: Model, better: Model, context: Context
+) -> None:
+    context = served(better, context)
+    outputs = run(Inputs(examples=examples, model=model), Config(), context)
+    got = read_json(outputs.verdict.path / "verdict.json")
+    assert outputs.verdict.baseline_digest == got["baseline"]["digest"] == better.digest
+    (rule,) = [r for r in got["rules"] if r["name"] == "not worse than baseline overall"]
+    assert rule["status"] == "failed"
+    before, now = (got["metrics"][n]["overall"]["accuracy"] for n in ("baseline", "candidate"))
+    assert rule["seen"] == pytest.approx(before - now)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("harm", ["flipped bit", "no manifest", "other classes", "other size"])
+def test_a_baseline_that_cannot_be_compared_with_fails_one_rule_and_says_why(
+    examples: Examples, model: Model, better: Model, context: Context, harm: str
+) -> None:
+    context = served(better, context)
+    assert context.serving_dir
+    version = context.serving_dir / "m" / "1"
+    manifest = read_json(version / "penstock.json")
+    if harm == "flipped bit":
+        content = bytearray((version / "saved_model.pb").read_bytes())
+        content[9] ^= 1
+        (version / "saved_model.pb").write_bytes(content)
+    elif harm == "no manifest":
+        (version / "penstock.json").unlink()
+    elif harm == "other classes":
+        manifest["spec"]["class_names"] = list("abcdefghij")
+        write_json(version / "penstock.json", manifest)
+    else:
+        manifest["spec"]["height"] = 28
+        write_json(version / "penstock.json", manifest)
+    outputs = run(Inputs(examples=examples, model=model), Config(), context)
+    got = read_json(outputs.verdict.path / "verdict.json")
+    assert [r["name"] for r in got["rules"] if r["status"] == "failed"] == ["baseline comparable"]
+    words = {
+        "flipped bit": "saved_model.pb",
+        "no manifest": "no manifest of ours",
+        "other classes": "other classes: a, b",
+        "other size": "(28, 8, 1)",
+    }
+    assert words[harm] in got["baseline"]["why"]
+    assert got["metrics"]["baseline"] is None
+    assert got["metrics"]["candidate"]["overall"]["examples"] == 360
 
 
 @pytest.mark.slow

@@ -10,12 +10,20 @@ import pytest
 from components.artifacts import Model, Push, Verdict
 from components.context import Context
 from components.export import Config, Inputs, Outputs, is_current, run
-from data.durable import read_json
+from data.durable import read_json, write_json
 from data.errors import BadDataError, ConfigError, StepError
 from data.spec import ImageSpec
 from serving_export.manifest import verify_bundle
 from serving_export.versions import versions
 
+# What a push reads of a verdict.
+VERDICT = {
+    "status": "passed",
+    "baseline": None,
+    "best": None,
+    "rules": [],
+    "metrics": {"candidate": {"overall": {"accuracy": 0.9, "accuracy_interval": [0.8, 0.95]}}},
+}
 SPEC = ImageSpec(height=8, width=8, channels=1, class_names=("a", "b", "c"))
 
 
@@ -60,6 +68,7 @@ def context(tmp_path: Path) -> Context:
 
 
 def inputs(model: Model, status: str = "passed") -> Inputs:
+    write_json(model.path / "verdict.json", VERDICT)
     verdict = Verdict(path=model.path, status=status, model_digest=model.digest)  # type: ignore[arg-type]
     return Inputs(model=model, verdict=verdict)
 

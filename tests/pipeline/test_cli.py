@@ -209,6 +209,6 @@ def test_the_summary_of_a_run(root, capfd):
     out = capfd.readouterr().out
     assert "all is up to date" in out
     assert "PASSED" in out
-    verdict = next(root.glob("artifacts/evaluate/*/verdict.json"))
-    assert f"{json.loads(verdict.read_text())['metrics']['candidate']['overall']['accuracy']:.4f}" in out
+    verdict = json.loads(next(root.glob("artifacts/evaluate/*/verdict.json")).read_text())
+    assert f"{verdict['metrics']['candidate']['overall']['accuracy']:.4f}" in out
     assert "penstock predict" in out

@@ -27,6 +27,22 @@ class Served(NamedTuple):
 
 
 @pytest.fixture(scope="session")
+def make_bundle() -> Callable[..., tuple[Path, str]]:
+    """A function that makes a small folder with a manifest; a push does not look into the files."""
+    from serving_export.manifest import write_manifest
+
+    small = ImageSpec(height=2, width=3, channels=1, class_names=("a", "b"))
+
+    def make(path: Path, content: bytes = b"graph") -> tuple[Path, str]:
+        (path / "variables").mkdir(parents=True)
+        (path / "saved_model.pb").write_bytes(content)
+        (path / "variables" / "variables.index").write_bytes(b"index")
+        return path, write_manifest(path, small, {})
+
+    return make
+
+
+@pytest.fixture(scope="session")
 def spec() -> ImageSpec:
     return ImageSpec(height=8, width=8, channels=1, class_names=NAMES)
 
@@ -81,6 +97,19 @@ def center(make_transform: Callable[..., Path]) -> Path:
     return make_transform(
         lambda f: {"image": (f["image"] - tft.mean(f["image"])) / 255.0, "label": f["label"]}
     )
+
+
+@pytest.fixture(scope="session")
+def make_model() -> Callable[[ImageSpec], Any]:
+    """A function that makes a small untrained Keras model, which gives logits."""
+
+    def make(spec: ImageSpec) -> Any:
+        import keras
+
+        layers = [keras.layers.Input(spec.shape), keras.layers.Flatten()]
+        return keras.Sequential([*layers, keras.layers.Dense(spec.num_classes)])
+
+    return make
 
 
 @pytest.fixture(scope="session")

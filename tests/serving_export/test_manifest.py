@@ -118,7 +118,8 @@ def test_a_cached_run_loads_nothing_heavy() -> None:
     """What a run with every step cached imports of this package and of its components."""
     code = (
         "import sys, components.evaluate, components.export, serving_export.manifest, "
-        "serving_export.versions, serving_export.push, serving_export.parity; "
+        "serving_export.versions, serving_export.push, serving_export.parity, "
+        "serving_export.rollback, serving_export.model_card; "
         "heavy = {'tensorflow', 'keras', 'numpy', 'scipy', 'apache_beam', "
         "'tensorflow_model_analysis', 'PIL'}; sys.exit(repr(heavy & set(sys.modules)) "
         "if heavy & set(sys.modules) else 0)"

@@ -15,7 +15,13 @@ import pytest
 from data.errors import BadDataError, StepError
 from data.spec import ImageSpec
 from serving_export.clean_process import CleanProcess, cool_down, take_process, warm_up
-from serving_export.parity import MAX_IMAGES, Parity, check_parity, record_parity
+from serving_export.parity import (
+    MAX_IMAGES,
+    Parity,
+    check_parity,
+    record_parity,
+    transform_difference,
+)
 
 slow = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
@@ -37,8 +43,18 @@ def recording(
         spec=spec,
         model_output=bundle.output,
         images=digits.images,
+        fed=fed(center, digits),
     )
     return path
+
+
+def fed(transform_path: Path, digits: Any) -> np.ndarray:
+    """What the model is fed for the first images, as Train records it."""
+    import tensorflow as tf
+
+    from serving_export.transform_graph import TransformFn
+
+    return np.asarray(TransformFn(transform_path)(tf.cast(digits.images[:100], tf.float32)))
 
 
 @slow
@@ -70,6 +86,67 @@ def test_a_clean_process_sees_no_difference_bit_for_bit(
         by_signature={"images": 0.0, "serving_default": 0.0, "examples": 0.0},
     )
     assert [done for done, *_ in seen] == [0, *range(100, MAX_IMAGES + 1, 100)]
+
+
+@slow
+def test_the_model_is_fed_as_in_training_bit_for_bit(
+    recording: Path, bundle: Any, center: Path, digits: Any, tmp_path: Path
+) -> None:
+    import tensorflow as tf
+
+    from serving_export.transform_graph import TransformFn
+
+    saved = tf.saved_model.load(str(bundle.path))
+    assert "transform_images" not in saved.signatures
+    assert transform_difference(saved, recording) == 0.0
+    served = saved.transform_images(digits.images[:100]).numpy()
+    assert served.tobytes() == np.load(recording)["fed"].tobytes()
+    # Inside tf.data, TensorFlow divides where it else multiplies by the inverse: 1 unit in the last
+    transform = TransformFn(center)
+    images = tf.data.Dataset.from_tensor_slices(digits.images[:100]).batch(100)
+    (batch,) = images.map(lambda x: transform(tf.cast(x, tf.float32))).as_numpy_iterator()
+    np.savez(tmp_path / "data.npz", images=digits.images, fed=batch)
+    assert transform_difference(saved, tmp_path / "data.npz") <= 2**-24
+
+
+@slow
+@pytest.mark.parametrize(
+    ("change", "difference"),
+    [
+        (lambda fed: fed + np.float32(0.25), pytest.approx(0.25, abs=1e-6)),
+        (lambda fed: fed * np.float32(255), pytest.approx(254 * 0.69, rel=0.1)),
+        (lambda fed: np.where(fed > 0, np.nan, fed), pytest.approx(np.nan, nan_ok=True)),
+        (lambda fed: fed.reshape(100, -1), np.inf),
+        (lambda fed: fed[:0], 0.0),
+        (lambda fed: np.rint(fed).astype(np.int64), pytest.approx(0.5, abs=0.01)),
+    ],
+)
+def test_another_transform_graph_shows(
+    recording: Path, bundle: Any, tmp_path: Path, change: Any, difference: Any
+) -> None:
+    import tensorflow as tf
+
+    recorded = dict(np.load(recording))
+    recorded["fed"] = change(recorded["fed"])
+    np.savez(tmp_path / "other.npz", **recorded)
+    saved = tf.saved_model.load(str(bundle.path))
+    assert transform_difference(saved, tmp_path / "other.npz") == difference
+
+
+@slow
+def test_what_was_not_recorded_is_not_compared(
+    recording: Path, bundle: Any, tmp_path: Path
+) -> None:
+    import tensorflow as tf
+
+    recorded = dict(np.load(recording))
+    del recorded["fed"]
+    np.savez(tmp_path / "other.npz", **recorded)
+    saved = tf.saved_model.load(str(bundle.path))
+    assert transform_difference(saved, tmp_path / "other.npz") is None
+    tf.saved_model.save(tf.Module(), str(tmp_path / "without"))
+    without = tf.saved_model.load(str(tmp_path / "without"))
+    assert transform_difference(without, recording) == np.inf
 
 
 def altered(recording: Path, path: Path, change: float) -> Path:

@@ -41,7 +41,7 @@ def test_a_pushed_model_answers_as_its_images_signature(
     for path, by_file, by_pixels in zip(
         paths, found, predict_images(version, digits.images[:70]), strict=True
     ):
-        np.testing.assert_array_equal(read_pixels(path), digits.images[paths.index(path)])
+        np.testing.assert_array_equal(read_pixels(path, spec), digits.images[paths.index(path)])
         assert by_pixels.class_name == by_file.class_name
         assert by_pixels.probabilities == pytest.approx(by_file.probabilities, abs=1e-6)
 
@@ -67,7 +67,8 @@ def test_pixels_of_another_shape_are_told_before_the_model_is_loaded(tmp_path: P
 def test_pixels_of_a_file(tmp_path: Path, mode: str, channels: int) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (5, 3, channels), dtype=np.uint8)
     Image.fromarray(pixels.squeeze()).save(tmp_path / "a.png")
-    np.testing.assert_array_equal(read_pixels(tmp_path / "a.png"), pixels)
+    spec = ImageSpec(height=5, width=3, channels=channels, class_names=("a", "b"))
+    np.testing.assert_array_equal(read_pixels(tmp_path / "a.png", spec), pixels)
     with Image.open(tmp_path / "a.png") as image:
         assert image.mode == mode
 
@@ -110,8 +111,6 @@ BAD: dict[str, tuple[Callable[[Path], Any], str]] = {
     "no image": (lambda p: p.write_bytes(b"hello"), "neither PNG nor JPEG"),
     "empty": (lambda p: p.write_bytes(b""), "neither PNG nor JPEG"),
     "cut short": (cut, "truncated"),
-    "missing": (lambda p: None, "does not exist"),
-    "a folder": (lambda p: p.mkdir(), "directory"),
 }
 
 
@@ -125,3 +124,13 @@ def test_a_bad_file_is_named_with_what_was_expected(tmp_path: Path, what: str) -
     assert str(tmp_path / "image.png") in text
     assert "8 wide, 8 high, 8-bit L" in text
     assert got in text
+
+
+@pytest.mark.parametrize(("make", "got"), [(None, "does not exist"), (Path.mkdir, "directory")])
+def test_no_file_there(tmp_path: Path, make: Callable[[Path], None] | None, got: str) -> None:
+    if make:
+        make(tmp_path / "image.png")
+    with pytest.raises(BadDataError) as caught:
+        checked_bytes(tmp_path / "image.png", SPEC)
+    assert str(tmp_path / "image.png") in str(caught.value)
+    assert got in str(caught.value)

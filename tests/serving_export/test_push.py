@@ -1,37 +1,38 @@
 from __future__ import annotations
 
-import resource
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+import threading
+import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from hypothesis import given
 from hypothesis import strategies as st
 
 from data.durable import read_json
-from data.errors import BadDataError, ConfigError, EnvironmentTrouble
-from data.spec import ImageSpec
-from serving_export.manifest import verify_bundle, write_manifest
+from data.errors import BadDataError, ConfigError, EnvironmentTrouble, StepError
+from serving_export import push as push_module
+from serving_export.manifest import verify_bundle, verify_version
 from serving_export.push import push
-from serving_export.versions import model_folder, newest_version, next_version, versions
+from serving_export.versions import (
+    model_folder,
+    newest_version,
+    next_version,
+    serving_identity,
+    versions,
+)
 
-SPEC = ImageSpec(height=2, width=3, channels=1, class_names=("a", "b"))
-
-
-def make_bundle(path: Path, content: bytes = b"graph") -> tuple[Path, str]:
-    """A folder with a manifest; a push does not look into the files."""
-    (path / "variables").mkdir(parents=True)
-    (path / "saved_model.pb").write_bytes(content)
-    (path / "variables" / "variables.index").write_bytes(b"index")
-    return path, write_manifest(path, SPEC, {})
+Make = Callable[..., tuple[Path, str]]
 
 
 @pytest.fixture
-def candidate(tmp_path: Path) -> tuple[Path, str]:
+def candidate(tmp_path: Path, make_bundle: Make) -> tuple[Path, str]:
     return make_bundle(tmp_path / "candidate")
 
 
@@ -48,16 +49,17 @@ def visible(folder: Path) -> set[str]:
 def test_first_version_is_1_and_holds_the_very_bytes(
     candidate: tuple[Path, str], serving: Path
 ) -> None:
-    version, path = push(candidate[0], serving, "m", digest=candidate[1], record={"run": "r1"})
+    record = {"run": "r1", "time": 12.5}
+    version, path = push(candidate[0], serving, "m", digest=candidate[1], record=record)
     assert (version, path) == (1, serving / "m" / "1")
-    assert verify_bundle(path, candidate[1]) == candidate[1]
-    record = read_json(path / "push.json")
-    assert record == {"run": "r1", "version": 1, "digest": candidate[1]}
+    assert verify_bundle(path, candidate[1]) == verify_version(path) == candidate[1]
+    told = read_json(path / "push.json")
+    assert told == {**record, "version": 1, "digest": candidate[1], "beside": {}}
     assert visible(serving / "m") == {"1"}
 
 
 def test_the_same_bundle_is_pushed_once_and_another_gets_the_next(
-    candidate: tuple[Path, str], serving: Path, tmp_path: Path
+    candidate: tuple[Path, str], serving: Path, tmp_path: Path, make_bundle: Make
 ) -> None:
     assert push(candidate[0], serving, "m", record={})[0] == 1
     assert push(candidate[0], serving, "m", record={})[0] == 1
@@ -141,7 +143,7 @@ def test_what_a_killed_push_left_is_swept_and_the_next_works(
     assert visible(serving / "m") == {"1"}
 
 
-def test_pushes_at_once_take_turns(serving: Path, tmp_path: Path) -> None:
+def test_pushes_at_once_take_turns(serving: Path, tmp_path: Path, make_bundle: Make) -> None:
     bundles = [make_bundle(tmp_path / f"b{i}", b"graph %d" % i)[0] for i in range(6)]
     with ThreadPoolExecutor(6) as pool:
         pushed = list(pool.map(lambda b: push(b, serving, "m", record={})[0], bundles))
@@ -167,30 +169,153 @@ def test_processes_that_push_the_same_at_once_make_one_version(
     assert visible(serving / "m") == {"1"}
 
 
-@pytest.fixture
-def full_disk() -> Iterator[None]:
-    """A file may not grow past 100 kB: the write fails as on a full disk."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    old = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    signal.signal(signal.SIGXFSZ, old)
-
-
-def test_a_full_disk_leaves_nothing(
-    tmp_path: Path, serving: Path, request: pytest.FixtureRequest
+def test_what_lies_beside_is_listed_and_vouched_for(
+    candidate: tuple[Path, str], serving: Path
 ) -> None:
-    bundle, _ = make_bundle(tmp_path / "large", b"x" * 1_000_000)
-    request.getfixturevalue("full_disk")
-    with pytest.raises(EnvironmentTrouble, match="cannot push"):
-        push(bundle, serving, "m", record={})
-    assert visible(serving / "m") == set()
+    beside = {"verdict.json": b"{}", "model_card.md": b"# A card"}
+    _, path = push(candidate[0], serving, "m", record={}, beside=beside)
+    for name, content in beside.items():
+        assert (path / name).read_bytes() == content
+        assert read_json(path / "push.json")["beside"][name] == sha256(content).hexdigest()
+    assert verify_bundle(path) == verify_version(path, candidate[1]) == candidate[1]
 
 
-def test_a_serving_directory_that_is_none_is_the_environments(
-    candidate: tuple[Path, str], tmp_path: Path
+@pytest.mark.parametrize("what", ["changed", "missing", "added", "another model's record"])
+def test_what_changed_beside_is_told(
+    candidate: tuple[Path, str], serving: Path, tmp_path: Path, make_bundle: Make, what: str
 ) -> None:
-    (tmp_path / "file").write_bytes(b"")
-    with pytest.raises(EnvironmentTrouble, match="cannot push"):
-        push(candidate[0], tmp_path / "file", "m", record={})
+    _, path = push(candidate[0], serving, "m", record={}, beside={"verdict.json": b"{}"})
+    if what == "changed":
+        (path / "verdict.json").write_bytes(b"{ }")
+    elif what == "missing":
+        (path / "verdict.json").unlink()
+    elif what == "added":
+        (path / "model_card.md").write_bytes(b"")
+    else:
+        other, _ = make_bundle(tmp_path / "other", b"another graph")
+        _, path = push(other, serving, "m", record={})
+        (path / "push.json").write_bytes((serving / "m" / "1" / "push.json").read_bytes())
+        (path / "verdict.json").write_bytes(b"{}")
+    verify_bundle(path)
+    with pytest.raises(BadDataError, match=r"verdict\.json|model_card\.md|push\.json"):
+        verify_version(path)
+
+
+@pytest.mark.parametrize("name", ["push.json", "saved_model.pb", "../out", "notes.txt", ""])
+def test_only_known_files_are_laid_beside(
+    candidate: tuple[Path, str], serving: Path, name: str
+) -> None:
+    with pytest.raises(ConfigError, match="no place beside a model") as caught:
+        push(candidate[0], serving, "m", record={}, beside={name: b""})
+    assert "model_card.json, model_card.md, verdict.json" in str(caught.value)
+    assert not serving.exists()
+
+
+def test_only_what_the_manifest_names_is_copied(candidate: tuple[Path, str], serving: Path) -> None:
+    (candidate[0] / "push.json").write_text("of another push")
+    (candidate[0] / "verdict.json").write_text("of another push")
+    _, path = push(candidate[0], serving, "m", record={})
+    files = {p.relative_to(path).as_posix() for p in path.rglob("*") if p.is_file()}
+    assert files == {
+        "penstock.json",
+        "push.json",
+        "saved_model.pb",
+        "variables/variables.index",
+    }
+
+
+def test_nothing_is_pushed_where_another_model_serves_than_the_one_judged_against(
+    candidate: tuple[Path, str], serving: Path, tmp_path: Path, make_bundle: Make
+) -> None:
+    other, others = make_bundle(tmp_path / "other", b"another graph")
+    with pytest.raises(StepError, match="another model serves") as caught:
+        push(other, serving, "m", record={}, judged_against=candidate[1])
+    assert (caught.value.expected, caught.value.got) == (candidate[1], "none")
+    assert push(candidate[0], serving, "m", record={}, judged_against=None)[0] == 1
+    with pytest.raises(StepError) as caught:
+        push(other, serving, "m", record={}, judged_against=None)
+    assert (caught.value.expected, caught.value.got) == ("none", candidate[1])
+    assert caught.value.follows == "nothing was pushed"
+    assert "run again" in str(caught.value)
+    assert visible(serving / "m") == {"1"}
+    assert push(other, serving, "m", record={}, judged_against=candidate[1])[0] == 2
+    # what serves already is up to date, whatever it was judged against
+    assert push(other, serving, "m", record={}, judged_against=candidate[1])[0] == 2
+    (serving / "m" / "7").mkdir()
+    assert push(candidate[0], serving, "m", record={}, judged_against="foreign:7")[0] == 8
+    assert serving_identity(serving / "m") == candidate[1] != others
+
+
+def test_what_appears_while_a_push_works_is_seen_before_its_rename(
+    candidate: tuple[Path, str], serving: Path
+) -> None:
+    """Somebody without our lock: copied by hand."""
+
+    def somebody(done: int, total: object, what: str) -> None:
+        assert what == "pushing m"
+        (serving / "m" / "4").mkdir()
+
+    with pytest.raises(StepError, match="another model serves"):
+        push(candidate[0], serving, "m", record={}, judged_against=None, progress=somebody)
+    assert visible(serving / "m") == {"4"}
+
+
+def test_clocks_set_back_do_not_matter(
+    serving: Path, tmp_path: Path, make_bundle: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number, seconds in enumerate([1e9, 1e9, 5.0, -1.0], start=1):
+        monkeypatch.setattr(time, "time", lambda seconds=seconds: seconds)
+        bundle, _ = make_bundle(tmp_path / f"b{number}", b"graph %d" % number)
+        version, path = push(bundle, serving, "m", record={})
+        assert (version, read_json(path / "push.json")["time"]) == (number, seconds)
+
+
+def test_a_push_that_waits_in_vain_says_for_what(
+    candidate: tuple[Path, str], serving: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (serving / "m").mkdir(parents=True)
+    monkeypatch.setattr(push_module, "_WAIT", 0.01)
+    seen: list[str] = []
+    with (
+        FileLock(serving / "m" / ".push.lock"),
+        pytest.raises(EnvironmentTrouble, match="does not end") as caught,
+    ):
+        push(candidate[0], serving, "m", record={}, progress=lambda *s: seen.append(s[2]))
+    assert ".push.lock" in str(caught.value)
+    assert seen == ["waiting for another push to end"]
+    assert push(candidate[0], serving, "m", record={})[0] == 1
+
+
+def test_the_second_of_two_pushes_says_after_its_wait_why_not(
+    candidate: tuple[Path, str], serving: Path, tmp_path: Path, make_bundle: Make
+) -> None:
+    """Both were judged when nothing served; the second waits until the first is done."""
+    other, _ = make_bundle(tmp_path / "other", b"another graph")
+    waits, refused = threading.Event(), []
+
+    def second() -> None:
+        try:
+            push(
+                other, serving, "m", record={}, judged_against=None, progress=lambda *_: waits.set()
+            )
+        except StepError as error:
+            refused.append(error)
+
+    def first(*_: object) -> None:  # holds the lock
+        thread.start()
+        assert waits.wait(60)
+
+    thread = threading.Thread(target=second)
+    assert push(candidate[0], serving, "m", record={}, judged_against=None, progress=first)[0] == 1
+    thread.join()
+    assert refused[0].got == candidate[1]
+    assert visible(serving / "m") == {"1"}
+
+
+def test_no_version_is_counted_beyond_what_tensorflow_serving_reads(tmp_path: Path) -> None:
+    (tmp_path / f"{2**63}").mkdir()
+    (tmp_path / "5").mkdir()
+    assert (versions(tmp_path), next_version(tmp_path)) == ([5], 6)
+    (tmp_path / f"{2**63 - 1}").mkdir()
+    with pytest.raises(EnvironmentTrouble, match="no version is left"):
+        next_version(tmp_path)

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import io
+import runpy
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -79,7 +81,7 @@ def test_a_consumer_needs_only_tensorflow(bundle: Any, digits: Any, spec: ImageS
         assert names == [spec.class_names[i] for i in index]
 
 
-@pytest.mark.parametrize("batch", [0, 1, 2, 33])
+@pytest.mark.parametrize("batch", [0, 1, 7, 33])
 def test_a_batch_is_its_images(bundle: Any, digits: Any, batch: int) -> None:
     from serving_export.saved_model import load_bundle
 
@@ -195,6 +197,8 @@ def bad_inputs(digits: Any) -> dict[str, tuple[str, Any]]:
     wide = np.zeros((8, 9), np.uint8)
     rgb = np.zeros((8, 8, 3), np.uint8)
     deep = np.zeros((8, 8), np.uint16)
+    turned = Image.Exif()
+    turned[0x0112] = 6
     return {
         "a png of another size": ("serving_default", [file_bytes(wide)]),
         "a jpeg of another size": ("serving_default", [file_bytes(wide, "JPEG")]),
@@ -206,6 +210,8 @@ def bad_inputs(digits: Any) -> dict[str, tuple[str, Any]]:
         "no image": ("serving_default", [b"hello"]),
         "no bytes": ("serving_default", [b""]),
         "a png cut short": ("serving_default", [file_bytes(image)[:-30]]),
+        "a jpeg cut short": ("serving_default", [file_bytes(image, "JPEG")[:-2]]),
+        "a turned jpeg": ("serving_default", [file_bytes(image, "JPEG", exif=turned)]),
         "one bad of two": ("serving_default", [file_bytes(image), file_bytes(wide)]),
         "pixels of another size": ("images", np.zeros((1, 8, 9, 1), np.uint8)),
         "a byte too few": ("examples", [example(image.tobytes()[1:])]),
@@ -230,9 +236,11 @@ def test_wrong_input_is_an_error_and_no_prediction(bundle: Any, digits: Any) -> 
             pytest.fail(f"{what}: {ask(signature, batch)}")
 
 
-def test_jpeg_and_colours_as_pillow_decodes_them(
+def test_files_as_pillow_decodes_them_or_an_error(
     make_transform: Callable[..., Path], tmp_path: Path
 ) -> None:
+    import tensorflow as tf
+
     from serving_export.saved_model import load_bundle, write_bundle
 
     spec = ImageSpec(height=24, width=32, channels=3, class_names=("a", "b", "c"))
@@ -249,6 +257,13 @@ def test_jpeg_and_colours_as_pillow_decodes_them(
         about={},
     )
     ask = load_bundle(tmp_path / "bundle")
+    image_files = SimpleNamespace(
+        **runpy.run_path(str(Path(__file__).parents[1] / "image_files.py"))
+    )
+    for what, (make, _) in image_files.BAD.items():
+        bad = make(image_files.noise(24, 32, 3))
+        with pytest.raises(tf.errors.InvalidArgumentError):
+            pytest.fail(f"{what}: {ask('serving_default', [bad])}")
     for kind in ("PNG", "JPEG"):
         files = [file_bytes(image, kind) for image in images]
         decoded = np.stack([np.asarray(Image.open(io.BytesIO(file))) for file in files])
