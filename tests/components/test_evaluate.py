@@ -289,7 +289,7 @@ def test_our_metrics_are_those_of_tensorflow_model_analysis(
     for label, name in enumerate(NAMES):
         theirs = {n: v["doubleValue"] for n, v in overall[f"classId:{label}"].items() if v}
         ours = described["classes"][name]
-        # Keras's interpolates between 200 thresholds; scikit-learn's is held against ours elsewhere.
+        # Keras's interpolates between 200 thresholds; ours is held against scikit-learn's too.
         assert theirs["auc"] == pytest.approx(ours["auc"], abs=0.01)
         of_label = next(v[""][""] for key, v in found if key == (("label", label),))
         recall = of_label["sparse_categorical_accuracy"]["doubleValue"]
