@@ -77,6 +77,8 @@ bench: $(VENV)/.ready ## the figures in benchmarks/; MNIST and FASHION name the 
 	$(BIN)/python benchmarks/training_input.py share
 	$(BIN)/python benchmarks/training_input.py memory
 	$(BIN)/python benchmarks/tutorials.py --path $(MNIST) --fashion-path $(FASHION)
+	$(BIN)/python benchmarks/evaluate.py speed --path $(MNIST)
+	$(BIN)/python benchmarks/evaluate.py growth --path $(MNIST)
 	$(BIN)/python benchmarks/report.py $(FROM_IDX)
 	$(BIN)/python benchmarks/push.py
 	$(BIN)/python benchmarks/accuracy.py --path $(MNIST) --fashion-path $(FASHION)
