@@ -5,6 +5,9 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 PYTEST = $(BIN)/python -m pytest $(ARGS)
+# Each test file in one of so many processes, of up to 3 GiB each.
+WORKERS ?= 2
+PARALLEL = -n $(WORKERS) --dist loadfile
 MNIST ?= ../shared/data/mnist
 FASHION ?= ../shared/data/fashion_mnist
 FROM_IDX = --set ingest.source=idx --set ingest.path=$(MNIST)
@@ -44,10 +47,10 @@ run: $(VENV)/.ready ## run the digits pipeline, offline; ARGS adds options
 	@$(BIN)/penstock run digits $(ARGS)
 
 test: $(VENV)/.ready ## all tests that need no server and no browser; ARGS adds pytest options
-	$(PYTEST) -m 'not torture and not runners'
+	$(PYTEST) $(PARALLEL) -m 'not torture and not runners'
 
 test-fast: $(VENV)/.ready ## the tests that take at most seconds each
-	$(PYTEST) -m 'not slow and not torture and not runners'
+	$(PYTEST) $(PARALLEL) -m 'not slow and not torture and not runners'
 
 test-runners: $(VENV)/.ready ## the tests that need servers, or Chromium (apt-get install chromium)
 	$(PYTEST) -m runners

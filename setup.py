@@ -42,6 +42,7 @@ RUNTIME = [
 DEV = [
     "pytest>=9,<10",
     "pytest-timeout>=2.4,<3",  # a test that hangs says where
+    "pytest-xdist>=3.8,<4",  # the tests on two cores
     "hypothesis>=6.150,<7",  # properties
     "ruff>=0.17,<0.18",  # lint and format; a minor release may format anew
     "mypy>=2.4,<3",
