@@ -55,7 +55,7 @@ def test_the_report_of_a_run_is_written_beside_it(root, capfd):
     assert verdict["data"]["digest"] in text
     assert "1,406 train, 391 test" in text
     assert "examples: ingest.examples" in text
-    assert str(root / "serving" / "digits" / "1") in text or "pushed as version 1" in text
+    assert "pushed as version 1" in text
     page = file.read_text(encoding="utf-8")
     assert page.count("data:image/png") == len(verdict["worst"])
     assert page.count('<figure class="plot">') >= 3  # reliability, loss, accuracy
@@ -119,7 +119,7 @@ def test_a_run_of_some_steps_has_a_report_of_what_they_did(root, tmp_path, capfd
 def test_a_run_that_failed_says_where(toy_pipeline, tmp_path):
     root, file = tmp_path / "root", tmp_path / "missing.txt"
     file.write_text("not a number")
-    with pytest.raises(ValueError, match="not a number"):
+    with pytest.raises(ValueError, match="invalid literal"):
         run(toy_pipeline(file=str(file)), root=root)
     with Ledger(root) as ledger:
         text = text_of(write_report(root, ledger, "latest"))
@@ -170,9 +170,11 @@ def test_the_last_command_judges_the_same_model_to_the_same_verdict(
     assert judged["paired"] == verdict["paired"]
 
 
+@pytest.mark.slow
 def test_a_push_by_hand_and_its_reason_stand_on_top(root, tmp_path):
     words = ["--override", "accuracy overall", "--reason", "a <b>drill</b>", "--by", "ana"]
-    assert call(["push", "latest", "--root", str(root), *words]) == exit_codes.DONE
+    where = ["--root", str(root), "--serving", str(tmp_path / "other")]
+    assert call(["push", "latest", *where, *words]) == exit_codes.DONE
     report(root, "--output", str(tmp_path / "r.html"))
     text = text_of(tmp_path / "r.html")
     assert "Pushed against the verdict by ana: “a <b>drill</b>”" in text
@@ -182,8 +184,8 @@ def test_a_push_by_hand_and_its_reason_stand_on_top(root, tmp_path):
     assert facts.override["rules"] == ["accuracy overall"]
     assert facts.push == {
         "pushed": True,
-        "version": 2,
-        "served_path": str(root / "serving" / "digits" / "2"),
+        "version": 1,
+        "served_path": str(tmp_path / "other" / "digits" / "1"),
     }
 
 
