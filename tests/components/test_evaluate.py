@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import math
 import shutil
 from collections.abc import Callable
@@ -9,391 +10,416 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from components.artifacts import Model
 from components.context import Context
-from components.evaluate import Config, Inputs, Threshold, run
-from components.gate import Measured, Metrics, interval, judge
-from data.durable import read_json
+from components.evaluate import VERDICT, Config, Inputs, Outputs, depends, pin, run
+from components.gate.allowed import Allowed
+from components.gate.rules import Paired, Threshold
+from components.served import NONE, Against
+from data.durable import read_json, sha256_file
 from data.errors import BadDataError, ConfigError, PenstockError, StepError
 from data.examples import Examples
 from data.spec import ImageSpec
+from serving_export.manifest import MANIFEST
+from serving_export.push import push
+from serving_export.rollback import rollback
 
-NAMES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
-SPEC = ImageSpec(height=8, width=8, channels=1, class_names=NAMES)
-
-
-# ---------------------------------------------------------------- the gate's logic, on made numbers
-
-
-def measured(*classes: Metrics) -> Measured:
-    seen = [m for m in classes if m.examples]
-    count = sum(m.examples for m in seen)
-    loss = sum((m.loss or 0) * m.examples for m in seen) / count
-    overall = Metrics(count, sum(m.correct for m in seen), loss)
-    return Measured("test", overall, dict(zip(NAMES, classes, strict=False)))
-
-
-def verdict(found: Measured, *thresholds: Threshold, confidence: float = 0.95) -> dict[str, Any]:
-    return judge(found, Config(thresholds=thresholds, confidence=confidence), "d1")
-
-
-def wilson(correct: int, examples: int, z: float) -> tuple[float, float]:
-    """The formula as Wilson (1927) wrote it."""
-    share = correct / examples
-    middle = share + z * z / (2 * examples)
-    half = z * math.sqrt(share * (1 - share) / examples + z * z / (4 * examples**2))
-    return tuple((middle + sign * half) / (1 + z * z / examples) for sign in (-1, 1))
-
-
-@pytest.mark.parametrize(("correct", "examples"), [(36, 36), (0, 36), (1, 2), (9800, 10000)])
-def test_intervals_are_wilsons_and_never_of_width_0(correct: int, examples: int) -> None:
-    low, high = interval(Metrics(examples, correct, 0.0), 0.95) or (0, 0)
-    assert (low, high) == pytest.approx(wilson(correct, examples, 1.959963984540054), abs=1e-12)
-    assert high - low > 0
-    wide = interval(Metrics(examples, correct, 0.0), 0.99) or (0, 0)
-    assert wide[0] <= low
-    assert high <= wide[1]
-
-
-def test_no_threshold_is_not_configured() -> None:
-    assert verdict(measured(Metrics(10, 10, 0.0)))["status"] == "not configured"
-
-
-@pytest.mark.parametrize(
-    ("threshold", "passed"),
-    [
-        (Threshold(metric="accuracy", at_least=0.95), True),  # inclusive: 95 of 100
-        (Threshold(metric="accuracy", at_least=0.9500001), False),
-        (Threshold(metric="accuracy", at_most=0.95), True),
-        (Threshold(metric="loss", at_most=0.2), True),
-        (Threshold(metric="loss", at_most=0.1), False),
-        (Threshold(metric="loss", at_least=0.3), False),
-        (Threshold(metric="accuracy", at_least=0.9, on="each class"), True),
-        (Threshold(metric="accuracy", at_least=0.91, on="each class"), False),
-        (Threshold(metric="loss", at_most=0.25, on="each class"), False),
-        (Threshold(metric="accuracy", at_least=1, on="zero"), True),
-        (Threshold(metric="accuracy", at_least=1, on="one"), False),
-    ],
-)
-def test_a_rule_passes_where_its_bound_holds(threshold: Threshold, passed: bool) -> None:
-    found = measured(Metrics(50, 50, 0.1), Metrics(50, 45, 0.3))
-    got = verdict(found, threshold)
-    (rule,) = got["rules"]
-    assert rule["passed"] is passed
-    assert got["status"] == ("passed" if passed else "failed")
-    assert ("passed" if passed else "failed") in rule["words"]
-    assert f"{threshold.needed}" in rule["words"]
-
-
-def test_on_each_class_the_worst_is_seen_and_all_that_fail_are_named() -> None:
-    found = measured(Metrics(50, 50, 0.1), Metrics(50, 40, 0.3), Metrics(50, 45, 0.2))
-    rules = verdict(
-        found,
-        Threshold(metric="accuracy", at_least=0.95, on="each class"),
-        Threshold(metric="loss", at_most=1, on="each class"),
-    )["rules"]
-    assert (rules[0]["at"], rules[0]["seen"]) == ("one", 0.8)
-    assert rules[0]["interval"] == interval(Metrics(50, 40, 0.3), 0.95)
-    assert "failed, one: 0.8; two: 0.9" in rules[0]["words"]
-    assert "zero" not in rules[0]["words"]
-    assert (rules[1]["at"], rules[1]["seen"], rules[1]["interval"]) == ("one", 0.3, None)
-
-
-@pytest.mark.parametrize("on", ["each class", "two"])
-def test_a_class_without_examples_fails_and_says_so(on: str) -> None:
-    found = measured(Metrics(50, 50, 0.1), Metrics(50, 50, 0.1), Metrics(0, 0, None))
-    for bounds in ({"at_least": 0.0}, {"at_most": 1.0}):
-        got = verdict(found, Threshold(metric="accuracy", on=on, **bounds))
-        assert got["status"] == "failed"
-        assert "two: no examples" in got["rules"][0]["words"]
-        assert (got["rules"][0]["at"], got["rules"][0]["seen"]) == ("two", None)
-    assert got["classes"]["two"] == {
-        "examples": 0,
-        "accuracy": None,
-        "accuracy_interval": None,
-        "loss": None,
-    }
-    assert got["weakest_class"]["name"] == "zero"
-
-
-@pytest.mark.parametrize("bad", [math.nan, math.inf])
-def test_a_metric_that_is_no_number_fails_and_says_so(bad: float) -> None:
-    found = measured(Metrics(50, 50, 0.1), Metrics(50, 50, bad))
-    for on in ("overall", "each class", "one"):
-        for bounds in ({"at_least": 0.0}, {"at_most": 9.0}):
-            got = verdict(found, Threshold(metric="loss", on=on, **bounds))
-            assert got["status"] == "failed"
-            assert f"loss is {bad}" in got["rules"][0]["words"]
-            assert got["rules"][0]["seen"] is None
-    assert verdict(found, Threshold(metric="loss", at_most=9, on="zero"))["status"] == "passed"
-
-
-@given(
-    corrects=st.lists(st.integers(0, 20), min_size=2, max_size=10),
-    floors=st.lists(st.floats(0, 1), min_size=1, max_size=4),
-)
-def test_all_rules_together_are_each_alone(corrects: list[int], floors: list[float]) -> None:
-    found = measured(*(Metrics(20, correct, 1.0) for correct in corrects))
-    rules = [Threshold(metric="accuracy", at_least=f, on="each class") for f in floors]
-    alone = [verdict(found, rule)["status"] == "passed" for rule in rules]
-    assert alone == [all(correct / 20 >= floor for correct in corrects) for floor in floors]
-    assert (verdict(found, *rules)["status"] == "passed") == all(alone)
-
-
-@pytest.mark.parametrize(
-    "bounds",
-    [
-        {},
-        {"at_least": 0.5, "at_most": 0.6},
-        {"at_least": 1.01},
-        {"at_least": -0.1},
-        {"at_most": math.nan},
-        {"at_least": 95},
-    ],
-)
-def test_bounds_that_make_no_sense_are_refused(bounds: dict[str, float]) -> None:
-    with pytest.raises(ConfigError, match="a threshold on accuracy"):
-        Threshold(metric="accuracy", **bounds)
-
-
-@pytest.mark.parametrize("bound", [-1.0, math.inf, math.nan])
-def test_a_loss_is_a_number_from_0(bound: float) -> None:
-    with pytest.raises(ConfigError, match="out of range"):
-        Threshold(metric="loss", at_most=bound)
-
-
-def test_an_unknown_metric_gets_the_close_match() -> None:
-    with pytest.raises(ConfigError, match="did you mean 'accuracy'"):
-        Threshold(metric="acuracy", at_least=0.5)  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize("confidence", [0.0, 1.0, 95.0, math.nan])
-def test_confidence_is_a_share(confidence: float) -> None:
-    with pytest.raises(ConfigError, match="confidence"):
-        Config(confidence=confidence)
-
-
-# ------------------------------------------------------------------- the whole, on real digits
-
-
-@pytest.fixture(scope="module")
-def digits() -> tuple[np.ndarray, np.ndarray]:
-    from sklearn.datasets import load_digits
-
-    bunch = load_digits()
-    images = np.rint(bunch.images * 255 / 16).astype(np.uint8)[..., np.newaxis]
-    return images, bunch.target.astype(np.int64)
-
-
-@pytest.fixture(scope="module")
-def write_examples(digits: tuple[np.ndarray, np.ndarray]) -> Callable[..., Examples]:
-    """A function that writes the chosen digits as the test split, in two shards."""
-
-    def write(path: Path, chosen: np.ndarray) -> Examples:
-        import tensorflow as tf
-
-        path.mkdir(parents=True)
-        images, labels = digits[0][chosen], digits[1][chosen]
-        for shard in range(2):
-            name = f"examples-test.tfrecord-{shard:05d}-of-00002"
-            with tf.io.TFRecordWriter(str(path / name)) as writer:
-                for image, label in zip(images[shard::2], labels[shard::2], strict=True):
-                    features = {
-                        "image": tf.train.Feature(
-                            bytes_list=tf.train.BytesList(value=[image.tobytes()])
-                        ),
-                        "label": tf.train.Feature(
-                            int64_list=tf.train.Int64List(value=[int(label)])
-                        ),
-                    }
-                    example = tf.train.Example(features=tf.train.Features(feature=features))
-                    writer.write(example.SerializeToString())
-        counts = tuple(np.bincount(labels, minlength=10).tolist())
-        return Examples(path=path, spec=SPEC, counts={"test": counts, "train": (0,) * 10})
-
-    return write
-
-
-@pytest.fixture(scope="module")
-def write_model(
-    tmp_path_factory: pytest.TempPathFactory, digits: tuple[np.ndarray, np.ndarray]
-) -> Callable[[Any], Model]:
-    """A function that writes a bundle around a Keras model of images / 255."""
-    import apache_beam as beam
-    import tensorflow as tf
-    import tensorflow_transform.beam as tft_beam
-    from tensorflow_transform.tf_metadata.dataset_metadata import DatasetMetadata
-
-    from serving_export.saved_model import write_bundle
-
-    transform = tmp_path_factory.mktemp("transform")
-    raw = {
-        "image": tf.io.FixedLenFeature((8, 8, 1), tf.float32),
-        "label": tf.io.FixedLenFeature([], tf.int64),
-    }
-    with beam.Pipeline("FnApiRunner") as pipeline, tft_beam.Context(str(transform / "temporary")):
-        data = (pipeline | beam.Create([]), DatasetMetadata.from_feature_spec(raw))
-        analyzed = data | tft_beam.AnalyzeDataset(lambda f: {"image": f["image"] / 255.0})
-        _ = analyzed | tft_beam.WriteTransformFn(str(transform / "graph"))
-
-    def write(keras_model: Any) -> Model:
-        path = tmp_path_factory.mktemp("model")
-        digest = write_bundle(
-            path / "bundle",
-            model=keras_model,
-            transform_path=transform / "graph",
-            spec=SPEC,
-            model_output="logits",
-            about={},
-        )
-        return Model(path=path, spec=SPEC, digest=digest)
-
-    return write
-
-
-@pytest.fixture(scope="module")
-def model(write_model: Callable[[Any], Model], digits: tuple[np.ndarray, np.ndarray]) -> Model:
-    """Trained a little, so that it is right about many digits but not all."""
-    import keras
-
-    keras.utils.set_random_seed(3)
-    layers = [keras.Input((8, 8, 1)), keras.layers.Flatten(), keras.layers.Dense(10)]
-    keras_model = keras.Sequential(layers)
-    keras_model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
-    keras_model.fit(digits[0] / np.float32(255), digits[1], epochs=4, verbose=0)
-    return write_model(keras_model)
+IMAGES = 360
+LOW = (Threshold(metric="accuracy", at_least=0.2),)
+MODEL_NAME = "digits"
 
 
 @pytest.fixture(scope="module")
 def examples(
     tmp_path_factory: pytest.TempPathFactory, write_examples: Callable[..., Examples]
 ) -> Examples:
-    """360 digits, in a folder whose name a file pattern would misread."""
-    return write_examples(tmp_path_factory.mktemp("data") / "a [b]*", np.arange(360))
+    return write_examples(tmp_path_factory.mktemp("data") / "a [b]*", np.arange(IMAGES))
+
+
+@pytest.fixture(scope="module")
+def good(train_model: Callable[..., Model]) -> Model:
+    return train_model(3, 30)
+
+
+@pytest.fixture(scope="module")
+def other(train_model: Callable[..., Model]) -> Model:
+    """As good as `good`, within the margins."""
+    return train_model(4, 30)
+
+
+@pytest.fixture(scope="module")
+def worse(train_model: Callable[..., Model]) -> Model:
+    return train_model(3, 5)
 
 
 @pytest.fixture
-def context(tmp_path: Path) -> Context:
-    (tmp_path / "out").mkdir()
-    return Context(output_dir=tmp_path / "out")
+def judge(tmp_path: Path, examples: Examples) -> Callable[..., dict[str, Any]]:
+    """A function that runs Evaluate and gives `verdict.json`."""
+
+    def judged(
+        model: Model, serving: Path | None = None, of: Examples = examples, **config: Any
+    ) -> dict[str, Any]:
+        output = tmp_path / f"out-{len(list(tmp_path.glob('out-*')))}"
+        output.mkdir()
+        name = MODEL_NAME if serving else None
+        context = Context(output_dir=output, serving_dir=serving, model_name=name)
+        config = {"thresholds": LOW, **config}
+        outputs = run(Inputs(examples=of, model=model), Config(**config), context)
+        found: dict[str, Any] = read_json(outputs.verdict.path / VERDICT)
+        _same_told(outputs, found)
+        return found
+
+    return judged
 
 
-def oracle(
-    model: Model, images: np.ndarray, labels: np.ndarray
-) -> tuple[int, float, np.ndarray, np.ndarray]:
-    """NumPy's (right answers, mean loss), and the same for each image."""
-    from serving_export.saved_model import load_bundle
+def _same_told(outputs: Outputs, found: dict[str, Any]) -> None:
+    assert outputs.verdict.status == found["status"]
+    assert outputs.verdict.model_digest == found["model"]["digest"]
+    baseline = found["baseline"]
+    assert (baseline or {}).get("digest", NONE) == (outputs.verdict.baseline_digest or NONE)
 
-    probabilities = load_bundle(model.bundle)("images", images)["probabilities"]
-    right = probabilities.argmax(axis=1) == labels
-    loss = -np.log(probabilities[np.arange(len(labels)), labels].astype(np.float64))
-    return int(right.sum()), float(loss.mean()), right, loss
+
+def rule(verdict: dict[str, Any], name: str) -> dict[str, Any]:
+    (found,) = (one for one in verdict["rules"] if one["name"] == name)
+    return found
+
+
+def broken(verdict: dict[str, Any]) -> set[str]:
+    bad = ("failed", "not enough data")
+    return {one["name"] for one in verdict["rules"] if one["status"] in bad}
+
+
+def pushed(serving: Path, model: Model, **record: Any) -> Path:
+    """The version's folder."""
+    return push(model.bundle, serving, MODEL_NAME, digest=model.digest, record=record)[1]
+
+
+# ---------------------------------------------------------------------------- a candidate alone
 
 
 @pytest.mark.slow
-def test_the_analysis_equals_numpy(
-    examples: Examples, model: Model, context: Context, digits: tuple[np.ndarray, np.ndarray]
+def test_the_numbers_are_numpys(
+    judge: Callable[..., dict[str, Any]],
+    good: Model,
+    digit_arrays: tuple[np.ndarray, np.ndarray],
+    examples: Examples,
 ) -> None:
-    images, labels = digits[0][:360], digits[1][:360]
-    correct, loss, right, losses = oracle(model, images, labels)
+    from serving_export.saved_model import load_bundle
+
+    images, labels = (array[:IMAGES] for array in digit_arrays)
+    probabilities = load_bundle(good.bundle)("images", images)["probabilities"]
+    right = probabilities.argmax(axis=1) == labels
+    losses = -np.log(probabilities[np.arange(IMAGES), labels].astype(np.float64))
     thresholds = (
-        Threshold(metric="accuracy", at_least=correct / 360),
+        Threshold(metric="accuracy", at_least=right.mean()),
         Threshold(metric="accuracy", at_least=0.999, on="each class"),
     )
-    outputs = run(Inputs(examples=examples, model=model), Config(thresholds=thresholds), context)
-    assert (outputs.verdict.status, outputs.verdict.model_digest) == ("failed", model.digest)
-    got = read_json(outputs.verdict.path / "verdict.json")
-    assert (got["status"], got["model_digest"], got["baseline"]) == ("failed", model.digest, None)
-    assert [rule["passed"] for rule in got["rules"]] == [True, False]
-    assert got["overall"]["examples"] == 360
-    assert got["overall"]["accuracy"] == correct / 360
-    assert got["overall"]["loss"] == pytest.approx(loss, rel=1e-5)
-    for label, name in enumerate(NAMES):
+    got = judge(good, thresholds=thresholds)
+    assert (got["status"], got["baseline"], got["best"]) == ("failed", None, None)
+    assert [one["status"] for one in got["rules"][:2]] == ["passed", "failed"]
+    overall, classes = (got["metrics"]["candidate"][key] for key in ("overall", "classes"))
+    assert (overall["examples"], overall["accuracy"]) == (IMAGES, right.mean())
+    assert overall["loss"] == pytest.approx(losses.mean(), rel=1e-5)
+    shares = {}
+    for label, name in enumerate(examples.spec.class_names):
         of_class = labels == label
-        seen = got["classes"][name]
-        assert seen["examples"] == of_class.sum()
-        assert seen["accuracy"] == right[of_class].mean()
-        assert seen["loss"] == pytest.approx(losses[of_class].mean(), rel=1e-5)
-    shares = {name: right[labels == label].mean() for label, name in enumerate(NAMES)}
-    assert got["weakest_class"]["accuracy"] == min(shares.values())
-    assert shares[got["weakest_class"]["name"]] == min(shares.values())
-    assert got["data"]["split"] == "test"
-    assert tuple(got["data"]["per_class"].values()) == examples.counts["test"]
+        shares[name] = right[of_class].mean()
+        assert classes[name]["examples"] == of_class.sum() == got["data"]["per_class"][name]
+        assert classes[name]["recall"] == shares[name]
+        assert classes[name]["loss"] == pytest.approx(losses[of_class].mean(), rel=1e-5)
+    weakest = got["weakest_class"]
+    assert weakest["accuracy"] == min(shares.values()) == shares[weakest["name"]]
+    assert (got["data"]["split"], got["data"]["examples"]) == ("test", IMAGES)
+    assert len(got["data"]["digest"]) == 64
+    assert {"penstock", "tensorflow", "tensorflow-model-analysis"} <= got["code"].keys()
+
+
+@pytest.mark.slow
+def test_without_rules_that_apply_the_gate_is_not_configured(
+    judge: Callable[..., dict[str, Any]], good: Model
+) -> None:
+    got = judge(good, thresholds=())
+    assert (got["status"], got["reasons"]) == ("not configured", [])
+    assert rule(got, "not worse than baseline overall")["status"] == "not applicable"
+
+
+@pytest.mark.slow
+def test_sanity_rules_know_the_training(judge: Callable[..., dict[str, Any]], good: Model) -> None:
+    got = judge(good)
+    assert (got["status"], got["data"]["trained_on"]) == ("passed", 0)
+    for name in (
+        "parity",
+        "no image trained on",
+        "probabilities sum to 1",
+        "every class predicted",
+    ):
+        assert rule(got, name)["status"] == "passed"
+
+
+@pytest.mark.slow
+def test_images_trained_on_are_counted(
+    judge: Callable[..., dict[str, Any]],
+    write_model: Callable[..., Model],
+    dense_layer: Callable[[int, int], Any],
+    digit_arrays: tuple[np.ndarray, np.ndarray],
+) -> None:
+    import keras
+
+    keras.utils.set_random_seed(8)
+    known = digit_arrays[0][IMAGES - 7 : IMAGES + 100]
+    model = write_model(dense_layer(8, 10), trained_on=known)
+    got = judge(model, thresholds=(), allowed=Allowed(unpredicted_classes=10))
+    assert got["data"]["trained_on"] == 7
+    assert broken(got) == {"no image trained on"}
+    assert "trained on 7 of 360" in rule(got, "no image trained on")["reason"]
+    allowed = Allowed(unpredicted_classes=10, trained_on_share=7 / 360)
+    assert not broken(judge(model, thresholds=(), allowed=allowed))
 
 
 @pytest.mark.slow
 def test_nan_and_a_missing_class_fail_with_their_reasons(
     write_examples: Callable[..., Examples],
-    write_model: Callable[[Any], Model],
-    context: Context,
-    digits: tuple[np.ndarray, np.ndarray],
+    write_model: Callable[..., Model],
+    dense_layer: Callable[[int, int], Any],
+    judge: Callable[..., dict[str, Any]],
+    digit_arrays: tuple[np.ndarray, np.ndarray],
     tmp_path: Path,
 ) -> None:
-    import keras
-
-    layers = [keras.Input((8, 8, 1)), keras.layers.Flatten(), keras.layers.Dense(10)]
-    broken = keras.Sequential(layers)
-    broken.layers[-1].bias.assign([math.nan] * 10)
-    no_nines = write_examples(tmp_path / "examples", np.flatnonzero(digits[1][:200] != 9))
+    network = dense_layer(8, 10)
+    network.layers[-1].bias.assign([math.nan] * 10)
+    no_nines = write_examples(tmp_path / "examples", np.flatnonzero(digit_arrays[1][:200] != 9))
     thresholds = (
         Threshold(metric="loss", at_most=100.0),
         Threshold(metric="accuracy", at_least=0.0, on="nine"),
     )
-    inputs = Inputs(examples=no_nines, model=write_model(broken))
-    outputs = run(inputs, Config(thresholds=thresholds), context)
-    assert outputs.verdict.status == "failed"
-    got = read_json(outputs.verdict.path / "verdict.json")
-    assert "loss is nan" in got["rules"][0]["words"]
-    assert "nine: no examples" in got["rules"][1]["words"]
-    assert got["overall"]["loss"] is None
+    got = judge(write_model(network), of=no_nines, thresholds=thresholds)
+    assert [one["status"] for one in got["rules"][:2]] == ["failed", "not enough data"]
+    assert "loss is no number" in got["rules"][0]["reason"]
+    assert "0 images" in got["rules"][1]["reason"]
+    assert {"no NaN", "not constant", "every class predicted", "parity"} <= broken(got)
+    assert got["metrics"]["candidate"]["overall"]["loss"] is None
+    assert got["metrics"]["candidate"]["classes"]["nine"]["accuracy"] is None
+
+
+@pytest.mark.slow
+def test_slices_have_numbers_and_rules(
+    judge: Callable[..., dict[str, Any]],
+    write_examples: Callable[..., Examples],
+    good: Model,
+    tmp_path: Path,
+) -> None:
+    features = [{"span": place // 300} for place in range(IMAGES)]
+    of = write_examples(tmp_path / "examples", np.arange(IMAGES), features=features)
+    thresholds = (
+        Threshold(metric="accuracy", at_least=0.2, on="each span"),
+        Threshold(metric="accuracy", at_least=1.0, on="span=0"),
+        Threshold(metric="accuracy", at_least=0.0, on="span=7"),
+    )
+    got = judge(good, of=of, thresholds=thresholds, slices=("span",), min_examples=60)
+    assert [one["status"] for one in got["rules"][:3]] == ["passed", "failed", "not enough data"]
+    slices = got["metrics"]["candidate"]["slices"]
+    assert {name: one["examples"] for name, one in slices.items()} == {"span=0": 300, "span=1": 60}
+
+
+# --------------------------------------------------------------------- against models that serve
+
+
+@pytest.mark.slow
+def test_what_serves_is_the_baseline(
+    judge: Callable[..., dict[str, Any]], good: Model, other: Model, worse: Model, tmp_path: Path
+) -> None:
+    serving = tmp_path / "serving"
+    pushed(serving, other)
+    got = judge(good, serving)
+    assert (got["status"], got["best"]) == ("passed", None)
+    wanted = {"digest": other.digest, "version": 1, "comparable": True, "why": ""}
+    assert got["baseline"] == wanted
+    table = got["paired"]["baseline"]["overall"]
+    assert sum(table.values()) == IMAGES
+    right = {
+        name: got["metrics"][name]["overall"]["accuracy"] for name in ("candidate", "baseline")
+    }
+    both = table["both_right"]
+    assert right["candidate"] == (both + table["only_candidate"]) / IMAGES
+    assert right["baseline"] == (both + table["only_reference"]) / IMAGES
+    assert len(got["lost"]) == min(24, table["only_reference"])
+
+    got = judge(worse, serving)
+    assert got["status"] == "failed"
+    assert "not worse than baseline overall" in broken(got)
+    assert rule(got, "accuracy overall")["status"] == "passed"
+    assert f"of {IMAGES} images" in rule(got, "not worse than baseline overall")["reason"]
+
+
+@pytest.mark.slow
+def test_a_baseline_below_its_floor_makes_the_data_suspect(
+    judge: Callable[..., dict[str, Any]], good: Model, worse: Model, tmp_path: Path
+) -> None:
+    pushed(tmp_path / "serving", worse)
+    floor = (Threshold(metric="accuracy", at_least=0.85),)
+    got = judge(good, tmp_path / "serving", thresholds=floor)
+    assert got["status"] == "passed"
+    assert "accuracy overall" in got["suspect_the_data"]
+
+
+@pytest.mark.slow
+def test_a_baseline_that_cannot_be_asked_fails_in_words_and_the_rest_is_judged(
+    judge: Callable[..., dict[str, Any]],
+    write_model: Callable[..., Model],
+    dense_layer: Callable[[int, int], Any],
+    good: Model,
+    other: Model,
+    examples: Examples,
+    tmp_path: Path,
+) -> None:
+    spec = examples.spec
+    damaged, foreign, gone = (tmp_path / name for name in ("damaged", "foreign", "gone"))
+    with next(pushed(damaged, other).glob("variables/*.data*")).open("ab") as file:
+        file.write(b"\0")
+    (pushed(foreign, other) / MANIFEST).unlink()
+    pushed(gone, good)
+    renamed = dataclasses.replace(spec, class_names=spec.class_names[::-1])
+    larger = ImageSpec(height=9, width=9, channels=1, class_names=spec.class_names)
+    cases = {damaged: "is not what", foreign: "no manifest of ours", gone: "is gone"}
+    for changed, words in ((renamed, "other classes"), (larger, "shape (9, 9, 1)")):
+        serving = tmp_path / words.replace(" ", "_")
+        pushed(serving, write_model(dense_layer(changed.height, 10), changed))
+        cases[serving] = words
+    for serving, words in cases.items():
+        against = {"against": Against(baseline="0" * 64)} if serving == gone else {}
+        got = judge(good, serving, **against)
+        assert (got["status"], broken(got)) == ("failed", {"baseline comparable"})
+        assert words in rule(got, "baseline comparable")["reason"]
+        assert (got["baseline"]["comparable"], got["metrics"]["baseline"]) == (False, None)
+        assert words in got["baseline"]["why"]
+        assert rule(got, "not worse than baseline overall")["status"] == "not applicable"
+        assert rule(got, "accuracy overall")["status"] == "passed"
+        assert len(got["reasons"]) == 1
+
+
+@pytest.mark.slow
+def test_a_candidate_that_serves_is_held_against_what_it_was_then(
+    judge: Callable[..., dict[str, Any]], good: Model, other: Model, tmp_path: Path
+) -> None:
+    serving = tmp_path / "serving"
+    pushed(serving, other, accuracy=0.9)
+    first = judge(good, serving)
+    pushed(serving, good, accuracy=0.9, baseline=first["baseline"]["digest"], best=NONE)
+    assert judge(good, serving) == first
+
+    replaced = judge(other, serving)
+    assert broken(replaced) == {"not replaced"}
+    assert "was version 1, which version 2 replaced" in rule(replaced, "not replaced")["reason"]
+
+
+@pytest.mark.slow
+def test_small_drops_do_not_add_up_past_the_best_of_the_last_pushes(
+    judge: Callable[..., dict[str, Any]], good: Model, other: Model, worse: Model, tmp_path: Path
+) -> None:
+    serving = tmp_path / "serving"
+    pushed(serving, other, accuracy=0.95)
+    pushed(serving, worse, accuracy=0.5)
+    again = Paired(margin=0.0, against="best")
+    # The same weights under another digest.
+    copy = tmp_path / "copy"
+    shutil.copytree(worse.path, copy)
+    described = read_json(copy / "bundle" / MANIFEST)
+    described["about"] = {"copy": True}
+    (copy / "bundle" / MANIFEST).write_text(json.dumps(described), encoding="utf-8")
+    twin = Model(path=copy, spec=worse.spec, digest=sha256_file(copy / "bundle" / MANIFEST))
+    got = judge(twin, serving, paired=(Paired(margin=0.0), again))
+    assert broken(got) == {again.name}
+    assert got["best"] == {
+        "digest": other.digest,
+        "version": 1,
+        "comparable": True,
+        "why": "",
+        "of_last": 5,
+    }
+    assert rule(got, "not worse than baseline overall")["status"] == "passed"
+    assert got["metrics"]["best"]["overall"]["accuracy"] > 0.85
+
+    for config in ({"best_of_last": 1}, {"best_of_last": 0}):
+        got = judge(twin, serving, paired=(Paired(margin=0.0), again), **config)
+        assert (got["best"], broken(got)) == (None, set())
+        assert "no other push was better" in rule(got, again.name)["reason"]
+
+
+@pytest.mark.slow
+def test_what_a_rollback_took_out_of_service_is_not_the_best(
+    judge: Callable[..., dict[str, Any]], good: Model, other: Model, worse: Model, tmp_path: Path
+) -> None:
+    serving = tmp_path / "serving"
+    pushed(serving, worse, accuracy=0.5)
+    pushed(serving, good, accuracy=0.95)
+    rollback(serving, MODEL_NAME, by="ann", reason="worse on sevens")
+    got = judge(other, serving)
+    assert (got["baseline"]["digest"], got["baseline"]["version"]) == (worse.digest, 3)
+    assert (got["best"], got["status"]) == (None, "passed")
+
+
+@pytest.mark.slow
+def test_no_baseline_is_looked_for_where_the_config_says_none(
+    judge: Callable[..., dict[str, Any]], good: Model, worse: Model, tmp_path: Path
+) -> None:
+    pushed(tmp_path / "serving", good, accuracy=0.9)
+    got = judge(worse, tmp_path / "serving", baseline="none")
+    assert (got["status"], got["baseline"], got["best"]) == ("passed", None, None)
+
+
+# ---------------------------------------------------------------------- before anything is loaded
+
+
+def test_the_step_is_pinned_to_what_serves(tmp_path: Path) -> None:
+    folder = tmp_path / MODEL_NAME / "3"
+    folder.mkdir(parents=True)
+    (folder / MANIFEST).write_text("{}", encoding="utf-8")
+    context = Context(output_dir=tmp_path, serving_dir=tmp_path, model_name=MODEL_NAME)
+    pinned = pin(Config(), None, context)
+    assert pinned.against == Against(baseline=sha256_file(folder / MANIFEST))
+    assert pin(pinned, None, context) == pinned
+    for config, where in (
+        (Config(baseline="none"), context),
+        (Config(), dataclasses.replace(context, serving_dir=None)),
+        (Config(), dataclasses.replace(context, model_name=None)),
+    ):
+        assert pin(config, None, where).against is None
+
+
+def test_own_slices_are_part_of_what_the_step_depends_on() -> None:
+    config = Config(slices=("span", "data.content:content_hashes"))
+    assert depends(config).modules == ("data.content",)
+    with pytest.raises(ConfigError):
+        Config(slices=("data.content:no_such_function",))
 
 
 @pytest.mark.slow
 def test_examples_that_are_not_all_seen_give_no_verdict(
-    examples: Examples, model: Model, context: Context
+    examples: Examples, good: Model, tmp_path: Path
 ) -> None:
-    more = tuple(
-        count + (name == "two") for count, name in zip(examples.counts["test"], NAMES, strict=True)
-    )
-    claimed = dataclasses.replace(examples, counts={"test": more})
+    one, two, *rest = examples.counts["test"]
+    claimed = dataclasses.replace(examples, counts={"test": (one - 1, two + 1, *rest)})
     with pytest.raises(StepError, match="did not see the examples"):
-        run(Inputs(examples=claimed, model=model), Config(), context)
-    assert not (context.output_dir / "verdict.json").exists()
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("harm", ["cut", "flipped", "removed"])
-def test_a_corrupt_shard_is_bad_data_and_named(
-    examples: Examples, model: Model, context: Context, tmp_path: Path, harm: str
-) -> None:
-    shutil.copytree(examples.path, tmp_path / "examples")
-    harmed = dataclasses.replace(examples, path=tmp_path / "examples")
-    shard = harmed.shards("test")[1]
-    content = bytearray(shard.read_bytes())
-    content[1000] ^= 1
-    shard.write_bytes(content[:1000] if harm == "cut" else content)
-    if harm == "removed":
-        shard.unlink()
-    with pytest.raises((BadDataError, StepError), match=r"cannot be read|did not see") as caught:
-        run(Inputs(examples=harmed, model=model), Config(), context)
-    assert harm == "removed" or shard.name in str(caught.value)
+        run(Inputs(examples=claimed, model=good), Config(), Context(output_dir=tmp_path))
+    assert not (tmp_path / VERDICT).exists()
 
 
 @pytest.mark.slow
 def test_a_bundle_that_changed_is_not_judged(
-    examples: Examples, model: Model, context: Context, tmp_path: Path
+    examples: Examples, good: Model, tmp_path: Path
 ) -> None:
-    shutil.copytree(model.path, tmp_path / "model")
-    changed = dataclasses.replace(model, path=tmp_path / "model")
+    shutil.copytree(good.path, tmp_path / "model")
+    changed = dataclasses.replace(good, path=tmp_path / "model")
     with (changed.bundle / "saved_model.pb").open("ab") as file:
         file.write(b"\0")
-    other = dataclasses.replace(model, digest="0" * 64)
-    for wrong in (changed, other):
+    for wrong in (changed, dataclasses.replace(good, digest="0" * 64)):
         with pytest.raises(BadDataError):
-            run(Inputs(examples=examples, model=wrong), Config(), context)
+            run(Inputs(examples=examples, model=wrong), Config(), Context(output_dir=tmp_path))
+    assert not (tmp_path / VERDICT).exists()
+
+
+SPEC = ImageSpec(height=8, width=8, channels=1, class_names=("one", "two", "three"))
 
 
 @pytest.mark.parametrize(
@@ -401,25 +427,26 @@ def test_a_bundle_that_changed_is_not_judged(
     [
         (Config(split="tset"), ConfigError, "did you mean 'test'"),
         (Config(split="train"), BadDataError, "is empty"),
+        (Config(paired=(Paired(margin=0.1, on="thre"),)), ConfigError, "did you mean 'three'"),
         (
-            Config(thresholds=(Threshold(metric="loss", at_most=1, on="thre"),)),
+            Config(thresholds=(Threshold(metric="loss", at_most=1, on="span=2"),)),
             ConfigError,
-            "did you mean 'three'",
+            "no class and no slice",
         ),
     ],
 )
 def test_what_cannot_be_judged_is_said_before_the_analysis(
-    config: Config, error: type[PenstockError], words: str, context: Context, tmp_path: Path
+    config: Config, error: type[PenstockError], words: str, tmp_path: Path
 ) -> None:
-    examples = Examples(path=tmp_path, spec=SPEC, counts={"test": (1,) * 10, "train": (0,) * 10})
+    examples = Examples(path=tmp_path, spec=SPEC, counts={"test": (1,) * 3, "train": (0,) * 3})
     model = Model(path=tmp_path, spec=SPEC, digest="d1")
     with pytest.raises(error, match=words):
-        run(Inputs(examples=examples, model=model), config, context)
+        run(Inputs(examples=examples, model=model), config, Context(output_dir=tmp_path))
 
 
-def test_other_classes_than_the_models_are_refused(context: Context, tmp_path: Path) -> None:
-    examples = Examples(path=tmp_path, spec=SPEC, counts={"test": (1,) * 10})
-    others = dataclasses.replace(SPEC, class_names=NAMES[::-1])
-    model = Model(path=tmp_path, spec=others, digest="d1")
+@pytest.mark.parametrize("change", [{"class_names": ("two", "one", "three")}, {"width": 9}])
+def test_other_images_than_the_models_are_refused(change: dict[str, Any], tmp_path: Path) -> None:
+    examples = Examples(path=tmp_path, spec=SPEC, counts={"test": (1,) * 3})
+    model = Model(path=tmp_path, spec=dataclasses.replace(SPEC, **change), digest="d1")
     with pytest.raises(BadDataError, match="other images"):
-        run(Inputs(examples=examples, model=model), Config(), context)
+        run(Inputs(examples=examples, model=model), Config(), Context(output_dir=tmp_path))
