@@ -5,6 +5,9 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 PYTEST = $(BIN)/python -m pytest $(ARGS)
+# Each test file in one of so many processes, of up to 3 GiB each.
+WORKERS ?= 2
+PARALLEL = -n $(WORKERS) --dist loadfile
 MNIST ?= ../shared/data/mnist
 FASHION ?= ../shared/data/fashion_mnist
 FROM_IDX = --set ingest.source=idx --set ingest.path=$(MNIST)
@@ -43,16 +46,16 @@ venv: $(VENV)/.ready ## set up .venv from requirements.lock
 run: $(VENV)/.ready ## run the digits pipeline, offline; ARGS adds options
 	@$(BIN)/penstock run digits $(ARGS)
 
-test: $(VENV)/.ready ## all tests that need no server; ARGS adds pytest options
-	$(PYTEST) -m 'not torture and not runners'
+test: $(VENV)/.ready ## all tests that need no server and no browser; ARGS adds pytest options
+	$(PYTEST) $(PARALLEL) -m 'not torture and not runners'
 
 test-fast: $(VENV)/.ready ## the tests that take at most seconds each
-	$(PYTEST) -m 'not slow and not torture and not runners'
+	$(PYTEST) $(PARALLEL) -m 'not slow and not torture and not runners'
+
+test-runners: $(VENV)/.ready ## the tests that need servers, or Chromium (apt-get install chromium)
+	$(PYTEST) -m runners
 
 # pytest exits with 5 where no test carries the marker.
-test-runners: $(VENV)/.ready ## the tests that need a Beam runner's servers
-	$(PYTEST) -m runners || [ $$? -eq 5 ]
-
 torture: $(VENV)/.ready ## the long campaigns: seeded kills and mutations
 	$(PYTEST) -m torture || [ $$? -eq 5 ]
 
@@ -77,6 +80,9 @@ bench: $(VENV)/.ready ## the figures in benchmarks/; MNIST and FASHION name the 
 	$(BIN)/python benchmarks/training_input.py share
 	$(BIN)/python benchmarks/training_input.py memory
 	$(BIN)/python benchmarks/tutorials.py --path $(MNIST) --fashion-path $(FASHION)
+	$(BIN)/python benchmarks/evaluate.py speed --path $(MNIST)
+	$(BIN)/python benchmarks/evaluate.py growth --path $(MNIST)
+	$(BIN)/python benchmarks/report.py $(FROM_IDX)
 	$(BIN)/python benchmarks/push.py
 	$(BIN)/python benchmarks/accuracy.py --path $(MNIST) --fashion-path $(FASHION)
 

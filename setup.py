@@ -29,6 +29,7 @@ RUNTIME = [
     "scikit-learn>=1.6,<2",  # the digits that it ships, for the recipe that needs no download
     "pillow>=12.1.1,<13",  # PNG and JPEG files for `penstock predict`; Beam's bounds
     "matplotlib>=3.10,<3.12",  # a run's pictures
+    "jinja2>=3.1.6,<4",  # a run's report
     # The frame.
     "SQLAlchemy>=2.0.36,<2.2",  # the ledger: SQLite, or PostgreSQL by URL
     "cattrs>=24.1,<27",  # config dataclasses to and from plain values
@@ -41,6 +42,7 @@ RUNTIME = [
 DEV = [
     "pytest>=9,<10",
     "pytest-timeout>=2.4,<3",  # a test that hangs says where
+    "pytest-xdist>=3.8,<4",  # the tests on two cores
     "hypothesis>=6.150,<7",  # properties
     "ruff>=0.17,<0.18",  # lint and format; a minor release may format anew
     "mypy>=2.4,<3",
@@ -48,6 +50,7 @@ DEV = [
     "build>=1.4,<2",  # the wheel
     "setuptools>=80,<85",  # builds without isolation, so from the lock
     "uv>=0.9,<1",  # makes the lock
+    "playwright>=1.55,<2",  # the report in the system's own Chromium
 ]
 
 setup(install_requires=RUNTIME, extras_require={"dev": DEV})

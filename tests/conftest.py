@@ -17,17 +17,25 @@ hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=No
 hypothesis.settings.load_profile("repeatable")
 
 
-@pytest.fixture(scope="session")
-def idx_files() -> ModuleType:
-    """The module `idx_files`, which writes MNIST's kind of files."""
-    spec = importlib.util.spec_from_file_location(
-        "idx_files", Path(__file__).with_name("idx_files.py")
-    )
+def _module_beside(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
     assert spec
     assert spec.loader
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="session")
+def idx_files() -> ModuleType:
+    """The module `idx_files`, which writes MNIST's kind of files."""
+    return _module_beside("idx_files")
+
+
+@pytest.fixture(scope="session")
+def report_facts() -> ModuleType:
+    """The module `report_facts`, which makes up runs for the report to show."""
+    return _module_beside("report_facts")
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -61,7 +62,8 @@ def make(
     found = _measured(draws, labels, names, skill, before, slices)
     floors = (rules.Threshold(metric="accuracy", at_least=floor),) if floor is not None else ()
     about = {"data": {"digest": "d" * 64}, "code": CODE}
-    verdict = judge(found, Config(thresholds=floors), "c" * 64, about)
+    # As it is read from its file.
+    verdict = json.loads(json.dumps(judge(found, Config(thresholds=floors), "c" * 64, about)))
     facts = Facts(
         run_id="20261121-093000-digits-1f2e",
         pipeline="digits",

@@ -19,6 +19,7 @@ from packaging.utils import canonicalize_name
 HOME = Path(__file__).parents[1]
 PACKAGES = ("data", "serving_export", "components", "pipeline")
 TEMPLATE = HOME / "pipeline" / "template"
+REPORT = HOME / "components" / "report"
 # Where a distribution is not called as what is imported from it.
 DISTRIBUTIONS = {
     "PIL": "pillow",
@@ -102,13 +103,14 @@ def python(folder: Path, *words: str) -> None:
 
 
 def to_be_shipped() -> set[str]:
-    """The packages' modules and the template's files, relative to the checkout."""
+    """The packages' modules and the files of both templates, relative to the checkout."""
     template = (p for p in TEMPLATE.rglob("*") if p.is_file() and "__pycache__" not in p.parts)
-    return {str(path.relative_to(HOME)) for path in (*sources(), *template)}
+    report = (p for p in REPORT.iterdir() if p.suffix in (".j2", ".css"))
+    return {str(path.relative_to(HOME)) for path in (*sources(), *template, *report)}
 
 
 @pytest.mark.slow
-def test_the_wheel_holds_the_packages_the_template_and_the_licence_only(checkout):
+def test_the_wheel_holds_the_packages_the_templates_and_the_licence_only(checkout):
     python(checkout, "-m", "build", "--wheel", "--no-isolation")
     with zipfile.ZipFile(next(checkout.glob("dist/penstock-*-py3-none-any.whl"))) as wheel:
         names = set(wheel.namelist())

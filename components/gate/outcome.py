@@ -44,7 +44,7 @@ class _Seen:
     """What one slice says to a rule."""
 
     status: Status
-    badness: float  # the greater, the worse; orders slices of the same status
+    badness: tuple[float, ...]  # the greater, the worse; orders slices of the same status
     reason: str
     seen: float | None = None
     interval: tuple[float, float] | None = None
@@ -56,12 +56,12 @@ def of_threshold(rule: Threshold, measured: Measured, min_examples: int) -> Outc
     def look(view: View) -> _Seen:
         value, interval = _value(view, CANDIDATE, rule.metric)
         if value is None:
-            return _Seen("failed", math.inf, f"{rule.metric} is no number")
+            return _Seen("failed", (math.inf,), f"{rule.metric} is no number")
         low = -math.inf if rule.at_least is None else rule.at_least
         high = math.inf if rule.at_most is None else rule.at_most
         status: Status = "passed" if low <= value <= high else "failed"
         badness = value if rule.at_least is None else -value
-        return _Seen(status, badness, f"{value:.4f}{_words(interval)}", value, interval)
+        return _Seen(status, (badness,), f"{value:.4f}{_words(interval)}", value, interval)
 
     kind: Any = "ceiling" if rule.at_least is None else "floor"
     return _worst(rule, kind, rule.needed, measured, min_examples, look)
@@ -72,16 +72,16 @@ def of_change(rule: Change, measured: Measured, min_examples: int) -> Outcome:
 
     def look(view: View) -> _Seen:
         if BASELINE not in view.metrics:
-            return _Seen("not applicable", 0, _absent(measured, BASELINE))
+            return _Seen("not applicable", (), _absent(measured, BASELINE))
         (value, interval), (before, _) = (
             _value(view, model, rule.metric) for model in (CANDIDATE, BASELINE)
         )
         if value is None or before is None:
-            return _Seen("failed", math.inf, f"{rule.metric} is no number")
+            return _Seen("failed", (math.inf,), f"{rule.metric} is no number")
         worse = before - value if METRICS[rule.metric][1] else value - before
         # A bound of 0.01 is met by a drop from 0.95 to 0.94, which in floats is a bit more.
         status: Status = "passed" if worse <= rule.worse_by_at_most + 1e-12 else "failed"
-        return _Seen(status, worse, f"{value:.4f}, the baseline {before:.4f}", value, interval)
+        return _Seen(status, (worse,), f"{value:.4f}, the baseline {before:.4f}", value, interval)
 
     needed = f"worse by at most {rule.worse_by_at_most:g}"
     return _worst(rule, "change", needed, measured, min_examples, look)
@@ -94,7 +94,7 @@ def of_paired(rule: Paired, measured: Measured, min_examples: int) -> Outcome:
 
     def look(view: View) -> _Seen:
         if rule.against not in view.pairs:
-            return _Seen("not applicable", 0, _absent(measured, rule.against))
+            return _Seen("not applicable", (), _absent(measured, rule.against))
         (_, lost), (won, _) = view.pairs[rule.against].tolist()
         images = int(view.pairs[rule.against].sum())
         worse = p_lost_more(lost, won, images, rule.margin)
@@ -109,7 +109,7 @@ def of_paired(rule: Paired, measured: Measured, min_examples: int) -> Outcome:
             f"of {images:,} images {lost} are lost and {won} won: {_points(loss)} "
             f"({low:+.4f} to {high:+.4f}), p = {p:.2g}"
         )
-        return _Seen("failed" if fails else "passed", -worse, reason, loss, (low, high))
+        return _Seen("failed" if fails else "passed", (-worse, loss), reason, loss, (low, high))
 
     kind: Any = "paired" if rule.against == BASELINE else "best"
     return _worst(rule, kind, rule.needed, measured, min_examples, look)
@@ -130,10 +130,10 @@ def _worst(
         found[name] = (
             look(view)
             if number >= min_examples
-            else _Seen("not enough data", -number, f"{number} images, of {min_examples} needed")
+            else _Seen("not enough data", (-number,), f"{number} images, of {min_examples} needed")
         )
     if not found:
-        found[rule.on] = _Seen("not enough data", 0, "no such images were seen")
+        found[rule.on] = _Seen("not enough data", (), "no such images were seen")
     at = max(found, key=lambda name: (_BADNESS[found[name].status], found[name].badness))
     status = found[at].status
     same = sum(seen.status == status for seen in found.values())

@@ -45,7 +45,7 @@ def outcomes(measured: Measured, allowed: Allowed) -> Iterator[Outcome]:
         rules.NOT_CONSTANT,
         "answers differ from image to image",
         span > _CONSTANT,
-        f"the widest span of a probability is {span:.3g}",
+        "no answer is a number" if span < 0 else f"the widest span of a probability is {span:.3g}",
     )
     off = float(answers.off_one)
     yield _sanity(

@@ -13,6 +13,7 @@ WIDTH, HEIGHT = 420, 264  # of a plot, in SVG units; a unit is about a pixel
 LEFT, RIGHT, TOP, BOTTOM = 46, 10, 12, 40  # margins: room for numbers
 COUNTS = 78  # height of the bars below the reliability curve
 _TICKS = 5  # about so many on an axis
+_LEAST = 1e-9  # of the values: what an axis spans at least
 _DOTS = 30  # points of a line that are marked one by one
 
 
@@ -150,7 +151,7 @@ def _scale(low: float, high: float, start: float, end: float) -> Callable[[float
 
 def _nice(low: float, high: float) -> list[float]:
     """Round numbers, evenly spaced, that begin at or below `low` and end at or above `high`."""
-    span = (high - low) or abs(high) or 1.0
+    span = max(high - low, _LEAST * max(abs(low), abs(high), 1))
     size = 10.0 ** math.floor(math.log10(span / _TICKS))
     step = next(size * m for m in (1, 2, 5, 10) if span / (size * m) <= _TICKS)
     first, last = math.floor(low / step), math.ceil(high / step)

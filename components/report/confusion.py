@@ -30,6 +30,11 @@ class Matrix(NamedTuple):
     numbers: bool  # whether cells have room for them
     upright: bool  # whether a column is narrower than its name
 
+    @property
+    def cell(self) -> int:
+        """Pixels of a cell without a number: a matrix is about as wide as half a page."""
+        return max(4, min(18, 520 // len(self.names) - 1))
+
 
 class Confusion(NamedTuple):
     """Images of one class that were taken for one other."""

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from data.content import content_shares
+from data.content import content_hashes, content_shares
 
 IMAGES = hnp.arrays(np.uint8, st.tuples(st.integers(0, 8), st.just(3), st.just(2), st.just(1)))
 
@@ -37,3 +37,13 @@ def test_numbers_are_even_and_purposes_independent() -> None:
     np.testing.assert_allclose(histogram, 2000, atol=5 * np.sqrt(2000))
     # a share of what a first split left over is still that share
     assert abs((validation[test >= 0.2] < 0.1).mean() - 0.1) < 0.01
+
+
+def test_a_hash_tells_images_apart() -> None:
+    images = np.random.default_rng(1).integers(0, 256, (5000, 4, 4, 1), dtype=np.uint8)
+    images = np.concatenate([images, images[:10]])
+    hashes = content_hashes(images)
+    assert hashes.dtype == np.uint64
+    assert len(np.unique(hashes)) == 5000
+    assert np.array_equal(hashes[5000:], hashes[:10])
+    assert np.array_equal(hashes / 2.0**64, content_shares(images, ""))
