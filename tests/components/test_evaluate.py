@@ -390,8 +390,6 @@ def test_the_step_is_pinned_to_what_serves(tmp_path: Path) -> None:
 def test_own_slices_are_part_of_what_the_step_depends_on() -> None:
     config = Config(slices=("span", "data.content:content_hashes"))
     assert depends(config).modules == ("data.content",)
-    with pytest.raises(ConfigError):
-        Config(slices=("data.content:no_such_function",))
 
 
 @pytest.mark.slow

@@ -14,7 +14,7 @@ from components.artifacts import Model
 from components.context import Context
 from components.gate.metrics import describe
 from components.gate.tally import BASELINE, BEST, CANDIDATE, KEPT, Tally, tally
-from data.errors import BadDataError, StepError
+from data.errors import BadDataError, ConfigError, StepError
 from data.examples import Examples
 from data.read_examples import read_images
 
@@ -54,7 +54,10 @@ def bundles(train_model: Callable[..., Model]) -> dict[str, Path]:
 def own_slices(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """A module of somebody's own with a function that makes slices."""
     folder = tmp_path_factory.mktemp("own")
-    code = "def ink(images):\n    return [int(image.sum()) // 2000 for image in images]\n"
+    code = (
+        "def ink(images):\n    return [int(image.sum()) // 2000 for image in images]\n"
+        "def one_for_all(images):\n    return ['all']\n"
+    )
     (folder / "own_slices.py").write_text(code, encoding="utf-8")
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(folder))
@@ -268,11 +271,9 @@ def test_the_analysis_own_metrics_are_the_oracle(
         matrix[entry.actual_class_id, entry.predicted_class_id] = round(entry.num_weighted_examples)
     np.testing.assert_array_equal(ours.confusion[:, :10], matrix)
     for label, name in enumerate(examples.spec.class_names):
-        others, own = ours.odds[label].astype(float)
-        tied = (others * own).sum() / (others.sum() * own.sum())  # share of pairs in one bin
         auc = metrics["classes"][name]["auc"]
-        assert tied < 0.05
-        assert auc == pytest.approx(theirs[f"auc {label}"], abs=tied / 2 + 1e-4)
+        # Scores are counted in bins, and those of a model that is hardly trained lie close.
+        assert auc == pytest.approx(theirs[f"auc {label}"], abs=5e-3)
 
 
 # ------------------------------------------------------------------------ what cannot be counted
@@ -291,6 +292,22 @@ def test_a_corrupt_shard_is_bad_data_and_named(
     with pytest.raises(BadDataError, match="cannot be read") as caught:
         measured(harmed, {CANDIDATE: bundles[CANDIDATE]}, tmp_path / "out")
     assert shard.name in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("own_slices:inc", "has no 'inc'"), ("own_slices:one_for_all", "a value for each image")],
+)
+def test_a_slice_of_ones_own_that_does_not_fit_is_told(
+    examples: Examples,
+    bundles: dict[str, Path],
+    own_slices: None,
+    tmp_path: Path,
+    name: str,
+    words: str,
+) -> None:
+    with pytest.raises(ConfigError, match=words):
+        measured(examples, {CANDIDATE: bundles[CANDIDATE]}, tmp_path, (name,))
 
 
 def test_other_counts_than_the_split_holds_are_told(
