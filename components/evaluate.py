@@ -17,7 +17,6 @@ from components.gate.rules import DEFAULT_PAIRED, Change, Paired, Threshold, che
 from components.served import Against, against
 from data.durable import write_json
 from data.errors import BadDataError, ConfigError, did_you_mean
-from data.import_path import resolve
 from serving_export.versions import model_folder
 
 VERDICT = "verdict.json"
@@ -63,8 +62,6 @@ class Config:
                     expected=f"{least} or more",
                     got=getattr(self, name),
                 )
-        for name in self.own_code:
-            resolve(name, {}, "slice")
 
     @property
     def own_code(self) -> tuple[str, ...]:
@@ -108,7 +105,8 @@ def run(inputs: Inputs, config: Config, context: Context) -> Outputs:
     The model that serves, and the best of the last pushes, are measured in the same pass.
 
     Raises:
-        ConfigError: no such split, or a rule on something that the data does not have.
+        ConfigError: no such split, a rule on something that the data does not have, or a function
+            of a slice that cannot be had.
         BadDataError: an empty split, other classes than the model's, or a bundle whose bytes
             changed since it was trained.
         StepError: the analysis saw other examples than the split holds.

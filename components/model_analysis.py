@@ -24,9 +24,9 @@ from tensorflow_model_analysis.proto import config_pb2, metrics_for_slice_pb2
 from components.beam import run_pipeline
 from components.context import Context
 from components.gate.rules import slice_name
-from components.gate.slicing import slice_columns
+from components.gate.slicing import check_slices, slice_columns
 from components.gate.tally import CANDIDATE, Tally, tally
-from data.errors import BadDataError, StepError, in_one_line
+from data.errors import BadDataError, ConfigError, StepError, in_one_line
 from data.examples import Examples, shard_lengths
 from data.spec import LABEL, ImageSpec
 from serving_export.manifest import EXAMPLES, PROBABILITIES
@@ -61,6 +61,8 @@ class ReadBatches(beam.DoFn):
                 remedy="ingest again; if it comes back, check the disk",
             )
             raise RuntimeError(trouble.marked()) from error
+        except ConfigError as error:
+            raise RuntimeError(error.marked()) from error
 
     def _batches(self, path: str, place: int) -> Iterator[pa.RecordBatch]:
         wanted = {LABEL: tf.io.FixedLenFeature([], tf.int64)}
@@ -193,9 +195,11 @@ def measure(
         The tally of the split, and those of its slices by "name=value".
 
     Raises:
+        ConfigError: a slice's function that cannot be had, or does not give a value for each image.
         BadDataError: a record that cannot be read.
         StepError: the analysis saw other examples than the split holds.
     """
+    check_slices(slices)
     number = examples.num_examples(split)
     context.progress(0, number, f"measuring {len(bundles)} models on {split}")
     output = context.output_dir / "metrics"

@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from components.gate.rules import slice_name
+from data.errors import ConfigError
 from data.import_path import load_object
 from data.records import parse_examples
 from data.spec import ImageSpec
@@ -25,6 +26,9 @@ def slice_columns(
             (n, height, width, channels) uint8 that give n values.
         records: (n,) string, serialized tf.Examples.
         spec: of the images.
+
+    Raises:
+        ConfigError: a function that cannot be had, or that gives another number of values.
     """
     derived = {name: derive for name in names if (derive := _derived(name))}
     if derived:
@@ -33,9 +37,23 @@ def slice_columns(
         parsed = [tf.train.Example.FromString(record).features for record in records.numpy()]
     for name in names:
         if name in derived:
-            yield slice_name(name), [str(value) for value in derived[name](images)]
+            values = [str(value) for value in derived[name](images)]
+            if len(values) != len(images):
+                raise ConfigError(
+                    f"the slice {name} does not give a value for each image",
+                    expected=f"{len(images)} values",
+                    got=len(values),
+                    follows="there is no verdict",
+                )
+            yield slice_name(name), values
         else:
             yield name, [_text(features, name) for features in parsed]
+
+
+def check_slices(names: Sequence[str]) -> None:
+    """Raises ConfigError where a slice's function cannot be had."""
+    for name in names:
+        _derived(name)
 
 
 def brightness(images: np.ndarray) -> np.ndarray:

@@ -1,453 +1,423 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import math
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import apache_beam as beam
 import numpy as np
-import pyarrow as pa
 import pytest
 
 from components.artifacts import Model
-from components.beam import run_pipeline
 from components.context import Context
-from components.evaluate import Config, Inputs, run
-from components.gate.metrics import describe
-from components.gate.rules import Threshold
-from components.gate.tally import BASELINE, BEST, CANDIDATE, Tally, tally
-from components.model_analysis import measure
-from data.durable import read_json, write_json
+from components.evaluate import VERDICT, Config, Inputs, Outputs, depends, pin, run
+from components.gate.allowed import Allowed
+from components.gate.rules import Paired, Threshold
+from components.served import NONE, Against
+from data.durable import read_json, sha256_file
 from data.errors import BadDataError, ConfigError, PenstockError, StepError
 from data.examples import Examples
-from data.read_examples import read_images
 from data.spec import ImageSpec
+from serving_export.manifest import MANIFEST
 from serving_export.push import push
+from serving_export.rollback import rollback
 
-NAMES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
-SPEC = ImageSpec(height=8, width=8, channels=1, class_names=NAMES)
-
-
-@pytest.fixture(scope="module")
-def digits() -> tuple[np.ndarray, np.ndarray]:
-    from sklearn.datasets import load_digits
-
-    bunch = load_digits()
-    images = np.rint(bunch.images * 255 / 16).astype(np.uint8)[..., np.newaxis]
-    return images, bunch.target.astype(np.int64)
-
-
-@pytest.fixture(scope="module")
-def write_examples(digits: tuple[np.ndarray, np.ndarray]) -> Callable[..., Examples]:
-    """A function that writes the chosen digits as the test split, in two shards."""
-
-    def write(path: Path, chosen: np.ndarray) -> Examples:
-        import tensorflow as tf
-
-        path.mkdir(parents=True)
-        images, labels = digits[0][chosen], digits[1][chosen]
-        for shard in range(2):
-            name = f"examples-test.tfrecord-{shard:05d}-of-00002"
-            with tf.io.TFRecordWriter(str(path / name)) as writer:
-                for image, label in zip(images[shard::2], labels[shard::2], strict=True):
-                    features = {
-                        "image": tf.train.Feature(
-                            bytes_list=tf.train.BytesList(value=[image.tobytes()])
-                        ),
-                        "label": tf.train.Feature(
-                            int64_list=tf.train.Int64List(value=[int(label)])
-                        ),
-                    }
-                    if label:  # the zeros lack it
-                        source = b"even" if label % 2 == 0 else b"odd"
-                        features["source"] = tf.train.Feature(
-                            bytes_list=tf.train.BytesList(value=[source])
-                        )
-                    example = tf.train.Example(features=tf.train.Features(feature=features))
-                    writer.write(example.SerializeToString())
-        lengths = [str(len(labels[shard::2])) for shard in range(2)]
-        described = {"splits": [{"name": "test", "shardLengths": lengths}]}
-        write_json(path / "dataset_info.json", described)
-        counts = tuple(np.bincount(labels, minlength=10).tolist())
-        return Examples(path=path, spec=SPEC, counts={"test": counts, "train": (0,) * 10})
-
-    return write
-
-
-@pytest.fixture(scope="module")
-def write_model(
-    tmp_path_factory: pytest.TempPathFactory, digits: tuple[np.ndarray, np.ndarray]
-) -> Callable[[Any], Model]:
-    """A function that writes a bundle around a Keras model of images / 255."""
-    import apache_beam as beam
-    import tensorflow as tf
-    import tensorflow_transform.beam as tft_beam
-    from tensorflow_transform.tf_metadata.dataset_metadata import DatasetMetadata
-
-    from serving_export.saved_model import write_bundle
-
-    transform = tmp_path_factory.mktemp("transform")
-    raw = {
-        "image": tf.io.FixedLenFeature((8, 8, 1), tf.float32),
-        "label": tf.io.FixedLenFeature([], tf.int64),
-    }
-    with beam.Pipeline("FnApiRunner") as pipeline, tft_beam.Context(str(transform / "temporary")):
-        data = (pipeline | beam.Create([]), DatasetMetadata.from_feature_spec(raw))
-        analyzed = data | tft_beam.AnalyzeDataset(lambda f: {"image": f["image"] / 255.0})
-        _ = analyzed | tft_beam.WriteTransformFn(str(transform / "graph"))
-
-    def write(keras_model: Any) -> Model:
-        path = tmp_path_factory.mktemp("model")
-        digest = write_bundle(
-            path / "bundle",
-            model=keras_model,
-            transform_path=transform / "graph",
-            spec=SPEC,
-            model_output="logits",
-            about={},
-        )
-        return Model(path=path, spec=SPEC, digest=digest)
-
-    return write
-
-
-def trained(
-    write_model: Callable[[Any], Model], digits: tuple[np.ndarray, np.ndarray], epochs: int
-) -> Model:
-    import keras
-
-    keras.utils.set_random_seed(epochs)
-    layers = [keras.Input((8, 8, 1)), keras.layers.Flatten(), keras.layers.Dense(10)]
-    keras_model = keras.Sequential(layers)
-    keras_model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
-    keras_model.fit(digits[0] / np.float32(255), digits[1], epochs=epochs, verbose=0)
-    return write_model(keras_model)
-
-
-@pytest.fixture(scope="module")
-def model(write_model: Callable[[Any], Model], digits: tuple[np.ndarray, np.ndarray]) -> Model:
-    """Trained a little, so that it is right about many digits but not all."""
-    return trained(write_model, digits, epochs=4)
-
-
-@pytest.fixture(scope="module")
-def better(write_model: Callable[[Any], Model], digits: tuple[np.ndarray, np.ndarray]) -> Model:
-    return trained(write_model, digits, epochs=12)
+IMAGES = 360
+LOW = (Threshold(metric="accuracy", at_least=0.2),)
+MODEL_NAME = "digits"
 
 
 @pytest.fixture(scope="module")
 def examples(
     tmp_path_factory: pytest.TempPathFactory, write_examples: Callable[..., Examples]
 ) -> Examples:
-    """360 digits, in a folder whose name a file pattern would misread."""
-    return write_examples(tmp_path_factory.mktemp("data") / "a [b]*", np.arange(360))
+    return write_examples(tmp_path_factory.mktemp("data") / "a [b]*", np.arange(IMAGES))
+
+
+@pytest.fixture(scope="module")
+def good(train_model: Callable[..., Model]) -> Model:
+    return train_model(3, 30)
+
+
+@pytest.fixture(scope="module")
+def other(train_model: Callable[..., Model]) -> Model:
+    """As good as `good`, within the margins."""
+    return train_model(4, 30)
+
+
+@pytest.fixture(scope="module")
+def worse(train_model: Callable[..., Model]) -> Model:
+    return train_model(3, 5)
 
 
 @pytest.fixture
-def context(tmp_path: Path) -> Context:
-    (tmp_path / "out").mkdir()
-    return Context(output_dir=tmp_path / "out")
+def judge(tmp_path: Path, examples: Examples) -> Callable[..., dict[str, Any]]:
+    """A function that runs Evaluate and gives `verdict.json`."""
+
+    def judged(
+        model: Model, serving: Path | None = None, of: Examples = examples, **config: Any
+    ) -> dict[str, Any]:
+        output = tmp_path / f"out-{len(list(tmp_path.glob('out-*')))}"
+        output.mkdir()
+        name = MODEL_NAME if serving else None
+        context = Context(output_dir=output, serving_dir=serving, model_name=name)
+        config = {"thresholds": LOW, **config}
+        outputs = run(Inputs(examples=of, model=model), Config(**config), context)
+        found: dict[str, Any] = read_json(outputs.verdict.path / VERDICT)
+        _same_told(outputs, found)
+        return found
+
+    return judged
 
 
-def answers(model: Model, images: np.ndarray) -> np.ndarray:
+def _same_told(outputs: Outputs, found: dict[str, Any]) -> None:
+    assert outputs.verdict.status == found["status"]
+    assert outputs.verdict.model_digest == found["model"]["digest"]
+    baseline = found["baseline"]
+    assert (baseline or {}).get("digest", NONE) == (outputs.verdict.baseline_digest or NONE)
+
+
+def rule(verdict: dict[str, Any], name: str) -> dict[str, Any]:
+    (found,) = (one for one in verdict["rules"] if one["name"] == name)
+    return found
+
+
+def broken(verdict: dict[str, Any]) -> set[str]:
+    bad = ("failed", "not enough data")
+    return {one["name"] for one in verdict["rules"] if one["status"] in bad}
+
+
+def pushed(serving: Path, model: Model, **record: Any) -> Path:
+    """The version's folder."""
+    return push(model.bundle, serving, MODEL_NAME, digest=model.digest, record=record)[1]
+
+
+# ---------------------------------------------------------------------------- a candidate alone
+
+
+@pytest.mark.slow
+def test_the_numbers_are_numpys(
+    judge: Callable[..., dict[str, Any]],
+    good: Model,
+    digit_arrays: tuple[np.ndarray, np.ndarray],
+    examples: Examples,
+) -> None:
     from serving_export.saved_model import load_bundle
 
-    return load_bundle(model.bundle)("images", images)["probabilities"]
-
-
-def at_rest(values: np.ndarray) -> np.ndarray:
-    """In the order of the two shards."""
-    return np.concatenate([values[:360][0::2], values[:360][1::2]])
-
-
-def second_row_is_dark(images: np.ndarray) -> list[str]:
-    """A slice of one's own."""
-    return ["dark" if image[1].mean() < 100 else "light" for image in images]
-
-
-@pytest.mark.slow
-def test_one_pass_over_three_models_is_numpys_count_of_each_models_own_answers(
-    examples: Examples,
-    model: Model,
-    better: Model,
-    context: Context,
-    digits: tuple[np.ndarray, np.ndarray],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.syspath_prepend(str(Path(__file__).parent))
-    images, labels = (at_rest(values) for values in digits)
-    bundles = {CANDIDATE: model.bundle, BASELINE: better.bundle, BEST: model.bundle}
-    own = "test_evaluate:second_row_is_dark"
-    whole, slices = measure(
-        examples, "test", bundles, context, slices=("source", "brightness", own)
-    )
-    said = {name: answers({BASELINE: better}.get(name, model), images) for name in bundles}
-    places = np.arange(len(labels))
-
-    def same(found: Tally, chosen: np.ndarray) -> None:
-        wanted = tally(labels[chosen], places[chosen], {n: a[chosen] for n, a in said.items()})
-        for name, counts in wanted.models.items():
-            for key, value in vars(counts).items():
-                seen = getattr(found.models[name], key)
-                np.testing.assert_allclose(
-                    seen, value, rtol=1e-4, atol=1e-6, err_msg=f"{name}.{key}"
-                )
-        for name, right in wanted.right.items():
-            assert np.array_equal(found.right[name], right)
-        assert np.array_equal(found.worst.images, wanted.worst.images)
-        assert np.array_equal(found.lost.images, wanted.lost.images)
-
-    same(whole, np.ones(360, bool))
-    sources = np.where(labels == 0, "missing", np.where(labels % 2 == 0, "even", "odd"))
-    bands = np.array(["0-63", "64-127", "128-191", "192-255"])[
-        (images.reshape(360, -1).mean(axis=1) // 64).astype(int)
-    ]
-    derived = {
-        "source": sources,
-        "brightness": bands,
-        "second_row_is_dark": np.array(second_row_is_dark(images)),
-    }
-    expected = {f"{name}={value}" for name, values in derived.items() for value in set(values)}
-    assert set(slices) == expected
-    for name, found in slices.items():
-        feature, _, value = name.partition("=")
-        same(found, derived[feature] == value)
-    shown, _ = read_images(examples, "test", whole.worst.images[:, 0].tolist())
-    assert np.array_equal(shown, images[whole.worst.images[:, 0]])
-
-
-@pytest.mark.slow
-def test_our_metrics_are_those_of_tensorflow_model_analysis(
-    examples: Examples, model: Model, context: Context
-) -> None:
-    import tensorflow_model_analysis as tfma
-    from google.protobuf import text_format
-    from tensorflow_model_analysis.proto import config_pb2
-
-    from components import model_analysis
-
-    described = describe(
-        measure(examples, "test", {CANDIDATE: model.bundle}, context)[0].models[CANDIDATE],
-        NAMES,
-        0.95,
-    )
-    metrics = "".join(
-        f"metrics {{ class_name: '{name}' config: '{options}' }}"
-        for name, options in (
-            ("SparseCategoricalAccuracy", ""),
-            ("SparseCategoricalCrossentropy", ""),
-            ("SparseTopKCategoricalAccuracy", '"k": 3'),
-        )
-    )
-    config = text_format.Parse(
-        f"""
-        model_specs {{
-          model_type: "tf_generic" signature_name: "examples"
-          label_key: "label" prediction_key: "probabilities"
-        }}
-        metrics_specs {{ {metrics} }}
-        metrics_specs {{
-          binarize {{ class_ids {{ values: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9] }} }}
-          metrics {{ class_name: "AUC" }}
-          metrics {{ class_name: "Precision" config: '"top_k": 1' }}
-        }}
-        slicing_specs {{}}
-        slicing_specs {{ feature_keys: "label" }}
-        """,
-        config_pb2.EvalConfig(),
-    )
-    output = context.output_dir / "theirs"
-
-    def build(pipeline: beam.Pipeline) -> None:
-        shared = tfma.default_eval_shared_model(
-            eval_saved_model_path=str(model.bundle), eval_config=config
-        )
-        _ = (
-            pipeline
-            | beam.Create(model_analysis._shards(examples, "test"))
-            | beam.ParDo(model_analysis.ReadBatches(SPEC, ())).with_output_types(pa.RecordBatch)
-            | tfma.ExtractEvaluateAndWriteResults(
-                eval_shared_model=shared, eval_config=config, output_path=str(output)
-            )
-        )
-
-    run_pipeline(build, context)
-    found = tfma.load_eval_result(str(output)).slicing_metrics
-    overall = next(values[""] for key, values in found if not key)
-    of_all = {name: value["doubleValue"] for name, value in overall[""].items() if value}
-    assert of_all["sparse_categorical_accuracy"] == pytest.approx(
-        described["overall"]["accuracy"], rel=1e-6
-    )
-    assert of_all["sparse_categorical_crossentropy"] == pytest.approx(
-        described["overall"]["loss"], rel=1e-5
-    )
-    top_3 = next(v for n, v in of_all.items() if "top_k" in n)
-    assert top_3 == pytest.approx(described["overall"]["top_k"]["3"], rel=1e-6)
-    for label, name in enumerate(NAMES):
-        theirs = {n: v["doubleValue"] for n, v in overall[f"classId:{label}"].items() if v}
-        ours = described["classes"][name]
-        # Keras's interpolates between 200 thresholds; ours is held against scikit-learn's too.
-        assert theirs["auc"] == pytest.approx(ours["auc"], abs=0.01)
-        of_label = next(v[""][""] for key, v in found if key == (("label", label),))
-        recall = of_label["sparse_categorical_accuracy"]["doubleValue"]
-        assert recall == pytest.approx(ours["recall"], rel=1e-6)
-
-
-@pytest.mark.slow
-def test_the_verdict_of_a_run(
-    examples: Examples, model: Model, context: Context, digits: tuple[np.ndarray, np.ndarray]
-) -> None:
-    images, labels = (at_rest(values) for values in digits)
-    right = answers(model, images).argmax(axis=1) == labels
+    images, labels = (array[:IMAGES] for array in digit_arrays)
+    probabilities = load_bundle(good.bundle)("images", images)["probabilities"]
+    right = probabilities.argmax(axis=1) == labels
+    losses = -np.log(probabilities[np.arange(IMAGES), labels].astype(np.float64))
     thresholds = (
         Threshold(metric="accuracy", at_least=right.mean()),
         Threshold(metric="accuracy", at_least=0.999, on="each class"),
     )
-    inputs = Inputs(examples=examples, model=model)
-    outputs = run(inputs, Config(thresholds=thresholds), context)
-    assert (outputs.verdict.status, outputs.verdict.model_digest) == ("failed", model.digest)
-    got = read_json(outputs.verdict.path / "verdict.json")
-    assert (got["model"]["digest"], got["baseline"]) == (model.digest, None)
-    assert [rule["status"] for rule in got["rules"][:2]] == ["passed", "failed"]
-    assert got["metrics"]["candidate"]["overall"]["accuracy"] == right.mean()
-    shares = {name: right[labels == label].mean() for label, name in enumerate(NAMES)}
-    assert got["weakest_class"]["accuracy"] == min(shares.values())
-    assert tuple(got["data"]["per_class"].values()) == examples.counts["test"]
+    got = judge(good, thresholds=thresholds)
+    assert (got["status"], got["baseline"], got["best"]) == ("failed", None, None)
+    assert [one["status"] for one in got["rules"][:2]] == ["passed", "failed"]
+    overall, classes = (got["metrics"]["candidate"][key] for key in ("overall", "classes"))
+    assert (overall["examples"], overall["accuracy"]) == (IMAGES, right.mean())
+    assert overall["loss"] == pytest.approx(losses.mean(), rel=1e-5)
+    shares = {}
+    for label, name in enumerate(examples.spec.class_names):
+        of_class = labels == label
+        shares[name] = right[of_class].mean()
+        assert classes[name]["examples"] == of_class.sum() == got["data"]["per_class"][name]
+        assert classes[name]["recall"] == shares[name]
+        assert classes[name]["loss"] == pytest.approx(losses[of_class].mean(), rel=1e-5)
+    weakest = got["weakest_class"]
+    assert weakest["accuracy"] == min(shares.values()) == shares[weakest["name"]]
+    assert (got["data"]["split"], got["data"]["examples"]) == ("test", IMAGES)
+    assert len(got["data"]["digest"]) == 64
+    assert {"penstock", "tensorflow", "tensorflow-model-analysis"} <= got["code"].keys()
+
+
+@pytest.mark.slow
+def test_without_rules_that_apply_the_gate_is_not_configured(
+    judge: Callable[..., dict[str, Any]], good: Model
+) -> None:
+    got = judge(good, thresholds=())
+    assert (got["status"], got["reasons"]) == ("not configured", [])
+    assert rule(got, "not worse than baseline overall")["status"] == "not applicable"
+
+
+@pytest.mark.slow
+def test_sanity_rules_know_the_training(judge: Callable[..., dict[str, Any]], good: Model) -> None:
+    got = judge(good)
+    assert (got["status"], got["data"]["trained_on"]) == ("passed", 0)
+    for name in (
+        "parity",
+        "no image trained on",
+        "probabilities sum to 1",
+        "every class predicted",
+    ):
+        assert rule(got, name)["status"] == "passed"
+
+
+@pytest.mark.slow
+def test_images_trained_on_are_counted(
+    judge: Callable[..., dict[str, Any]],
+    write_model: Callable[..., Model],
+    dense_layer: Callable[[int, int], Any],
+    digit_arrays: tuple[np.ndarray, np.ndarray],
+) -> None:
+    import keras
+
+    keras.utils.set_random_seed(8)
+    known = digit_arrays[0][IMAGES - 7 : IMAGES + 100]
+    model = write_model(dense_layer(8, 10), trained_on=known)
+    got = judge(model, thresholds=(), allowed=Allowed(unpredicted_classes=10))
+    assert got["data"]["trained_on"] == 7
+    assert broken(got) == {"no image trained on"}
+    assert "trained on 7 of 360" in rule(got, "no image trained on")["reason"]
+    allowed = Allowed(unpredicted_classes=10, trained_on_share=7 / 360)
+    assert not broken(judge(model, thresholds=(), allowed=allowed))
 
 
 @pytest.mark.slow
 def test_nan_and_a_missing_class_fail_with_their_reasons(
     write_examples: Callable[..., Examples],
-    write_model: Callable[[Any], Model],
-    context: Context,
-    digits: tuple[np.ndarray, np.ndarray],
+    write_model: Callable[..., Model],
+    dense_layer: Callable[[int, int], Any],
+    judge: Callable[..., dict[str, Any]],
+    digit_arrays: tuple[np.ndarray, np.ndarray],
     tmp_path: Path,
 ) -> None:
-    import keras
-
-    layers = [keras.Input((8, 8, 1)), keras.layers.Flatten(), keras.layers.Dense(10)]
-    broken = keras.Sequential(layers)
-    broken.layers[-1].bias.assign([math.nan] * 10)
-    no_nines = write_examples(tmp_path / "examples", np.flatnonzero(digits[1][:200] != 9))
+    network = dense_layer(8, 10)
+    network.layers[-1].bias.assign([math.nan] * 10)
+    no_nines = write_examples(tmp_path / "examples", np.flatnonzero(digit_arrays[1][:200] != 9))
     thresholds = (
         Threshold(metric="loss", at_most=100.0),
         Threshold(metric="accuracy", at_least=0.0, on="nine"),
     )
-    inputs = Inputs(examples=no_nines, model=write_model(broken))
-    outputs = run(inputs, Config(thresholds=thresholds), context)
-    got = read_json(outputs.verdict.path / "verdict.json")
-    words = " ".join(got["reasons"])
-    assert "loss is no number" in words
-    assert "0 images, of 20 needed" in words
-    assert "no NaN" in words
+    got = judge(write_model(network), of=no_nines, thresholds=thresholds)
+    assert [one["status"] for one in got["rules"][:2]] == ["failed", "not enough data"]
+    assert "loss is no number" in got["rules"][0]["reason"]
+    assert "0 images" in got["rules"][1]["reason"]
+    assert {"no NaN", "not constant", "every class predicted", "parity"} <= broken(got)
     assert got["metrics"]["candidate"]["overall"]["loss"] is None
+    assert got["metrics"]["candidate"]["classes"]["nine"]["accuracy"] is None
 
 
-def served(model: Model, context: Context, **record: Any) -> Context:
-    """The same context, with the model served in it as "m"."""
-    context = dataclasses.replace(
-        context, serving_dir=context.output_dir.parent / "serving", model_name="m"
+@pytest.mark.slow
+def test_slices_have_numbers_and_rules(
+    judge: Callable[..., dict[str, Any]],
+    write_examples: Callable[..., Examples],
+    good: Model,
+    tmp_path: Path,
+) -> None:
+    features = [{"span": place // 300} for place in range(IMAGES)]
+    of = write_examples(tmp_path / "examples", np.arange(IMAGES), features=features)
+    thresholds = (
+        Threshold(metric="accuracy", at_least=0.2, on="each span"),
+        Threshold(metric="accuracy", at_least=1.0, on="span=0"),
+        Threshold(metric="accuracy", at_least=0.0, on="span=7"),
     )
-    assert context.serving_dir
-    push(model.bundle, context.serving_dir, "m", digest=model.digest, record=record)
-    return context
+    got = judge(good, of=of, thresholds=thresholds, slices=("span",), min_examples=60)
+    assert [one["status"] for one in got["rules"][:3]] == ["passed", "failed", "not enough data"]
+    slices = got["metrics"]["candidate"]["slices"]
+    assert {name: one["examples"] for name, one in slices.items()} == {"span=0": 300, "span=1": 60}
+
+
+# --------------------------------------------------------------------- against models that serve
 
 
 @pytest.mark.slow
 def test_what_serves_is_the_baseline(
-    examples: Examples, model: Model, better: Model, context: Context
+    judge: Callable[..., dict[str, Any]], good: Model, other: Model, worse: Model, tmp_path: Path
 ) -> None:
-    context = served(better, context)
-    outputs = run(Inputs(examples=examples, model=model), Config(), context)
-    got = read_json(outputs.verdict.path / "verdict.json")
-    assert outputs.verdict.baseline_digest == got["baseline"]["digest"] == better.digest
-    (rule,) = [r for r in got["rules"] if r["name"] == "not worse than baseline overall"]
-    assert rule["status"] == "failed"
-    before, now = (got["metrics"][n]["overall"]["accuracy"] for n in ("baseline", "candidate"))
-    assert rule["seen"] == pytest.approx(before - now)
+    serving = tmp_path / "serving"
+    pushed(serving, other)
+    got = judge(good, serving)
+    assert (got["status"], got["best"]) == ("passed", None)
+    wanted = {"digest": other.digest, "version": 1, "comparable": True, "why": ""}
+    assert got["baseline"] == wanted
+    table = got["paired"]["baseline"]["overall"]
+    assert sum(table.values()) == IMAGES
+    right = {
+        name: got["metrics"][name]["overall"]["accuracy"] for name in ("candidate", "baseline")
+    }
+    both = table["both_right"]
+    assert right["candidate"] == (both + table["only_candidate"]) / IMAGES
+    assert right["baseline"] == (both + table["only_reference"]) / IMAGES
+    assert len(got["lost"]) == min(24, table["only_reference"])
+
+    got = judge(worse, serving)
+    assert got["status"] == "failed"
+    assert "not worse than baseline overall" in broken(got)
+    assert rule(got, "accuracy overall")["status"] == "passed"
+    assert f"of {IMAGES} images" in rule(got, "not worse than baseline overall")["reason"]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("harm", ["flipped bit", "no manifest", "other classes", "other size"])
-def test_a_baseline_that_cannot_be_compared_with_fails_one_rule_and_says_why(
-    examples: Examples, model: Model, better: Model, context: Context, harm: str
+def test_a_baseline_below_its_floor_makes_the_data_suspect(
+    judge: Callable[..., dict[str, Any]], good: Model, worse: Model, tmp_path: Path
 ) -> None:
-    context = served(better, context)
-    assert context.serving_dir
-    version = context.serving_dir / "m" / "1"
-    manifest = read_json(version / "penstock.json")
-    if harm == "flipped bit":
-        content = bytearray((version / "saved_model.pb").read_bytes())
-        content[9] ^= 1
-        (version / "saved_model.pb").write_bytes(content)
-    elif harm == "no manifest":
-        (version / "penstock.json").unlink()
-    elif harm == "other classes":
-        manifest["spec"]["class_names"] = list("abcdefghij")
-        write_json(version / "penstock.json", manifest)
-    else:
-        manifest["spec"]["height"] = 28
-        write_json(version / "penstock.json", manifest)
-    outputs = run(Inputs(examples=examples, model=model), Config(), context)
-    got = read_json(outputs.verdict.path / "verdict.json")
-    assert [r["name"] for r in got["rules"] if r["status"] == "failed"] == ["baseline comparable"]
-    words = {
-        "flipped bit": "saved_model.pb",
-        "no manifest": "no manifest of ours",
-        "other classes": "other classes: a, b",
-        "other size": "(28, 8, 1)",
+    pushed(tmp_path / "serving", worse)
+    floor = (Threshold(metric="accuracy", at_least=0.85),)
+    got = judge(good, tmp_path / "serving", thresholds=floor)
+    assert got["status"] == "passed"
+    assert "accuracy overall" in got["suspect_the_data"]
+
+
+@pytest.mark.slow
+def test_a_baseline_that_cannot_be_asked_fails_in_words_and_the_rest_is_judged(
+    judge: Callable[..., dict[str, Any]],
+    write_model: Callable[..., Model],
+    dense_layer: Callable[[int, int], Any],
+    good: Model,
+    other: Model,
+    examples: Examples,
+    tmp_path: Path,
+) -> None:
+    spec = examples.spec
+    damaged, foreign, gone = (tmp_path / name for name in ("damaged", "foreign", "gone"))
+    with next(pushed(damaged, other).glob("variables/*.data*")).open("ab") as file:
+        file.write(b"\0")
+    (pushed(foreign, other) / MANIFEST).unlink()
+    pushed(gone, good)
+    renamed = dataclasses.replace(spec, class_names=spec.class_names[::-1])
+    larger = ImageSpec(height=9, width=9, channels=1, class_names=spec.class_names)
+    cases = {damaged: "is not what", foreign: "no manifest of ours", gone: "is gone"}
+    for changed, words in ((renamed, "other classes"), (larger, "shape (9, 9, 1)")):
+        serving = tmp_path / words.replace(" ", "_")
+        pushed(serving, write_model(dense_layer(changed.height, 10), changed))
+        cases[serving] = words
+    for serving, words in cases.items():
+        against = {"against": Against(baseline="0" * 64)} if serving == gone else {}
+        got = judge(good, serving, **against)
+        assert (got["status"], broken(got)) == ("failed", {"baseline comparable"})
+        assert words in rule(got, "baseline comparable")["reason"]
+        assert (got["baseline"]["comparable"], got["metrics"]["baseline"]) == (False, None)
+        assert words in got["baseline"]["why"]
+        assert rule(got, "not worse than baseline overall")["status"] == "not applicable"
+        assert rule(got, "accuracy overall")["status"] == "passed"
+        assert len(got["reasons"]) == 1
+
+
+@pytest.mark.slow
+def test_a_candidate_that_serves_is_held_against_what_it_was_then(
+    judge: Callable[..., dict[str, Any]], good: Model, other: Model, tmp_path: Path
+) -> None:
+    serving = tmp_path / "serving"
+    pushed(serving, other, accuracy=0.9)
+    first = judge(good, serving)
+    pushed(serving, good, accuracy=0.9, baseline=first["baseline"]["digest"], best=NONE)
+    assert judge(good, serving) == first
+
+    replaced = judge(other, serving)
+    assert broken(replaced) == {"not replaced"}
+    assert "was version 1, which version 2 replaced" in rule(replaced, "not replaced")["reason"]
+
+
+@pytest.mark.slow
+def test_small_drops_do_not_add_up_past_the_best_of_the_last_pushes(
+    judge: Callable[..., dict[str, Any]], good: Model, other: Model, worse: Model, tmp_path: Path
+) -> None:
+    serving = tmp_path / "serving"
+    pushed(serving, other, accuracy=0.95)
+    pushed(serving, worse, accuracy=0.5)
+    again = Paired(margin=0.0, against="best")
+    # The same weights under another digest.
+    copy = tmp_path / "copy"
+    shutil.copytree(worse.path, copy)
+    described = read_json(copy / "bundle" / MANIFEST)
+    described["about"] = {"copy": True}
+    (copy / "bundle" / MANIFEST).write_text(json.dumps(described), encoding="utf-8")
+    twin = Model(path=copy, spec=worse.spec, digest=sha256_file(copy / "bundle" / MANIFEST))
+    got = judge(twin, serving, paired=(Paired(margin=0.0), again))
+    assert broken(got) == {again.name}
+    assert got["best"] == {
+        "digest": other.digest,
+        "version": 1,
+        "comparable": True,
+        "why": "",
+        "of_last": 5,
     }
-    assert words[harm] in got["baseline"]["why"]
-    assert got["metrics"]["baseline"] is None
-    assert got["metrics"]["candidate"]["overall"]["examples"] == 360
+    assert rule(got, "not worse than baseline overall")["status"] == "passed"
+    assert got["metrics"]["best"]["overall"]["accuracy"] > 0.85
+
+    for config in ({"best_of_last": 1}, {"best_of_last": 0}):
+        got = judge(twin, serving, paired=(Paired(margin=0.0), again), **config)
+        assert (got["best"], broken(got)) == (None, set())
+        assert "no other push was better" in rule(got, again.name)["reason"]
+
+
+@pytest.mark.slow
+def test_what_a_rollback_took_out_of_service_is_not_the_best(
+    judge: Callable[..., dict[str, Any]], good: Model, other: Model, worse: Model, tmp_path: Path
+) -> None:
+    serving = tmp_path / "serving"
+    pushed(serving, worse, accuracy=0.5)
+    pushed(serving, good, accuracy=0.95)
+    rollback(serving, MODEL_NAME, by="ann", reason="worse on sevens")
+    got = judge(other, serving)
+    assert (got["baseline"]["digest"], got["baseline"]["version"]) == (worse.digest, 3)
+    assert (got["best"], got["status"]) == (None, "passed")
+
+
+@pytest.mark.slow
+def test_no_baseline_is_looked_for_where_the_config_says_none(
+    judge: Callable[..., dict[str, Any]], good: Model, worse: Model, tmp_path: Path
+) -> None:
+    pushed(tmp_path / "serving", good, accuracy=0.9)
+    got = judge(worse, tmp_path / "serving", baseline="none")
+    assert (got["status"], got["baseline"], got["best"]) == ("passed", None, None)
+
+
+# ---------------------------------------------------------------------- before anything is loaded
+
+
+def test_the_step_is_pinned_to_what_serves(tmp_path: Path) -> None:
+    folder = tmp_path / MODEL_NAME / "3"
+    folder.mkdir(parents=True)
+    (folder / MANIFEST).write_text("{}", encoding="utf-8")
+    context = Context(output_dir=tmp_path, serving_dir=tmp_path, model_name=MODEL_NAME)
+    pinned = pin(Config(), None, context)
+    assert pinned.against == Against(baseline=sha256_file(folder / MANIFEST))
+    assert pin(pinned, None, context) == pinned
+    for config, where in (
+        (Config(baseline="none"), context),
+        (Config(), dataclasses.replace(context, serving_dir=None)),
+        (Config(), dataclasses.replace(context, model_name=None)),
+    ):
+        assert pin(config, None, where).against is None
+
+
+def test_own_slices_are_part_of_what_the_step_depends_on() -> None:
+    config = Config(slices=("span", "data.content:content_hashes"))
+    assert depends(config).modules == ("data.content",)
 
 
 @pytest.mark.slow
 def test_examples_that_are_not_all_seen_give_no_verdict(
-    examples: Examples, model: Model, context: Context
+    examples: Examples, good: Model, tmp_path: Path
 ) -> None:
-    first, second, *others = examples.counts["test"]
-    claimed = dataclasses.replace(examples, counts={"test": (first + 1, second - 1, *others)})
+    one, two, *rest = examples.counts["test"]
+    claimed = dataclasses.replace(examples, counts={"test": (one - 1, two + 1, *rest)})
     with pytest.raises(StepError, match="did not see the examples"):
-        run(Inputs(examples=claimed, model=model), Config(), context)
-    assert not (context.output_dir / "verdict.json").exists()
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("harm", ["cut", "flipped", "removed"])
-def test_a_corrupt_shard_is_bad_data_and_named(
-    examples: Examples, model: Model, context: Context, tmp_path: Path, harm: str
-) -> None:
-    shutil.copytree(examples.path, tmp_path / "examples")
-    harmed = dataclasses.replace(examples, path=tmp_path / "examples")
-    shard = harmed.shards("test")[1]
-    content = bytearray(shard.read_bytes())
-    content[1000] ^= 1
-    shard.write_bytes(content[:1000] if harm == "cut" else content)
-    if harm == "removed":
-        shard.unlink()
-    with pytest.raises(
-        (BadDataError, StepError), match=r"cannot be read|has other shards"
-    ) as caught:
-        run(Inputs(examples=harmed, model=model), Config(), context)
-    assert harm == "removed" or shard.name in str(caught.value)
+        run(Inputs(examples=claimed, model=good), Config(), Context(output_dir=tmp_path))
+    assert not (tmp_path / VERDICT).exists()
 
 
 @pytest.mark.slow
 def test_a_bundle_that_changed_is_not_judged(
-    examples: Examples, model: Model, context: Context, tmp_path: Path
+    examples: Examples, good: Model, tmp_path: Path
 ) -> None:
-    shutil.copytree(model.path, tmp_path / "model")
-    changed = dataclasses.replace(model, path=tmp_path / "model")
+    shutil.copytree(good.path, tmp_path / "model")
+    changed = dataclasses.replace(good, path=tmp_path / "model")
     with (changed.bundle / "saved_model.pb").open("ab") as file:
         file.write(b"\0")
-    other = dataclasses.replace(model, digest="0" * 64)
-    for wrong in (changed, other):
+    for wrong in (changed, dataclasses.replace(good, digest="0" * 64)):
         with pytest.raises(BadDataError):
-            run(Inputs(examples=examples, model=wrong), Config(), context)
+            run(Inputs(examples=examples, model=wrong), Config(), Context(output_dir=tmp_path))
+    assert not (tmp_path / VERDICT).exists()
+
+
+SPEC = ImageSpec(height=8, width=8, channels=1, class_names=("one", "two", "three"))
 
 
 @pytest.mark.parametrize(
@@ -455,25 +425,26 @@ def test_a_bundle_that_changed_is_not_judged(
     [
         (Config(split="tset"), ConfigError, "did you mean 'test'"),
         (Config(split="train"), BadDataError, "is empty"),
+        (Config(paired=(Paired(margin=0.1, on="thre"),)), ConfigError, "did you mean 'three'"),
         (
-            Config(thresholds=(Threshold(metric="loss", at_most=1, on="thre"),)),
+            Config(thresholds=(Threshold(metric="loss", at_most=1, on="span=2"),)),
             ConfigError,
-            "did you mean 'three'",
+            "no class and no slice",
         ),
     ],
 )
 def test_what_cannot_be_judged_is_said_before_the_analysis(
-    config: Config, error: type[PenstockError], words: str, context: Context, tmp_path: Path
+    config: Config, error: type[PenstockError], words: str, tmp_path: Path
 ) -> None:
-    examples = Examples(path=tmp_path, spec=SPEC, counts={"test": (1,) * 10, "train": (0,) * 10})
+    examples = Examples(path=tmp_path, spec=SPEC, counts={"test": (1,) * 3, "train": (0,) * 3})
     model = Model(path=tmp_path, spec=SPEC, digest="d1")
     with pytest.raises(error, match=words):
-        run(Inputs(examples=examples, model=model), config, context)
+        run(Inputs(examples=examples, model=model), config, Context(output_dir=tmp_path))
 
 
-def test_other_classes_than_the_models_are_refused(context: Context, tmp_path: Path) -> None:
-    examples = Examples(path=tmp_path, spec=SPEC, counts={"test": (1,) * 10})
-    others = dataclasses.replace(SPEC, class_names=NAMES[::-1])
-    model = Model(path=tmp_path, spec=others, digest="d1")
+@pytest.mark.parametrize("change", [{"class_names": ("two", "one", "three")}, {"width": 9}])
+def test_other_images_than_the_models_are_refused(change: dict[str, Any], tmp_path: Path) -> None:
+    examples = Examples(path=tmp_path, spec=SPEC, counts={"test": (1,) * 3})
+    model = Model(path=tmp_path, spec=dataclasses.replace(SPEC, **change), digest="d1")
     with pytest.raises(BadDataError, match="other images"):
-        run(Inputs(examples=examples, model=model), Config(), context)
+        run(Inputs(examples=examples, model=model), Config(), Context(output_dir=tmp_path))
