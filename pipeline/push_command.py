@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import tempfile
 import time
 from collections.abc import Collection
 from contextlib import nullcontext
@@ -69,15 +68,12 @@ def push_run(
             content["override"] = {"rules": rules, "by": who, "reason": reason, "time": now}
             # Whoever overrules has seen what was compared; what serves meanwhile is theirs to know.
             verdict = dataclasses.replace(verdict, baseline_digest=None)
-        with (
-            tempfile.TemporaryDirectory() as folder,
-            nullcontext() if debug else libraries_to(None),
-        ):
-            context = Context(
-                output_dir=Path(folder),
-                serving_dir=(serving_dir or root / "serving").resolve(),
-                log_dir=root / "runs" / run.id,
-            )
+        context = Context(
+            output_dir=root,  # nothing is written there
+            serving_dir=(serving_dir or root / "serving").resolve(),
+            log_dir=root / "runs" / run.id,
+        )
+        with nullcontext() if debug else libraries_to(None):
             _, version, served = push_judged(model, verdict, content, _config(run), context, **why)
         ledger.record_push(
             Pushed(

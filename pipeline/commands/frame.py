@@ -1,0 +1,89 @@
+"""What all commands share: help with examples, common options, quiet libraries."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class _Command(click.Command):
+    """A command whose help ends with examples, kept as they are written."""
+
+    def __init__(self, *args: Any, examples: str = "", **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.examples = examples
+        self.params.append(
+            click.Option(["--debug"], is_flag=True, expose_value=False, help="Show tracebacks.")
+        )
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        if self.examples:
+            with formatter.section("Examples"):
+                for line in self.examples.strip().splitlines():
+                    formatter.write(f"  {line.strip()}\n")
+
+
+class _Group(click.Group):
+    command_class = _Command
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)  # in the order in which one meets them
+
+
+def root_option(function: F) -> F:
+    return click.option(
+        "--root",
+        type=click.Path(path_type=Path),
+        envvar="PENSTOCK_ROOT",
+        default=Path(".penstock"),
+        show_default=True,
+        show_envvar=True,
+        help="The folder for everything that runs write.",
+    )(function)
+
+
+def recipe_options(function: F) -> F:
+    for option in (
+        click.option(
+            "--config",
+            "config_file",
+            type=click.Path(path_type=Path),
+            help="A TOML file with values over the recipe's, as `penstock config` prints them.",
+        ),
+        click.option(
+            "--set",
+            "settings",
+            multiple=True,
+            metavar="KEY=VALUE",
+            help="Set one value, over recipe and config file; may be repeated.",
+        ),
+        click.argument("recipe"),
+    ):
+        function = option(function)
+    return function
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="penstock")
+def cli() -> None:
+    """A data and training pipeline for image classifiers: from labelled images to a model that
+    earned its place.
+
+    Start with `penstock run digits`.
+    """
+
+
+def quieten_libraries() -> None:
+    """Before TensorFlow is imported: it reads these once. Set by hand, they stay."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+
+def debug() -> bool:
+    return "--debug" in sys.argv
