@@ -120,6 +120,7 @@ def push_judged(
         **_record(model, verdict, config, context),
         "baseline": (judged.get("baseline") or {}).get("digest", NONE),
         "best": (judged.get("best") or {}).get("digest", NONE),
+        "replaced": judged["replaced"],
         "accuracy": judged["metrics"]["candidate"]["overall"]["accuracy"],
         "by": login_name(),
         **why,

@@ -46,8 +46,11 @@ def against(model_dir: Path, candidate: str | None, last: int) -> Against:
     serving = identity(model_dir / str(newest))
     if candidate is not None and serving == candidate:
         record = _record(model_dir, newest)
+        replaced = record.get("replaced")
         return Against(
-            baseline=str(record.get("baseline") or NONE), best=str(record.get("best") or NONE)
+            baseline=str(record.get("baseline") or NONE),
+            best=str(record.get("best") or NONE),
+            replaced=(int(replaced[0]), int(replaced[1])) if replaced else None,
         )
     earlier = [v for v in versions(model_dir) if identity(model_dir / str(v)) == candidate]
     return Against(

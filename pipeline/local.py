@@ -11,6 +11,7 @@ from typing import Any
 
 from components.artifacts import Examples, Model, Push, Verdict
 from components.context import Context
+from components.evaluate import VERDICT
 from components.pictures.album import Album, draw_album
 from components.served import serves
 from data.errors import ConfigError, PenstockError
@@ -183,8 +184,8 @@ def _walk(
 
 def _report_of(root: Path, ledger: Ledger, result: RunResult, pictures: Album) -> dict[str, Any]:
     """The run's pictures and report; trouble with the report is a problem among the pictures'."""
-    if result.verdict is None:
-        return {"pictures": pictures}
+    if result.verdict is None or not (result.verdict.path / VERDICT).is_file():
+        return {"pictures": pictures}  # an evaluate of one's own may write another file
     try:
         return {"pictures": pictures, "report": write_report(root, ledger, result.run.id)}
     except PenstockError as error:

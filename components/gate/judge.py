@@ -64,6 +64,7 @@ def judge(
         "model": {"digest": model_digest},
         "baseline": _reference(measured.baseline),
         "best": _reference(measured.best, of_last=config.best_of_last),
+        "replaced": measured.facts.replaced,
         "data": {
             "split": measured.split,
             "examples": metrics[CANDIDATE]["overall"]["examples"],

@@ -21,6 +21,7 @@ VERDICT = {
     "status": "passed",
     "baseline": None,
     "best": None,
+    "replaced": None,
     "rules": [],
     "metrics": {"candidate": {"overall": {"accuracy": 0.9, "accuracy_interval": [0.8, 0.95]}}},
 }

@@ -73,6 +73,8 @@ def test_who_serves_is_held_against_what_it_was_held_against(place):
     assert place.against(first) == Against()
     second = place.push("two", baseline=first, best="b" * 64)
     assert place.against(second) == Against(baseline=first, best="b" * 64)
+    again = place.push("one", baseline=second, replaced=[1, 2])
+    assert place.against(again) == Against(baseline=second, replaced=(1, 2))
 
 
 def test_who_was_replaced_is_told(place):
