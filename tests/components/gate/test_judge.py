@@ -138,6 +138,27 @@ def test_the_data_are_suspect_by_slices_too_and_not_for_too_few_images() -> None
     assert judge(measured(), few, "m", ABOUT)["suspect_the_data"] is None
 
 
+@pytest.mark.parametrize("trouble", ["", "version 2 cannot be compared with: it is damaged"])
+def test_a_comparison_with_nobody_asks_for_no_images(trouble: str) -> None:
+    of_all = measured(images=45)  # 15 of each class, of 20 needed
+    alone = dataclasses.replace(
+        of_all,
+        tally=tally(np.arange(45) % 3, np.arange(45), {CANDIDATE: np.eye(3)[np.arange(45) % 3]}),
+        facts=Facts(),
+        baseline=None,
+        best=Reference(digest="c" * 64, version=2, trouble=trouble) if trouble else None,
+    )
+    floor = Config(thresholds=(Threshold(metric="accuracy", at_least=0.9),))
+    verdict = judge(alone, floor, "m" * 64, ABOUT)
+    assert (verdict["status"], verdict["reasons"]) == ("passed", [])
+    compared = [one for one in verdict["rules"] if one["kind"] in ("paired", "best")]
+    assert {one["status"] for one in compared} == {"not applicable"}
+    assert compared[-1]["reason"] == (trouble or "no other push was better")
+    assert [one["at"] for one in compared] == ["overall", "each class", "overall"]
+    # With a baseline, each class has too few.
+    assert "not enough data" in {one["status"] for one in judge(of_all, floor, "m", ABOUT)["rules"]}
+
+
 @pytest.mark.parametrize("model", [CANDIDATE, BASELINE, BEST])
 def test_numbers_of_slices_add_up_to_those_of_all(model: str) -> None:
     verdict = judge(measured(), EVERYTHING, "m" * 64, ABOUT)
