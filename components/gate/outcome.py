@@ -12,7 +12,7 @@ from components.gate.statistics import loss_interval, p_lost_more
 from components.gate.tally import BASELINE, CANDIDATE
 
 Status = Literal["passed", "failed", "not enough data", "not applicable"]
-_BADNESS = {"failed": 3, "not enough data": 2, "passed": 1, "not applicable": 0}
+_BADNESS: dict[Status, int] = {"failed": 2, "not enough data": 1, "passed": 0}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,10 +69,11 @@ def of_threshold(rule: Threshold, measured: Measured, min_examples: int) -> Outc
 
 def of_change(rule: Change, measured: Measured, min_examples: int) -> Outcome:
     """A metric against the baseline's."""
+    needed = f"worse by at most {rule.worse_by_at_most:g}"
+    if BASELINE not in measured.tally.models:
+        return _alone(rule, "change", needed, _absent(measured, BASELINE))
 
     def look(view: View) -> _Seen:
-        if BASELINE not in view.metrics:
-            return _Seen("not applicable", (), _absent(measured, BASELINE))
         (value, interval), (before, _) = (
             _value(view, model, rule.metric) for model in (CANDIDATE, BASELINE)
         )
@@ -83,18 +84,18 @@ def of_change(rule: Change, measured: Measured, min_examples: int) -> Outcome:
         status: Status = "passed" if worse <= rule.worse_by_at_most + 1e-12 else "failed"
         return _Seen(status, (worse,), f"{value:.4f}, the baseline {before:.4f}", value, interval)
 
-    needed = f"worse by at most {rule.worse_by_at_most:g}"
     return _worst(rule, "change", needed, measured, min_examples, look)
 
 
 def of_paired(rule: Paired, measured: Measured, min_examples: int) -> Outcome:
     """The candidate against another model on the same images."""
+    kind: Any = "paired" if rule.against == BASELINE else "best"
+    if rule.against not in measured.tally.models:
+        return _alone(rule, kind, rule.needed, _absent(measured, rule.against))
     # Of several slices one is likely to look bad by chance: Bonferroni's correction.
     error = (1 - rule.confidence) / max(1, len(measured.views(rule.on)))
 
     def look(view: View) -> _Seen:
-        if rule.against not in view.pairs:
-            return _Seen("not applicable", (), _absent(measured, rule.against))
         (_, lost), (won, _) = view.pairs[rule.against].tolist()
         images = int(view.pairs[rule.against].sum())
         worse = p_lost_more(lost, won, images, rule.margin)
@@ -111,8 +112,20 @@ def of_paired(rule: Paired, measured: Measured, min_examples: int) -> Outcome:
         )
         return _Seen("failed" if fails else "passed", (-worse, loss), reason, loss, (low, high))
 
-    kind: Any = "paired" if rule.against == BASELINE else "best"
     return _worst(rule, kind, rule.needed, measured, min_examples, look)
+
+
+def _alone(rule: Change | Paired, kind: Any, needed: str, reason: str) -> Outcome:
+    """A comparison, where there is no model to compare with: however few images there are."""
+    return Outcome(
+        name=rule.name,
+        kind=kind,
+        metric=_metric(rule),
+        on=rule.on,
+        needed=needed,
+        status="not applicable",
+        reason=reason,
+    )
 
 
 def _worst(
@@ -140,11 +153,11 @@ def _worst(
     others = (
         f", and {same - 1} more" if same > 1 and status in ("failed", "not enough data") else ""
     )
-    where = f"{at}: " if at != rule.on and status != "not applicable" else ""
+    where = f"{at}: " if at != rule.on else ""
     return Outcome(
         name=rule.name,
         kind=kind,
-        metric=getattr(rule, "metric", "accuracy"),
+        metric=_metric(rule),
         on=rule.on,
         needed=needed,
         status=status,
@@ -153,6 +166,10 @@ def _worst(
         seen=found[at].seen,
         interval=found[at].interval,
     )
+
+
+def _metric(rule: Threshold | Change | Paired) -> str:
+    return "accuracy" if isinstance(rule, Paired) else rule.metric
 
 
 def _value(view: View, model: str, metric: str) -> tuple[float | None, tuple[float, float] | None]:
