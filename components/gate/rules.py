@@ -139,7 +139,7 @@ class Paired:
     @property
     def needed(self) -> str:
         """What must hold, in words."""
-        return f"{self.require} by more than {self.margin:g}, at {self.confidence:.6g}"
+        return f"{self.require} by more than {self.margin:g}, {100 * self.confidence:.4g} % sure"
 
 
 # Honest trainings differ: on Fashion-MNIST by up to 1.8 points from seed to seed, and in one class,

@@ -36,7 +36,9 @@ def outcomes(measured: Measured, allowed: Allowed) -> Iterator[Outcome]:
     ]
     yield _sanity(
         rules.PREDICTED,
-        f"at most {allowed.unpredicted_classes} never predicted",
+        f"at most {allowed.unpredicted_classes} never predicted"
+        if allowed.unpredicted_classes
+        else "each class that has images",
         len(never) <= allowed.unpredicted_classes,
         f"never predicted: {', '.join(never)}" if never else "each is predicted",
     )
