@@ -31,6 +31,7 @@ class Context:
     log_dir: Path | None = None  # the run's folder, for logs that one watches as they grow
     seed: int = 0
     beam_args: tuple[str, ...] = ("--runner=FnApiRunner",)  # named, so that no runner is downloaded
+    shared_filesystem: bool = False  # remote workers see this machine's files, by the same paths
     progress: Progress = _silent
     logger: logging.Logger = field(default_factory=lambda: logging.getLogger("penstock"))
     clock: Callable[[], float] = time.time  # seconds since the epoch
