@@ -24,7 +24,7 @@ from data.durable import read_json
 from pipeline import recipes
 from pipeline.config import apply_settings
 from pipeline.graph import PipelineConfig
-from pipeline.local import run
+from pipeline.run import run
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -35,7 +35,7 @@ from data.examples import Examples, load_examples, shard_name, write_description
 from pipeline import recipes
 from pipeline.config import apply_settings
 from pipeline.graph import PipelineConfig
-from pipeline.local import run
+from pipeline.run import run
 
 _NAME = "mnist"  # of the model that serves
 _TIMES = 10  # how often "growth" repeats the split

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.markup import escape
 
-from pipeline.execute import Planned
 from pipeline.ledger import Execution
+from pipeline.plan import Planned
 from pipeline.run_record import Watcher
 
 if TYPE_CHECKING:
@@ -96,7 +96,8 @@ class RunView(Watcher):
         self.console.print(f"[yellow]…[/] {step}: another run is making this; waiting for it")
 
     def ended(self, execution: Execution, summary: str) -> None:
-        self._step = None
+        if execution.status in ("made", "reused"):
+            self._step = None
         if self._progress and self._task is not None:
             self._progress.remove_task(self._task)
             self._task = None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -199,7 +199,10 @@ class Ledger:
             db.execute(_runs.update().where(_runs.c.id == run.id).values(**asdict(run)))
 
     def record(
-        self, execution: Execution, artifacts: dict[str, tuple[str, Any]], lineage: list[Lineage]
+        self,
+        execution: Execution,
+        artifacts: Mapping[str, tuple[str, Any]],
+        lineage: Sequence[Lineage],
     ) -> None:
         """Enter what a step did; `artifacts` maps an output to its type and facts."""
         key = {"fingerprint": execution.fingerprint}

@@ -19,9 +19,10 @@ from data.errors import BadDataError
 from pipeline.console import RunView, libraries_to
 from pipeline.graph import PipelineConfig
 from pipeline.ledger import Ledger, Run
-from pipeline.local import RunResult, run
 from pipeline.pictures import FOLDER, fetch
 from pipeline.remembered import verdict_content, verdict_of
+from pipeline.result import RunResult
+from pipeline.run import run
 from pipeline.run_record import settle_dead_runs, summaries
 from pipeline.verdict_words import verdict_table
 

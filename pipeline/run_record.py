@@ -8,7 +8,7 @@ import json
 import secrets
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -19,9 +19,9 @@ from data.durable import disk_trouble, write_json
 from data.errors import EnvironmentTrouble
 from pipeline import exit_codes
 from pipeline.convert import to_plain
-from pipeline.execute import Planned
 from pipeline.graph import PipelineConfig
-from pipeline.ledger import Execution, Ledger, Run, RunStatus
+from pipeline.ledger import Execution, Ledger, Lineage, Run, RunStatus
+from pipeline.plan import Planned
 
 _LOCK = ".lock"
 _EVENTS = "events.jsonl"
@@ -43,7 +43,7 @@ class Watcher:
         """Another run is making the step's artifact; this one waits for it."""
 
     def ended(self, execution: Execution, summary: str) -> None:
-        """The step was made or reused; `summary` says what came out."""
+        """The step was made or reused, `summary` says what came out; or it came to nothing."""
 
 
 def prepare_root(root: Path) -> None:
@@ -108,6 +108,7 @@ class RunRecord:
 
     def __init__(self, root: Path, run: Run, ledger: Ledger, watcher: Watcher) -> None:
         self.run = run
+        self.executions: list[Execution] = []  # of steps that were made or reused
         self._folder = root / "runs" / run.id
         self._ledger = ledger
         self._watcher = watcher
@@ -139,23 +140,38 @@ class RunRecord:
     def finish(self, verdict: str | None, exit_code: int) -> None:
         self._end(status="done", verdict=verdict, exit_code=exit_code)
 
-    def planned(self, run_id: str, plan: Sequence[Planned]) -> None:
+    @property
+    def run_id(self) -> str:
+        return self.run.id
+
+    def planned(self, plan: Sequence[Planned]) -> None:
         steps = {p.step.name: p.fingerprint for p in plan}
         self._event("planned", steps=steps, reuse=[p.step.name for p in plan if p.sealed])
-        self._watcher.planned(run_id, plan)
+        self._watcher.planned(self.run.id, plan)
 
     def started(self, step: str) -> None:
         self._event("started", step=step)
         self._watcher.started(step)
 
-    def progress(self, step: str, done: float, total: float | None, detail: str) -> None:
+    def progress(
+        self, step: str, done: float, total: float | None = None, detail: str = ""
+    ) -> None:
         self._watcher.progress(step, done, total, detail)
 
     def waiting(self, step: str) -> None:
         self._event("waiting", step=step)
         self._watcher.waiting(step)
 
-    def ended(self, execution: Execution, summary: str) -> None:
+    def ended(
+        self,
+        execution: Execution,
+        artifacts: Mapping[str, tuple[str, Any]],
+        lineage: Sequence[Lineage],
+        summary: str,
+    ) -> None:
+        self._ledger.record(execution, artifacts, lineage)
+        if execution.status in ("made", "reused"):
+            self.executions.append(execution)
         self._event("ended", **dataclasses.asdict(execution), summary=summary)
         self._watcher.ended(execution, summary)
 

@@ -30,7 +30,7 @@ from data.batches import batches
 from pipeline import recipes
 from pipeline.config import apply_settings
 from pipeline.graph import PipelineConfig
-from pipeline.local import run
+from pipeline.run import run
 
 SEEDS = 30
 BLOCKED_SHARE = 0.01  # of all pairs, at most

@@ -14,7 +14,7 @@ import pytest
 
 from pipeline import recipes
 from pipeline.graph import PipelineConfig, Ref, Step
-from pipeline.local import run
+from pipeline.run import run
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import pytest
 from pipeline import exit_codes
 from pipeline.artifact_store import Slot, remove_leftovers
 from pipeline.ledger import Ledger
-from pipeline.local import run
+from pipeline.run import run
 
 # Runs the toy pipeline as a process of its own would, so that it can be killed at any moment.
 CHILD = """
@@ -21,7 +21,7 @@ import sys, pathlib
 sys.path.insert(0, sys.argv[1])
 import toy_steps as toy
 from pipeline.graph import PipelineConfig, Ref, Step
-from pipeline.local import run
+from pipeline.run import run
 config = toy.Count.Config(upto=30, pause=0.001)
 count = Step(name="count", component="toy_steps:Count", config=config)
 add = Step(name="add", component="toy_steps:Add", config=toy.Add.Config(),

@@ -13,7 +13,7 @@ import pytest
 from data.errors import BadDataError, ConfigError, EnvironmentTrouble
 from pipeline import exit_codes
 from pipeline.ledger import Ledger
-from pipeline.local import run
+from pipeline.run import run
 
 HOME = Path(__file__).parents[2]
 

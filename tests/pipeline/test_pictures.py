@@ -12,7 +12,7 @@ from data.examples import load_examples
 from data.read_examples import read_images
 from pipeline.cli import call
 from pipeline.ledger import Ledger
-from pipeline.local import run
+from pipeline.run import run
 
 ALL = ["examples.png", "image.png", "learning_curves.png", "prediction.png", "predictions.png"]
 

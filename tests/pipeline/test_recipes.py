@@ -11,8 +11,8 @@ from pipeline import recipes
 from pipeline.config import apply_settings
 from pipeline.graph import check
 from pipeline.image_classifier import variant
-from pipeline.local import run
 from pipeline.recipes.digits import digits
+from pipeline.run import run
 
 # Accuracy on the official test split after one epoch: far below what any seed reached.
 TUTORIALS = {

@@ -18,8 +18,8 @@ from pipeline import exit_codes, recipes
 from pipeline.cli import call, cli
 from pipeline.config import apply, read_toml, to_toml
 from pipeline.ledger import Ledger
-from pipeline.local import run
 from pipeline.report import gather, write_report
+from pipeline.run import run
 
 HEAVY = {"tensorflow", "apache_beam", "tensorflow_model_analysis", "keras", "scipy", "matplotlib"}
 

@@ -7,7 +7,7 @@ from data.errors import ConfigError
 from pipeline import recipes
 from pipeline.config import apply_settings
 from pipeline.ledger import Ledger
-from pipeline.local import run
+from pipeline.run import run
 from pipeline.warm_start import resolved
 
 
