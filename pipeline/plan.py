@@ -22,7 +22,6 @@ class Workspace:
 
     root: Path
     serving_dir: Path
-    ledger: Ledger
     seed: int
     model_name: str | None = None  # the folder that the pipeline pushes to
     beam_args: tuple[str, ...] = Context.beam_args
@@ -94,12 +93,18 @@ class Done:
 
 
 def make_plan(
-    pipeline: PipelineConfig, chosen: Sequence[Step], forced: Collection[Step], workspace: Workspace
+    pipeline: PipelineConfig,
+    chosen: Sequence[Step],
+    forced: Collection[Step],
+    workspace: Workspace,
+    ledger: Ledger,
 ) -> list[Planned]:
     """The steps up to the last chosen one; those before the first chosen must be there already."""
     done, plan = Done(), []
     for step in pipeline.steps[: pipeline.steps.index(chosen[-1]) + 1]:
-        planned = plan_step(step, done, workspace, force=step in forced, pipeline=pipeline.name)
+        planned = plan_step(
+            step, done, workspace, ledger, pipeline=pipeline.name, force=step in forced
+        )
         if step not in chosen and planned.sealed is None:
             raise ConfigError(
                 f"{chosen[0].name!r} cannot run alone: {step.name!r} is not made yet",
@@ -114,18 +119,19 @@ def make_plan(
 
 
 def plan_step(
-    step: Step, done: Done, workspace: Workspace, *, force: bool, pipeline: str
+    step: Step, done: Done, workspace: Workspace, ledger: Ledger, *, pipeline: str, force: bool
 ) -> Planned:
     """Find out what the step depends on and whether it was made already; runs nothing."""
     step = _pinned(step, done, workspace)
-    parts = fingerprint.parts(step, workspace.seed, done.fingerprints, workspace.ledger.digest_file)
+    parts = fingerprint.parts(step, workspace.seed, done.fingerprints, ledger.digest_file)
     planned = Planned(step=step, fingerprint=fingerprint.digest(parts), parts=parts, sealed=None)
     if force:
         return dataclasses.replace(planned, why=("forced",))
     sealed = usable(planned, done, workspace)
     if sealed:
         return dataclasses.replace(planned, sealed=sealed)
-    return dataclasses.replace(planned, why=_why(planned, done, workspace, pipeline))
+    why = _why(planned, done, workspace, ledger.previous(pipeline, step.name))
+    return dataclasses.replace(planned, why=why)
 
 
 def _pinned(step: Step, done: Done, workspace: Workspace) -> Step:
@@ -151,13 +157,13 @@ def usable(planned: Planned, done: Done, workspace: Workspace) -> Sealed | None:
     return sealed if is_current is None or is_current(sealed.outputs, context) else None
 
 
-def _why(planned: Planned, done: Done, workspace: Workspace, pipeline: str) -> tuple[str, ...]:
+def _why(planned: Planned, done: Done, workspace: Workspace, before: str | None) -> tuple[str, ...]:
+    """Why the step must run; `before` is the fingerprint it had when it last ended well."""
     slot = planned.slot(workspace.root)
     sealed = slot.load(planned.step.load().Outputs)
     seals = done.seals(planned.step)
     if sealed and seals is not None and sealed.upstream == seals:
         return ("what it made outside the root is gone or was changed",)
-    before = workspace.ledger.previous(pipeline, planned.step.name)
     if before is None:
         return ("first time",)
     if before == planned.fingerprint:

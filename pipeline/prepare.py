@@ -71,7 +71,6 @@ def prepare(pipeline: PipelineConfig, request: Request, ledger: Ledger) -> Prepa
     workspace = Workspace(
         root=root,
         serving_dir=(request.serving_dir or request.root / "serving").resolve(),
-        ledger=ledger,
         seed=pipeline.seed,
         model_name=pipeline.model_name,
         beam_args=request.beam_args,
@@ -80,7 +79,7 @@ def prepare(pipeline: PipelineConfig, request: Request, ledger: Ledger) -> Prepa
     forced = [pipeline.step(name) for name in request.force]
     return Prepared(
         pipeline=pipeline,
-        plan=make_plan(pipeline, chosen, forced, workspace),
+        plan=make_plan(pipeline, chosen, forced, workspace, ledger),
         chosen=frozenset(step.name for step in chosen),
         workspace=workspace,
     )

@@ -13,7 +13,7 @@ from components.pictures.album import Album, draw_album
 from components.served import serves
 from data.errors import PenstockError
 from pipeline import exit_codes
-from pipeline.ledger import Execution, Run
+from pipeline.ledger import Execution, Ledger, Run
 from pipeline.pictures import FOLDER
 from pipeline.plan import Done, Workspace
 from pipeline.report import write_report
@@ -62,20 +62,20 @@ def conclude(record: RunRecord, done: Done, workspace: Workspace) -> RunResult:
     return dataclasses.replace(result, run=record.run, by_hand=by_hand)
 
 
-def illustrated(result: RunResult, workspace: Workspace) -> RunResult:
+def illustrated(result: RunResult, root: Path, ledger: Ledger) -> RunResult:
     """The result with pictures and report, where anything was made.
 
     The run is recorded and the model pushed, whatever comes of the pictures.
     """
     if all(execution.status != "made" for execution in result.executions):
         return result
-    folder = workspace.root / "runs" / result.run.id / FOLDER
+    folder = root / "runs" / result.run.id / FOLDER
     pictures = draw_album(result.artifact(Examples), result.artifact(Model), folder)
     result = dataclasses.replace(result, pictures=pictures)
     if result.verdict is None or not (result.verdict.path / VERDICT).is_file():
         return result  # an evaluate of one's own may write another file
     try:
-        report = write_report(workspace.root, workspace.ledger, result.run.id)
+        report = write_report(root, ledger, result.run.id)
         return dataclasses.replace(result, report=report)
     except PenstockError as error:
         problem = f"the report could not be written: {error.what}"

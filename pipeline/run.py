@@ -77,7 +77,7 @@ def run(
             walk = importlib.import_module(f"pipeline.{orchestrator}").walk
             done = walk(prepared.plan, prepared.chosen, workspace, record)
             result = conclude(record, done, workspace)
-        return illustrated(result, workspace)
+        return illustrated(result, root.resolve(), ledger)
 
 
 @contextlib.contextmanager

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import subprocess
 import sys
@@ -16,6 +17,13 @@ from pipeline.ledger import Ledger
 from pipeline.run import run
 
 HOME = Path(__file__).parents[2]
+
+
+@pytest.fixture(params=["local", "beam"], autouse=True)
+def orchestrator(request, monkeypatch):
+    """Whatever is said here of a run holds for both orchestrators."""
+    monkeypatch.setitem(globals(), "run", functools.partial(run, orchestrator=request.param))
+    return request.param
 
 
 def statuses(result) -> list[str]:

@@ -1,0 +1,65 @@
+"""The Beam orchestrator: the plan as a Beam pipeline, each step one element of one DoFn.
+
+In this process it is run by Beam's local runner; `pipeline.submit` sends the same to a cluster.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+
+import apache_beam as beam
+
+from components.beam import run_pipeline
+from components.context import Context
+from data.errors import PenstockError
+from pipeline.execute import StepLog, run_next
+from pipeline.job import Job, done_before
+from pipeline.journal import Journal, JournalReader, passed_on
+from pipeline.plan import Done, Planned, Workspace
+
+
+class RunStep(beam.DoFn):
+    """A job's text → the same, with one more of its steps done; the runner may try it again."""
+
+    def __init__(self, step: str) -> None:
+        self._step = step
+
+    def process(self, text: str) -> Iterator[str]:
+        job = Job.from_text(text)
+        journal = Journal(job.folder, job.run_id)
+        try:
+            plan, place = job.plan(), job.place(self._step)
+            done = done_before(plan, place, job.root)
+            run_next(plan, place, done, job.workspace(), journal)
+        except PenstockError as error:
+            journal.failed(error)
+            raise RuntimeError(error.marked()) from error
+        yield text
+
+
+def chain(job: Job) -> Callable[[beam.Pipeline], None]:
+    """What fills a Beam pipeline with the job: one transform for each step that is to run.
+
+    The runner fuses them into one stage, on one worker.
+    """
+
+    def build(pipeline: beam.Pipeline) -> None:
+        element = pipeline | "Job" >> beam.Create([job.to_text()])
+        for step in job.chosen:
+            element = element | step >> beam.ParDo(RunStep(step))
+
+    return build
+
+
+def walk(
+    plan: Sequence[Planned], chosen: Collection[str], workspace: Workspace, log: StepLog
+) -> Done:
+    """As `pipeline.local.walk`: the same steps, by the same `run_step`, in a Beam pipeline.
+
+    Raises:
+        PenstockError: a step cannot go on; those before it are made.
+    """
+    job = Job.of(plan, chosen, workspace, run_id=log.run_id, beam_args=workspace.beam_args)
+    with passed_on(JournalReader(job.folder, log)):
+        run_pipeline(chain(job), Context(output_dir=job.folder))
+    return done_before(plan, len(plan), workspace.root)
