@@ -5,13 +5,14 @@ In this process it is run by Beam's local runner; `pipeline.submit` sends the sa
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Callable, Collection, Iterator, Sequence
 
 import apache_beam as beam
 
 from components.beam import run_pipeline
 from components.context import Context
-from data.errors import PenstockError
+from data.errors import EnvironmentTrouble, PenstockError
 from pipeline.execute import StepLog, run_next
 from pipeline.job import Job, done_before
 from pipeline.journal import Journal, JournalReader, passed_on
@@ -26,6 +27,7 @@ class RunStep(beam.DoFn):
 
     def process(self, text: str) -> Iterator[str]:
         job = Job.from_text(text)
+        _check_root(job)
         journal = Journal(job.folder, job.run_id)
         try:
             plan, place = job.plan(), job.place(self._step)
@@ -35,6 +37,19 @@ class RunStep(beam.DoFn):
             journal.failed(error)
             raise RuntimeError(error.marked()) from error
         yield text
+
+
+def _check_root(job: Job) -> None:
+    """Whether this worker sees what the submitting side wrote."""
+    if not job.folder.is_dir():
+        trouble = EnvironmentTrouble(
+            f"a worker does not see the root {job.root}",
+            expected=f"on {platform.node()}, the folder {job.folder}, which the run has begun",
+            got="no such folder",
+            follows="no step ran",
+            remedy="choose a --root on a file system that all workers mount at the same path",
+        )
+        raise RuntimeError(trouble.marked())
 
 
 def chain(job: Job) -> Callable[[beam.Pipeline], None]:

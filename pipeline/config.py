@@ -68,9 +68,11 @@ def apply_settings(pipeline: PipelineConfig, settings: Iterable[str]) -> Pipelin
     return pipeline
 
 
-def to_toml(pipeline: PipelineConfig) -> str:
+def to_toml(pipeline: PipelineConfig, beam: Mapping[str, Any] | None = None) -> str:
     """The whole config as it would run, in a form that `--config` reads back."""
     tables = {step.name: to_plain(step.config) for step in pipeline.steps}
+    if beam:
+        tables["beam"] = dict(beam)
     return plain_to_toml({"name": pipeline.name, "seed": pipeline.seed, **tables})
 
 

@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from rich.console import Console
 from rich.markup import escape
@@ -47,6 +47,7 @@ class RunView(Watcher):
         self._width = 0
         self._step: str | None = None  # the one at work
         self._last_line = 0.0
+        self.run_id = ""
         self._idle = False  # everything is up to date: nothing to show
         self.log: Path | None = None
 
@@ -62,6 +63,7 @@ class RunView(Watcher):
                 error.add_note(f"what the libraries said: {self.log}")
 
     def planned(self, run_id: str, plan: Sequence[Planned]) -> None:
+        self.run_id = run_id
         self._width = max(len(p.step.name) for p in plan)
         self._idle = all(p.sealed for p in plan)
         if self._idle:
@@ -94,6 +96,22 @@ class RunView(Watcher):
 
     def waiting(self, step: str) -> None:
         self.console.print(f"[yellow]…[/] {step}: another run is making this; waiting for it")
+
+    def job(self, state: str, url: str | None) -> None:
+        where = f"  [dim]{escape(url)}[/]" if url else ""
+        self.console.print(f"[dim]…[/] job  {state.lower()}{where}", soft_wrap=True)
+
+    def cancel_or_detach(self) -> Literal["cancel", "detach"]:
+        """Ask what is to become of a submitted job; without a terminal it is left running."""
+        if self._progress:
+            self._progress.stop()
+        if not (self.console.is_terminal and sys.stdin.isatty()):
+            return "detach"
+        self.console.print("\nCancel the job on the cluster, or leave it running? \\[c/L] ", end="")
+        try:
+            return "cancel" if sys.stdin.readline().strip().lower().startswith("c") else "detach"
+        except KeyboardInterrupt:
+            return "detach"
 
     def ended(self, execution: Execution, summary: str) -> None:
         if execution.status in ("made", "reused"):

@@ -19,7 +19,16 @@ from sqlalchemy.dialects.sqlite import insert
 from data.durable import sha256_file
 from data.errors import ConfigError, EnvironmentTrouble, did_you_mean
 
-RunStatus = Literal["running", "done", "failed", "interrupted", "killed"]
+RunStatus = Literal[
+    "running",
+    "submitted",  # to a cluster; nobody has asked yet what came of it
+    "done",
+    "failed",
+    "interrupted",
+    "killed",
+    "cancelled",  # on the cluster
+    "unknown",  # the cluster does not answer
+]
 StepStatus = Literal["made", "reused", "failed", "interrupted"]
 
 _meta = sa.MetaData()
@@ -211,6 +220,7 @@ class Ledger:
             for output, (kind, facts) in artifacts.items()
         ]
         with self._trouble(), self._engine.begin() as db:
+            db.execute(sa.delete(_executions).where(_of(execution)))  # a runner may try again
             db.execute(insert(_executions).values(**asdict(execution)))
             for table, rows in (
                 (_artifacts, made),
@@ -361,3 +371,7 @@ class Ledger:
                     .on_conflict_do_update(["path"], set_=values)
                 )
         return digest
+
+
+def _of(execution: Execution) -> sa.ColumnElement[bool]:
+    return (_executions.c.run_id == execution.run_id) & (_executions.c.step == execution.step)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from components.context import Context
 from data.durable import read_json
 from data.errors import BadDataError
 from pipeline.console import RunView, libraries_to
@@ -41,26 +42,23 @@ def run_and_show(
     *,
     recipe: str,
     root: Path,
-    serving_dir: Path | None,
+    beam_args: tuple[str, ...],
     debug: bool,
-    only: str | None,
-    first: str | None,
-    last: str | None,
-    force: Collection[str],
+    **options: Any,
 ) -> int:
-    """Run, show it live, print what it came to. Returns the exit code."""
+    """Run, show it live, print what it came to. Returns the exit code.
+
+    `options` are those of `pipeline.run.run`.
+    """
     started = time.perf_counter()
+    beam_args = beam_args or Context.beam_args
     with RunView(root, debug=debug) as view:
-        result = run(
-            pipeline,
-            root=root,
-            serving_dir=serving_dir,
-            only=only,
-            first=first,
-            last=last,
-            force=force,
-            watcher=view,
-        )
+        result = run(pipeline, root=root, beam_args=beam_args, watcher=view, **options)
+    return show_result(result, recipe, root, time.perf_counter() - started)
+
+
+def show_result(result: RunResult, recipe: str, root: Path, seconds: float) -> int:
+    """Print what a run came to that has just ended. Returns its exit code."""
     out = _console()
     if all(execution.status == "reused" for execution in result.executions):
         steps = len(result.executions)
@@ -69,7 +67,7 @@ def run_and_show(
         out.print(verdict_table(read_json(result.verdict.path / "verdict.json")))
     for line in _where_and_what_next(result, recipe, root):
         out.print(line, soft_wrap=True)
-    out.print(f"[dim]{time.perf_counter() - started:.1f} s, exit code {result.run.exit_code}[/]")
+    out.print(f"[dim]{seconds:.1f} s, exit code {result.run.exit_code}[/]")
     return result.run.exit_code or 0
 
 

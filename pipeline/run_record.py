@@ -16,11 +16,11 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from data.durable import disk_trouble, write_json
-from data.errors import EnvironmentTrouble
+from data.errors import ConfigError, EnvironmentTrouble
 from pipeline import exit_codes
 from pipeline.convert import to_plain
 from pipeline.graph import PipelineConfig
-from pipeline.ledger import Execution, Ledger, Lineage, Run, RunStatus
+from pipeline.ledger import Execution, Ledger, Lineage, Run
 from pipeline.plan import Planned
 
 _LOCK = ".lock"
@@ -41,6 +41,9 @@ class Watcher:
 
     def waiting(self, step: str) -> None:
         """Another run is making the step's artifact; this one waits for it."""
+
+    def job(self, state: str, url: str | None) -> None:
+        """A submitted run's job has come to this state; `url` is where the runner shows it."""
 
     def ended(self, execution: Execution, summary: str) -> None:
         """The step was made or reused, `summary` says what came out; or it came to nothing."""
@@ -104,22 +107,41 @@ def summaries(folder: Path) -> dict[str, str]:
 
 
 class RunRecord:
-    """Entered at the start, finished whatever happens: done, failed, or interrupted."""
+    """Entered at the start, finished whatever happens: done, failed, or interrupted.
 
-    def __init__(self, root: Path, run: Run, ledger: Ledger, watcher: Watcher) -> None:
+    Args:
+        root: of all that runs write.
+        run: that begins now, or, `again`, one that was submitted and that somebody looks after.
+        ledger: of the root.
+        watcher: who is told as well.
+        again: the run is in the ledger already.
+    """
+
+    def __init__(
+        self, root: Path, run: Run, ledger: Ledger, watcher: Watcher, *, again: bool = False
+    ) -> None:
         self.run = run
         self.executions: list[Execution] = []  # of steps that were made or reused
         self._folder = root / "runs" / run.id
         self._ledger = ledger
         self._watcher = watcher
+        self._again = again
         self._lock = FileLock(self._folder / _LOCK)  # held while this process lives
 
     def __enter__(self) -> RunRecord:
         with disk_trouble("the run cannot be recorded"):
-            self._folder.mkdir(parents=True)
-            self._lock.acquire()
+            self._folder.mkdir(parents=True, exist_ok=self._again)
+            try:
+                self._lock.acquire(timeout=0)
+            except Timeout:
+                raise ConfigError(
+                    f"another process looks after the run {self.run.id}",
+                    expected="one at a time",
+                    remedy="end that one with Ctrl-C and detach, or wait for it",
+                ) from None
             self._save()
-        self._ledger.start_run(self.run)
+        if not self._again:
+            self._ledger.start_run(self.run)
         return self
 
     def __exit__(
@@ -131,7 +153,8 @@ class RunRecord:
         self._lock.release()
 
     def _fail(self, error: BaseException) -> None:
-        status: RunStatus = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
+        interrupted = isinstance(error, KeyboardInterrupt)
+        status = getattr(error, "run_status", "interrupted" if interrupted else "failed")
         code = exit_codes.of_error(error)
         if code == exit_codes.CRASH:
             (self._folder / "traceback.txt").write_text("".join(traceback.format_exception(error)))
@@ -139,6 +162,17 @@ class RunRecord:
 
     def finish(self, verdict: str | None, exit_code: int) -> None:
         self._end(status="done", verdict=verdict, exit_code=exit_code)
+
+    def submitted(self) -> None:
+        """The run lives on a cluster from now on, whatever becomes of this process."""
+        self.run = dataclasses.replace(self.run, status="submitted", seconds=None, exit_code=None)
+        self._event("submitted")
+        self._save()
+        self._ledger.finish_run(self.run)
+
+    @property
+    def folder(self) -> Path:
+        return self._folder
 
     @property
     def run_id(self) -> str:
@@ -148,6 +182,10 @@ class RunRecord:
         steps = {p.step.name: p.fingerprint for p in plan}
         self._event("planned", steps=steps, reuse=[p.step.name for p in plan if p.sealed])
         self._watcher.planned(self.run.id, plan)
+
+    def job(self, state: str, url: str | None) -> None:
+        self._event("job", state=state)
+        self._watcher.job(state, url)
 
     def started(self, step: str) -> None:
         self._event("started", step=step)

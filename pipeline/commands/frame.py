@@ -70,6 +70,46 @@ def recipe_options(function: F) -> F:
     return function
 
 
+def run_options(function: F) -> F:
+    """Where a run writes, and which steps it is to run."""
+    for option in reversed(
+        (
+            root_option,
+            click.option(
+                "--serving",
+                type=click.Path(path_type=Path),
+                help="Where models are pushed: SERVING/<model>/<version>.  [default: ROOT/serving]",
+            ),
+            click.option("--only", metavar="STEP", help="Run this step alone."),
+            click.option("--from", "first", metavar="STEP", help="Begin with this step."),
+            click.option("--until", "last", metavar="STEP", help="End after this step."),
+            click.option(
+                "--force",
+                multiple=True,
+                metavar="STEP",
+                help="Run this step although it was made; repeatable.",
+            ),
+            click.option(
+                "--shared-filesystem",
+                is_flag=True,
+                help="Workers on other machines see this machine's files, by the same paths.",
+            ),
+        )
+    ):
+        function = option(function)
+    return function
+
+
+# Options that are not ours are Beam's; they stand behind the recipe, with their values.
+BEAM_FLAGS = {"ignore_unknown_options": True}
+
+
+def beam_flags(function: F) -> F:
+    return click.argument("flags", nargs=-1, type=click.UNPROCESSED, metavar="[BEAM'S FLAGS]")(
+        function
+    )
+
+
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="penstock")
 def cli() -> None:

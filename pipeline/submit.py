@@ -1,0 +1,210 @@
+"""Submit a whole run to a cluster, look after it, and enter in the ledger what its workers did."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+from components.beam import job_service, shipping
+from components.beam.job_service import Submitted
+from components.beam.options import workers_are_elsewhere
+from data.durable import read_json, write_json
+from data.errors import BadDataError, ConfigError, EnvironmentTrouble
+from pipeline import prepare
+from pipeline.beam import chain
+from pipeline.graph import PipelineConfig
+from pipeline.job import Job, done_before
+from pipeline.journal import JournalReader, passed_on
+from pipeline.ledger import Ledger
+from pipeline.prepare import Prepared, Request
+from pipeline.result import RunResult, conclude, illustrated
+from pipeline.run_record import RunRecord, Watcher, new_run, prepare_root
+
+_FILE = "submission.json"
+_POLL = 1.0  # seconds between two questions to the runner
+OVER = ("DONE", "FAILED", "CANCELLED", "DRAINED", "UPDATED")
+
+OnInterrupt = Callable[[], Literal["cancel", "detach"]]
+
+
+class Detached(KeyboardInterrupt):
+    """The run was left to the cluster; `penstock attach` finds it again."""
+
+    run_status = "submitted"
+
+
+class Cancelled(KeyboardInterrupt):
+    """The job was cancelled, here or on the cluster."""
+
+    run_status = "cancelled"
+
+
+def submit(
+    pipeline: PipelineConfig,
+    request: Request,
+    *,
+    detach: bool,
+    watcher: Watcher,
+    on_interrupt: OnInterrupt,
+) -> RunResult:
+    """Send the plan to the runner that the request's Beam flags name.
+
+    Args:
+        pipeline: what a recipe returns.
+        request: where and what; its root must lie where workers see it.
+        detach: do not wait for the end.
+        watcher: who is told what happens.
+        on_interrupt: asked on Ctrl-C what is to become of the job.
+
+    Raises:
+        Detached: it runs, and this process does not wait for it.
+        Cancelled: somebody cancelled it.
+        PenstockError: it was refused before anything ran, or a step failed on the cluster.
+    """
+    prepare.check(pipeline, request)
+    prepare_root(request.root)
+    root = request.root.resolve()
+    with Ledger(root) as ledger:
+        prepared = prepare.prepare(pipeline, request, ledger)
+        _refuse_hidden_inputs(prepared)
+        with job_service.connected(request.beam_args) as beam_args:
+            record = RunRecord(root, new_run(prepared.pipeline), ledger, watcher)
+            with record:
+                record.planned(prepared.chosen_plan)
+                job = _job(prepared, record.run_id)
+                submitted = job_service.submit_detached(chain(job), beam_args)
+                record.submitted()
+                _save(record.folder, job, submitted)
+                if detach:
+                    raise Detached
+                result = _followed(job, submitted, record, on_interrupt)
+        return illustrated(result, root, ledger)
+
+
+def attach(root: Path, run_id: str, *, watcher: Watcher, on_interrupt: OnInterrupt) -> RunResult:
+    """Enter in the ledger what the workers of a submitted run did, and wait for the rest.
+
+    Raises:
+        ConfigError: no such run, it was not submitted, or another process looks after it.
+        Detached, Cancelled, PenstockError: as `submit`.
+    """
+    root = root.resolve()
+    with Ledger.existing(root) as ledger:
+        run = ledger.find_run(run_id)
+        job, submitted = _load(root, run.id)
+        with RunRecord(root, run, ledger, watcher, again=True) as record:
+            record.submitted()
+            shipping.installed(job.code, job.folder / "code")
+            record.planned([p for p in job.plan() if p.step.name in job.chosen])
+            result = _followed(job, submitted, record, on_interrupt)
+        return illustrated(result, root, ledger)
+
+
+def cancel(root: Path, run_id: str) -> str:
+    """Ask the runner to end a submitted run's job. Returns the run's id.
+
+    Raises:
+        ConfigError: no such run, or it was not submitted.
+        EnvironmentTrouble: the runner does not answer.
+    """
+    with Ledger.existing(root) as ledger:
+        run = ledger.find_run(run_id)
+        _, submitted = _load(root.resolve(), run.id)
+        job_service.cancel(submitted)
+        if run.status in ("submitted", "unknown"):
+            ledger.finish_run(dataclasses.replace(run, status="cancelled"))
+        return run.id
+
+
+def _refuse_hidden_inputs(prepared: Prepared) -> None:
+    """Input files that workers may not see; whether they see the root, the first of them tells."""
+    workspace = prepared.workspace
+    if workspace.shared_filesystem or not workers_are_elsewhere(workspace.beam_args):
+        return
+    for planned in prepared.to_do:
+        for file in planned.parts["files"]:
+            path = Path(file).resolve()
+            if path.exists() and not path.is_relative_to(workspace.root):
+                raise ConfigError(
+                    f"step {planned.step.name!r} reads {file}, which workers may not see",
+                    expected="a path that all workers see",
+                    follows="nothing was submitted",
+                    remedy="if they see it by the same path, say so with --shared-filesystem; "
+                    "else put it where they do",
+                )
+
+
+def _job(prepared: Prepared, run_id: str) -> Job:
+    modules = [
+        module
+        for planned in prepared.plan
+        for module in (planned.step.component, *planned.step.depends().modules)
+    ]
+    return Job.of(
+        prepared.plan,
+        prepared.chosen,
+        prepared.workspace,
+        run_id=run_id,
+        code=shipping.user_modules(modules),
+    )
+
+
+def _followed(
+    job: Job, submitted: Submitted, record: RunRecord, on_interrupt: OnInterrupt
+) -> RunResult:
+    """Wait for the job's end, and finish the record by what its workers wrote."""
+    reader = JournalReader(job.folder, record)
+    with passed_on(reader):
+        state = _awaited(submitted, record, on_interrupt)
+    if state == "CANCELLED":
+        raise Cancelled
+    if state != "DONE":
+        raise reader.error or job_service.failure(submitted)
+    plan = job.plan()
+    done = done_before(plan, len(plan), job.root)
+    hidden = [name for name, sealed in done.sealed.items() if sealed is None]
+    if hidden:
+        raise EnvironmentTrouble(
+            "the job is done, but what it made is not to be seen here",
+            expected=f"the artifacts of {', '.join(hidden)} in {job.root}",
+            remedy="let the root lie on a file system that workers and this machine share",
+        )
+    return conclude(record, done, job.workspace())
+
+
+def _awaited(submitted: Submitted, record: RunRecord, on_interrupt: OnInterrupt) -> str:
+    """The job's last state; the user is asked once what a Ctrl-C is to mean."""
+    before = ""
+    while True:
+        try:
+            state = job_service.state(submitted)
+            if state != before:
+                record.job(state, submitted.url)
+                before = state
+            if state in OVER:
+                return state
+            time.sleep(_POLL)
+        except KeyboardInterrupt:
+            if on_interrupt() == "detach":
+                raise Detached from None
+            job_service.cancel(submitted)
+            raise Cancelled from None
+
+
+def _save(folder: Path, job: Job, submitted: Submitted) -> None:
+    write_json(folder / _FILE, {"job": job.to_text(), "submitted": dataclasses.asdict(submitted)})
+
+
+def _load(root: Path, run_id: str) -> tuple[Job, Submitted]:
+    try:
+        plain = read_json(root / "runs" / run_id / _FILE)
+    except BadDataError as error:
+        raise ConfigError(
+            f"the run {run_id} was not submitted to a cluster",
+            expected="a run that `penstock submit` began",
+            remedy=f"penstock show {run_id}",
+        ) from error
+    return Job.from_text(plain["job"]), Submitted(**plain["submitted"])
