@@ -38,6 +38,12 @@ def report_facts() -> ModuleType:
     return _module_beside("report_facts")
 
 
+@pytest.fixture(scope="session")
+def same_runs() -> ModuleType:
+    """The module `same_runs`, which holds two runs against one another."""
+    return _module_beside("same_runs")
+
+
 @pytest.fixture
 def unprivileged() -> Callable[[], AbstractContextManager[None]]:
     """A context in which permissions hold, though the tests may run as root, whom none stop."""

@@ -1,0 +1,16 @@
+from __future__ import annotations
+
+import pytest
+
+from pipeline import recipes
+from pipeline.run import run
+
+
+@pytest.mark.slow
+def test_both_orchestrators_come_to_the_same(tmp_path, same_runs):
+    local = run(recipes.build("digits"), root=tmp_path / "local")
+    beam = run(recipes.build("digits"), root=tmp_path / "beam", orchestrator="beam")
+    assert {execution.status for execution in beam.executions} == {"made"}
+    same_runs.assert_same(local, beam)
+    again = run(recipes.build("digits"), root=tmp_path / "beam", orchestrator="beam")
+    assert {execution.status for execution in again.executions} == {"reused"}
