@@ -80,8 +80,7 @@ def run(
 @cli.command(
     context_settings=BEAM_FLAGS,
     examples="""
-    penstock submit digits --root /shared/penstock --runner=PortableRunner \\
-        --job_endpoint=HOST:PORT --environment_type=EXTERNAL --environment_config=HOST:PORT
+    penstock submit digits --root /shared/penstock --runner=PortableRunner --job_endpoint=HOST:PORT
     penstock submit mnist --config cluster.toml --detach
     """,
 )
