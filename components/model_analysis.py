@@ -28,6 +28,7 @@ from components.gate.slicing import check_slices, slice_columns
 from components.gate.tally import CANDIDATE, Tally, tally
 from data.errors import BadDataError, ConfigError, StepError, in_one_line
 from data.examples import Examples, shard_lengths
+from data.same_code import SameCodeDoFn
 from data.spec import LABEL, ImageSpec
 from serving_export.manifest import EXAMPLES, PROBABILITIES
 
@@ -38,7 +39,7 @@ _BATCH_BYTES = 16 << 20  # of pixels: fewer images where they are large
 _PLACE = "place"  # column: where the image is in the split, from 0
 
 
-class ReadBatches(beam.DoFn):
+class ReadBatches(SameCodeDoFn):
     """Shard → Arrow record batches of whole tf.Examples, and what the analysis slices and shows by.
 
     tfx_bsl's reader takes file patterns, which a folder's name may resemble, and decodes the

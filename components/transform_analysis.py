@@ -20,6 +20,7 @@ from components.context import Context
 from data.errors import ConfigError, in_one_line
 from data.examples import Examples
 from data.records import parse_examples
+from data.same_code import SameCodeDoFn
 from data.spec import IMAGE, LABEL, ImageSpec
 
 PreprocessingFn = Callable[[Mapping[str, tf.Tensor]], Mapping[str, tf.Tensor]]
@@ -27,7 +28,7 @@ _BATCH = 1024  # images per record batch: 3 MB of float32 at 28 x 28
 _SCHEMA = pa.schema([(IMAGE, pa.list_(pa.float32())), (LABEL, pa.list_(pa.int64()))])
 
 
-class ReadBatches(beam.DoFn):
+class ReadBatches(SameCodeDoFn):
     """Shard path -> Arrow record batches of `image` float32 0-255 and `label` int64."""
 
     def __init__(self, spec: ImageSpec) -> None:

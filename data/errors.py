@@ -4,6 +4,7 @@
     ├── ConfigError         what was asked for makes no sense; nothing ran
     ├── BadDataError        the input data is not what it says it is
     ├── EnvironmentTrouble  the machine, not the work: disk, permission, network; try again
+    │   └── ConnectionLost  what became of a remote job is not known
     └── StepError           the work itself cannot go on (a NaN loss, a parity difference)
 
 Each error says what happened, what was expected, what came, what follows from it and what to do.
@@ -88,12 +89,26 @@ class EnvironmentTrouble(PenstockError):
     kind = "environment"
 
 
+class ConnectionLost(EnvironmentTrouble):
+    """What became of a remote job is not known; its run is marked so."""
+
+    run_status = "unknown"
+
+
 class StepError(PenstockError):
     kind = "step failed"
 
 
 _KINDS = {
-    c.__name__: c for c in (PenstockError, ConfigError, BadDataError, EnvironmentTrouble, StepError)
+    c.__name__: c
+    for c in (
+        PenstockError,
+        ConfigError,
+        BadDataError,
+        EnvironmentTrouble,
+        ConnectionLost,
+        StepError,
+    )
 }
 
 

@@ -25,6 +25,7 @@ from data.content import content_shares
 from data.durable import disk_trouble, write_json
 from data.encode import encode
 from data.errors import BadDataError, PenstockError
+from data.same_code import SameCodeDoFn
 from data.sources import SPLITS, Chunk, Part, Source
 from data.spec import ImageSpec
 
@@ -79,7 +80,7 @@ class WriteExamples(beam.PTransform):
         )
 
 
-class ReadChunks(beam.DoFn):
+class ReadChunks(SameCodeDoFn):
     """Part → (part, place, chunk) for each chunk in it, held to the source's spec."""
 
     def __init__(self, source: Source, spec: ImageSpec) -> None:
@@ -91,10 +92,12 @@ class ReadChunks(beam.DoFn):
             if part.split not in SPLITS:
                 raise BadDataError(f"no split {part.split!r}", expected=" or ".join(SPLITS))
             for place, chunk in enumerate(self._source.read(part)):
-                yield part, place, checked(Chunk(*chunk), self._spec, part)
+                read = checked(Chunk(*chunk), self._spec, part)
+                Metrics.counter("ingest", "read").inc(len(read.labels))
+                yield part, place, read
 
 
-class Encode(beam.DoFn):
+class Encode(SameCodeDoFn):
     """(part, place, chunk) → a `Piece` for each split that has images of the chunk."""
 
     def __init__(self, num_classes: int, validation_share: float) -> None:
@@ -116,7 +119,7 @@ class Encode(beam.DoFn):
                 yield Piece(split, part.index, place, tuple(counts), records)
 
 
-class WriteShards(beam.DoFn):
+class WriteShards(SameCodeDoFn):
     """Piece → appended to a shard of its split and part; at the bundle's end, the shards."""
 
     def __init__(self, folder: str, num_classes: int) -> None:
@@ -137,6 +140,7 @@ class WriteShards(beam.DoFn):
         # opened each time, so that a bundle that fails leaves no open file
         with crossing(), disk_trouble(f"cannot write {path}"), path.open("ab") as target:
             shard.size += target.write(piece.records)
+        Metrics.counter("ingest", "written").inc(sum(piece.counts))
         shard.counts = [a + b for a, b in zip(shard.counts, piece.counts, strict=True)]
         Metrics.counter("ingest", "bytes").inc(len(piece.records))
 

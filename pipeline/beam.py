@@ -13,13 +13,14 @@ import apache_beam as beam
 from components.beam import run_pipeline
 from components.context import Context
 from data.errors import EnvironmentTrouble, PenstockError
+from data.same_code import SameCodeDoFn
 from pipeline.execute import StepLog, run_next
 from pipeline.job import Job, done_before
 from pipeline.journal import Journal, JournalReader, passed_on
 from pipeline.plan import Done, Planned, Workspace
 
 
-class RunStep(beam.DoFn):
+class RunStep(SameCodeDoFn):
     """A job's text → the same, with one more of its steps done; the runner may try it again."""
 
     def __init__(self, step: str) -> None:

@@ -1,43 +1,47 @@
-"""Run a Beam pipeline for a component: how it is started, interrupted, and heard of in trouble."""
+"""Beam pipelines of components: how they start, run, are interrupted, and heard of in trouble.
+
+Only this package talks to runners and job servers. Importing it does not import Beam.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import logging
 from collections.abc import Callable, Iterator
-
-import apache_beam as beam
-from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
-from apache_beam.runners.runner import PipelineState
+from typing import TYPE_CHECKING
 
 from components.context import Context
 from data.errors import EnvironmentTrouble, revive
+
+if TYPE_CHECKING:
+    import apache_beam as beam
+    from apache_beam.runners.runner import PipelineResult
 
 
 def run_pipeline(build: Callable[[beam.Pipeline], None], context: Context) -> None:
     """Make a pipeline with `context.beam_args`, let `build` fill it, run it to the end.
 
-    Where no runner is named it is FnApiRunner, so that Beam downloads none.
+    Where no runner is named it is FnApiRunner, so that Beam downloads none. A job of a job server
+    is watched: state, counters and the runner's address go to `context.progress`.
 
     Raises:
         PenstockError: one that a worker raised, sent as `PenstockError.marked`.
-        EnvironmentTrouble: the runner ended the job before it was done.
+        ConfigError: a flag that Beam does not know.
+        EnvironmentTrouble: the runner ended the job before it was done, or a known trouble.
+        ConnectionLost: the job server went away; what became of the job is not known.
+        StepError: a remote worker failed; with the first cause.
     """
-    options = PipelineOptions(list(context.beam_args))
-    standard = options.view_as(StandardOptions)
-    standard.runner = standard.runner or "FnApiRunner"
+    import apache_beam as beam
+
+    from components.beam.options import parse
+
+    options = parse(context.beam_args)
     pipeline = beam.Pipeline(options=options)
     build(pipeline)
-    result = None
     with _quiet(context.logger):
         try:
             result = pipeline.run()
-            state = result.wait_until_finish() or result.state
-        except KeyboardInterrupt:
-            with contextlib.suppress(Exception):  # a cluster that does not answer, for one
-                if result:
-                    result.cancel()
-            raise
+            _wait(result, context)
         except Exception as error:
             if _was_interrupted(error):
                 raise KeyboardInterrupt from error
@@ -45,10 +49,23 @@ def run_pipeline(build: Callable[[beam.Pipeline], None], context: Context) -> No
             if known:
                 raise known from error
             raise
-    if state != PipelineState.DONE:
+
+
+def _wait(result: PipelineResult, context: Context) -> None:
+    """Wait for the end of what was started; on Ctrl-C cancel it."""
+    from components.beam import waiting
+
+    try:
+        job = waiting.Job.of(result, context.beam_args)
+        state = job.wait(context) if job else result.wait_until_finish() or result.state
+    except KeyboardInterrupt:
+        with contextlib.suppress(Exception):  # a cluster that does not answer, for one
+            result.cancel()
+        raise
+    if state != "DONE":
         raise EnvironmentTrouble(
             "Beam's runner did not finish the job",
-            expected=PipelineState.DONE,
+            expected="DONE",
             got=state,
             remedy="see the runner's own log, then run the same command again",
         )

@@ -1,0 +1,148 @@
+"""Beam's own flags, checked: Beam itself only warns of what it does not know."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Collection, Sequence
+from typing import Any, NoReturn
+
+from apache_beam.options.pipeline_options import (
+    FlinkRunnerOptions,
+    PipelineOptions,
+    PortableOptions,
+    SparkRunnerOptions,
+    StandardOptions,
+)
+from apache_beam.options.pipeline_options import _BeamArgumentParser as BeamArgumentParser
+
+from data.errors import ConfigError, did_you_mean
+
+PORTABLE = ("PortableRunner", "FlinkRunner", "SparkRunner")
+_HERE = ("FnApiRunner", "DirectRunner", "BundleBasedDirectRunner", "PrismRunner")
+_IN_PROCESS = ("LOOPBACK", "beam:env:embedded_python:v1", "beam:env:embedded_python_grpc:v1")
+_LOCAL_MASTER = re.compile(r"^(\[local\]|\[auto\]|local(\[.+\])?)$")
+
+
+class _Parser(BeamArgumentParser):  # type: ignore[misc]
+    """Raises where argparse would end the process."""
+
+    def error(self, message: str) -> NoReturn:
+        raise ConfigError(
+            f"Beam does not take these flags: {message}",
+            follows="nothing ran",
+            remedy="mend the flag",
+        )
+
+
+def parse(args: Sequence[str]) -> PipelineOptions:
+    """The options that `args` say; without a runner FnApiRunner, since Beam would download one.
+
+    What only the job server of a portable runner may know stays unchecked: see `check`.
+
+    Raises:
+        ConfigError: a flag that Beam does not know, or a value that it does not take.
+    """
+    strangers = unknown(args)
+    options = PipelineOptions(list(args))
+    standard = options.view_as(StandardOptions)
+    standard.runner = standard.runner or "FnApiRunner"
+    if runner(options) not in PORTABLE:
+        refuse(strangers, ())
+    return options
+
+
+def unknown(args: Sequence[str]) -> list[str]:
+    """The flags in `args` that none of Beam's own options has, without their values.
+
+    Raises:
+        ConfigError: a value of a known flag is wrong, or a word is no flag and no flag's value.
+    """
+    _, left = _parser().parse_known_args(list(args))
+    flags: list[str] = []
+    may_be_value = False
+    for word in left:
+        if word.startswith("-") and not re.fullmatch(r"-[\d.]+", word):
+            flags.append(word.partition("=")[0])
+            may_be_value = "=" not in word
+        elif may_be_value:
+            may_be_value = False
+        else:
+            raise ConfigError(
+                f"what is {word!r} among Beam's flags?",
+                expected="--flag, --flag=value or --flag value",
+                follows="nothing ran",
+            )
+    return flags
+
+
+def refuse(flags: Sequence[str], described: Collection[str]) -> None:
+    """Raise ConfigError for the first of `flags` that is not one of `described` either.
+
+    Args:
+        flags: with their dashes, as `unknown` gives them.
+        described: the names that a job server knows, without dashes.
+    """
+    for flag in flags:
+        if flag[:2] == "--" and flag[2:] in described:
+            continue
+        known = {*_names(), *(f"--{name}" for name in described)}
+        raise ConfigError(
+            f"Beam knows no flag {flag}",
+            expected="one of Beam's pipeline options, or one that the job server describes",
+            follows="nothing ran",
+            remedy=did_you_mean(flag, known) if _close(flag, known) else "see Beam's docs",
+        )
+
+
+def _close(flag: str, known: Collection[str]) -> bool:
+    return did_you_mean(flag, known).startswith("did you mean")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(allow_abbrev=False)
+    for options in {str(each): each for each in PipelineOptions.__subclasses__()}.values():
+        options._add_argparse_args(parser)
+    return parser
+
+
+def _names() -> list[str]:
+    return [name for action in _parser()._actions for name in action.option_strings]
+
+
+def runner(options: PipelineOptions) -> str:
+    """The runner's class name, without its module."""
+    return str(options.view_as(StandardOptions).runner).rpartition(".")[2]
+
+
+def value(options: PipelineOptions, name: str) -> Any:
+    """One option, whichever class of Beam's defines it; None if it is not set."""
+    return options.get_all_options(retain_unknown_options=True).get(name)
+
+
+def environment_type(options: PipelineOptions) -> str:
+    """How workers start: LOOPBACK, EXTERNAL, DOCKER, PROCESS or a URN; Beam's default filled in."""
+    given = options.view_as(PortableOptions).environment_type
+    if given:
+        return str(given)
+    if runner(options) == "FlinkRunner":
+        master = str(options.view_as(FlinkRunnerOptions).flink_master)
+    elif runner(options) == "SparkRunner":
+        master = str(options.view_as(SparkRunnerOptions).spark_master_url)
+    else:
+        master = ""
+    return "LOOPBACK" if _LOCAL_MASTER.match(master) else "DOCKER"
+
+
+def workers_are_elsewhere(args: Sequence[str]) -> bool:
+    """Whether workers run in processes that may be on other machines; connects to nothing.
+
+    Raises:
+        ConfigError: as `parse`.
+    """
+    options = parse(args)
+    if runner(options) in _HERE or runner(options).startswith("Switching"):
+        return False
+    if options.view_as(PortableOptions).job_endpoint == "embed":
+        return False
+    return runner(options) not in PORTABLE or environment_type(options) not in _IN_PROCESS
