@@ -15,7 +15,7 @@ import apache_beam as beam
 
 from data.errors import EnvironmentTrouble
 
-_PACKAGES = ("data", "serving_export", "components", "pipeline")
+PACKAGES = ("data", "serving_export", "components", "pipeline")
 _NOT_CODE = "template"  # pipeline/template: a project's first files, never imported
 
 
@@ -32,7 +32,7 @@ def here() -> dict[str, str]:
 def _digest() -> str:
     """Twelve hex digits of all our modules' paths and sources; nothing is imported."""
     digest = hashlib.sha256()
-    for package in _PACKAGES:
+    for package in PACKAGES:
         found = importlib.util.find_spec(package)
         folder = Path(next(iter(found.submodule_search_locations))) if _is_package(found) else None
         for file in sorted(folder.rglob("*.py")) if folder else ():

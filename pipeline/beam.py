@@ -18,6 +18,7 @@ from pipeline.execute import StepLog, run_next
 from pipeline.job import Job, done_before
 from pipeline.journal import Journal, JournalReader, passed_on
 from pipeline.plan import Done, Planned, Workspace
+from pipeline.user_code import install
 
 
 class RunStep(SameCodeDoFn):
@@ -29,6 +30,7 @@ class RunStep(SameCodeDoFn):
     def process(self, text: str) -> Iterator[str]:
         job = Job.from_text(text)
         _check_root(job)
+        install(job.code, job.code_folder)
         journal = Journal(job.folder, job.run_id)
         try:
             plan, place = job.plan(), job.place(self._step)

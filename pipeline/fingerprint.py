@@ -53,7 +53,7 @@ def parts(
             for name, value in step.inputs.items()
         },
         "files": {str(path): digest_file(path) for path in depends.files},
-        "code": {_short(path): _digest_source(path) for path in files},
+        "code": {short(path): _digest_source(path) for path in files},
         "libraries": {name: version for name in libraries if (version := _version(name))},
     }
 
@@ -164,7 +164,7 @@ def _digest_source(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
 
 
-def _short(path: Path) -> str:
+def short(path: Path) -> str:
     """A source file's name from its top-level package on: the same on every machine."""
     root = path.parent
     while (root / "__init__.py").exists():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -65,6 +66,12 @@ class Job:
     def folder(self) -> Path:
         """The run's, in the root."""
         return self.root / "runs" / self.run_id
+
+    @property
+    def code_folder(self) -> Path:
+        """Where the user's own modules lie, by their digest: names do not change under a worker."""
+        digest = hashlib.sha256(json.dumps(self.code, sort_keys=True).encode()).hexdigest()[:16]
+        return self.folder / "code" / digest
 
     def workspace(self) -> Workspace:
         """Where the steps work."""

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
-from components.beam import job_service, shipping
+from components.beam import job_service
 from components.beam.job_service import Submitted
 from components.beam.options import workers_are_elsewhere
 from data.durable import read_json, write_json
@@ -22,6 +22,7 @@ from pipeline.ledger import Ledger
 from pipeline.prepare import Prepared, Request
 from pipeline.result import RunResult, conclude, illustrated
 from pipeline.run_record import RunRecord, Watcher, new_run, prepare_root
+from pipeline.user_code import install, user_modules
 
 _FILE = "submission.json"
 _POLL = 1.0  # seconds between two questions to the runner
@@ -97,7 +98,7 @@ def attach(root: Path, run_id: str, *, watcher: Watcher, on_interrupt: OnInterru
         job, submitted = _load(root, run.id)
         with RunRecord(root, run, ledger, watcher, again=True) as record:
             record.submitted()
-            shipping.installed(job.code, job.folder / "code")
+            install(job.code, job.code_folder)
             record.planned([p for p in job.plan() if p.step.name in job.chosen])
             result = _followed(job, submitted, record, on_interrupt)
         return illustrated(result, root, ledger)
@@ -148,7 +149,7 @@ def _job(prepared: Prepared, run_id: str) -> Job:
         prepared.chosen,
         prepared.workspace,
         run_id=run_id,
-        code=shipping.user_modules(modules),
+        code=user_modules(modules),
     )
 
 

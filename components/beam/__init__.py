@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from components.context import Context
-from data.errors import EnvironmentTrouble, revive
+from data.errors import ConfigError, EnvironmentTrouble, revive
 
 if TYPE_CHECKING:
     import apache_beam as beam
@@ -26,21 +26,26 @@ def run_pipeline(build: Callable[[beam.Pipeline], None], context: Context) -> No
 
     Raises:
         PenstockError: one that a worker raised, sent as `PenstockError.marked`.
-        ConfigError: a flag that Beam does not know.
+        ConfigError: a flag that Beam does not know, or workers would not see the files.
         EnvironmentTrouble: the runner ended the job before it was done, or a known trouble.
         ConnectionLost: the job server went away; what became of the job is not known.
         StepError: a remote worker failed; with the first cause.
     """
     import apache_beam as beam
 
-    from components.beam.options import parse
+    from components.beam.options import parse, workers_are_elsewhere
+    from components.beam.user_code import travelling
 
     options = parse(context.beam_args)
-    pipeline = beam.Pipeline(options=options)
-    build(pipeline)
+    elsewhere = workers_are_elsewhere(context.beam_args)
+    if elsewhere and not context.shared_filesystem:
+        raise _hidden(context)
     with _quiet(context.logger):
         try:
-            result = pipeline.run()
+            with travelling(stay=not elsewhere):
+                pipeline = beam.Pipeline(options=options)
+                build(pipeline)
+                result = pipeline.run()
             _wait(result, context)
         except Exception as error:
             if _was_interrupted(error):
@@ -49,6 +54,16 @@ def run_pipeline(build: Callable[[beam.Pipeline], None], context: Context) -> No
             if known:
                 raise known from error
             raise
+
+
+def _hidden(context: Context) -> ConfigError:
+    return ConfigError(
+        f"workers on other machines would have to see {context.output_dir}",
+        expected="a root, and input files, that all workers see by the same path",
+        follows="the step was not made",
+        remedy="if they do, say so with --shared-filesystem; with --environment_type=LOOPBACK "
+        "workers run in this process",
+    )
 
 
 def _wait(result: PipelineResult, context: Context) -> None:
