@@ -87,7 +87,11 @@ def _connected(prepared: Prepared) -> Iterator[Workspace]:
     if workspace.beam_args == Context.beam_args or not prepared.to_do:
         yield workspace
         return
+    from components.beam import hidden_from_workers
     from components.beam.job_service import connected
+    from components.beam.options import workers_are_elsewhere
 
+    if workers_are_elsewhere(workspace.beam_args) and not workspace.shared_filesystem:
+        raise hidden_from_workers(workspace.root)
     with connected(workspace.beam_args) as beam_args:
         yield dataclasses.replace(workspace, beam_args=beam_args)

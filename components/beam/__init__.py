@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from components.context import Context
@@ -39,7 +40,7 @@ def run_pipeline(build: Callable[[beam.Pipeline], None], context: Context) -> No
     options = parse(context.beam_args)
     elsewhere = workers_are_elsewhere(context.beam_args)
     if elsewhere and not context.shared_filesystem:
-        raise _hidden(context)
+        raise hidden_from_workers(context.output_dir)
     with _quiet(context.logger):
         try:
             with travelling(stay=not elsewhere):
@@ -56,11 +57,12 @@ def run_pipeline(build: Callable[[beam.Pipeline], None], context: Context) -> No
             raise
 
 
-def _hidden(context: Context) -> ConfigError:
+def hidden_from_workers(path: Path) -> ConfigError:
+    """The error for a file or folder that workers on other machines may not see."""
     return ConfigError(
-        f"workers on other machines would have to see {context.output_dir}",
+        f"workers on other machines would have to see {path}",
         expected="a root, and input files, that all workers see by the same path",
-        follows="the step was not made",
+        follows="nothing ran there",
         remedy="if they do, say so with --shared-filesystem; with --environment_type=LOOPBACK "
         "workers run in this process",
     )
