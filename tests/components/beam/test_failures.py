@@ -7,7 +7,7 @@ import pytest
 from components.beam.failures import error_of, first_cause
 from data.errors import BadDataError, EnvironmentTrouble, StepError
 
-PYTHON = """java.lang.RuntimeException: Error received from SDK harness for instruction 3: Traceback (most recent call last):
+PYTHON = """java.lang.RuntimeException: Error from SDK harness: Traceback (most recent call last):
   File "common.py", line 1, in process
     raise ValueError("boom")
 ValueError: boom

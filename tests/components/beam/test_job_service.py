@@ -110,16 +110,21 @@ def test_a_job_server_killed_in_mid_job_is_a_lost_connection(
     tmp_path: Path, start, monkeypatch
 ) -> None:
     monkeypatch.setattr("components.beam.waiting.PATIENCE", 2.0)
-    monkeypatch.setattr("components.beam.waiting.Job.patience", 2.0)
     server, port = start("apache_beam.runners.portability.local_job_service_main", "-p")
     pid = server.pid
 
     def work(number: int) -> None:
         os.kill(pid, 9)
 
-    args = ("--runner=PortableRunner", f"--job_endpoint=localhost:{port}")
+    _, pool = start("apache_beam.runners.worker.worker_pool_main", "--service_port")
+    args = (
+        "--runner=PortableRunner",
+        f"--job_endpoint=localhost:{port}",
+        "--environment_type=EXTERNAL",
+        f"--environment_config=localhost:{pool}",
+    )
     with pytest.raises(ConnectionLost) as caught:
-        run(tmp_path, work, (*args, "--environment_type=LOOPBACK"))
+        run(tmp_path, work, args)
     assert caught.value.run_status == "unknown"
 
 
@@ -135,9 +140,11 @@ def test_a_dead_port(monkeypatch) -> None:
 
 def test_a_port_that_never_speaks(monkeypatch) -> None:
     monkeypatch.setattr(job_service, "_REACH", 2.0)
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        with pytest.raises(EnvironmentTrouble, match="no job server answers"):
-            job_service.described(f"localhost:{silent.getsockname()[1]}")
+    with (
+        socket.create_server(("127.0.0.1", 0)) as silent,
+        pytest.raises(EnvironmentTrouble, match="no job server answers"),
+    ):
+        job_service.described(f"localhost:{silent.getsockname()[1]}")
 
 
 def test_a_web_server(monkeypatch) -> None:

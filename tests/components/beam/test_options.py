@@ -56,8 +56,11 @@ def test_a_wrong_value_ends_no_process(args) -> None:
 
 
 def test_a_portable_runners_strangers_wait_for_the_job_server() -> None:
-    assert unknown((*PORTABLE, "--parallelism", "2", "--faster")) == ["--parallelism", "--faster"]
-    parse((*PORTABLE, "--parallelism", "2"))
+    assert unknown((*PORTABLE, "--object_reuse_x", "2", "--faster")) == [
+        "--object_reuse_x",
+        "--faster",
+    ]
+    parse((*PORTABLE, "--object_reuse_x", "2"))
 
 
 @pytest.mark.parametrize(
