@@ -34,16 +34,14 @@ def _digest() -> str:
     digest = hashlib.sha256()
     for package in PACKAGES:
         found = importlib.util.find_spec(package)
-        folder = Path(next(iter(found.submodule_search_locations))) if _is_package(found) else None
-        for file in sorted(folder.rglob("*.py")) if folder else ():
-            if _NOT_CODE not in file.relative_to(folder).parts:
-                digest.update(f"{package}/{file.relative_to(folder).as_posix()}\0".encode())
-                digest.update(file.read_bytes())
+        for location in (found and found.submodule_search_locations) or ():
+            folder = Path(location)
+            for file in sorted(folder.rglob("*.py")):
+                name = file.relative_to(folder)
+                if _NOT_CODE not in name.parts:
+                    digest.update(f"{package}/{name.as_posix()}\0".encode())
+                    digest.update(file.read_bytes())
     return digest.hexdigest()[:12]
-
-
-def _is_package(found: Any) -> bool:
-    return bool(found and found.submodule_search_locations)
 
 
 def differences(sender: dict[str, str]) -> dict[str, str]:

@@ -24,7 +24,7 @@ _IN_PROCESS = ("LOOPBACK", "beam:env:embedded_python:v1", "beam:env:embedded_pyt
 _LOCAL_MASTER = re.compile(r"^(\[local\]|\[auto\]|local(\[.+\])?)$")
 
 
-class _Parser(BeamArgumentParser):  # type: ignore[misc]
+class _Parser(BeamArgumentParser):
     """Raises where argparse would end the process."""
 
     def error(self, message: str) -> NoReturn:

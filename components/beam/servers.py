@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import socket
 import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
+from typing import IO
 
-import grpc
 from apache_beam.options.pipeline_options import (
     FlinkRunnerOptions,
     JobServerOptions,
@@ -66,17 +67,13 @@ def _command(options: PipelineOptions, folder: str) -> tuple[list[str], str]:
     return [str(word) for word in command], endpoint
 
 
-def _listens(
-    process: subprocess.Popen[bytes], endpoint: str, log: tempfile._TemporaryFileWrapper[str]
-) -> None:
+def _listens(process: subprocess.Popen[bytes], endpoint: str, log: IO[str]) -> None:
+    host, _, port = endpoint.rpartition(":")
     end = time.monotonic() + _START
-    with grpc.insecure_channel(endpoint) as channel:
-        ready = grpc.channel_ready_future(channel)
-        while process.poll() is None and time.monotonic() < end:
-            with contextlib.suppress(grpc.FutureTimeoutError):
-                ready.result(timeout=0.5)
-                return
-        ready.cancel()
+    while process.poll() is None and time.monotonic() < end:
+        with contextlib.suppress(OSError), socket.create_connection((host, int(port)), 1.0):
+            return
+        time.sleep(0.2)
     log.seek(0)
     said = first_cause(log.read())
     ended = process.poll()

@@ -41,7 +41,6 @@ class Job:
     id: str
     url: str | None = None  # the runner's own page
     result: PipelineResult | None = None  # Beam's, in the process that started the job
-    patience: float = PATIENCE
     counted: dict[str, int] = dataclasses.field(default_factory=dict)  # as of the job's end
 
     def __post_init__(self) -> None:
@@ -61,7 +60,7 @@ class Job:
         """The job's state as Beam names it: RUNNING, DONE, …
 
         Raises:
-            ConnectionLost: no answer for `patience` seconds, or the job is not known there.
+            ConnectionLost: no answer for a minute, or the job is not known there.
         """
         request = job_api.GetJobStateRequest(job_id=self.id)
         return str(job_api.JobState.Enum.Name(self._asked(self._stub.GetState, request).state))
@@ -70,7 +69,7 @@ class Job:
         """What our transforms counted so far, by name; empty where the runner does not tell."""
         request = job_api.GetJobMetricsRequest(job_id=self.id)
         try:
-            found = self._stub.GetJobMetrics(request, timeout=self.patience).metrics
+            found = self._stub.GetJobMetrics(request, timeout=PATIENCE).metrics
         except grpc.RpcError:  # only shown; some runners have none before the end
             return {}
         counted: dict[str, int] = {}
@@ -142,7 +141,7 @@ class Job:
 
     def _asked(self, ask: Callable[..., Answer], request: Any) -> Answer:
         """The answer; a server that is away is asked again, gRPC backs off while it connects."""
-        end = time.monotonic() + self.patience
+        end = time.monotonic() + PATIENCE
         while True:
             left = max(0.1, end - time.monotonic())
             try:
@@ -156,7 +155,7 @@ class Job:
     def _lost(self, error: Any) -> ConnectionLost:
         return ConnectionLost(
             f"the connection to the job server at {self.endpoint} is lost",
-            expected=f"an answer about the job {self.id} within {self.patience:.0f} s",
+            expected=f"an answer about the job {self.id} within {PATIENCE:.0f} s",
             got=f"{error.code().name}: {error.details()}",
             follows="whether the job goes on is not known; nothing that it writes counts here",
             remedy="look at the runner's own page"

@@ -1,0 +1,69 @@
+"""A runner's text, in one line and in clear words."""
+
+from __future__ import annotations
+
+import pytest
+
+from components.beam.failures import error_of, first_cause
+from data.errors import BadDataError, EnvironmentTrouble, StepError
+
+PYTHON = """java.lang.RuntimeException: Error from SDK harness: Traceback (most recent call last):
+  File "common.py", line 1, in process
+    raise ValueError("boom")
+ValueError: boom
+
+During handling of the above exception, another exception occurred:
+
+Traceback (most recent call last):
+  File "sdk_worker.py", line 2, in execute
+ValueError: boom [while running 'Work']
+
+\tat org.apache.beam.runners.fnexecution.FnApiControlClient.handle(FnApiControlClient.java:180)
+"""
+JAVA = """org.apache.flink.client.program.ProgramInvocationException: The main method failed
+\tat org.apache.flink.Client.run(Client.java:1)
+Caused by: org.apache.flink.runtime.JobExecutionException: Job execution failed.
+\t... 12 more
+Caused by: java.io.IOException: Insufficient number of network buffers: required 17, but only 1
+\tat a.B.c(B.java:3)
+"""
+
+
+def test_the_innermost_python_error() -> None:
+    assert first_cause(PYTHON) == "ValueError: boom"
+    assert isinstance(error_of(PYTHON), StepError)
+
+
+def test_the_deepest_java_cause() -> None:
+    assert first_cause(JAVA).startswith("java.io.IOException: Insufficient number")
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        (JAVA, "taskmanager.memory.network.max"),
+        ("ModuleNotFoundError: No module named 'components'", "--setup_file"),
+        ("java.io.InvalidClassException: x; local class incompatible: serialVersionUID", "Flink"),
+        ("NoResourceAvailableException: Could not acquire the minimum", "--parallelism"),
+        ("OSError: [Errno 28] No space left on device", "free some space"),
+        ("PermissionError: [Errno 13] Permission denied: '/x'", "right to write"),
+        ("TypeError: cannot pickle '_thread.lock' object", "outside of it"),
+        ('IOException: Cannot run program "docker": error=2', "doctor"),
+        ("AttributeError: Can't get attribute 'Shard' on <module>", "same versions"),
+    ],
+)
+def test_known_troubles_say_what_to_do(text: str, word: str) -> None:
+    error = error_of(text)
+    assert isinstance(error, EnvironmentTrouble)
+    assert word in str(error)
+
+
+def test_a_marked_error_is_revived_from_within() -> None:
+    ours = BadDataError("no", got="No space left on device")
+    assert str(error_of(f"java.X: y\nRuntimeError: {ours.marked()} [while running 'a']")) == str(
+        ours
+    )
+
+
+def test_silence_is_said() -> None:
+    assert "no reason" in str(error_of("").got)
