@@ -6,7 +6,7 @@ import importlib.metadata
 import platform
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -77,10 +77,10 @@ def _gpus() -> Finding:
     return Finding(True, "GPUs", ", ".join(names) or "none: training runs on the CPU")
 
 
-def examine_and_show(root: Path) -> int:
+def show(findings: Iterable[Finding]) -> int:
     """Print each finding as it is found. Returns the exit code."""
     bad = 0
-    for finding in examine(root):
+    for finding in findings:
         bad += not finding.good
         print(f"{'ok ' if finding.good else 'BAD'}  {finding.what:<26} {finding.seen}", flush=True)
         if not finding.good and finding.remedy:

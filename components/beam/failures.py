@@ -10,6 +10,7 @@ from data.errors import EnvironmentTrouble, PenstockError, StepError, revive
 _PYTHON = re.compile(r"^(?:E\s+)?((?:[A-Za-z_]\w*\.)*[A-Z]\w*)(?::[ ](.*))?$", re.MULTILINE)
 _TRACEBACK = "Traceback (most recent call last):"
 _JAVA = re.compile(r"(?:Caused by: |^)((?:[a-z]\w*\.)+[A-Z][\w$]*(?:: .*)?)$", re.MULTILINE)
+_GRPC = re.compile(r'^\s*details = "(.*)"$', re.MULTILINE)
 _WHERE = re.compile(r"\s*\[while running .*$", re.DOTALL)
 _WIDTH = 500  # characters of a cause that are shown
 
@@ -67,6 +68,12 @@ _KNOWN = (
         "give the workers' user the right to write the root and the temporary location",
     ),
     Trouble(
+        r"failed to connect to all addresses|Connection refused",
+        "the runner cannot reach its workers",
+        "start the worker pool that --environment_config names, at an address that the runner "
+        "reaches; then run again",
+    ),
+    Trouble(
         r"Can't pickle|cannot pickle|PicklingError",
         "something that the job needs cannot be sent to workers",
         "open files, models and connections in the function that uses them, not outside of it",
@@ -116,6 +123,9 @@ def first_cause(text: str) -> str:
         errors = [match for match in _PYTHON.finditer(python) if not match[0].startswith("java.")]
         if errors:
             return _short(errors[0][0])
+    grpc = _GRPC.findall(text)
+    if grpc:
+        return _short(grpc[-1])
     java = _JAVA.findall(text)
     if java:
         return _short(java[-1])

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pipeline.commands.frame import cli, quieten_libraries, root_option
+from pipeline.commands.frame import BEAM_FLAGS, beam_flags, cli, quieten_libraries, root_option
 
 if TYPE_CHECKING:
     pass
@@ -29,11 +29,24 @@ def new(folder: Path) -> None:
     click.echo(f"next: cd {folder} && penstock run ./recipe.py:recipe")
 
 
-@cli.command(examples="penstock doctor --root /srv/penstock")
+@cli.command(
+    context_settings=BEAM_FLAGS,
+    examples="""
+    penstock doctor --root /srv/penstock
+    penstock doctor --runner=FlinkRunner --flink_master=HOST:PORT
+    """,
+)
 @root_option
-def doctor(root: Path) -> int:
-    """Check this machine: Python, libraries, GPUs, the root, shadowed packages, free disk."""
-    from pipeline.doctor import examine_and_show
+@beam_flags
+def doctor(root: Path, flags: tuple[str, ...]) -> int:
+    """Check this machine, or with flags of Beam's a runner and its workers.
+
+    This machine: Python, libraries, GPUs, the root, shadowed packages, free disk. A runner: does
+    it answer, does a worker start and run a small job, has it the same Python, Beam, TensorFlow
+    and Penstock, may it write to the root? Each line says what to do; a minute at most.
+    """
+    from pipeline.doctor import examine, show
+    from pipeline.runner_doctor import examine_runner
 
     quieten_libraries()
-    return examine_and_show(root)
+    return show(examine_runner(flags, root) if flags else examine(root))

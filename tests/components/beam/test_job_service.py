@@ -25,7 +25,7 @@ pytestmark = pytest.mark.slow
 def run(tmp_path: Path, function, args: tuple[str, ...], **more) -> None:
     run_pipeline(
         lambda p: p | "Numbers" >> beam.Create([1, 2, 3]) | "Work" >> beam.Map(function),
-        Context(output_dir=tmp_path, beam_args=args, **more),
+        Context(output_dir=tmp_path, beam_args=args, shared_filesystem=True, **more),
     )
 
 
