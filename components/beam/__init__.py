@@ -54,6 +54,8 @@ def run_pipeline(build: Callable[[beam.Pipeline], None], context: Context) -> No
             known = revive(str(error))
             if known:
                 raise known from error
+            if trouble := _not_taken(error):
+                raise trouble from error
             raise
 
 
@@ -86,6 +88,22 @@ def _wait(result: PipelineResult, context: Context) -> None:
             got=state,
             remedy="see the runner's own log, then run the same command again",
         )
+
+
+def _not_taken(error: Exception) -> EnvironmentTrouble | None:
+    """The clear error where a job server refused the job, or went away before it had it."""
+    import grpc
+
+    if not isinstance(error, grpc.RpcError | grpc.FutureTimeoutError):
+        return None
+    said = error.details() if hasattr(error, "details") else "no answer in time"
+    return EnvironmentTrouble(
+        "the job server did not take the job",
+        expected="a job server that runs, as --job_endpoint says",
+        got=said,
+        follows="nothing ran there",
+        remedy="start the job server, then run the same command again",
+    )
 
 
 def _was_interrupted(error: BaseException | None) -> bool:

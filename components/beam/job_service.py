@@ -161,6 +161,12 @@ def submit_detached(build: Callable[[beam.Pipeline], None], args: Sequence[str])
         result = pipeline.run()
     except grpc.RpcError as error:
         raise _unreachable(endpoint, error) from error
+    except grpc.FutureTimeoutError as error:
+        raise EnvironmentTrouble(
+            f"no job server answers at {endpoint}",
+            follows="nothing was submitted",
+            remedy="start the job server, or mend --job_endpoint; then submit again",
+        ) from error
     return Submitted(result._job_id, endpoint, url_of(args))
 
 

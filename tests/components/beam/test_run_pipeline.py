@@ -10,7 +10,7 @@ import pytest
 
 from components.beam import run_pipeline
 from components.context import Context
-from data.errors import BadDataError, ConfigError
+from data.errors import BadDataError, ConfigError, EnvironmentTrouble
 
 
 def run(tmp_path: Path, function, *beam_args: str) -> None:
@@ -79,3 +79,9 @@ def test_beam_is_quiet_and_then_as_loud_as_before(tmp_path: Path, caplog) -> Non
         run(tmp_path, work)
     assert not [r for r in caplog.records if r.name.startswith("apache_beam")]
     assert logging.getLogger("apache_beam").level == before
+
+
+def test_a_job_server_that_is_gone_is_the_environments_trouble(tmp_path: Path) -> None:
+    args = ("--runner=PortableRunner", "--job_endpoint=localhost:1", "--job_server_timeout=1")
+    with pytest.raises(EnvironmentTrouble, match="did not take the job"):
+        run(tmp_path, str, *args, "--environment_type=LOOPBACK")
