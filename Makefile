@@ -8,6 +8,7 @@ PYTEST = $(BIN)/python -m pytest $(ARGS)
 # Each test file in one of so many processes, of up to 3 GiB each.
 WORKERS ?= 2
 PARALLEL = -n $(WORKERS) --dist loadfile
+export PENSTOCK_RUNNERS ?= $(CURDIR)/.runners
 MNIST ?= ../shared/data/mnist
 FASHION ?= ../shared/data/fashion_mnist
 FROM_IDX = --set ingest.source=idx --set ingest.path=$(MNIST)
@@ -16,7 +17,7 @@ FROM_IDX = --set ingest.source=idx --set ingest.path=$(MNIST)
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help venv run test test-fast test-runners torture lint format lock bench wheel clean
+.PHONY: help venv run test test-fast runners test-runners torture lint format lock bench wheel clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -51,6 +52,9 @@ test: $(VENV)/.ready ## all tests that need no server and no browser; ARGS adds 
 
 test-fast: $(VENV)/.ready ## the tests that take at most seconds each
 	$(PYTEST) $(PARALLEL) -m 'not slow and not torture and not runners'
+
+runners: $(VENV)/.ready ## fetch Flink, Spark, their job servers and Prism: 1 GB, into PENSTOCK_RUNNERS or .runners
+	PYTHON=$(BIN)/python tests/runners/install "$$PENSTOCK_RUNNERS"
 
 test-runners: $(VENV)/.ready ## the tests that need servers, or Chromium (apt-get install chromium)
 	$(PYTEST) -m runners
