@@ -34,11 +34,11 @@ def run_pipeline(build: Callable[[beam.Pipeline], None], context: Context) -> No
     import apache_beam as beam
 
     from components.beam.options import parse
+    from components.beam.shipping import travelling
 
-    options = parse(context.beam_args)
-    pipeline = beam.Pipeline(options=options)
-    build(pipeline)
-    with _quiet(context.logger):
+    with travelling(context.beam_args) as args, _quiet(context.logger):
+        pipeline = beam.Pipeline(options=parse(args))
+        build(pipeline)
         try:
             result = pipeline.run()
             _wait(result, context)
