@@ -91,10 +91,14 @@ def run(inputs: Inputs, config: Config, context: Context) -> Outputs:
     """Read, check, split, encode and write; after an error nothing is left in the output folder.
 
     Raises:
-        ConfigError: no such source, or a setting that it needs or cannot use.
+        ConfigError: no such source, a setting that it needs or cannot use, or files that workers
+            may not see.
         BadDataError: the data is not what it says it is, or a split is empty.
         EnvironmentTrouble: the data cannot be read or fetched, the examples cannot be written.
     """
+    from components.beam.visible import refuse_hidden
+
+    refuse_hidden(context, config.path)
     source = make_source(config.source, config.source_config())
     if prepare := getattr(source, "prepare", None):
         context.progress(0, None, "preparing the dataset")

@@ -22,6 +22,7 @@ from tensorflow_model_analysis.metrics import metric_types
 from tensorflow_model_analysis.proto import config_pb2, metrics_for_slice_pb2
 
 from components.beam import run_pipeline
+from components.beam.visible import refuse_hidden
 from components.context import Context
 from components.gate.rules import slice_name
 from components.gate.slicing import check_slices, slice_columns
@@ -232,6 +233,7 @@ def measure(
             )
         )
 
+    refuse_hidden(context)
     run_pipeline(build, context)
     found = _read(output)
     _check(found.get(""), examples, split)

@@ -16,6 +16,7 @@ from tensorflow_transform.tf_metadata import dataset_metadata
 from tfx_bsl.tfxio import tensor_adapter, tensor_representation_util
 
 from components.beam import run_pipeline
+from components.beam.visible import refuse_hidden
 from components.context import Context
 from data.errors import ConfigError, in_one_line
 from data.examples import Examples
@@ -93,6 +94,7 @@ def write_transform_graph(
         tempfile.TemporaryDirectory(dir=context.output_dir, prefix=".tft-") as temporary,
         tft_beam.Context(temp_dir=temporary),
     ):
+        refuse_hidden(context)
         run_pipeline(build, context)
     if IMAGE not in tft.TFTransformOutput(str(path)).transformed_feature_spec():
         raise ConfigError(

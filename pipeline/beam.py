@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 import apache_beam as beam
 
 from components.beam import run_pipeline
+from components.beam.shipping import installed
 from components.context import Context
 from data.errors import EnvironmentTrouble, PenstockError
 from data.same_code import SameCodeDoFn
@@ -18,7 +19,6 @@ from pipeline.execute import StepLog, run_next
 from pipeline.job import Job, done_before
 from pipeline.journal import Journal, JournalReader, passed_on
 from pipeline.plan import Done, Planned, Workspace
-from pipeline.user_code import install
 
 
 class RunStep(SameCodeDoFn):
@@ -30,7 +30,7 @@ class RunStep(SameCodeDoFn):
     def process(self, text: str) -> Iterator[str]:
         job = Job.from_text(text)
         _check_root(job)
-        install(job.code, job.code_folder)
+        installed(job.code, job.code_folder)
         journal = Journal(job.folder, job.run_id)
         try:
             plan, place = job.plan(), job.place(self._step)

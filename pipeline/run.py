@@ -13,7 +13,7 @@ from components.context import Context
 from pipeline import prepare
 from pipeline.graph import PipelineConfig
 from pipeline.ledger import Ledger
-from pipeline.plan import Workspace
+from pipeline.plan import Workspace, context_of
 from pipeline.prepare import Prepared, Request
 from pipeline.result import RunResult, conclude, illustrated
 from pipeline.run_record import RunRecord, Watcher, new_run, prepare_root
@@ -87,11 +87,9 @@ def _connected(prepared: Prepared) -> Iterator[Workspace]:
     if workspace.beam_args == Context.beam_args or not prepared.to_do:
         yield workspace
         return
-    from components.beam import hidden_from_workers
     from components.beam.job_service import connected
-    from components.beam.options import workers_are_elsewhere
+    from components.beam.visible import refuse_hidden
 
-    if workers_are_elsewhere(workspace.beam_args) and not workspace.shared_filesystem:
-        raise hidden_from_workers(workspace.root)
+    refuse_hidden(context_of(workspace, workspace.root))
     with connected(workspace.beam_args) as beam_args:
         yield dataclasses.replace(workspace, beam_args=beam_args)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 from pathlib import Path
 
-OUR_PACKAGES = ("data", "serving_export", "components", "pipeline")
+from data.first_party import OUR_PACKAGES
 
 
 def shadowed() -> dict[str, tuple[str, str]]:

@@ -11,6 +11,7 @@ from typing import Literal
 from components.beam import job_service
 from components.beam.job_service import Submitted
 from components.beam.options import workers_are_elsewhere
+from components.beam.shipping import installed, travelling, user_modules
 from data.durable import read_json, write_json
 from data.errors import BadDataError, ConfigError, EnvironmentTrouble
 from pipeline import prepare
@@ -22,7 +23,6 @@ from pipeline.ledger import Ledger
 from pipeline.prepare import Prepared, Request
 from pipeline.result import RunResult, conclude, illustrated
 from pipeline.run_record import RunRecord, Watcher, new_run, prepare_root
-from pipeline.user_code import install, user_modules
 
 _FILE = "submission.json"
 _POLL = 1.0  # seconds between two questions to the runner
@@ -76,7 +76,8 @@ def submit(
             with record:
                 record.planned(prepared.chosen_plan)
                 job = _job(prepared, record.run_id)
-                submitted = job_service.submit_detached(chain(job), beam_args)
+                with travelling(beam_args) as args:
+                    submitted = job_service.submit_detached(chain(job), args)
                 record.submitted()
                 _save(record.folder, job, submitted)
                 if detach:
@@ -98,7 +99,7 @@ def attach(root: Path, run_id: str, *, watcher: Watcher, on_interrupt: OnInterru
         job, submitted = _load(root, run.id)
         with RunRecord(root, run, ledger, watcher, again=True) as record:
             record.submitted()
-            install(job.code, job.code_folder)
+            installed(job.code, job.code_folder)
             record.planned([p for p in job.plan() if p.step.name in job.chosen])
             result = _followed(job, submitted, record, on_interrupt)
         return illustrated(result, root, ledger)

@@ -8,11 +8,10 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from components.context import Context
-from data.errors import ConfigError, EnvironmentTrouble, revive
+from data.errors import EnvironmentTrouble, revive
 
 if TYPE_CHECKING:
     import apache_beam as beam
@@ -27,26 +26,21 @@ def run_pipeline(build: Callable[[beam.Pipeline], None], context: Context) -> No
 
     Raises:
         PenstockError: one that a worker raised, sent as `PenstockError.marked`.
-        ConfigError: a flag that Beam does not know, or workers would not see the files.
+        ConfigError: a flag that Beam does not know.
         EnvironmentTrouble: the runner ended the job before it was done, or a known trouble.
         ConnectionLost: the job server went away; what became of the job is not known.
         StepError: a remote worker failed; with the first cause.
     """
     import apache_beam as beam
 
-    from components.beam.options import parse, workers_are_elsewhere
-    from components.beam.user_code import travelling
+    from components.beam.options import parse
+    from components.beam.shipping import travelling
 
-    options = parse(context.beam_args)
-    elsewhere = workers_are_elsewhere(context.beam_args)
-    if elsewhere and not context.shared_filesystem:
-        raise hidden_from_workers(context.output_dir)
-    with _quiet(context.logger):
+    with travelling(context.beam_args) as args, _quiet(context.logger):
+        pipeline = beam.Pipeline(options=parse(args))
+        build(pipeline)
         try:
-            with travelling(stay=not elsewhere):
-                pipeline = beam.Pipeline(options=options)
-                build(pipeline)
-                result = pipeline.run()
+            result = pipeline.run()
             _wait(result, context)
         except Exception as error:
             if _was_interrupted(error):
@@ -54,20 +48,7 @@ def run_pipeline(build: Callable[[beam.Pipeline], None], context: Context) -> No
             known = revive(str(error))
             if known:
                 raise known from error
-            if trouble := _not_taken(error):
-                raise trouble from error
             raise
-
-
-def hidden_from_workers(path: Path) -> ConfigError:
-    """The error for a file or folder that workers on other machines may not see."""
-    return ConfigError(
-        f"workers on other machines would have to see {path}",
-        expected="a root, and input files, that all workers see by the same path",
-        follows="nothing ran there",
-        remedy="if they do, say so with --shared-filesystem; with --environment_type=LOOPBACK "
-        "workers run in this process",
-    )
 
 
 def _wait(result: PipelineResult, context: Context) -> None:
@@ -88,22 +69,6 @@ def _wait(result: PipelineResult, context: Context) -> None:
             got=state,
             remedy="see the runner's own log, then run the same command again",
         )
-
-
-def _not_taken(error: Exception) -> EnvironmentTrouble | None:
-    """The clear error where a job server refused the job, or went away before it had it."""
-    import grpc
-
-    if not isinstance(error, grpc.RpcError | grpc.FutureTimeoutError):
-        return None
-    said = error.details() if hasattr(error, "details") else "no answer in time"
-    return EnvironmentTrouble(
-        "the job server did not take the job",
-        expected="a job server that runs, as --job_endpoint says",
-        got=said,
-        follows="nothing ran there",
-        remedy="start the job server, then run the same command again",
-    )
 
 
 def _was_interrupted(error: BaseException | None) -> bool:

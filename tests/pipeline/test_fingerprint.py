@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from data import first_party
+from data.first_party import code
 from pipeline import fingerprint, recipes
-from pipeline.fingerprint import code, differences, digest
+from pipeline.fingerprint import differences, digest
 
 USER_CODE = {
     "mine_a": "import json\ndef f():\n    from mine_package.inner import thing\n    import numpy\n",
@@ -27,7 +29,7 @@ def user_code(tmp_path, monkeypatch):
         (tmp_path / f"{name}.py").write_text(text)
     monkeypatch.syspath_prepend(str(tmp_path))
     yield tmp_path
-    for cached in (fingerprint._first_party_root, fingerprint._imports, fingerprint._digest_source):
+    for cached in (first_party.first_party_root, first_party._imports, fingerprint._digest_source):
         cached.cache_clear()
 
 
