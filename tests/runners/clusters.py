@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shlex
 import shutil
 import signal
 import socket
@@ -54,6 +55,7 @@ class Processes:
 
     folder: Path
     running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    begun: dict[str, Callable[[], None]] = field(default_factory=dict)  # starts it again
 
     def start(
         self,
@@ -62,7 +64,8 @@ class Processes:
         *,
         env: Mapping[str, str] | None = None,
         cwd: Path | None = None,
-    ) -> subprocess.Popen[bytes]:
+    ) -> None:
+        self.begun[name] = lambda: self.start(name, command, env=env, cwd=cwd)
         with (self.folder / f"{name}.log").open("ab") as log:
             process = subprocess.Popen(
                 ["setpriv", "--pdeathsig", "KILL", *map(str, command)],
@@ -74,7 +77,6 @@ class Processes:
                 start_new_session=True,
             )
         self.running[name] = process
-        return process
 
     def kill(self, name: str) -> None:
         process = self.running.pop(name)
@@ -175,16 +177,21 @@ def prism(folder: Path) -> Iterator[Runner]:
 
 
 @contextlib.contextmanager
-def worker_pool(folder: Path) -> Iterator[str]:
-    """A worker pool in an environment of its own: nothing of the launching process but Penstock."""
+def worker_pool(folder: Path, without: Path | None = None) -> Iterator[str]:
+    """A worker pool in an environment of its own: nothing of the launching process but Penstock.
+
+    Where `without` is a folder, the pool sees an empty one in its place.
+    """
     with _processes(folder) as processes:
         port = free_port()
         module = "apache_beam.runners.worker.worker_pool_main"
         path = f"{Path(sys.executable).parent}:/usr/bin:/bin"  # its first `python` is the worker's
         clean = ["env", "-i", f"PATH={path}", f"PYTHONPATH={HOME}", "TF_CPP_MIN_LOG_LEVEL=2"]
-        processes.start(
-            "pool", [*clean, sys.executable, "-m", module, f"--service_port={port}"], cwd=folder
-        )
+        pool = [*clean, sys.executable, "-m", module, f"--service_port={port}"]
+        if without:
+            hide = f'mount -t tmpfs none {shlex.quote(str(without))} && exec "$@"'
+            pool = ["unshare", "--mount", "sh", "-c", hide, "sh", *pool]
+        processes.start("pool", pool, cwd=folder)
         processes.until(listens(port), "the worker pool")
         yield f"127.0.0.1:{port}"
 
@@ -206,6 +213,7 @@ def flink(
             "parallelism": {"default": 1},
             "io": {"tmp": {"dirs": str(folder)}},
             "heartbeat": {"timeout": 10000, "interval": 2000},
+            "slot": {"request": {"timeout": 20000}},
         }
         (folder / "config.yaml").write_text(json.dumps(config))  # JSON is YAML
         (folder / "log4j.properties").write_text(
