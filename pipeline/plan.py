@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 from components.context import Context
 from data.errors import ConfigError
+from data.files import stamps
 from pipeline import fingerprint
 from pipeline.artifact_store import Sealed, Slot
 from pipeline.graph import Input, PipelineConfig, Ref, Step, as_refs
@@ -123,7 +125,8 @@ def plan_step(
 ) -> Planned:
     """Find out what the step depends on and whether it was made already; runs nothing."""
     step = _pinned(step, done, workspace)
-    parts = fingerprint.parts(step, workspace.seed, done.fingerprints, ledger.digest_file)
+    outside = ledger.digest_file, functools.partial(_stamps, workspace)
+    parts = fingerprint.parts(step, workspace.seed, done.fingerprints, *outside)
     planned = Planned(step=step, fingerprint=fingerprint.digest(parts), parts=parts, sealed=None)
     if force:
         return dataclasses.replace(planned, why=("forced",))
@@ -132,6 +135,14 @@ def plan_step(
         return dataclasses.replace(planned, sealed=sealed)
     why = _why(planned, done, workspace, ledger.previous(pipeline, step.name))
     return dataclasses.replace(planned, why=why)
+
+
+def _stamps(workspace: Workspace, url: str) -> dict[str, str]:
+    """As `data.files.stamps`, with the run's own flags."""
+    from components.beam.options import tell_file_systems
+
+    tell_file_systems(workspace.beam_args)
+    return stamps(url)
 
 
 def _pinned(step: Step, done: Done, workspace: Workspace) -> Step:
