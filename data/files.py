@@ -59,7 +59,8 @@ class RemotePath:
 
     def iterdir(self) -> Iterator[RemotePath]:
         """What lies directly in the folder. Stores of objects have no folders: an empty one, or
-        a file, is not found."""
+        a file, is not found.
+        """
         with _file_system(self.url) as files:
             found = _match(files, f"{self.url}/*")
             if not found:
@@ -195,7 +196,7 @@ def _os_errors(url: str) -> Iterator[None]:
             if isinstance(cause, OSError) and cause.errno:
                 raise OSError(cause.errno, cause.strerror, url) from error
             for said in ("code", "status_code", "exception"):
-                if number := _ERRNOS.get(getattr(cause, said, None)):  # type: ignore[arg-type]
+                if number := _ERRNOS.get(getattr(cause, said, None)):
                     raise OSError(number, in_one_line(cause), url) from error
         raise OSError(errno.EIO, in_one_line(causes[0]), url) from error
 

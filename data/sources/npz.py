@@ -92,9 +92,7 @@ def _array(path: InputPath, member: str) -> ArrayFile:
 
 @contextmanager
 def _open(path: InputPath, member: str) -> Iterator[IO[bytes]]:
-    with (
-        path.open("rb") as whole,
-        zipfile.ZipFile(whole) as archive,
-        archive.open(f"{member}.npy") as file,
-    ):
-        yield file
+    with path.open("rb") as whole:
+        whole.read(1)  # zipfile takes a file that cannot be read for one that is broken
+        with zipfile.ZipFile(whole) as archive, archive.open(f"{member}.npy") as file:
+            yield file
