@@ -53,7 +53,8 @@ class RemotePath:
         """The file's bytes as they are stored: gzip is not undone, whatever the name."""
         from apache_beam.io.filesystem import CompressionTypes
 
-        with _file_system(self.url) as files:
+        files = _file_system(self.url)
+        with _os_errors(self.url):
             handle = files.open(self.url, compression_type=CompressionTypes.UNCOMPRESSED)
         return io.BufferedReader(_Remote(handle, self.url), _BUFFER)
 
@@ -61,10 +62,9 @@ class RemotePath:
         """What lies directly in the folder. Stores of objects have no folders: an empty one, or
         a file, is not found.
         """
-        with _file_system(self.url) as files:
-            found = _match(files, f"{self.url}/*")
-            if not found:
-                raise FileNotFoundError(errno.ENOENT, "No such folder, or an empty one", self.url)
+        found = _match(_file_system(self.url), f"{self.url}/*")
+        if not found:
+            raise FileNotFoundError(errno.ENOENT, "No such folder, or an empty one", self.url)
         yield from (RemotePath(file.path) for file in found)
 
 
@@ -126,9 +126,9 @@ def stamps(url: str) -> dict[str, str]:
         EnvironmentTrouble: it cannot be listed: permission, network.
     """
     root = str(input_path(url))
+    files = _file_system(root)
     try:
-        with _file_system(root) as files:
-            return {file.path: _stamp(files, file) for file in _files(files, root)}
+        return {file.path: _stamp(files, file) for file in _files(files, root)}
     except FileNotFoundError:
         return {}
     except OSError as error:
@@ -143,8 +143,8 @@ def stamps(url: str) -> dict[str, str]:
 def _files(files: FileSystem, root: str) -> list[FileMetadata]:
     try:
         under = _match(files, f"{root}/**")
-    except OSError:
-        if not files.has_dirs():
+    except OSError as error:
+        if isinstance(error, PermissionError) or not files.has_dirs():
             raise
         under = []  # HDFS refuses to list a file
     found = under or _match(files, root)
@@ -152,24 +152,24 @@ def _files(files: FileSystem, root: str) -> list[FileMetadata]:
 
 
 def _stamp(files: FileSystem, file: FileMetadata) -> str:
-    changed = file.last_updated_in_seconds or files.checksum(file.path)
+    with _os_errors(file.path):
+        changed = file.last_updated_in_seconds or files.checksum(file.path)
     return f"{file.size_in_bytes} bytes of {changed}"
 
 
 def _match(files: FileSystem, pattern: str) -> list[FileMetadata]:
     """The files that fit, but for the empty objects by which stores mark a folder."""
-    found = files.match([pattern])[0].metadata_list
+    with _os_errors(pattern):
+        found = files.match([pattern])[0].metadata_list
     return sorted((file for file in found if file.path[-1] != "/"), key=lambda file: file.path)
 
 
-@contextmanager
-def _file_system(url: str) -> Iterator[FileSystem]:
-    """The file system of the URL; its errors come out as OSErrors."""
+def _file_system(url: str) -> FileSystem:
     from apache_beam.io.filesystem import FileSystem
     from apache_beam.io.filesystems import FileSystems
 
     try:
-        files = FileSystems.get_filesystem(url)
+        return FileSystems.get_filesystem(url)
     except Exception as error:  # no such scheme, a library that is missing, a flag that is
         known = sorted({s for kind in FileSystem.get_all_subclasses() if (s := kind.scheme())})
         raise ConfigError(
@@ -181,8 +181,6 @@ def _file_system(url: str) -> Iterator[FileSystem]:
             remedy="mend ingest.path, or install the store's part of Beam: apache-beam[gcp], "
             "[aws], [azure] or [hadoop]",
         ) from error
-    with _os_errors(url):
-        yield files
 
 
 @contextmanager
