@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, Literal
 
 from data.errors import ConfigError, EnvironmentTrouble, in_one_line
 
@@ -49,7 +49,7 @@ class RemotePath:
     def name(self) -> str:
         return self.url.rpartition("/")[2]
 
-    def open(self, mode: str = "rb") -> IO[bytes]:
+    def open(self, mode: Literal["rb"] = "rb") -> IO[bytes]:
         """The file's bytes as they are stored: gzip is not undone, whatever the name."""
         from apache_beam.io.filesystem import CompressionTypes
 
@@ -59,9 +59,7 @@ class RemotePath:
         return io.BufferedReader(_Remote(handle, self.url), _BUFFER)
 
     def iterdir(self) -> Iterator[RemotePath]:
-        """What lies directly in the folder. Stores of objects have no folders: an empty one, or
-        a file, is not found.
-        """
+        """What lies directly in it; an empty folder is not found, since some stores have none."""
         found = _match(_file_system(self.url), f"{self.url}/*")
         if not found:
             raise FileNotFoundError(errno.ENOENT, "No such folder, or an empty one", self.url)
@@ -142,12 +140,13 @@ def stamps(url: str) -> dict[str, str]:
 
 def _files(files: FileSystem, root: str) -> list[FileMetadata]:
     try:
-        under = _match(files, f"{root}/**")
-    except OSError as error:
-        if isinstance(error, PermissionError) or not files.has_dirs():
+        found = _match(files, f"{root}/**") or _match(files, root)
+    except PermissionError:
+        raise
+    except OSError:
+        found = _match(files, root) if files.has_dirs() else []  # HDFS refuses to list a file
+        if not found:
             raise
-        under = []  # HDFS refuses to list a file
-    found = under or _match(files, root)
     return [file for file in found if "/." not in file.path.removeprefix(root)]
 
 

@@ -19,6 +19,7 @@ class Box(LocalFileSystem):
     """Has folders and times; its errors are the system's, inside Beam's."""
 
     seen_options: ClassVar[list[Any]] = []  # what each instance was made with
+    opened: ClassVar[list[str]] = []  # names of files, in order
 
     def __init__(self, pipeline_options: Any) -> None:
         super().__init__(pipeline_options)
@@ -50,6 +51,7 @@ class Box(LocalFileSystem):
 
     def open(self, path: str, mime_type: str = "", compression_type: str = "auto") -> Any:
         assert compression_type == CompressionTypes.UNCOMPRESSED
+        self.opened.append(os.path.basename(path))
         return open(self._local(path), "rb")
 
     def exists(self, path: str) -> bool:
