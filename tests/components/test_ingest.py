@@ -130,7 +130,6 @@ def records(examples: Examples) -> dict[str, bytes]:
 
 
 FORMS = ["digits", "idx, gzip", "idx, plain", "npz", "own", "tfds", "tfds_dir"]
-FORMS += [f"{form}, box" for form in REMOTE]
 
 
 @pytest.mark.parametrize("form", FORMS)
