@@ -61,8 +61,9 @@ class Config:
                 remedy="name every class once, in the order of the labels",
             )
 
-    def source_config(self) -> SourceConfig:
+    def source_config(self, beam_args: tuple[str, ...]) -> SourceConfig:
         return SourceConfig(
+            beam_args=beam_args,
             path=self.path,
             name=self.name,
             version=self.version,
@@ -102,11 +103,7 @@ def run(inputs: Inputs, config: Config, context: Context) -> Outputs:
     from components.beam.visible import refuse_hidden
 
     refuse_hidden(context, config.path)
-    if is_url(config.path):
-        from components.beam.options import tell_file_systems
-
-        tell_file_systems(context.beam_args)
-    source = make_source(config.source, config.source_config())
+    source = make_source(config.source, config.source_config(context.beam_args))
     if prepare := getattr(source, "prepare", None):
         context.progress(0, None, "preparing the dataset")
         prepare()

@@ -6,6 +6,7 @@ Local ones are plain `pathlib.Path`; only a URL imports Beam.
 from __future__ import annotations
 
 import errno
+import functools
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ from data.errors import ConfigError, EnvironmentTrouble, in_one_line
 
 if TYPE_CHECKING:
     from apache_beam.io.filesystem import FileMetadata, FileSystem
+    from apache_beam.options.pipeline_options import PipelineOptions
 
 _BUFFER = 1 << 20  # bytes fetched at a time
 # what clients of stores say of an error, by number or by name → what the system would
@@ -38,12 +40,13 @@ class RemotePath:
     """
 
     url: str  # without a slash at its end
+    beam_args: tuple[str, ...] = ()  # taken along, since not every worker is told Beam's flags
 
     def __str__(self) -> str:
         return self.url
 
     def __truediv__(self, name: str) -> RemotePath:
-        return RemotePath(f"{self.url}/{name}")
+        return RemotePath(f"{self.url}/{name}", self.beam_args)
 
     @property
     def name(self) -> str:
@@ -53,17 +56,17 @@ class RemotePath:
         """The file's bytes as they are stored: gzip is not undone, whatever the name."""
         from apache_beam.io.filesystem import CompressionTypes
 
-        files = _file_system(self.url)
+        files = _file_system(self)
         with _os_errors(self.url):
             handle = files.open(self.url, compression_type=CompressionTypes.UNCOMPRESSED)
         return io.BufferedReader(_Remote(handle, self.url), _BUFFER)
 
     def iterdir(self) -> Iterator[RemotePath]:
         """What lies directly in it; an empty folder is not found, since some stores have none."""
-        found = _match(_file_system(self.url), f"{self.url}/*")
+        found = _match(_file_system(self), f"{self.url}/*")
         if not found:
             raise FileNotFoundError(errno.ENOENT, "No such folder, or an empty one", self.url)
-        yield from (RemotePath(file.path) for file in found)
+        yield from (RemotePath(file.path, self.beam_args) for file in found)
 
 
 class _Remote(io.RawIOBase):
@@ -106,14 +109,14 @@ def is_url(path: str | None) -> bool:
     return bool(path) and "://" in str(path)
 
 
-def input_path(path: str | None) -> InputPath:
+def input_path(path: str | None, beam_args: tuple[str, ...] = ()) -> InputPath:
     """What `ingest.path` names; a local path is made absolute, to mean the same to every worker."""
     if path and is_url(path):
-        return RemotePath(path.strip().rstrip("/"))
+        return RemotePath(path.rstrip("/"), beam_args)
     return Path(path or "").expanduser().absolute()
 
 
-def stamps(url: str) -> dict[str, str]:
+def stamps(url: str, beam_args: tuple[str, ...] = ()) -> dict[str, str]:
     """The URL of each file at or under `url`, hidden ones left out → what changes when it does.
 
     That is size and time of the last change, from a listing, or a checksum where the file system
@@ -123,10 +126,10 @@ def stamps(url: str) -> dict[str, str]:
         ConfigError: no file system knows the URL.
         EnvironmentTrouble: it cannot be listed: permission, network.
     """
-    root = str(input_path(url))
+    root = RemotePath(url.rstrip("/"), beam_args)
     files = _file_system(root)
     try:
-        return {file.path: _stamp(files, file) for file in _files(files, root)}
+        return {file.path: _stamp(files, file) for file in _files(files, root.url)}
     except FileNotFoundError:
         return {}
     except OSError as error:
@@ -163,16 +166,25 @@ def _match(files: FileSystem, pattern: str) -> list[FileMetadata]:
     return sorted((file for file in found if file.path[-1] != "/"), key=lambda file: file.path)
 
 
-def _file_system(url: str) -> FileSystem:
+@functools.cache
+def _options(beam_args: tuple[str, ...]) -> PipelineOptions:
+    from apache_beam.options.pipeline_options import PipelineOptions
+
+    return PipelineOptions(list(beam_args))
+
+
+def _file_system(path: RemotePath) -> FileSystem:
     from apache_beam.io.filesystem import FileSystem
     from apache_beam.io.filesystems import FileSystems
 
+    if path.beam_args:
+        FileSystems.set_options(_options(path.beam_args))
     try:
-        return FileSystems.get_filesystem(url)
+        return FileSystems.get_filesystem(path.url)
     except Exception as error:  # no such scheme, a library that is missing, a flag that is
         known = sorted({s for kind in FileSystem.get_all_subclasses() if (s := kind.scheme())})
         raise ConfigError(
-            f"Beam has no file system for {url}",
+            f"Beam has no file system for {path}",
             expected="a local path, or a URL that begins with "
             + ", ".join(f"{scheme}://" for scheme in known),
             got=in_one_line(next(_causes(error))),

@@ -125,7 +125,7 @@ def plan_step(
 ) -> Planned:
     """Find out what the step depends on and whether it was made already; runs nothing."""
     step = _pinned(step, done, workspace)
-    outside = ledger.digest_file, functools.partial(_stamps, workspace)
+    outside = ledger.digest_file, functools.partial(stamps, beam_args=workspace.beam_args)
     parts = fingerprint.parts(step, workspace.seed, done.fingerprints, *outside)
     planned = Planned(step=step, fingerprint=fingerprint.digest(parts), parts=parts, sealed=None)
     if force:
@@ -135,14 +135,6 @@ def plan_step(
         return dataclasses.replace(planned, sealed=sealed)
     why = _why(planned, done, workspace, ledger.previous(pipeline, step.name))
     return dataclasses.replace(planned, why=why)
-
-
-def _stamps(workspace: Workspace, url: str) -> dict[str, str]:
-    """As `data.files.stamps`, with the run's own flags."""
-    from components.beam.options import tell_file_systems
-
-    tell_file_systems(workspace.beam_args)
-    return stamps(url)
 
 
 def _pinned(step: Step, done: Done, workspace: Workspace) -> Step:

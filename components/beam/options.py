@@ -7,7 +7,6 @@ import re
 from collections.abc import Collection, Sequence
 from typing import Any, NoReturn
 
-from apache_beam.io.filesystems import FileSystems
 from apache_beam.options.pipeline_options import (
     FlinkRunnerOptions,
     PipelineOptions,
@@ -51,15 +50,6 @@ def parse(args: Sequence[str]) -> PipelineOptions:
     if runner(options) not in PORTABLE:
         refuse(strangers, ())
     return options
-
-
-def tell_file_systems(args: Sequence[str]) -> None:
-    """Give Beam's file systems their flags, such as a host or a key, before a pipeline does.
-
-    Raises:
-        ConfigError: as `parse`.
-    """
-    FileSystems.set_options(parse(args))
 
 
 def unknown(args: Sequence[str]) -> list[str]:

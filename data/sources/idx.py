@@ -32,7 +32,7 @@ class IdxSource(ArraySource):
 
     def __init__(self, config: SourceConfig) -> None:
         config.check("idx", needs=("path",), takes=("class_names",))
-        folder = input_path(config.path)
+        folder = input_path(config.path, config.beam_args)
         with reading(folder, "a folder with the four IDX files of MNIST"):
             present = {file.name for file in folder.iterdir()}
         splits = {

@@ -28,7 +28,7 @@ class TfdsDirSource(PreparedSource):
 
     def __init__(self, config: SourceConfig) -> None:
         config.check("tfds_dir", needs=("path",), takes=("class_names",))
-        self._folder = input_path(config.path)
+        self._folder = input_path(config.path, config.beam_args)
         with reading(self._folder, _EXPECTED):
             names = [file.name for file in self._folder.iterdir()]
         self._about = tuple(name for name in names if name.endswith(_ABOUT))

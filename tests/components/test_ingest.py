@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tensorflow_datasets as tfds
+from apache_beam.io.filesystems import FileSystems
 from apache_beam.testing import test_pipeline
 from apache_beam.testing.util import assert_that, equal_to
 from tfx_bsl.tfxio.tf_example_record import TFExampleRecord
@@ -286,6 +287,18 @@ def test_file_systems_hear_of_beams_flags_before_anything_is_read(run, settings_
     run("--hdfs_host=here", **settings_of["npz, box"])
     hosts = {options.get_all_options()["hdfs_host"] for options in stores.Box.seen_options}
     assert hosts == {"here"}
+
+
+def test_a_source_takes_beams_flags_along_to_a_worker_that_has_none(settings_of, stores) -> None:
+    for form in REMOTE:
+        settings = dict(settings_of[f"{form}, box"], beam_args=("--hdfs_host=there",))
+        source = pickle.dumps(make_source(settings.pop("source"), SourceConfig(**settings)))
+        FileSystems.set_options(None)
+        stores.Box.seen_options.clear()
+        arrived = pickle.loads(source)
+        assert sum(len(c.labels) for p in arrived.parts() for c in arrived.read(p)) == 1797
+        hosts = {options.get_all_options()["hdfs_host"] for options in stores.Box.seen_options}
+        assert hosts == {"there"}
 
 
 @pytest.mark.parametrize(
