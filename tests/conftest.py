@@ -44,6 +44,12 @@ def same_runs() -> ModuleType:
     return _module_beside("same_runs")
 
 
+@pytest.fixture(scope="session")
+def stores() -> ModuleType:
+    """The module `stores`: Beam finds its file systems, box:// and bucket://, from then on."""
+    return _module_beside("stores")
+
+
 @pytest.fixture
 def unprivileged() -> Callable[[], AbstractContextManager[None]]:
     """A context in which permissions hold, though the tests may run as root, whom none stop."""
