@@ -46,6 +46,4 @@ def _prune(node: AppliedPTransform, needed: set[AppliedPTransform]) -> bool:
 
 def _made(ends: Mapping[Any, Any], needed: Iterable[AppliedPTransform]) -> dict[Any, Any]:
     """Of a composite's inputs or outputs those that are still made; a pipeline's start stays."""
-    return {
-        tag: end for tag, end in ends.items() if end.producer is None or end.producer in needed
-    }
+    return {tag: end for tag, end in ends.items() if end.producer is None or end.producer in needed}

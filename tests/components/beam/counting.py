@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from apache_beam.portability import common_urns
 from apache_beam.runners.portability.fn_api_runner import fn_runner, translations
@@ -31,10 +31,8 @@ class Stages:
     shuffles: tuple[str, ...]
 
     def __str__(self) -> str:
-        rows = [("stage", name) for name in self.executable]
-        return "\n".join(f"{kind:8}{name}" for kind, name in rows + [
-            ("shuffle", name) for name in self.shuffles
-        ])
+        stages = [f"stage   {name}" for name in self.executable]
+        return "\n".join([*stages, *(f"shuffle {name}" for name in self.shuffles)])
 
 
 def count(proto: Any) -> Stages:
@@ -53,7 +51,7 @@ def count(proto: Any) -> Stages:
 class FnApiRunner(fn_runner.FnApiRunner):
     """Beam's; `seen` holds the stages of each pipeline that it ran."""
 
-    seen: list[Stages] = []
+    seen: ClassVar[list[Stages]] = []
 
     def run_via_runner_api(self, pipeline_proto: Any, options: Any) -> Any:
         self.seen.append(count(pipeline_proto))
