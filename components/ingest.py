@@ -110,6 +110,7 @@ def run(inputs: Inputs, config: Config, context: Context) -> Outputs:
 
     from components.beam import run_pipeline
     from data.complete import VALIDATION, complete
+    from data.durable import write_json
     from data.encode import record_bytes
     from data.write_examples import WriteExamples
 
@@ -121,6 +122,7 @@ def run(inputs: Inputs, config: Config, context: Context) -> Outputs:
             record = Path(temporary, "shards.json")
             folder = Path(temporary, "shards")
             folder.mkdir()
+            write_json(record, [])  # stays so where the source has no images
             transform = WriteExamples(source, config.validation_share, folder, record)
             with _watched(folder, record_bytes(spec.image_bytes), total, context):
                 run_pipeline(lambda pipeline: pipeline | transform, context)
