@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import hypothesis
 import pytest
@@ -42,6 +43,20 @@ def report_facts() -> ModuleType:
 def same_runs() -> ModuleType:
     """The module `same_runs`, which holds two runs against one another."""
     return _module_beside("same_runs")
+
+
+@pytest.fixture
+def google(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """Google's storage and Dataflow, as `fake_google` has them; their client libraries use it."""
+    module = _module_beside("fake_google")
+    fake = module.FakeGoogle()
+    with module.serving(fake):
+        key = tmp_path / "key.json"
+        key.write_text(fake.credentials(), encoding="utf-8")
+        monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(key))
+        monkeypatch.setenv("STORAGE_EMULATOR_HOST", fake.url)
+        monkeypatch.setattr("apache_beam.internal.gcp.auth._Credentials._credentials_init", False)
+        yield fake
 
 
 @pytest.fixture
