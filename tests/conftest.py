@@ -46,14 +46,14 @@ def same_runs() -> ModuleType:
 
 
 @pytest.fixture
-def google(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+def google(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """Google's storage and Dataflow, as `fake_google` has them; their client libraries use it."""
+    from google.oauth2.credentials import Credentials
+
     module = _module_beside("fake_google")
     fake = module.FakeGoogle()
     with module.serving(fake):
-        key = tmp_path / "key.json"
-        key.write_text(fake.credentials(), encoding="utf-8")
-        monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(key))
+        monkeypatch.setattr("google.auth.default", lambda **_: (Credentials("token"), None))
         monkeypatch.setenv("STORAGE_EMULATOR_HOST", fake.url)
         monkeypatch.setattr("apache_beam.internal.gcp.auth._Credentials._credentials_init", False)
         yield fake

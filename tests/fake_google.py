@@ -25,7 +25,7 @@ class FakeGoogle:
         objects: "bucket/name" → bytes, everything that was uploaded.
         jobs: id → job as Dataflow's REST API has it.
         messages: the job messages that are handed out.
-        metrics: the metric updates that are handed out.
+        counters: name → number, handed out as the job's.
         state: that of a new job.
         away: whether Dataflow answers 403 to every question.
     """
@@ -36,7 +36,7 @@ class FakeGoogle:
         self.objects: dict[str, bytes] = {}
         self.jobs: dict[str, dict[str, Any]] = {}
         self.messages: list[dict[str, str]] = []
-        self.metrics: list[dict[str, Any]] = []
+        self.counters: dict[str, int] = {}
         self.away = False
         self.state = "JOB_STATE_RUNNING"
         self.url = ""
@@ -52,25 +52,6 @@ class FakeGoogle:
             f"--dataflow_endpoint={self.url}",  # at localhost Beam's client speaks REST
         )
 
-    def credentials(self) -> str:
-        """A service account's key; a variable names the file in which Google's libraries look."""
-        from cryptography.hazmat.primitives import serialization
-        from cryptography.hazmat.primitives.asymmetric import rsa
-
-        key = rsa.generate_private_key(public_exponent=65537, key_size=2048).private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-        account = {
-            "type": "service_account",
-            "project_id": "project",
-            "private_key": key.decode(),
-            "client_email": "tester@project.iam.gserviceaccount.com",
-            "token_uri": f"{self.url}/token",
-        }
-        return json.dumps(account)
-
     def staged(self) -> dict[str, bytes]:
         """What was uploaded to the staging location: file name → bytes."""
         return {
@@ -85,8 +66,6 @@ class FakeGoogle:
         asked = {key: value[0] for key, value in urllib.parse.parse_qs(query).items()}
         if path.startswith("/v1b3/projects/project/locations/europe-west6/jobs"):
             return self._dataflow(method, path.partition("/jobs")[2].split("/")[1:], body)
-        if path == "/token":
-            return 200, {"access_token": "token", "expires_in": 3600, "token_type": "Bearer"}
         if path.startswith("/upload/storage/v1/b/"):
             if method == "PUT":
                 self.objects[asked["name"]] = body
@@ -116,11 +95,20 @@ class FakeGoogle:
         if rest[1:] == ["messages"]:
             return 200, {"jobMessages": self.messages}
         if rest[1:] == ["metrics"]:
-            return 200, {"metrics": self.metrics}
+            return 200, {"metrics": list(self._metrics())}
         job = self.jobs[rest[0]]
         if method == "PUT":
             job["currentState"] = json.loads(body)["requestedState"]
         return 200, job
+
+    def _metrics(self) -> Iterator[dict[str, Any]]:
+        """Each counter as it is so far and as it counts, as Dataflow tells of them."""
+        for name, number in self.counters.items():
+            for context in ({"tentative": "true"}, {}):
+                yield {
+                    "name": {"origin": "user", "name": name, "context": context},
+                    "scalar": number,
+                }
 
 
 @contextmanager

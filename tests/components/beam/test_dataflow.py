@@ -75,8 +75,8 @@ def test_the_job_is_what_the_flags_say(google: Any) -> None:
     submitted = job_service.submit_detached(one_element, (*google.flags, *more))
     assert submitted.url == google.console
     job = google.jobs["job-1"]
-    assert (job["name"], job["type"]) == ("ingest", "JOB_TYPE_BATCH")
     about = job["environment"]
+    assert (job["name"], about["version"]["job_type"]) == ("ingest", "FNAPI_BATCH")
     assert about["tempStoragePrefix"].startswith("storage.googleapis.com/bucket/tmp/ingest")
     assert about["userAgent"] == {
         "name": f"Apache Beam Python {MINOR} SDK",
@@ -124,12 +124,8 @@ def test_a_job_that_dataflow_does_not_take(google: Any, tmp_path: Path) -> None:
 
 
 def test_workers_answer_by_counters(google: Any) -> None:
-    facts = {f"worker:{name}={mine}" for name, mine in same_code.here().items()}
     google.state = "JOB_STATE_DONE"
-    google.metrics = [
-        {"name": {"origin": "user", "name": fact, "context": {"namespace": "probe"}}, "scalar": 1}
-        for fact in facts
-    ]
+    google.counters = {f"worker:{name}={mine}": 3 for name, mine in same_code.here().items()}
     seen = examine_workers((*google.flags, OWN_IMAGE))
     assert seen == {name: {mine} for name, mine in same_code.here().items()}
 
@@ -139,7 +135,7 @@ def test_workers_answer_by_counters(google: Any) -> None:
     [
         (("--temp_location=gs://bucket/tmp", "--region=europe-west6"), "project"),
         (("--project=a project", "--region=r", "--temp_location=gs://bucket/tmp"), "a project"),
-        (("--project=project", "--region=r", "--temp_location=/tmp"), "/tmp"),
+        (("--project=project", "--temp_location=gs://bucket/tmp", "--num_workers=-1"), "num_work"),
     ],
 )
 @pytest.mark.usefixtures("google")
