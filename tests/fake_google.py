@@ -136,7 +136,7 @@ def serving(fake: FakeGoogle) -> Iterator[None]:
 
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     fake.url = f"http://localhost:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     try:
         yield

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.slow
 MOST = 1_000_000  # bytes of a pipeline
 SNIPPET = 48  # bytes of a weight or an image by which they would be found
 OWN_IMAGE = "--sdk_container_image=somewhere/mine:1"  # nothing but the pipeline is sent
-COMBINE = ("beam:transform:combine_per_key:v1", "beam:transform:combine_globally:v1")
+LIFTED = "beam:transform:combine_per_key_precombine:v1"
 SHUFFLE = ("beam:transform:group_by_key:v1", "beam:transform:reshuffle:v1")
 
 
@@ -68,33 +68,37 @@ def holds(text: bytes, content: bytes) -> bool:
     return any(content[at : at + SNIPPET] in text for at in range(0, len(content), 5 * SNIPPET))
 
 
-def shuffled(proto: Any, name: str) -> list[str]:
-    """Names of the transforms that move what the one called `name` makes, or what is made of it.
+def ways(proto: Any, name: str) -> tuple[list[str], list[str]]:
+    """Where the elements that the transform called `name` makes go, and what is made of them.
 
-    A combiner counts first where the elements are, on all runners, so the way ends there.
+    Combiners are lifted as PortableRunner lifts them for all job servers: they count first where
+    the elements are, so a way ends there.
+
+    Returns:
+        Names of the transforms that move them, by a shuffle or as a side input; the combiners'.
     """
-    transforms = proto.components.transforms
-    inside = {sub for t in transforms.values() if t.spec.urn in COMBINE for sub in within(proto, t)}
-    (start,) = (t for t in transforms.values() if t.unique_name == name)
-    found: list[str] = []
+    from apache_beam.runners.portability.fn_api_runner import translations
+
+    phases = [translations.pack_combiners, translations.lift_combiners, translations.sort_stages]
+    known = frozenset(SHUFFLE)
+    lifted = translations.optimize_pipeline(proto, phases, known_runner_urns=known, partial=True)
+    users = [t for t in lifted.components.transforms.values() if not t.subtransforms]
+    (start,) = (t for t in users if t.unique_name == name)
+    moving, combining = [], []
     way, seen = list(start.outputs.values()), set()
     while way:
         made = way.pop()
         seen.add(made)
-        for key, user in transforms.items():
-            if made not in user.inputs.values() or user.spec.urn in COMBINE or key in inside:
+        for user in users:
+            if made not in user.inputs.values():
                 continue
-            if user.spec.urn in SHUFFLE or is_side_input(user, made):
-                found.append(user.unique_name)
-            elif not user.subtransforms:
+            if user.spec.urn == LIFTED:
+                combining.append(user.unique_name)
+            elif user.spec.urn in SHUFFLE or is_side_input(user, made):
+                moving.append(user.unique_name)
+            else:
                 way += [one for one in user.outputs.values() if one not in seen]
-    return found
-
-
-def within(proto: Any, transform: Any) -> Iterator[str]:
-    for sub in transform.subtransforms:
-        yield sub
-        yield from within(proto, proto.components.transforms[sub])
+    return moving, combining
 
 
 def is_side_input(user: Any, made: str) -> bool:
@@ -104,6 +108,20 @@ def is_side_input(user: Any, made: str) -> bool:
         return False
     sides = runner_api.ParDoPayload.FromString(user.spec.payload).side_inputs
     return any(user.inputs[side] == made for side in sides)
+
+
+def test_the_ways_of_a_pipeline_that_moves_its_elements() -> None:
+    import apache_beam as beam
+
+    pipeline = beam.Pipeline()
+    pairs = pipeline | beam.Create([1]) | "Read" >> beam.Map(lambda n: (n, n))
+    _ = pairs | "Even" >> beam.Filter(bool) | beam.GroupByKey()
+    _ = pairs | beam.Reshuffle()
+    _ = pipeline | beam.Impulse() | "All" >> beam.Map(print, beam.pvalue.AsList(pairs))
+    _ = pairs | beam.CombinePerKey(sum)
+    moving, combining = ways(pipeline.to_runner_api(), "Read")
+    assert {name.partition("/")[0] for name in moving} >= {"GroupByKey", "Reshuffle", "All"}
+    assert [name.partition("(")[0] for name in combining] == ["CombinePerKey"]
 
 
 def test_normalize(google: Any, examples: Examples, context: Context, pixels, monkeypatch) -> None:
@@ -117,7 +135,9 @@ def test_normalize(google: Any, examples: Examples, context: Context, pixels, mo
     assert len(text) < MOST
     assert not holds(text, pixels.tobytes())
     assert not holds(text, pixels.astype(np.float32).tobytes())
-    assert shuffled(proto, "ReadBatches") == []
+    moving, combining = ways(proto, "ReadBatches")
+    assert moving == []
+    assert combining
 
 
 @pytest.fixture(scope="module")
@@ -146,11 +166,14 @@ def test_evaluate(
     from components.model_analysis import measure
 
     bundles = {name: bundle for name, (_, bundle) in models.items()}
-    work = lambda: measure(examples, "test", bundles, context, slices=("label",))  # noqa: E731
-    text, proto = sent(google, work)
+    text, proto = sent(
+        google, lambda: measure(examples, "test", bundles, context, slices=("label",))
+    )
     assert len(text) < MOST
     assert not holds(text, pixels.tobytes())
     for weights, bundle in models.values():
         assert not holds(text, weights)
         assert holds((bundle / "variables" / "variables.data-00000-of-00001").read_bytes(), weights)
-    assert shuffled(proto, "ReadBatches") == []
+    moving, combining = ways(proto, "ReadBatches")
+    assert moving == []
+    assert combining
