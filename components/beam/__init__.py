@@ -31,7 +31,7 @@ def run_pipeline(build: Callable[[beam.Pipeline], None], context: Context) -> No
         ConnectionLost: the job server went away; what became of the job is not known.
         StepError: a remote worker failed; with the first cause.
     """
-    from components.beam.failures import of_google
+    from components.beam.failures import not_taken
     from components.beam.options import new_pipeline
     from components.beam.shipping import travelling
 
@@ -44,7 +44,7 @@ def run_pipeline(build: Callable[[beam.Pipeline], None], context: Context) -> No
         except Exception as error:
             if _was_interrupted(error):
                 raise KeyboardInterrupt from error
-            known = revive(str(error)) or of_google(error)
+            known = revive(str(error)) or not_taken(error)
             if known:
                 raise known from error
             raise

@@ -116,6 +116,22 @@ def error_of(text: str) -> PenstockError:
     )
 
 
+def not_taken(error: Exception) -> EnvironmentTrouble | None:
+    """Why a job server or Google did not take a job; None for an error of another kind."""
+    import grpc
+
+    if not isinstance(error, grpc.RpcError | grpc.FutureTimeoutError):
+        return of_google(error)
+    said = error.details() if hasattr(error, "details") else "no answer in time"
+    return EnvironmentTrouble(
+        "the job server did not take the job",
+        expected="a job server that runs, as --job_endpoint says",
+        got=said,
+        follows="nothing ran there",
+        remedy="start the job server, then run the same command again",
+    )
+
+
 def of_google(error: Exception) -> EnvironmentTrouble | None:
     """What Google's storage or Dataflow does not do; None for an error from elsewhere."""
     theirs = type(error).__module__.startswith(("google.api_core", "google.auth", "google.cloud"))
