@@ -32,6 +32,7 @@ _KNOWN = (
     ),
     Trouble(
         r"NoResourceAvailableException|Could not acquire the minimum required resources"
+        r"|TimeoutException: Timeout has occurred: \d+ ms"
         r"|Slot request bulk is not fulfillable|Initial job has not accepted any resources",
         "the cluster is full: no free slots for the job",
         "wait until other jobs end, add workers or slots, or lower --parallelism",
@@ -74,6 +75,11 @@ _KNOWN = (
         "reaches; then run again",
     ),
     Trouble(
+        r"JobCancellationException|Job \d+ cancelled because",
+        "the job was cancelled on the cluster",
+        "ask who did it; then run the same command again",
+    ),
+    Trouble(
         r"Can't pickle|cannot pickle|PicklingError",
         "something that the job needs cannot be sent to workers",
         "open files, models and connections in the function that uses them, not outside of it",
@@ -81,7 +87,9 @@ _KNOWN = (
     Trouble(
         r"exited? (?:prematurely )?(?:early )?with (?:return|exit) code|worker died"
         r"|Failed to start (?:the )?(?:remote )?(?:SDK|worker|environment)|Process died with exit"
-        r"|SDK harness.*(?:disconnected|died)|Docker.*(?:not found|Cannot run)"
+        r"|TaskManager with id \S+ is no longer reachable|Heartbeat of TaskManager"
+        r"|RemoteTransportException|TaskManager .* was lost|SDK harness.*(?:disconnected|died)"
+        r"|Docker.*(?:not found|Cannot run)"
         r"|Cannot run program \"docker\"|ExecutorLostFailure|Remote client disassociated",
         "a worker died, or did not start",
         "see the worker's log; it may lack memory, or its environment be broken: `penstock doctor "

@@ -1,0 +1,33 @@
+"""The digits pipeline comes to the same, whoever runs it."""
+
+from __future__ import annotations
+
+import pytest
+
+from pipeline.run import run
+
+pytestmark = [
+    pytest.mark.runners,
+    # Beam's worker threads, when a job's end hangs up on them.
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning"),
+]
+MULTI = ("--runner=FnApiRunner", "--direct_running_mode=multi_processing", "--direct_num_workers=2")
+
+
+def test_in_several_processes(digits, reference, same_runs, tmp_path):
+    same_runs.assert_same(reference, run(digits, root=tmp_path, beam_args=MULTI))
+
+
+@pytest.mark.parametrize("name", ["job_service", "prism", "flink", "spark"])
+def test_workers_in_this_process(name, digits, reference, same_runs, tmp_path, request):
+    runner = request.getfixturevalue(name)
+    same_runs.assert_same(reference, run(digits, root=tmp_path, beam_args=runner.args))
+
+
+@pytest.mark.parametrize("name", ["job_service", "flink"])
+def test_workers_in_a_clean_environment(
+    name, pool, digits, reference, same_runs, tmp_path, request
+):
+    args = request.getfixturevalue(name).external(pool)
+    result = run(digits, root=tmp_path, beam_args=args, shared_filesystem=True)
+    same_runs.assert_same(reference, result)

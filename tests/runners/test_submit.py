@@ -1,0 +1,146 @@
+"""The whole graph on a cluster's workers: submitted, left, found again, cancelled."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from data.errors import BadDataError, ConfigError, EnvironmentTrouble
+from pipeline import exit_codes, submit
+from pipeline.config import apply_settings
+from pipeline.graph import PipelineConfig
+from pipeline.ledger import Ledger
+from pipeline.prepare import Request
+from pipeline.run import run
+from pipeline.run_record import Watcher
+
+pytestmark = [
+    pytest.mark.runners,
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning"),
+]
+
+
+@pytest.fixture
+def request_at(pool, job_service) -> Callable[..., Request]:
+    def make(root: Path, args: tuple[str, ...] | None = None, **more: Any) -> Request:
+        given = {
+            "serving_dir": None,
+            "only": None,
+            "first": None,
+            "last": None,
+            "force": (),
+            "shared_filesystem": False,
+            **more,
+        }
+        return Request(root=root, beam_args=args or job_service.external(pool), **given)
+
+    return make
+
+
+def send(pipeline: PipelineConfig, request: Request, *, detach: bool = False) -> Any:
+    return submit.submit(
+        pipeline, request, detach=detach, watcher=Watcher(), on_interrupt=lambda: "detach"
+    )
+
+
+def attach(root: Path) -> Any:
+    return submit.attach(root, "latest", watcher=Watcher(), on_interrupt=lambda: "detach")
+
+
+def status(root: Path) -> tuple[str, int | None]:
+    with Ledger(root) as ledger:
+        (latest, *_) = ledger.runs()
+    return latest.status, latest.exit_code
+
+
+@pytest.fixture
+def halting(monkeypatch) -> Iterator[ModuleType]:
+    monkeypatch.syspath_prepend(Path(__file__).parent)
+    yield importlib.import_module("halting")
+    del sys.modules["halting"]
+
+
+@pytest.fixture
+def slow_digits(halting, digits, tmp_path) -> PipelineConfig:
+    """A source of the user's own, in a module that workers do not have."""
+    options = f'{{folder = "{tmp_path}"}}'
+    settings = ["ingest.source=halting:HaltingDigits", f"ingest.options={options}"]
+    return apply_settings(digits, settings)
+
+
+@pytest.mark.parametrize("name", ["job_service", "flink"])
+def test_the_workers_come_to_the_same(
+    name, pool, digits, reference, same_runs, request_at, tmp_path, request
+):
+    args = request.getfixturevalue(name).external(pool)
+    same_runs.assert_same(reference, send(digits, request_at(tmp_path, args)))
+    again = run(digits, root=tmp_path)
+    assert {execution.status for execution in again.executions} == {"reused"}
+
+
+def test_it_is_left_and_found_again(slow_digits, request_at, tmp_path):
+    root = tmp_path / "root"
+    with pytest.raises(submit.Detached):
+        send(slow_digits, request_at(root), detach=True)
+    assert status(root) == ("submitted", None)
+    (tmp_path / "go").touch()
+    result = attach(root)
+    assert [e.status for e in result.executions] == ["made"] * 5
+    assert status(root) == ("done", exit_codes.DONE)
+    assert result.report
+    assert result.push.served_path.is_dir()
+    assert attach(root).run.exit_code == exit_codes.DONE  # what is known is only read again
+
+
+def test_it_is_cancelled(slow_digits, request_at, tmp_path):
+    root = tmp_path / "root"
+    with pytest.raises(submit.Detached):
+        send(slow_digits, request_at(root), detach=True)
+    while not (tmp_path / "started").exists():
+        time.sleep(0.1)
+    submit.cancel(root, "latest")
+    assert status(root)[0] == "cancelled"
+    (tmp_path / "go").touch()
+    assert not list(root.glob("artifacts/normalize/[0-9a-f]*"))
+
+
+def test_a_step_that_fails_there_fails_here_in_the_same_words(digits, request_at, tmp_path):
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    settings = ["ingest.source=idx", f"ingest.path={empty}"]
+    pipeline = apply_settings(digits, settings)
+    with pytest.raises(BadDataError, match="no images of the train split"):
+        send(pipeline, request_at(tmp_path / "root", shared_filesystem=True))
+    assert status(tmp_path / "root") == ("failed", exit_codes.BAD_DATA)
+
+
+def test_files_that_workers_may_not_see_are_refused(digits, request_at, idx_files, tmp_path):
+    folder = tmp_path / "idx"
+    folder.mkdir()
+    (folder / "train-images-idx3-ubyte").touch()
+    pipeline = apply_settings(digits, ["ingest.source=idx", f"ingest.path={folder}"])
+    with pytest.raises(ConfigError, match="may not see"):
+        send(pipeline, request_at(tmp_path / "root"))
+    assert not list((tmp_path / "root").glob("runs/*"))
+
+
+def test_without_workers_of_its_own_it_is_refused(digits, request_at, job_service, tmp_path):
+    with pytest.raises(ConfigError, match="outlive this process"):
+        send(digits, request_at(tmp_path, job_service.args))
+
+
+def test_a_root_that_workers_do_not_see(digits, clusters, job_service, request_at, tmp_path):
+    """The pool runs in a mount namespace of its own, without the root."""
+    hidden = tmp_path / "hidden"
+    hidden.mkdir()
+    with clusters.worker_pool(tmp_path / "pool", without=hidden) as pool:
+        args = job_service.external(pool)
+        with pytest.raises(EnvironmentTrouble, match="does not see the root"):
+            send(digits, request_at(hidden / "root", args))
