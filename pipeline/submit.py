@@ -10,7 +10,7 @@ from typing import Literal
 
 from components.beam import job_service
 from components.beam.job_service import Submitted
-from components.beam.options import workers_are_elsewhere
+from components.beam.options import parse, runner, workers_are_elsewhere
 from components.beam.shipping import installed, travelling, user_modules
 from data.durable import read_json, write_json
 from data.errors import BadDataError, ConfigError, EnvironmentTrouble
@@ -70,6 +70,7 @@ def submit(
     root = request.root.resolve()
     with Ledger(root) as ledger:
         prepared = prepare.prepare(pipeline, request, ledger)
+        _refuse_hidden_root(prepared)
         _refuse_hidden_inputs(prepared)
         with job_service.connected(request.beam_args) as beam_args:
             record = RunRecord(root, new_run(prepared.pipeline), ledger, watcher)
@@ -119,6 +120,21 @@ def cancel(root: Path, run_id: str) -> str:
         if run.status in ("submitted", "unknown"):
             ledger.finish_run(dataclasses.replace(run, status="cancelled"))
         return run.id
+
+
+def _refuse_hidden_root(prepared: Prepared) -> None:
+    """Dataflow's workers are never on this machine, and take minutes to tell so."""
+    workspace = prepared.workspace
+    on_dataflow = runner(parse(workspace.beam_args)) == "DataflowRunner"
+    if on_dataflow and not workspace.shared_filesystem:
+        raise ConfigError(
+            f"Dataflow's workers do not see the root {workspace.root}",
+            expected="a file system that they and this machine mount at the same path",
+            got="a local one",
+            follows="nothing was submitted",
+            remedy="mount Filestore or NFS in the workers' image and say --shared-filesystem; or "
+            "use `penstock run --beam`, whose data-parallel steps alone go to Dataflow",
+        )
 
 
 def _refuse_hidden_inputs(prepared: Prepared) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import hypothesis
 import pytest
@@ -48,6 +49,20 @@ def same_runs() -> ModuleType:
 def stores() -> ModuleType:
     """The module `stores`: Beam finds its file systems, box:// and bucket://, from then on."""
     return _module_beside("stores")
+
+
+@pytest.fixture
+def google(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """Google's storage and Dataflow, as `fake_google` has them; their client libraries use it."""
+    from google.oauth2.credentials import Credentials
+
+    module = _module_beside("fake_google")
+    fake = module.FakeGoogle()
+    with module.serving(fake):
+        monkeypatch.setattr("google.auth.default", lambda **_: (Credentials("token"), None))
+        monkeypatch.setenv("STORAGE_EMULATOR_HOST", fake.url)
+        monkeypatch.setattr("apache_beam.internal.gcp.auth._Credentials._credentials_init", False)
+        yield fake
 
 
 @pytest.fixture

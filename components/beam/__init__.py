@@ -26,18 +26,17 @@ def run_pipeline(build: Callable[[beam.Pipeline], None], context: Context) -> No
 
     Raises:
         PenstockError: one that a worker raised, sent as `PenstockError.marked`.
-        ConfigError: a flag that Beam does not know.
+        ConfigError: a flag or a value that Beam does not take.
         EnvironmentTrouble: the runner ended the job before it was done, or a known trouble.
         ConnectionLost: the job server went away; what became of the job is not known.
         StepError: a remote worker failed; with the first cause.
     """
-    import apache_beam as beam
-
-    from components.beam.options import parse
+    from components.beam.failures import not_taken
+    from components.beam.options import new_pipeline
     from components.beam.shipping import travelling
 
     with travelling(context.beam_args) as args, _quiet(context.logger):
-        pipeline = beam.Pipeline(options=parse(args))
+        pipeline = new_pipeline(args)
         build(pipeline)
         try:
             result = pipeline.run()
@@ -45,7 +44,7 @@ def run_pipeline(build: Callable[[beam.Pipeline], None], context: Context) -> No
         except Exception as error:
             if _was_interrupted(error):
                 raise KeyboardInterrupt from error
-            known = revive(str(error))
+            known = revive(str(error)) or not_taken(error)
             if known:
                 raise known from error
             raise
@@ -56,7 +55,7 @@ def _wait(result: PipelineResult, context: Context) -> None:
     from components.beam import waiting
 
     try:
-        job = waiting.Job.of(result, context.beam_args)
+        job = waiting.job_of(result, context.beam_args)
         state = job.wait(context) if job else result.wait_until_finish() or result.state
     except KeyboardInterrupt:
         with contextlib.suppress(Exception):  # a cluster that does not answer, for one

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from data.errors import EnvironmentTrouble, PenstockError, StepError, revive
+from data.errors import EnvironmentTrouble, PenstockError, StepError, in_one_line, revive
 
 _PYTHON = re.compile(r"^(?:E\s+)?((?:[A-Za-z_]\w*\.)*[A-Z]\w*)(?::[ ](.*))?$", re.MULTILINE)
 _TRACEBACK = "Traceback (most recent call last):"
@@ -121,6 +121,36 @@ def error_of(text: str) -> PenstockError:
         got=cause,
         follows="the job ended; nothing that it wrote counts",
         remedy="mend the cause; --debug shows the runner's whole text",
+    )
+
+
+def not_taken(error: Exception) -> EnvironmentTrouble | None:
+    """Why a job server or Google did not take a job; None for an error of another kind."""
+    import grpc
+
+    if not isinstance(error, grpc.RpcError | grpc.FutureTimeoutError):
+        return of_google(error)
+    said = error.details() if hasattr(error, "details") else "no answer in time"
+    return EnvironmentTrouble(
+        "the job server did not take the job",
+        expected="a job server that runs, as --job_endpoint says",
+        got=said,
+        follows="nothing ran there",
+        remedy="start the job server, then run the same command again",
+    )
+
+
+def of_google(error: Exception) -> EnvironmentTrouble | None:
+    """What Google's storage or Dataflow does not do; None for an error from elsewhere."""
+    theirs = type(error).__module__.startswith(("google.api_core", "google.auth", "google.cloud"))
+    if not theirs and "Could not upload to GCS" not in str(error):
+        return None
+    return EnvironmentTrouble(
+        "Google's services do not do what was asked",
+        got=_short(in_one_line(error)),
+        follows="nothing that the job writes counts",
+        remedy="see that --project, --region and the gs:// locations are right, that the Dataflow "
+        "API is enabled, and that `gcloud auth application-default login` was done",
     )
 
 

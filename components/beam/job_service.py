@@ -20,8 +20,10 @@ from apache_beam.portability.api import beam_job_api_pb2 as job_api
 from apache_beam.portability.api import beam_job_api_pb2_grpc
 
 from components.beam import options as flags
+from components.beam.failures import of_google
+from components.beam.served_job import ServedJob, url_of
 from components.beam.servers import started
-from components.beam.waiting import Job, url_of
+from components.beam.waiting import RemoteJob
 from data.errors import ConfigError, EnvironmentTrouble, PenstockError
 
 _REACH = 10.0  # seconds for a job server to answer
@@ -33,8 +35,9 @@ class Submitted:
     """A job that was sent: enough to ask for it from another process."""
 
     job_id: str
-    endpoint: str  # HOST:PORT of the job server
+    endpoint: str  # HOST:PORT of the job server; "" on Dataflow
     url: str | None  # the runner's own page
+    flags: tuple[str, ...] = ()  # those that lead to it on Dataflow
 
 
 @contextlib.contextmanager
@@ -144,10 +147,11 @@ def submit_detached(build: Callable[[beam.Pipeline], None], args: Sequence[str])
 
     Raises:
         ConfigError: workers would be in this process, or no job server is named.
-        EnvironmentTrouble: the job server does not take the job.
+        EnvironmentTrouble: the job server, or Dataflow, does not take the job.
     """
-    options = flags.parse(args)
-    endpoint = options.view_as(PortableOptions).job_endpoint
+    if flags.runner(flags.parse(args)) == "DataflowRunner":
+        return _sent_to_dataflow(build, args)
+    endpoint = flags.parse(args).view_as(PortableOptions).job_endpoint
     if not endpoint or endpoint == "embed" or not flags.workers_are_elsewhere(args):
         raise ConfigError(
             "these flags name no job server whose workers outlive this process",
@@ -155,7 +159,7 @@ def submit_detached(build: Callable[[beam.Pipeline], None], args: Sequence[str])
             follows="nothing was submitted",
             remedy="use `penstock run`, or name workers: --environment_type=EXTERNAL …",
         )
-    pipeline = beam.Pipeline(options=options)
+    pipeline = flags.new_pipeline(args)
     build(pipeline)
     try:
         result = pipeline.run()
@@ -168,6 +172,26 @@ def submit_detached(build: Callable[[beam.Pipeline], None], args: Sequence[str])
             remedy="start the job server, or mend --job_endpoint; then submit again",
         ) from error
     return Submitted(result._job_id, endpoint, url_of(args))
+
+
+def _sent_to_dataflow(build: Callable[[beam.Pipeline], None], args: Sequence[str]) -> Submitted:
+    from components.beam.dataflow import DataflowJob
+
+    pipeline = flags.new_pipeline(args)
+    build(pipeline)
+    try:
+        job = DataflowJob.of(pipeline.run())
+    except Exception as error:
+        if trouble := of_google(error):
+            raise trouble from error
+        raise
+    if job is None:
+        raise ConfigError(
+            "with --template_location Beam writes a template, and starts no job",
+            follows="there is no job to wait for",
+            remedy="leave out the flag",
+        )
+    return Submitted(job.id, "", job.url, job.flags)
 
 
 def state(submitted: Submitted) -> str:
@@ -196,5 +220,10 @@ def failure(submitted: Submitted) -> PenstockError:
         return job.failure()
 
 
-def _job(submitted: Submitted) -> Job:
-    return Job(submitted.endpoint, submitted.job_id, submitted.url)
+def _job(submitted: Submitted) -> RemoteJob:
+    if submitted.flags:
+        from components.beam.dataflow import DataflowJob
+
+        flags = tuple(submitted.flags)  # a list, where it comes from a file
+        return DataflowJob(id=submitted.job_id, flags=flags, url=submitted.url)
+    return ServedJob(endpoint=submitted.endpoint, id=submitted.job_id, url=submitted.url)

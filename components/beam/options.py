@@ -15,6 +15,7 @@ from apache_beam.options.pipeline_options import (
     StandardOptions,
 )
 from apache_beam.options.pipeline_options import _BeamArgumentParser as BeamArgumentParser
+from apache_beam.pipeline import Pipeline
 
 from data.errors import ConfigError, did_you_mean
 
@@ -50,6 +51,25 @@ def parse(args: Sequence[str]) -> PipelineOptions:
     if runner(options) not in PORTABLE:
         refuse(strangers, ())
     return options
+
+
+def new_pipeline(args: Sequence[str]) -> Pipeline:
+    """An empty pipeline with the options that `args` say.
+
+    Raises:
+        ConfigError: as `parse`, or a runner's options do not fit together.
+    """
+    options = parse(args)
+    try:
+        return Pipeline(options=options)
+    except ValueError as error:
+        said = [line.strip() for line in str(error).splitlines() if line.strip()]
+        raise ConfigError(
+            "Beam does not take these flags",
+            got=" ".join(said[1:] or said),
+            follows="nothing ran",
+            remedy="mend them",
+        ) from error
 
 
 def unknown(args: Sequence[str]) -> list[str]:

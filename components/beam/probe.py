@@ -13,7 +13,7 @@ from apache_beam.metrics import Metrics
 
 from components.beam import _quiet
 from components.beam.options import environment_type, parse
-from components.beam.waiting import Job
+from components.beam.waiting import job_of
 from components.context import Context
 from data.errors import in_one_line
 from data.same_code import another_code, here
@@ -84,7 +84,7 @@ def examine_workers(
     context = Context(output_dir=Path())
     with _quiet(context.logger):
         result = pipeline.run()
-        job = Job.of(result, args)
+        job = job_of(result, args)
         if job is None:
             result.wait_until_finish()
             counted = {c.key.metric.name for c in result.metrics().query()["counters"]}

@@ -1,101 +1,93 @@
-"""Wait well for a job of a job server: its state, counters and address; a lost connection."""
+"""Wait well for a job that runs elsewhere: its state, counters and address."""
 
 from __future__ import annotations
 
+import abc
 import dataclasses
-import threading
 import time
-from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Sequence
+from typing import ClassVar, Protocol
 
-import grpc
-from apache_beam.options.pipeline_options import (
-    FlinkRunnerOptions,
-    PipelineOptions,
-    PortableOptions,
-)
-from apache_beam.portability.api import beam_job_api_pb2 as job_api
-from apache_beam.portability.api import beam_job_api_pb2_grpc
-from apache_beam.runners.portability import portable_metrics
 from apache_beam.runners.runner import PipelineResult
 
 from components.beam import failures
+from components.beam.options import parse, runner
 from components.context import Context
-from data.errors import ConnectionLost, EnvironmentTrouble, PenstockError
+from data.errors import EnvironmentTrouble, PenstockError
 
 OVER = ("DONE", "FAILED", "CANCELLED", "DRAINED", "UPDATED")
-PATIENCE = 60.0  # seconds that a job server may be away before the job counts as lost
-_POLL = 0.25  # seconds between two questions
-_LAST_WORDS = 5.0  # seconds to wait for a failed job's messages
-_TRANSIENT = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
 _SHOWN = ("read", "written", "refused")  # counters, wherever our transforms count so
 
-Answer = TypeVar("Answer")
+
+def job_of(result: PipelineResult, args: Sequence[str]) -> RemoteJob | None:
+    """The job behind a result of Beam's; None if Beam alone can ask for it."""
+    if runner(parse(args)) == "DataflowRunner":
+        from components.beam.dataflow import DataflowJob
+
+        return DataflowJob.of(result)
+    from components.beam.served_job import ServedJob
+
+    return ServedJob.of(result, args)
 
 
-@dataclasses.dataclass
-class Job:
-    """One job of a job server."""
+class Words(Protocol):
+    """A job's error messages."""
 
-    endpoint: str  # HOST:PORT of the job server
+    def any(self) -> bool: ...
+
+    def last(self) -> str:
+        """The error messages, joined; waits a little for those under way."""
+        ...
+
+
+@dataclasses.dataclass(kw_only=True)
+class RemoteJob(abc.ABC):
+    """One job that runs elsewhere, whoever is asked for it."""
+
     id: str
     url: str | None = None  # the runner's own page
     result: PipelineResult | None = None  # Beam's, in the process that started the job
     counted: dict[str, int] = dataclasses.field(default_factory=dict)  # as of the job's end
 
-    def __post_init__(self) -> None:
-        self._channel = grpc.insecure_channel(self.endpoint)
-        self._stub = beam_job_api_pb2_grpc.JobServiceStub(self._channel)
+    poll: ClassVar[float] = 0.25  # seconds between two questions
 
-    @classmethod
-    def of(cls, result: PipelineResult, args: Sequence[str]) -> Job | None:
-        """The job behind a result of Beam's; None if no job server that we can ask runs it."""
-        endpoint = PipelineOptions(list(args)).view_as(PortableOptions).job_endpoint
-        job_id = getattr(result, "_job_id", None)
-        if not endpoint or endpoint == "embed" or not job_id:
-            return None
-        return cls(endpoint, job_id, url_of(args), result)
-
+    @abc.abstractmethod
     def state(self) -> str:
         """The job's state as Beam names it: RUNNING, DONE, …
 
         Raises:
             ConnectionLost: no answer for a minute, or the job is not known there.
         """
-        request = job_api.GetJobStateRequest(job_id=self.id)
-        return str(job_api.JobState.Enum.Name(self._asked(self._stub.GetState, request).state))
 
+    @abc.abstractmethod
     def counters(self) -> dict[str, int]:
         """What our transforms counted so far, by name; empty where the runner does not tell."""
-        request = job_api.GetJobMetricsRequest(job_id=self.id)
-        try:
-            found = self._stub.GetJobMetrics(request, timeout=PATIENCE).metrics
-        except grpc.RpcError:  # only shown; some runners have none before the end
-            return {}
-        counted: dict[str, int] = {}
-        for infos in (found.attempted, found.committed):
-            for key, number in portable_metrics.from_monitoring_infos(infos)[0].items():
-                name = key.metric.name
-                counted[name] = max(counted.get(name, 0), int(number))
-        return counted
 
+    @abc.abstractmethod
     def cancel(self) -> None:
-        """Ask the job server to end the job.
+        """Ask the runner to end the job.
 
         Raises:
             ConnectionLost: as `state`.
         """
-        self._asked(self._stub.Cancel, job_api.CancelJobRequest(job_id=self.id))
+
+    @abc.abstractmethod
+    def words(self) -> Words:
+        """What the job says of errors, from now on at the latest."""
+
+    @abc.abstractmethod
+    def close(self) -> None:
+        """Hang up."""
 
     def wait(self, context: Context, *, limit: float | None = None) -> str:
         """Report what is to be told, until the job is over. Returns the last state.
 
         Raises:
-            ConnectionLost: the job server went away.
+            ConnectionLost: the runner went away.
             EnvironmentTrouble: the job was not over after `limit` seconds; it is cancelled.
             PenstockError: it failed; see `failure`.
         """
-        words = Messages(self._stub, self.id)
+        words = self.words()
         end = None if limit is None else time.monotonic() + limit
         before = ""
         try:
@@ -107,7 +99,7 @@ class Job:
                 if end and time.monotonic() > end:
                     self.cancel()
                     raise self._too_late(limit, words)
-                time.sleep(_POLL)
+                time.sleep(self.poll)
             if state == "FAILED":
                 raise failures.error_of(words.last())
             self.counted = self.counters()
@@ -115,22 +107,16 @@ class Job:
         finally:
             self.close()
 
-    def close(self) -> None:
-        """Stop the worker of this process that a LOOPBACK job used, and hang up."""
-        if self.result is not None:
-            self.result._cleanup()
-        self._channel.close()
-
     def failure(self) -> PenstockError:
-        """Why the job failed, by the job server's messages."""
-        return failures.error_of(Messages(self._stub, self.id).last())
+        """Why the job failed, by the runner's messages."""
+        return failures.error_of(self.words().last())
 
     def _detail(self, state: str) -> str:
         counted = self.counters()
         numbers = [f"{counted[name]:,} {name}" for name in _SHOWN if name in counted]
         return "  ".join(filter(None, [f"job {state.lower()}", *numbers, self.url]))
 
-    def _too_late(self, limit: float | None, words: Messages) -> EnvironmentTrouble:
+    def _too_late(self, limit: float | None, words: Words) -> EnvironmentTrouble:
         return EnvironmentTrouble(
             f"the job {self.id} was not over after {limit:.0f} s, and was cancelled",
             expected="workers that start and answer",
@@ -138,63 +124,3 @@ class Job:
             remedy="see the worker's log: its `python` may lack apache_beam, the cluster be full, "
             "or --environment_config name a worker pool that does not run",
         )
-
-    def _asked(self, ask: Callable[..., Answer], request: Any) -> Answer:
-        """The answer; a server that is away is asked again, gRPC backs off while it connects."""
-        end = time.monotonic() + PATIENCE
-        while True:
-            left = max(0.1, end - time.monotonic())
-            try:
-                return ask(request, timeout=left, wait_for_ready=True)
-            except grpc.RpcError as error:
-                if error.code() in _TRANSIENT and time.monotonic() < end:
-                    time.sleep(_POLL)
-                    continue
-                raise self._lost(error) from error
-
-    def _lost(self, error: Any) -> ConnectionLost:
-        return ConnectionLost(
-            f"the connection to the job server at {self.endpoint} is lost",
-            expected=f"an answer about the job {self.id} within {PATIENCE:.0f} s",
-            got=f"{error.code().name}: {error.details()}",
-            follows="whether the job goes on is not known; nothing that it writes counts here",
-            remedy="look at the runner's own page"
-            + (f", {self.url}" if self.url else "")
-            + "; when the job server is back, run the same command again",
-        )
-
-
-class Messages:
-    """A job's error messages, gathered in a thread as long as the connection holds."""
-
-    def __init__(self, stub: beam_job_api_pb2_grpc.JobServiceStub, job_id: str) -> None:
-        self._errors: list[str] = []
-        self._stream = stub.GetMessageStream(job_api.JobMessagesRequest(job_id=job_id))
-        self._thread = threading.Thread(target=self._read, name="job-messages", daemon=True)
-        self._thread.start()
-
-    def _read(self) -> None:
-        try:
-            for message in self._stream:
-                said = message.message_response
-                if said.importance == job_api.JobMessage.JOB_MESSAGE_ERROR:
-                    self._errors.append(said.message_text)
-        except (grpc.RpcError, ValueError):  # the job server is gone, or we hung up
-            return
-
-    def any(self) -> bool:
-        return bool(self._errors)
-
-    def last(self) -> str:
-        """The error messages, joined; waits a little for those under way."""
-        self._thread.join(_LAST_WORDS)
-        self._stream.cancel()
-        return "\n".join(self._errors)
-
-
-def url_of(args: Sequence[str]) -> str | None:
-    """The runner's own page, where the flags tell it: Flink's web UI."""
-    master = str(PipelineOptions(list(args)).view_as(FlinkRunnerOptions).flink_master)
-    if master.startswith("["):
-        return None
-    return master if master.startswith("http") else f"http://{master}"

@@ -109,7 +109,7 @@ def test_a_loopback_job_is_not_submitted(loopback: tuple[str, ...]) -> None:
 def test_a_job_server_killed_in_mid_job_is_a_lost_connection(
     tmp_path: Path, start, monkeypatch
 ) -> None:
-    monkeypatch.setattr("components.beam.waiting.PATIENCE", 2.0)
+    monkeypatch.setattr("components.beam.served_job.PATIENCE", 2.0)
     server, port = start("apache_beam.runners.portability.local_job_service_main", "-p")
     pid = server.pid
 
