@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from components.beam import waiting
+from components.beam import served_job
 from data.errors import ConnectionLost, EnvironmentTrouble
 from pipeline import exit_codes
 from pipeline.config import apply_settings
@@ -128,7 +128,7 @@ def test_flink_loses_its_task_managers(flink, slow_digits, when_started, example
 def test_the_job_server_goes(
     clusters, flink, slow_digits, when_started, examples, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(waiting, "PATIENCE", 3.0)
+    monkeypatch.setattr(served_job, "PATIENCE", 3.0)
     root = tmp_path / "root"
     when_started(lambda: flink.processes.kill("job-server"))
     with pytest.raises(ConnectionLost, match="connection to the job server"):
