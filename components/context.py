@@ -46,3 +46,4 @@ class Depends:
 
     modules: tuple[str, ...] = ()  # first-party or users' modules named by the config
     files: tuple[Path, ...] = ()  # input files outside the root, compared by content
+    urls: tuple[str, ...] = ()  # of files or folders, compared by what their file system says

@@ -17,6 +17,7 @@ from typing import Any
 from components.artifacts import Examples
 from components.context import Context, Depends
 from data.errors import ConfigError
+from data.files import is_url
 from data.import_path import resolve
 from data.sources import NAMES, SPLITS, SourceConfig, make_source
 
@@ -27,7 +28,7 @@ _POLL = 0.2  # seconds between looks at how much is written
 class Config:
     # a name (digits, idx, npz, tfds, tfds_dir) or an import path, package.module:Class
     source: str = "digits"
-    # file or folder with the data: idx, npz, tfds_dir
+    # file or folder with the data, or its URL: idx, npz, tfds_dir
     path: str | None = None
     # dataset's name: tfds
     name: str | None = None
@@ -60,8 +61,9 @@ class Config:
                 remedy="name every class once, in the order of the labels",
             )
 
-    def source_config(self) -> SourceConfig:
+    def source_config(self, beam_args: tuple[str, ...]) -> SourceConfig:
         return SourceConfig(
+            beam_args=beam_args,
             path=self.path,
             name=self.name,
             version=self.version,
@@ -84,6 +86,8 @@ class Outputs:
 def depends(config: Config) -> Depends:
     """The source's module, and the files behind `path`: it, or all under it but hidden ones."""
     module = resolve(config.source, NAMES, "source").partition(":")[0]
+    if config.path and is_url(config.path):
+        return Depends(modules=(module,), urls=(config.path,))
     return Depends(modules=(module,), files=tuple(_files(config.path)))
 
 
@@ -99,13 +103,14 @@ def run(inputs: Inputs, config: Config, context: Context) -> Outputs:
     from components.beam.visible import refuse_hidden
 
     refuse_hidden(context, config.path)
-    source = make_source(config.source, config.source_config())
+    source = make_source(config.source, config.source_config(context.beam_args))
     if prepare := getattr(source, "prepare", None):
         context.progress(0, None, "preparing the dataset")
         prepare()
 
     from components.beam import run_pipeline
     from data.complete import VALIDATION, complete
+    from data.durable import write_json
     from data.encode import record_bytes
     from data.write_examples import WriteExamples
 
@@ -117,6 +122,7 @@ def run(inputs: Inputs, config: Config, context: Context) -> Outputs:
             record = Path(temporary, "shards.json")
             folder = Path(temporary, "shards")
             folder.mkdir()
+            write_json(record, [])  # stays so where the source has no images
             transform = WriteExamples(source, config.validation_share, folder, record)
             with _watched(folder, record_bytes(spec.image_bytes), total, context):
                 run_pipeline(lambda pipeline: pipeline | transform, context)

@@ -19,9 +19,11 @@ import tensorflow_model_analysis as tfma
 from google.protobuf import text_format
 from tensorflow_model_analysis import constants
 from tensorflow_model_analysis.metrics import metric_types
-from tensorflow_model_analysis.proto import config_pb2, metrics_for_slice_pb2
+from tensorflow_model_analysis.proto import config_pb2
 
+from components.analysis_files import WriteSlices, read_slices
 from components.beam import run_pipeline
+from components.beam.needed import keep_needed
 from components.beam.visible import refuse_hidden
 from components.context import Context
 from components.gate.rules import slice_name
@@ -37,6 +39,7 @@ from serving_export.manifest import EXAMPLES, PROBABILITIES
 # which takes as long as the model; NumPy cuts short what has more than 1,000 values.
 _BATCH_IMAGES = 1024
 _BATCH_BYTES = 16 << 20  # of pixels: fewer images where they are large
+_WRITTEN = "WriteSlices"
 _PLACE = "place"  # column: where the image is in the split, from 0
 
 
@@ -204,7 +207,6 @@ def measure(
     check_slices(slices)
     number = examples.num_examples(split)
     context.progress(0, number, f"measuring {len(bundles)} models on {split}")
-    output = context.output_dir / "metrics"
     config = _config(list(bundles), [slice_name(name) for name in slices])
     models = [
         tfma.default_eval_shared_model(
@@ -216,11 +218,7 @@ def measure(
     ]
 
     def build(pipeline: beam.Pipeline) -> None:
-        # The default writers make five kinds of files: a third of the time, for few images.
-        writer = tfma.writers.MetricsPlotsAndValidationsWriter(
-            output_paths={tfma.METRICS_KEY: str(output)}, eval_config=config
-        )
-        _ = (
+        written = (
             pipeline
             | "Shards" >> beam.Create(_shards(examples, split))
             | "ReadBatches"
@@ -229,13 +227,15 @@ def measure(
             >> tfma.ExtractEvaluateAndWriteResults(
                 eval_shared_model=models if len(models) > 1 else models[0],
                 eval_config=config,
-                writers=[writer],
+                writers=[tfma.writers.Writer(_WRITTEN, WriteSlices(context.output_dir))],
             )
         )
+        # The analysis counts bytes and slices for its own telemetry, and looks for plots.
+        keep_needed(pipeline, written[_WRITTEN])
 
     refuse_hidden(context)
     run_pipeline(build, context)
-    found = _read(output)
+    found = _read(context.output_dir)
     _check(found.get(""), examples, split)
     context.progress(number, number, f"measured on {split}")
     return found.pop(""), found
@@ -271,11 +271,10 @@ def _config(models: Sequence[str], slices: Sequence[str]) -> config_pb2.EvalConf
     return found
 
 
-def _read(output: Path) -> dict[str, Tally]:
+def _read(folder: Path) -> dict[str, Tally]:
     """The analysis' files: slice → tally; that of all is called ""."""
     found = {}
-    for record in tf.data.TFRecordDataset([str(p) for p in sorted(output.parent.glob("metrics*"))]):
-        of_slice = metrics_for_slice_pb2.MetricsForSlice.FromString(record.numpy())
+    for of_slice in read_slices(folder):
         name = ",".join(
             f"{key.column.removeprefix(_SLICE)}={key.bytes_value.decode()}"
             for key in of_slice.slice_key.single_slice_keys

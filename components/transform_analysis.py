@@ -16,6 +16,7 @@ from tensorflow_transform.tf_metadata import dataset_metadata
 from tfx_bsl.tfxio import tensor_adapter, tensor_representation_util
 
 from components.beam import run_pipeline
+from components.beam.needed import keep_needed
 from components.beam.visible import refuse_hidden
 from components.context import Context
 from data.errors import ConfigError, in_one_line
@@ -88,7 +89,9 @@ def write_transform_graph(
         analyzed = (batches, adapter_config) | "Analyze" >> tft_beam.AnalyzeDataset(
             preprocessing_fn
         )
-        _ = analyzed | "WriteGraph" >> tft_beam.WriteTransformFn(str(path))
+        written = analyzed | "WriteGraph" >> tft_beam.WriteTransformFn(str(path))
+        # The analysis counts its bytes, calls and features for its own telemetry.
+        keep_needed(pipeline, written)
 
     with (
         tempfile.TemporaryDirectory(dir=context.output_dir, prefix=".tft-") as temporary,

@@ -86,15 +86,24 @@ def write_json(path: Path, obj: Any) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write UTF-8 so that a reader sees the old file or the whole new one, even after a power cut.
+    """Write UTF-8 as `write_bytes` writes bytes.
+
+    Raises:
+        OSError: the disk would not take it; the old file still stands.
+    """
+    write_bytes(path, text.encode())
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write so that a reader sees the old file or the whole new one, even after a power cut.
 
     Raises:
         OSError: the disk would not take it; the old file still stands.
     """
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
     try:
-        with temporary.open("x", encoding="utf-8") as file:
-            file.write(text)
+        with temporary.open("xb") as file:
+            file.write(content)
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)

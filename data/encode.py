@@ -30,10 +30,13 @@ def encode(images: np.ndarray, labels: np.ndarray) -> bytes:
     pieces: list[bytes] = []
     for image, label in zip(images, labels.tolist(), strict=True):
         head, tail = _around(size, label)
-        example = b"".join((head, image.tobytes(), tail))
-        length = struct.pack("<Q", len(example))
-        pieces += (length, _masked_crc(length), example, _masked_crc(example))
+        pieces += _framed(b"".join((head, image.tobytes(), tail)))
     return b"".join(pieces)
+
+
+def frame(content: bytes) -> bytes:
+    """The content as a TFRecord."""
+    return b"".join(_framed(content))
 
 
 def record_bytes(image_bytes: int) -> int:
@@ -62,6 +65,11 @@ def _entry(key: str, feature: bytes) -> bytes:
 def _field(number: int, content: bytes) -> bytes:
     """A protocol buffer's field of a kind that has a length."""
     return bytes([number << 3 | 2]) + _varint(len(content)) + content
+
+
+def _framed(content: bytes) -> tuple[bytes, bytes, bytes, bytes]:
+    length = struct.pack("<Q", len(content))
+    return length, _masked_crc(length), content, _masked_crc(content)
 
 
 def _varint(value: int) -> bytes:

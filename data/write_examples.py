@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 import apache_beam as beam
 import numpy as np
 from apache_beam.metrics import Metrics
+from apache_beam.transforms.combiners import ToListCombineFn
 from apache_beam.transforms.window import GlobalWindow
 from apache_beam.utils.windowed_value import WindowedValue
 
@@ -57,7 +58,8 @@ class Shard:
 class WriteExamples(beam.PTransform):
     """Source → shards in `folder`, and their list in the JSON file `record`.
 
-    Both must lie where all workers and the launching process see them.
+    Both must lie where all workers and the launching process see them. Where no image is read,
+    `record` is not written: to write an empty list costs a stage.
     """
 
     def __init__(self, source: Source, validation_share: float, folder: Path, record: Path) -> None:
@@ -75,7 +77,7 @@ class WriteExamples(beam.PTransform):
             | "ReadChunks" >> beam.ParDo(ReadChunks(self._source, spec))
             | "Encode" >> beam.ParDo(Encode(spec.num_classes, self._validation_share))
             | "WriteShards" >> beam.ParDo(WriteShards(self._folder, spec.num_classes))
-            | "Collect" >> beam.combiners.ToList()
+            | "Collect" >> beam.CombineGlobally(ToListCombineFn()).without_defaults()
             | "Record" >> beam.Map(write_record, self._record)
         )
 

@@ -1,7 +1,8 @@
 """What a step's result depends on, as one digest, found without importing any of it.
 
 Component, its source and the first-party code that it imports, config, seed, the inputs'
-fingerprints, input files by content, and the versions of the libraries used.
+fingerprints, input files by content (behind a URL: by size and time), and the versions of the
+libraries used.
 """
 
 from __future__ import annotations
@@ -32,10 +33,12 @@ def parts(
     seed: int,
     fingerprints: Mapping[Ref, str],
     digest_file: Callable[[Path], str],
+    stamps: Callable[[str], Mapping[str, str]],
 ) -> dict[str, Any]:
     """All that the step's result depends on, in words, so that a change can be named.
 
-    `fingerprints` gives each input's; `digest_file` the sha256 of an input file's content.
+    `fingerprints` gives each input's; `digest_file` the sha256 of an input file's content; `stamps`
+    of the files behind a URL what changes when they do.
     """
     depends = step.depends()
     modules = (step.component.partition(":")[0], *depends.modules)
@@ -49,7 +52,8 @@ def parts(
             name: [f"{fingerprints[ref]}.{ref.output}" for ref in as_refs(value)]
             for name, value in step.inputs.items()
         },
-        "files": {str(path): digest_file(path) for path in depends.files},
+        "files": {str(path): digest_file(path) for path in depends.files}
+        | {file: stamp for url in depends.urls for file, stamp in stamps(url).items()},
         "code": {_short(path): _digest_source(path) for path in files},
         "libraries": {name: version for name in libraries if (version := _version(name))},
     }

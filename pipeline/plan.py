@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 from components.context import Context
 from data.errors import ConfigError
+from data.files import stamps
 from pipeline import fingerprint
 from pipeline.artifact_store import Sealed, Slot
 from pipeline.graph import Input, PipelineConfig, Ref, Step, as_refs
@@ -123,7 +125,8 @@ def plan_step(
 ) -> Planned:
     """Find out what the step depends on and whether it was made already; runs nothing."""
     step = _pinned(step, done, workspace)
-    parts = fingerprint.parts(step, workspace.seed, done.fingerprints, ledger.digest_file)
+    outside = ledger.digest_file, functools.partial(stamps, beam_args=workspace.beam_args)
+    parts = fingerprint.parts(step, workspace.seed, done.fingerprints, *outside)
     planned = Planned(step=step, fingerprint=fingerprint.digest(parts), parts=parts, sealed=None)
     if force:
         return dataclasses.replace(planned, why=("forced",))

@@ -147,7 +147,7 @@ class RunRecord:
     def __exit__(
         self, _: type[BaseException] | None, error: BaseException | None, __: TracebackType | None
     ) -> None:
-        if error is not None:
+        if error is not None and getattr(error, "run_status", None) != "submitted":
             with contextlib.suppress(OSError, EnvironmentTrouble):  # `error` came first
                 self._fail(error)
         self._lock.release()

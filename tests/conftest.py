@@ -45,6 +45,12 @@ def same_runs() -> ModuleType:
     return _module_beside("same_runs")
 
 
+@pytest.fixture(scope="session")
+def stores() -> ModuleType:
+    """The module `stores`: Beam finds its file systems, box:// and bucket://, from then on."""
+    return _module_beside("stores")
+
+
 @pytest.fixture
 def google(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """Google's storage and Dataflow, as `fake_google` has them; their client libraries use it."""

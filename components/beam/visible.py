@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from components.context import Context
 from data.errors import ConfigError
+from data.files import is_url
 
 
 def refuse_hidden(context: Context, path: str | None = None) -> None:
@@ -20,7 +21,7 @@ def refuse_hidden(context: Context, path: str | None = None) -> None:
 
     if context.shared_filesystem or not workers_are_elsewhere(context.beam_args):
         return
-    is_input = path and "://" not in path
+    is_input = path and not is_url(path)
     raise ConfigError(
         f"workers on other machines may not see the {'input' if is_input else 'output folder'} "
         f"{path if is_input else context.output_dir}",

@@ -37,12 +37,13 @@ SPLITS = ("train", "test")  # what a source gives; validation is carved out of t
 class SourceConfig:
     """What a source may be told."""
 
-    path: str | None = None  # file or folder
+    path: str | None = None  # file or folder, or its URL
     name: str | None = None  # dataset's name (tfds)
     version: str | None = None  # dataset's version (tfds); None: the newest
     data_dir: str | None = None  # where prepared datasets lie (tfds)
     class_names: tuple[str, ...] | None = None  # None: the source's own, else "0", "1", …
     options: dict[str, Any] = field(default_factory=dict)  # for one's own source
+    beam_args: tuple[str, ...] = ()  # Beam's flags: its file systems take hosts and keys from them
 
     def check(
         self, source: str, *, needs: Collection[str] = (), takes: Collection[str] = ()
@@ -56,7 +57,7 @@ class SourceConfig:
             ConfigError: one that it needs is missing, or one is set that it does not take.
         """
         given = {f.name for f in fields(self) if getattr(self, f.name)}
-        given -= {"name", "version", "data_dir"} - {*needs, *takes}
+        given -= {"name", "version", "data_dir", "beam_args"} - {*needs, *takes}
         for name in sorted(set(needs) - given):
             raise ConfigError(
                 f"the source {source!r} needs ingest.{name}",

@@ -14,12 +14,11 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from gzip import BadGzipFile
 from math import prod
-from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 
-from data.errors import BadDataError, ConfigError, EnvironmentTrouble, in_one_line
+from data.errors import BadDataError, EnvironmentTrouble, in_one_line
 from data.sources import Chunk, Part, chunk_size
 from data.sources.labels import count_labels, counted_classes
 from data.spec import ImageSpec
@@ -55,25 +54,8 @@ def reading(name: object, expected: str) -> Iterator[None]:
         if isinstance(error, _CORRUPT) or error.errno == errno.EINVAL:
             remedy = "fetch the file again"
             raise BadDataError(f"{name} is truncated or corrupt", **why, remedy=remedy) from error
-        remedy = "mend the permissions or the disk, then run the same command again"
+        remedy = "mend the permissions, the disk or the network, then run the same command again"
         raise EnvironmentTrouble(f"{name} cannot be read", **why, remedy=remedy) from error
-
-
-def local_path(path: str | None) -> Path:
-    """The path in `ingest.path`, absolute, so that it means the same to every worker.
-
-    Raises:
-        ConfigError: it is a URL.
-    """
-    if path and "://" in path:
-        raise ConfigError(
-            "this source reads local files only",
-            expected="a path of a file or folder",
-            got=f"ingest.path = {path!r}",
-            follows="nothing was ingested",
-            remedy="copy the files here, or mount the store",
-        )
-    return Path(path or "").expanduser().absolute()
 
 
 @dataclass(frozen=True)

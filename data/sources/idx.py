@@ -7,18 +7,20 @@ a big-endian 32-bit integer, then the values, last dimension fastest.
 from __future__ import annotations
 
 import gzip
-import os
+import io
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from math import prod
-from pathlib import Path
 from typing import IO
 
 import numpy as np
 
 from data.errors import BadDataError
+from data.files import InputPath, input_path
 from data.sources import SourceConfig
-from data.sources.array_files import ArrayFile, ArraySource, LabelledImages, local_path, reading
+from data.sources.array_files import ArrayFile, ArraySource, LabelledImages, reading
 
 _PREFIX = {"train": "train", "test": "t10k"}
 _KINDS = {"images": 3, "labels": 1}  # → dimensions
@@ -30,9 +32,9 @@ class IdxSource(ArraySource):
 
     def __init__(self, config: SourceConfig) -> None:
         config.check("idx", needs=("path",), takes=("class_names",))
-        folder = local_path(config.path)
+        folder = input_path(config.path, config.beam_args)
         with reading(folder, "a folder with the four IDX files of MNIST"):
-            present = set(os.listdir(folder))
+            present = {file.name for file in folder.iterdir()}
         splits = {
             split: LabelledImages(
                 *(_array(_find(folder, present, prefix, kind), n) for kind, n in _KINDS.items())
@@ -42,7 +44,7 @@ class IdxSource(ArraySource):
         super().__init__(splits, config.class_names)
 
 
-def _find(folder: Path, present: set[str], prefix: str, kind: str) -> Path:
+def _find(folder: InputPath, present: set[str], prefix: str, kind: str) -> InputPath:
     stems = [f"{prefix}-{kind}{dot}idx{_KINDS[kind]}-ubyte" for dot in "-."]
     names = [stem + ending for stem in stems for ending in ("", ".gz")]
     for name in names:
@@ -57,16 +59,16 @@ def _find(folder: Path, present: set[str], prefix: str, kind: str) -> Path:
     )
 
 
-def _array(path: Path, dimensions: int) -> ArrayFile:
+def _array(path: InputPath, dimensions: int) -> ArrayFile:
     """The array that the file's header describes."""
     offset = 4 + 4 * dimensions
     expected = f"an IDX file of unsigned bytes in {dimensions} dimensions"
     with reading(path, expected):
         with path.open("rb") as plain:
             is_stream = plain.read(2) == _GZIP
+            size = plain.seek(0, io.SEEK_END)
         with _open(path, is_stream) as file:
             header = file.read(offset)
-        size = path.stat().st_size
     magic = bytes((0, 0, 8, dimensions))
     if len(header) < offset or not header.startswith(magic):
         raise BadDataError(
@@ -89,5 +91,11 @@ def _array(path: Path, dimensions: int) -> ArrayFile:
     return ArrayFile(str(path), shape, np.dtype(np.uint8), offset, is_stream, reopen)
 
 
-def _open(path: Path, is_stream: bool) -> IO[bytes]:
-    return gzip.open(path) if is_stream else path.open("rb")  # type: ignore[return-value]
+@contextmanager
+def _open(path: InputPath, is_stream: bool) -> Iterator[IO[bytes]]:
+    with path.open("rb") as file:
+        if is_stream:
+            with gzip.open(file) as content:
+                yield content  # type: ignore[misc]
+        else:
+            yield file

@@ -6,14 +6,14 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
 from typing import IO
 
 import numpy as np
 
 from data.errors import BadDataError
+from data.files import InputPath, input_path
 from data.sources import SPLITS, SourceConfig
-from data.sources.array_files import ArrayFile, ArraySource, LabelledImages, local_path, reading
+from data.sources.array_files import ArrayFile, ArraySource, LabelledImages, reading
 
 _HEADERS = {
     (1, 0): np.lib.format.read_array_header_1_0,
@@ -30,7 +30,7 @@ class NpzSource(ArraySource):
 
     def __init__(self, config: SourceConfig) -> None:
         config.check("npz", needs=("path",), takes=("class_names",))
-        path = local_path(config.path)
+        path = input_path(config.path, config.beam_args)
         splits = {
             split: LabelledImages(_images(path, f"x_{split}"), _labels(path, f"y_{split}"))
             for split in SPLITS
@@ -38,14 +38,14 @@ class NpzSource(ArraySource):
         super().__init__(splits, config.class_names)
 
 
-def _images(path: Path, member: str) -> ArrayFile:
+def _images(path: InputPath, member: str) -> ArrayFile:
     array = _array(path, member)
     if array.dtype != np.uint8 or len(array.shape) not in (3, 4):
         raise _unfit(array, "uint8 of shape (n, height, width) or (n, height, width, channels)")
     return array
 
 
-def _labels(path: Path, member: str) -> ArrayFile:
+def _labels(path: InputPath, member: str) -> ArrayFile:
     array = _array(path, member)
     if array.dtype.kind not in "iu" or array.shape[1:] not in ((), (1,)):
         raise _unfit(array, "integers of shape (n,) or (n, 1)")
@@ -62,7 +62,7 @@ def _unfit(array: ArrayFile, expected: str) -> BadDataError:
     )
 
 
-def _array(path: Path, member: str) -> ArrayFile:
+def _array(path: InputPath, member: str) -> ArrayFile:
     """The array that the member's header describes; its values are not read."""
     name = f"{member} in {path}"
     with reading(name, "an .npz with x_train, y_train, x_test and y_test"):
@@ -91,6 +91,8 @@ def _array(path: Path, member: str) -> ArrayFile:
 
 
 @contextmanager
-def _open(path: Path, member: str) -> Iterator[IO[bytes]]:
-    with zipfile.ZipFile(path) as archive, archive.open(f"{member}.npy") as file:
-        yield file
+def _open(path: InputPath, member: str) -> Iterator[IO[bytes]]:
+    with path.open("rb") as whole:
+        whole.read(1)  # zipfile takes a file that cannot be read for one that is broken
+        with zipfile.ZipFile(whole) as archive, archive.open(f"{member}.npy") as file:
+            yield file

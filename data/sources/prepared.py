@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -36,6 +37,11 @@ class PreparedSource(ABC):
     def builder(self) -> Any:
         """The `tfds.core.DatasetBuilder`, prepared; workers call it too."""
 
+    @contextmanager
+    def holding(self, instruction: Any) -> Iterator[Any]:
+        """The builder, for as long as it can read what the `tfds.core.ReadInstruction` says."""
+        yield self.builder()
+
     def spec(self) -> ImageSpec:
         return self._facts.spec
 
@@ -55,30 +61,32 @@ class PreparedSource(ABC):
         import tensorflow_datasets as tfds
 
         spec, _, (image, label) = self._facts
-        dataset = self.builder().as_dataset(
-            split=tfds.core.ReadInstruction(part.split, from_=part.start, to=part.stop, unit="abs"),
-            shuffle_files=False,
-            read_config=tfds.ReadConfig(interleave_cycle_length=1, try_autocache=False),
-        )
-        dataset = dataset.map(lambda example: (example[image], example[label]))
-        try:
-            for images, labels in dataset.batch(chunk_size(spec.image_bytes)):
-                yield Chunk(images.numpy().reshape(-1, *spec.shape), labels.numpy())
-        except (tf.errors.PermissionDeniedError, tf.errors.UnavailableError) as error:
-            raise EnvironmentTrouble(
-                f"{self._what} cannot be read",
-                got=in_one_line(error),
-                follows="nothing was ingested",
-                remedy="mend the permissions or the network, then run the same command again",
-            ) from error
-        except (tf.errors.OpError, ValueError) as error:
-            raise BadDataError(
-                f"{self._what} cannot be read as images of one size",
-                expected=f"whole TFRecords of images of shape {spec.shape}",
-                got=in_one_line(error),
-                follows="nothing was ingested",
-                remedy="prepare the dataset again, or choose one whose images have one size",
-            ) from error
+        which = tfds.core.ReadInstruction(part.split, from_=part.start, to=part.stop, unit="abs")
+        with self.holding(which) as builder:
+            dataset = builder.as_dataset(
+                split=which,
+                shuffle_files=False,
+                read_config=tfds.ReadConfig(interleave_cycle_length=1, try_autocache=False),
+            )
+            dataset = dataset.map(lambda example: (example[image], example[label]))
+            try:
+                for images, labels in dataset.batch(chunk_size(spec.image_bytes)):
+                    yield Chunk(images.numpy().reshape(-1, *spec.shape), labels.numpy())
+            except (tf.errors.PermissionDeniedError, tf.errors.UnavailableError) as error:
+                raise EnvironmentTrouble(
+                    f"{self._what} cannot be read",
+                    got=in_one_line(error),
+                    follows="nothing was ingested",
+                    remedy="mend the permissions or the network, then run the same command again",
+                ) from error
+            except (tf.errors.OpError, ValueError) as error:
+                raise BadDataError(
+                    f"{self._what} cannot be read as images of one size",
+                    expected=f"whole TFRecords of images of shape {spec.shape}",
+                    got=in_one_line(error),
+                    follows="nothing was ingested",
+                    remedy="prepare the dataset again, or choose one whose images have one size",
+                ) from error
 
     @cached_property
     def _facts(self) -> _Facts:
@@ -110,7 +118,8 @@ class PreparedSource(ABC):
         """As the features say, or as the first image has it; reading holds all to it."""
         shape = builder.info.features[image].shape
         if None in shape:
-            first = next(iter(builder.as_dataset(split="train[:1]")), None)
+            with self.holding("train[:1]") as holder:
+                first = next(iter(holder.as_dataset(split="train[:1]")), None)
             shape = shape if first is None else tuple(first[image].shape)
         if len(shape) not in (2, 3) or None in shape:
             raise self._unfit("images of one shape (height, width[, channels])", shape)

@@ -2,32 +2,66 @@
 
 from __future__ import annotations
 
-import os
+import shutil
+import tempfile
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePath
 from typing import Any
 
 from data.errors import BadDataError, in_one_line
+from data.files import RemotePath, input_path
 from data.sources import SourceConfig
-from data.sources.array_files import local_path, reading
+from data.sources.array_files import reading
 from data.sources.prepared import PreparedSource
 
 _EXPECTED = "a folder with dataset_info.json, features.json and TFRecord shards"
+_ABOUT = (".json", ".txt")  # files that tell of the dataset, all of them small
 
 
 class TfdsDirSource(PreparedSource):
-    """The dataset in the folder `path`, as TFDS leaves it in `<name>/<version>`."""
+    """The dataset in the folder `path`, as TFDS leaves it in `<name>/<version>`.
+
+    TFDS does not read by Beam's file systems: of a folder behind a URL, the shards that are to be
+    read are copied to a temporary folder, a part's at a time.
+    """
 
     def __init__(self, config: SourceConfig) -> None:
         config.check("tfds_dir", needs=("path",), takes=("class_names",))
-        self._folder = local_path(config.path)
+        self._folder = input_path(config.path, config.beam_args)
         with reading(self._folder, _EXPECTED):
-            os.listdir(self._folder)
+            names = [file.name for file in self._folder.iterdir()]
+        self._about = tuple(name for name in names if name.endswith(_ABOUT))
         super().__init__(f"the dataset in {self._folder}", config.class_names)
 
     def builder(self) -> Any:
+        with self._here() as folder:
+            return self._built(folder)
+
+    @contextmanager
+    def holding(self, instruction: Any) -> Iterator[Any]:
+        with self._here() as folder:
+            builder = self._built(folder)
+            if isinstance(self._folder, RemotePath):
+                shards = builder.info.splits[instruction].file_instructions
+                _fetch(self._folder, {PurePath(s.filename).name for s in shards}, folder)
+            yield builder
+
+    @contextmanager
+    def _here(self) -> Iterator[Path]:
+        """The folder itself, or a copy of what tells of the dataset."""
+        if isinstance(self._folder, Path):
+            yield self._folder
+            return
+        with tempfile.TemporaryDirectory(prefix="penstock-tfds-") as folder:
+            _fetch(self._folder, self._about, Path(folder))
+            yield Path(folder)
+
+    def _built(self, folder: Path) -> Any:
         import tensorflow_datasets as tfds
 
         try:
-            return tfds.builder_from_directory(self._folder)
+            return tfds.builder_from_directory(folder)
         except Exception as error:  # a missing file, another format, a broken JSON, …
             raise BadDataError(
                 f"{self._folder} holds no prepared dataset",
@@ -36,3 +70,13 @@ class TfdsDirSource(PreparedSource):
                 follows="nothing was ingested",
                 remedy="check ingest.path: the folder of the version, such as mnist/3.0.1",
             ) from error
+
+
+def _fetch(source: RemotePath, names: Collection[str], folder: Path) -> None:
+    for name in names:
+        with (
+            reading(source / name, _EXPECTED),
+            (source / name).open("rb") as file,
+            (folder / name).open("wb") as copy,
+        ):
+            shutil.copyfileobj(file, copy)

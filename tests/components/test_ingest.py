@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tensorflow_datasets as tfds
+from apache_beam.io.filesystems import FileSystems
 from apache_beam.testing import test_pipeline
 from apache_beam.testing.util import assert_that, equal_to
 from tfx_bsl.tfxio.tf_example_record import TFExampleRecord
@@ -33,6 +34,7 @@ from data.sources import SourceConfig, make_source
 pytestmark = pytest.mark.filterwarnings(r"ignore:label\(\) is deprecated:DeprecationWarning")
 
 NAMES = tuple("0123456789")
+REMOTE = ["idx, gzip", "idx, plain", "npz", "tfds_dir"]  # forms that are read by URL as well
 
 
 @pytest.fixture(autouse=True)
@@ -50,7 +52,9 @@ def digits() -> dict[str, tuple[np.ndarray, np.ndarray]]:
 
 
 @pytest.fixture(scope="module")
-def settings_of(digits, tmp_path_factory, idx_files: ModuleType, store_tfds) -> dict[str, dict]:
+def settings_of(
+    digits, tmp_path_factory, idx_files: ModuleType, store_tfds, stores
+) -> dict[str, dict]:
     """The digits in every form that a source reads: name of the form → settings of Ingest."""
     folder = tmp_path_factory.mktemp("forms")
     for compress in (True, False):
@@ -65,7 +69,7 @@ def settings_of(digits, tmp_path_factory, idx_files: ModuleType, store_tfds) -> 
     # a name that TFDS has code for, whose download must not be tried
     prepared = store_tfds(folder / "tfds", "mnist", image, digits, NAMES)
     by_name = {"name": "mnist", "version": "3.0.1", "data_dir": str(folder / "tfds")}
-    return {
+    forms = {
         "digits": {"source": "digits"},
         "idx, gzip": {"source": "idx", "path": str(folder / "idx True")},
         "idx, plain": {"source": "idx", "path": str(folder / "idx False")},
@@ -74,6 +78,9 @@ def settings_of(digits, tmp_path_factory, idx_files: ModuleType, store_tfds) -> 
         "tfds": {"source": "tfds", **by_name},
         "tfds_dir": {"source": "tfds_dir", "path": str(prepared)},
     }
+    for form in REMOTE:
+        forms[f"{form}, box"] = {**forms[form], "path": f"box://{forms[form]['path']}"}
+    return forms
 
 
 @pytest.fixture(scope="module")
@@ -269,6 +276,31 @@ def test_what_is_found_only_while_reading_leaves_nothing(
         run(source="idx", path=str(folder))
 
 
+@pytest.mark.parametrize("form", REMOTE)
+def test_records_are_the_same_behind_a_url(form: str, settings_of, run) -> None:
+    local, remote = (run(**settings_of[name]) for name in (form, f"{form}, box"))
+    assert records(local) == records(remote)
+
+
+def test_file_systems_hear_of_beams_flags_before_anything_is_read(run, settings_of, stores) -> None:
+    stores.Box.seen_options.clear()
+    run("--hdfs_host=here", **settings_of["npz, box"])
+    hosts = {options.get_all_options()["hdfs_host"] for options in stores.Box.seen_options}
+    assert hosts == {"here"}
+
+
+def test_a_source_takes_beams_flags_along_to_a_worker_that_has_none(settings_of, stores) -> None:
+    for form in REMOTE:
+        settings = dict(settings_of[f"{form}, box"], beam_args=("--hdfs_host=there",))
+        source = pickle.dumps(make_source(settings.pop("source"), SourceConfig(**settings)))
+        FileSystems.set_options(None)
+        stores.Box.seen_options.clear()
+        arrived = pickle.loads(source)
+        assert sum(len(c.labels) for p in arrived.parts() for c in arrived.read(p)) == 1797
+        hosts = {options.get_all_options()["hdfs_host"] for options in stores.Box.seen_options}
+        assert hosts == {"there"}
+
+
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
@@ -309,11 +341,17 @@ def test_what_it_depends_on(tmp_path: Path) -> None:
     assert depends(source="idx", path=str(tmp_path)) == (("data.sources.idx",), files)
     assert depends(source="mine:Source", path=str(files[1])) == (("mine",), files[1:])
     assert depends(source="npz", path=str(tmp_path / "nowhere"))[1] == ()
+    assert depends(source="npz", path="gs://some/where")[1] == ()
+    assert ingest.depends(ingest.Config(source="npz", path="gs://some/where")).urls == (
+        "gs://some/where",
+    )
 
 
 def test_asking_what_it_depends_on_loads_no_library() -> None:
     code = (
         "import sys; from components import ingest; ingest.depends(ingest.Config());"
+        "ingest.depends(ingest.Config(source='idx', path='.'));"
+        "ingest.depends(ingest.Config(source='idx', path='gs://some/where'));"
         "print(*{'numpy', 'tensorflow', 'apache_beam', 'sklearn'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -26,3 +26,13 @@ def test_what_workers_share_or_run_here_is_not_refused(tmp_path):
 
     refuse_hidden(Context(output_dir=tmp_path), "here")
     refuse_hidden(Context(output_dir=tmp_path, beam_args=ELSEWHERE, shared_filesystem=True), "here")
+
+
+def test_behind_a_url_the_input_is_seen_but_the_output_must_be_too(tmp_path):
+    from components.beam.visible import refuse_hidden
+
+    elsewhere = Context(output_dir=tmp_path, beam_args=ELSEWHERE)
+    with pytest.raises(ConfigError, match=f"output folder {tmp_path}"):
+        refuse_hidden(elsewhere, "gs://bucket/idx")
+    with pytest.raises(ConfigError, match="input here/idx"):
+        refuse_hidden(elsewhere, "here/idx")

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import pickle
 import shutil
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -29,7 +31,9 @@ UINT8 = tfds.features.Image(shape=(6, 5, 3))
 
 
 @pytest.fixture(scope="module")
-def data_dir(tmp_path_factory: pytest.TempPathFactory, store_tfds: Callable[..., Path]) -> Path:
+def data_dir(
+    tmp_path_factory: pytest.TempPathFactory, store_tfds: Callable[..., Path], stores: ModuleType
+) -> Path:
     """Holds the prepared dataset `arrows`."""
     folder = tmp_path_factory.mktemp("tfds")
     store_tfds(folder, "arrows", UINT8, SPLITS, NAMES)
@@ -37,10 +41,14 @@ def data_dir(tmp_path_factory: pytest.TempPathFactory, store_tfds: Callable[...,
 
 
 def sources(data_dir: Path, **settings) -> list:
-    """The same dataset by name and as a directory."""
+    """The same dataset by name, as a directory, and as one behind a URL."""
     by_name = SourceConfig(name="arrows", data_dir=str(data_dir), **settings)
-    as_folder = SourceConfig(path=str(data_dir / "arrows" / "3.0.1"), **settings)
+    as_folder, *behind_urls = (
+        SourceConfig(path=f"{scheme}{data_dir}/arrows/3.0.1", **settings)
+        for scheme in ("", "box://", "bucket://")
+    )
     made = [make_source("tfds", by_name), make_source("tfds_dir", as_folder)]
+    made += [make_source("tfds_dir", config) for config in behind_urls]
     made[0].prepare()
     return made
 
@@ -183,12 +191,28 @@ def flip(folder: Path) -> None:
     ],
     ids=["feature", "flip", "info", "info {", "features", "features {}", "shard", "empty shard"],
 )
-def test_a_damaged_directory(data_dir: Path, tmp_path: Path, edit) -> None:
+@pytest.mark.parametrize("scheme", ["", "box://"])
+def test_a_damaged_directory(data_dir: Path, tmp_path: Path, edit, scheme: str) -> None:
     shutil.copytree(data_dir / "arrows" / "3.0.1", tmp_path / "dataset")
     edit(tmp_path / "dataset")
-    source = make_source("tfds_dir", SourceConfig(path=str(tmp_path / "dataset")))
+    source = make_source("tfds_dir", SourceConfig(path=f"{scheme}{tmp_path}/dataset"))
     with pytest.raises(BadDataError, match="do:"):
         images_of(source, "train")
+
+
+def test_of_a_directory_behind_a_url_only_what_is_read_is_fetched(
+    data_dir: Path, tmp_path: Path, stores: ModuleType, monkeypatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    source = make_source("tfds_dir", SourceConfig(path=f"box://{data_dir}/arrows/3.0.1"))
+    (part,) = (part for part in source.parts() if part.split == "test")
+    stores.Box.opened.clear()
+    for _ in source.read(part):
+        assert len(list(tmp_path.rglob("*.tfrecord*"))) == 1
+    shards = [name for name in stores.Box.opened if "tfrecord" in name]
+    assert len(shards) == 1
+    assert "test" in shards[0]
+    assert list(tmp_path.iterdir()) == []  # nothing stays behind
 
 
 def test_a_directory_that_is_not_there_or_closed(tmp_path: Path, unprivileged) -> None:

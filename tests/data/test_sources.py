@@ -27,7 +27,7 @@ class NoSource:
         ("idx", {"path": "x", "options": {"a": 1}}, "cannot use ingest.options"),
         ("npz", {"path": "x", "options": {"a": 1}}, "cannot use ingest.options"),
         ("tfds", {"name": "mnist", "path": "x"}, "cannot use ingest.path"),
-        ("idx", {"path": "gs://bucket/mnist"}, "local files only"),
+        ("idx", {"path": "nowhere://mnist"}, "Beam has no file system"),
         ("no.such.module:Source", {}, "cannot import"),
         ("data.sources:Sauce", {}, "did you mean 'Source'"),
     ],

@@ -104,7 +104,7 @@ def test_a_change_of_anything_is_a_change_and_is_named():
 
 def test_every_source_file_of_a_step_counts():
     step = recipes.build("digits").step("ingest")
-    parts = fingerprint.parts(step, 0, {}, lambda path: "")
+    parts = fingerprint.parts(step, 0, {}, lambda path: "", lambda url: {})
     root = Path(fingerprint.__file__).parents[1]
     assert "data/sources/digits.py" in parts["code"]
     assert "data/sources/idx.py" not in parts["code"]

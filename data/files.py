@@ -1,0 +1,220 @@
+"""Input files: on this machine, or wherever a URL leads that Beam's file systems know.
+
+Local ones are plain `pathlib.Path`; only a URL imports Beam.
+"""
+
+from __future__ import annotations
+
+import errno
+import functools
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, Literal
+
+from data.errors import ConfigError, EnvironmentTrouble, in_one_line
+
+if TYPE_CHECKING:
+    from apache_beam.io.filesystem import FileMetadata, FileSystem
+    from apache_beam.options.pipeline_options import PipelineOptions
+
+_BUFFER = 1 << 20  # bytes fetched at a time
+# what clients of stores say of an error, by number or by name → what the system would
+_ERRNOS = {
+    401: errno.EACCES,
+    403: errno.EACCES,
+    404: errno.ENOENT,
+    "AccessControlException": errno.EACCES,
+    "FileNotFoundException": errno.ENOENT,
+}
+
+
+@dataclass(frozen=True)
+class RemotePath:
+    """A file or folder in one of Beam's file systems: what the sources use of `pathlib.Path`.
+
+    Each method raises OSError of the class that a local file would have raised, and ConfigError
+    where no file system knows the URL.
+    """
+
+    url: str  # without a slash at its end
+    beam_args: tuple[str, ...] = ()  # taken along, since not every worker is told Beam's flags
+
+    def __str__(self) -> str:
+        return self.url
+
+    def __truediv__(self, name: str) -> RemotePath:
+        return RemotePath(f"{self.url}/{name}", self.beam_args)
+
+    @property
+    def name(self) -> str:
+        return self.url.rpartition("/")[2]
+
+    def open(self, mode: Literal["rb"] = "rb") -> IO[bytes]:
+        """The file's bytes as they are stored: gzip is not undone, whatever the name."""
+        from apache_beam.io.filesystem import CompressionTypes
+
+        files = _file_system(self)
+        with _os_errors(self.url):
+            handle = files.open(self.url, compression_type=CompressionTypes.UNCOMPRESSED)
+        return io.BufferedReader(_Remote(handle, self.url), _BUFFER)
+
+    def iterdir(self) -> Iterator[RemotePath]:
+        """What lies directly in it; an empty folder is not found, since some stores have none."""
+        found = _match(_file_system(self), f"{self.url}/*")
+        if not found:
+            raise FileNotFoundError(errno.ENOENT, "No such folder, or an empty one", self.url)
+        yield from (RemotePath(file.path, self.beam_args) for file in found)
+
+
+class _Remote(io.RawIOBase):
+    """A file that Beam opened, its client's errors made OSErrors."""
+
+    def __init__(self, handle: Any, url: str) -> None:
+        self._handle = handle
+        self._url = url
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        with _os_errors(self._url):
+            content = self._handle.read(len(buffer))
+        buffer[: len(content)] = content
+        return len(content)
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        with _os_errors(self._url):
+            self._handle.seek(offset, whence)
+            return self.tell()
+
+    def tell(self) -> int:
+        return int(self._handle.tell())
+
+    def close(self) -> None:
+        if not self.closed:
+            self._handle.close()
+        super().close()
+
+
+InputPath = Path | RemotePath
+
+
+def is_url(path: str | None) -> bool:
+    return bool(path) and "://" in str(path)
+
+
+def input_path(path: str | None, beam_args: tuple[str, ...] = ()) -> InputPath:
+    """What `ingest.path` names; a local path is made absolute, to mean the same to every worker."""
+    if path and is_url(path):
+        return RemotePath(path.rstrip("/"), beam_args)
+    return Path(path or "").expanduser().absolute()
+
+
+def stamps(url: str, beam_args: tuple[str, ...] = ()) -> dict[str, str]:
+    """The URL of each file at or under `url`, hidden ones left out → what changes when it does.
+
+    That is size and time of the last change, from a listing, or a checksum where the file system
+    keeps no times; no file is read. What is not there has no files.
+
+    Raises:
+        ConfigError: no file system knows the URL.
+        EnvironmentTrouble: it cannot be listed: permission, network.
+    """
+    root = RemotePath(url.rstrip("/"), beam_args)
+    files = _file_system(root)
+    try:
+        return {file.path: _stamp(files, file) for file in _files(files, root.url)}
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise EnvironmentTrouble(
+            f"{url} cannot be listed",
+            got=error.strerror or in_one_line(error),
+            follows="nothing ran",
+            remedy="mend the permissions or the network, then run the same command again",
+        ) from error
+
+
+def _files(files: FileSystem, root: str) -> list[FileMetadata]:
+    try:
+        found = _match(files, f"{root}/**") or _match(files, root)
+    except PermissionError:
+        raise
+    except OSError:
+        found = _match(files, root) if files.has_dirs() else []  # HDFS refuses to list a file
+        if not found:
+            raise
+    return [file for file in found if "/." not in file.path.removeprefix(root)]
+
+
+def _stamp(files: FileSystem, file: FileMetadata) -> str:
+    with _os_errors(file.path):
+        changed = file.last_updated_in_seconds or files.checksum(file.path)
+    return f"{file.size_in_bytes} bytes of {changed}"
+
+
+def _match(files: FileSystem, pattern: str) -> list[FileMetadata]:
+    """The files that fit, but for the empty objects by which stores mark a folder."""
+    with _os_errors(pattern):
+        found = files.match([pattern])[0].metadata_list
+    return sorted((file for file in found if file.path[-1] != "/"), key=lambda file: file.path)
+
+
+@functools.cache
+def _options(beam_args: tuple[str, ...]) -> PipelineOptions:
+    from apache_beam.options.pipeline_options import PipelineOptions
+
+    return PipelineOptions(list(beam_args))
+
+
+def _file_system(path: RemotePath) -> FileSystem:
+    from apache_beam.io.filesystem import FileSystem
+    from apache_beam.io.filesystems import FileSystems
+
+    if path.beam_args:
+        FileSystems.set_options(_options(path.beam_args))
+    try:
+        return FileSystems.get_filesystem(path.url)
+    except Exception as error:  # no such scheme, a library that is missing, a flag that is
+        known = sorted({s for kind in FileSystem.get_all_subclasses() if (s := kind.scheme())})
+        raise ConfigError(
+            f"Beam has no file system for {path}",
+            expected="a local path, or a URL that begins with "
+            + ", ".join(f"{scheme}://" for scheme in known),
+            got=in_one_line(next(_causes(error))),
+            follows="nothing ran",
+            remedy="mend ingest.path, or install the store's part of Beam: apache-beam[gcp], "
+            "[aws], [azure] or [hadoop]",
+        ) from error
+
+
+@contextmanager
+def _os_errors(url: str) -> Iterator[None]:
+    """Raise whatever a store's client raises as the OSError that a local file would have raised."""
+    try:
+        yield
+    except Exception as error:  # each client has exceptions of its own
+        causes = list(_causes(error))
+        for cause in causes:
+            if isinstance(cause, OSError) and cause.errno:
+                raise OSError(cause.errno, cause.strerror, url) from error
+            for said in ("code", "status_code", "exception"):
+                if number := _ERRNOS.get(getattr(cause, said, None)):
+                    raise OSError(number, in_one_line(cause), url) from error
+        raise OSError(errno.EIO, in_one_line(causes[0]), url) from error
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """The errors inside Beam's, innermost first, then it."""
+    for inner in (getattr(error, "exception_details", None) or {}).values():
+        if isinstance(inner, BaseException):
+            yield from _causes(inner)
+    if error.__cause__:
+        yield from _causes(error.__cause__)
+    yield error
