@@ -8,8 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
-from components.beam import job_service
-from components.beam.job_service import Submitted
+from components.beam import detached
+from components.beam.detached import Submitted
+from components.beam.job_service import connected
 from components.beam.options import parse, runner, workers_are_elsewhere
 from components.beam.shipping import installed, travelling, user_modules
 from data.durable import read_json, write_json
@@ -72,13 +73,13 @@ def submit(
         prepared = prepare.prepare(pipeline, request, ledger)
         _refuse_hidden_root(prepared)
         _refuse_hidden_inputs(prepared)
-        with job_service.connected(request.beam_args) as beam_args:
+        with connected(request.beam_args) as beam_args:
             record = RunRecord(root, new_run(prepared.pipeline), ledger, watcher)
             with record:
                 record.planned(prepared.chosen_plan)
                 job = _job(prepared, record.run_id)
                 with travelling(beam_args) as args:
-                    submitted = job_service.submit_detached(chain(job), args)
+                    submitted = detached.submit_detached(chain(job), args)
                 record.submitted()
                 _save(record.folder, job, submitted)
                 if detach:
@@ -116,7 +117,7 @@ def cancel(root: Path, run_id: str) -> str:
     with Ledger.existing(root) as ledger:
         run = ledger.find_run(run_id)
         _, submitted = _load(root.resolve(), run.id)
-        job_service.cancel(submitted)
+        detached.cancel(submitted)
         if run.status in ("submitted", "unknown"):
             ledger.finish_run(dataclasses.replace(run, status="cancelled"))
         return run.id
@@ -180,7 +181,7 @@ def _followed(
     if state == "CANCELLED":
         raise Cancelled
     if state != "DONE":
-        raise reader.error or job_service.failure(submitted)
+        raise reader.error or detached.failure(submitted)
     plan = job.plan()
     done = done_before(plan, len(plan), job.root)
     hidden = [name for name, sealed in done.sealed.items() if sealed is None]
@@ -198,7 +199,7 @@ def _awaited(submitted: Submitted, record: RunRecord, on_interrupt: OnInterrupt)
     before = ""
     while True:
         try:
-            state = job_service.state(submitted)
+            state = detached.state(submitted)
             if state != before:
                 record.job(state, submitted.url)
                 before = state
@@ -208,7 +209,7 @@ def _awaited(submitted: Submitted, record: RunRecord, on_interrupt: OnInterrupt)
         except KeyboardInterrupt:
             if on_interrupt() == "detach":
                 raise Detached from None
-            job_service.cancel(submitted)
+            detached.cancel(submitted)
             raise Cancelled from None
 
 

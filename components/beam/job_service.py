@@ -1,14 +1,12 @@
-"""Job servers: reached or started once for a run; jobs that outlive the process that sent them."""
+"""Job servers: reached, or started once for a run."""
 
 from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-import apache_beam as beam
 import grpc
 from apache_beam.options.pipeline_options import (
     FlinkRunnerOptions,
@@ -20,24 +18,12 @@ from apache_beam.portability.api import beam_job_api_pb2 as job_api
 from apache_beam.portability.api import beam_job_api_pb2_grpc
 
 from components.beam import options as flags
-from components.beam.failures import of_google
-from components.beam.served_job import ServedJob, url_of
+from components.beam.served_job import url_of
 from components.beam.servers import started
-from components.beam.waiting import RemoteJob
-from data.errors import ConfigError, EnvironmentTrouble, PenstockError
+from data.errors import ConfigError, EnvironmentTrouble
 
 _REACH = 10.0  # seconds for a job server to answer
 _ANSWERS_NOT = (grpc.StatusCode.UNIMPLEMENTED, grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN)
-
-
-@dataclass(frozen=True)
-class Submitted:
-    """A job that was sent: enough to ask for it from another process."""
-
-    job_id: str
-    endpoint: str  # HOST:PORT of the job server; "" on Dataflow
-    url: str | None  # the runner's own page
-    flags: tuple[str, ...] = ()  # those that lead to it on Dataflow
 
 
 @contextlib.contextmanager
@@ -117,11 +103,12 @@ def described(endpoint: str) -> set[str]:
                 return {option.name for option in answer.options}
             except grpc.RpcError as error:
                 if error.code() in _ANSWERS_NOT or time.monotonic() + 1 > end:
-                    raise _unreachable(endpoint, error) from error
+                    raise unreachable(endpoint, error) from error
                 time.sleep(0.5)
 
 
-def _unreachable(endpoint: str, error: Any) -> EnvironmentTrouble:
+def unreachable(endpoint: str, error: Any) -> EnvironmentTrouble:
+    """What a gRPC error says of a job server that was asked for the first time."""
     details = str(error.details())
     spoken = error.code() in _ANSWERS_NOT or "http" in details.lower()
     return EnvironmentTrouble(
@@ -136,94 +123,3 @@ def _unreachable(endpoint: str, error: Any) -> EnvironmentTrouble:
         if spoken
         else "start the job server, or mend --job_endpoint; then run again",
     )
-
-
-def submit_detached(build: Callable[[beam.Pipeline], None], args: Sequence[str]) -> Submitted:
-    """Start the pipeline that `build` fills, and do not wait for it.
-
-    Args:
-        build: fills the pipeline.
-        args: as `connected` yields them.
-
-    Raises:
-        ConfigError: workers would be in this process, or no job server is named.
-        EnvironmentTrouble: the job server, or Dataflow, does not take the job.
-    """
-    if flags.runner(flags.parse(args)) == "DataflowRunner":
-        return _sent_to_dataflow(build, args)
-    endpoint = flags.parse(args).view_as(PortableOptions).job_endpoint
-    if not endpoint or endpoint == "embed" or not flags.workers_are_elsewhere(args):
-        raise ConfigError(
-            "these flags name no job server whose workers outlive this process",
-            expected="--job_endpoint=HOST:PORT and an --environment_type other than LOOPBACK",
-            follows="nothing was submitted",
-            remedy="use `penstock run`, or name workers: --environment_type=EXTERNAL …",
-        )
-    pipeline = flags.new_pipeline(args)
-    build(pipeline)
-    try:
-        result = pipeline.run()
-    except grpc.RpcError as error:
-        raise _unreachable(endpoint, error) from error
-    except grpc.FutureTimeoutError as error:
-        raise EnvironmentTrouble(
-            f"no job server answers at {endpoint}",
-            follows="nothing was submitted",
-            remedy="start the job server, or mend --job_endpoint; then submit again",
-        ) from error
-    return Submitted(result._job_id, endpoint, url_of(args))
-
-
-def _sent_to_dataflow(build: Callable[[beam.Pipeline], None], args: Sequence[str]) -> Submitted:
-    from components.beam.dataflow import DataflowJob
-
-    pipeline = flags.new_pipeline(args)
-    build(pipeline)
-    try:
-        job = DataflowJob.of(pipeline.run())
-    except Exception as error:
-        if trouble := of_google(error):
-            raise trouble from error
-        raise
-    if job is None:
-        raise ConfigError(
-            "with --template_location Beam writes a template, and starts no job",
-            follows="there is no job to wait for",
-            remedy="leave out the flag",
-        )
-    return Submitted(job.id, "", job.url, job.flags)
-
-
-def state(submitted: Submitted) -> str:
-    """The job's state as Beam names it.
-
-    Raises:
-        ConnectionLost: the job server does not answer, or does not know the job.
-    """
-    with contextlib.closing(_job(submitted)) as job:
-        return job.state()
-
-
-def cancel(submitted: Submitted) -> None:
-    """Ask the runner to end the job.
-
-    Raises:
-        ConnectionLost: as `state`.
-    """
-    with contextlib.closing(_job(submitted)) as job:
-        job.cancel()
-
-
-def failure(submitted: Submitted) -> PenstockError:
-    """Why the job failed, by what its runner said."""
-    with contextlib.closing(_job(submitted)) as job:
-        return job.failure()
-
-
-def _job(submitted: Submitted) -> RemoteJob:
-    if submitted.flags:
-        from components.beam.dataflow import DataflowJob
-
-        flags = tuple(submitted.flags)  # a list, where it comes from a file
-        return DataflowJob(id=submitted.job_id, flags=flags, url=submitted.url)
-    return ServedJob(endpoint=submitted.endpoint, id=submitted.job_id, url=submitted.url)

@@ -13,7 +13,7 @@ import pytest
 from apache_beam.portability.api import beam_runner_api_pb2 as runner_api
 
 from components import ingest
-from components.beam import job_service, run_pipeline
+from components.beam import detached, run_pipeline
 from components.beam.options import new_pipeline
 from components.beam.probe import examine_workers
 from components.context import Context
@@ -72,7 +72,7 @@ def test_ingest_sends_its_code_and_its_transforms(google: Any, tmp_path: Path) -
 
 def test_the_job_is_what_the_flags_say(google: Any) -> None:
     more = ("--max_num_workers=7", "--worker_machine_type=n2-standard-4", "--job_name=ingest")
-    submitted = job_service.submit_detached(one_element, (*google.flags, *more))
+    submitted = detached.submit_detached(one_element, (*google.flags, *more))
     assert submitted.url == google.console
     job = google.jobs["job-1"]
     about = job["environment"]
@@ -92,24 +92,24 @@ def test_the_job_is_what_the_flags_say(google: Any) -> None:
 
 
 def test_an_image_of_the_user_s_own(google: Any) -> None:
-    job_service.submit_detached(one_element, (*google.flags, OWN_IMAGE))
+    detached.submit_detached(one_element, (*google.flags, OWN_IMAGE))
     assert set(google.staged()) == {"pipeline.pb"}
     assert pool(google)["workerHarnessContainerImage"] == OWN_IMAGE.partition("=")[2]
 
 
 def test_a_submitted_job_is_asked_for_by_another_process(google: Any) -> None:
     """A process that only has what the submission wrote down."""
-    left = job_service.submit_detached(one_element, (*google.flags, OWN_IMAGE))
-    found = job_service.Submitted(left.job_id, "", left.url, list(left.flags))
-    assert job_service.state(found) == "RUNNING"
-    job_service.cancel(found)
-    assert job_service.state(found) == "CANCELLED"
+    left = detached.submit_detached(one_element, (*google.flags, OWN_IMAGE))
+    found = detached.Submitted(left.job_id, "", left.url, list(left.flags))
+    assert detached.state(found) == "RUNNING"
+    detached.cancel(found)
+    assert detached.state(found) == "CANCELLED"
     ours = BadDataError("what it is", expected="another")
     google.messages = [{"messageText": f"Traceback: RuntimeError: {ours.marked()} [while …]"}]
-    assert str(job_service.failure(found)) == str(ours)
+    assert str(detached.failure(found)) == str(ours)
     google.away = True
     with pytest.raises(ConnectionLost, match="job-1") as lost:
-        job_service.state(found)
+        detached.state(found)
     assert "not enabled" in str(lost.value)
     assert google.console in str(lost.value)
 
@@ -117,7 +117,7 @@ def test_a_submitted_job_is_asked_for_by_another_process(google: Any) -> None:
 def test_a_job_that_dataflow_does_not_take(google: Any, tmp_path: Path) -> None:
     google.away = True
     with pytest.raises(EnvironmentTrouble, match="not enabled"):
-        job_service.submit_detached(one_element, (*google.flags, OWN_IMAGE))
+        detached.submit_detached(one_element, (*google.flags, OWN_IMAGE))
     context = Context(output_dir=tmp_path, beam_args=(*google.flags, OWN_IMAGE))
     with pytest.raises(EnvironmentTrouble, match="not enabled"):
         run_pipeline(one_element, context)
@@ -147,4 +147,4 @@ def test_flags_that_dataflow_cannot_use(flags: tuple[str, ...], words: str) -> N
 def test_a_template_is_no_job(google: Any) -> None:
     more = (OWN_IMAGE, "--template_location=gs://bucket/template")
     with pytest.raises(ConfigError, match="template"):
-        job_service.submit_detached(one_element, (*google.flags, *more))
+        detached.submit_detached(one_element, (*google.flags, *more))

@@ -12,7 +12,7 @@ from pathlib import Path
 import apache_beam as beam
 import pytest
 
-from components.beam import job_service, run_pipeline
+from components.beam import detached, job_service, run_pipeline
 from components.beam.job_service import connected
 from components.beam.probe import check_workers, examine_workers
 from components.context import Context
@@ -95,15 +95,15 @@ def test_a_pool_whose_python_lacks_beam_ends_in_time(tmp_path: Path, start, serv
 
 
 def test_submitted_jobs_are_asked_for_by_their_id(external: tuple[str, ...]) -> None:
-    submitted = job_service.submit_detached(lambda p: p | beam.Create([1]), external)
-    while (state := job_service.state(submitted)) not in ("DONE", "FAILED"):
+    submitted = detached.submit_detached(lambda p: p | beam.Create([1]), external)
+    while (state := detached.state(submitted)) not in ("DONE", "FAILED"):
         pass
     assert state == "DONE"
 
 
 def test_a_loopback_job_is_not_submitted(loopback: tuple[str, ...]) -> None:
     with pytest.raises(ConfigError, match="outlive"):
-        job_service.submit_detached(lambda p: p | beam.Create([1]), loopback)
+        detached.submit_detached(lambda p: p | beam.Create([1]), loopback)
 
 
 def test_a_job_server_killed_in_mid_job_is_a_lost_connection(
