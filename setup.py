@@ -20,6 +20,7 @@ RUNTIME = [
     "tfx-bsl>=1.21,<1.22",  # tf.Examples to the Arrow batches that Model Analysis reads
     "tensorflow-datasets>=4.9.10,<4.10",  # datasets by name, and the layout of Examples at rest
     "importlib_resources>=6.4,<8",  # tensorflow-datasets imports it without declaring it
+    "grpcio>=1.70,<2",  # asks Beam's job servers
     "google-crc32c>=1.6,<2",  # TFRecords are written and checked without TensorFlow
     "protobuf>=6.33.5,<7",  # text format of Model Analysis' config; the stack's own bounds
     # Numbers and images.

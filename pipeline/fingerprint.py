@@ -22,6 +22,7 @@ from pipeline.graph import Ref, Step, as_refs
 # where a library is imported by another name than its distribution's
 _DISTRIBUTIONS = {
     "PIL": "pillow",
+    "grpc": "grpcio",
     "sklearn": "scikit-learn",
     "tensorflow_transform": "tensorflow-transform",
 }

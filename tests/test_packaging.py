@@ -22,6 +22,7 @@ TEMPLATE = HOME / "pipeline" / "template"
 REPORT = HOME / "components" / "report"
 # Where a distribution is not called as what is imported from it.
 DISTRIBUTIONS = {
+    "grpc": "grpcio",
     "PIL": "pillow",
     "google": "protobuf",
     "sklearn": "scikit-learn",
