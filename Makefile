@@ -77,7 +77,7 @@ lock: $(VENV)/.ready ## requirements.lock from setup.py; ARGS=--upgrade takes th
 	$(BIN)/uv pip compile --no-config --quiet --universal --python-version 3.11 --generate-hashes \
 		--extra dev --custom-compile-command 'make lock' $(ARGS) --output-file requirements.lock setup.py
 
-bench: $(VENV)/.ready ## the figures in benchmarks/; MNIST and FASHION name the folders of their files
+bench: $(VENV)/.ready runners ## the figures in benchmarks/; MNIST and FASHION name the folders of their files
 	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/pipeline_run.py digits
 	$(BIN)/python benchmarks/pipeline_run.py mnist $(FROM_IDX)
@@ -88,6 +88,9 @@ bench: $(VENV)/.ready ## the figures in benchmarks/; MNIST and FASHION name the 
 	$(BIN)/python benchmarks/evaluate.py growth --path $(MNIST)
 	$(BIN)/python benchmarks/report.py $(FROM_IDX)
 	$(BIN)/python benchmarks/push.py
+	$(BIN)/python benchmarks/runners.py speed --path $(MNIST)
+	$(BIN)/python benchmarks/runners.py growth
+	$(BIN)/python benchmarks/runners.py orchestrators
 	$(BIN)/python benchmarks/accuracy.py --path $(MNIST) --fashion-path $(FASHION)
 
 wheel: $(VENV)/.ready ## dist/penstock-*.whl
