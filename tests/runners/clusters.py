@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import shlex
 import shutil
 import signal
 import socket
@@ -177,20 +176,14 @@ def prism(folder: Path) -> Iterator[Runner]:
 
 
 @contextlib.contextmanager
-def worker_pool(folder: Path, without: Path | None = None) -> Iterator[str]:
-    """A worker pool in an environment of its own: nothing of the launching process but Penstock.
-
-    Where `without` is a folder, the pool sees an empty one in its place.
-    """
+def worker_pool(folder: Path) -> Iterator[str]:
+    """A worker pool in an environment of its own: nothing of the launching process but Penstock."""
     with _processes(folder) as processes:
         port = free_port()
         module = "apache_beam.runners.worker.worker_pool_main"
         path = f"{Path(sys.executable).parent}:/usr/bin:/bin"  # its first `python` is the worker's
         clean = ["env", "-i", f"PATH={path}", f"PYTHONPATH={HOME}", "TF_CPP_MIN_LOG_LEVEL=2"]
         pool = [*clean, sys.executable, "-m", module, f"--service_port={port}"]
-        if without:
-            hide = f'mount -t tmpfs none {shlex.quote(str(without))} && exec "$@"'
-            pool = ["unshare", "--mount", "sh", "-c", hide, "sh", *pool]
         processes.start("pool", pool, cwd=folder)
         processes.until(listens(port), "the worker pool")
         yield f"127.0.0.1:{port}"

@@ -144,7 +144,7 @@ def test_too_few_network_buffers_and_too_few_slots(clusters, digits, tmp_path):
     reason = clusters.missing("flink", "flink-job-server")
     if reason:
         pytest.skip(reason)
-    with clusters.flink(tmp_path / "small", task_managers=1, slots=4, network="64m") as small:
+    with clusters.flink(tmp_path / "small", task_managers=1, slots=4, network="8m") as small:
         root = tmp_path / "root"
         with pytest.raises(EnvironmentTrouble, match="network buffers") as found:
             run(digits, root=root, beam_args=small.args)

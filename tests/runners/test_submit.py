@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import sys
 import time
@@ -12,10 +13,14 @@ from typing import Any
 
 import pytest
 
+from components.beam import detached
+from components.beam.waiting import OVER
 from data.errors import BadDataError, ConfigError, EnvironmentTrouble
-from pipeline import exit_codes, submit
+from pipeline import exit_codes, prepare, submit
+from pipeline.beam import chain
 from pipeline.config import apply_settings
 from pipeline.graph import PipelineConfig
+from pipeline.job import Job
 from pipeline.ledger import Ledger
 from pipeline.prepare import Request
 from pipeline.run import run
@@ -136,11 +141,15 @@ def test_without_workers_of_its_own_it_is_refused(digits, request_at, job_servic
         send(digits, request_at(tmp_path, job_service.args))
 
 
-def test_a_root_that_workers_do_not_see(digits, clusters, job_service, request_at, tmp_path):
-    """The pool runs in a mount namespace of its own, without the root."""
-    hidden = tmp_path / "hidden"
-    hidden.mkdir()
-    with clusters.worker_pool(tmp_path / "pool", without=hidden) as pool:
-        args = job_service.external(pool)
-        with pytest.raises(EnvironmentTrouble, match="does not see the root"):
-            send(digits, request_at(hidden / "root", args))
+def test_a_root_that_workers_do_not_see(digits, pool, job_service, request_at, tmp_path):
+    """A job that names a root which is nowhere: what a worker without the mount would see."""
+    with Ledger(tmp_path) as ledger:
+        prepared = prepare.prepare(digits, request_at(tmp_path), ledger)
+    workspace = dataclasses.replace(prepared.workspace, root=tmp_path / "not mounted")
+    job = Job.of(prepared.plan, prepared.chosen, workspace, run_id="a-run")
+    sent = detached.submit_detached(chain(job), job_service.external(pool))
+    while detached.state(sent) not in OVER:
+        time.sleep(0.1)
+    error = detached.failure(sent)
+    assert isinstance(error, EnvironmentTrouble)
+    assert "does not see the root" in error.what
