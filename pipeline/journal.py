@@ -78,7 +78,7 @@ class JournalReader:
         self._file = folder / _FILE
         self._log = log
         self._read = 0  # bytes
-        self._settled: set[str] = set()  # steps whose artifact is there
+        self.settled: set[str] = set()  # steps whose artifact is there
         self.error: PenstockError | None = None  # why the last attempt ended
 
     def pass_on(self) -> None:
@@ -103,15 +103,15 @@ class JournalReader:
         elif event == "ended":
             execution = Execution(**entry["execution"])
             self.error = None if execution.status in ("made", "reused") else self.error
-            if execution.step not in self._settled:
+            if execution.step not in self.settled:
                 lineage = [Lineage(**link) for link in entry["lineage"]]
                 artifacts = {
                     name: (kind, facts) for name, (kind, facts) in entry["artifacts"].items()
                 }
                 self._log.ended(execution, artifacts, lineage, entry["summary"])
                 if execution.status in ("made", "reused"):
-                    self._settled.add(execution.step)
-        elif entry["step"] in self._settled:
+                    self.settled.add(execution.step)
+        elif entry["step"] in self.settled:
             pass
         elif event == "progress":
             self._log.progress(entry["step"], entry["done"], entry["total"], entry["detail"])

@@ -13,21 +13,24 @@ from components.beam.detached import Submitted
 from components.beam.job_service import connected
 from components.beam.options import parse, runner, workers_are_elsewhere
 from components.beam.shipping import installed, travelling, user_modules
+from components.beam.waiting import OVER
 from data.durable import read_json, write_json
-from data.errors import BadDataError, ConfigError, EnvironmentTrouble
+from data.errors import BadDataError, ConfigError, ConnectionLost, EnvironmentTrouble
 from pipeline import prepare
 from pipeline.beam import chain
+from pipeline.exit_codes import INTERRUPTED
 from pipeline.graph import PipelineConfig
 from pipeline.job import Job, done_before
 from pipeline.journal import JournalReader, passed_on
 from pipeline.ledger import Ledger
+from pipeline.plan import Done
 from pipeline.prepare import Prepared, Request
 from pipeline.result import RunResult, conclude, illustrated
 from pipeline.run_record import RunRecord, Watcher, new_run, prepare_root
 
 _FILE = "submission.json"
+_OPEN = ("submitted", "unknown")  # states of runs whose end is not in the ledger
 _POLL = 1.0  # seconds between two questions to the runner
-OVER = ("DONE", "FAILED", "CANCELLED", "DRAINED", "UPDATED")
 
 OnInterrupt = Callable[[], Literal["cancel", "detach"]]
 
@@ -99,9 +102,12 @@ def attach(root: Path, run_id: str, *, watcher: Watcher, on_interrupt: OnInterru
     with Ledger.existing(root) as ledger:
         run = ledger.find_run(run_id)
         job, submitted = _load(root, run.id)
+        installed(job.code, job.code_folder)
+        if run.status not in _OPEN:
+            outputs = {step: sealed.outputs for step, sealed in _done(job).sealed.items() if sealed}
+            return RunResult(run=run, executions=ledger.executions(run.id), outputs=outputs)
         with RunRecord(root, run, ledger, watcher, again=True) as record:
             record.submitted()
-            installed(job.code, job.code_folder)
             record.planned([p for p in job.plan() if p.step.name in job.chosen])
             result = _followed(job, submitted, record, on_interrupt)
         return illustrated(result, root, ledger)
@@ -111,15 +117,21 @@ def cancel(root: Path, run_id: str) -> str:
     """Ask the runner to end a submitted run's job. Returns the run's id.
 
     Raises:
-        ConfigError: no such run, or it was not submitted.
+        ConfigError: no such run, it was not submitted, or is over.
         EnvironmentTrouble: the runner does not answer.
     """
     with Ledger.existing(root) as ledger:
         run = ledger.find_run(run_id)
         _, submitted = _load(root.resolve(), run.id)
+        state = detached.state(submitted)
+        if run.status not in _OPEN or state in OVER:
+            raise ConfigError(
+                f"the run {run.id} is over: {run.status}, its job {state.lower()}",
+                expected="one that is still at work",
+                remedy=f"penstock attach {run.id} shows what came of it",
+            )
         detached.cancel(submitted)
-        if run.status in ("submitted", "unknown"):
-            ledger.finish_run(dataclasses.replace(run, status="cancelled"))
+        ledger.finish_run(dataclasses.replace(run, status="cancelled", exit_code=INTERRUPTED))
         return run.id
 
 
@@ -174,16 +186,23 @@ def _job(prepared: Prepared, run_id: str) -> Job:
 def _followed(
     job: Job, submitted: Submitted, record: RunRecord, on_interrupt: OnInterrupt
 ) -> RunResult:
-    """Wait for the job's end, and finish the record by what its workers wrote."""
-    reader = JournalReader(job.folder, record)
+    """Wait for the job's end, and finish the record by what its workers wrote.
+
+    Where all steps are written down as made, a runner that has forgotten the job does not matter.
+    """
+    reader, lost = JournalReader(job.folder, record), None
     with passed_on(reader):
-        state = _awaited(submitted, record, on_interrupt)
-    if state == "CANCELLED":
+        try:
+            state = _awaited(submitted, record, on_interrupt)
+        except ConnectionLost as error:
+            lost = error
+    if lost and not reader.settled.issuperset(job.chosen):
+        raise lost
+    if not lost and state == "CANCELLED":
         raise Cancelled
-    if state != "DONE":
+    if not lost and state != "DONE":
         raise reader.error or detached.failure(submitted)
-    plan = job.plan()
-    done = done_before(plan, len(plan), job.root)
+    done = _done(job)
     hidden = [name for name, sealed in done.sealed.items() if sealed is None]
     if hidden:
         raise EnvironmentTrouble(
@@ -192,6 +211,11 @@ def _followed(
             remedy="let the root lie on a file system that workers and this machine share",
         )
     return conclude(record, done, job.workspace())
+
+
+def _done(job: Job) -> Done:
+    plan = job.plan()
+    return done_before(plan, len(plan), job.root)
 
 
 def _awaited(submitted: Submitted, record: RunRecord, on_interrupt: OnInterrupt) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from components.beam import detached
+from components.beam import detached, served_job
 from components.beam.waiting import OVER
 from data.errors import BadDataError, ConfigError, EnvironmentTrouble
 from pipeline import exit_codes, prepare, submit
@@ -101,7 +101,58 @@ def test_it_is_left_and_found_again(slow_digits, request_at, tmp_path):
     assert status(root) == ("done", exit_codes.DONE)
     assert result.report
     assert result.push.served_path.is_dir()
-    assert attach(root).run.exit_code == exit_codes.DONE  # what is known is only read again
+    again = attach(root)
+    assert again.run == result.run  # what is known is only read again
+    with pytest.raises(ConfigError, match="is over: done"):
+        submit.cancel(root, "latest")
+
+
+def test_a_runner_that_forgot_the_job(slow_digits, clusters, pool, request_at, tmp_path):
+    """What workers wrote down counts, whether or not the runner is there to say that it is over."""
+    root = tmp_path / "root"
+    with clusters.job_service(tmp_path / "service") as service:
+        with pytest.raises(submit.Detached):
+            send(slow_digits, request_at(root, service.external(pool)), detach=True)
+        (tmp_path / "go").touch()
+        job, sent = submit._load(root, next(root.glob("runs/*")).name)
+        while detached.state(sent) not in OVER:
+            time.sleep(0.1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(served_job, "PATIENCE", 2.0)
+        assert attach(root).run.exit_code == exit_codes.DONE
+    assert job.chosen[-1] == "export"
+
+
+@pytest.mark.parametrize(
+    ("answer", "error", "left"),
+    [("detach", submit.Detached, "submitted"), ("cancel", submit.Cancelled, "cancelled")],
+)
+def test_ctrl_c_asks_what_is_to_become_of_the_job(
+    answer, error, left, slow_digits, request_at, tmp_path
+):
+    root, asked = tmp_path / "root", []
+
+    class CtrlC(Watcher):
+        def job(self, state, url):
+            raise KeyboardInterrupt
+
+    def on_interrupt():
+        asked.append(answer)
+        return answer
+
+    with pytest.raises(error):
+        submit.submit(
+            slow_digits,
+            request_at(root),
+            detach=False,
+            watcher=CtrlC(),
+            on_interrupt=on_interrupt,
+        )
+    assert asked == [answer]
+    assert status(root)[0] == left
+    (tmp_path / "go").touch()
+    if answer == "detach":
+        assert attach(root).run.exit_code == exit_codes.DONE
 
 
 def test_it_is_cancelled(slow_digits, request_at, tmp_path):
