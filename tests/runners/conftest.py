@@ -50,14 +50,14 @@ def prism(clusters: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[A
         yield runner
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def flink(clusters: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     folder = tmp_path_factory.mktemp("runner")
     with _up(clusters, "flink", folder, "flink", "flink-job-server") as runner:
         yield runner
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def spark(clusters: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     folder = tmp_path_factory.mktemp("runner")
     with _up(clusters, "spark", folder, "spark", "spark-job-server") as runner:

@@ -24,10 +24,7 @@ def test_workers_in_this_process(name, digits, reference, same_runs, tmp_path, r
     same_runs.assert_same(reference, run(digits, root=tmp_path, beam_args=runner.args))
 
 
-@pytest.mark.parametrize("name", ["job_service", "flink"])
-def test_workers_in_a_clean_environment(
-    name, pool, digits, reference, same_runs, tmp_path, request
-):
-    args = request.getfixturevalue(name).external(pool)
+def test_workers_in_a_clean_environment(job_service, pool, digits, reference, same_runs, tmp_path):
+    args = job_service.external(pool)
     result = run(digits, root=tmp_path, beam_args=args, shared_filesystem=True)
     same_runs.assert_same(reference, result)

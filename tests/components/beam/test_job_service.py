@@ -19,7 +19,7 @@ from components.context import Context
 from data import same_code
 from data.errors import BadDataError, ConfigError, ConnectionLost, EnvironmentTrouble, StepError
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.runners  # servers of Beam's own, in Python
 
 
 def run(tmp_path: Path, function, args: tuple[str, ...], **more) -> None:
