@@ -103,6 +103,8 @@ def attach(root: Path, run_id: str, *, watcher: Watcher, on_interrupt: OnInterru
         run = ledger.find_run(run_id)
         job, submitted = _load(root, run.id)
         installed(job.code, job.code_folder)
+        if run.status == "cancelled":
+            raise Cancelled
         if run.status not in _OPEN:
             outputs = {step: sealed.outputs for step, sealed in _done(job).sealed.items() if sealed}
             return RunResult(run=run, executions=ledger.executions(run.id), outputs=outputs)

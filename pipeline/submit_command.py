@@ -74,6 +74,6 @@ def _show(
         print(f"          penstock cancel {view.run_id}{at}")
         return exit_codes.INTERRUPTED if detached is None else detached
     except submit.Cancelled:
-        print(f"the job of {view.run_id} was cancelled; what its steps had made will be reused")
+        print("the job was cancelled; what its steps had made will be reused")
         return exit_codes.INTERRUPTED
     return show_result(result, recipe, root, time.perf_counter() - started)
