@@ -67,9 +67,12 @@ def test_ingest_sends_its_code_and_its_transforms(google: Any, tmp_path: Path) -
     (environment,) = proto.components.environments.values()
     assert environment.urn == "beam:env:docker:v1"
     assert runner_api.DockerPayload.FromString(environment.payload).container_image == IMAGE
-    (code,) = environment.dependencies
-    url = runner_api.ArtifactUrlPayload.FromString(code.type_payload).url
-    assert url.removeprefix("gs://") in google.objects
+    urls = [
+        runner_api.ArtifactUrlPayload.FromString(file.type_payload).url
+        for file in environment.dependencies
+    ]
+    assert {Path(url).name for url in urls} - {FREEZE} == {"workflow.tar.gz"}
+    assert {url.removeprefix("gs://") for url in urls} <= set(google.objects)
 
 
 def test_the_job_is_what_the_flags_say(google: Any) -> None:
