@@ -6,9 +6,8 @@ ledger is the memory of how they came about.
 
 from __future__ import annotations
 
-import contextlib
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -18,6 +17,7 @@ from sqlalchemy.dialects.sqlite import insert
 
 from data.durable import sha256_file
 from data.errors import ConfigError, EnvironmentTrouble, did_you_mean
+from pipeline.database import Database
 
 RunStatus = Literal[
     "running",
@@ -146,65 +146,17 @@ class Pushed:
     rules: list[str]
 
 
-class Ledger:
-    """Opens, and creates on first use, `<root>/ledger.sqlite`.
+class Ledger(Database):
+    """Runs, executions, artifacts, lineage and pushes of a root."""
 
-    Raises:
-        EnvironmentTrouble: the file cannot be opened, is no ledger, or stays locked for 30 s.
-    """
-
-    def __init__(self, root: Path) -> None:
-        self.path = root / "ledger.sqlite"
-        self._engine = sa.create_engine(
-            f"sqlite:///{self.path}",
-            connect_args={"timeout": 30},  # seconds to wait for another run's write
-            poolclass=sa.NullPool,  # nothing is open between two calls, in whatever thread
-        )
-        with self._trouble(), self._engine.begin() as db:
-            for table in _meta.sorted_tables:  # not create_all: two runs may start at once
-                db.execute(sa.schema.CreateTable(table, if_not_exists=True))
-
-    @classmethod
-    def existing(cls, root: Path) -> Ledger:
-        """Opens the ledger of a root in which something ran.
-
-        Raises:
-            ConfigError: there is none.
-        """
-        if not (root / "ledger.sqlite").is_file():
-            raise ConfigError(
-                f"nothing ran in {root} yet",
-                expected="a root in which a pipeline ran",
-                remedy="penstock run digits, or name another root with --root DIR",
-            )
-        return cls(root)
-
-    def __enter__(self) -> Ledger:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._engine.dispose()
-
-    @contextlib.contextmanager
-    def _trouble(self) -> Iterator[None]:
-        try:
-            yield
-        except sa.exc.IntegrityError:
-            raise  # a bug of ours
-        except sa.exc.DatabaseError as error:
-            raise EnvironmentTrouble(
-                f"the ledger {self.path} cannot be used",
-                got=error.orig,
-                remedy="check the disk and permissions; if the file is damaged, move it away: "
-                "artifacts are kept and found again, only the list of past runs is lost",
-            ) from error
+    metadata = _meta
 
     def start_run(self, run: Run) -> None:
-        with self._trouble(), self._engine.begin() as db:
+        with self._writing() as db:
             db.execute(_runs.insert().values(**asdict(run)))
 
     def finish_run(self, run: Run) -> None:
-        with self._trouble(), self._engine.begin() as db:
+        with self._writing() as db:
             db.execute(_runs.update().where(_runs.c.id == run.id).values(**asdict(run)))
 
     def record(
@@ -219,7 +171,7 @@ class Ledger:
             {**key, "output": output, "type": kind, "facts": facts}
             for output, (kind, facts) in artifacts.items()
         ]
-        with self._trouble(), self._engine.begin() as db:
+        with self._writing() as db:
             db.execute(sa.delete(_executions).where(_of(execution)))  # a runner may try again
             db.execute(insert(_executions).values(**asdict(execution)))
             for table, rows in (
@@ -232,13 +184,13 @@ class Ledger:
 
     def runs(self, limit: int = 20) -> list[Run]:
         """The latest runs, the newest first."""
-        with self._trouble(), self._engine.connect() as db:
+        with self._reading() as db:
             query = _runs.select().order_by(_runs.c.started.desc()).limit(limit)
             return [Run(**row._mapping) for row in db.execute(query)]
 
     def running(self) -> list[Run]:
         """The runs that have not said that they ended."""
-        with self._trouble(), self._engine.connect() as db:
+        with self._reading() as db:
             query = _runs.select().where(_runs.c.status == "running")
             return [Run(**row._mapping) for row in db.execute(query)]
 
@@ -246,7 +198,7 @@ class Ledger:
         """The run with this id, or the only one whose id begins or ends so; else None."""
         if run_id == "latest":
             return next(iter(self.runs(1)), None)
-        with self._trouble(), self._engine.connect() as db:
+        with self._reading() as db:
             exact = [
                 Run(**r._mapping) for r in db.execute(_runs.select().where(_runs.c.id == run_id))
             ]
@@ -268,14 +220,14 @@ class Ledger:
 
     def record_push(self, push: Pushed) -> None:
         """Enter a push that somebody made by hand."""
-        with self._trouble(), self._engine.begin() as db:
+        with self._writing() as db:
             values = asdict(push)
             db.execute(insert(_pushes).values(**values).on_conflict_do_nothing())
 
     def pushes(self, digest: str) -> list[Pushed]:
         """The pushes of a model that somebody made by hand, the earliest first."""
         query = _pushes.select().where(_pushes.c.digest == digest).order_by(_pushes.c.time)
-        with self._trouble(), self._engine.connect() as db:
+        with self._reading() as db:
             return [Pushed(**row._mapping) for row in db.execute(query)]
 
     def executions(self, run_id: str) -> list[Execution]:
@@ -283,19 +235,19 @@ class Ledger:
         query = (
             _executions.select().where(_executions.c.run_id == run_id).order_by(sa.text("rowid"))
         )
-        with self._trouble(), self._engine.connect() as db:
+        with self._reading() as db:
             return [Execution(**row._mapping) for row in db.execute(query)]
 
     def artifacts(self, fingerprint: str) -> dict[str, tuple[str, Any]]:
         """Output -> (type, facts) of what a step made."""
         query = _artifacts.select().where(_artifacts.c.fingerprint == fingerprint)
-        with self._trouble(), self._engine.connect() as db:
+        with self._reading() as db:
             return {row.output: (row.type, row.facts) for row in db.execute(query)}
 
     def lineage(self, fingerprint: str) -> list[Lineage]:
         """The inputs out of which a step made its artifacts."""
         query = _lineage.select().where(_lineage.c.fingerprint == fingerprint)
-        with self._trouble(), self._engine.connect() as db:
+        with self._reading() as db:
             return [
                 Lineage(input=row.input, place=row.place, source=row.source, output=row.output)
                 for row in db.execute(query)
@@ -312,7 +264,7 @@ class Ledger:
     def component(self, fingerprint: str) -> str | None:
         """The component of the step that has this fingerprint, by the executions."""
         query = sa.select(_executions.c.component).where(_executions.c.fingerprint == fingerprint)
-        with self._trouble(), self._engine.connect() as db:
+        with self._reading() as db:
             return db.execute(query.limit(1)).scalar()
 
     def model(self, digest: str) -> str | None:
@@ -320,7 +272,7 @@ class Ledger:
         query = sa.select(_artifacts.c.fingerprint).where(
             _artifacts.c.type == "Model", _artifacts.c.facts["digest"].as_string() == digest
         )
-        with self._trouble(), self._engine.connect() as db:
+        with self._reading() as db:
             return db.execute(query.limit(1)).scalar()
 
     def previous(self, pipeline: str, step: str) -> str | None:
@@ -333,7 +285,7 @@ class Ledger:
             .order_by(_runs.c.started.desc())
             .limit(1)
         )
-        with self._trouble(), self._engine.connect() as db:
+        with self._reading() as db:
             return db.execute(query).scalar()
 
     def digest_file(self, path: Path) -> str:
@@ -356,7 +308,7 @@ class Ledger:
         stat = path.stat()
         seen = {"size": stat.st_size, "mtime_ns": stat.st_mtime_ns, "inode": stat.st_ino}
         key = str(path.resolve())
-        with self._trouble(), self._engine.begin() as db:
+        with self._writing() as db:
             row = db.execute(_file_digests.select().where(_file_digests.c.path == key)).first()
             if row and all(row._mapping[name] == value for name, value in seen.items()):
                 return str(row.digest)
@@ -364,7 +316,7 @@ class Ledger:
         # a file written to within the clock's grain could change again and keep its time
         if time.time() - stat.st_mtime > 2:
             values = {"path": key, "digest": digest, **seen}
-            with self._trouble(), self._engine.begin() as db:
+            with self._writing() as db:
                 db.execute(
                     insert(_file_digests)
                     .values(**values)

@@ -1,0 +1,81 @@
+"""The SQLite file of a root, in which the ledger and all that rests on it keep their tables."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import ClassVar, Self
+
+import sqlalchemy as sa
+
+from data.errors import ConfigError, EnvironmentTrouble
+
+FILE = "ledger.sqlite"
+
+
+class Database:
+    """Opens, and creates on first use, `<root>/ledger.sqlite`, with the tables of `metadata`.
+
+    Raises:
+        EnvironmentTrouble: the file cannot be opened, is no ledger, or stays locked for 30 s.
+    """
+
+    metadata: ClassVar[sa.MetaData]
+
+    def __init__(self, root: Path) -> None:
+        self.path = root / FILE
+        self._engine = sa.create_engine(
+            f"sqlite:///{self.path}",
+            connect_args={"timeout": 30},  # seconds to wait for another process's write
+            poolclass=sa.NullPool,  # nothing is open between two calls, in whatever thread
+        )
+        with self._writing() as db:
+            for table in self.metadata.sorted_tables:  # not create_all: two may start at once
+                db.execute(sa.schema.CreateTable(table, if_not_exists=True))
+
+    @classmethod
+    def existing(cls, root: Path) -> Self:
+        """Opens the ledger of a root in which something ran.
+
+        Raises:
+            ConfigError: there is none.
+        """
+        if not (root / FILE).is_file():
+            raise ConfigError(
+                f"nothing ran in {root} yet",
+                expected="a root in which a pipeline ran",
+                remedy="penstock run digits, or name another root with --root DIR",
+            )
+        return cls(root)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._engine.dispose()
+
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[sa.Connection]:
+        with self._trouble(), self._engine.connect() as db:
+            yield db
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[sa.Connection]:
+        """One transaction, begun with the first statement."""
+        with self._trouble(), self._engine.begin() as db:
+            yield db
+
+    @contextlib.contextmanager
+    def _trouble(self) -> Iterator[None]:
+        try:
+            yield
+        except sa.exc.IntegrityError:
+            raise  # a bug of ours
+        except sa.exc.DatabaseError as error:
+            raise EnvironmentTrouble(
+                f"the ledger {self.path} cannot be used",
+                got=error.orig,
+                remedy="check the disk and permissions; if the file is damaged, move it away: "
+                "artifacts are kept and found again, only the list of past runs is lost",
+            ) from error
