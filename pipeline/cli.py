@@ -10,7 +10,7 @@ from typing import NoReturn
 import click
 
 # In the order of `penstock --help`.
-from pipeline.commands import launching, looking, serving, setting_up  # noqa: F401
+from pipeline.commands import launching, looking, scheduling, serving, setting_up  # noqa: F401
 from pipeline.commands.frame import cli, debug
 
 __all__ = ["call", "cli", "main"]

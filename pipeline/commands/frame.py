@@ -30,7 +30,7 @@ class _Command(click.Command):
                     formatter.write(f"  {line.strip()}\n")
 
 
-class _Group(click.Group):
+class Group(click.Group):
     command_class = _Command
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -110,7 +110,7 @@ def beam_flags(function: F) -> F:
     )
 
 
-@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="penstock")
 def cli() -> None:
     """A data and training pipeline for image classifiers: from labelled images to a model that
