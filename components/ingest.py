@@ -151,9 +151,7 @@ def run(inputs: Inputs, config: Config, context: Context) -> Outputs:
             folder = Path(temporary, "shards")
             folder.mkdir()
             write_json(record, [])  # stays so where the source has no images
-            transform = WriteExamples(
-                source, config.validation_share, folder, record, config.span
-            )
+            transform = WriteExamples(source, config.validation_share, folder, record, config.span)
             size = record_bytes(spec.image_bytes, config.span)
             with _watched(folder, size, total, context):
                 run_pipeline(lambda pipeline: pipeline | transform, context)

@@ -85,9 +85,7 @@ def matches(text: str) -> list[Match]:
     fixed = next(place for place, part in enumerate(parts) if is_pattern(part))
     start = Path(*parts[:fixed])
     found = [
-        _match(fields, path)
-        for fields, path in _walk(start, parts[fixed:], {})
-        if _is_day(fields)
+        _match(fields, path) for fields, path in _walk(start, parts[fixed:], {}) if _is_day(fields)
     ]
     if not found:
         raise BadDataError(

@@ -91,7 +91,10 @@ class SpanStore(Database):
         """What is remembered of the pattern's spans."""
         with self._reading() as db:
             excluded, unreadable = (
-                [row._mapping for row in db.execute(table.select().where(table.c.pattern == pattern))]
+                [
+                    row._mapping
+                    for row in db.execute(table.select().where(table.c.pattern == pattern))
+                ]
                 for table in (_excluded, _unreadable)
             )
         return Notes(

@@ -32,7 +32,7 @@ def test_a_run_that_left_no_model_is_named(finished_digits, tmp_path) -> None:
     with Ledger(root) as ledger:
         (done,) = ledger.runs()
         with pytest.raises(ConfigError, match=f"{done.id} has left no model"):
-            resolved(digits("train.warm_start=run:latest"), root, ledger)
+            resolved(digits("train.warm_start=run:latest"), root, ledger, tmp_path)
         with pytest.raises(ConfigError, match="no run 'nightly'"):
-            resolved(digits("train.warm_start=run:nightly"), root, ledger)
-        assert resolved(digits(), root, ledger) == digits()
+            resolved(digits("train.warm_start=run:nightly"), root, ledger, tmp_path)
+        assert resolved(digits(), root, ledger, tmp_path) == digits()
