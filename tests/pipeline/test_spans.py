@@ -356,7 +356,7 @@ def test_since_push(lake, pipeline, tmp_path, by_hand: bool) -> None:
     with Ledger(root) as ledger:
         pushed(ledger, first, "a", by_hand=by_hand)
         assert data_key(wanted, root, now=NOW) == key
-        with pytest.raises(BadDataError, match="no span of .* can be used") as error:
+        with pytest.raises(BadDataError, match=r"no span of .* can be used") as error:
             resolved(wanted, root, now=NOW)
         assert "newer than 2026-11-02" in str(error.value)
         lake(3)

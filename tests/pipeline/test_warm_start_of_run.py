@@ -38,8 +38,8 @@ def spans(tmp_path, idx_files) -> str:
     source = make_source("digits", SourceConfig())
     (images, labels), *_ = [chunk for part in source.parts() for chunk in source.read(part)]
     for span in (1, 2):
-        train = slice(500 * span, 500 * span + 400)
-        test = slice(500 * span + 400, 500 * span + 500)
+        train = slice(400 * span, 400 * span + 300)
+        test = slice(400 * span + 300, 400 * span + 400)
         split = [(images[part] ^ 1, labels[part]) for part in (train, test)]
         idx_files.write_idx(tmp_path / f"span-{span}", *split)
     return str(tmp_path / "span-{SPAN}")
@@ -56,7 +56,7 @@ def test_a_window_of_spans_begins_with_the_model_that_serves(root, spans) -> Non
         "train.epochs=2",
         "evaluate.slices=['span']",
     )
-    result = run(pipeline, root=root)
+    result = run(pipeline, root=root, last="evaluate")
     bundle = result.artifact(Model).bundle
     about = read_json(bundle / "penstock.json")["about"]
     assert about["warm_start"] == sha256_file(root / "serving" / "digits" / "1" / "penstock.json")
