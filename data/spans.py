@@ -60,13 +60,16 @@ def _newest(versions: Sequence[Match], ready: Ready) -> Span:
 
 
 def _span(match: Match, ready: Ready) -> Span:
-    files = sorted(_files(match.path))
+    try:
+        files, trouble = sorted(_files(match.path)), None
+    except OSError as error:
+        files, trouble = [], f"cannot be looked at: {error.strerror}"
     return Span(
         name=match.span,
         version=match.version,
         path=match.path,
         stamp=_stamp(files, ready.done_marker),
-        arriving=_arriving(match.path, files, ready),
+        arriving=trouble or _arriving(match.path, files, ready),
     )
 
 
@@ -90,10 +93,14 @@ def _files(path: Path) -> Iterator[tuple[str, int, int]]:
     if path.is_file():
         yield from _seen(path, path.name)
         return
-    for folder, _, names in os.walk(path):
+    for folder, _, names in os.walk(path, onerror=_raise):
         for name in names:
             file = Path(folder, name)
             yield from _seen(file, file.relative_to(path).as_posix())
+
+
+def _raise(error: OSError) -> None:
+    raise error
 
 
 def _seen(file: Path, name: str) -> Iterator[tuple[str, int, int]]:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -79,6 +80,19 @@ def test_an_empty_folder_is_only_begun(tmp_path: Path) -> None:
     (tmp_path / "1").mkdir()
     (span,) = spans(tmp_path, "{SPAN}")
     assert span.arriving == "no file in it yet"
+
+
+def test_a_folder_that_may_not_be_listed_does_not_hide_the_others(unprivileged) -> None:
+    with tempfile.TemporaryDirectory() as name:  # pytest's own lies where only its user may go
+        folder = Path(name)
+        folder.chmod(0o755)
+        for file in ("1/a", "2/a"):
+            write(folder / file)
+        (folder / "2").chmod(0)
+        with unprivileged():
+            found = {span.name: span.arriving for span in spans(folder, "{SPAN}")}
+        (folder / "2").chmod(0o755)
+    assert found == {"1": None, "2": "cannot be looked at: Permission denied"}
 
 
 @pytest.mark.parametrize(
