@@ -7,10 +7,11 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from pipeline.schedule import policy, tables
-from pipeline.schedule.schedules import Standing, Tick, is_failure, is_success
+from pipeline.schedule.schedules import Outcome, Standing, Tick, is_failure, is_success
 from pipeline.schedule.tables import alarms, schedules, ticks
 from pipeline.schedule.triggers import NewData
 
+BY_DAEMONS = ("due", "by hand")  # the kinds of ticks that daemons launch
 _QUIET = ("skipped", "missed", "paused")
 
 
@@ -35,6 +36,19 @@ def enter(db: sa.Connection, tick: Tick) -> None:
     """Enter a tick. One to which the same happened as to the one before is counted there."""
     if not (tick.outcome in _QUIET and _count_with_the_one_before(db, tick)):
         db.execute(ticks.insert().values(tables.tick_row(tick)))
+
+
+def drop_waiting(
+    db: sa.Connection, name: str, now: float | None, outcome: Outcome, detail: str
+) -> None:
+    """End the ticks of a schedule that a daemon was to launch and has not."""
+    update = ticks.update().where(
+        ticks.c.schedule == name,
+        ticks.c.outcome.is_(None),
+        ticks.c.attempts == 0,
+        ticks.c.kind.in_(BY_DAEMONS),
+    )
+    db.execute(update.values(outcome=outcome, ended=now, detail=detail))
 
 
 def enter_end(db: sa.Connection, tick: Tick) -> Finished:
@@ -74,10 +88,7 @@ def _follow(db: sa.Connection, tick: Tick, standing: Standing) -> Finished:
     failures, reason = standing.failures + 1, None
     if schedule.paused is None and 0 < schedule.max_failures <= failures:
         reason = f"{failures} ticks in a row without success: {tick.detail or tick.verdict}"
-        waiting = ticks.update().where(
-            ticks.c.schedule == schedule.name, ticks.c.outcome.is_(None), ticks.c.attempts == 0
-        )
-        db.execute(waiting.values(outcome="paused", ended=tick.ended, detail=policy.PAUSED))
+        drop_waiting(db, schedule.name, tick.ended, "paused", policy.PAUSED)
     db.execute(update.values(failures=failures, paused=schedule.paused or reason))
     return Finished(entered=True, failures=failures, paused=reason)
 

@@ -16,11 +16,9 @@ from sqlalchemy.dialects.sqlite import insert
 from data.errors import ConfigError, did_you_mean
 from pipeline.database import Database
 from pipeline.schedule import policy, tables
-from pipeline.schedule.endings import Finished, enter, enter_end
+from pipeline.schedule.endings import BY_DAEMONS, Finished, drop_waiting, enter, enter_end
 from pipeline.schedule.schedules import Outcome, Schedule, Standing, Tick
 from pipeline.schedule.tables import schedules, ticks
-
-_BY_DAEMONS = ("due", "by hand")  # the kinds of ticks that daemons launch
 
 
 @dataclass(frozen=True)
@@ -67,7 +65,7 @@ class ScheduleStore(Database):
         with self._writing() as db:
             if not db.execute(_of(name, schedules.delete())).rowcount:
                 raise self._unknown(db, name)
-            _drop_waiting(db, name, now, "skipped", "the schedule was removed")
+            drop_waiting(db, name, now, "skipped", "the schedule was removed")
 
     def pause(self, name: str, reason: str, now: float) -> bool:
         """Let nothing be launched by the clock; ticks that wait are entered as paused.
@@ -82,7 +80,7 @@ class ScheduleStore(Database):
             update = _of(name, schedules.update()).where(schedules.c.paused.is_(None))
             changed = bool(db.execute(update.values(paused=reason)).rowcount)
             self._standing(db, name)
-            _drop_waiting(db, name, now, "paused", policy.PAUSED)
+            drop_waiting(db, name, now, "paused", policy.PAUSED)
             return changed
 
     def resume(self, name: str, now: float) -> bool:
@@ -132,7 +130,7 @@ class ScheduleStore(Database):
             return tick
 
     def survey(self) -> Survey:
-        query = ticks.select().where(ticks.c.outcome.is_(None), ticks.c.kind.in_(_BY_DAEMONS))
+        query = ticks.select().where(ticks.c.outcome.is_(None), ticks.c.kind.in_(BY_DAEMONS))
         with self._reading() as db:
             return Survey(
                 tuple(
@@ -219,7 +217,7 @@ class ScheduleStore(Database):
 
     def tick(self, name: str, due: float, kind: str | None = None) -> Tick | None:
         """The tick that stands for this due time, of any kind but backfill unless it is named."""
-        kinds = _BY_DAEMONS if kind is None else (kind,)
+        kinds = BY_DAEMONS if kind is None else (kind,)
         query = ticks.select().where(
             ticks.c.schedule == name,
             ticks.c.kind.in_(kinds),
@@ -255,13 +253,3 @@ class ScheduleStore(Database):
 
 def _of(name: str, statement: Any) -> Any:
     return statement.where(schedules.c.name == name)
-
-
-def _drop_waiting(db: sa.Connection, name: str, now: float, outcome: Outcome, detail: str) -> None:
-    update = ticks.update().where(
-        ticks.c.schedule == name,
-        ticks.c.outcome.is_(None),
-        ticks.c.attempts == 0,
-        ticks.c.kind.in_(_BY_DAEMONS),
-    )
-    db.execute(update.values(outcome=outcome, ended=now, detail=detail))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import itertools
 import math
 import zoneinfo
 from dataclasses import dataclass, field
@@ -133,7 +134,7 @@ def shortest_gap(trigger: Trigger, after: float, anchor: float, among: int = 50)
     dues = [trigger.next_after(after, anchor)]
     while len(dues) < among:
         dues.append(trigger.next_after(dues[-1], anchor))
-    return min(later - earlier for earlier, later in zip(dues, dues[1:], strict=False))
+    return min(later - earlier for earlier, later in itertools.pairwise(dues))
 
 
 def _multiple(step: float, after: float, anchor: float) -> float:
