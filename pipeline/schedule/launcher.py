@@ -13,7 +13,7 @@ from typing import Protocol
 
 from data.durable import disk_trouble
 from pipeline.schedule import lock
-from pipeline.schedule.schedules import Tick
+from pipeline.schedule.schedules import Schedule, Tick
 
 CHILD = (sys.executable, "-m", "pipeline", "schedule", "tick")
 
@@ -21,7 +21,7 @@ CHILD = (sys.executable, "-m", "pipeline", "schedule", "tick")
 class Launcher(Protocol):
     """Who works on ticks. At most one process at a time works on a schedule."""
 
-    def launch(self, tick: Tick, take: Callable[[], bool]) -> bool:
+    def launch(self, schedule: Schedule, tick: Tick, take: Callable[[], bool]) -> bool:
         """Begin the work on a tick, if nobody works on its schedule and then `take()` is true."""
 
     def is_running(self, name: str) -> bool:
@@ -47,7 +47,7 @@ class ProcessLauncher:
         self._command = command
         self._children: dict[int, tuple[Tick, subprocess.Popen[bytes]]] = {}
 
-    def launch(self, tick: Tick, take: Callable[[], bool]) -> bool:
+    def launch(self, schedule: Schedule, tick: Tick, take: Callable[[], bool]) -> bool:
         with disk_trouble(f"the tick of {tick.schedule!r} cannot be started"):
             held = lock.try_lock(self._root, tick.schedule)
             if held is None:
@@ -56,15 +56,19 @@ class ProcessLauncher:
                 with log_path(self._root, tick.schedule).open("wb" if tick.waits else "ab") as log:
                     if not take():
                         return False
-                    process = self._start(tick, held, log.fileno())
+                    process = self._start(schedule, tick, held, log.fileno())
             finally:
                 os.close(held)  # the child's copy holds it from here on
         self._children[process.pid] = (tick, process)
         return True
 
-    def _start(self, tick: Tick, held: int, log: int) -> subprocess.Popen[bytes]:
+    def _start(
+        self, schedule: Schedule, tick: Tick, held: int, log: int
+    ) -> subprocess.Popen[bytes]:
+        folder = schedule.folder  # one that is gone is the recipe's trouble, and the tick's to say
         return subprocess.Popen(
             [*self._command, tick.schedule, repr(tick.due), "--root", str(self._root)],
+            cwd=folder if folder and os.path.isdir(folder) else self._root,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

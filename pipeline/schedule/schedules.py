@@ -26,6 +26,7 @@ class Schedule:
         name: of the schedule; becomes part of paths.
         recipe: with `settings`, `config_file`, `serving` (absolute paths) and `beam_args`: as
             `penstock run` has them.
+        folder: that the recipe's relative paths count from, absolute: a tick works in it.
         trigger: when a tick is due.
         overlap: what becomes of a tick that is due while the last one still runs.
         missed: what becomes of ticks that nobody took within `grace` seconds.
@@ -43,6 +44,7 @@ class Schedule:
     recipe: str
     trigger: Trigger
     created: float
+    folder: str | None = None
     settings: tuple[str, ...] = ()
     config_file: str | None = None
     serving: str | None = None

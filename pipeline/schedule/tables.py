@@ -18,6 +18,7 @@ schedules = sa.Table(
     sa.Column("recipe", sa.String, nullable=False),
     sa.Column("trigger", sa.JSON, nullable=False),
     sa.Column("created", sa.Float, nullable=False),
+    sa.Column("folder", sa.String),
     sa.Column("settings", sa.JSON, nullable=False),
     sa.Column("config_file", sa.String),
     sa.Column("serving", sa.String),
