@@ -161,7 +161,7 @@ class Daemon:
         """End the children; what they leave undone is taken up again. Returns: at once or not."""
         _log.info("leaving: %d children are asked to end", self._launcher.children())
         asked, end = signals.asked, time.monotonic() + _LEAVE_WITHIN
-        interrupted: list[tuple[Tick, int]] = list(self._ended)
+        interrupted: list[tuple[Tick, int]] = []
         self._launcher.interrupt()
         while self._launcher.children() and signals.asked == asked and time.monotonic() < end:
             signals.wait(min(_POLL, end - time.monotonic()))
@@ -182,5 +182,3 @@ class Daemon:
     def _last_words(self) -> None:
         wait(self._told, timeout=_LAST_WORDS if self._until is None else None)
         self._teller.shutdown(wait=False)
-        with contextlib.suppress(EnvironmentTrouble):
-            self._watch.leave(self._id)

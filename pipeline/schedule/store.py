@@ -229,14 +229,30 @@ class ScheduleStore(Database):
             rows = [tables.tick(row) for row in db.execute(query.order_by(ticks.c.due.desc()))]
         return next((tick for tick in rows if tick.due == due), rows[0] if rows else None)
 
-    def history(self, name: str, limit: int | None = 20) -> list[Tick]:
-        """The latest ticks, the newest first. Raises ConfigError where nothing has this name."""
+    def ticks_of(self, name: str, limit: int = 20) -> list[Tick]:
+        """The latest ticks of this name, the newest first."""
         query = ticks.select().where(ticks.c.schedule == name).order_by(ticks.c.due.desc())
         with self._reading() as db:
-            found = [tables.tick(row) for row in db.execute(query.limit(limit))]
-            if not found:
-                self._standing(db, name)
-            return found
+            return [tables.tick(row) for row in db.execute(query.limit(limit))]
+
+    def history(self, name: str, limit: int = 20) -> list[Tick]:
+        """As `ticks_of`. Raises ConfigError where no schedule has or had this name."""
+        found = self.ticks_of(name, limit)
+        if not found:
+            self.standing(name)
+        return found
+
+    def run_seconds(self, name: str, limit: int = 20) -> list[float]:
+        """How long the latest ticks that ran took, from their launch on."""
+        query = (
+            sa.select(ticks.c.ended - ticks.c.launched)
+            .where(ticks.c.schedule == name, ticks.c.outcome == "ran")
+            .where(ticks.c.kind.in_(BY_DAEMONS))
+            .order_by(ticks.c.due.desc())
+            .limit(limit)
+        )
+        with self._reading() as db:
+            return [seconds for seconds in db.execute(query).scalars() if seconds is not None]
 
     def _standing(self, db: sa.Connection, name: str) -> Standing:
         row = db.execute(_of(name, schedules.select())).first()

@@ -12,7 +12,7 @@ from pipeline.schedule import tables
 from pipeline.schedule.schedules import Standing
 from pipeline.schedule.tables import alarms, daemons, schedules
 
-_FORGET = 86_400.0  # seconds after which a daemon that is silent is forgotten
+_FORGET = 30 * 86_400.0  # seconds after which a daemon that is silent is forgotten
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,11 +37,6 @@ class Watch(Database):
             statement = insert(daemons).values(row)
             db.execute(statement.on_conflict_do_update(["id"], set_={"seen": now}))
             db.execute(daemons.delete().where(daemons.c.seen < now - _FORGET))
-
-    def leave(self, daemon: str) -> None:
-        """A daemon ends."""
-        with self._writing() as db:
-            db.execute(daemons.delete().where(daemons.c.id == daemon))
 
     def last_seen(self) -> float | None:
         """When a daemon last said that it lives, seconds since the epoch."""
