@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
 
-from data.errors import ConfigError, did_you_mean
+from data.errors import ConfigError, EnvironmentTrouble, did_you_mean
 from pipeline.database import Database
 from pipeline.schedule import policy, tables
 from pipeline.schedule.endings import BY_DAEMONS, Finished, drop_waiting, enter, enter_end
@@ -130,6 +130,13 @@ class ScheduleStore(Database):
             return tick
 
     def survey(self) -> Survey:
+        """All schedules, and the ticks that daemons have still to deal with.
+
+        Raises:
+            EnvironmentTrouble: the ledger cannot be used, or is not there.
+        """
+        if not self.path.is_file():  # SQLite would make an empty one
+            raise EnvironmentTrouble(f"the ledger {self.path} is not there")
         query = ticks.select().where(ticks.c.outcome.is_(None), ticks.c.kind.in_(BY_DAEMONS))
         with self._reading() as db:
             return Survey(
