@@ -62,7 +62,8 @@ class Scheduler:
         now = self._clock()
         horizon = now if until is None else min(now, until)
         survey = self._store.survey()
-        if any([self._decide(standing, survey, horizon) for standing in survey.standings]):
+        changed = [self._decide(standing, survey, horizon) for standing in survey.standings]
+        if any(changed):
             survey = self._store.survey()
         by_name = {s.schedule.name: s.schedule for s in survey.standings}
         for tick in survey.open_ticks:
