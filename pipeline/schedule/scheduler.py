@@ -77,17 +77,14 @@ class Scheduler:
         if standing.next_due > horizon:
             return False
         schedule = standing.schedule
-        mine = [tick for tick in survey.open_ticks if tick.schedule == schedule.name]
-        busy = bool(mine) or self._launcher.is_running(schedule.name)
-        waiting = any(tick.waits for tick in mine)
-        while decision := policy.decide(
-            schedule, standing.next_due, horizon, busy=busy, waiting=waiting
-        ):
+        ahead = sum(tick.schedule == schedule.name for tick in survey.open_ticks)
+        ahead = ahead or self._launcher.is_running(schedule.name)  # a backfill
+        while decision := policy.decide(schedule, standing.next_due, horizon, ahead=ahead):
             if not self._store.advance(standing, decision):
                 break  # another daemon, or somebody at the command line, was here
             standing = dataclasses.replace(standing, next_due=decision.next_due)
             for tick in decision.ticks:
-                busy, waiting = busy or tick.outcome is None, waiting or tick.waits
+                ahead += tick.outcome is None
                 if tick.outcome:
                     _log.info("%s: %s, %s", *_naming(tick), tick.detail)
         return True

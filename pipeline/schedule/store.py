@@ -98,9 +98,7 @@ class ScheduleStore(Database):
             standing = self._standing(db, name)
             if standing.schedule.paused is None:
                 return False
-            decision = policy.decide(
-                standing.schedule, standing.next_due, now, busy=False, waiting=False
-            )
+            decision = policy.decide(standing.schedule, standing.next_due, now, ahead=0)
             for tick in decision.ticks if decision else ():
                 enter(db, tick)
             next_due = decision.next_due if decision else standing.next_due

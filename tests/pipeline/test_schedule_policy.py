@@ -15,14 +15,14 @@ def schedule(**fields) -> Schedule:
     return Schedule(name="s", recipe="digits", created=START, trigger=Every(seconds=10), **fields)
 
 
-def outcomes(schedule, next_due, now, *, busy=False, waiting=False) -> list[tuple[str, int]]:
+def outcomes(schedule, next_due, now, *, ahead=0) -> list[tuple[str, int]]:
     """(outcome or "run", how many due times), of all decisions until none is to be made."""
     found = []
-    while decision := decide(schedule, next_due, now, busy=busy, waiting=waiting):
+    while decision := decide(schedule, next_due, now, ahead=ahead):
         next_due = decision.next_due
         for tick in decision.ticks:
             found.append((tick.outcome or "run", tick.times))
-            busy, waiting = busy or tick.outcome is None, waiting or tick.waits
+            ahead += tick.outcome is None
     return found
 
 
@@ -51,23 +51,23 @@ def test_what_becomes_of_due_times_while_nothing_runs(fields, seconds_late, expe
 
 
 @pytest.mark.parametrize(
-    ("fields", "waiting", "expected"),
+    ("fields", "ahead", "expected"),
     [
-        ({}, False, [("skipped", 4)]),
-        ({"overlap": "queue"}, False, [("run", 1), ("skipped", 3)]),
-        ({"overlap": "queue"}, True, [("skipped", 4)]),
-        ({"grace": 4}, False, [("missed", 3), ("skipped", 1)]),
-        ({"grace": 4, "overlap": "queue"}, False, [("missed", 3), ("run", 1)]),
-        ({"grace": 4, "missed": "all"}, False, []),
+        ({}, 1, [("skipped", 4)]),
+        ({"overlap": "queue"}, 1, [("run", 1), ("skipped", 3)]),
+        ({"overlap": "queue"}, 2, [("skipped", 4)]),
+        ({"grace": 4}, 1, [("missed", 3), ("skipped", 1)]),
+        ({"grace": 4, "overlap": "queue"}, 1, [("missed", 3), ("run", 1)]),
+        ({"grace": 4, "missed": "all"}, 1, []),
     ],
 )
-def test_what_becomes_of_due_times_while_the_last_one_runs(fields, waiting, expected):
+def test_what_becomes_of_due_times_while_the_last_one_runs(fields, ahead, expected):
     due = START + 10
-    assert outcomes(schedule(**fields), due, due + 35, busy=True, waiting=waiting) == expected
+    assert outcomes(schedule(**fields), due, due + 35, ahead=ahead) == expected
 
 
 def test_nothing_is_decided_before_it_is_due():
-    assert decide(schedule(), START + 10, START + 9.999, busy=False, waiting=False) is None
+    assert decide(schedule(), START + 10, START + 9.999, ahead=0) is None
 
 
 @given(
@@ -76,24 +76,23 @@ def test_nothing_is_decided_before_it_is_due():
     missed=st.sampled_from(["once", "all", "skip"]),
     overlap=st.sampled_from(["skip", "queue"]),
     paused=st.sampled_from([None, "by hand"]),
-    busy=st.booleans(),
+    ahead=st.integers(0, 2),
 )
 def test_every_due_time_is_counted_once_and_at_most_one_waits(
-    now, grace, missed, overlap, paused, busy
+    now, grace, missed, overlap, paused, ahead
 ):
     one = schedule(grace=grace, missed=missed, overlap=overlap, paused=paused)
-    due, waiting, covered = START + 10, False, 0
-    while decision := decide(one, due, START + now, busy=busy, waiting=waiting):
+    due, covered, most = START + 10, 0, 2 if overlap == "queue" else 1
+    while decision := decide(one, due, START + now, ahead=ahead):
         assert decision.ticks[0].due == due
         counted = sum(tick.times for tick in decision.ticks)
         assert decision.next_due == due + 10 * counted
         for tick in decision.ticks:
             assert tick.until == (None if tick.times == 1 else tick.due + 10 * (tick.times - 1))
             if tick.outcome is None:
-                assert not (busy and waiting)
+                ahead += 1
+                assert ahead <= most
                 assert paused is None
-                waiting = waiting or busy
-                busy = True
         due, covered = decision.next_due, covered + counted
     if missed != "all":
         assert covered == now // 10
