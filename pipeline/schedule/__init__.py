@@ -1,0 +1,1 @@
+"""Schedules: when a recipe is run again, by whom, and who is told."""
