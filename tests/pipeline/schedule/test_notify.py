@@ -34,6 +34,8 @@ EVENT = Event(
 SHORT = Patience(answer=0.3, pause=0.0, command=0.5, all=20.0)
 KEY = "T0123ABCDsecretsecret9876"
 log = logging.getLogger("test.notify")
+# Apprise imports it where Python still has it.
+pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
 
 
 @dataclass
