@@ -20,7 +20,7 @@ def schedule() -> None:
     penstock schedule emit nightly --as cron
     penstock schedule emit nightly --as systemd --output /etc/systemd/system
     penstock schedule emit nightly --as airflow --granularity steps > ~/airflow/dags/nightly.py
-    penstock schedule emit nightly --as kubernetes --image REGISTRY/penstock:1 --gpu 1 > nightly.yaml
+    penstock schedule emit nightly --as kubernetes --image REGISTRY/NAME:1 --gpu 1 > nightly.yaml
     """
 )
 @click.argument("name")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 from pathlib import Path
 
@@ -42,8 +41,9 @@ def crontab(job: Job, log: Path | None = None) -> str:
 
 
 def _escaped(command: str) -> str:
-    r"""For cron, % ends the command and \% is a %.
+    r"""For cron, % ends the command and \% is a %; some crons read \\ as \, others do not.
 
-    A backslash before that would hide it; quotes that end and begin again keep the two apart.
+    A backslash stands only within quotes; they end and begin again behind it, so that all crons
+    leave it as it is.
     """
-    return re.sub(r"(\\?)%", lambda found: rf"{found[1]}''\%" if found[1] else r"\%", command)
+    return command.replace("\\", "\\''").replace("%", r"\%")

@@ -105,10 +105,11 @@ class Times:
         numbers: frozenset[int] = getattr(self, name)
         if len(numbers) == len(_ALL[name]):
             return "*"
-        of_days = name in ("days", "weekdays")  # there a star has a meaning besides
-        if _STAR.fullmatch(written) and (self.needs_both or not of_days):
-            return written
-        return ranges(numbers, "-")
+        if name in ("days", "weekdays"):  # there a star has a meaning besides
+            keep = self.needs_both and written.startswith("*")
+        else:
+            keep = bool(_STAR.fullmatch(written))
+        return written if keep else ranges(numbers, "-")
 
 
 def ranges(numbers: Iterable[int], dash: str, form: str = "{}") -> str:
