@@ -10,7 +10,14 @@ from typing import NoReturn
 import click
 
 # In the order of `penstock --help`.
-from pipeline.commands import launching, looking, scheduling, serving, setting_up  # noqa: F401
+from pipeline.commands import (  # noqa: F401
+    emitting,
+    launching,
+    looking,
+    scheduling,
+    serving,
+    setting_up,
+)
 from pipeline.commands.frame import cli, debug
 
 __all__ = ["call", "cli", "main"]

@@ -17,22 +17,28 @@ FILE = "ledger.sqlite"
 class Database:
     """Opens, and creates on first use, `<root>/ledger.sqlite`, with the tables of `metadata`.
 
+    Args:
+        root: the folder it lies in.
+        patience: seconds to wait for another process's write.
+
     Raises:
-        EnvironmentTrouble: the file cannot be opened, is no ledger, or stays locked for 30 s.
+        EnvironmentTrouble: the file cannot be opened, is no ledger, or stays locked.
     """
 
     metadata: ClassVar[sa.MetaData]
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, patience: float = 30) -> None:
         self.path = root / FILE
         self._engine = sa.create_engine(
             f"sqlite:///{self.path}",
-            connect_args={"timeout": 30},  # seconds to wait for another process's write
+            connect_args={"timeout": patience},
             poolclass=sa.NullPool,  # nothing is open between two calls, in whatever thread
         )
         with self._writing() as db:
             for table in self.metadata.sorted_tables:  # not create_all: two may start at once
                 db.execute(sa.schema.CreateTable(table, if_not_exists=True))
+                for index in table.indexes:
+                    db.execute(sa.schema.CreateIndex(index, if_not_exists=True))
 
     @classmethod
     def existing(cls, root: Path) -> Self:

@@ -11,6 +11,7 @@ VERDICT_FAILED = 3
 GATE_NOT_CONFIGURED = 4
 BAD_DATA = 5
 STEP_FAILED = 6  # the work cannot go on as configured: a NaN loss, a parity difference
+SCHEDULE_ALARM = 7  # a schedule needs somebody: a tick failed, it is stale, or it paused itself
 ENVIRONMENT = 75  # EX_TEMPFAIL: disk, permission, network; trying again can help
 INTERRUPTED = 130  # the next run goes on from the last whole step
 

@@ -13,15 +13,12 @@ import click
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-class _Command(click.Command):
-    """A command whose help ends with examples, kept as they are written."""
+class _WithExamples(click.Command):
+    """Its help ends with examples, kept as they are written."""
 
     def __init__(self, *args: Any, examples: str = "", **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.examples = examples
-        self.params.append(
-            click.Option(["--debug"], is_flag=True, expose_value=False, help="Show tracebacks.")
-        )
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         if self.examples:
@@ -30,7 +27,15 @@ class _Command(click.Command):
                     formatter.write(f"  {line.strip()}\n")
 
 
-class Group(click.Group):
+class _Command(_WithExamples):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.params.append(
+            click.Option(["--debug"], is_flag=True, expose_value=False, help="Show tracebacks.")
+        )
+
+
+class Group(_WithExamples, click.Group):
     command_class = _Command
 
     def list_commands(self, ctx: click.Context) -> list[str]:

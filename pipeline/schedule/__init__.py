@@ -1,1 +1,1 @@
-"""Schedules: when a recipe is run again, by whom, and who is told."""
+"""Retraining by the clock or by new data: who is due, what came of it, who is to be told."""
