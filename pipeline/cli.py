@@ -11,10 +11,10 @@ import click
 
 # In the order of `penstock --help`.
 from pipeline.commands import (  # noqa: F401
-    emitting,
     launching,
     looking,
     scheduling,
+    scheduling_elsewhere,
     serving,
     setting_up,
 )
