@@ -33,7 +33,7 @@ def dag(job: Job, steps: Sequence[str] = ()) -> str:
         created=f"{job.created.year}, {job.created.month}, {job.created.day}",
         catchup=job.missed == "all",
         tasks={
-            name: repr("exec " + shlex.join(command))
+            name: repr(f"cd {shlex.quote(job.folder)} && exec {shlex.join(command)}")
             for name, command in (commands or {"tick": job.command}).items()
         },
     )

@@ -23,10 +23,12 @@ def crontab(job: Job, log: Path | None = None) -> str:
         ConfigError: cron cannot say the times, or the line is longer than cron takes.
     """
     log = (log or job.root / "schedules" / f"{job.name}.cron.log").absolute()
-    folder = shlex.quote(str(log.parent))
-    # The command is the last of the line, so that its exit code is the line's.
-    command = f"mkdir -p {folder} && {shlex.join(job.command)} >>{shlex.quote(str(log))} 2>&1"
-    line = _escaped(command)
+    # What runs is the last of the line, so that its exit code is the line's.
+    line = _escaped(
+        f"mkdir -p {shlex.quote(str(log.parent))} && "
+        f"(cd {shlex.quote(job.folder)} && exec {shlex.join(job.command)}) "
+        f">>{shlex.quote(str(log))} 2>&1"
+    )
     if len(line.encode()) > _LONGEST:
         raise ConfigError(
             f"the line would have {len(line.encode())} bytes",

@@ -27,6 +27,7 @@ class Job:
     """A schedule, as others run it.
 
     Args:
+        folder: in which it works: a recipe's relative paths count from there.
         when: times of a wall clock, or seconds from one tick to the next.
         words: when, for a comment.
         missed: what happens after a time when nobody was there: once, all or skip.
@@ -38,6 +39,7 @@ class Job:
 
     name: str
     root: Path
+    folder: str
     when: Clock | float
     words: str
     missed: Missed
@@ -75,6 +77,7 @@ def job_of(schedule: Schedule, root: Path) -> Job:
     job = Job(
         name=schedule.name,
         root=root.absolute(),
+        folder=schedule.folder or str(root.absolute()),
         when=_when(schedule.trigger),
         words=schedule.trigger.words(),
         missed=schedule.missed,
@@ -83,7 +86,7 @@ def job_of(schedule: Schedule, root: Path) -> Job:
         variables=_variables(schedule.notify),
         run_words=_run_words(schedule),
     )
-    for word in (*job.command, *job.run_words):
+    for word in (*job.command, *job.run_words, job.folder):
         if not word.isprintable():
             raise ConfigError(
                 f"{word!r} cannot stand in another scheduler's file",

@@ -81,6 +81,7 @@ def _pod(job: Job, image: str, resources: dict[str, Any], claim: str) -> dict[st
         "name": "tick",
         "image": image,
         "command": ["penstock", *job.tick],
+        "workingDir": job.folder,
         "resources": resources,
         # By the same path as outside, since the ledger holds paths.
         "volumeMounts": [{"name": "root", "mountPath": str(job.root)}],

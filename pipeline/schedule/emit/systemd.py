@@ -24,7 +24,7 @@ def units(job: Job, *, user: str | None) -> dict[str, str]:
         user=user,
         # With the colon, $ means nothing.
         command=":" + " ".join(_quoted(word) for word in job.command),
-        folder=str(job.root).replace("%", "%%"),
+        folder=job.folder.replace("%", "%%"),
         environment=f"/etc/penstock/{job.name}.env" if job.variables else None,
     )
     calendars = on_calendar(job.when) if isinstance(job.when, Clock) else []

@@ -80,16 +80,18 @@ def cron_line(text: str) -> tuple[list[str], str]:
 @given(WORDS, st.sampled_from(["%", "%\\"]))
 def test_a_crontab_runs_the_tick_and_appends_to_the_log(name, special):
     root = f"/srv/{name}"
-    when, command = cron_line(crontab(job(root)))
+    when, command = cron_line(crontab(job(root, folder=f"{root}/work")))
     assert when == ["0", "3", "*", "*", "*"]
     words = shlex.split(as_cron_reads(command, special))
     log = [">>" + f"{root}/schedules/nightly.cron.log", "2>&1"]
-    assert words == ["mkdir", "-p", f"{root}/schedules", "&&", *expected(root), *log]
+    first = ["mkdir", "-p", f"{root}/schedules", "&&", "(cd", f"{root}/work", "&&", "exec"]
+    assert words == [*first, *expected(root)[:-1], f"{root})", *log]
 
 
 @pytest.mark.slow
 def test_a_crontab_line_keeps_the_exit_code(tmp_path):
     root = tmp_path / r"the root's 5% \%d $HOME"
+    root.mkdir()
     _, command = cron_line(crontab(job(root, name="none")))
     ran = subprocess.run(["/bin/sh", "-c", as_cron_reads(command)], capture_output=True)
     assert ran.returncode == 2  # there is no such schedule
@@ -117,11 +119,11 @@ def test_a_line_that_cron_would_cut_is_refused():
 @given(WORDS)
 def test_a_service_runs_the_tick(name):
     root = f"/srv/{name}x"
-    service = units(job(root), user=None)["penstock-nightly.service"]
+    service = units(job(root, folder=f"{root}/work"), user=None)["penstock-nightly.service"]
     line = next(line for line in service.splitlines() if line.startswith("ExecStart="))
     assert line.startswith('ExecStart=:"/')
     assert as_systemd_reads(line) == expected(root)
-    assert f"\nWorkingDirectory={root.replace('%', '%%')}\n" in service
+    assert f"\nWorkingDirectory={root.replace('%', '%%')}/work\n" in service
 
 
 def test_a_service_stops_as_the_daemon_does_and_runs_as_its_user():
@@ -176,7 +178,7 @@ def operators(text: str) -> dict[str, str]:
 def test_a_dag_runs_the_tick(name):
     root = f"/srv/{name}"
     (command,) = operators(dag(job(root))).values()
-    assert shlex.split(command) == ["exec", *expected(root)]
+    assert shlex.split(command) == ["cd", root, "&&", "exec", *expected(root)]
 
 
 @given(WORDS)
@@ -190,7 +192,7 @@ def test_a_dag_of_steps_runs_each_with_the_settings(value):
     assert list(commands) == ["ingest", "train"]
     words = shlex.split(commands["train"])
     given = ["--config", "/srv/a.toml", "--set", f"ingest.path={value}", "--serving"]
-    assert words[5:] == [
+    assert words[8:] == [
         *("run", "digits", *given, "/srv/serving"),
         *("--only", "train", "--root", "/srv/penstock"),
     ]
@@ -221,6 +223,7 @@ def test_a_cron_job_runs_the_tick(name):
     root = f"/srv/{name}"
     made = container(yaml.safe_load(cron_job(job(root), image="a/b:1")))
     assert made["command"] == ["penstock", *expected(root)[4:]]
+    assert made["workingDir"] == root
     assert made["volumeMounts"] == [{"name": "root", "mountPath": root}]
 
 
