@@ -14,6 +14,7 @@ from pipeline.commands import (  # noqa: F401
     launching,
     looking,
     scheduling,
+    scheduling_elsewhere,
     serving,
     setting_up,
     spanning,

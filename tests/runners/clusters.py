@@ -36,10 +36,23 @@ _OPENS = [
 ]
 
 
+_PACKAGES = {
+    "java": "openjdk-17-jre-headless",
+    "crontab": "cron",
+    "systemd-analyze": "systemd",
+}  # of Debian
+_JAVA = {"flink", "spark", "flink-job-server", "spark-job-server"}
+
+
 def missing(*names: str) -> str | None:
     """Which command installs what is missing, or None."""
-    if "prism" not in names and shutil.which("java") is None:
-        return "java is missing: apt-get install openjdk-17-jre-headless"
+    programs = {name for name in names if name in _PACKAGES} | (
+        {"java"} if _JAVA & {*names} else set()
+    )
+    for program in sorted(programs):
+        if shutil.which(program) is None:
+            return f"{program} is missing: apt-get install {_PACKAGES[program]}"
+    names = tuple(name for name in names if name not in _PACKAGES)
     absent = [name for name in names if not (FETCHED / name / ".complete").exists()]
     return f"{', '.join(absent)} missing in {FETCHED}: {INSTALL}" if absent else None
 

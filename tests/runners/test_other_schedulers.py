@@ -1,0 +1,181 @@
+"""What is emitted, read and run by those for whom it is."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from cronsim import CronSim, CronSimError
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from data.errors import ConfigError
+from pipeline.cli import call
+from pipeline.ledger import Ledger
+from pipeline.schedule.emit.job import Clock
+from pipeline.schedule.emit.systemd import on_calendar
+from pipeline.schedule.emit.times import Times
+from pipeline.schedule.schedules import Schedule
+from pipeline.schedule.store import ScheduleStore
+from pipeline.schedule.triggers import Cron, Every, NewData, Trigger
+
+pytestmark = [pytest.mark.runners]
+TRIGGERS = [
+    Cron(expression="0 3 * * *", tz="Europe/Zurich"),
+    Cron(expression="*/10 8-18 1,15 * MON-FRI", tz="America/New_York"),
+    Every(seconds=21_600),
+    NewData(check_every=600),
+]
+Emit = Callable[..., Path]
+
+
+@pytest.fixture
+def emitted(tmp_path: Path) -> Emit:
+    """A schedule's files for another scheduler, from a root that has to be quoted."""
+    root = tmp_path / "the root's {{ ds }} $HOME 5%"
+    root.mkdir()
+
+    def emit(
+        scheduler: str, trigger: Trigger = TRIGGERS[0], *words: str, config: str | None = None
+    ) -> Path:
+        schedule = Schedule(
+            name="nightly",
+            recipe="digits",
+            trigger=trigger,
+            created=datetime(2026, 11, 1, tzinfo=UTC).timestamp(),
+            settings=(config,) if config else (),
+            notify=("webhook=env:HOOK",),
+        )
+        with ScheduleStore(root) as store:
+            store.add(schedule)
+        given = ["nightly", "--as", scheduler, "--root", str(root), "--output", str(tmp_path)]
+        assert call(["schedule", "emit", *given, *words]) == 0
+        return root
+
+    return emit
+
+
+def need(clusters: Any, name: str) -> None:
+    if reason := clusters.missing(name):
+        pytest.skip(reason)
+
+
+def done(words: list[Any], **more: Any) -> str:
+    """What a program printed, all of it."""
+    ran = subprocess.run(
+        words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, **more
+    )
+    assert ran.returncode == 0, ran.stdout
+    return ran.stdout
+
+
+@pytest.mark.parametrize("trigger", TRIGGERS, ids=lambda trigger: type(trigger).__name__)
+def test_systemd_finds_nothing_wrong(clusters, emitted, tmp_path, trigger):
+    need(clusters, "systemd-analyze")
+    emitted("systemd", trigger)
+    units = [tmp_path / f"penstock-nightly.{kind}" for kind in ("service", "timer")]
+    assert done(["systemd-analyze", "verify", "--man=no", *units]) == ""
+
+
+def elapses(calendar: str, base: datetime, many: int) -> list[datetime]:
+    """When systemd says that an `OnCalendar=` is due."""
+    at = f"--base-time={base:%Y-%m-%d %H:%M:%S} UTC"
+    words = ["systemd-analyze", "calendar", at, f"--iterations={many}", calendar]
+    printed = done(words, env={**os.environ, "TZ": "UTC", "LC_ALL": "C"})
+    found = re.findall(r"(?:Next elapse|Iter\. #\d+): \w+ (\S+ \S+) UTC", printed)
+    return [datetime.strptime(text, "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC) for text in found]
+
+
+def field(low: int, high: int) -> st.SearchStrategy[str]:
+    number = st.integers(low, high)
+    span = st.tuples(number, number).map(lambda ends: f"{min(ends)}-{max(ends)}")
+    step = st.integers(1, 7).map("*/{}".format)
+    several = st.lists(st.one_of(number.map(str), span, step), min_size=1, max_size=3)
+    return st.one_of(st.just("*"), several.map(",".join))
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.tuples(field(0, 59), field(0, 23), field(1, 31), field(1, 12), field(0, 7)).map(" ".join),
+    st.sampled_from(["UTC", "Asia/Kolkata", "Pacific/Honolulu"]),  # which never change their offset
+    st.datetimes(datetime(2024, 1, 1), datetime(2030, 1, 1)).map(lambda t: t.replace(tzinfo=UTC)),
+)
+def test_systemd_is_due_when_cron_is(clusters, expression, zone, base):
+    need(clusters, "systemd-analyze")
+    base = base.replace(microsecond=0)
+    try:
+        expected = [
+            due.astimezone(UTC)
+            for due in islice(CronSim(expression, base.astimezone(ZoneInfo(zone))), 5)
+        ]
+    except (CronSimError, ConfigError):
+        expected = []
+    assume(expected)
+    assume(expected[-1] - base < timedelta(days=20 * 365))
+    calendars = on_calendar(Clock(times=Times.of(expression), zone=zone))
+    due = {moment for calendar in calendars for moment in elapses(calendar, base, 5)}
+    assert sorted(due)[:5] == expected
+
+
+@pytest.mark.parametrize("trigger", TRIGGERS, ids=lambda trigger: type(trigger).__name__)
+def test_cron_takes_the_crontab(clusters, emitted, tmp_path, trigger):
+    need(clusters, "crontab")
+    emitted("cron", trigger)
+    printed = done(["crontab", "-n", tmp_path / "penstock-nightly.cron"])
+    assert "success" in printed
+
+
+@pytest.mark.parametrize("trigger", TRIGGERS[::2], ids=lambda trigger: type(trigger).__name__)
+def test_kubernetes_knows_every_field(clusters, emitted, tmp_path, trigger):
+    need(clusters, "kubernetes")
+    emitted("kubernetes", trigger, "--image", "registry.example.org/penstock:1", "--gpu", "2")
+    python = clusters.FETCHED / "kubernetes" / "bin" / "python"
+    manifest = tmp_path / "penstock-nightly.yaml"
+    assert "passed" in done([python, "-m", "kubernetes_validate", "--strict", manifest])
+    wrong = manifest.read_text().replace("backoffLimit: 0", "backoffLimit: none")
+    (tmp_path / "wrong.yaml").write_text(wrong)
+    with pytest.raises(AssertionError, match="backoffLimit"):
+        done([python, "-m", "kubernetes_validate", "--strict", tmp_path / "wrong.yaml"])
+
+
+@pytest.fixture(scope="module")
+def airflow(clusters, tmp_path_factory) -> Callable[..., str]:
+    """Airflow's command line, with a database of its own."""
+    need(clusters, "airflow")
+    home = tmp_path_factory.mktemp("airflow")
+    (home / "dags").mkdir()
+    words = [clusters.FETCHED / "airflow" / "bin" / "python", "-m", "airflow"]
+    env = {**os.environ, "AIRFLOW_HOME": str(home), "AIRFLOW__CORE__LOAD_EXAMPLES": "False"}
+
+    def run(*more: str, dag: Path | None = None) -> str:
+        if dag:
+            (home / "dags" / dag.name).write_text(dag.read_text())
+        return done([*words, *more], env=env, cwd=home)
+
+    run("db", "migrate")
+    return run
+
+
+@pytest.mark.parametrize("granularity", ["run", "steps"])
+def test_airflow_runs_the_dag_to_success(airflow, emitted, tmp_path, granularity):
+    root = emitted("airflow", TRIGGERS[0], "--granularity", granularity)
+    airflow("dags", "test", "penstock-nightly", dag=tmp_path / "penstock-nightly.py")
+    assert (root / "serving" / "digits" / "1" / "saved_model.pb").is_file()
+    with Ledger.existing(root) as ledger:
+        assert len(ledger.runs()) == {"run": 1, "steps": 5}[granularity]
+
+
+def test_airflow_fails_a_task_whose_verdict_is_failed(airflow, emitted, tmp_path):
+    words = ["--granularity", "steps"]
+    root = emitted("airflow", TRIGGERS[2], *words, config="train.epochs=1")
+    with pytest.raises(AssertionError, match="non-zero exit code 3"):
+        airflow("dags", "test", "penstock-nightly", dag=tmp_path / "penstock-nightly.py")
+    assert not (root / "serving").exists()
