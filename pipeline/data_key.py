@@ -12,6 +12,7 @@ from data.errors import EnvironmentTrouble
 from data.files import stamps
 from data.span_patterns import absolute
 from data.span_windows import Window
+from pipeline.convert import to_plain
 from pipeline.graph import PipelineConfig, Step
 from pipeline.span_choice import chosen_of
 from pipeline.span_states import has_pattern, standings
@@ -22,14 +23,16 @@ def data_key(
 ) -> str:
     """What a run of the pipeline would read, as a digest: the same again means nothing new.
 
-    Of a pattern: the spans that the window takes, with versions and stamps, and those that are
-    excluded or unreadable; where the window is "since push", all usable spans. Without a pattern:
-    the input files' names, sizes and times. Files are looked at, not read; only URLs need Beam.
+    Of a pattern: the spans that the window takes, with versions and stamps; where the window is
+    "since push", all usable spans. Without a pattern: the input files' names, sizes and times.
+    Files are looked at, not read; only URLs need Beam. Besides, all that is set of each step.
 
     Raises:
         ConfigError, BadDataError, EnvironmentTrouble: as `resolved`.
     """
     seen = [_key(pipeline.name, s, root, now, beam_args) for s in pipeline.steps if not s.inputs]
+    seen += [[step.name, step.component, to_plain(step.config)] for step in pipeline.steps]
+    seen.append([pipeline.seed])
     return hashlib.sha256(json.dumps(seen).encode()).hexdigest()[:32]
 
 
@@ -39,16 +42,13 @@ def _key(
     if not has_pattern(step):
         return [step.name, *_stamps(step, beam_args)]
     if Window.of(step.config.window).since_push:
-        found = standings(step.config, root, now=now)
-        taken, left_out = [s for s in found if s.state == "usable"], found
+        taken = [s for s in standings(step.config, root, now=now) if s.state == "usable"]
     else:
-        chosen = chosen_of(pipeline, step, root, now=now)
-        taken, left_out = chosen.taken, chosen.left_out
+        taken = chosen_of(pipeline, step, root, now=now).taken
     return [
         step.name,
         absolute(step.config.path),
         [[s.span.name, s.span.version, s.span.stamp] for s in taken],
-        [[s.span.name, s.state] for s in left_out if s.state in ("excluded", "unreadable")],
     ]
 
 

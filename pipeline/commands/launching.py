@@ -166,17 +166,11 @@ def configured(
     recipe: str, config_file: Path | None, settings: tuple[str, ...]
 ) -> tuple[PipelineConfig, dict[str, Any]]:
     """The pipeline, and the config file's table of Beam's flags."""
-    from pipeline import beam_flags, recipes
-    from pipeline import config as configs
+    from pipeline import recipes
 
     if recipe.startswith("-"):
         raise click.UsageError(f"the recipe comes before Beam's flags, not {recipe}")
-    pipeline, table = recipes.build(recipe), {}
-    if config_file:
-        overrides = configs.read_toml(config_file)
-        table = overrides.pop(beam_flags.TABLE, {})
-        pipeline = configs.apply(pipeline, overrides)
-    return configs.apply_settings(pipeline, settings), table
+    return recipes.configured(recipe, config_file, settings)
 
 
 def _named(options: dict[str, Any]) -> dict[str, Any]:

@@ -154,6 +154,20 @@ def run(root: Path, once: bool, until: datetime | None, at_once: int, log_json: 
     return run_daemon(root, once=once, until=until, at_once=at_once, as_json=log_json)
 
 
+@schedule.command(hidden=True, examples="penstock schedule tick nightly now")
+@_name
+@click.argument("due", metavar="DUE|now")
+@root_option
+def tick(name: str, due: str, root: Path) -> int:
+    """Do one tick of NAME in this process: what a daemon and every other scheduler start."""
+    from pipeline.interrupt import promptly
+
+    with promptly():
+        from pipeline.schedule.tick import do_tick
+
+        return do_tick(root, name, None if due == "now" else float(due))
+
+
 @schedule.command("list", examples="penstock schedule list --json")
 @root_option
 @_json
