@@ -1,4 +1,4 @@
-"""A daemon with `schedule_child.py` as its child: `python schedule_daemon.py ROOT SECONDS [UNTIL]`."""
+"""The child is `schedule_child.py`: `python schedule_daemon.py ROOT SECONDS [UNTIL]`."""
 
 from __future__ import annotations
 
