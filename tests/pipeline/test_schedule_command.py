@@ -113,7 +113,7 @@ def test_the_life_of_a_schedule(ask):
     assert ask("resume nightly")[1].startswith("resumed: nightly\nnext ")
     assert ask("resume nightly")[1].startswith("was not paused")
     assert ask("remove nightly")[0] == 0
-    assert "the schedule was removed" in re.sub(r"\s+", " ", ask("history nightly")[1])
+    assert "the schedule was removed" in ask("history nightly --json")[1]
     assert ask("show nightly")[0] == 2
 
 
