@@ -168,6 +168,31 @@ def tick(name: str, due: str, root: Path) -> int:
         return do_tick(root, name, None if due == "now" else float(due))
 
 
+@schedule.command(
+    examples="""
+    penstock schedule backfill nightly --from 2026-11-01 --to 2026-11-14
+    penstock schedule backfill nightly --from 3 --to 9 --push
+    """
+)
+@_name
+@root_option
+@click.option("--from", "first", metavar="SPAN", required=True, help="The oldest span.")
+@click.option("--to", "last", metavar="SPAN", required=True, help="The newest span.")
+@click.option("--push", is_flag=True, help="Push to where NAME pushes; else nothing that serves.")
+def backfill(name: str, root: Path, first: str, last: str, push: bool) -> int:
+    """Run past windows of NAME in order: for each span, the one that ended with it.
+
+    Each is held against the last one of the backfill that passed. The exit code is that of the
+    last run that did not pass; 0 where all did.
+    """
+    from pipeline.interrupt import promptly
+
+    with promptly():
+        from pipeline.schedule.backfill import backfill as run_windows
+
+        return run_windows(root, name, first, last, push=push)
+
+
 @schedule.command("list", examples="penstock schedule list --json")
 @root_option
 @_json

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from data.errors import PenstockError
+from pipeline import beam_flags, recipes
 from pipeline.graph import PipelineConfig
 from pipeline.schedule.schedules import Schedule
 
@@ -34,6 +35,13 @@ class Attempt:
     pushed: bool = False
     words: str = ""
     report: str | None = None
+
+
+def built(schedule: Schedule) -> tuple[PipelineConfig, tuple[str, ...]]:
+    """The schedule's pipeline, and Beam's flags. Raises ConfigError."""
+    file = Path(schedule.config_file) if schedule.config_file else None
+    pipeline, table = recipes.configured(schedule.recipe, file, schedule.settings)
+    return pipeline, (*beam_flags.from_table(table), *schedule.beam_args)
 
 
 def attempt(
@@ -70,7 +78,7 @@ def attempt(
         return Attempt(run_id=view.run_id or None, error=error)
     code = show_result(result, schedule.recipe, root, clock() - started)
     verdict, push = result.verdict, result.push
-    reasons = read_json(verdict.path / "verdict.json")["reasons"] if verdict else []
+    reasons = read_json(verdict.path / "verdict.json").get("reasons", []) if verdict else []
     made = {e.step for e in result.executions if e.status == "made"}
     words = push.summary if push else f"{len(made)} steps made"
     if verdict and verdict.status != "passed" and not result.by_hand:

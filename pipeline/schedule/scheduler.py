@@ -101,7 +101,7 @@ class Scheduler:
             why = f"its process ended {tick.attempts} times without an outcome"
             self._end(tick, schedule, "failed", why, now)
         elif self._launcher.children() < self._at_once and self._launcher.launch(
-            schedule, tick, lambda: self._store.take(tick, now)
+            schedule, tick, lambda: self._store.take(tick, self._clock())
         ):
             again = f", attempt {tick.attempts + 1}" if tick.attempts else ""
             _log.info("%s: launched, %.1f s late%s", tick.schedule, now - tick.due, again)

@@ -113,7 +113,7 @@ class ScheduleStore(Database):
         """
         with self._writing() as db:
             db.execute(_of(name, schedules.update()).values(name=name))
-            self._standing(db, name)
+            schedule = self._standing(db, name).schedule
             mine = ticks.c.schedule == name
             query = mine & (ticks.c.kind == "by hand") & ticks.c.outcome.is_(None)
             if db.execute(ticks.select().where(query, ticks.c.attempts == 0)).first():
@@ -121,8 +121,12 @@ class ScheduleStore(Database):
                     f"a tick of {name!r} by hand waits already",
                     remedy="penstock schedule run takes it up, if no daemon runs",
                 )
-            while db.execute(ticks.select().where(mine, ticks.c.due == now)).first():
-                now += 0.001  # a child knows its tick by the due time alone
+            same = ticks.select().where(mine, ticks.c.due == sa.bindparam("now"))
+            # A child knows its tick by the due time alone.
+            while (
+                schedule.next_after(now - 0.0005) == now or db.execute(same, {"now": now}).first()
+            ):
+                now += 0.001
             tick = Tick(schedule=name, due=now, kind="by hand", claimed=now)
             enter(db, tick)
             return tick

@@ -17,11 +17,11 @@ from data.errors import (
     PenstockError,
     in_one_line,
 )
-from pipeline import beam_flags, exit_codes, recipes, spans
+from pipeline import exit_codes, spans
 from pipeline.failure import explain
 from pipeline.graph import PipelineConfig
 from pipeline.schedule import lock
-from pipeline.schedule.attempt import Attempt, attempt
+from pipeline.schedule.attempt import Attempt, attempt, built
 from pipeline.schedule.endings import Finished
 from pipeline.schedule.policy import OVERLAP, PAUSED
 from pipeline.schedule.schedules import Outcome, Schedule, Tick
@@ -112,13 +112,7 @@ class _Work:
     def do(self) -> int:
         """Returns the exit code."""
         try:
-            pipeline, table = recipes.configured(
-                self._schedule.recipe,
-                Path(self._schedule.config_file) if self._schedule.config_file else None,
-                self._schedule.settings,
-            )
-            beam_args = (*beam_flags.from_table(table), *self._schedule.beam_args)
-            return self._until_settled(pipeline, beam_args)
+            return self._until_settled(*built(self._schedule))
         except Exception as error:
             code = exit_codes.of_error(error)
             explain(error, debug=code == exit_codes.CRASH)
