@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 
@@ -103,13 +104,14 @@ def test_the_config_of_a_span_does_not_depend_on_the_window(lake, pipeline, tmp_
     assert len(configs) == 1
 
 
-def test_each_span_is_ingested_once(lake, pipeline, tmp_path) -> None:
-    root = tmp_path / "root"
+@pytest.mark.parametrize("orchestrator", ["local", "beam"])
+def test_each_span_is_ingested_once(lake, pipeline, tmp_path, orchestrator) -> None:
+    root, ingest = tmp_path / "root", partial(run, orchestrator=orchestrator, last="ingest")
     for day in (1, 2, 3):
         lake(day)
-    run(pipeline("ingest.window=3"), root=root, last="ingest")
+    ingest(pipeline("ingest.window=3"), root=root)
     lake(4)
-    second = run(pipeline("ingest.window=3"), root=root, last="ingest")
+    second = ingest(pipeline("ingest.window=3"), root=root)
     assert statuses(second) == {
         "ingest-2026-11-02": "reused",
         "ingest-2026-11-03": "reused",
@@ -122,7 +124,7 @@ def test_each_span_is_ingested_once(lake, pipeline, tmp_path) -> None:
         "span": "2026-11-02",
         "version": 1,
     }
-    third = run(pipeline("ingest.window=3"), root=root, last="ingest")
+    third = ingest(pipeline("ingest.window=3"), root=root)
     assert set(statuses(third).values()) == {"reused"}
 
 
