@@ -174,8 +174,7 @@ def test_airflow_runs_the_dag_to_success(airflow, emitted, tmp_path, granularity
 
 
 def test_airflow_fails_a_task_whose_verdict_is_failed(airflow, emitted, tmp_path):
-    words = ["--granularity", "steps"]
-    root = emitted("airflow", TRIGGERS[2], *words, config="train.epochs=1")
+    root = emitted("airflow", TRIGGERS[2], config="train.epochs=1")
     with pytest.raises(AssertionError, match="non-zero exit code 3"):
         airflow("dags", "test", "penstock-nightly", dag=tmp_path / "penstock-nightly.py")
     assert not (root / "serving").exists()

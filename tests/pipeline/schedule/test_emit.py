@@ -37,7 +37,7 @@ def schedule(**more: Any) -> Schedule:
 
 
 def job(root: Path | str = "/srv/penstock", **more: Any) -> Job:
-    return job_of(schedule(**more), Path(root))
+    return job_of(schedule(**more), Path(root), now=1.8e9)
 
 
 def expected(root: str) -> list[str]:
@@ -209,6 +209,7 @@ def test_a_dag_says_when(trigger, when, zone):
     text = dag(job(trigger=trigger, missed="all"))
     assert when in text
     assert zone in text
+    assert "pendulum.datetime(2027, 1, 15, " in text
     assert "catchup=True" in text
     assert "max_active_runs=1" in text
 

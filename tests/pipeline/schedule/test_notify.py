@@ -80,7 +80,8 @@ class Server:
 
 
 @pytest.fixture
-def serving() -> Iterator[Callable[..., Server]]:
+def serving(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Server]]:
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
     with contextlib.ExitStack() as stack:
 
         def start(*answers: int | str) -> Server:
@@ -279,6 +280,7 @@ def test_each_delivery_is_logged(serving, caplog):
     "target",
     [
         "webhook=https://monitor.example.org/penstock?team=vision",
+        "webhook=https://monitor.example.org/hooks/penstock-nightly-retraining-2026",
         "webhook=http://127.0.0.1:8080/",
         "webhook=env:HOOK",
         "webhook=file:/run/secrets/hook",
@@ -295,7 +297,10 @@ def test_targets_that_may_be_kept(target):
     [
         (f"webhook=https://ann:{KEY}@host/x", "webhook=env:VARIABLE"),
         (f"webhook=https://hooks.slack.com/services/T0/B0/{KEY}", "webhook=env:VARIABLE"),
-        (f"webhook=https://host/x?key={KEY}", "webhook=file:/PATH"),
+        (f"webhook=https://host/x?v={KEY}", "webhook=file:/PATH"),
+        ("webhook=https://host/x?api_token=a", "a key"),
+        ("webhook=https://host/6f1c2c1e-0c5d-4c1b-9a55-1d3c4e5f6a7b", "a key"),
+        (f"command=/bin/sh --token={KEY}", "a key"),
         (f"apprise=slack://{KEY}/a/b", "apprise=env:VARIABLE"),
         (f"command=/bin/sh https://ann:{KEY}@host", "environment or from a file"),
         ("webhook=ftp://host", "http://… or https://…"),
