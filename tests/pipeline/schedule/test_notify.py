@@ -15,6 +15,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from data.errors import ConfigError
 from pipeline.schedule import notify
@@ -322,6 +324,17 @@ def test_targets_that_may_not(target, says):
         check_target(target)
     assert says in str(caught.value)
     assert KEY not in str(caught.value)
+
+
+@given(
+    st.sampled_from(
+        ["command=", "webhook=", "webhook=env:", "apprise=file:", "webhook=http://", ""]
+    ),
+    st.text(max_size=30),
+)
+def test_any_text_is_a_target_or_is_refused_in_words(kind, text):
+    with contextlib.suppress(ConfigError):
+        check_target(f"{kind}{text}")
 
 
 def test_an_event_has_a_name_that_is_known():
