@@ -88,6 +88,7 @@ bench: $(VENV)/.ready runners ## the figures in benchmarks/; MNIST and FASHION n
 	$(BIN)/python benchmarks/evaluate.py growth --path $(MNIST)
 	$(BIN)/python benchmarks/report.py $(FROM_IDX)
 	$(BIN)/python benchmarks/push.py
+	$(BIN)/python benchmarks/schedule.py
 	$(BIN)/python benchmarks/runners.py speed --path $(MNIST)
 	$(BIN)/python benchmarks/runners.py growth
 	$(BIN)/python benchmarks/runners.py orchestrators

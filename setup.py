@@ -35,6 +35,7 @@ RUNTIME = [
     "SQLAlchemy>=2.0.36,<2.2",  # the ledger: SQLite, or PostgreSQL by URL
     "cattrs>=24.1,<27",  # config dataclasses to and from plain values
     "filelock>=3.16,<5",  # one maker for one artifact
+    "cronsim>=2.7,<3",  # cron expressions; Healthchecks' own, with Debian cron's daylight saving
     "click>=8.2,<9",  # the command line
     "rich>=14,<16",  # progress and tables
     "tomli-w>=1.1,<2",  # `penstock config` writes TOML; Python itself only reads it

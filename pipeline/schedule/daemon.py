@@ -99,11 +99,10 @@ class Daemon:
     def _look(self) -> Look | None:
         """None where the ledger is away, or something else is wrong: try again later."""
         try:
-            if not self._store.path.is_file():  # SQLite would make an empty one
-                raise EnvironmentTrouble(f"the ledger {self._store.path} is not there")
-            self._beat()
-            self._collect()
+            self._ended += self._launcher.ended()
             look = self._scheduler.look(self._until)
+            self._report_ended()
+            self._beat()
         except Exception as error:  # whatever it is, the other schedules go on
             self._note_trouble(error)
             return None
@@ -137,9 +136,8 @@ class Daemon:
             self._watch.beat(self._id, now)
             self._beaten = now
 
-    def _collect(self) -> None:
+    def _report_ended(self) -> None:
         """Say what became of the children that ended."""
-        self._ended += self._launcher.ended()
         while self._ended:
             tick, code = self._ended[0]
             found = self._store.tick(tick.schedule, tick.due)

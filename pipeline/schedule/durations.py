@@ -7,8 +7,8 @@ import re
 from data.errors import ConfigError
 
 _UNITS = {"w": 604_800.0, "d": 86_400.0, "h": 3_600.0, "m": 60.0, "s": 1.0}
-_PART = re.compile(r"(\d+(?:\.\d+)?)([wdhms])")
-_WHOLE = re.compile(r"(?:\d{1,9}(?:\.\d{1,6})?[wdhms])+")
+_PART = re.compile(r"([0-9.]+)([wdhms])")
+_WHOLE = re.compile(r"(?:[0-9]{1,9}(?:\.[0-9]{1,6})?[wdhms])+")
 
 
 def seconds(text: str) -> float:

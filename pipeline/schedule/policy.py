@@ -21,9 +21,7 @@ class Decision:
     next_due: float
 
 
-def decide(
-    schedule: Schedule, next_due: float, now: float, *, busy: bool, waiting: bool
-) -> Decision | None:
+def decide(schedule: Schedule, next_due: float, now: float, *, ahead: int) -> Decision | None:
     """The next decision about the due times from `next_due` to `now`; None: none is to be made.
 
     Ask again, from the `next_due` of the decision, until it answers None.
@@ -32,8 +30,7 @@ def decide(
         schedule: whose they are.
         next_due: the first that nobody has taken.
         now: seconds since the epoch.
-        busy: a tick of the schedule is under way, or waits.
-        waiting: one waits.
+        ahead: how many ticks of the schedule are under way or wait.
     """
     if next_due > now:
         return None
@@ -41,32 +38,32 @@ def decide(
         return _all_of(schedule, next_due, now, now, "paused", PAUSED)
     in_time = now - schedule.grace  # from here on
     if next_due < in_time:
-        return _late(schedule, next_due, now, in_time, busy, waiting)
-    return _taken(schedule, next_due, now, busy, waiting)
+        return _late(schedule, next_due, now, in_time, ahead)
+    return _taken(schedule, next_due, now, ahead)
 
 
 def _late(
-    schedule: Schedule, next_due: float, now: float, in_time: float, busy: bool, waiting: bool
+    schedule: Schedule, next_due: float, now: float, in_time: float, ahead: int
 ) -> Decision | None:
     if schedule.missed == "skip":
         return _all_of(schedule, next_due, in_time, now, "missed", MISSED, reaching=False)
     if schedule.missed == "all":
-        if busy:
+        if ahead:
             return None  # it waits for its turn, and all after it
         return Decision((_tick(schedule, next_due, now),), schedule.next_after(next_due))
     newest, count, before = next_due, 0, next_due
     for due in _dues(schedule, schedule.next_after(next_due), now):
         newest, before, count = due, newest, count + 1
     if count == 0:
-        return _taken(schedule, next_due, now, busy, waiting)
+        return _taken(schedule, next_due, now, ahead)
     if newest >= in_time:  # those in time are decided each by itself
         return _all_of(schedule, next_due, in_time, now, "missed", SUPERSEDED, reaching=False)
     missed = _tick(schedule, next_due, now, "missed", SUPERSEDED, count, before)
     return Decision((missed,), newest)
 
 
-def _taken(schedule: Schedule, due: float, now: float, busy: bool, waiting: bool) -> Decision:
-    if not busy or (schedule.overlap == "queue" and not waiting):
+def _taken(schedule: Schedule, due: float, now: float, ahead: int) -> Decision:
+    if ahead < (2 if schedule.overlap == "queue" else 1):
         return Decision((_tick(schedule, due, now),), schedule.next_after(due))
     return _all_of(schedule, due, now, now, "skipped", OVERLAP)
 

@@ -62,9 +62,9 @@ class Scheduler:
         now = self._clock()
         horizon = now if until is None else min(now, until)
         survey = self._store.survey()
-        for standing in survey.standings:
-            self._decide(standing, survey, horizon, now)
-        survey = self._store.survey()
+        changed = [self._decide(standing, survey, horizon) for standing in survey.standings]
+        if any(changed):
+            survey = self._store.survey()
         by_name = {s.schedule.name: s.schedule for s in survey.standings}
         for tick in survey.open_ticks:
             self._take_up(tick, by_name.get(tick.schedule), now)
@@ -72,23 +72,22 @@ class Scheduler:
             self._watch_freshness(standing, now)
         return self._left(survey, horizon)
 
-    def _decide(self, standing: Standing, survey: Survey, horizon: float, now: float) -> None:
+    def _decide(self, standing: Standing, survey: Survey, horizon: float) -> bool:
+        """Enter what becomes of a schedule's due times. Returns: whether there were any."""
         if standing.next_due > horizon:
-            return
+            return False
         schedule = standing.schedule
-        mine = [tick for tick in survey.open_ticks if tick.schedule == schedule.name]
-        busy = bool(mine) or self._launcher.is_running(schedule.name)
-        waiting = any(tick.waits for tick in mine)
-        while decision := policy.decide(
-            schedule, standing.next_due, horizon, busy=busy, waiting=waiting
-        ):
+        ahead = sum(tick.schedule == schedule.name for tick in survey.open_ticks)
+        ahead = ahead or self._launcher.is_running(schedule.name)  # a backfill
+        while decision := policy.decide(schedule, standing.next_due, horizon, ahead=ahead):
             if not self._store.advance(standing, decision):
-                return  # another daemon, or somebody at the command line, was here
+                break  # another daemon, or somebody at the command line, was here
             standing = dataclasses.replace(standing, next_due=decision.next_due)
             for tick in decision.ticks:
-                busy, waiting = busy or tick.outcome is None, waiting or tick.waits
+                ahead += tick.outcome is None
                 if tick.outcome:
                     _log.info("%s: %s, %s", *_naming(tick), tick.detail)
+        return True
 
     def _take_up(self, tick: Tick, schedule: Schedule | None, now: float) -> None:
         """Launch a tick that waits, or whose holder died; or end it, where it is not to run."""
@@ -102,7 +101,7 @@ class Scheduler:
             why = f"its process ended {tick.attempts} times without an outcome"
             self._end(tick, schedule, "failed", why, now)
         elif self._launcher.children() < self._at_once and self._launcher.launch(
-            schedule, tick, lambda: self._store.take(tick, now)
+            schedule, tick, lambda: self._store.take(tick, self._clock())
         ):
             again = f", attempt {tick.attempts + 1}" if tick.attempts else ""
             _log.info("%s: launched, %.1f s late%s", tick.schedule, now - tick.due, again)

@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
 
-from data.errors import ConfigError, did_you_mean
+from data.errors import ConfigError, EnvironmentTrouble, did_you_mean
 from pipeline.database import Database
 from pipeline.schedule import policy, tables
 from pipeline.schedule.endings import BY_DAEMONS, Finished, drop_waiting, enter, enter_end
@@ -98,9 +98,7 @@ class ScheduleStore(Database):
             standing = self._standing(db, name)
             if standing.schedule.paused is None:
                 return False
-            decision = policy.decide(
-                standing.schedule, standing.next_due, now, busy=False, waiting=False
-            )
+            decision = policy.decide(standing.schedule, standing.next_due, now, ahead=0)
             for tick in decision.ticks if decision else ():
                 enter(db, tick)
             next_due = decision.next_due if decision else standing.next_due
@@ -115,7 +113,7 @@ class ScheduleStore(Database):
         """
         with self._writing() as db:
             db.execute(_of(name, schedules.update()).values(name=name))
-            self._standing(db, name)
+            schedule = self._standing(db, name).schedule
             mine = ticks.c.schedule == name
             query = mine & (ticks.c.kind == "by hand") & ticks.c.outcome.is_(None)
             if db.execute(ticks.select().where(query, ticks.c.attempts == 0)).first():
@@ -123,13 +121,24 @@ class ScheduleStore(Database):
                     f"a tick of {name!r} by hand waits already",
                     remedy="penstock schedule run takes it up, if no daemon runs",
                 )
-            while db.execute(ticks.select().where(mine, ticks.c.due == now)).first():
-                now += 0.001  # a child knows its tick by the due time alone
+            same = ticks.select().where(mine, ticks.c.due == sa.bindparam("now"))
+            # A child knows its tick by the due time alone.
+            while (
+                schedule.next_after(now - 0.0005) == now or db.execute(same, {"now": now}).first()
+            ):
+                now += 0.001
             tick = Tick(schedule=name, due=now, kind="by hand", claimed=now)
             enter(db, tick)
             return tick
 
     def survey(self) -> Survey:
+        """All schedules, and the ticks that daemons have still to deal with.
+
+        Raises:
+            EnvironmentTrouble: the ledger cannot be used, or is not there.
+        """
+        if not self.path.is_file():  # SQLite would make an empty one
+            raise EnvironmentTrouble(f"the ledger {self.path} is not there")
         query = ticks.select().where(ticks.c.outcome.is_(None), ticks.c.kind.in_(BY_DAEMONS))
         with self._reading() as db:
             return Survey(

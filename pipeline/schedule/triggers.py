@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import functools
 import itertools
 import math
 import zoneinfo
@@ -126,7 +127,13 @@ def to_plain(trigger: Trigger) -> dict[str, Any]:
 
 def from_plain(plain: dict[str, Any]) -> Trigger:
     """What `to_plain` made."""
-    return _KINDS[plain["kind"]](**{k: v for k, v in plain.items() if k != "kind"})
+    return _made(tuple(plain.items()))
+
+
+@functools.lru_cache(1_000)  # a daemon reads its schedules every second
+def _made(items: tuple[tuple[str, Any], ...]) -> Trigger:
+    values = dict(items)
+    return _KINDS[values.pop("kind")](**values)
 
 
 def shortest_gap(trigger: Trigger, after: float, anchor: float, among: int = 50) -> float:
@@ -177,7 +184,7 @@ def _check(expression: str) -> None:
         raise ConfigError(
             f"the cron expression {expression!r} has {len(parts)} fields",
             expected="5: " + " ".join(_FIELDS),
-            remedy='"0 3 * * *" is every day at 03:00; for seconds there is --every 30s',
+            remedy='"0 3 * * *" is every day at 03:00, in quotes; for seconds there is --every 30s',
         )
     for place, (text, name, allowed) in enumerate(zip(parts, _FIELDS, _RANGES, strict=True)):
         alone = ["*"] * 5

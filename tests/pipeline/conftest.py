@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
+import importlib.util
 import shutil
 import sys
 from collections.abc import Callable, Iterator
@@ -93,3 +93,17 @@ def finished_digits(finished_root: Path) -> Callable[..., Path]:
         return at
 
     return copy
+
+
+@pytest.fixture(scope="session")
+def world() -> ModuleType:
+    """The module `schedule_world`, which simulates time, daemons and children."""
+    spec = importlib.util.spec_from_file_location(
+        "schedule_world", Path(__file__).with_name("schedule_world.py")
+    )
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["schedule_world"] = module  # dataclasses look their module up
+    spec.loader.exec_module(module)
+    return module

@@ -275,6 +275,15 @@ def test_what_cannot_be_said_is_refused(make: Callable[[], str], says):
         make()
 
 
+def test_add_refuses_a_target_that_would_keep_a_secret(tmp_path, capsys):
+    words = ["schedule", "add", "digits", "--every", "6h", "--root", str(tmp_path / "root")]
+    assert call([*words, "--notify", "webhook=https://ann:hunter2@host/"]) == 2
+    said = capsys.readouterr().err
+    assert "webhook=env:VARIABLE" in said
+    assert "hunter2" not in said
+    assert not (tmp_path / "root").exists()
+
+
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     root = tmp_path / "root"

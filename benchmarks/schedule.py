@@ -1,0 +1,55 @@
+"""How late ticks are launched when ten schedules are due at once: `python benchmarks/schedule.py`.
+
+Goal: <= 1 s. A daemon with ten children at once; each child enters `nothing new` and ends.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from timing import HOME, median_of
+
+from pipeline.schedule.daemon import Daemon
+from pipeline.schedule.launcher import ProcessLauncher
+from pipeline.schedule.schedules import Schedule
+from pipeline.schedule.store import ScheduleStore
+from pipeline.schedule.triggers import Every
+
+SCHEDULES, ROUNDS, STEP = 10, 5, 8.0  # the last in seconds
+CHILD = f"""
+import sys, time
+sys.path.insert(0, {HOME!r})
+from pathlib import Path
+from pipeline.schedule.lock import holding
+from pipeline.schedule.store import ScheduleStore
+began = time.time()
+name, due, root = sys.argv[1], float(sys.argv[2]), Path(sys.argv[4])
+with holding(root, name):
+    store = ScheduleStore(root)
+    store.finish(store.tick(name, due), outcome="nothing new", now=began)
+"""
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        store, now = ScheduleStore(root), time.time()
+        for n in range(SCHEDULES):
+            trigger = Every(seconds=STEP)
+            store.add(Schedule(name=f"s{n}", recipe="none", created=now, trigger=trigger))
+        launcher = ProcessLauncher(root, (sys.executable, "-c", CHILD))
+        until = now + ROUNDS * STEP + 0.5
+        Daemon(root, launcher, at_once=SCHEDULES, until=until).run()
+        ticks = [tick for n in range(SCHEDULES) for tick in store.history(f"s{n}")]
+    for what, late in (
+        ("launched", [tick.launched - tick.due for tick in ticks if tick.launched]),
+        ("at work", [tick.ended - tick.due for tick in ticks if tick.ended]),
+    ):
+        print(f"{what:<10} {median_of(late)} after the due time", flush=True)
+
+
+if __name__ == "__main__":
+    main()
