@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import getpass
 import os
+import pwd
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -49,7 +50,7 @@ def _schedule(root: Path, name: str) -> Schedule:
 
 
 def _files(schedule: Schedule, root: Path, scheduler: str, options: dict[str, Any]) -> Files:
-    job = job_of(schedule, root)
+    job = job_of(schedule, root, now=time.time())
     if scheduler == "airflow" and options.pop("granularity", "run") == "steps":
         options["steps"] = _steps(schedule)
     return _WRITERS[scheduler](job, **options)
@@ -64,7 +65,15 @@ def _cron(job: Job, **options: Any) -> Files:
 def _systemd(job: Job) -> Files:
     from pipeline.schedule.emit.systemd import units
 
-    return units(job, user=None if os.geteuid() == 0 else getpass.getuser())
+    return units(job, user=_user())
+
+
+def _user() -> str | None:
+    number = os.geteuid()
+    try:
+        return pwd.getpwuid(number).pw_name if number else None
+    except KeyError:  # in a container
+        return str(number)
 
 
 def _airflow(job: Job, **options: Any) -> Files:

@@ -14,10 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from data.errors import ConfigError
+from pipeline.json_logs import JsonFormatter
 from pipeline.run_record import prepare_root
 from pipeline.schedule import durations
 from pipeline.schedule.daemon import BEAT, Daemon
 from pipeline.schedule.launcher import ProcessLauncher
+from pipeline.schedule.notify import check_target
 from pipeline.schedule.schedules import Schedule
 from pipeline.schedule.store import ScheduleStore
 from pipeline.schedule.tell import tell_notice
@@ -72,6 +74,8 @@ def add_and_show(
     Raises:
         ConfigError: something of it makes no sense; nothing was entered.
     """
+    for target in options.get("notify", ()):
+        check_target(target)
     pipeline_name = _checked(recipe, settings, config_file)
     schedule = Schedule(
         name=pipeline_name.lower() if name is None else name,
@@ -189,5 +193,6 @@ def _absolute(path: Path | None) -> str | None:
 
 def _log_to_stderr(*, as_json: bool) -> None:
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    words = logging.Formatter("%(asctime)s %(levelname)s %(message)s")
+    handler.setFormatter(JsonFormatter() if as_json else words)
     logging.basicConfig(level=logging.INFO, handlers=[handler])

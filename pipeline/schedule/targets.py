@@ -13,8 +13,12 @@ from data.errors import ConfigError, EnvironmentTrouble
 
 KINDS = ("command", "webhook", "apprise")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-# A long run of letters and digits in an address is a key: those of chats look so.
-_KEY = re.compile(r"(?=[\w-]*[0-9])(?=[\w-]*[A-Za-z])[\w-]{20,}")
+# What looks like a key: long and of all kinds of letters, or of hexadecimal digits, or named so.
+_KEY = re.compile(
+    r"(?=[\w-]*[0-9])(?=[\w-]*[A-Z])(?=[\w-]*[a-z])[\w-]{20,}"
+    r"|(?=[0-9a-fA-F-]*[0-9])[0-9a-fA-F-]{24,}"
+    r"|(?i:key|token|secret|password|sig)="
+)
 _NAME_IT = "name the secret: {kind}=env:VARIABLE, or {kind}=file:/PATH that holds the URL alone"
 
 
@@ -98,9 +102,9 @@ def _check_command(target: Target) -> None:
             f"{program} cannot be told with",
             expected="the absolute path of an executable file; no shell reads the command",
         )
-    if any(_credentials(word) for word in words[1:]):
+    if any(_credentials(word) or _KEY.search(word) for word in words[1:]):
         raise ConfigError(
-            f"the arguments of {program} hold a password, which the ledger would keep",
+            f"the arguments of {program} hold a password or a key, which the ledger would keep",
             remedy="let the program read it from its environment or from a file",
         )
 

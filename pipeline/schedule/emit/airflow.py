@@ -30,7 +30,7 @@ def dag(job: Job, steps: Sequence[str] = ()) -> str:
         job=job,
         when=when,
         zone=repr(zone),
-        created=f"{job.created.year}, {job.created.month}, {job.created.day}",
+        since=f"{job.since:%Y, %-m, %-d, %-H, %-M}",
         catchup=job.missed == "all",
         tasks={
             name: repr(f"cd {shlex.quote(job.folder)} && exec {shlex.join(command)}")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from data.errors import ConfigError
 from pipeline.schedule.emit.times import Times
@@ -32,7 +33,7 @@ class Job:
         words: when, for a comment.
         missed: what happens after a time when nobody was there: once, all or skip.
         grace: seconds by which a tick may be late and still count as in time.
-        created: the day since which it exists.
+        since: when it was handed over, in its zone: what was due before is not missed.
         variables: names in the environment that hold what its targets need.
         run_words: what stands behind `penstock run` for the same recipe and settings.
     """
@@ -44,7 +45,7 @@ class Job:
     words: str
     missed: Missed
     grace: float
-    created: datetime
+    since: datetime
     variables: tuple[str, ...]
     run_words: tuple[str, ...]
 
@@ -68,12 +69,16 @@ class Job:
         return (*self.python, "run", *self.run_words, option, step, "--root", str(self.root))
 
 
-def job_of(schedule: Schedule, root: Path) -> Job:
+def job_of(schedule: Schedule, root: Path, *, now: float) -> Job:
     """What is to be told of `schedule`, whose ledger is in `root`.
+
+    Args:
+        now: seconds since the epoch.
 
     Raises:
         ConfigError: a word of it holds a line break, which no crontab and no unit can.
     """
+    zone = schedule.trigger.tz if isinstance(schedule.trigger, Cron) else "UTC"
     job = Job(
         name=schedule.name,
         root=root.absolute(),
@@ -82,7 +87,7 @@ def job_of(schedule: Schedule, root: Path) -> Job:
         words=schedule.trigger.words(),
         missed=schedule.missed,
         grace=schedule.grace,
-        created=datetime.fromtimestamp(schedule.created, UTC),
+        since=datetime.fromtimestamp(now, ZoneInfo(zone)),
         variables=_variables(schedule.notify),
         run_words=_run_words(schedule),
     )

@@ -37,7 +37,7 @@ def schedule(**more: Any) -> Schedule:
 
 
 def job(root: Path | str = "/srv/penstock", **more: Any) -> Job:
-    return job_of(schedule(**more), Path(root))
+    return job_of(schedule(**more), Path(root), now=1.8e9)
 
 
 def expected(root: str) -> list[str]:
@@ -209,6 +209,7 @@ def test_a_dag_says_when(trigger, when, zone):
     text = dag(job(trigger=trigger, missed="all"))
     assert when in text
     assert zone in text
+    assert "pendulum.datetime(2027, 1, 15, " in text
     assert "catchup=True" in text
     assert "max_active_runs=1" in text
 
@@ -272,6 +273,15 @@ def test_variables_of_targets_are_asked_for_by_name_alone():
 def test_what_cannot_be_said_is_refused(make: Callable[[], str], says):
     with pytest.raises(ConfigError, match=re.escape(says)):
         make()
+
+
+def test_add_refuses_a_target_that_would_keep_a_secret(tmp_path, capsys):
+    words = ["schedule", "add", "digits", "--every", "6h", "--root", str(tmp_path / "root")]
+    assert call([*words, "--notify", "webhook=https://ann:hunter2@host/"]) == 2
+    said = capsys.readouterr().err
+    assert "webhook=env:VARIABLE" in said
+    assert "hunter2" not in said
+    assert not (tmp_path / "root").exists()
 
 
 @pytest.fixture

@@ -15,6 +15,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from data.errors import ConfigError
 from pipeline.schedule import notify
@@ -80,7 +82,8 @@ class Server:
 
 
 @pytest.fixture
-def serving() -> Iterator[Callable[..., Server]]:
+def serving(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Server]]:
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
     with contextlib.ExitStack() as stack:
 
         def start(*answers: int | str) -> Server:
@@ -279,6 +282,7 @@ def test_each_delivery_is_logged(serving, caplog):
     "target",
     [
         "webhook=https://monitor.example.org/penstock?team=vision",
+        "webhook=https://monitor.example.org/hooks/penstock-nightly-retraining-2026",
         "webhook=http://127.0.0.1:8080/",
         "webhook=env:HOOK",
         "webhook=file:/run/secrets/hook",
@@ -295,7 +299,10 @@ def test_targets_that_may_be_kept(target):
     [
         (f"webhook=https://ann:{KEY}@host/x", "webhook=env:VARIABLE"),
         (f"webhook=https://hooks.slack.com/services/T0/B0/{KEY}", "webhook=env:VARIABLE"),
-        (f"webhook=https://host/x?key={KEY}", "webhook=file:/PATH"),
+        (f"webhook=https://host/x?v={KEY}", "webhook=file:/PATH"),
+        ("webhook=https://host/x?api_token=a", "a key"),
+        ("webhook=https://host/6f1c2c1e-0c5d-4c1b-9a55-1d3c4e5f6a7b", "a key"),
+        (f"command=/bin/sh --token={KEY}", "a key"),
         (f"apprise=slack://{KEY}/a/b", "apprise=env:VARIABLE"),
         (f"command=/bin/sh https://ann:{KEY}@host", "environment or from a file"),
         ("webhook=ftp://host", "http://… or https://…"),
@@ -317,6 +324,17 @@ def test_targets_that_may_not(target, says):
         check_target(target)
     assert says in str(caught.value)
     assert KEY not in str(caught.value)
+
+
+@given(
+    st.sampled_from(
+        ["command=", "webhook=", "webhook=env:", "apprise=file:", "webhook=http://", ""]
+    ),
+    st.text(max_size=30),
+)
+def test_any_text_is_a_target_or_is_refused_in_words(kind, text):
+    with contextlib.suppress(ConfigError):
+        check_target(f"{kind}{text}")
 
 
 def test_an_event_has_a_name_that_is_known():
