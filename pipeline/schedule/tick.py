@@ -9,6 +9,7 @@ import os
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from data.errors import (
     BadDataError,
@@ -22,7 +23,6 @@ from pipeline.failure import explain
 from pipeline.graph import PipelineConfig
 from pipeline.schedule import lock
 from pipeline.schedule.attempt import Attempt, attempt, built
-from pipeline.schedule.endings import Finished
 from pipeline.schedule.policy import OVERLAP, PAUSED
 from pipeline.schedule.schedules import Outcome, Schedule, Tick
 from pipeline.schedule.store import ScheduleStore
@@ -107,6 +107,7 @@ class _Work:
         self._schedule = schedule
         self._tick = tick
         self._clock = clock
+        self._run_id: str | None = None  # the last one that was begun
         self._left_out: list[str] = []  # spans that this tick found unreadable
 
     def do(self) -> int:
@@ -116,7 +117,7 @@ class _Work:
         except Exception as error:
             code = exit_codes.of_error(error)
             explain(error, debug=code == exit_codes.CRASH)
-            self._end("failed", detail=_in_brief(error))
+            self._end("failed", event="failed", detail=_in_brief(error), run_id=self._run_id)
             return code
 
     def _until_settled(self, pipeline: PipelineConfig, beam_args: tuple[str, ...]) -> int:
@@ -129,6 +130,7 @@ class _Work:
                 self._nothing_new(key)
                 return exit_codes.DONE
             made = attempt(pipeline, self._root, self._schedule, beam_args, self._clock)
+            self._run_id = made.run_id
             if made.error is None:
                 return self._ran(made, key)
             span = made.run_id and spans.unreadable(
@@ -158,32 +160,43 @@ class _Work:
         print(f"{self._schedule.name}: nothing new, {detail}")
 
     def _ran(self, made: Attempt, key: str) -> int:
-        finished = self._end(
+        blocked = made.verdict not in (None, "passed") and not made.pushed
+        self._end(
             "ran",
+            event="pushed" if made.pushed else "blocked" if blocked else None,
+            report=made.report,
             run_id=made.run_id,
             verdict=made.verdict,
             detail=made.words,
             data_key=key,
             pushed=made.pushed,
         )
-        facts = {"run_id": made.run_id, "verdict": made.verdict, "report": made.report}
-        if made.pushed:
-            self._tell("pushed", made.words, **facts)
-        elif made.verdict not in (None, "passed"):
-            self._tell("blocked", made.words, **facts)
-        if finished.recovered:
-            self._tell("recovered", "a success again", **facts)
         return made.exit_code
 
-    def _end(self, outcome: Outcome, **facts: object) -> Finished:
-        finished = self._store.finish(self._tick, outcome=outcome, now=self._clock(), **facts)  # type: ignore[arg-type]
-        if outcome == "failed":
-            self._tell("failed", str(facts["detail"]))
+    def _end(
+        self,
+        outcome: Outcome,
+        *,
+        event: str | None = None,
+        report: str | None = None,
+        run_id: str | None = None,
+        verdict: str | None = None,
+        detail: str,
+        **facts: Any,
+    ) -> None:
+        """Enter the outcome, then tell of it, and of what follows from it."""
+        of_run = {"run_id": run_id, "verdict": verdict}
+        finished = self._store.finish(
+            self._tick, outcome=outcome, now=self._clock(), detail=detail, **of_run, **facts
+        )
+        if event:
+            self._tell(event, detail, report=report, **of_run)
+        if finished.recovered:
+            self._tell("recovered", "a success again", report=report, **of_run)
         if finished.paused:
-            self._tell("paused", finished.paused)
-        return finished
+            self._tell("paused", finished.paused, report=report, **of_run)
 
-    def _tell(self, event: str, reason: str, **facts: object) -> None:
+    def _tell(self, event: str, reason: str, **facts: Any) -> None:
         told = tell(self._root, self._schedule, event, reason, due=self._tick.due, **facts)
         untold = [f"{d.target} was not told of {event!r}: {d.error}" for d in told if not d.ok]
         if untold:

@@ -21,8 +21,30 @@ from pipeline.schedule.triggers import Every, NewData
 RECIPE = """
 from pathlib import Path
 
+from data.durable import write_json
 from pipeline.graph import PipelineConfig, Ref, Step
 from toy_steps import Count, Judge
+
+OVERALL = {"examples": 3, "accuracy": None, "loss": None}
+
+
+class Gate(Judge):
+    @staticmethod
+    def run(inputs, config, context):
+        outputs = Judge.run(inputs, config, context)
+        verdict = {
+            "status": config.status,
+            "reasons": [] if config.status == "passed" else ["the numbers are too small"],
+            "metrics": {"candidate": {"overall": OVERALL}, "baseline": None},
+            "baseline": None,
+            "confidence": 0.95,
+            "weakest_class": None,
+            "data": {},
+            "rules": [],
+            "suspect_the_data": None,
+        }
+        write_json(context.output_dir / "verdict.json", verdict)
+        return outputs
 
 
 def toy() -> PipelineConfig:
@@ -31,17 +53,24 @@ def toy() -> PipelineConfig:
     return PipelineConfig(
         name="toy",
         steps=(
-            Step(name="count", component="toy_steps:Count",
-                 config=Count.Config(file=str(here / "numbers"))),
-            Step(name="judge", component="toy_steps:Judge", config=Judge.Config(status=status),
-                 inputs={"numbers": Ref("count", "numbers")}),
+            Step(
+                name="count",
+                component="toy_steps:Count",
+                config=Count.Config(file=str(here / "numbers")),
+            ),
+            Step(
+                name="judge",
+                component="toy_recipe:Gate",
+                config=Judge.Config(status=status),
+                inputs={"numbers": Ref("count", "numbers")},
+            ),
         ),
     )
 """
 TELL = """
 import sys
 with open(sys.argv[1], "a") as file:
-    file.write(sys.stdin.read() + "\\n")
+    file.write(sys.stdin.read())
 """
 
 
