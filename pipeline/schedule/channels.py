@@ -94,13 +94,20 @@ def _post(url: str, body: str, seconds: float) -> None:
     except requests.Timeout:
         raise _TryAgain(f"no answer within {seconds:g} s") from None
     except requests.ConnectionError as error:
-        raise _TryAgain(f"no connection: {type(error).__name__}") from None
+        raise _TryAgain(f"no connection: {_innermost(error)}") from None
     except requests.RequestException as error:
         raise Refused(type(error).__name__) from None
     if status >= 500 or status in _AGAIN:
         raise _TryAgain(f"answered {status}")
     if not 200 <= status < 300:
         raise Refused(f"answered {status}")
+
+
+def _innermost(error: BaseException) -> str:
+    """What the system said, or else the kind of error; the words around it hold the address."""
+    while inner := error.__cause__ or error.__context__:
+        error = inner
+    return getattr(error, "strerror", None) or type(error).__name__
 
 
 def apprise(target: Target, event: Event, patience: Patience) -> int:

@@ -162,13 +162,13 @@ def _shown(text: str) -> str:
 
 def _log(log: logging.Logger, event: Event, delivery: Delivery) -> None:
     if delivery.ok:
-        log.info("%s: told %s that it is %s", event.schedule, delivery.target, event.event)
+        log.info("%s: %s; told %s", event.schedule, event.event, delivery.target)
     else:
         log.error(
-            "%s: could not tell %s that it is %s (%d tries): %s",
+            "%s: %s; could not tell %s (tries: %d): %s",
             event.schedule,
-            delivery.target,
             event.event,
+            delivery.target,
             delivery.tries,
             delivery.error,
         )

@@ -152,7 +152,7 @@ def test_an_answer_that_will_not_change_is_final(serving, code):
     [
         (500, "answered 500"),
         ("hang", "no answer within 0.3 s"),
-        ("close", "no connection: ConnectionError"),
+        ("close", "no connection: RemoteDisconnected"),
     ],
 )
 def test_a_broken_server_is_tried_three_times_and_said(serving, answer, error):
@@ -167,6 +167,14 @@ def test_nobody_listens():
         port = closed.getsockname()[1]
     (delivery,) = told(f"webhook=http://127.0.0.1:{port}")
     assert (delivery.ok, delivery.tries) == (False, 3)
+    assert delivery.error == "no connection: Connection refused"
+
+
+def test_a_name_that_nobody_has():
+    (delivery,) = told("webhook=http://nobody.invalid/x")
+    assert not delivery.ok
+    assert delivery.error.startswith("no connection: ")
+    assert "/x" not in delivery.error
 
 
 def test_an_answer_without_end_is_taken_by_its_status(serving):
