@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,7 +62,7 @@ def attempt(
     from pipeline.run import run
     from pipeline.run_command import show_result
 
-    started = clock()
+    started = time.perf_counter()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     view = RunView(root)
     try:
@@ -72,11 +73,11 @@ def attempt(
                 serving_dir=Path(schedule.serving) if schedule.serving else None,
                 beam_args=beam_args or Context.beam_args,
                 watcher=view,
-                now=started,
+                now=clock(),
             )
     except PenstockError as error:
         return Attempt(run_id=view.run_id or None, error=error)
-    code = show_result(result, schedule.recipe, root, clock() - started)
+    code = show_result(result, schedule.recipe, root, time.perf_counter() - started)
     verdict, push = result.verdict, result.push
     reasons = read_json(verdict.path / "verdict.json").get("reasons", []) if verdict else []
     made = {e.step for e in result.executions if e.status == "made"}

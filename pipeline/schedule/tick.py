@@ -187,7 +187,13 @@ class _Work:
         """Enter the outcome, then tell of it, and of what follows from it."""
         of_run = {"run_id": run_id, "verdict": verdict}
         finished = self._store.finish(
-            self._tick, outcome=outcome, now=self._clock(), detail=detail, **of_run, **facts
+            self._tick,
+            outcome=outcome,
+            now=self._clock(),
+            run_id=run_id,
+            verdict=verdict,
+            detail=detail,
+            **facts,
         )
         if event:
             self._tell(event, detail, report=report, **of_run)
