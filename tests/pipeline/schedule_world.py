@@ -233,7 +233,7 @@ class World:
         self._kill_all()
 
     def _second(self) -> None:
-        if len(self.daemons) < 3:
+        if len(self.daemons) < 2:
             self.start_daemon()
 
     def _jump(self) -> None:
