@@ -20,6 +20,13 @@ from pipeline.schedule.endings import BY_DAEMONS, Finished, drop_waiting, enter,
 from pipeline.schedule.schedules import Outcome, Schedule, Standing, Tick
 from pipeline.schedule.tables import schedules, ticks
 
+_ALL = schedules.select().order_by(schedules.c.name)
+_OPEN = (
+    ticks.select()
+    .where(ticks.c.outcome.is_(None), ticks.c.kind.in_(BY_DAEMONS))
+    .order_by(ticks.c.due)
+)
+
 
 @dataclass(frozen=True)
 class Survey:
@@ -139,14 +146,9 @@ class ScheduleStore(Database):
         """
         if not self.path.is_file():  # SQLite would make an empty one
             raise EnvironmentTrouble(f"the ledger {self.path} is not there")
-        query = ticks.select().where(ticks.c.outcome.is_(None), ticks.c.kind.in_(BY_DAEMONS))
         with self._reading() as db:
-            return Survey(
-                tuple(
-                    map(tables.standing, db.execute(schedules.select().order_by(schedules.c.name)))
-                ),
-                tuple(map(tables.tick, db.execute(query.order_by(ticks.c.due)))),
-            )
+            standings = tuple(map(tables.standing, db.execute(_ALL)))
+            return Survey(standings, tuple(map(tables.tick, db.execute(_OPEN))))
 
     def standing(self, name: str) -> Standing:
         """A schedule and where it stands. Raises ConfigError, with the close matches."""

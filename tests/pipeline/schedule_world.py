@@ -78,6 +78,10 @@ class Job:
     end: float  # true time
 
 
+class Killed(Exception):
+    """A daemon dies within a look."""
+
+
 class FakeLauncher:
     """Children of one daemon; the locks are the world's, as flocks are the machine's."""
 
@@ -90,13 +94,15 @@ class FakeLauncher:
             return False
         assert tick.outcome is None
         assert schedule.paused is None or tick.kind == "by hand"
+        self.world.launches[tick.schedule, tick.due] += 1
+        self.world.just_taken()
         job = Job(tick, self.world.true + self.world.seconds_of_a_run(schedule))
         self.world.jobs[tick.schedule] = job
-        self.world.launches[tick.schedule, tick.due] += 1
         self.mine.append(job)
         return True
 
     def is_running(self, name: str) -> bool:
+        self.world.meanwhile()
         return name in self.world.jobs
 
     def children(self) -> int:
@@ -152,6 +158,8 @@ class World:
         self.daemons: list[Scheduler] = []
         self.latest = self.clock()  # the latest time at which anybody looked
         self.away = False
+        self.peace = False  # nothing goes wrong any more
+        self.looking: Scheduler | None = None
         self.todo: list[tuple[float, int, Callable[[], None]]] = []
         self._count = 0
         self.start_daemon()
@@ -184,6 +192,21 @@ class World:
             )
         )
 
+    def meanwhile(self) -> None:
+        """In the midst of a look of one daemon another looks."""
+        others = [d for d in self.daemons if d is not self.looking]
+        if self.looking and others and self.random.random() < 0.02:
+            looking, self.looking = self.looking, None
+            self.events["meanwhile"] += 1
+            self._look(others[0])
+            self.looking = looking
+
+    def just_taken(self) -> None:
+        """A daemon may die after it has taken a tick and before it has launched it."""
+        if not self.peace and self.random.random() < 0.02:
+            self.events["killed while launching"] += 1
+            raise Killed
+
     def _gap(self) -> float:
         return self.random.expovariate(1 / (2 * DAY))
 
@@ -210,7 +233,7 @@ class World:
         self._kill_all()
 
     def _second(self) -> None:
-        if len(self.daemons) < 3:
+        if len(self.daemons) < 2:
             self.start_daemon()
 
     def _jump(self) -> None:
@@ -263,6 +286,7 @@ class World:
         while self.counted() < ticks:
             for _ in range(50):
                 self.step()
+        self.peace = True
         self.todo = [entry for entry in self.todo if entry[2] == self._back]
         while self.todo:
             self.step()
@@ -293,13 +317,20 @@ class World:
         while self.todo and self.todo[0][0] <= self.true:
             heapq.heappop(self.todo)[2]()
         for daemon in self.random.sample(self.daemons, len(self.daemons)):
-            self._look(daemon)
+            if daemon in self.daemons:
+                self.looking = daemon
+                self._look(daemon)
+                self.looking = None
 
     def _look(self, daemon: Scheduler) -> None:
         try:
             daemon.look()
         except EnvironmentTrouble:
             assert self.away
+            return
+        except Killed:
+            self.daemons.remove(daemon)
+            self.at(60.0, self.start_daemon)
             return
         assert not self.away
         self.latest = max(self.latest, self.clock())

@@ -41,6 +41,12 @@ class Changes(RuleBasedStateMachine):
     def seconds_of_a_run(self, schedule: Schedule) -> float:
         return self.run_seconds
 
+    def meanwhile(self) -> None:
+        pass
+
+    def just_taken(self) -> None:
+        pass
+
     def clock(self) -> float:
         return self.true + self.offset
 

@@ -42,7 +42,8 @@ def simulated(world, root, *, start, ticks, seed):
     here.run(ticks)
     counts = here.check()
     years = (here.true - start) / (365.25 * DAY)
-    print(f"\nseed {seed}: {years:.2f} years, {sum(here.events.values())} mishaps")
+    mishaps = ", ".join(f"{n} {what}" for what, n in sorted(here.events.items()))
+    print(f"\nseed {seed}: {years:.2f} years; {mishaps}")
     print("  " + ", ".join(f"{n} {what}" for what, n in sorted(counts.items())) + ", 0 violations")
     return here, counts
 
@@ -63,5 +64,6 @@ def test_10_000_ticks_over_years_in_four_zones(world, tmp_path, seed):
     )
     assert min(counts[kind] for kind in ("ran", "skipped", "missed", "failed", "paused")) > 0
     assert set(here.events) == {
-        *("kill", "kill all", "reboot", "second", "jump", "away", "resume", "by hand")
+        *("kill", "kill all", "reboot", "second", "jump", "away", "resume", "by hand"),
+        *("meanwhile", "killed while launching"),
     }
