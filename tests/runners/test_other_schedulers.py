@@ -6,6 +6,7 @@ import json
 import os
 import re
 import subprocess
+import tempfile
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -20,8 +21,8 @@ from hypothesis import strategies as st
 
 from pipeline.cli import call
 from pipeline.ledger import Ledger
-from pipeline.schedule.emit.job import Clock
-from pipeline.schedule.emit.systemd import on_calendar
+from pipeline.schedule.emit.job import Clock, job_of
+from pipeline.schedule.emit.systemd import on_calendar, units
 from pipeline.schedule.emit.times import Times
 from pipeline.schedule.schedules import Schedule
 from pipeline.schedule.store import ScheduleStore
@@ -81,8 +82,32 @@ def done(words: list[Any], **more: Any) -> str:
 def test_systemd_finds_nothing_wrong(clusters, emitted, tmp_path, trigger):
     need(clusters, "systemd-analyze")
     emitted("systemd", trigger)
-    units = [tmp_path / f"penstock-nightly.{kind}" for kind in ("service", "timer")]
-    assert done(["systemd-analyze", "verify", "--man=no", *units]) == ""
+    files = [tmp_path / f"penstock-nightly.{kind}" for kind in ("service", "timer")]
+    assert done(["systemd-analyze", "verify", "--man=no", *files]) == ""
+
+
+def loaded(units: dict[str, str]) -> str:
+    """All that systemd knows of the units once it has read them, by its own test mode."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o777)  # root may not ask
+        for name, text in units.items():
+            (Path(folder) / name).write_text(text)
+        ask = ["setpriv", "--reuid", "nobody", "--clear-groups"] if os.geteuid() == 0 else []
+        ask += ["/lib/systemd/systemd", "--test", "--user", f"--unit={min(units)}"]
+        env = {"SYSTEMD_UNIT_PATH": f"{folder}:", "HOME": folder, "XDG_RUNTIME_DIR": folder}
+        return done(ask, env={**env, "PATH": os.environ["PATH"]})
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.text(st.sampled_from("ab %\\'\"$`{}#!*;&|<>~é=()"), max_size=12))
+def test_systemd_would_run_the_tick(clusters, name):
+    need(clusters, "systemd-analyze")
+    root = f"/srv/{name}x"
+    schedule = Schedule(name="nightly", recipe="digits", trigger=TRIGGERS[0], created=0.0)
+    job = job_of(schedule, Path(root), now=0.0)
+    (line,) = re.findall(r"Command Line: (.* tick nightly .*)", loaded(units(job, user=None)))
+    words = done(["sh", "-c", f"printf '%s\\n' {line}"])  # quoted for a shell
+    assert words.splitlines() == list(job.command)
 
 
 def elapses(calendar: str, base: datetime, many: int) -> list[datetime]:
