@@ -276,8 +276,11 @@ def history(name: str, root: Path, limit: int, as_json: bool) -> None:
     show_default=True,
     help="How lately a daemon must have said that it lives.",
 )
+@click.option(
+    "--without-daemon", is_flag=True, help="None is to run: another scheduler starts the ticks."
+)
 @_json
-def check(root: Path, daemon_within: str, as_json: bool) -> int:
+def check(root: Path, daemon_within: str, without_daemon: bool, as_json: bool) -> int:
     """Say which schedules need somebody; the exit code is for a monitor.
 
     0: all is fine. 7: a schedule had no success by its deadline, or has paused itself. 75: no
@@ -285,4 +288,6 @@ def check(root: Path, daemon_within: str, as_json: bool) -> int:
     """
     from pipeline.schedule_words import check_schedules
 
-    return check_schedules(root, daemon_within=daemon_within, as_json=as_json)
+    return check_schedules(
+        root, daemon_within=daemon_within, without_daemon=without_daemon, as_json=as_json
+    )

@@ -6,7 +6,7 @@ import json
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +74,9 @@ class Story:
         self._arrays = {}
         for part in source.parts():
             chunks = list(source.read(part))
-            self._arrays[part.split] = [np.concatenate(column) for column in zip(*chunks)]
+            self._arrays[part.split] = [
+                np.concatenate(column) for column in zip(*chunks, strict=True)
+            ]
 
     def span(self, night: int, *, shuffled: bool = False, lacks: tuple[int, ...] = ()) -> Path:
         """Every fourteenth image, from one's own place on."""
@@ -144,11 +146,11 @@ class Story:
 
 
 @pytest.fixture
-def story(tmp_path: Path, mnist_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Story]:
+def story(tmp_path: Path, mnist_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Story:
     monkeypatch.chdir(tmp_path)
     made = Story(tmp_path, mnist_dir)
     made.begin()
-    yield made
+    return made
 
 
 def passes(story: Story, night: int, spans: str) -> None:
@@ -201,7 +203,7 @@ def test_fourteen_nights(story: Story, capfd: pytest.CaptureFixture[str]) -> Non
     assert statuses["not worse than baseline each class"] == "not enough data"
     # by now the last success is more than three days ago
     assert story.told() == ["blocked", "stale"]
-    assert story.schedule("check", "--daemon-within", "10000d") == exit_codes.SCHEDULE_ALARM
+    assert story.schedule("check", "--without-daemon") == exit_codes.SCHEDULE_ALARM
 
     # Night 10 is killed in its training, and goes on from a checkpoint.
     story.span(10)
@@ -212,7 +214,7 @@ def test_fourteen_nights(story: Story, capfd: pytest.CaptureFixture[str]) -> Non
     assert taken == ["05", "09", "10"]
     assert story.told() == ["pushed", "recovered"]
     assert story.serves == 6
-    assert story.schedule("check", "--daemon-within", "10000d") == exit_codes.DONE
+    assert story.schedule("check", "--without-daemon") == exit_codes.DONE
 
     story.span(11)
     passes(story, 11, "09 10 11")
