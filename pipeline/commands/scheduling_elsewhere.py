@@ -53,9 +53,9 @@ from pipeline.commands.scheduling import schedule
 def emit(name: str, root: Path, scheduler: str, output: Path | None, **options: Any) -> None:
     """Hand a schedule to the scheduler that one has already: its file, on stdout.
 
-    What it runs is one tick by hand, with the run's exit code, so that windows, outcomes and who is
-    told stay the same. docs/emit.md goes from nothing to a run with each. Do not let Penstock's
-    daemon run the same schedule besides: pause it.
+    What it runs is one tick, with the run's exit code, so that windows, outcomes and who is
+    told stay the same. docs/emit.md goes from nothing to a run with each. Do not let
+    `penstock schedule run` look after the same root besides.
     """
     from pipeline.emit_command import emit_and_show
 

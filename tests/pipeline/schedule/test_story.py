@@ -38,6 +38,7 @@ SETTINGS = (
     'ingest.class_names=["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"]',
     "train.warm_start=serving",
     "train.epochs=3",
+    "train.checkpoint_seconds=0.1",
     'evaluate.thresholds=[{metric = "accuracy", at_least = 0.9}]',
 )
 
@@ -250,7 +251,7 @@ def killed_in_training(story: Story) -> None:
     with ScheduleStore(story.root) as store, Watch(story.root) as watch:
         story.now = store.standing("nightly").next_due + 1
         Scheduler(store, watch, launcher, clock=lambda: story.now, tell=print).look()
-        while not list(story.root.glob("work/*/checkpoints/*")):
+        while not list(story.root.glob("work/**/step-*.npz")):
             assert launcher.children(), (story.root / "schedules" / "nightly.log").read_text()
             launcher.ended()
             time.sleep(0.05)
