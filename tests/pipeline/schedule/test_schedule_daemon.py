@@ -22,7 +22,7 @@ from pipeline.schedule.store import ScheduleStore
 from pipeline.schedule.triggers import Every
 from pipeline.schedule.watch import Watch
 
-HOME = Path(__file__).parents[2]
+HOME = Path(__file__).parents[3]
 DAEMON = Path(__file__).with_name("schedule_daemon.py")
 
 
