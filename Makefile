@@ -53,10 +53,10 @@ test: $(VENV)/.ready ## all tests that need no server and no browser; ARGS adds 
 test-fast: $(VENV)/.ready ## the tests that take at most seconds each
 	$(PYTEST) $(PARALLEL) -m 'not slow and not torture and not runners'
 
-runners: $(VENV)/.ready ## fetch Flink, Spark, their job servers and Prism: 1 GB, into PENSTOCK_RUNNERS or .runners
+runners: $(VENV)/.ready ## fetch Flink, Spark, job servers, Prism, Airflow: 1.5 GB, into PENSTOCK_RUNNERS or .runners
 	PYTHON=$(BIN)/python tests/runners/install "$$PENSTOCK_RUNNERS"
 
-test-runners: $(VENV)/.ready ## the tests that need servers, or Chromium (apt-get install chromium)
+test-runners: $(VENV)/.ready ## the tests that need servers, or programs (apt-get install chromium cron systemd)
 	$(PYTEST) -m runners
 
 # pytest exits with 5 where no test carries the marker.

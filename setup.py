@@ -39,6 +39,11 @@ RUNTIME = [
     "click>=8.2,<9",  # the command line
     "rich>=14,<16",  # progress and tables
     "tomli-w>=1.1,<2",  # `penstock config` writes TOML; Python itself only reads it
+    # Schedules.
+    "requests>=2.32,<3",  # webhooks; Apprise's own
+    "tenacity>=9,<10",  # tries them again, within bounds
+    "apprise>=2.1,<3",  # chats, mail and more; pure Python, brings two small libraries with it
+    "pyyaml>=6.0.2,<7",  # `penstock schedule emit --as kubernetes`
 ]
 
 DEV = [

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from components.artifacts import Examples
 from components.context import Context, Depends
@@ -20,6 +20,8 @@ from data.errors import ConfigError
 from data.files import is_url
 from data.import_path import resolve
 from data.sources import NAMES, SPLITS, SourceConfig, make_source
+from data.span_patterns import check_pattern, is_pattern
+from data.span_windows import Window
 
 _POLL = 0.2  # seconds between looks at how much is written
 
@@ -28,7 +30,8 @@ _POLL = 0.2  # seconds between looks at how much is written
 class Config:
     # a name (digits, idx, npz, tfds, tfds_dir) or an import path, package.module:Class
     source: str = "digits"
-    # file or folder with the data, or its URL: idx, npz, tfds_dir
+    # file or folder with the data, or its URL: idx, npz, tfds_dir; or a pattern with {SPAN} or
+    # {YYYY}, {MM} and {DD}, and {VERSION}: see docs/spans.md
     path: str | None = None
     # dataset's name: tfds
     name: str | None = None
@@ -42,9 +45,34 @@ class Config:
     options: dict[str, Any] = field(default_factory=dict)
     # of train, by content, 0 to less than 1; 0: no validation split
     validation_share: float = 0.0
+    # of a pattern, the spans to take: latest, 3 (the newest), all, since push, or a span's name
+    window: str = "latest"
+    # of a window, the spans whose test splits to judge on: the newest, or all
+    test: Literal["newest", "all"] = "newest"
+    # of a pattern: a span is taken once a file of this name lies in it; FILE.done for a file
+    done_marker: str | None = None
+    # of a pattern: a span is taken once no file of it changed for so long
+    quiet_minutes: float | None = None
+    # the feature `span` of the examples; a pattern sets it
+    span: str | None = None
 
     def __post_init__(self) -> None:
         resolve(self.source, NAMES, "source")
+        if is_pattern(self.path):
+            check_pattern(str(self.path))
+        Window.of(self.window)
+        if self.quiet_minutes is not None and not self.quiet_minutes >= 0:
+            raise ConfigError(
+                "ingest.quiet_minutes is out of range",
+                expected="minutes, from 0",
+                got=self.quiet_minutes,
+            )
+        if self.done_marker is not None and Path(self.done_marker).name != self.done_marker:
+            raise ConfigError(
+                "ingest.done_marker is no file's name",
+                expected="one such as _SUCCESS",
+                got=repr(self.done_marker),
+            )
         if not 0 <= self.validation_share < 1:
             raise ConfigError(
                 "ingest.validation_share is out of range",
@@ -109,7 +137,7 @@ def run(inputs: Inputs, config: Config, context: Context) -> Outputs:
         prepare()
 
     from components.beam import run_pipeline
-    from data.complete import VALIDATION, complete
+    from data.complete import complete
     from data.durable import write_json
     from data.encode import record_bytes
     from data.write_examples import WriteExamples
@@ -123,8 +151,9 @@ def run(inputs: Inputs, config: Config, context: Context) -> Outputs:
             folder = Path(temporary, "shards")
             folder.mkdir()
             write_json(record, [])  # stays so where the source has no images
-            transform = WriteExamples(source, config.validation_share, folder, record)
-            with _watched(folder, record_bytes(spec.image_bytes), total, context):
+            transform = WriteExamples(source, config.validation_share, folder, record, config.span)
+            size = record_bytes(spec.image_bytes, config.span)
+            with _watched(folder, size, total, context):
                 run_pipeline(lambda pipeline: pipeline | transform, context)
             examples = complete(
                 path,
@@ -132,13 +161,22 @@ def run(inputs: Inputs, config: Config, context: Context) -> Outputs:
                 folder,
                 record,
                 expected=total,
-                splits=(*SPLITS, VALIDATION) if config.validation_share else SPLITS,
+                splits=_needed(config),
                 source=asdict(config),
             )
     except BaseException:
         shutil.rmtree(path, ignore_errors=True)
         raise
     return Outputs(examples=examples)
+
+
+def _needed(config: Config) -> tuple[str, ...]:
+    """The splits that must not be empty; a span may do without: its window is held to have them."""
+    if config.span is not None:
+        return SPLITS[:1]
+    from data.complete import VALIDATION
+
+    return (*SPLITS, VALIDATION) if config.validation_share else SPLITS
 
 
 @contextmanager

@@ -29,6 +29,7 @@ from components.context import Context
 from components.gate.rules import slice_name
 from components.gate.slicing import check_slices, slice_columns
 from components.gate.tally import CANDIDATE, Tally, tally
+from data.durable import remove_half_written
 from data.errors import BadDataError, ConfigError, StepError, in_one_line
 from data.examples import Examples, shard_lengths
 from data.same_code import SameCodeDoFn
@@ -235,6 +236,7 @@ def measure(
 
     refuse_hidden(context)
     run_pipeline(build, context)
+    remove_half_written(context.output_dir)  # by workers that died while the runner went on
     found = _read(context.output_dir)
     _check(found.get(""), examples, split)
     context.progress(number, number, f"measured on {split}")

@@ -46,7 +46,8 @@ class Config:
     early_stop_patience: int | None = None
     # end with the weights of the epoch with the best validation loss
     best_weights: bool = False
-    # begin with the weights of this pushed model, a folder, or of a run, run:ID; None: anew
+    # begin with the weights of this pushed model, a folder, of a run, run:ID, or of the model that
+    # serves, serving; None: anew
     warm_start: str | None = None
     # random changes of the images in training: flip, rotation, shift, crop; see docs/training.md
     augmentation: dict[str, Any] = field(default_factory=dict)

@@ -9,8 +9,9 @@ from typing import Any
 
 from data.durable import read_json
 from data.errors import BadDataError, EnvironmentTrouble
-from data.examples import DATASET, Examples, shard_name, write_description
-from data.spec import IMAGE, LABEL, ImageSpec
+from data.examples import Examples, shard_name, write_description
+from data.spec import ImageSpec
+from data.tfds_metadata import ShardFacts, write_metadata
 from data.write_examples import Shard
 
 VALIDATION = "validation"
@@ -53,7 +54,11 @@ def complete(
     for split, group in by_split.items():
         for number, shard in enumerate(group):
             _move(written / shard.file, path / shard_name(split, number, len(group)))
-    _write_tfds_metadata(path, spec, by_split)
+    facts = {
+        split: [ShardFacts(sum(shard.counts), shard.size) for shard in group]
+        for split, group in by_split.items()
+    }
+    write_metadata(path, spec, facts, with_span=source.get("span") is not None)
     examples = Examples(path=path, spec=spec, counts=counts)
     write_description(examples, source)
     return examples
@@ -97,36 +102,3 @@ def _move(source: Path, target: Path) -> None:
             follows="nothing was ingested",
             remedy="let the root lie on a file system that workers and this machine share",
         ) from error
-
-
-def _write_tfds_metadata(path: Path, spec: ImageSpec, shards: dict[str, list[Shard]]) -> None:
-    """Describe the folder to TensorFlow Datasets; this imports no TensorFlow."""
-    import numpy as np
-    import tensorflow_datasets as tfds
-
-    features = tfds.features
-    template = tfds.core.ShardedFileTemplate(
-        data_dir=path, dataset_name=DATASET, filetype_suffix="tfrecord"
-    )
-    tfds.folder_dataset.write_metadata(
-        data_dir=path,
-        features=features.FeaturesDict(
-            {
-                IMAGE: features.Tensor(
-                    shape=spec.shape, dtype=np.uint8, encoding=features.Encoding.BYTES
-                ),
-                LABEL: features.ClassLabel(names=spec.class_names),
-            }
-        ),
-        split_infos=[
-            tfds.core.SplitInfo(
-                name=split,
-                shard_lengths=[sum(shard.counts) for shard in group],
-                num_bytes=sum(shard.size for shard in group),
-                filename_template=template.replace(split=split),
-            )
-            for split, group in shards.items()
-        ],
-        filename_template=template,
-        check_data=False,  # it would import TensorFlow, for one example
-    )

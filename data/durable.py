@@ -112,6 +112,12 @@ def write_bytes(path: Path, content: bytes) -> None:
     fsync_path(path.parent)
 
 
+def remove_half_written(folder: Path) -> None:
+    """Remove what writers left directly in a folder when they were killed in `write_bytes`."""
+    for left in folder.glob(".*.tmp"):
+        left.unlink()
+
+
 def read_json(path: Path) -> Any:
     """The value in a JSON file.
 

@@ -14,22 +14,23 @@ from functools import lru_cache
 import google_crc32c
 import numpy as np
 
-from data.spec import IMAGE, LABEL
+from data.spec import IMAGE, LABEL, SPAN
 
 _FRAME_BYTES = 16  # of a TFRecord around its content: length, its checksum, the content's checksum
 
 
-def encode(images: np.ndarray, labels: np.ndarray) -> bytes:
+def encode(images: np.ndarray, labels: np.ndarray, span: str | None = None) -> bytes:
     """A tf.Example for each image, each framed as a TFRecord, one behind the other.
 
     Args:
         images: (n, height, width, channels) uint8, 0-255.
         labels: (n,) int64, from 0.
+        span: the slice of the data that they came with; None: the examples say nothing of it.
     """
     size = images[0].size if len(images) else 0
     pieces: list[bytes] = []
     for image, label in zip(images, labels.tolist(), strict=True):
-        head, tail = _around(size, label)
+        head, tail = _around(size, label, span)
         pieces += _framed(b"".join((head, image.tobytes(), tail)))
     return b"".join(pieces)
 
@@ -39,23 +40,25 @@ def frame(content: bytes) -> bytes:
     return b"".join(_framed(content))
 
 
-def record_bytes(image_bytes: int) -> int:
+def record_bytes(image_bytes: int, span: str | None = None) -> int:
     """Bytes of a TFRecord on disk for an image of so many bytes and a label below 128."""
-    return _FRAME_BYTES + sum(map(len, _around(image_bytes, 0))) + image_bytes
+    return _FRAME_BYTES + sum(map(len, _around(image_bytes, 0, span))) + image_bytes
 
 
 @lru_cache(maxsize=4096)
-def _around(image_bytes: int, label: int) -> tuple[bytes, bytes]:
+def _around(image_bytes: int, label: int, span: str | None) -> tuple[bytes, bytes]:
     """What stands before and behind the pixels in a tf.Example.
 
     Example{1: Features{1: entry{1: key, 2: Feature{…}} …}}, entries in the order of their keys;
     a Feature is {1: BytesList{1: bytes}} or {3: Int64List{1: packed varints}}.
     """
     image_entry = _entry(IMAGE, _field(1, _field(1, bytes(image_bytes))))
-    label_entry = _entry(LABEL, _field(3, _field(1, _varint(label))))
-    example = _field(1, image_entry + label_entry)
-    pixels_end = len(example) - len(label_entry)
-    return example[: pixels_end - image_bytes], label_entry
+    behind = _entry(LABEL, _field(3, _field(1, _varint(label))))
+    if span is not None:
+        behind += _entry(SPAN, _field(1, _field(1, span.encode())))
+    example = _field(1, image_entry + behind)
+    pixels_end = len(example) - len(behind)
+    return example[: pixels_end - image_bytes], behind
 
 
 def _entry(key: str, feature: bytes) -> bytes:

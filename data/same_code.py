@@ -14,8 +14,8 @@ from typing import Any
 import apache_beam as beam
 
 from data.errors import EnvironmentTrouble
+from data.first_party import OUR_PACKAGES
 
-PACKAGES = ("data", "serving_export", "components", "pipeline")
 _NOT_CODE = "template"  # pipeline/template: a project's first files, never imported
 
 
@@ -32,7 +32,7 @@ def here() -> dict[str, str]:
 def _digest() -> str:
     """Twelve hex digits of all our modules' paths and sources; nothing is imported."""
     digest = hashlib.sha256()
-    for package in PACKAGES:
+    for package in OUR_PACKAGES:
         found = importlib.util.find_spec(package)
         for location in (found and found.submodule_search_locations) or ():
             folder = Path(location)

@@ -8,6 +8,7 @@ from data.errors import BadDataError
 
 IMAGE = "image"  # feature: the pixels, raw bytes in row-major order, height x width x channels
 LABEL = "label"  # feature: int64, 0 <= label < number of classes
+SPAN = "span"  # feature: bytes, the name of the span that the image came with; or none
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -62,20 +62,29 @@ class WriteExamples(beam.PTransform):
     `record` is not written: to write an empty list costs a stage.
     """
 
-    def __init__(self, source: Source, validation_share: float, folder: Path, record: Path) -> None:
+    def __init__(
+        self,
+        source: Source,
+        validation_share: float,
+        folder: Path,
+        record: Path,
+        span: str | None = None,
+    ) -> None:
         super().__init__()
         self._source = source
         self._validation_share = validation_share
         self._folder = str(folder)
         self._record = str(record)
+        self._span = span
 
     def expand(self, pipeline: beam.Pipeline) -> beam.PCollection[None]:
         spec = self._source.spec()
+        pieces = Encode(spec.num_classes, self._validation_share, self._span)
         return (
             pipeline
             | "Parts" >> beam.Create(list(self._source.parts()))
             | "ReadChunks" >> beam.ParDo(ReadChunks(self._source, spec))
-            | "Encode" >> beam.ParDo(Encode(spec.num_classes, self._validation_share))
+            | "Encode" >> beam.ParDo(pieces)
             | "WriteShards" >> beam.ParDo(WriteShards(self._folder, spec.num_classes))
             | "Collect" >> beam.CombineGlobally(ToListCombineFn()).without_defaults()
             | "Record" >> beam.Map(write_record, self._record)
@@ -102,9 +111,10 @@ class ReadChunks(SameCodeDoFn):
 class Encode(SameCodeDoFn):
     """(part, place, chunk) → a `Piece` for each split that has images of the chunk."""
 
-    def __init__(self, num_classes: int, validation_share: float) -> None:
+    def __init__(self, num_classes: int, validation_share: float, span: str | None = None) -> None:
         self._num_classes = num_classes
         self._validation_share = validation_share
+        self._span = span
 
     def process(self, element: tuple[Part, int, Chunk]) -> Iterator[Any]:
         part, place, (images, labels) = element
@@ -117,7 +127,7 @@ class Encode(SameCodeDoFn):
             if mine.any():
                 counts = np.bincount(labels[mine], minlength=self._num_classes).tolist()
                 Metrics.counter("ingest", f"images_{split}").inc(sum(counts))
-                records = encode(images[mine], labels[mine])
+                records = encode(images[mine], labels[mine], self._span)
                 yield Piece(split, part.index, place, tuple(counts), records)
 
 

@@ -10,7 +10,15 @@ from typing import NoReturn
 import click
 
 # In the order of `penstock --help`.
-from pipeline.commands import launching, looking, scheduling, serving, setting_up  # noqa: F401
+from pipeline.commands import (  # noqa: F401
+    launching,
+    looking,
+    scheduling,
+    scheduling_elsewhere,
+    serving,
+    setting_up,
+    spanning,
+)
 from pipeline.commands.frame import cli, debug
 
 __all__ = ["call", "cli", "main"]

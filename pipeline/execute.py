@@ -128,12 +128,12 @@ def _make(
     if seals is None:
         raise ConfigError(f"step {step.name!r} is to run before what feeds it")
     with slot.held(functools.partial(log.waiting, step.name)):
-        waited = usable(planned, done, workspace) if planned.why != ("forced",) else None
+        waited = usable(planned, done, workspace) if "forced" not in planned.why else None
         if waited:  # another run made it in the meantime
             return "reused", waited
         folder, started = slot.open(), time.perf_counter()
         try:
-            forced = planned.why == ("forced",)
+            forced = "forced" in planned.why
             with work_folder(workspace.root, planned.fingerprint, seals, anew=forced) as work_dir:
                 context = dataclasses.replace(
                     context_of(workspace, folder),

@@ -26,6 +26,7 @@ _DISTRIBUTIONS = {
     "sklearn": "scikit-learn",
     "tensorflow_transform": "tensorflow-transform",
 }
+_SHOWN = 120  # characters of a changed value, before and after, that a phrase has room for
 _SCHEMA = 1  # of artifacts on disk: a change makes every step new
 
 
@@ -76,6 +77,8 @@ def _phrase(key: str, before: Any, after: Any) -> str:
     kind, _, name = key.partition(".")
     if kind in ("config", "seed", "libraries"):
         shown = " → ".join("nothing" if v is None else str(v) for v in (before, after))
+        if len(shown) > _SHOWN:
+            return key
         return f"{key} {shown}" if kind != "libraries" else f"{name} {shown}"
     return f"{kind} {name}" if name else kind
 

@@ -58,6 +58,7 @@ class Step:
     component: str  # a module, components.ingest, or an object in one, mine.steps:Blur
     config: Any  # the component's Config
     inputs: Mapping[str, Input] = field(default_factory=dict)
+    part_of: str | None = None  # a later step, by whose name this one is meant too
 
     def load(self) -> Component:
         """The component; its heavy libraries are not imported by this."""
@@ -102,6 +103,11 @@ class PipelineConfig:
             f"pipeline {self.name!r} has no step {name!r}",
             remedy=did_you_mean(name, [s.name for s in self.steps]),
         )
+
+    def parts(self, name: str) -> list[Step]:
+        """The steps that are part of the one with this name, and it; raises as `step`."""
+        named = self.step(name)
+        return [*(step for step in self.steps if step.part_of == name), named]
 
 
 def as_refs(value: Input) -> tuple[Ref, ...]:
@@ -218,11 +224,9 @@ def select(
     if only and (first or last):
         raise ConfigError("--only cannot stand beside --from or --until")
     names = [s.name for s in pipeline.steps]
-    for name in (only, first, last):
-        if name:
-            pipeline.step(name)
-    start = names.index(only or first or names[0])
-    stop = names.index(only or last or names[-1])
+    begin, end = only or first or names[0], only or last or names[-1]
+    start = pipeline.steps.index(pipeline.parts(begin)[0])
+    stop = pipeline.steps.index(pipeline.step(end))
     if stop < start:
         raise ConfigError(f"--until {last} comes before --from {first}", expected=" → ".join(names))
     return pipeline.steps[start : stop + 1]

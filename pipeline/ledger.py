@@ -230,6 +230,25 @@ class Ledger(Database):
         with self._reading() as db:
             return [Pushed(**row._mapping) for row in db.execute(query)]
 
+    def last_push(self, pipeline: str) -> Run | None:
+        """The last run of this pipeline whose model was pushed, by the run itself or by hand."""
+        by_run = (
+            sa.select(_executions.c.run_id)
+            .join(_artifacts, _artifacts.c.fingerprint == _executions.c.fingerprint)
+            .where(_executions.c.status.in_(("made", "reused")), _artifacts.c.type == "Push")
+            .where(_artifacts.c.facts["pushed"].as_boolean())
+        )
+        query = (
+            _runs.select()
+            .where(_runs.c.pipeline == pipeline)
+            .where(_runs.c.id.in_(by_run) | _runs.c.id.in_(sa.select(_pushes.c.run_id)))
+            .order_by(_runs.c.started.desc())
+            .limit(1)
+        )
+        with self._reading() as db:
+            row = db.execute(query).first()
+            return Run(**row._mapping) if row else None
+
     def executions(self, run_id: str) -> list[Execution]:
         """What each step did, in the order in which they ended."""
         query = (

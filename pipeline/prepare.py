@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass
+import dataclasses
+import time
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from data.errors import ConfigError
-from pipeline import graph, warm_start
+from pipeline import graph, spans, warm_start
 from pipeline.artifact_store import remove_leftovers
-from pipeline.graph import PipelineConfig
+from pipeline.graph import PipelineConfig, Step
 from pipeline.ledger import Ledger
 from pipeline.plan import Planned, Workspace, make_plan
 from pipeline.run_record import settle_dead_runs
@@ -27,6 +29,7 @@ class Request:
     force: Collection[str]
     beam_args: tuple[str, ...]
     shared_filesystem: bool
+    now: float = field(default_factory=time.time)  # seconds since the epoch
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,10 +54,18 @@ class Prepared:
 def check(pipeline: PipelineConfig, request: Request) -> None:
     """All that can be known before the root is touched. Raises ConfigError."""
     graph.check(pipeline)
+    if not spans.pattern_steps(pipeline):  # else the steps are known once the files are seen
+        _asked(pipeline, request)
+
+
+def _asked(pipeline: PipelineConfig, request: Request) -> tuple[Sequence[Step], list[Step]]:
+    """The steps that are to run, and those to run although they were made. Raises ConfigError."""
     chosen = graph.select(pipeline, only=request.only, first=request.first, last=request.last)
-    for name in request.force:
-        if pipeline.step(name) not in chosen:
-            raise ConfigError(f"--force {name}: it is not among the steps that are to run")
+    forced = [step for name in request.force for step in pipeline.parts(name)]
+    for step in forced:
+        if step not in chosen:
+            raise ConfigError(f"--force {step.name}: it is not among the steps that are to run")
+    return chosen, forced
 
 
 def prepare(pipeline: PipelineConfig, request: Request, ledger: Ledger) -> Prepared:
@@ -66,20 +77,30 @@ def prepare(pipeline: PipelineConfig, request: Request, ledger: Ledger) -> Prepa
     root = request.root.resolve()
     settle_dead_runs(root, ledger)
     remove_leftovers(root)
-    pipeline = warm_start.resolved(pipeline, root, ledger)
-    chosen = graph.select(pipeline, only=request.only, first=request.first, last=request.last)
+    serving_dir = (request.serving_dir or request.root / "serving").resolve()
+    resolved = warm_start.resolved(pipeline, root, ledger, serving_dir)
+    resolved = spans.resolved(resolved, root, now=request.now)
+    graph.check(resolved)
+    chosen, forced = _asked(resolved, request)
     workspace = Workspace(
         root=root,
-        serving_dir=(request.serving_dir or request.root / "serving").resolve(),
-        seed=pipeline.seed,
-        model_name=pipeline.model_name,
+        serving_dir=serving_dir,
+        seed=resolved.seed,
+        model_name=resolved.model_name,
         beam_args=request.beam_args,
         shared_filesystem=request.shared_filesystem,
     )
-    forced = [pipeline.step(name) for name in request.force]
+    plan = make_plan(resolved, chosen, forced, workspace, ledger)
     return Prepared(
-        pipeline=pipeline,
-        plan=make_plan(pipeline, chosen, forced, workspace, ledger),
+        pipeline=resolved,
+        plan=[_saying_anew(planned, pipeline) for planned in plan],
         chosen=frozenset(step.name for step in chosen),
         workspace=workspace,
     )
+
+
+def _saying_anew(planned: Planned, written: PipelineConfig) -> Planned:
+    """The plan's line of a training that was to begin with the model that serves says it cannot."""
+    if planned.sealed or not warm_start.begins_anew(written, planned.step):
+        return planned
+    return dataclasses.replace(planned, why=(*planned.why, "no model serves yet to begin with"))

@@ -15,6 +15,7 @@ from pipeline.ledger import Execution, Ledger
 from pipeline.remembered import artifacts_of_run, judged_model, remembered, verdict_content
 from pipeline.reproduce import commands
 from pipeline.run_record import settle_dead_runs, summaries
+from pipeline.spans import as_written
 
 REPORT = "report.html"  # in a run's own folder
 
@@ -81,7 +82,7 @@ def gather(root: Path, ledger: Ledger, run_id: str) -> Facts:
         push=_push(ledger, verdict, executions),
         override=content.get("override") if content else None,
         reproduce=commands(root, run, executions, content, model, examples),
-        config=plain_to_toml({"name": run.pipeline, **run.config}),
+        config=plain_to_toml({"name": run.pipeline, **as_written(run.config)}),
     )
 
 

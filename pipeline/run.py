@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import importlib
+import time
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Literal
@@ -34,6 +35,7 @@ def run(
     beam_args: tuple[str, ...] = Context.beam_args,
     shared_filesystem: bool = False,
     watcher: Watcher | None = None,
+    now: float | None = None,
 ) -> RunResult:
     """Run the pipeline, or some steps of it, and reuse whatever was made before.
 
@@ -47,6 +49,7 @@ def run(
         beam_args: Beam's own flags; they name the runner of the data-parallel steps.
         shared_filesystem: workers on other machines see this machine's files by the same paths.
         watcher: who is told what happens.
+        now: seconds since the epoch, by which `ingest.quiet_minutes` counts; the clock's if None.
 
     Returns:
         The run as the ledger holds it, with its exit code, and every step's outputs.
@@ -64,6 +67,7 @@ def run(
         force=force,
         beam_args=beam_args,
         shared_filesystem=shared_filesystem,
+        now=time.time() if now is None else now,
     )
     prepare.check(pipeline, request)
     prepare_root(root)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import math
 import statistics
@@ -13,12 +14,15 @@ from pathlib import Path
 from typing import Any
 
 from data.errors import ConfigError
+from pipeline.json_logs import JsonFormatter
 from pipeline.run_record import prepare_root
 from pipeline.schedule import durations
-from pipeline.schedule.daemon import BEAT, Daemon, say_nothing
+from pipeline.schedule.daemon import BEAT, Daemon
 from pipeline.schedule.launcher import ProcessLauncher
+from pipeline.schedule.notify import check_target
 from pipeline.schedule.schedules import Schedule
 from pipeline.schedule.store import ScheduleStore
+from pipeline.schedule.tell import tell_notice
 from pipeline.schedule.triggers import Cron, Every, NewData, Trigger, shortest_gap
 from pipeline.schedule.watch import Watch
 from pipeline.schedule_words import when
@@ -70,6 +74,8 @@ def add_and_show(
     Raises:
         ConfigError: something of it makes no sense; nothing was entered.
     """
+    for target in options.get("notify", ()):
+        check_target(target)
     pipeline_name = _checked(recipe, settings, config_file)
     schedule = Schedule(
         name=pipeline_name.lower() if name is None else name,
@@ -123,8 +129,8 @@ def run_daemon(
     _log_to_stderr(as_json=as_json)
     now = time.time()
     end = now if once else None if until is None else until.timestamp()
-    daemon = Daemon(root, ProcessLauncher(root), tell=say_nothing, at_once=at_once, until=end)
-    return daemon.run()
+    tell = functools.partial(tell_notice, root)
+    return Daemon(root, ProcessLauncher(root), tell=tell, at_once=at_once, until=end).run()
 
 
 def pause_and_show(root: Path, name: str, reason: str | None) -> None:
@@ -166,14 +172,9 @@ def daemon_lives(root: Path, now: float, within: float = 3 * BEAT) -> bool:
 def _checked(recipe: str, settings: tuple[str, ...], config_file: Path | None) -> str:
     """Build the pipeline as a tick will. Returns its name."""
     from pipeline import beam_flags, graph, recipes
-    from pipeline import config as configs
 
-    pipeline = recipes.build(recipe)
-    if config_file:
-        overrides = configs.read_toml(config_file)
-        beam_flags.from_table(overrides.pop(beam_flags.TABLE, {}))
-        pipeline = configs.apply(pipeline, overrides)
-    pipeline = configs.apply_settings(pipeline, settings)
+    pipeline, table = recipes.configured(recipe, config_file, settings)
+    beam_flags.from_table(table)
     graph.check(pipeline)
     return pipeline.name
 
@@ -192,5 +193,6 @@ def _absolute(path: Path | None) -> str | None:
 
 def _log_to_stderr(*, as_json: bool) -> None:
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    words = logging.Formatter("%(asctime)s %(levelname)s %(message)s")
+    handler.setFormatter(JsonFormatter() if as_json else words)
     logging.basicConfig(level=logging.INFO, handlers=[handler])

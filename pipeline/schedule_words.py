@@ -116,7 +116,7 @@ def show_history(root: Path, name: str, limit: int, *, as_json: bool) -> None:
     _print(table)
 
 
-def check_schedules(root: Path, *, daemon_within: str, as_json: bool) -> int:
+def check_schedules(root: Path, *, daemon_within: str, without_daemon: bool, as_json: bool) -> int:
     """Print one line for each schedule and one for the daemons. Returns the exit code."""
     now, within = time.time(), durations.seconds(daemon_within)
     with ScheduleStore.existing(root) as store, Watch(root) as watch:
@@ -131,15 +131,17 @@ def check_schedules(root: Path, *, daemon_within: str, as_json: bool) -> int:
             told = alarms[s.schedule.name]
             print(f"{'alarm' if told else 'fine':<6} {s.schedule.name}: {told or _state(s)}")
         ago = "never seen" if seen is None else f"last seen {when(seen, None)}"
-        print(f"{'fine' if alive else 'gone':<6} daemon: {ago}")
+        if not without_daemon:
+            print(f"{'fine' if alive else 'gone':<6} daemon: {ago}")
     if any(alarms.values()):
         return exit_codes.SCHEDULE_ALARM
-    return exit_codes.DONE if alive else exit_codes.ENVIRONMENT
+    return exit_codes.DONE if alive or without_daemon else exit_codes.ENVIRONMENT
 
 
 def _alarm(standing: Standing, now: float) -> str | None:
     schedule, told = standing.schedule, []
-    if standing.deadline is not None and now > standing.deadline:
+    overdue = standing.deadline is not None and now > standing.deadline
+    if overdue or standing.alarmed is not None:
         told.append(f"no success since {when(standing.last_success or schedule.created, schedule)}")
     if schedule.paused is not None and 0 < schedule.max_failures <= standing.failures:
         told.append(f"paused, {schedule.paused}")

@@ -83,8 +83,8 @@ def submit(
                 job = _job(prepared, record.run_id)
                 with travelling(beam_args) as args:
                     submitted = detached.submit_detached(chain(job), args)
-                record.submitted()
                 _save(record.folder, job, submitted)
+                record.submitted()
                 if detach:
                     raise Detached
                 result = _followed(job, submitted, record, on_interrupt)

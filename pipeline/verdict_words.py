@@ -9,6 +9,8 @@ from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.table import Table
 
+from components.span_words import spans_in_words
+
 _COLOURS = {"passed": "green", "failed": "red", "not configured": "yellow"}
 _MARKS = {
     "passed": "[green]✓[/]",
@@ -37,6 +39,9 @@ def verdict_table(verdict: dict[str, Any], *, all_rules: bool = False) -> Render
         summary.add_row("weakest", _proportion(worst), of)
     if overall["loss"] is not None:
         summary.add_row("loss", f"{overall['loss']:.4f}")
+    if spans := verdict["data"].get("spans"):
+        taken, left_out = spans_in_words(spans)
+        summary.add_row("data", escape(taken), escape(left_out))
     if all_rules:
         for row in _identities(verdict):
             summary.add_row(*row)

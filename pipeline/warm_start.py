@@ -1,4 +1,4 @@
-"""`train.warm_start = "run:ID"`: the model that a run trained, as a folder."""
+"""`train.warm_start = "run:ID"` or `"serving"`: the model that is meant, as a folder."""
 
 from __future__ import annotations
 
@@ -9,28 +9,57 @@ from data.errors import ConfigError, did_you_mean
 from pipeline.artifact_store import Slot
 from pipeline.graph import PipelineConfig, Step
 from pipeline.ledger import Ledger
+from serving_export.versions import model_folder, newest_version
 
 _RUN = "run:"
+_SERVING = "serving"
 
 
-def resolved(pipeline: PipelineConfig, root: Path, ledger: Ledger) -> PipelineConfig:
-    """The pipeline with each `warm_start` that names a run made the folder of that run's model.
+def resolved(
+    pipeline: PipelineConfig, root: Path, ledger: Ledger, serving_dir: Path
+) -> PipelineConfig:
+    """The pipeline with each `warm_start` by a word made the folder of the model that it means.
+
+    "run:ID" is the model that a run trained; "serving" the version that serves now, and None while
+    there is none.
 
     Raises:
-        ConfigError: no such run, with the close matches, or no model of it lies there.
+        ConfigError: no such run, with the close matches, or no model of it lies there; a pipeline
+            that pushes to no model.
     """
-    steps = tuple(_resolved(step, root, ledger) for step in pipeline.steps)
-    return dataclasses.replace(pipeline, steps=steps)
+
+    def change(step: Step) -> Step:
+        named = getattr(step.config, "warm_start", None)
+        folder: Path | None
+        if named == _SERVING:
+            folder = _that_serves(pipeline, serving_dir)
+        elif isinstance(named, str) and named.startswith(_RUN):
+            folder = _bundle_of(named.removeprefix(_RUN), root, ledger)
+        else:
+            return step
+        meant = None if folder is None else str(folder)
+        return dataclasses.replace(step, config=dataclasses.replace(step.config, warm_start=meant))
+
+    return dataclasses.replace(pipeline, steps=tuple(map(change, pipeline.steps)))
 
 
-def _resolved(step: Step, root: Path, ledger: Ledger) -> Step:
-    named = getattr(step.config, "warm_start", None)
-    if not (isinstance(named, str) and named.startswith(_RUN)):
-        return step
-    folder = _bundle_of(named.removeprefix(_RUN), root, ledger)
-    return dataclasses.replace(
-        step, config=dataclasses.replace(step.config, warm_start=str(folder))
-    )
+def begins_anew(written: PipelineConfig, step: Step) -> bool:
+    """Whether the step, as resolved, was to begin with the model that serves, and none does."""
+    if getattr(step.config, "warm_start", "") is not None:
+        return False
+    return getattr(written.step(step.name).config, "warm_start", None) == _SERVING
+
+
+def _that_serves(pipeline: PipelineConfig, serving_dir: Path) -> Path | None:
+    if pipeline.model_name is None:
+        raise ConfigError(
+            'train.warm_start = "serving": the pipeline pushes to no model',
+            expected="a step with a model_name, as export has it",
+            remedy="name a model's folder instead",
+        )
+    folder = model_folder(serving_dir, pipeline.model_name)
+    newest = newest_version(folder)
+    return None if newest is None else folder / str(newest)
 
 
 def _bundle_of(run_id: str, root: Path, ledger: Ledger) -> Path:

@@ -20,6 +20,7 @@ HOME = Path(__file__).parents[1]
 PACKAGES = ("data", "serving_export", "components", "pipeline")
 TEMPLATE = HOME / "pipeline" / "template"
 REPORT = HOME / "components" / "report"
+EMIT = HOME / "pipeline" / "schedule" / "emit" / "templates"
 # Where a distribution is not called as what is imported from it.
 DISTRIBUTIONS = {
     "grpc": "grpcio",
@@ -27,6 +28,7 @@ DISTRIBUTIONS = {
     "google": "protobuf",
     "sklearn": "scikit-learn",
     "tensorflow_serving": "tensorflow-serving-api",
+    "yaml": "pyyaml",
 }
 NEVER_IMPORTED = {"importlib-resources", "tensorboard"}  # by us: setup.py says why it is there
 
@@ -104,10 +106,10 @@ def python(folder: Path, *words: str) -> None:
 
 
 def to_be_shipped() -> set[str]:
-    """The packages' modules and the files of both templates, relative to the checkout."""
+    """The packages' modules and the files of all templates, relative to the checkout."""
     template = (p for p in TEMPLATE.rglob("*") if p.is_file() and "__pycache__" not in p.parts)
     report = (p for p in REPORT.iterdir() if p.suffix in (".j2", ".css"))
-    return {str(path.relative_to(HOME)) for path in (*sources(), *template, *report)}
+    return {str(p.relative_to(HOME)) for p in (*sources(), *template, *report, *EMIT.iterdir())}
 
 
 @pytest.mark.slow

@@ -35,7 +35,7 @@ def run_pipeline(build: Callable[[beam.Pipeline], None], context: Context) -> No
     from components.beam.options import new_pipeline
     from components.beam.shipping import travelling
 
-    with travelling(context.beam_args) as args, _quiet(context.logger):
+    with travelling(context.beam_args) as args, quiet(context.logger):
         pipeline = new_pipeline(args)
         build(pipeline)
         try:
@@ -78,7 +78,7 @@ def _was_interrupted(error: BaseException | None) -> bool:
 
 
 @contextlib.contextmanager
-def _quiet(logger: logging.Logger) -> Iterator[None]:
+def quiet(logger: logging.Logger) -> Iterator[None]:
     """Keep Beam from logging what is raised anyway, unless `logger` shows debug messages."""
     beams = logging.getLogger("apache_beam")
     level = beams.level

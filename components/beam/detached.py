@@ -5,17 +5,16 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import apache_beam as beam
-import grpc
 from apache_beam.options.pipeline_options import PortableOptions
 
 from components.beam import options as flags
-from components.beam.failures import of_google
-from components.beam.job_service import unreachable
+from components.beam.failures import not_taken
 from components.beam.served_job import ServedJob, url_of
 from components.beam.waiting import RemoteJob
-from data.errors import ConfigError, EnvironmentTrouble, PenstockError
+from data.errors import ConfigError, PenstockError
 
 
 @dataclass(frozen=True)
@@ -39,8 +38,22 @@ def submit_detached(build: Callable[[beam.Pipeline], None], args: Sequence[str])
         ConfigError: workers would be in this process, or no job server is named.
         EnvironmentTrouble: the job server, or Dataflow, does not take the job.
     """
-    if flags.runner(flags.parse(args)) == "DataflowRunner":
-        return _sent_to_dataflow(build, args)
+    on_dataflow = flags.runner(flags.parse(args)) == "DataflowRunner"
+    endpoint = "" if on_dataflow else _endpoint(args)
+    pipeline = flags.new_pipeline(args)
+    build(pipeline)
+    try:
+        result = pipeline.run()
+        if on_dataflow:
+            return _on_dataflow(result)
+    except Exception as error:
+        if trouble := not_taken(error):
+            raise trouble from error
+        raise
+    return Submitted(result._job_id, endpoint, url_of(args))
+
+
+def _endpoint(args: Sequence[str]) -> str:
     endpoint = flags.parse(args).view_as(PortableOptions).job_endpoint
     if not endpoint or endpoint == "embed" or not flags.workers_are_elsewhere(args):
         raise ConfigError(
@@ -49,32 +62,13 @@ def submit_detached(build: Callable[[beam.Pipeline], None], args: Sequence[str])
             follows="nothing was submitted",
             remedy="use `penstock run`, or name workers: --environment_type=EXTERNAL …",
         )
-    pipeline = flags.new_pipeline(args)
-    build(pipeline)
-    try:
-        result = pipeline.run()
-    except grpc.RpcError as error:
-        raise unreachable(endpoint, error) from error
-    except grpc.FutureTimeoutError as error:
-        raise EnvironmentTrouble(
-            f"no job server answers at {endpoint}",
-            follows="nothing was submitted",
-            remedy="start the job server, or mend --job_endpoint; then submit again",
-        ) from error
-    return Submitted(result._job_id, endpoint, url_of(args))
+    return str(endpoint)
 
 
-def _sent_to_dataflow(build: Callable[[beam.Pipeline], None], args: Sequence[str]) -> Submitted:
+def _on_dataflow(result: Any) -> Submitted:
     from components.beam.dataflow import DataflowJob
 
-    pipeline = flags.new_pipeline(args)
-    build(pipeline)
-    try:
-        job = DataflowJob.of(pipeline.run())
-    except Exception as error:
-        if trouble := of_google(error):
-            raise trouble from error
-        raise
+    job = DataflowJob.of(result)
     if job is None:
         raise ConfigError(
             "with --template_location Beam writes a template, and starts no job",

@@ -52,8 +52,9 @@ _KNOWN = (
         "tells which differ",
     ),
     Trouble(
-        r"serialVersionUID|InvalidClassException|NoSuchMethodError|NoClassDefFoundError"
-        r"|Incompatible.*version|UnsupportedVersion",
+        r"serialVersionUID|InvalidClassException|NoSuch(Method|Field)Error|NoClassDefFoundError"
+        r"|ExceptionInInitializerError|ServiceConfigurationError|AbstractMethodError"
+        r"|Incompatible.*[vV]ersion|IncompatibleClassChange|Unsupported(Class)?Version",
         "the job server and the cluster do not fit: they were built for different versions",
         "use the job server that was built for the cluster's version (Flink: --flink_version and "
         "beam-runners-flink-<that version>)",

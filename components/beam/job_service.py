@@ -103,11 +103,11 @@ def described(endpoint: str) -> set[str]:
                 return {option.name for option in answer.options}
             except grpc.RpcError as error:
                 if error.code() in _ANSWERS_NOT or time.monotonic() + 1 > end:
-                    raise unreachable(endpoint, error) from error
+                    raise _unreachable(endpoint, error) from error
                 time.sleep(0.5)
 
 
-def unreachable(endpoint: str, error: Any) -> EnvironmentTrouble:
+def _unreachable(endpoint: str, error: Any) -> EnvironmentTrouble:
     """What a gRPC error says of a job server that was asked for the first time."""
     details = str(error.details())
     spoken = error.code() in _ANSWERS_NOT or "http" in details.lower()

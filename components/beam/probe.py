@@ -11,7 +11,7 @@ from pathlib import Path
 import apache_beam as beam
 from apache_beam.metrics import Metrics
 
-from components.beam import _quiet
+from components.beam import quiet
 from components.beam.options import environment_type, parse
 from components.beam.waiting import job_of
 from components.context import Context
@@ -82,7 +82,7 @@ def examine_workers(
     names = [str(folder) for folder in folders]
     _ = pipeline | beam.Create(range(_ELEMENTS)) | "Examine" >> beam.ParDo(Examine(names))
     context = Context(output_dir=Path())
-    with _quiet(context.logger):
+    with quiet(context.logger):
         result = pipeline.run()
         job = job_of(result, args)
         if job is None:

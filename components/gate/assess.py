@@ -10,7 +10,7 @@ import numpy as np
 
 from components.artifacts import Examples, Model
 from components.context import Context
-from components.gate.identity import code_versions, split_digest
+from components.gate.identity import code_versions, data_identity
 from components.gate.judge import judge
 from components.gate.measured import Facts, Measured, Reference
 from components.gate.references import look_up
@@ -48,7 +48,7 @@ def assess(examples: Examples, model: Model, config: Config, context: Context) -
         best=known.get(BEST),
         confidence=config.confidence,
     )
-    about = {"data": {"digest": split_digest(examples, config.split)}, "code": code_versions()}
+    about = {"data": data_identity(examples, config.split), "code": code_versions()}
     return judge(measured, config, model.digest, about)
 
 

@@ -4,9 +4,17 @@ from __future__ import annotations
 
 import hashlib
 from importlib.metadata import PackageNotFoundError, version
+from typing import Any
 
+from components.span_words import spans_of
 from data.durable import sha256_file
 from data.examples import Examples
+
+
+def data_identity(examples: Examples, split: str) -> dict[str, Any]:
+    """`digest` of the split; of a window also `spans`: which, and what was left out and why."""
+    spans = spans_of(examples)
+    return {"digest": split_digest(examples, split), **({"spans": spans} if spans else {})}
 
 
 def split_digest(examples: Examples, split: str) -> str:

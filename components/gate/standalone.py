@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from components.gate.child import measure_in_child
-from components.gate.identity import code_versions, split_digest
+from components.gate.identity import code_versions, data_identity
 from components.gate.judge import judge
 from components.gate.measured import Measured, Reference
 from components.gate.rules import check_subjects
@@ -78,7 +78,7 @@ def judge_models(
         baseline=Reference(digest=digests[BASELINE]) if BASELINE in digests else None,
         confidence=config.confidence,
     )
-    about = {"data": {"digest": split_digest(examples, config.split)}, "code": code_versions()}
+    about = {"data": data_identity(examples, config.split), "code": code_versions()}
     return judge(measured, config, digests[CANDIDATE], about)
 
 

@@ -72,6 +72,7 @@ def _environment() -> Environment:
         words.signed_count,
         words.seconds,
         words.moment,
+        words.spans,
     )
     environment.filters |= {function.__name__: function for function in printed}
     return environment

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from components.span_words import spans_in_words
 
 NONE = "–"
 _MINUS = "\N{MINUS SIGN}"
@@ -73,3 +76,8 @@ def seconds(value: float) -> str:
 def moment(epoch: float) -> str:
     """A time of day where this machine stands."""
     return time.strftime("%Y-%m-%d %H:%M:%S %Z", time.localtime(epoch)).strip()
+
+
+def spans(of: Mapping[str, Any]) -> str:
+    """The spans of a window, and what was left out and why."""
+    return "; ".join(filter(None, spans_in_words(of)))

@@ -70,7 +70,7 @@ def run(
     if not beam:
         refuse_strangers(flags, _own_options())
     with promptly():
-        pipeline, table = _configured(recipe, config_file, settings)
+        pipeline, table = configured(recipe, config_file, settings)
         beam_args = (*from_table(table), *flags)
         return run_and_show(
             pipeline, recipe=recipe, debug=debug(), beam_args=beam_args, **_named(options)
@@ -105,7 +105,7 @@ def submit(
     from pipeline.submit_command import submit_and_show
 
     quieten_libraries()
-    pipeline, table = _configured(recipe, config_file, settings)
+    pipeline, table = configured(recipe, config_file, settings)
     beam_args = (*from_table(table), *flags)
     return submit_and_show(
         pipeline, recipe=recipe, debug=debug(), beam_args=beam_args, **_named(options)
@@ -157,26 +157,20 @@ def config(recipe: str, config_file: Path | None, settings: tuple[str, ...]) -> 
     from pipeline.config import to_toml
     from pipeline.graph import check
 
-    pipeline, table = _configured(recipe, config_file, settings)
+    pipeline, table = configured(recipe, config_file, settings)
     check(pipeline)
     click.echo(to_toml(pipeline, table), nl=False)
 
 
-def _configured(
+def configured(
     recipe: str, config_file: Path | None, settings: tuple[str, ...]
 ) -> tuple[PipelineConfig, dict[str, Any]]:
     """The pipeline, and the config file's table of Beam's flags."""
-    from pipeline import beam_flags, recipes
-    from pipeline import config as configs
+    from pipeline import recipes
 
     if recipe.startswith("-"):
         raise click.UsageError(f"the recipe comes before Beam's flags, not {recipe}")
-    pipeline, table = recipes.build(recipe), {}
-    if config_file:
-        overrides = configs.read_toml(config_file)
-        table = overrides.pop(beam_flags.TABLE, {})
-        pipeline = configs.apply(pipeline, overrides)
-    return configs.apply_settings(pipeline, settings), table
+    return recipes.configured(recipe, config_file, settings)
 
 
 def _named(options: dict[str, Any]) -> dict[str, Any]:

@@ -154,6 +154,45 @@ def run(root: Path, once: bool, until: datetime | None, at_once: int, log_json: 
     return run_daemon(root, once=once, until=until, at_once=at_once, as_json=log_json)
 
 
+@schedule.command(hidden=True, examples="penstock schedule tick nightly now")
+@_name
+@click.argument("due", metavar="DUE|now")
+@root_option
+def tick(name: str, due: str, root: Path) -> int:
+    """Do one tick of NAME in this process: what a daemon and every other scheduler start."""
+    from pipeline.interrupt import promptly
+
+    with promptly():
+        from pipeline.schedule.tick import do_tick
+
+        return do_tick(root, name, None if due == "now" else float(due))
+
+
+@schedule.command(
+    examples="""
+    penstock schedule backfill nightly --from 2026-11-01 --to 2026-11-14
+    penstock schedule backfill nightly --from 3 --to 9 --push
+    """
+)
+@_name
+@root_option
+@click.option("--from", "first", metavar="SPAN", required=True, help="The oldest span.")
+@click.option("--to", "last", metavar="SPAN", required=True, help="The newest span.")
+@click.option("--push", is_flag=True, help="Push to where NAME pushes; else nothing that serves.")
+def backfill(name: str, root: Path, first: str, last: str, push: bool) -> int:
+    """Run past windows of NAME in order: for each span, the one that ended with it.
+
+    Each is held against the last one of the backfill that passed. The exit code is that of the
+    last run that did not pass; 0 where all did.
+    """
+    from pipeline.interrupt import promptly
+
+    with promptly():
+        from pipeline.schedule.backfill import backfill as run_windows
+
+        return run_windows(root, name, first, last, push=push)
+
+
 @schedule.command("list", examples="penstock schedule list --json")
 @root_option
 @_json
@@ -237,8 +276,11 @@ def history(name: str, root: Path, limit: int, as_json: bool) -> None:
     show_default=True,
     help="How lately a daemon must have said that it lives.",
 )
+@click.option(
+    "--without-daemon", is_flag=True, help="None is to run: another scheduler starts the ticks."
+)
 @_json
-def check(root: Path, daemon_within: str, as_json: bool) -> int:
+def check(root: Path, daemon_within: str, without_daemon: bool, as_json: bool) -> int:
     """Say which schedules need somebody; the exit code is for a monitor.
 
     0: all is fine. 7: a schedule had no success by its deadline, or has paused itself. 75: no
@@ -246,4 +288,6 @@ def check(root: Path, daemon_within: str, as_json: bool) -> int:
     """
     from pipeline.schedule_words import check_schedules
 
-    return check_schedules(root, daemon_within=daemon_within, as_json=as_json)
+    return check_schedules(
+        root, daemon_within=daemon_within, without_daemon=without_daemon, as_json=as_json
+    )

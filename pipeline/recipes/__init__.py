@@ -8,11 +8,13 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from data.errors import ConfigError, did_you_mean
 from data.import_path import load_object
+from pipeline import beam_flags, config
 from pipeline.graph import PipelineConfig
 
 Recipe = Callable[[], PipelineConfig]
@@ -52,20 +54,44 @@ def build(name: str) -> PipelineConfig:
     """
     recipe = find(name)
     try:
-        config = recipe()
+        built = recipe()
     except TypeError as error:
         raise ConfigError(
             f"the recipe {name!r} cannot be called",
             expected="a function without arguments that returns a PipelineConfig",
             got=error,
         ) from error
-    if not isinstance(config, PipelineConfig):
+    if not isinstance(built, PipelineConfig):
         raise ConfigError(
             f"the recipe {name!r} returns no pipeline",
             expected="a PipelineConfig, as image_classifier(…) gives",
-            got=type(config).__name__,
+            got=type(built).__name__,
         )
-    return config
+    return built
+
+
+def configured(
+    name: str, config_file: Path | None, settings: Sequence[str]
+) -> tuple[PipelineConfig, dict[str, Any]]:
+    """The recipe with a config file's values and settings over its own.
+
+    Args:
+        name: as `find` takes it.
+        config_file: TOML.
+        settings: each KEY=VALUE.
+
+    Returns:
+        The pipeline, and the config file's table of Beam's flags.
+
+    Raises:
+        ConfigError: as `build`, or an unknown key or a value of the wrong type.
+    """
+    pipeline, table = build(name), {}
+    if config_file:
+        overrides = config.read_toml(config_file)
+        table = overrides.pop(beam_flags.TABLE, {})
+        pipeline = config.apply(pipeline, overrides)
+    return config.apply_settings(pipeline, settings), table
 
 
 def _importable(path: Path) -> str:

@@ -66,6 +66,15 @@ class ScheduleReader(Database):
             rows = [tables.tick(row) for row in db.execute(query.order_by(ticks.c.due.desc()))]
         return next((tick for tick in rows if tick.due == due), rows[0] if rows else None)
 
+    def settled_keys(self, name: str) -> set[str]:
+        """What the data was of the last tick that ran, and of the last one that pushed."""
+        ran = ticks.select().where(
+            ticks.c.schedule == name, ticks.c.outcome == "ran", ticks.c.data_key.is_not(None)
+        )
+        newest = [q.order_by(ticks.c.due.desc()).limit(1) for q in (ran, ran.where(ticks.c.pushed))]
+        with self._reading() as db:
+            return {row.data_key for query in newest for row in db.execute(query)}
+
     def ticks_of(self, name: str, limit: int = 20) -> list[Tick]:
         """The latest ticks of this name, the newest first."""
         query = ticks.select().where(ticks.c.schedule == name).order_by(ticks.c.due.desc())

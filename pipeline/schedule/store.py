@@ -160,6 +160,12 @@ class ScheduleStore(ScheduleReader):
             )
             db.execute(update.values(attempts=ticks.c.attempts - 1))
 
+    def remark(self, tick: Tick, words: str) -> None:
+        """Add words to what is known of a tick that has its outcome."""
+        with self._writing() as db:
+            update = ticks.update().where(tables.same_tick(tick))
+            db.execute(update.values(detail=ticks.c.detail + sa.literal(f"; {words}")))
+
     def finish(
         self,
         tick: Tick,

@@ -523,7 +523,7 @@ MNIST_CASES = {
 }
 
 
-@pytest.mark.slow
+@pytest.mark.torture
 @pytest.mark.parametrize("case", MNIST_CASES.values(), ids=MNIST_CASES)
 def test_a_bad_model_of_mnist_is_blocked(case: Case, mnist: Bed, bad: ModuleType) -> None:
     test_a_bad_model_is_blocked_for_its_own_reason(case, mnist, bad)

@@ -2,13 +2,23 @@ from __future__ import annotations
 
 import hashlib
 import math
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data.durable import digest_tree, disk_trouble, fsync_tree, read_json, sha256_file, write_json
+from data.durable import (
+    digest_tree,
+    disk_trouble,
+    fsync_tree,
+    read_json,
+    remove_half_written,
+    sha256_file,
+    write_json,
+)
 from data.errors import BadDataError, EnvironmentTrouble
 
 JSON = st.recursive(
@@ -43,6 +53,16 @@ def test_a_text_that_utf8_cannot_hold_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(UnicodeEncodeError):
         write_json(tmp_path / "value.json", "\ud800")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_killed_writer_left_is_removed(tmp_path: Path) -> None:
+    write_json(tmp_path / "whole", 1)
+    die = "import os, pathlib, data.durable as d; os.fsync = lambda _: os._exit(9); "
+    path = tmp_path / "half"
+    subprocess.run([sys.executable, "-c", f"{die} d.write_bytes(pathlib.Path({str(path)!r}), b'')"])
+    assert len(list(tmp_path.iterdir())) == 2
+    remove_half_written(tmp_path)
+    assert [left.name for left in tmp_path.iterdir()] == ["whole"]
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe\x00", b"[" * 100_000])

@@ -5,6 +5,7 @@ import re
 import shlex
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -60,8 +61,18 @@ def root_option(command: str, root: Path) -> list[str]:
     return [] if command in ("config digits", "recipes") else ["--root", str(root)]
 
 
+def leaves(group: click.Group, *words: str) -> Iterator[tuple[list[str], click.Command]]:
+    """Every command that does something, with the words that call it."""
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            yield from leaves(command, *words, name)
+        else:
+            yield [*words, name], command
+
+
 def test_every_command_has_help_with_an_example_that_parses():
-    for name, command in cli.commands.items():
+    commands = {" ".join(words): command for words, command in leaves(cli)}
+    for name, command in commands.items():
         context = click.Context(command, info_name=name)
         text = command.get_help(context)
         assert len(text.split("\n\n")) >= 3
@@ -69,8 +80,8 @@ def test_every_command_has_help_with_an_example_that_parses():
         assert examples, name
         for example in examples:
             words = shlex.split(example.split(" > ")[0])[1:]
-            command = cli.commands[words[0]]
-            with command.make_context(words[0], words[1:]):
+            called = " ".join(words[:2]) if words[0] not in commands else words[0]
+            with commands[called].make_context(called, words[len(called.split()) :]):
                 pass  # parsed: unknown options or missing arguments would have raised
         for parameter in command.params:
             if isinstance(parameter, click.Option):

@@ -54,7 +54,7 @@ def test_what_is_added_is_what_was_asked_for(ask, tmp_path):
     (tmp_path / "a.toml").write_text("[train]\nepochs = 2\n")
     code, _, err = ask(
         f"add digits --config {tmp_path}/a.toml --set train.epochs=1 --every 6h --overlap queue"
-        " --missed all --grace 90s --fresh-within 1d --max-failures 5 --notify command:true"
+        " --missed all --grace 90s --fresh-within 1d --max-failures 5 --notify command=/bin/true"
         " --serving out --beam --runner=FlinkRunner"
     )
     assert code == 0, err
@@ -62,7 +62,7 @@ def test_what_is_added_is_what_was_asked_for(ask, tmp_path):
     assert found.trigger == Every(seconds=21_600)
     assert (found.overlap, found.missed, found.grace) == ("queue", "all", 90)
     assert (found.fresh_within, found.max_failures) == (86_400, 5)
-    assert (found.settings, found.notify) == (("train.epochs=1",), ("command:true",))
+    assert (found.settings, found.notify) == (("train.epochs=1",), ("command=/bin/true",))
     assert (found.config_file, found.serving) == (f"{tmp_path}/a.toml", f"{Path.cwd()}/out")
     assert found.beam_args == ("--runner=FlinkRunner",)
 

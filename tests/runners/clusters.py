@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -35,10 +36,23 @@ _OPENS = [
 ]
 
 
+_PACKAGES = {
+    "java": "openjdk-17-jre-headless",
+    "crontab": "cron",
+    "systemd-analyze": "systemd",
+}  # of Debian
+_JAVA = {"flink", "spark", "flink-job-server", "spark-job-server"}
+
+
 def missing(*names: str) -> str | None:
     """Which command installs what is missing, or None."""
-    if "prism" not in names and shutil.which("java") is None:
-        return "java is missing: apt-get install openjdk-17-jre-headless"
+    programs = {name for name in names if name in _PACKAGES} | (
+        {"java"} if _JAVA & {*names} else set()
+    )
+    for program in sorted(programs):
+        if shutil.which(program) is None:
+            return f"{program} is missing: apt-get install {_PACKAGES[program]}"
+    names = tuple(name for name in names if name not in _PACKAGES)
     absent = [name for name in names if not (FETCHED / name / ".complete").exists()]
     return f"{', '.join(absent)} missing in {FETCHED}: {INSTALL}" if absent else None
 
@@ -111,6 +125,7 @@ class Runner:
     processes: Processes
     more: tuple[str, ...] = ()  # flags that it needs besides
     page: str = ""  # its REST address
+    master: str = ""  # Spark's own address
 
     @property
     def args(self) -> tuple[str, ...]:
@@ -176,17 +191,48 @@ def prism(folder: Path) -> Iterator[Runner]:
 
 
 @contextlib.contextmanager
-def worker_pool(folder: Path) -> Iterator[str]:
-    """A worker pool in an environment of its own: nothing of the launching process but Penstock."""
+def worker_pool(
+    folder: Path, *, home: Path = HOME, under: Sequence[str] = (), first: Path | None = None
+) -> Iterator[str]:
+    """A worker pool in an environment of its own: nothing of the launching process but Penstock.
+
+    Args:
+        folder: for its log.
+        home: the checkout whose Penstock its workers have.
+        under: a command that runs the pool, to take something from it.
+        first: the folder with its workers' `python`; None: that of this process.
+    """
     with _processes(folder) as processes:
         port = free_port()
         module = "apache_beam.runners.worker.worker_pool_main"
-        path = f"{Path(sys.executable).parent}:/usr/bin:/bin"  # its first `python` is the worker's
-        clean = ["env", "-i", f"PATH={path}", f"PYTHONPATH={HOME}", "TF_CPP_MIN_LOG_LEVEL=2"]
-        pool = [*clean, sys.executable, "-m", module, f"--service_port={port}"]
+        path = f"{first or Path(sys.executable).parent}:/usr/bin:/bin"
+        clean = ["env", "-i", f"PATH={path}", f"PYTHONPATH={home}", "TF_CPP_MIN_LOG_LEVEL=2"]
+        pool = [*under, *clean, sys.executable, "-m", module, f"--service_port={port}"]
         processes.start("pool", pool, cwd=folder)
         processes.until(listens(port), "the worker pool")
         yield f"127.0.0.1:{port}"
+
+
+def jar_of(name: str, folder: Path) -> Path:
+    """A fetched job server as the one jar that Beam starts: empty, its manifest names the others.
+
+    Args:
+        name: flink or spark.
+        folder: where the jar is written.
+    """
+    libraries = sorted((FETCHED / f"{name}-job-server" / "lib").glob("*.jar"))
+    main = f"org.apache.beam.runners.{name}.{name.capitalize()}JobServerDriver"
+    if name == "spark":
+        libraries += sorted((FETCHED / "spark" / "pyspark" / "jars").glob("*.jar"))
+    path = " ".join(library.as_uri() for library in libraries)
+    header = f"Class-Path: {path}"
+    # a line of a manifest has 72 bytes at most; it goes on behind a space
+    lines = [header[:70], *(f" {header[i : i + 69]}" for i in range(70, len(header), 69))]
+    manifest = "\r\n".join(["Manifest-Version: 1.0", f"Main-Class: {main}", *lines, "", ""])
+    jar = folder / f"{name}-job-server.jar"
+    with zipfile.ZipFile(jar, "w") as archive:
+        archive.writestr("META-INF/MANIFEST.MF", manifest)
+    return jar
 
 
 @contextlib.contextmanager
@@ -286,6 +332,17 @@ def _task_manager_flags(folder: Path, network: str) -> tuple[list[str], list[str
     return jvm, dynamic
 
 
+def spark_jvm() -> list[str]:
+    """What the JVM of a Spark job server must be told."""
+    lib = FETCHED / "spark-job-server" / "lib"
+    return [
+        *_OPENS,
+        f"-Dspark.executor.extraClassPath={lib}/*",
+        f"-Dspark.executor.extraJavaOptions={' '.join(_OPENS)}",
+        "-Dspark.driver.host=127.0.0.1",
+    ]
+
+
 @contextlib.contextmanager
 def spark(folder: Path) -> Iterator[Runner]:
     """A standalone master, a worker and Beam's job server."""
@@ -310,17 +367,14 @@ def spark(folder: Path) -> Iterator[Runner]:
         processes.start(
             "job-server",
             [
-                *("java", *_OPENS, "-Xmx1g", "-cp", f"{lib}/*:{home}/jars/*"),
-                f"-Dspark.executor.extraClassPath={lib}/*",
-                f"-Dspark.executor.extraJavaOptions={' '.join(_OPENS)}",
-                "-Dspark.driver.host=127.0.0.1",
+                *("java", *spark_jvm(), "-Xmx1g", "-cp", f"{lib}/*:{home}/jars/*"),
                 "org.apache.beam.runners.spark.SparkJobServerDriver",
                 f"--spark-master-url={url}",
                 *_job_server_flags(folder, port),
             ],
             env=env,
         )
-        runner = Runner(f"127.0.0.1:{port}", processes, page=f"http://127.0.0.1:{page}")
+        runner = Runner(f"127.0.0.1:{port}", processes, page=f"http://127.0.0.1:{page}", master=url)
         processes.until(listens(port), "Spark's job server")
         processes.until(lambda: runner.ask("/json/")["aliveworkers"] == 1, "Spark's worker")
         yield runner

@@ -80,3 +80,11 @@ def digits() -> PipelineConfig:
 def reference(digits: PipelineConfig, tmp_path_factory: pytest.TempPathFactory) -> RunResult:
     """The digits pipeline on Beam's in-process runner, by the local orchestrator."""
     return run(digits, root=tmp_path_factory.mktemp("reference"))
+
+
+@pytest.fixture
+def halting(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
+    """The module `halting`: as a user's own, that workers do not have."""
+    monkeypatch.syspath_prepend(Path(__file__).parent)
+    yield importlib.import_module("halting")
+    del sys.modules["halting"]

@@ -1,4 +1,4 @@
-"""A source that halts in the middle: what is to happen then, happens then."""
+"""Sources that halt in the middle, so that something can happen then, or that fail once."""
 
 from __future__ import annotations
 
@@ -26,4 +26,22 @@ class HaltingDigits(DigitsSource):
         end = time.monotonic() + _LONG
         while not (folder / "go").exists() and time.monotonic() < end:
             time.sleep(0.1)
+        yield from super().read(part)
+
+
+class FailingOnce(DigitsSource):
+    """The digits; of all workers the first that reads the test split cannot."""
+
+    def __init__(self, config: SourceConfig) -> None:
+        super().__init__(SourceConfig())
+        self._folder = config.options["folder"]
+
+    def read(self, part: Part) -> Iterator[Any]:
+        if part.split == "test":
+            try:
+                (Path(self._folder) / "failed").touch(exist_ok=False)
+            except FileExistsError:
+                pass
+            else:
+                raise ValueError("this worker's disk went away")
         yield from super().read(part)

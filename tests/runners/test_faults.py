@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import signal
 import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -28,13 +25,6 @@ pytestmark = [
     # Beam's worker threads, when a job's end hangs up on them.
     pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning"),
 ]
-
-
-@pytest.fixture
-def halting(monkeypatch) -> Iterator[ModuleType]:
-    monkeypatch.syspath_prepend(Path(__file__).parent)
-    yield importlib.import_module("halting")
-    del sys.modules["halting"]
 
 
 @pytest.fixture

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -63,13 +60,6 @@ def status(root: Path) -> tuple[str, int | None]:
     with Ledger(root) as ledger:
         (latest, *_) = ledger.runs()
     return latest.status, latest.exit_code
-
-
-@pytest.fixture
-def halting(monkeypatch) -> Iterator[ModuleType]:
-    monkeypatch.syspath_prepend(Path(__file__).parent)
-    yield importlib.import_module("halting")
-    del sys.modules["halting"]
 
 
 @pytest.fixture

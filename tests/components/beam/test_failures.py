@@ -45,6 +45,12 @@ def test_the_deepest_java_cause() -> None:
         ("ModuleNotFoundError: No module named 'components'", "--setup_file"),
         ("java.io.InvalidClassException: x; local class incompatible: serialVersionUID", "Flink"),
         ("NoResourceAvailableException: Could not acquire the minimum", "--parallelism"),
+        (  # Beam's job server for Flink 1.19 with a cluster of 2.0
+            "java.lang.ExceptionInInitializerError: Exception java.util.ServiceConfigurationError: "
+            "com.fasterxml.jackson.databind.Module: com.fasterxml.jackson.datatype.jsr310."
+            'JavaTimeModule not a subtype [in thread "DataSink (DiscardingOutput) (1/2)#0"]',
+            "built for the cluster's version",
+        ),
         ("OSError: [Errno 28] No space left on device", "free some space"),
         ("PermissionError: [Errno 13] Permission denied: '/x'", "right to write"),
         ("TypeError: cannot pickle '_thread.lock' object", "outside of it"),

@@ -84,7 +84,7 @@ def test_a_device_without_enough_memory_is_told_with_the_batch_size() -> None:
 
 @pytest.mark.parametrize("precision", ["mixed_float16", "mixed_bfloat16"])
 def test_mixed_precision_trains_and_serves(fit, precision: str) -> None:
-    trained, plain = fit(precision=precision, epochs=3), fit(epochs=3)
+    trained, plain = fit(precision=precision, epochs=1), fit(epochs=1)
     assert trained.history["hardware"].startswith(f"CPU:0, {precision}")
     np.testing.assert_allclose(trained.history["loss"], plain.history["loss"], rtol=0.05)
     check_parity(trained.path / "bundle", trained.path / "parity.npz")

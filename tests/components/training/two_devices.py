@@ -21,10 +21,7 @@ from data.examples import load_examples
 
 CASES = {
     "adam": {},
-    "sgd": {"optimizer": "sgd", "learning_rate": 0.1},
     "class weights": {"class_weights": {"3": 4.0, "8": 0.5}},
-    # 1,265 = 15 * 84 + 5: the last batch is shared as 2 and 3
-    "last batch of 5": {"batch_size": 84},
     # 1,265 = 79 * 16 + 1: one replica gets nothing of the last batch
     "last batch of 1": {"batch_size": 16},
     "probabilities": {"model_options": {"softmax": True}, "model_output": "probabilities"},

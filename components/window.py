@@ -1,0 +1,140 @@
+"""Window: the Examples of several spans as one, so that what follows sees a dataset like any other.
+
+Shards are hard links to the spans' own, or copies where the file system has no links.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+from components.artifacts import Examples
+from components.context import Context
+from data.durable import disk_trouble
+from data.errors import BadDataError
+from data.examples import shard_lengths, shard_name, write_description
+
+_SPLITS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Taken:
+    """A span of the window."""
+
+    span: str
+    version: int | None = None  # None: the pattern has no {VERSION}
+
+
+@dataclass(frozen=True, kw_only=True)
+class LeftOut:
+    """A span that the window would have held."""
+
+    span: str
+    version: int | None = None
+    state: Literal["excluded", "unreadable", "arriving"]
+    why: str  # by whom and the reason, or what is wrong
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    # ingest.path as it was written, made absolute
+    pattern: str
+    # in the order of the inputs: the oldest first
+    spans: tuple[Taken, ...]
+    # what would have been among them, and why it is not
+    left_out: tuple[LeftOut, ...] = ()
+    # whose test splits to judge on; the newest: of the newest span that has one
+    test: Literal["newest", "all"] = "newest"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inputs:
+    spans: tuple[Examples, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outputs:
+    examples: Examples
+
+
+def check_inputs(config: Config, made: dict[str, tuple[Examples, ...]]) -> None:
+    """Hold the spans that are made to one another.
+
+    Raises:
+        BadDataError: images of another size or other classes than in the span before.
+    """
+    # while some are not made, `made` lacks them all
+    for place, examples in enumerate(made.get("spans", ())[1:], start=1):
+        before = made["spans"][place - 1]
+        if examples.spec != before.spec:
+            raise BadDataError(
+                f"the span {config.spans[place].span} holds other images than "
+                f"{config.spans[place - 1].span}",
+                expected=before.spec,
+                got=examples.spec,
+                follows="there is no window",
+                remedy="name all classes in ingest.class_names if one lacks some; else mend the "
+                "span, or leave it out: penstock span exclude",
+            )
+
+
+def run(inputs: Inputs, config: Config, context: Context) -> Outputs:
+    """Link the shards, the oldest span's first, and describe them as one dataset.
+
+    Raises:
+        BadDataError: spans that do not fit together, no train or no test image in any, or a span's
+            description that does not fit its shards.
+        EnvironmentTrouble: the examples cannot be written.
+    """
+    from data.tfds_metadata import ShardFacts, write_metadata
+
+    check_inputs(config, {"spans": inputs.spans})
+    path = context.output_dir / "examples"
+    path.mkdir()
+    counts: dict[str, tuple[int, ...]] = {}
+    facts: dict[str, list[ShardFacts]] = {}
+    for split in _SPLITS:
+        spans = _having(split, inputs.spans, config)
+        if not spans and split == "validation":
+            continue
+        if not spans:
+            raise BadDataError(
+                f"no span of the window has an image in the split {split!r}",
+                expected="one or more",
+                got=", ".join(taken.span for taken in config.spans),
+                remedy="take more spans: ingest.window",
+            )
+        shards = [shard for examples in spans for shard in examples.shards(split)]
+        for number, shard in enumerate(shards):
+            _link(shard, path / shard_name(split, number, len(shards)))
+        lengths = [length for examples in spans for length in shard_lengths(examples, split)]
+        sizes = [shard.stat().st_size for shard in shards]
+        facts[split] = [ShardFacts(*fact) for fact in zip(lengths, sizes, strict=True)]
+        counts[split] = _total([examples.counts[split] for examples in spans])
+    spec = inputs.spans[0].spec
+    write_metadata(path, spec, facts, with_span=True)
+    examples = Examples(path=path, spec=spec, counts=counts)
+    write_description(examples, asdict(config))
+    return Outputs(examples=examples)
+
+
+def _having(split: str, spans: Sequence[Examples], config: Config) -> list[Examples]:
+    """The spans that give the split its images."""
+    found = [examples for examples in spans if examples.num_examples(split)]
+    return found[-1:] if split == "test" and config.test == "newest" else found
+
+
+def _total(counts: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
+    return tuple(map(sum, zip(*counts, strict=True)))
+
+
+def _link(shard: Path, target: Path) -> None:
+    with disk_trouble(f"the shard {shard} cannot be linked or copied"):
+        try:
+            os.link(shard, target)
+        except OSError:  # another file system, one without links, or too many of them
+            shutil.copyfile(shard, target)

@@ -1,0 +1,94 @@
+"""One run of a schedule's pipeline, and what a tick needs to know of it."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from data.errors import PenstockError
+from pipeline import beam_flags, recipes
+from pipeline.graph import PipelineConfig
+from pipeline.schedule.schedules import Schedule
+
+_REASONS = 3  # of a verdict, in words
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attempt:
+    """What came of a run.
+
+    Attributes:
+        run_id: None where it ended before it was one.
+        error: why it could not go on; then all that follows is as it stands.
+        verdict: passed, failed or not configured; None where nothing was judged.
+        pushed: this very run has pushed its model.
+        words: what came out, or why not.
+        report: path of the run's page.
+    """
+
+    run_id: str | None
+    error: PenstockError | None = None
+    exit_code: int = 0
+    verdict: str | None = None
+    pushed: bool = False
+    words: str = ""
+    report: str | None = None
+
+
+def built(schedule: Schedule) -> tuple[PipelineConfig, tuple[str, ...]]:
+    """The schedule's pipeline, and Beam's flags. Raises ConfigError."""
+    file = Path(schedule.config_file) if schedule.config_file else None
+    pipeline, table = recipes.configured(schedule.recipe, file, schedule.settings)
+    return pipeline, (*beam_flags.from_table(table), *schedule.beam_args)
+
+
+def attempt(
+    pipeline: PipelineConfig,
+    root: Path,
+    schedule: Schedule,
+    beam_args: tuple[str, ...],
+    clock: Callable[[], float],
+) -> Attempt:
+    """Run the pipeline as `penstock run` would, and print what it came to.
+
+    Errors of the run come back in the answer; KeyboardInterrupt and bugs are raised.
+    """
+    from components.context import Context
+    from data.durable import read_json
+    from pipeline.console import RunView
+    from pipeline.run import run
+    from pipeline.run_command import show_result
+
+    started = time.perf_counter()
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    view = RunView(root)
+    try:
+        with view:
+            result = run(
+                pipeline,
+                root=root,
+                serving_dir=Path(schedule.serving) if schedule.serving else None,
+                beam_args=beam_args or Context.beam_args,
+                watcher=view,
+                now=clock(),
+            )
+    except PenstockError as error:
+        return Attempt(run_id=view.run_id or None, error=error)
+    code = show_result(result, schedule.recipe, root, time.perf_counter() - started)
+    verdict, push = result.verdict, result.push
+    reasons = read_json(verdict.path / "verdict.json").get("reasons", []) if verdict else []
+    made = {e.step for e in result.executions if e.status == "made"}
+    words = push.summary if push else f"{len(made)} steps made"
+    if verdict and verdict.status != "passed" and not result.by_hand:
+        words = "; ".join(reasons[:_REASONS]) or verdict.status
+    return Attempt(
+        run_id=result.run.id,
+        exit_code=code,
+        verdict=verdict.status if verdict else None,
+        pushed=bool(push and push.pushed and made),
+        words=words,
+        report=str(result.report) if result.report else None,
+    )

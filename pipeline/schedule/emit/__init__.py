@@ -1,0 +1,1 @@
+"""A schedule in the words of another scheduler: cron, systemd, Airflow, Kubernetes."""

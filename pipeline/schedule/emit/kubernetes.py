@@ -1,0 +1,122 @@
+"""A schedule as a CronJob of Kubernetes."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from data.errors import ConfigError
+from pipeline.schedule.emit.job import Clock, Job
+from pipeline.schedule.emit.times import cron_of_seconds
+
+_LONGEST = 52  # letters of a CronJob's name; Kubernetes adds its own
+_QUANTITY = re.compile(r"[0-9]+(\.[0-9]+)?(m|[kKMGT]i?)?")
+_SOON = 60  # seconds; Kubernetes looks every ten
+
+
+def cron_job(
+    job: Job,
+    *,
+    image: str,
+    cpu: str = "2",
+    memory: str = "4Gi",
+    gpu: int = 0,
+    claim: str = "penstock",
+) -> str:
+    """The manifest, as YAML.
+
+    Args:
+        image: has `penstock` on its path.
+        cpu: cores that a tick asks for, as Kubernetes writes them: 2 or 500m.
+        memory: what a tick gets at most, as Kubernetes writes it: 4Gi.
+        gpu: NVIDIA's GPUs; 0: none.
+        claim: the PersistentVolumeClaim that holds the root.
+
+    Raises:
+        ConfigError: Kubernetes cannot say the times, or one of the values is none.
+    """
+    import yaml
+
+    for option, value in (("--cpu", cpu), ("--memory", memory)):
+        if not _QUANTITY.fullmatch(value):
+            raise ConfigError(f"{option} {value!r} is no quantity", expected="2, 500m, 4Gi, …")
+    text: str = yaml.safe_dump(
+        {
+            "apiVersion": "batch/v1",
+            "kind": "CronJob",
+            "metadata": {"name": _name(job), "labels": _labels(job)},
+            "spec": _spec(job, _pod(job, image, _resources(cpu, memory, gpu), claim)),
+        },
+        sort_keys=False,
+        allow_unicode=True,
+        width=100,
+    )
+    return f"# Penstock's schedule {job.name}: {job.words}.\n{text}"
+
+
+def _spec(job: Job, pod: dict[str, Any]) -> dict[str, Any]:
+    if isinstance(job.when, Clock):
+        when, zone = job.when.times.cron(), job.when.zone
+    else:
+        when, zone = cron_of_seconds(job.when), "UTC"
+    late = {"startingDeadlineSeconds": max(_SOON, round(job.grace))} if job.missed == "skip" else {}
+    return {
+        "schedule": when,
+        "timeZone": zone,
+        "concurrencyPolicy": "Forbid",
+        **late,
+        "successfulJobsHistoryLimit": 3,
+        "failedJobsHistoryLimit": 3,
+        "jobTemplate": {
+            "spec": {
+                "backoffLimit": 0,  # a failed verdict does not pass by asking again
+                "template": {"metadata": {"labels": _labels(job)}, "spec": pod},
+            }
+        },
+    }
+
+
+def _pod(job: Job, image: str, resources: dict[str, Any], claim: str) -> dict[str, Any]:
+    container = {
+        "name": "tick",
+        "image": image,
+        "command": ["penstock", *job.tick],
+        "workingDir": job.folder,
+        "resources": resources,
+        # By the same path as outside, since the ledger holds paths.
+        "volumeMounts": [{"name": "root", "mountPath": str(job.root)}],
+    }
+    if job.variables:
+        container["env"] = [
+            {
+                "name": name,
+                "valueFrom": {"secretKeyRef": {"name": _name(job), "key": name}},
+            }
+            for name in job.variables
+        ]
+    return {
+        "restartPolicy": "Never",
+        "terminationGracePeriodSeconds": 30,
+        "containers": [container],
+        "volumes": [{"name": "root", "persistentVolumeClaim": {"claimName": claim}}],
+    }
+
+
+def _resources(cpu: str, memory: str, gpu: int) -> dict[str, Any]:
+    gpus = {"nvidia.com/gpu": gpu} if gpu else {}
+    return {"requests": {"cpu": cpu, "memory": memory}, "limits": {"memory": memory, **gpus}}
+
+
+def _labels(job: Job) -> dict[str, str]:
+    return {"app.kubernetes.io/name": "penstock", "app.kubernetes.io/instance": _name(job)}
+
+
+def _name(job: Job) -> str:
+    name = "penstock-" + re.sub(r"[._]", "-", job.name).strip("-")
+    if len(name) > _LONGEST:
+        raise ConfigError(
+            f"{name!r} is too long for a CronJob",
+            expected=f"at most {_LONGEST} letters",
+            remedy="a schedule with a shorter name",
+        )
+    return name

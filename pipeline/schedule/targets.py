@@ -1,0 +1,165 @@
+"""Who is told: targets as text. A secret is named in them, and read at the moment of sending."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from data.errors import ConfigError, EnvironmentTrouble
+
+KINDS = ("command", "webhook", "apprise")
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+# What looks like a key: long and of all kinds of letters, or of hexadecimal digits, or named so.
+_KEY = re.compile(
+    r"(?=[\w-]*[0-9])(?=[\w-]*[A-Z])(?=[\w-]*[a-z])[\w-]{20,}"
+    r"|(?=[0-9a-fA-F-]*[0-9])[0-9a-fA-F-]{24,}"
+    r"|(?i:key|token|secret|password|sig)="
+)
+_NAME_IT = "name the secret: {kind}=env:VARIABLE, or {kind}=file:/PATH that holds the URL alone"
+
+
+@dataclass(frozen=True)
+class Target:
+    """One target.
+
+    Args:
+        kind: one of `KINDS`.
+        value: what stands behind the `=`: a command line, a URL, or where a URL is to be read.
+    """
+
+    kind: str
+    value: str
+
+    @property
+    def shown(self) -> str:
+        """The target with nothing that could be a secret: for logs and errors."""
+        if self.kind == "command":
+            return f"command={self.argv[0]}"
+        if self.value.startswith(("env:", "file:")):
+            return f"{self.kind}={self.value}"
+        url = urlsplit(self.value)
+        return f"{self.kind}={url.scheme}://{url.hostname or ''}/…"
+
+    @property
+    def argv(self) -> list[str]:
+        """The words of a command."""
+        return shlex.split(self.value)
+
+    def url(self) -> str:
+        """The URL, read from where it is kept.
+
+        Raises:
+            ConfigError: what was read is no URL.
+            EnvironmentTrouble: the variable is not set, or the file cannot be read.
+        """
+        where, _, name = self.value.partition(":")
+        if where == "env":
+            text = os.environ.get(name, "")
+            if not text:
+                raise EnvironmentTrouble(f"the environment has no {name}")
+        elif where == "file":
+            text = _read(name)
+        else:
+            text = self.value
+        if self.kind == "webhook":
+            _check_address(text.strip(), self.shown)
+        return text.strip()
+
+
+def parse(text: str) -> Target:
+    """The target that `text` names.
+
+    Raises:
+        ConfigError: it names none, or holds a secret. What it holds is not repeated.
+    """
+    kind, equals, value = text.partition("=")
+    if kind not in KINDS or not equals or not value.strip():
+        raise ConfigError(
+            "nobody can be told so",
+            expected="command=/path/to/program ARGS, webhook=URL, webhook=env:VARIABLE, "
+            "apprise=env:VARIABLE or …=file:/path",
+            got=f"{kind}=…" if equals else "a text without `=`",
+        )
+    target = Target(kind, value.strip())
+    {"command": _check_command, "webhook": _check_webhook, "apprise": _check_named}[kind](target)
+    return target
+
+
+def _check_command(target: Target) -> None:
+    try:
+        words = target.argv
+    except ValueError as error:
+        raise ConfigError(
+            "the command to tell with cannot be read", got=str(error), remedy="close the quotes"
+        ) from None
+    program = Path(words[0])
+    if not program.is_absolute() or not program.is_file() or not os.access(program, os.X_OK):
+        raise ConfigError(
+            f"{program} cannot be told with",
+            expected="the absolute path of an executable file; no shell reads the command",
+        )
+    if any(_credentials(word) or _KEY.search(word) for word in words[1:]):
+        raise ConfigError(
+            f"the arguments of {program} hold a password or a key, which the ledger would keep",
+            remedy="let the program read it from its environment or from a file",
+        )
+
+
+def _check_webhook(target: Target) -> None:
+    if _named(target):
+        return
+    _check_address(target.value, "webhook=…")
+    url = urlsplit(target.value)
+    if _credentials(target.value) or _KEY.search(f"{url.path}?{url.query}"):
+        raise ConfigError(
+            f"the address at {url.hostname} holds a password or a key, which the ledger would keep",
+            remedy=_NAME_IT.format(kind="webhook"),
+        )
+
+
+def _check_named(target: Target) -> None:
+    if not _named(target):
+        raise ConfigError(
+            "an Apprise URL holds its secret, which the ledger would keep",
+            remedy=_NAME_IT.format(kind=target.kind),
+        )
+
+
+def _named(target: Target) -> bool:
+    """Whether the URL is kept elsewhere, in a place that can be."""
+    where, _, name = target.value.partition(":")
+    if where == "env" and not _VARIABLE.fullmatch(name):
+        raise ConfigError(
+            f"{target.kind}=env:… names no variable", expected="letters, digits and _", got=name
+        )
+    if where == "file" and not Path(name).is_absolute():
+        raise ConfigError(
+            f"{target.kind}=file:… names no file", expected="an absolute path", got=name
+        )
+    return where in ("env", "file")
+
+
+def _check_address(url: str, shown: str) -> None:
+    try:
+        parts = urlsplit(url)
+        fine = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port that is no number, half an IPv6 address
+        fine = False
+    if not fine or re.search(r"\s", url):
+        raise ConfigError(f"{shown} is no address", expected="http://… or https://…")
+
+
+def _credentials(url: str) -> bool:
+    return "@" in url.partition("://")[2].partition("/")[0]
+
+
+def _read(path: str) -> str:
+    try:
+        return Path(path).read_text()
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or type(error).__name__
+        raise EnvironmentTrouble(f"{path} cannot be read: {why}") from None

@@ -1,0 +1,151 @@
+"""`penstock span`: the spans of a recipe's pattern, and which of them somebody leaves out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from components.artifacts import Examples
+from data.durable import read_json
+from data.errors import BadDataError, ConfigError, did_you_mean
+from data.span_patterns import absolute
+from pipeline.artifact_store import MANIFEST, Slot
+from pipeline.database import FILE
+from pipeline.graph import PipelineConfig, Step
+from pipeline.ledger import Ledger
+from pipeline.remembered import remembered
+from pipeline.run_record import prepare_root
+from pipeline.span_states import Standing, pattern_steps, standings, step_name
+from pipeline.span_store import Excluded, SpanStore, notes_of
+
+_STYLES = {"usable": "green", "arriving": "yellow", "excluded": "red", "unreadable": "red"}
+
+
+class Ingested(NamedTuple):
+    """What the ledger knows of a span that was ingested."""
+
+    examples: Examples
+    when: float  # seconds since the epoch
+
+
+def show_spans(pipeline: PipelineConfig, root: Path, *, now: float) -> None:
+    """Print the spans of each pattern of a pipeline, the oldest first: version, state, images.
+
+    Args:
+        pipeline: as its recipe has it.
+        root: whose ledger says what is left out, and what was ingested.
+        now: seconds since the epoch.
+
+    Raises:
+        ConfigError: the pipeline's ingest has no pattern.
+        BadDataError, EnvironmentTrouble: as `pipeline.span_states.standings`.
+    """
+    out = Console(highlight=False)
+    for step in _patterns(pipeline):
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+        for heading in ("span", "version", "state", "images", "ingested", "why"):
+            justify = "right" if heading in ("version", "images") else "left"
+            table.add_column(heading, justify=justify)  # type: ignore[arg-type]
+        for standing in standings(step.config, root, now=now):
+            table.add_row(*_row(standing, _ingested(pipeline, step, standing, root)))
+        out.print(escape(absolute(step.config.path)), soft_wrap=True)
+        out.print(table)
+
+
+def exclude_span(
+    pipeline: PipelineConfig, root: Path, span: str, *, reason: str, by: str, now: float
+) -> None:
+    """Leave a span out of all windows of the pipeline's pattern, and say so.
+
+    Raises:
+        ConfigError: no such span, with the close matches; no reason; or no pattern.
+        BadDataError, EnvironmentTrouble: as `pipeline.span_states.standings`.
+    """
+    if not reason.strip() or not by.strip():
+        raise ConfigError(
+            "a span is excluded for a reason, by somebody", remedy='--reason "…" --by NAME'
+        )
+    known = {
+        standing.span.name: absolute(step.config.path)
+        for step in _patterns(pipeline)
+        for standing in standings(step.config, root, now=now)
+    }
+    if span not in known:
+        raise _unknown(span, known)
+    prepare_root(root)
+    with SpanStore(root) as store:
+        store.exclude(Excluded(pattern=known[span], span=span, reason=reason, by=by, time=now))
+    print(f"{span} is excluded by {by}: {reason}")
+
+
+def include_span(pipeline: PipelineConfig, root: Path, span: str) -> None:
+    """Let windows take a span again that was excluded, or could not be read.
+
+    Raises:
+        ConfigError: it is neither, with the close matches; or no pattern.
+        EnvironmentTrouble: the ledger cannot be used.
+    """
+    patterns = [absolute(step.config.path) for step in _patterns(pipeline)]
+    notes = [notes_of(root, pattern) for pattern in patterns]
+    known = {name for note in notes for name in (*note.excluded, *note.unreadable)}
+    if span not in known:
+        raise _unknown(span, known, "that is left out")
+    with SpanStore(root) as store:
+        for pattern in patterns:
+            store.include(pattern, span)
+    print(f"windows take {span} again")
+
+
+def _patterns(pipeline: PipelineConfig) -> list[Step]:
+    found = pattern_steps(pipeline)
+    if not found:
+        raise ConfigError(
+            f"the ingest of {pipeline.name!r} has no spans",
+            expected="ingest.path with {SPAN}, or with {YYYY}, {MM} and {DD}",
+            remedy="--set ingest.path='/data/day-{YYYY}-{MM}-{DD}'",
+        )
+    return found
+
+
+def _unknown(span: str, known: Iterable[str], which: str = "") -> ConfigError:
+    return ConfigError(
+        " ".join(filter(None, (f"no span {span!r}", which))), remedy=did_you_mean(span, known)
+    )
+
+
+def _row(standing: Standing, ingested: Ingested | None) -> Iterator[str]:
+    span = standing.span
+    yield escape(span.name)
+    yield "" if span.version is None else str(span.version)
+    yield f"[{_STYLES[standing.state]}]{standing.state}[/]"
+    yield f"{sum(map(sum, ingested.examples.counts.values())):,}" if ingested else ""
+    when = time.localtime(ingested.when) if ingested else None
+    yield time.strftime("%Y-%m-%d %H:%M", when) if when else ""
+    yield escape(standing.why)
+
+
+def _ingested(
+    pipeline: PipelineConfig, step: Step, standing: Standing, root: Path
+) -> Ingested | None:
+    """The examples of just this version, if they still lie there."""
+    if not (root / FILE).is_file():
+        return None
+    with Ledger(root) as ledger:
+        fingerprint = ledger.previous(pipeline.name, step_name(step, standing.span.name))
+        found = list(remembered(root, ledger, fingerprint)) if fingerprint else []
+    for examples in found:
+        manifest = Slot.of(root, step.component, str(fingerprint)).path / MANIFEST
+        try:
+            path = read_json(manifest)["parts"]["config"]["path"]
+        except BadDataError:
+            return None
+        if isinstance(examples, Examples) and path == str(standing.span.path):
+            return Ingested(examples, manifest.stat().st_mtime)
+    return None
