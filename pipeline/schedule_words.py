@@ -191,7 +191,8 @@ def _table(*headings: str) -> Table:
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for heading in headings:
-        table.add_column(heading, overflow="fold")
+        short = heading in ("name", "next", "due", "kind", "outcome")
+        table.add_column(heading, overflow="fold", no_wrap=short)
     return table
 
 

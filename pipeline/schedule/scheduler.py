@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 from pipeline.schedule import policy
 from pipeline.schedule.launcher import Launcher
+from pipeline.schedule.reader import Survey
 from pipeline.schedule.schedules import ATTEMPTS, Notice, Outcome, Schedule, Standing, Tick
-from pipeline.schedule.store import ScheduleStore, Survey
+from pipeline.schedule.store import ScheduleStore
 from pipeline.schedule.watch import Watch
 
 _log = logging.getLogger("penstock.schedule")

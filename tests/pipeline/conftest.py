@@ -99,7 +99,7 @@ def finished_digits(finished_root: Path) -> Callable[..., Path]:
 def world() -> ModuleType:
     """The module `schedule_world`, which simulates time, daemons and children."""
     spec = importlib.util.spec_from_file_location(
-        "schedule_world", Path(__file__).with_name("schedule_world.py")
+        "schedule_world", Path(__file__).parent / "schedule" / "schedule_world.py"
     )
     assert spec
     assert spec.loader
