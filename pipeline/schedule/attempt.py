@@ -81,14 +81,18 @@ def attempt(
     verdict, push = result.verdict, result.push
     reasons = read_json(verdict.path / "verdict.json").get("reasons", []) if verdict else []
     made = {e.step for e in result.executions if e.status == "made"}
-    words = push.summary if push else f"{len(made)} steps made"
-    if verdict and verdict.status != "passed" and not result.by_hand:
+    pushed = bool(push and push.pushed and made)
+    if pushed and push:
+        words = f"pushed as version {push.version}"
+    elif verdict and verdict.status != "passed" and not result.by_hand:
         words = "; ".join(reasons[:_REASONS]) or verdict.status
+    else:
+        words = f"{len(made)} steps made, {len(result.executions) - len(made)} reused"
     return Attempt(
         run_id=result.run.id,
         exit_code=code,
         verdict=verdict.status if verdict else None,
-        pushed=bool(push and push.pushed and made),
+        pushed=pushed,
         words=words,
         report=str(result.report) if result.report else None,
     )

@@ -52,7 +52,7 @@ def test_ends_bit_for_bit_as_without_interrupts(fit, work: Path, settings: dict)
     settings = {"epochs": 3, "checkpoint_seconds": 0, **settings}
     (work / "straight").mkdir()
     straight = fit(**settings, context={"work_dir": work / "straight"})
-    interrupts = Interrupts(1, 40, 85)
+    interrupts = Interrupts(1, 85)
     for _ in range(20):
         try:
             resumed = fit(**settings, context={"work_dir": work, "progress": interrupts})
