@@ -102,7 +102,9 @@ def _count_with_the_one_before(db: sa.Connection, tick: Tick) -> bool:
     """Let the row of the due time before stand for this one too, where the two are alike."""
     before = db.execute(
         ticks.select()
+        .join(schedules, schedules.c.name == ticks.c.schedule)
         .where(ticks.c.schedule == tick.schedule, ticks.c.kind == "due", ticks.c.due < tick.due)
+        .where(ticks.c.due >= schedules.c.first_due)
         .order_by(ticks.c.due.desc())
         .limit(1)
     ).first()

@@ -28,7 +28,7 @@ class ScheduleStore(ScheduleReader):
         Raises:
             ConfigError: there is one of this name.
         """
-        row = tables.schedule_row(schedule) | {"next_due": 0.0, "failures": 0}
+        row = tables.schedule_row(schedule) | {"first_due": 0.0, "next_due": 0.0, "failures": 0}
         with self._writing() as db:
             if not db.execute(insert(schedules).values(row).on_conflict_do_nothing()).rowcount:
                 raise ConfigError(
@@ -41,7 +41,8 @@ class ScheduleStore(ScheduleReader):
             )
             last = db.execute(query).scalar() or schedule.created
             next_due = schedule.next_after(max(last, schedule.created))
-            db.execute(of_name(schedule.name, schedules.update()).values(next_due=next_due))
+            dues = {"first_due": next_due, "next_due": next_due}
+            db.execute(of_name(schedule.name, schedules.update()).values(dues))
         return Standing(schedule=schedule, next_due=next_due)
 
     def remove(self, name: str, now: float) -> None:

@@ -31,6 +31,7 @@ schedules = sa.Table(
     sa.Column("notify", sa.JSON, nullable=False),
     sa.Column("paused", sa.String),
     # Where it stands.
+    sa.Column("first_due", sa.Float, nullable=False),  # earlier ticks are a removed schedule's
     sa.Column("next_due", sa.Float, nullable=False),
     sa.Column("failures", sa.Integer, nullable=False),
     sa.Column("last_success", sa.Float),
@@ -85,6 +86,7 @@ def schedule_row(schedule: Schedule) -> dict[str, Any]:
 def standing(row: sa.Row[Any]) -> Standing:
     """A row of `schedules`."""
     values = dict(row._mapping)
+    del values["first_due"]
     where = {k: values.pop(k) for k in ("next_due", "failures", "last_success", "alarmed")}
     values["trigger"] = triggers.from_plain(values["trigger"])
     values |= {name: tuple(values[name]) for name in _LISTS}

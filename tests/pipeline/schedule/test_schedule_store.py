@@ -210,6 +210,15 @@ def test_a_schedule_added_again_repeats_no_due_time(store):
     assert store.add(again).next_due == START + 20
 
 
+def test_a_schedule_added_again_counts_nothing_with_the_ticks_of_the_old_one(store):
+    for created in (START, START + 50, START - 100):
+        store.add(dataclasses.replace(schedule(), created=created))
+        store.pause("nightly", "labels", START)
+        store.resume("nightly", store.standing("nightly").next_due + 25)
+        store.remove("nightly", START)
+    assert [tick.times for tick in store.history("nightly")] == [3, 3, 3]
+
+
 def test_ticks_by_hand(store):
     store.add(schedule())
     first = store.trigger("nightly", START + 10)
