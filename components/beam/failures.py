@@ -46,7 +46,7 @@ _KNOWN = (
     Trouble(
         r"Can't get attribute|cannot import name .* from '(data|components|serving_export|pipeline)"
         r"|_pickle\.UnpicklingError|unsupported pickle protocol|bad marshal data"
-        r"|code\(\) (argument|expected|takes)",
+        r"|code\(\) (argument|expected|takes)|runtime environment are not compatible",
         "a worker cannot load what was sent: its Python or its Penstock is another version",
         "install the same versions on workers and start them anew; `penstock doctor --runner=…` "
         "tells which differ",

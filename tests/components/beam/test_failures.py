@@ -45,6 +45,11 @@ def test_the_deepest_java_cause() -> None:
         ("ModuleNotFoundError: No module named 'components'", "--setup_file"),
         ("java.io.InvalidClassException: x; local class incompatible: serialVersionUID", "Flink"),
         ("NoResourceAvailableException: Could not acquire the minimum", "--parallelism"),
+        (  # a worker with Python 3.12
+            "RuntimeError: Pipeline construction environment and pipeline runtime environment are "
+            "not compatible. If you use a custom container image, check that the Python",
+            "its Python or its Penstock is another version",
+        ),
         (  # Beam's job server for Flink 1.19 with a cluster of 2.0
             "java.lang.ExceptionInInitializerError: Exception java.util.ServiceConfigurationError: "
             "com.fasterxml.jackson.databind.Module: com.fasterxml.jackson.datatype.jsr310."
