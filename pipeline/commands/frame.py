@@ -75,6 +75,14 @@ def recipe_options(function: F) -> F:
     return function
 
 
+def shared_filesystem_option(function: F) -> F:
+    return click.option(
+        "--shared-filesystem",
+        is_flag=True,
+        help="Workers on other machines see this machine's files, by the same paths.",
+    )(function)
+
+
 def run_options(function: F) -> F:
     """Where a run writes, and which steps it is to run."""
     for option in reversed(
@@ -94,11 +102,7 @@ def run_options(function: F) -> F:
                 metavar="STEP",
                 help="Run this step although it was made; repeatable.",
             ),
-            click.option(
-                "--shared-filesystem",
-                is_flag=True,
-                help="Workers on other machines see this machine's files, by the same paths.",
-            ),
+            shared_filesystem_option,
         )
     ):
         function = option(function)

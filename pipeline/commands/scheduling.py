@@ -15,6 +15,7 @@ from pipeline.commands.frame import (
     cli,
     recipe_options,
     root_option,
+    shared_filesystem_option,
 )
 
 _name = click.argument("name")
@@ -87,6 +88,7 @@ def schedule() -> None:
     type=click.Path(path_type=Path),
     help="Where models are pushed, as in `penstock run`.  [default: ROOT/serving]",
 )
+@shared_filesystem_option
 @click.option("--beam", is_flag=True, help="Options that are not Penstock's are Beam's.")
 @beam_flags
 def add(

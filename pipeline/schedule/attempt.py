@@ -72,6 +72,7 @@ def attempt(
                 root=root,
                 serving_dir=Path(schedule.serving) if schedule.serving else None,
                 beam_args=beam_args or Context.beam_args,
+                shared_filesystem=schedule.shared_filesystem,
                 watcher=view,
                 now=clock(),
             )

@@ -24,8 +24,8 @@ class Schedule:
 
     Attributes:
         name: of the schedule; becomes part of paths.
-        recipe: with `settings`, `config_file`, `serving` (absolute paths) and `beam_args`: as
-            `penstock run` has them.
+        recipe: with `settings`, `config_file`, `serving` (absolute paths), `beam_args` and
+            `shared_filesystem`: as `penstock run` has them.
         folder: that the recipe's relative paths count from, absolute: a tick works in it.
         trigger: when a tick is due.
         overlap: what becomes of a tick that is due while the last one still runs.
@@ -49,6 +49,7 @@ class Schedule:
     config_file: str | None = None
     serving: str | None = None
     beam_args: tuple[str, ...] = ()
+    shared_filesystem: bool = False
     overlap: Overlap = "skip"
     missed: Missed = "once"
     grace: float = 300.0

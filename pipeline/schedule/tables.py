@@ -23,6 +23,7 @@ schedules = sa.Table(
     sa.Column("config_file", sa.String),
     sa.Column("serving", sa.String),
     sa.Column("beam_args", sa.JSON, nullable=False),
+    sa.Column("shared_filesystem", sa.Boolean, nullable=False),
     sa.Column("overlap", sa.String, nullable=False),
     sa.Column("missed", sa.String, nullable=False),
     sa.Column("grace", sa.Float, nullable=False),

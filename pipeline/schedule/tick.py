@@ -58,8 +58,6 @@ def do_tick(root: Path, name: str, due: float | None, *, clock: Clock = time.tim
         if tick.outcome:
             print(f"{name}: {tick.outcome}, {tick.detail}")
             return exit_codes.DONE
-        if schedule.folder:
-            os.chdir(schedule.folder)
         return _Work(store, root, schedule, tick, clock).do()
 
 
@@ -113,6 +111,7 @@ class _Work:
     def do(self) -> int:
         """Returns the exit code."""
         try:
+            _enter_folder(self._schedule)
             return self._until_settled(*built(self._schedule))
         except Exception as error:
             code = exit_codes.of_error(error)
@@ -207,6 +206,18 @@ class _Work:
         untold = [f"{d.target} was not told of {event!r}: {d.error}" for d in told if not d.ok]
         if untold:
             self._store.remark(self._tick, "; ".join(untold))
+
+
+def _enter_folder(schedule: Schedule) -> None:
+    """Relative paths of the recipe and its settings count from where the schedule was added."""
+    try:
+        os.chdir(schedule.folder or ".")
+    except OSError as error:
+        raise ConfigError(
+            f"the folder {schedule.folder}, in which {schedule.name!r} works, cannot be entered",
+            got=error.strerror,
+            remedy="bring it back, or add the schedule again from another",
+        ) from error
 
 
 def _in_brief(error: Exception) -> str:

@@ -120,6 +120,8 @@ def _run_words(schedule: Schedule) -> tuple[str, ...]:
         words += ["--set", setting]
     if schedule.serving:
         words += ["--serving", schedule.serving]
+    if schedule.shared_filesystem:
+        words.append("--shared-filesystem")
     if schedule.beam_args:
         words += ["--beam", *schedule.beam_args]
     return tuple(words)

@@ -81,6 +81,7 @@ class Nights:
         self.folder = folder
         self.root = folder / "root"
         self.root.mkdir()
+        (folder / "work").mkdir()
         (folder / "toy_recipe.py").write_text(RECIPE)
         (folder / "tell.py").write_text(TELL)
         self.now = 1_000_000.0
@@ -98,6 +99,7 @@ class Nights:
         given = {
             "trigger": Every(seconds=3600),
             "recipe": f"{self.folder}/toy_recipe.py:toy",
+            "folder": str(self.folder / "work"),
             "notify": (command,),
             **fields,
         }
@@ -199,8 +201,9 @@ def test_a_success_after_failures_is_told(nightly: Nights) -> None:
         (lambda n: n.status("crash"), exit_codes.CRASH, "ZeroDivisionError: division by zero"),
         (lambda n: (n.folder / "toy_recipe.py").unlink(), exit_codes.BAD_CONFIG, "no recipe file"),
         (lambda n: (n.folder / "numbers").unlink(), None, "numbers"),
+        (lambda n: (n.folder / "work").rmdir(), exit_codes.BAD_CONFIG, "cannot be entered"),
     ],
-    ids=["bad data", "bug", "no recipe", "no data"],
+    ids=["bad data", "bug", "no recipe", "no data", "no folder"],
 )
 def test_what_cannot_run_is_a_failed_tick_that_says_why(
     nightly: Nights, spoil: Callable[[Nights], Any], code: int | None, words: str
