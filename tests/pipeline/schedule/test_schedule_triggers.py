@@ -52,10 +52,10 @@ def test_due_times_are_those_of_a_walk_through_all_minutes_around_a_change(
 @pytest.mark.parametrize(
     "zone", ["Europe/Zurich", "America/New_York", "Australia/Lord_Howe", "Asia/Kolkata"]
 )
-def test_due_times_of_six_years_are_those_of_the_walk(world, zone):
+def test_due_times_of_two_years_are_those_of_the_walk(world, zone):
     start = world.start_of(2024, 1, 1)
     for expression in ("30 2 * * *", "*/15 * * * *", "0 2,3 1 * *", "5 0-4/2 * 3,10 0"):
-        end = start + 6 * 365 * DAY
+        end = start + 2 * 365 * DAY
         expected = world.cron_oracle(expression, zone, start, end)
         found = dues(Cron(expression=expression, tz=zone), start, end)
         assert found == expected
