@@ -2,7 +2,7 @@
 
 speed           MNIST's ingest and evaluation (candidate only, 11 slices), seconds from submission
                 to result: in-process, job service, Prism, Spark, Flink with 1 and 2 TaskManagers;
-                one run each, side by side; needs --path, the folder of the four IDX files
+                on a fresh runner and again; needs --path, the folder of the four IDX files
 growth          60,000 and 600,000 synthetic images through ingest on Flink with two TaskManagers
                 and in-process: seconds, and the peak memory of the process in which workers run
 orchestrators   the whole digits pipeline, walked here and by Beam
@@ -26,7 +26,7 @@ from typing import Any
 from ingest import peak_mib
 from timing import HOME
 
-sys.path.append(str(HOME / "tests" / "runners"))
+sys.path.append(f"{HOME}/tests/runners")
 import clusters
 
 from components import ingest
@@ -41,15 +41,19 @@ _SIZES = (60_000, 600_000)
 
 
 @contextlib.contextmanager
-def started(name: str, folder: Path) -> Iterator[tuple[str, ...]]:
-    """Flags of a runner that is up."""
+def started(name: str, folder: Path) -> Iterator[Any]:
+    """A runner of `clusters` that is up; None: in this process."""
     if name == "in-process":
-        yield IN_PROCESS
+        yield None
         return
     kind, _, managers = name.partition(" ")
     more = {"task_managers": int(managers)} if managers else {}
     with getattr(clusters, kind)(folder / name.replace(" ", "-"), **more) as runner:
-        yield runner.args
+        yield runner
+
+
+def flags_of(runner: Any) -> tuple[str, ...]:
+    return runner.args if runner else IN_PROCESS
 
 
 def speed(path: Path, only: str, folder: Path) -> None:
@@ -60,24 +64,35 @@ def speed(path: Path, only: str, folder: Path) -> None:
     made = run(pipeline, root=folder / "root", last="train").outputs
     examples, model = made["ingest"].examples, made["train"].model
     config = pipeline.step("ingest").config
-    print(f"{'runner':<12} {'ingest':>8} {'evaluate':>9} {'both':>7}  seconds")
+
+    def seconds(step: str, runner: Any) -> float:
+        out = Path(tempfile.mkdtemp(dir=folder))
+        context = Context(output_dir=out, beam_args=flags_of(runner))
+        begun = time.perf_counter()
+        if step == "ingest":
+            ingest.run(ingest.Inputs(), config, context)
+        else:
+            bundles = {CANDIDATE: model.bundle}
+            _, slices = measure(examples, "test", bundles, context, slices=("label",))
+            assert len(slices) == 10
+        return time.perf_counter() - begun
+
+    print(f"{'runner':<12} {'round':<6} {'ingest':>8} {'evaluate':>9} {'both':>7}  Flink's tasks")
     for name in ("in-process", "job_service", "prism", "spark", "flink 1", "flink 2"):
         if only not in name:
             continue
-        with started(name, folder) as beam_args:
-            seconds = []
-            for step in ("ingest", "evaluate"):
-                out = Path(tempfile.mkdtemp(dir=folder))
-                context = Context(output_dir=out, beam_args=beam_args)
-                begun = time.perf_counter()
-                if step == "ingest":
-                    ingest.run(ingest.Inputs(), config, context)
-                else:
-                    bundles = {CANDIDATE: model.bundle}
-                    _, slices = measure(examples, "test", bundles, context, slices=("label",))
-                    assert len(slices) == 10
-                seconds.append(time.perf_counter() - begun)
-            print(f"{name:<12} {seconds[0]:8.1f} {seconds[1]:9.1f} {sum(seconds):7.1f}", flush=True)
+        with started(name, folder) as runner:
+            for number in ("first", "again"):
+                took = [seconds(step, runner) for step in ("ingest", "evaluate")]
+                tasks = _tasks(runner) if "flink" in name else ""
+                both = f"{took[0]:8.1f} {took[1]:9.1f} {sum(took):7.1f}"
+                print(f"{name:<12} {number:<6} {both}  {tasks}", flush=True)
+
+
+def _tasks(flink: Any) -> str:
+    """Of the last two jobs: operators that Flink made of the stages, all parallel ones counted."""
+    jobs = sorted(flink.ask("/jobs/overview")["jobs"], key=lambda job: job["start-time"])
+    return " + ".join(str(job["tasks"]["total"]) for job in jobs[-2:])
 
 
 def growth(only: str) -> None:
@@ -93,10 +108,10 @@ def growth(only: str) -> None:
 def ingest_synthetic(name: str, size: int, folder: Path) -> None:
     """One size on one runner, in a process of its own."""
     config = ingest.Config(source="ingest:Synthetic", options={"train": size})
-    with started(name, folder) as beam_args:
+    with started(name, folder) as runner:
         out = Path(tempfile.mkdtemp(dir=folder))
         begun = time.perf_counter()
-        ingest.run(ingest.Inputs(), config, Context(output_dir=out, beam_args=beam_args))
+        ingest.run(ingest.Inputs(), config, Context(output_dir=out, beam_args=flags_of(runner)))
         seconds = time.perf_counter() - begun
     print(f"{name:<12} {size:>8,} images {seconds:7.1f} s {peak_mib():7.0f} MiB")
 
