@@ -149,6 +149,7 @@ class Story:
 @pytest.fixture
 def story(tmp_path: Path, mnist_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Story:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "150")  # of the tables that docs/retraining.md shows
     made = Story(tmp_path, mnist_dir)
     made.begin()
     return made
