@@ -236,7 +236,6 @@ def measure(
 
     refuse_hidden(context)
     run_pipeline(build, context)
-    remove_half_written(context.output_dir)  # by workers that died while the runner went on
     found = _read(context.output_dir)
     _check(found.get(""), examples, split)
     context.progress(number, number, f"measured on {split}")
@@ -274,7 +273,8 @@ def _config(models: Sequence[str], slices: Sequence[str]) -> config_pb2.EvalConf
 
 
 def _read(folder: Path) -> dict[str, Tally]:
-    """The analysis' files: slice → tally; that of all is called ""."""
+    """The analysis' files: slice → tally; that of all is called "". Tidies up first."""
+    remove_half_written(folder)  # by workers that died while the runner went on
     found = {}
     for of_slice in read_slices(folder):
         name = ",".join(
