@@ -84,7 +84,7 @@ def attempt(
     made = {e.step for e in result.executions if e.status == "made"}
     pushed = bool(push and push.pushed and made)
     if pushed and push:
-        words = f"pushed as version {push.version}"
+        words = f"version {push.version}"
     elif verdict and verdict.status != "passed" and not result.by_hand:
         words = "; ".join(reasons[:_REASONS]) or verdict.status
     else:
