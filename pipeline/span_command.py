@@ -13,6 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from components.artifacts import Examples
+from components.export import login_name
 from data.durable import read_json
 from data.errors import BadDataError, ConfigError, did_you_mean
 from data.span_patterns import absolute
@@ -22,6 +23,8 @@ from pipeline.graph import PipelineConfig, Step
 from pipeline.ledger import Ledger
 from pipeline.remembered import remembered
 from pipeline.run_record import prepare_root
+from pipeline.schedule.attempt import built
+from pipeline.schedule.store import ScheduleStore
 from pipeline.span_states import Standing, pattern_steps, standings, step_name
 from pipeline.span_store import Excluded, SpanStore, notes_of
 
@@ -60,7 +63,7 @@ def show_spans(pipeline: PipelineConfig, root: Path, *, now: float) -> None:
 
 
 def exclude_span(
-    pipeline: PipelineConfig, root: Path, span: str, *, reason: str, by: str, now: float
+    pipeline: PipelineConfig, root: Path, span: str, *, reason: str, by: str | None, now: float
 ) -> None:
     """Leave a span out of all windows of the pipeline's pattern, and say so.
 
@@ -68,6 +71,7 @@ def exclude_span(
         ConfigError: no such span, with the close matches; no reason; or no pattern.
         BadDataError, EnvironmentTrouble: as `pipeline.span_states.standings`.
     """
+    by = login_name() if by is None else by
     if not reason.strip() or not by.strip():
         raise ConfigError(
             "a span is excluded for a reason, by somebody", remedy='--reason "…" --by NAME'
@@ -101,6 +105,24 @@ def include_span(pipeline: PipelineConfig, root: Path, span: str) -> None:
         for pattern in patterns:
             store.include(pattern, span)
     print(f"windows take {span} again")
+
+
+def pipeline_of_schedule(root: Path, name: str | None) -> PipelineConfig:
+    """The pipeline of the schedule of this name; None: of the only one that there is.
+
+    Raises:
+        ConfigError: no such schedule, or not just one; or its recipe is gone.
+    """
+    with ScheduleStore.existing(root) as store:
+        known = [standing.schedule for standing in store.survey().standings]
+        if name is None and len(known) != 1:
+            names = ", ".join(schedule.name for schedule in known)
+            raise ConfigError(
+                "whose spans?",
+                expected="a RECIPE, or a --schedule",
+                got=f"the schedules {names}" if known else f"no schedule in {root}",
+            )
+        return built(store.standing(name or known[0].name).schedule)[0]
 
 
 def _patterns(pipeline: PipelineConfig) -> list[Step]:

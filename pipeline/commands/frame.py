@@ -55,6 +55,11 @@ def root_option(function: F) -> F:
 
 
 def recipe_options(function: F) -> F:
+    return click.argument("recipe")(config_options(function))
+
+
+def config_options(function: F) -> F:
+    """What is set over a recipe's own values."""
     for option in (
         click.option(
             "--config",
@@ -69,7 +74,6 @@ def recipe_options(function: F) -> F:
             metavar="KEY=VALUE",
             help="Set one value, over recipe and config file; may be repeated.",
         ),
-        click.argument("recipe"),
     ):
         function = option(function)
     return function

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from data.errors import PenstockError
+from data.errors import ConfigError, PenstockError
 from pipeline import beam_flags, recipes
 from pipeline.graph import PipelineConfig
 from pipeline.schedule.schedules import Schedule
@@ -39,10 +39,27 @@ class Attempt:
 
 
 def built(schedule: Schedule) -> tuple[PipelineConfig, tuple[str, ...]]:
-    """The schedule's pipeline, and Beam's flags. Raises ConfigError."""
+    """The schedule's pipeline, and Beam's flags; from now on this process works in its folder.
+
+    Raises:
+        ConfigError: the folder or the recipe is gone, or what is set does not fit it.
+    """
+    _enter_folder(schedule)
     file = Path(schedule.config_file) if schedule.config_file else None
     pipeline, table = recipes.configured(schedule.recipe, file, schedule.settings)
     return pipeline, (*beam_flags.from_table(table), *schedule.beam_args)
+
+
+def _enter_folder(schedule: Schedule) -> None:
+    """Relative paths of the recipe and its settings count from where the schedule was added."""
+    try:
+        os.chdir(schedule.folder or ".")
+    except OSError as error:
+        raise ConfigError(
+            f"the folder {schedule.folder}, in which {schedule.name!r} works, cannot be entered",
+            got=error.strerror,
+            remedy="bring it back, or add the schedule again from another",
+        ) from error
 
 
 def attempt(

@@ -5,7 +5,6 @@ It is the same whoever starts it: a daemon, cron, systemd, Airflow or Kubernetes
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -111,7 +110,6 @@ class _Work:
     def do(self) -> int:
         """Returns the exit code."""
         try:
-            _enter_folder(self._schedule)
             return self._until_settled(*built(self._schedule))
         except Exception as error:
             code = exit_codes.of_error(error)
@@ -206,18 +204,6 @@ class _Work:
         untold = [f"{d.target} was not told of {event!r}: {d.error}" for d in told if not d.ok]
         if untold:
             self._store.remark(self._tick, "; ".join(untold))
-
-
-def _enter_folder(schedule: Schedule) -> None:
-    """Relative paths of the recipe and its settings count from where the schedule was added."""
-    try:
-        os.chdir(schedule.folder or ".")
-    except OSError as error:
-        raise ConfigError(
-            f"the folder {schedule.folder}, in which {schedule.name!r} works, cannot be entered",
-            got=error.strerror,
-            remedy="bring it back, or add the schedule again from another",
-        ) from error
 
 
 def _in_brief(error: Exception) -> str:

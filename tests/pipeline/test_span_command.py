@@ -98,3 +98,24 @@ def test_nothing_that_fits(capsys, tmp_path) -> None:
     path = f"ingest.path={tmp_path}/{{SPAN}}"
     assert call(["span", "list", "digits", "--set", path, "--root", str(tmp_path)]) == BAD_DATA
     assert "nothing fits the pattern" in capsys.readouterr().err
+
+
+def test_of_the_only_schedule_or_one_by_name(settings, capsys, tmp_path, monkeypatch) -> None:
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    sets = [word for setting in settings for word in ("--set", setting)]
+
+    def penstock(*words: str) -> tuple[int, str]:
+        code = call([*words, "--root", "root"])
+        captured = capsys.readouterr()
+        return code, captured.out + captured.err
+
+    assert penstock("schedule", "add", "digits", "--every", "1d", "--name", "one", *sets)[0] == 0
+    assert penstock("span", "exclude", "9", "--reason", "why not")[0] == 0
+    assert penstock("schedule", "add", "digits", "--every", "1d", "--name", "two", *sets)[0] == 0
+    code, out = penstock("span", "list")
+    assert code == BAD_CONFIG
+    assert "the schedules one, two" in out
+    assert rows(penstock("span", "list", "--schedule", "two")[1])[1][:2] == ["9", "excluded"]
+    assert "did you mean 'one'" in penstock("span", "list", "--schedule", "on")[1]
+    assert penstock("span", "list", "digits", "--schedule", "one")[0] == BAD_CONFIG

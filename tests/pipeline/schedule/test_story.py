@@ -180,9 +180,8 @@ def test_fourteen_nights(story: Story, capfd: pytest.CaptureFixture[str]) -> Non
 
     # Day 7: it is found and excluded by hand; and that night nothing arrives.
     at = [str(word) for word in ("--root", story.root)]
-    recipe = ["mnist", *story.settings]
     reason = ["--reason", "labels shuffled", "--by", "ana"]
-    assert call(["span", "exclude", "06", *recipe, *reason, *at]) == exit_codes.DONE
+    assert call(["span", "exclude", "06", *reason, *at]) == exit_codes.DONE
     assert story.night().outcome == "nothing new"  # as night 5, whose model serves
     assert story.told() == []
 
@@ -240,7 +239,7 @@ def test_fourteen_nights(story: Story, capfd: pytest.CaptureFixture[str]) -> Non
     assert Counter(tick.outcome for tick in ticks) == {"ran": 12, "nothing new": 2}
     capfd.readouterr()
     story.schedule("history", "nightly")
-    call(["span", "list", *recipe, *at])
+    call(["span", "list", *at])
     call(["serving", str(story.root / "serving" / "mnist")])
     with capfd.disabled():
         print(capfd.readouterr().out)
