@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,55 +19,6 @@ from pipeline.schedule.store import ScheduleStore
 from pipeline.schedule.tick import do_tick
 from pipeline.schedule.triggers import Every, NewData
 
-RECIPE = """
-from pathlib import Path
-
-from data.durable import write_json
-from pipeline.graph import PipelineConfig, Ref, Step
-from toy_steps import Count, Judge
-
-OVERALL = {"examples": 3, "accuracy": None, "loss": None}
-
-
-class Gate(Judge):
-    @staticmethod
-    def run(inputs, config, context):
-        outputs = Judge.run(inputs, config, context)
-        verdict = {
-            "status": config.status,
-            "reasons": [] if config.status == "passed" else ["the numbers are too small"],
-            "metrics": {"candidate": {"overall": OVERALL}, "baseline": None},
-            "baseline": None,
-            "confidence": 0.95,
-            "weakest_class": None,
-            "data": {},
-            "rules": [],
-            "suspect_the_data": None,
-        }
-        write_json(context.output_dir / "verdict.json", verdict)
-        return outputs
-
-
-def toy() -> PipelineConfig:
-    here = Path(__file__).parent
-    status = (here / "status").read_text()
-    return PipelineConfig(
-        name="toy",
-        steps=(
-            Step(
-                name="count",
-                component="toy_steps:Count",
-                config=Count.Config(file=str(here / "numbers")),
-            ),
-            Step(
-                name="judge",
-                component="toy_recipe:Gate",
-                config=Judge.Config(status=status),
-                inputs={"numbers": Ref("count", "numbers")},
-            ),
-        ),
-    )
-"""
 TELL = """
 import sys
 with open(sys.argv[1], "a") as file:
@@ -82,7 +34,7 @@ class Nights:
         self.root = folder / "root"
         self.root.mkdir()
         (folder / "work").mkdir()
-        (folder / "toy_recipe.py").write_text(RECIPE)
+        shutil.copy(Path(__file__).with_name("toy_recipe.py"), folder)
         (folder / "tell.py").write_text(TELL)
         self.now = 1_000_000.0
         self.numbers("1 2 3")
