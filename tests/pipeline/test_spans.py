@@ -222,11 +222,13 @@ def test_the_key_changes_when_there_is_something_new(lake, pipeline, tmp_path) -
     keys.append(key(NOW + 600))
     settled(tmp_path / "lake/day-2026-11-04/v2", 99)
     keys.append(key(NOW + 600))
+    assert len(set(keys)) == 4
     exclude(wanted, tmp_path, "2026-11-04")
-    keys.append(key(NOW + 600))
-    assert len(set(keys)) == 5
+    assert key(NOW + 600) == keys[0]  # of what is left, nothing is new
     settled(lake(1, version=2), 100)
-    assert key(NOW + 600) == keys[-1]  # outside the window
+    assert key(NOW + 600) == keys[0]  # outside the window
+    exclude(wanted, tmp_path, "2026-11-03")
+    assert key(NOW + 600) not in keys
 
 
 def test_without_a_pattern_the_files_count(lake, tmp_path) -> None:
