@@ -83,5 +83,5 @@ class Database:
                 f"the ledger {self.path} cannot be used",
                 got=error.orig,
                 remedy="check the disk and permissions; if the file is damaged, move it away: "
-                "artifacts are kept and found again, only the list of past runs is lost",
+                "artifacts are kept and found again; past runs and schedules are forgotten",
             ) from error
