@@ -49,6 +49,11 @@ class PenstockError(Exception):
         self.remedy = remedy
         super().__init__(what)
 
+    @property
+    def brief(self) -> str:
+        """What is wrong and what came, in one line."""
+        return f"{self.what}: {self.got}" if self.got else self.what
+
     def __str__(self) -> str:
         lines = [self.what]
         for label, text in (

@@ -59,7 +59,7 @@ def examine(root: Path) -> Iterator[Finding]:
             free > _LITTLE_DISK, "disk", seen, f"free some, or choose another root than {root}"
         )
     except EnvironmentTrouble as error:
-        yield Finding(False, "root", f"{error.what}: {error.got}", error.remedy or "")
+        yield Finding(False, "root", error.brief, error.remedy or "")
     finally:
         if not existed and root.is_dir():
             root.rmdir()

@@ -112,15 +112,11 @@ def _refuse_strangers(scheduler: str, given: dict[str, Any]) -> None:
 
 
 def _steps(schedule: Schedule) -> list[str]:
-    from pipeline import config, recipes
-    from pipeline.beam_flags import TABLE
+    from pipeline import recipes
 
-    pipeline = recipes.build(schedule.recipe)
-    if schedule.config_file:
-        overrides = config.read_toml(Path(schedule.config_file))
-        overrides.pop(TABLE, None)
-        pipeline = config.apply(pipeline, overrides)
-    return [step.name for step in config.apply_settings(pipeline, schedule.settings).steps]
+    file = Path(schedule.config_file) if schedule.config_file else None
+    pipeline, _ = recipes.configured(schedule.recipe, file, schedule.settings)
+    return [step.name for step in pipeline.steps]
 
 
 def _write(path: Path, text: str) -> None:

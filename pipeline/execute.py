@@ -127,13 +127,13 @@ def _make(
     seals = done.seals(step)
     if seals is None:
         raise ConfigError(f"step {step.name!r} is to run before what feeds it")
+    forced = "forced" in planned.why
     with slot.held(functools.partial(log.waiting, step.name)):
-        waited = usable(planned, done, workspace) if "forced" not in planned.why else None
+        waited = None if forced else usable(planned, done, workspace)
         if waited:  # another run made it in the meantime
             return "reused", waited
         folder, started = slot.open(), time.perf_counter()
         try:
-            forced = "forced" in planned.why
             with work_folder(workspace.root, planned.fingerprint, seals, anew=forced) as work_dir:
                 context = dataclasses.replace(
                     context_of(workspace, folder),

@@ -42,8 +42,7 @@ def examine_runner(args: Sequence[str], root: Path) -> Iterator[Finding]:
             facts = examine_workers(leading, folders, limit=_LIMIT)
             yield Finding(True, place, f"done on {', '.join(sorted(facts.get('host', {'?'})))}")
     except PenstockError as error:
-        seen = f"{error.what}: {error.got}" if error.got else error.what
-        yield Finding(False, place, seen, error.remedy or "")
+        yield Finding(False, place, error.brief, error.remedy or "")
         return
     yield from _workers(facts)
 

@@ -43,7 +43,7 @@ def unreadable(
                     span=span.name,
                     version=span.version,
                     stamp=span.stamp,
-                    why=": ".join(filter(None, (error.what, error.got))),
+                    why=error.brief,
                     time=now,
                 )
                 with SpanStore(root) as store:

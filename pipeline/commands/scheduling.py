@@ -13,6 +13,7 @@ from pipeline.commands.frame import (
     Group,
     beam_flags,
     cli,
+    quieten_libraries,
     recipe_options,
     root_option,
     shared_filesystem_option,
@@ -164,6 +165,7 @@ def tick(name: str, due: str, root: Path) -> int:
     """Do one tick of NAME in this process: what a daemon and every other scheduler start."""
     from pipeline.interrupt import promptly
 
+    quieten_libraries()
     with promptly():
         from pipeline.schedule.tick import do_tick
 
@@ -189,6 +191,7 @@ def backfill(name: str, root: Path, first: str, last: str, push: bool) -> int:
     """
     from pipeline.interrupt import promptly
 
+    quieten_libraries()
     with promptly():
         from pipeline.schedule.backfill import backfill as run_windows
 

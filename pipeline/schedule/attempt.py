@@ -80,7 +80,6 @@ def attempt(
     from pipeline.run_command import show_result
 
     started = time.perf_counter()
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     view = RunView(root)
     try:
         with view:
@@ -99,8 +98,8 @@ def attempt(
     verdict, push = result.verdict, result.push
     reasons = read_json(verdict.path / "verdict.json").get("reasons", []) if verdict else []
     made = {e.step for e in result.executions if e.status == "made"}
-    pushed = bool(push and push.pushed and made)
-    if pushed and push:
+    pushed = push is not None and push.pushed and bool(made)
+    if push and pushed:
         words = f"version {push.version}"
     elif verdict and verdict.status != "passed" and not result.by_hand:
         words = "; ".join(reasons[:_REASONS]) or verdict.status

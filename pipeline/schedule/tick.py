@@ -137,7 +137,7 @@ class _Work:
                 raise made.error
             explain(made.error, debug=False)
             self._left_out.append(span)
-            reason = f"{span} is left out until its files change: {_in_brief(made.error)}"
+            reason = f"{span} is left out until its files change: {made.error.brief}"
             self._tell("span unreadable", reason, run_id=made.run_id)
 
     def _data_key(self, pipeline: PipelineConfig, beam_args: tuple[str, ...]) -> str | None:
@@ -208,6 +208,4 @@ class _Work:
 
 def _in_brief(error: Exception) -> str:
     """What an error says, in one line."""
-    if isinstance(error, PenstockError):
-        return ": ".join(filter(None, (error.what, error.got)))
-    return in_one_line(error)
+    return error.brief if isinstance(error, PenstockError) else in_one_line(error)

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from pipeline import recipes
+from pipeline.config import apply_settings
 from pipeline.graph import PipelineConfig
 from pipeline.result import RunResult
 from pipeline.run import run
@@ -88,3 +89,11 @@ def halting(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
     monkeypatch.syspath_prepend(Path(__file__).parent)
     yield importlib.import_module("halting")
     del sys.modules["halting"]
+
+
+@pytest.fixture
+def slow_digits(halting: ModuleType, digits: PipelineConfig, tmp_path: Path) -> PipelineConfig:
+    """A source of the user's own, that halts in the middle until `go` lies in the test's folder."""
+    options = f'{{folder = "{tmp_path}"}}'
+    settings = ["ingest.source=halting:HaltingDigits", f"ingest.options={options}"]
+    return apply_settings(digits, settings)

@@ -15,7 +15,6 @@ import pytest
 from components.beam import served_job
 from data.errors import ConnectionLost, EnvironmentTrouble
 from pipeline import exit_codes
-from pipeline.config import apply_settings
 from pipeline.graph import PipelineConfig
 from pipeline.ledger import Ledger
 from pipeline.run import run
@@ -25,14 +24,6 @@ pytestmark = [
     # Beam's worker threads, when a job's end hangs up on them.
     pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning"),
 ]
-
-
-@pytest.fixture
-def slow_digits(halting, digits: PipelineConfig, tmp_path) -> PipelineConfig:
-    """Ingest halts in the middle until `when_started` lets it go."""
-    options = f'{{folder = "{tmp_path}"}}'
-    settings = ["ingest.source=halting:HaltingDigits", f"ingest.options={options}"]
-    return apply_settings(digits, settings)
 
 
 @pytest.fixture

@@ -62,14 +62,6 @@ def status(root: Path) -> tuple[str, int | None]:
     return latest.status, latest.exit_code
 
 
-@pytest.fixture
-def slow_digits(halting, digits, tmp_path) -> PipelineConfig:
-    """A source of the user's own, in a module that workers do not have."""
-    options = f'{{folder = "{tmp_path}"}}'
-    settings = ["ingest.source=halting:HaltingDigits", f"ingest.options={options}"]
-    return apply_settings(digits, settings)
-
-
 @pytest.mark.parametrize("name", ["job_service", "flink"])
 def test_the_workers_come_to_the_same(
     name, pool, digits, reference, same_runs, request_at, tmp_path, request
