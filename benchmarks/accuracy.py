@@ -20,10 +20,10 @@ from pathlib import Path
 
 from components import evaluate, train
 from components.context import Context
-from data.durable import read_json
+from data.base.durable_files import read_json
 from pipeline import recipes
-from pipeline.config import apply_settings
-from pipeline.graph import PipelineConfig
+from pipeline.config.graph import PipelineConfig
+from pipeline.config.overrides import apply_settings
 from pipeline.run import run
 
 

@@ -31,10 +31,10 @@ from timing import HOME
 from components import evaluate, train
 from components.artifacts import Model
 from components.context import Context
-from data.examples import Examples, load_examples, shard_name, write_description
+from data.examples.artifact import Examples, load_examples, shard_name, write_description
 from pipeline import recipes
-from pipeline.config import apply_settings
-from pipeline.graph import PipelineConfig
+from pipeline.config.graph import PipelineConfig
+from pipeline.config.overrides import apply_settings
 from pipeline.run import run
 
 _NAME = "mnist"  # of the model that serves
@@ -48,7 +48,7 @@ def recipe(path: Path) -> PipelineConfig:
 
 def prepare(path: Path, folder: Path) -> tuple[Examples, Model]:
     """Examples and a candidate, and a baseline that serves from `folder/serving`."""
-    from serving_export.push import push
+    from serving_export.model_store.push import push
 
     pipeline = recipe(path)
     made = run(pipeline, root=folder / "root", last="normalize").outputs
@@ -87,8 +87,8 @@ def new(path: Path) -> Path:
 def import_all() -> float:
     """Import what a verdict needs; returns the seconds."""
     started = time.perf_counter()
-    import components.gate.assess
-    import components.model_analysis  # noqa: F401
+    import components.evaluate.assess
+    import components.evaluate.measure.model_analysis  # noqa: F401
 
     return time.perf_counter() - started
 
@@ -117,9 +117,9 @@ def keras_evaluate(examples: Examples, model: Model) -> Callable[[], Any]:
     import numpy as np
 
     from components.models.dense import build_model
-    from data.batches import batches
-    from serving_export.manifest import WEIGHTS
-    from serving_export.saved_model import load_bundle
+    from data.batches.sequential import batches
+    from serving_export.bundle.manifest import WEIGHTS
+    from serving_export.bundle.saved_model import load_bundle
 
     network = build_model(model.spec, recipes.build("mnist").step("train").config.model_options)
     bundle = load_bundle(model.bundle, model.digest)

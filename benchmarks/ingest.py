@@ -79,7 +79,7 @@ def write_idx(folder: Path) -> None:
 def measure(settings: dict[str, object]) -> None:
     """Ingest in this process; print what it took as JSON."""
     started = time.perf_counter()
-    for library in ("tensorflow_datasets", "components.beam", "data.write_examples"):
+    for library in ("tensorflow_datasets", "components.beam", "data.examples.write"):
         importlib.import_module(library)
     imported = time.perf_counter()
     before = peak_mib()

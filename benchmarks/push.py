@@ -14,11 +14,11 @@ from pathlib import Path
 
 from timing import median_of
 
-from data.durable import fsync_tree
+from data.base.durable_files import fsync_tree
 from data.spec import ImageSpec
-from serving_export.manifest import write_manifest
-from serving_export.push import push
-from serving_export.rollback import rollback
+from serving_export.bundle.manifest import write_manifest
+from serving_export.model_store.push import push
+from serving_export.model_store.rollback import rollback
 
 TIMES = 7
 SPEC = ImageSpec(height=28, width=28, channels=1, class_names=tuple("0123456789"))

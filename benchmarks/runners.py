@@ -31,9 +31,9 @@ import clusters
 
 from components import ingest
 from components.context import Context
-from components.gate.tally import CANDIDATE
+from components.evaluate.measure.counts import CANDIDATE
 from pipeline import recipes
-from pipeline.config import apply_settings
+from pipeline.config.overrides import apply_settings
 from pipeline.run import run
 
 IN_PROCESS = ("--runner=FnApiRunner",)
@@ -57,7 +57,7 @@ def flags_of(runner: Any) -> tuple[str, ...]:
 
 
 def speed(path: Path, only: str, folder: Path) -> None:
-    from components.model_analysis import measure
+    from components.evaluate.measure.model_analysis import measure
 
     settings = ["ingest.source=idx", f"ingest.path={path}", "train.epochs=1"]
     pipeline = apply_settings(recipes.build("mnist"), settings)

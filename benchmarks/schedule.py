@@ -14,11 +14,11 @@ from pathlib import Path
 
 from timing import HOME, median_of, penstock, seconds
 
-from pipeline.schedule.daemon import Daemon
-from pipeline.schedule.launcher import ProcessLauncher
-from pipeline.schedule.schedules import Schedule
-from pipeline.schedule.store import ScheduleStore
-from pipeline.schedule.triggers import Every
+from pipeline.schedule.daemon.daemon import Daemon
+from pipeline.schedule.daemon.launcher import ProcessLauncher
+from pipeline.schedule.ledger.store import ScheduleStore
+from pipeline.schedule.schedule import Schedule
+from pipeline.schedule.triggers.triggers import Every
 
 SCHEDULES, ROUNDS, STEP = 10, 5, 8.0  # the last in seconds
 CHILD = f"""
@@ -26,7 +26,7 @@ import sys, time
 sys.path.insert(0, {HOME!r})
 from pathlib import Path
 from pipeline.schedule.lock import holding
-from pipeline.schedule.store import ScheduleStore
+from pipeline.schedule.ledger.store import ScheduleStore
 began = time.time()
 name, due, root = sys.argv[1], float(sys.argv[2]), Path(sys.argv[4])
 with holding(root, name):

@@ -28,8 +28,8 @@ import numpy as np
 from components import normalize, train
 from components.artifacts import TransformGraph
 from components.context import Context
-from data.encode import encode
-from data.examples import Examples, shard_name
+from data.examples.artifact import Examples, shard_name
+from data.examples.tf_example import encode
 from data.spec import ImageSpec
 from pipeline import recipes
 
@@ -98,10 +98,11 @@ def epoch_of(kind: str, examples: Examples, graph: TransformGraph) -> Callable[[
     """A function that takes one epoch's steps, by the very parts that Train is made of."""
     import tensorflow as tf
 
-    from components.training import hardware, keras_fit, session
-    from components.training.compiled import CompiledLoop
-    from data.training_feed import plan_feed, training_chunks
-    from serving_export.transform_graph import TransformFn
+    from components.train import devices, keras_fit
+    from components.train import training as session
+    from components.train.loop.compiled_steps import CompiledLoop
+    from data.batches.training import plan_feed, training_chunks
+    from serving_export.bundle.transform_graph import TransformFn
 
     settings = config(epochs=1000)
     taken: dict[str, Any] = {}
@@ -119,7 +120,7 @@ def epoch_of(kind: str, examples: Examples, graph: TransformGraph) -> Callable[[
         TransformFn(graph.path),
         settings,
         Context(output_dir=Path("unused")),
-        hardware.choose(settings),
+        devices.choose(settings),
     )
     keras_fit.train_fn(training)
     feed = plan_feed(examples, batch_size=settings.batch_size)

@@ -36,9 +36,9 @@ from plain import PLAIN, Arrays, Measured
 from components import train
 from components.artifacts import Examples
 from components.context import Context
-from data.batches import batches
-from data.durable import read_json
-from serving_export.saved_model import load_bundle
+from data.base.durable_files import read_json
+from data.batches.sequential import batches
+from serving_export.bundle.saved_model import load_bundle
 
 SUM_GOAL, EACH_GOAL = 0.4, 0.5
 EAGER = "mnist_from_scratch"  # whose plain way is no Keras fit, so that EACH_GOAL is not its

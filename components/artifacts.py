@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from data.examples import Examples
+from data.examples.artifact import Examples
 from data.spec import ImageSpec
 
 __all__ = ["Examples", "Model", "Push", "TransformGraph", "Verdict"]

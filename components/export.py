@@ -15,11 +15,11 @@ from typing import Any
 
 from components.artifacts import Model, Push, Verdict
 from components.context import Context
-from components.served import NONE
-from data.durable import read_json, sha256_file, write_json
+from data.base.durable_files import read_json, sha256_file, write_json
 from data.errors import ConfigError, StepError
-from serving_export.manifest import MANIFEST, read_manifest, verify_bundle
-from serving_export.versions import model_folder
+from serving_export.bundle.manifest import MANIFEST, read_manifest, verify_bundle
+from serving_export.model_store.baseline import NONE
+from serving_export.model_store.layout import model_folder
 
 PUSH = "push.json"
 SCHEMA_VERSION = 1
@@ -112,8 +112,8 @@ def push_judged(
     Returns:
         The push's record, the version and its folder.
     """
-    from serving_export.model_card import card_markdown, make_card
-    from serving_export.push import ANY, push
+    from serving_export.model_store.model_card import card_markdown, make_card
+    from serving_export.model_store.push import ANY, push
 
     _check(model, verdict, context)
     record = {
@@ -164,7 +164,7 @@ def _check(model: Model, verdict: Verdict, context: Context) -> None:
 
 def _record(model: Model, verdict: Verdict, config: Config, context: Context) -> dict[str, Any]:
     """The facts of a push, parity among them: it is checked here."""
-    from serving_export.parity import check_parity
+    from serving_export.parity.check import check_parity
 
     parity = check_parity(
         model.bundle,

@@ -16,12 +16,12 @@ from typing import Any, Literal
 
 from components.artifacts import Examples
 from components.context import Context, Depends
+from data.base.import_path import resolve
+from data.base.input_files import is_url
 from data.errors import ConfigError
-from data.files import is_url
-from data.import_path import resolve
 from data.sources import NAMES, SPLITS, SourceConfig, make_source
-from data.span_patterns import check_pattern, is_pattern
-from data.span_windows import Window
+from data.spans.patterns import check_pattern, is_pattern
+from data.spans.windows import Window
 
 _POLL = 0.2  # seconds between looks at how much is written
 
@@ -128,7 +128,7 @@ def run(inputs: Inputs, config: Config, context: Context) -> Outputs:
         BadDataError: the data is not what it says it is, or a split is empty.
         EnvironmentTrouble: the data cannot be read or fetched, the examples cannot be written.
     """
-    from components.beam.visible import refuse_hidden
+    from components.beam.shared_filesystem import refuse_hidden
 
     refuse_hidden(context, config.path)
     source = make_source(config.source, config.source_config(context.beam_args))
@@ -136,11 +136,11 @@ def run(inputs: Inputs, config: Config, context: Context) -> Outputs:
         context.progress(0, None, "preparing the dataset")
         prepare()
 
-    from components.beam import run_pipeline
-    from data.complete import complete
-    from data.durable import write_json
-    from data.encode import record_bytes
-    from data.write_examples import WriteExamples
+    from components.beam.run_pipeline import run_pipeline
+    from data.base.durable_files import write_json
+    from data.examples.finalize import complete
+    from data.examples.tf_example import record_bytes
+    from data.examples.write import WriteExamples
 
     spec, total = source.spec(), source.num_images()
     path = context.output_dir / "examples"
@@ -174,7 +174,7 @@ def _needed(config: Config) -> tuple[str, ...]:
     """The splits that must not be empty; a span may do without: its window is held to have them."""
     if config.span is not None:
         return SPLITS[:1]
-    from data.complete import VALIDATION
+    from data.examples.finalize import VALIDATION
 
     return (*SPLITS, VALIDATION) if config.validation_share else SPLITS
 

@@ -14,9 +14,9 @@ from typing import Literal
 
 from components.artifacts import Examples
 from components.context import Context
-from data.durable import disk_trouble
+from data.base.durable_files import disk_trouble
 from data.errors import BadDataError
-from data.examples import shard_lengths, shard_name, write_description
+from data.examples.artifact import shard_lengths, shard_name, write_description
 
 _SPLITS = ("train", "validation", "test")
 
@@ -90,7 +90,7 @@ def run(inputs: Inputs, config: Config, context: Context) -> Outputs:
             description that does not fit its shards.
         EnvironmentTrouble: the examples cannot be written.
     """
-    from data.tfds_metadata import ShardFacts, write_metadata
+    from data.examples.tfds_metadata import ShardFacts, write_metadata
 
     check_inputs(config, {"spans": inputs.spans})
     path = context.output_dir / "examples"

@@ -10,14 +10,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from components.evaluate import Config as Evaluate
+from components.evaluate.rules import Allowed, Change, Paired, Threshold
 from components.export import Config as Export
-from components.gate.allowed import Allowed
-from components.gate.rules import Change, Paired, Threshold
 from components.ingest import Config as Ingest
 from components.normalize import Config as Normalize
 from components.train import Config as Train
-from pipeline.config import apply
-from pipeline.graph import PipelineConfig, Ref, Step
+from pipeline.config.graph import PipelineConfig, Ref, Step
+from pipeline.config.overrides import apply
 
 __all__ = [
     "Allowed",

@@ -11,13 +11,15 @@ from pathlib import Path
 from typing import Literal
 
 from components.context import Context
-from pipeline import prepare
-from pipeline.graph import PipelineConfig
-from pipeline.ledger import Ledger
-from pipeline.plan import Workspace, context_of
-from pipeline.prepare import Prepared, Request
-from pipeline.result import RunResult, conclude, illustrated
-from pipeline.run_record import RunRecord, Watcher, new_run, prepare_root
+from pipeline.config.graph import PipelineConfig
+from pipeline.execution.result import RunResult, conclude, illustrated
+from pipeline.execution.run_record import RunRecord, new_run
+from pipeline.execution.watcher import Watcher
+from pipeline.planning import prepare
+from pipeline.planning.plan import Workspace, context_of
+from pipeline.planning.prepare import Prepared, Request
+from pipeline.storage.ledger import Ledger
+from pipeline.storage.run_folder import prepare_root
 
 Orchestrator = Literal["local", "beam"]
 
@@ -78,7 +80,7 @@ def run(
         with _connected(prepared) as workspace, record:
             record.planned(prepared.chosen_plan)
             # an orchestrator that is not asked for is not imported: one of them imports Beam
-            walk = importlib.import_module(f"pipeline.{orchestrator}").walk
+            walk = importlib.import_module(f"pipeline.execution.{orchestrator}").walk
             done = walk(prepared.plan, prepared.chosen, workspace, record)
             result = conclude(record, done, workspace)
         return illustrated(result, root.resolve(), ledger)
@@ -91,8 +93,8 @@ def _connected(prepared: Prepared) -> Iterator[Workspace]:
     if workspace.beam_args == Context.beam_args or not prepared.to_do:
         yield workspace
         return
-    from components.beam.job_service import connected
-    from components.beam.visible import refuse_hidden
+    from components.beam.job_server import connected
+    from components.beam.shared_filesystem import refuse_hidden
 
     refuse_hidden(context_of(workspace, workspace.root))
     with connected(workspace.beam_args) as beam_args:

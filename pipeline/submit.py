@@ -8,25 +8,27 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
-from components.beam import detached
-from components.beam.detached import Submitted
-from components.beam.job_service import connected
+from components.beam import submission
+from components.beam.job_server import connected
+from components.beam.jobs.remote_job import OVER
 from components.beam.options import parse, runner, workers_are_elsewhere
-from components.beam.shipping import installed, travelling, user_modules
-from components.beam.waiting import OVER
-from data.durable import read_json, write_json
+from components.beam.staging import installed, travelling, user_modules
+from components.beam.submission import Submitted
+from data.base.durable_files import read_json, write_json
 from data.errors import BadDataError, ConfigError, ConnectionLost, EnvironmentTrouble
-from pipeline import prepare
-from pipeline.beam import chain
+from pipeline.config.graph import PipelineConfig
+from pipeline.execution.beam import chain
+from pipeline.execution.beam_job import Job, done_before
+from pipeline.execution.journal import JournalReader, passed_on
+from pipeline.execution.result import RunResult, conclude, illustrated
+from pipeline.execution.run_record import RunRecord, new_run
+from pipeline.execution.watcher import Watcher
 from pipeline.exit_codes import INTERRUPTED
-from pipeline.graph import PipelineConfig
-from pipeline.job import Job, done_before
-from pipeline.journal import JournalReader, passed_on
-from pipeline.ledger import Ledger
-from pipeline.plan import Done
-from pipeline.prepare import Prepared, Request
-from pipeline.result import RunResult, conclude, illustrated
-from pipeline.run_record import RunRecord, Watcher, new_run, prepare_root
+from pipeline.planning import prepare
+from pipeline.planning.plan import Done
+from pipeline.planning.prepare import Prepared, Request
+from pipeline.storage.ledger import Ledger
+from pipeline.storage.run_folder import prepare_root
 
 _FILE = "submission.json"
 _OPEN = ("submitted", "unknown")  # states of runs whose end is not in the ledger
@@ -82,7 +84,7 @@ def submit(
                 record.planned(prepared.chosen_plan)
                 job = _job(prepared, record.run_id)
                 with travelling(beam_args) as args:
-                    submitted = detached.submit_detached(chain(job), args)
+                    submitted = submission.submit_detached(chain(job), args)
                 _save(record.folder, job, submitted)
                 record.submitted()
                 if detach:
@@ -125,14 +127,14 @@ def cancel(root: Path, run_id: str) -> str:
     with Ledger.existing(root) as ledger:
         run = ledger.find_run(run_id)
         _, submitted = _load(root.resolve(), run.id)
-        state = detached.state(submitted)
+        state = submission.state(submitted)
         if run.status not in _OPEN or state in OVER:
             raise ConfigError(
                 f"the run {run.id} is over: {run.status}, its job {state.lower()}",
                 expected="one that is still at work",
                 remedy=f"penstock attach {run.id} shows what came of it",
             )
-        detached.cancel(submitted)
+        submission.cancel(submitted)
         ledger.finish_run(dataclasses.replace(run, status="cancelled", exit_code=INTERRUPTED))
         return run.id
 
@@ -203,7 +205,7 @@ def _followed(
     if not lost and state == "CANCELLED":
         raise Cancelled
     if not lost and state != "DONE":
-        raise reader.error or detached.failure(submitted)
+        raise reader.error or submission.failure(submitted)
     done = _done(job)
     hidden = [name for name, sealed in done.sealed.items() if sealed is None]
     if hidden:
@@ -225,7 +227,7 @@ def _awaited(submitted: Submitted, record: RunRecord, on_interrupt: OnInterrupt)
     before = ""
     while True:
         try:
-            state = detached.state(submitted)
+            state = submission.state(submitted)
             if state != before:
                 record.job(state, submitted.url)
                 before = state
@@ -235,7 +237,7 @@ def _awaited(submitted: Submitted, record: RunRecord, on_interrupt: OnInterrupt)
         except KeyboardInterrupt:
             if on_interrupt() == "detach":
                 raise Detached from None
-            detached.cancel(submitted)
+            submission.cancel(submitted)
             raise Cancelled from None
 
 

@@ -38,7 +38,7 @@ class CleanProcess:
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115  (lives as long as the child)
         self.process = subprocess.Popen(
             # -P: a folder `data` of the user's own in the current folder must not shadow ours.
-            [sys.executable, "-P", "-m", "serving_export.parity_child"],
+            [sys.executable, "-P", "-m", "serving_export.parity.worker"],
             env=child_environment(),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from data.errors import BadDataError
-from data.pixels import decode_file
+from data.examples.artifact import Examples
+from data.image_files import decode_file
 from data.spec import ImageSpec
-from serving_export.manifest import (
+from serving_export.bundle.manifest import (
     CLASS_INDEX,
     ENCODED,
     IMAGES,
@@ -17,7 +18,7 @@ from serving_export.manifest import (
     read_manifest,
     verify_bundle,
 )
-from serving_export.versions import bundle_folder
+from serving_export.model_store.layout import bundle_folder
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,13 +34,27 @@ class Prediction(NamedTuple):
     probabilities: dict[str, float]  # of all classes, in the model's order
 
 
+class Answer(NamedTuple):
+    """A model's answer about one image."""
+
+    name: str  # of the image: its file, or test[7]
+    image: np.ndarray  # (height, width, channels) uint8, 0-255
+    prediction: Prediction
+    label: str | None = None  # the class that it has, where that is known
+
+    @property
+    def right(self) -> bool | None:
+        """None where no label is known."""
+        return None if self.label is None else self.label == self.prediction.class_name
+
+
 def predict_files(model_dir: Path, paths: Sequence[Path]) -> list[Prediction]:
     """Predict the classes of image files.
 
     Args:
         model_dir: a model's folder, of which the highest version answers, or one version.
         paths: PNG or JPEG files of the size and channels that the model was trained on, as
-            `data.pixels.decode_file` takes them.
+            `data.image_files.decode_file` takes them.
 
     Raises:
         BadDataError: no model there, or its files changed; a file that is missing, no such image,
@@ -72,10 +87,50 @@ def predict_images(model_dir: Path, images: np.ndarray) -> list[Prediction]:
     return _predict(bundle, digest, IMAGES, images)
 
 
+def answers_on_examples(
+    model_dir: Path, examples: Examples, split: str, indices: Sequence[int]
+) -> list[Answer]:
+    """Ask a model about images of the examples, from their places in a split, from 0.
+
+    Raises:
+        ConfigError: no such split, or no such place in it.
+        BadDataError: no model there, or its files changed; it was trained on other images than
+            these; the examples are damaged.
+    """
+    from data.examples.read_images import read_images
+
+    images, labels = read_images(examples, split, indices)
+    known = read_manifest(bundle_folder(model_dir)).spec
+    if known != examples.spec:
+        raise BadDataError(
+            "the model was trained on other images than these", expected=known, got=examples.spec
+        )
+    return [
+        Answer(f"{split}[{index}]", image, prediction, examples.spec.class_names[label])
+        for index, image, prediction, label in zip(
+            indices, images, predict_images(model_dir, images), labels.tolist(), strict=True
+        )
+    ]
+
+
+def answers_on_files(model_dir: Path, paths: Sequence[Path]) -> list[Answer]:
+    """Ask a model about image files.
+
+    Raises:
+        BadDataError: as `predict_files` does.
+    """
+    predictions = predict_files(model_dir, paths)
+    spec = read_manifest(bundle_folder(model_dir)).spec
+    return [
+        Answer(str(path), read_pixels(path, spec), prediction)
+        for path, prediction in zip(paths, predictions, strict=True)
+    ]
+
+
 def _predict(
     bundle: Path, digest: str, signature: str, images: Sequence[bytes] | np.ndarray
 ) -> list[Prediction]:
-    from serving_export.saved_model import load_bundle
+    from serving_export.bundle.saved_model import load_bundle
 
     ask = load_bundle(bundle, digest)
     names, predictions = ask.manifest.spec.class_names, []
@@ -92,7 +147,7 @@ def read_pixels(path: Path, spec: ImageSpec) -> np.ndarray:
     """(height, width, channels) uint8 of an image file such as the model knows.
 
     Raises:
-        BadDataError: missing, unreadable, or as `data.pixels.decode_file`.
+        BadDataError: missing, unreadable, or as `data.image_files.decode_file`.
     """
     return decode_file(_read(path), spec, str(path))
 

@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 
 from components.artifacts import Examples
-from components.evaluate import Config
-from components.gate import measured, rules, tally
-from components.gate.judge import judge
-from components.report.facts import Facts, Made
-from data.encode import encode
-from data.examples import shard_name
+from components.evaluate import Config, rules
+from components.evaluate.measure import counts as tally
+from components.evaluate.measure import measurements
+from components.evaluate.verdict import judge
+from components.report.html.facts import Facts, Made
+from data.examples.artifact import shard_name
+from data.examples.tf_example import encode
 from data.spec import ImageSpec
 
 CODE = {"penstock": "0.1.0", "tensorflow": "2.21.0"}
@@ -120,7 +121,7 @@ def _measured(
     skill: float,
     before: float | None,
     slices: tuple[str, ...],
-) -> measured.Measured:
+) -> measurements.Measured:
     answers = {tally.CANDIDATE: _answers(draws, labels, len(names), skill)}
     if before is not None:
         answers[tally.BASELINE] = _answers(draws, labels, len(names), before)
@@ -131,13 +132,13 @@ def _measured(
         return tally.tally(labels[chosen], places[chosen], some)
 
     halves = np.array_split(places, len(slices)) if slices else []
-    return measured.Measured(
+    return measurements.Measured(
         split="test",
         class_names=tuple(names),
         tally=count(places),
         slices={name: count(half) for name, half in zip(slices, halves, strict=True)},
-        facts=measured.Facts(parity=0.0, transform=0.0, trained_on=0),
-        baseline=measured.Reference(digest="b" * 64, version=3) if before is not None else None,
+        facts=measurements.Facts(parity=0.0, transform=0.0, trained_on=0),
+        baseline=measurements.Reference(digest="b" * 64, version=3) if before is not None else None,
     )
 
 

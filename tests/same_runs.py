@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from components.artifacts import Examples, Model
-from pipeline.result import RunResult
+from pipeline.execution.result import RunResult
 
 
 def assert_same(one: RunResult, other: RunResult) -> None:

@@ -7,7 +7,7 @@ import shlex
 from pathlib import Path
 
 from pipeline import exit_codes
-from pipeline.cli import cli
+from pipeline.cli.app import cli
 
 HOME = Path(__file__).parents[1]
 README = (HOME / "README.md").read_text()

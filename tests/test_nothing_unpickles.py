@@ -13,9 +13,9 @@ MODULES = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "joblib", "she
 CALLS = {"eval", "exec", "yaml.load", "yaml.unsafe_load", "compile"}
 # Where a program is loaded, and what vouches for it.
 LOADERS = {
-    "components/gate/foreign.py",  # only on --trust, in a child process
-    "serving_export/saved_model.py",  # every byte was held against the bundle's manifest
-    "serving_export/transform_graph.py",  # an artifact of the root, sealed with its digests
+    "components/evaluate/standalone/foreign_model.py",  # only on --trust, in a child process
+    "serving_export/bundle/saved_model.py",  # every byte was held against the bundle's manifest
+    "serving_export/bundle/transform_graph.py",  # an artifact of the root, sealed with its digests
 }
 
 

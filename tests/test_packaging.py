@@ -18,8 +18,8 @@ from packaging.utils import canonicalize_name
 
 HOME = Path(__file__).parents[1]
 PACKAGES = ("data", "serving_export", "components", "pipeline")
-TEMPLATE = HOME / "pipeline" / "template"
-REPORT = HOME / "components" / "report"
+TEMPLATE = HOME / "pipeline" / "environment" / "template"
+REPORT = HOME / "components" / "report" / "html" / "templates"
 EMIT = HOME / "pipeline" / "schedule" / "emit" / "templates"
 # Where a distribution is not called as what is imported from it.
 DISTRIBUTIONS = {
@@ -122,7 +122,7 @@ def test_the_wheel_holds_the_packages_the_templates_and_the_licence_only(checkou
         entry_points = wheel.read(f"{info}/entry_points.txt").decode()
     assert {name for name in names if not name.startswith(info)} == to_be_shipped()
     assert f"{info}/licenses/LICENSE" in names
-    assert "penstock = pipeline.cli:main" in entry_points
+    assert "penstock = pipeline.cli.main:main" in entry_points
     asked = [Requirement(text) for text in re.findall(r"^Requires-Dist: (.*)$", metadata, re.M)]
     runtime = {canonicalize_name(r.name): r.specifier for r in asked if not r.marker}
     assert runtime == {name: r.specifier for name, r in declared("RUNTIME").items()}

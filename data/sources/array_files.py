@@ -19,8 +19,8 @@ from typing import IO, Any
 import numpy as np
 
 from data.errors import BadDataError, EnvironmentTrouble, in_one_line
-from data.sources import Chunk, Part, chunk_size
-from data.sources.labels import count_labels, counted_classes
+from data.sources.class_names import count_labels, counted_classes
+from data.sources.source import Chunk, Part, chunk_size
 from data.spec import ImageSpec
 
 PART_IMAGES = 20_000  # of a file that can be entered anywhere: a second's work

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from data.content import content_shares
-from data.sources import SPLITS, Chunk, Part, SourceConfig
-from data.sources.labels import named_classes
+from data.content_hash import content_shares
+from data.sources.class_names import named_classes
+from data.sources.source import SPLITS, Chunk, Part, SourceConfig
 from data.spec import ImageSpec
 
 _TEST_SHARE = 0.2  # the set has no official test split: a stable fifth by content

@@ -17,10 +17,10 @@ from typing import IO
 
 import numpy as np
 
+from data.base.input_files import InputPath, input_path
 from data.errors import BadDataError
-from data.files import InputPath, input_path
-from data.sources import SourceConfig
 from data.sources.array_files import ArrayFile, ArraySource, LabelledImages, reading
+from data.sources.source import SourceConfig
 
 _PREFIX = {"train": "train", "test": "t10k"}
 _KINDS = {"images": 3, "labels": 1}  # → dimensions

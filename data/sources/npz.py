@@ -10,10 +10,10 @@ from typing import IO
 
 import numpy as np
 
+from data.base.input_files import InputPath, input_path
 from data.errors import BadDataError
-from data.files import InputPath, input_path
-from data.sources import SPLITS, SourceConfig
 from data.sources.array_files import ArrayFile, ArraySource, LabelledImages, reading
+from data.sources.source import SPLITS, SourceConfig
 
 _HEADERS = {
     (1, 0): np.lib.format.read_array_header_1_0,

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from data.errors import ConfigError, EnvironmentTrouble, did_you_mean, in_one_line
-from data.sources import SourceConfig
-from data.sources.prepared import PreparedSource
+from data.sources.source import SourceConfig
+from data.sources.tfds_prepared import PreparedSource
 
 
 class TfdsSource(PreparedSource):

@@ -9,11 +9,11 @@ from contextlib import contextmanager
 from pathlib import Path, PurePath
 from typing import Any
 
+from data.base.input_files import RemotePath, input_path
 from data.errors import BadDataError, in_one_line
-from data.files import RemotePath, input_path
-from data.sources import SourceConfig
 from data.sources.array_files import reading
-from data.sources.prepared import PreparedSource
+from data.sources.source import SourceConfig
+from data.sources.tfds_prepared import PreparedSource
 
 _EXPECTED = "a folder with dataset_info.json, features.json and TFRecord shards"
 _ABOUT = (".json", ".txt")  # files that tell of the dataset, all of them small

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-from pipeline.datasets import FASHION_MNIST
 from pipeline.image_classifier import Evaluate, PipelineConfig, Threshold, Train, image_classifier
+from pipeline.recipes._datasets import FASHION_MNIST
 
 
 def fashion_basic() -> PipelineConfig:

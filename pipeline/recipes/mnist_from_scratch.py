@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-from pipeline.datasets import MNIST
 from pipeline.image_classifier import Evaluate, PipelineConfig, Threshold, Train, image_classifier
+from pipeline.recipes._datasets import MNIST
 
 
 def mnist_from_scratch() -> PipelineConfig:
@@ -17,7 +17,7 @@ def mnist_from_scratch() -> PipelineConfig:
         "mnist_from_scratch",
         ingest=MNIST,
         train=Train(
-            train_fn="components.training.from_scratch:train_fn",
+            train_fn="components.train.from_scratch_fit:train_fn",
             model_options={"units": 512},
             model_output="probabilities",
             learning_rate=0.001,

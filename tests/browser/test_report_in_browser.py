@@ -11,8 +11,8 @@ from types import ModuleType
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from components.report.facts import Facts
-from components.report.page import render
+from components.report.html.facts import Facts
+from components.report.html.page import render
 
 pytestmark = pytest.mark.runners
 

@@ -16,13 +16,13 @@ import numpy as np
 from components import evaluate, ingest, normalize, train
 from components.artifacts import Examples, Model, TransformGraph, Verdict
 from components.context import Context
-from components.trained_on import FILE
-from data.batches import batches
-from data.durable import read_json
-from data.encode import encode
-from data.examples import shard_name
+from data.base.durable_files import read_json
+from data.batches.sequential import batches
+from data.examples.artifact import shard_name
+from data.examples.tf_example import encode
 from data.spec import ImageSpec
-from pipeline.graph import PipelineConfig
+from pipeline.config.graph import PipelineConfig
+from serving_export.bundle.training_images import FILE
 
 NAME = "served"  # of the model in a serving directory
 Weights = list[np.ndarray]  # kernel and bias of each layer, float32
@@ -54,7 +54,7 @@ class Bench:
         self, preprocessing_fn: Callable[..., Any], examples: Examples | None = None
     ) -> TransformGraph:
         """Another transform graph, made from these examples or others."""
-        from components.transform_analysis import write_transform_graph
+        from components.normalize.analysis import write_transform_graph
 
         context, examples = self.context(), examples or self.examples
         path = context.output_dir / "transform_graph"
@@ -96,9 +96,9 @@ class Bench:
             spec: to serve with.
         """
         from components.models.dense import build_model
-        from serving_export.parity import record_parity
-        from serving_export.saved_model import write_bundle
-        from serving_export.transform_graph import TransformFn
+        from serving_export.bundle.saved_model import write_bundle
+        from serving_export.bundle.transform_graph import TransformFn
+        from serving_export.parity.check import record_parity
 
         config = self.recipe.step("train").config
         network = build_model(model.spec, config.model_options)
@@ -133,7 +133,7 @@ class Bench:
 
     def push(self, model: Model) -> Path:
         """A new serving directory, in which the model serves."""
-        from serving_export.push import push
+        from serving_export.model_store.push import push
 
         serving = self.context().output_dir
         push(model.bundle, serving, NAME, digest=model.digest, record={})
@@ -156,8 +156,8 @@ class Bench:
 
 def weights_of(model: Model) -> Weights:
     """Copies of a bundle's weights, in the network's order."""
-    from serving_export.manifest import WEIGHTS
-    from serving_export.saved_model import load_bundle
+    from serving_export.bundle.manifest import WEIGHTS
+    from serving_export.bundle.saved_model import load_bundle
 
     bundle = load_bundle(model.bundle, model.digest)
     return [variable.numpy() for variable in getattr(bundle.saved, WEIGHTS)]

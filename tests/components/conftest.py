@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from components.artifacts import Model
-from data.examples import Examples, shard_name, write_description
+from data.examples.artifact import Examples, shard_name, write_description
 from data.spec import ImageSpec
 
 NAMES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
@@ -90,8 +90,8 @@ def write_model(
     import tensorflow_transform.beam as tft_beam
     from tensorflow_transform.tf_metadata.dataset_metadata import DatasetMetadata
 
-    from serving_export.parity import record_parity
-    from serving_export.saved_model import write_bundle
+    from serving_export.bundle.saved_model import write_bundle
+    from serving_export.parity.check import record_parity
 
     graphs: dict[tuple[int, int, int], Path] = {}
 
@@ -128,8 +128,8 @@ def write_model(
 def _hashes(images: np.ndarray) -> dict[str, bytes]:
     import io
 
-    from components.trained_on import FILE
-    from data.content import content_hashes
+    from data.content_hash import content_hashes
+    from serving_export.bundle.training_images import FILE
 
     file = io.BytesIO()
     np.save(file, np.unique(content_hashes(images)), allow_pickle=False)

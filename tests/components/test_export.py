@@ -10,11 +10,11 @@ import pytest
 from components.artifacts import Model, Push, Verdict
 from components.context import Context
 from components.export import Config, Inputs, Outputs, is_current, run
-from data.durable import read_json, write_json
+from data.base.durable_files import read_json, write_json
 from data.errors import BadDataError, ConfigError, StepError
 from data.spec import ImageSpec
-from serving_export.manifest import verify_bundle
-from serving_export.versions import versions
+from serving_export.bundle.manifest import verify_bundle
+from serving_export.model_store.layout import versions
 
 # What a push reads of a verdict.
 VERDICT = {
@@ -37,8 +37,8 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Model:
     import tensorflow_transform.beam as tft_beam
     from tensorflow_transform.tf_metadata.dataset_metadata import DatasetMetadata
 
-    from serving_export.parity import record_parity
-    from serving_export.saved_model import write_bundle
+    from serving_export.bundle.saved_model import write_bundle
+    from serving_export.parity.check import record_parity
 
     path = tmp_path_factory.mktemp("candidate")
     raw = {"image": tf.io.FixedLenFeature((8, 8, 1), tf.float32)}

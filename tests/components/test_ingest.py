@@ -24,10 +24,10 @@ from tfx_bsl.tfxio.tf_example_record import TFExampleRecord
 from components import ingest
 from components.artifacts import Examples
 from components.context import Context
-from data import write_examples
-from data.batches import batches
+from data.batches.sequential import batches
 from data.errors import BadDataError, ConfigError
-from data.examples import load_examples
+from data.examples import write
+from data.examples.artifact import load_examples
 from data.sources import SourceConfig, make_source
 
 # TFDS reads its JSON files by a way that protobuf is about to end.
@@ -209,7 +209,7 @@ def test_parts_chunks_shards_and_threads_do_not_change_the_records(
     run, settings_of, quarter, monkeypatch
 ) -> None:
     wanted = records(quarter)
-    monkeypatch.setattr(write_examples, "SHARD_BYTES", 10_000)
+    monkeypatch.setattr(write, "SHARD_BYTES", 10_000)
     for options, beam_args in (
         ({"chunk": 7}, ()),
         ({"parts": 5, "chunk": 50}, ()),
@@ -264,7 +264,7 @@ def test_splits_that_do_not_add_up(run, settings_of, changes: dict, words: str) 
 def test_what_is_found_only_while_reading_leaves_nothing(
     run, digits, tmp_path, idx_files, cut, monkeypatch
 ) -> None:
-    monkeypatch.setattr("data.sources.CHUNK_IMAGES", 100)
+    monkeypatch.setattr("data.sources.source.CHUNK_IMAGES", 100)
     folder = idx_files.write_idx(tmp_path / "idx", **digits)
     path = folder / "train-images-idx3-ubyte.gz"
     path.write_bytes(
@@ -364,20 +364,20 @@ def test_the_pipeline_carries_no_images(tmp_path: Path) -> None:
     np.savez(path, **{f"{a}_{s}": v for a, v in arrays.items() for s in ("train", "test")})
     source = make_source("npz", SourceConfig(path=str(path)))
     pipeline = beam.Pipeline("FnApiRunner")
-    transform = write_examples.WriteExamples(source, 0.1, tmp_path / "a", tmp_path / "b")
+    transform = write.WriteExamples(source, 0.1, tmp_path / "a", tmp_path / "b")
     _ = pipeline | transform
     assert len(pickle.dumps(source)) < 5_000
     assert pipeline.to_runner_api().ByteSize() < 50_000
 
 
 def test_shards_of_bundles_that_were_tried_again_are_left_behind(run, quarter, monkeypatch) -> None:
-    finish = write_examples.WriteShards.finish_bundle
+    finish = write.WriteShards.finish_bundle
 
     def and_an_orphan(self: Any) -> Any:
         (self._folder / "0.tfrecord").write_bytes(b"half of a bundle that died")
         return finish(self)
 
-    monkeypatch.setattr(write_examples.WriteShards, "finish_bundle", and_an_orphan)
+    monkeypatch.setattr(write.WriteShards, "finish_bundle", and_an_orphan)
     assert records(run(source="digits", validation_share=0.25)) == records(quarter)
 
 

@@ -16,12 +16,12 @@ import tensorflow_datasets as tfds
 from components import ingest, window
 from components.artifacts import Examples
 from components.context import Context
-from components.span_words import spans_in_words, spans_of
+from components.evaluate.provenance import spans_in_words, spans_of
 from components.window import LeftOut, Taken
-from data.batches import batches
+from data.batches.sequential import batches
 from data.errors import BadDataError, EnvironmentTrouble
-from data.examples import load_examples, shard_lengths
-from data.read_examples import read_images
+from data.examples.artifact import load_examples, shard_lengths
+from data.examples.read_images import read_images
 
 # TFDS reads its JSON files by a way that protobuf is about to end.
 pytestmark = pytest.mark.filterwarnings(r"ignore:label\(\) is deprecated:DeprecationWarning")

@@ -9,8 +9,8 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from data.encode import encode
-from data.examples import Examples, shard_name
+from data.examples.artifact import Examples, shard_name
+from data.examples.tf_example import encode
 from data.spec import ImageSpec
 
 SHAPE = (4, 5, 3)

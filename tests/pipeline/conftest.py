@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from pipeline import recipes
-from pipeline.graph import PipelineConfig, Ref, Step
+from pipeline.config.graph import PipelineConfig, Ref, Step
 from pipeline.run import run
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from pipeline import exit_codes
-from pipeline.cli import call
+from pipeline.cli.main import call
 
 RNG = np.random.default_rng(0)
 TRAIN = RNG.integers(0, 256, (60, 8, 8), dtype=np.uint8), np.arange(60) % 10

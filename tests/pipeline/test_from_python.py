@@ -33,7 +33,7 @@ def test_the_page_s_python_runs(block, printed, tmp_path, monkeypatch, capfd):
     ],
 )
 def test_the_training_page_s_own_code_runs(settings, tmp_path, monkeypatch, capfd):
-    from pipeline.cli import call
+    from pipeline.cli.main import call
 
     page = PAGE.with_name("training.md").read_text()
     (block,) = re.findall(r"^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
@@ -51,7 +51,7 @@ def test_the_training_page_s_own_code_runs(settings, tmp_path, monkeypatch, capf
 
 @pytest.mark.slow
 def test_a_new_project_runs_as_it_is(tmp_path, monkeypatch, capfd):
-    from pipeline.cli import call
+    from pipeline.cli.main import call
 
     monkeypatch.setattr(sys, "path", [*sys.path])
     monkeypatch.chdir(tmp_path)
@@ -61,7 +61,7 @@ def test_a_new_project_runs_as_it_is(tmp_path, monkeypatch, capfd):
     assert (tmp_path / ".penstock/serving/shapes/1/saved_model.pb").is_file()
     file = tmp_path / "flowers" / "network.py"  # one's own code is part of what a step depends on
     file.write_text(file.read_text().replace("127.5", "255"))
-    from pipeline import fingerprint
+    from pipeline.planning import fingerprint
 
     fingerprint._digest_source.cache_clear()
     assert call(["run", "./flowers/recipe.py:recipe", "--set", "train.epochs=3"]) == 0

@@ -9,8 +9,8 @@ import shutil
 import numpy as np
 import pytest
 
-from data.batches import batches
-from pipeline.cli import call
+from data.batches.sequential import batches
+from pipeline.cli.main import call
 
 
 @pytest.mark.slow
@@ -28,7 +28,7 @@ def test_mnist_from_idx_files_to_a_pushed_model_that_answers(mnist_dir, tmp_path
     assert verdict["metrics"]["candidate"]["overall"]["accuracy"] > 0.95
     assert list((root / "serving" / "mnist").glob("[0-9]*")) == [root / "serving" / "mnist" / "1"]
 
-    from data.examples import load_examples
+    from data.examples.artifact import load_examples
 
     examples = load_examples(next(root.glob("artifacts/ingest/*/examples")))
     images, labels = next(iter(batches(examples, "test", batch_size=200).as_numpy_iterator()))

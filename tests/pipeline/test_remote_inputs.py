@@ -13,7 +13,7 @@ import pytest
 
 from data.errors import ConfigError
 from pipeline import recipes
-from pipeline.config import apply_settings
+from pipeline.config.overrides import apply_settings
 from pipeline.run import run
 
 HOME = Path(__file__).parents[2]
@@ -83,7 +83,7 @@ def test_a_cached_run_of_local_files_imports_no_beam(folder, tmp_path):
     words = ["run", "digits", "--until", "ingest", "--root", str(tmp_path / "root")]
     words += ["--set", "ingest.source=idx", "--set", f"ingest.path={folder}"]
     code = (
-        "import sys\nfrom pipeline.cli import call\n"
+        "import sys\nfrom pipeline.cli.main import call\n"
         f"assert call({words!r}) == 0\n"
         "print('beam' if 'apache_beam' in sys.modules else 'no beam', file=sys.stderr)"
     )

@@ -13,8 +13,8 @@ import pytest
 
 from data.errors import BadDataError, ConfigError, EnvironmentTrouble
 from pipeline import exit_codes
-from pipeline.ledger import Ledger
 from pipeline.run import run
+from pipeline.storage.ledger import Ledger
 
 HOME = Path(__file__).parents[2]
 
@@ -150,7 +150,7 @@ def test_a_disk_that_takes_no_more(tmp_path):
     code = (
         "import resource, signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))\n"
-        "from pipeline.cli import call\n"
+        "from pipeline.cli.main import call\n"
         f"words = ['run', 'digits', '--until', 'ingest', '--root', {str(tmp_path)!r}]\n"
         "raise SystemExit(call(words))"
     )
@@ -183,7 +183,7 @@ def test_two_runs_that_were_killed_between_the_renames(toy_pipeline, tmp_path):
 
 
 def test_what_lies_outside_the_root_is_made_again_when_it_is_gone(toy, toy_pipeline, tmp_path):
-    from pipeline.graph import PipelineConfig, Ref, Step
+    from pipeline.config.graph import PipelineConfig, Ref, Step
 
     pipeline = PipelineConfig(
         name="toy",

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from data.durable import read_json
+from data.base.durable_files import read_json
 from pipeline import exit_codes
-from pipeline.cli import call
-from pipeline.ledger import Ledger
-from serving_export.versions import newest_version
+from pipeline.cli.main import call
+from pipeline.storage.ledger import Ledger
+from serving_export.model_store.layout import newest_version
 
 
 def run(root: Path, *settings: str) -> int:

@@ -10,15 +10,15 @@ from typing import Any
 import pytest
 from apache_beam.portability.api import beam_runner_api_pb2 as runner_api
 
-from components.beam import run_pipeline
+from components.beam.run_pipeline import run_pipeline
 from components.context import Context
 from data.errors import BadDataError, ConfigError
 from pipeline import submit
-from pipeline.beam import chain
-from pipeline.graph import PipelineConfig
-from pipeline.job import Job
-from pipeline.prepare import Request
-from pipeline.run_record import Watcher
+from pipeline.config.graph import PipelineConfig
+from pipeline.execution.beam import chain
+from pipeline.execution.beam_job import Job
+from pipeline.execution.watcher import Watcher
+from pipeline.planning.prepare import Request
 
 pytestmark = pytest.mark.slow
 

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from pipeline import recipes
-from pipeline.config import apply_settings
-from pipeline.graph import PipelineConfig
-from pipeline.result import RunResult
+from pipeline.config.graph import PipelineConfig
+from pipeline.config.overrides import apply_settings
+from pipeline.execution.result import RunResult
 from pipeline.run import run
 
 

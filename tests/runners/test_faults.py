@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 
-from components.beam import served_job
+from components.beam.jobs import portable_job
 from data.errors import ConnectionLost, EnvironmentTrouble
 from pipeline import exit_codes
-from pipeline.graph import PipelineConfig
-from pipeline.ledger import Ledger
+from pipeline.config.graph import PipelineConfig
 from pipeline.run import run
+from pipeline.storage.ledger import Ledger
 
 pytestmark = [
     pytest.mark.runners,
@@ -109,7 +109,7 @@ def test_flink_loses_its_task_managers(flink, slow_digits, when_started, example
 def test_the_job_server_goes(
     clusters, flink, slow_digits, when_started, examples, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(served_job, "PATIENCE", 3.0)
+    monkeypatch.setattr(portable_job, "PATIENCE", 3.0)
     root = tmp_path / "root"
     when_started(lambda: flink.processes.kill("job-server"))
     with pytest.raises(ConnectionLost, match="connection to the job server"):

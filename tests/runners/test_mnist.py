@@ -11,10 +11,10 @@ import pytest
 
 from components import ingest
 from components.context import Context
-from components.gate.tally import CANDIDATE, Tally
+from components.evaluate.measure.counts import CANDIDATE, Tally
 from pipeline import recipes
-from pipeline.config import apply_settings
-from pipeline.graph import PipelineConfig
+from pipeline.config.graph import PipelineConfig
+from pipeline.config.overrides import apply_settings
 from pipeline.run import run
 
 pytestmark = [
@@ -38,7 +38,7 @@ def made(mnist, tmp_path_factory) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def counted(made, tmp_path_factory) -> Callable[..., tuple[Tally, dict[str, Tally]]]:
     """Counts of the test split and its ten classes, by the runner that flags name."""
-    from components.model_analysis import measure
+    from components.evaluate.measure.model_analysis import measure
 
     def count(args: tuple[str, ...]) -> tuple[Tally, dict[str, Tally]]:
         context = Context(output_dir=tmp_path_factory.mktemp("counts"), beam_args=args)

@@ -19,14 +19,15 @@ from cronsim import CronSim, CronSimError
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from pipeline.cli import call
-from pipeline.ledger import Ledger
+from pipeline.cli.main import call
 from pipeline.schedule.emit.job import Clock, job_of
 from pipeline.schedule.emit.systemd import on_calendar, units
 from pipeline.schedule.emit.times import Times
-from pipeline.schedule.schedules import Schedule
-from pipeline.schedule.store import ScheduleStore
-from pipeline.schedule.triggers import Cron, Every, NewData, Trigger
+from pipeline.schedule.ledger.store import ScheduleStore
+from pipeline.schedule.schedule import Schedule
+from pipeline.schedule.triggers.cron import Cron
+from pipeline.schedule.triggers.triggers import Every, NewData, Trigger
+from pipeline.storage.ledger import Ledger
 
 pytestmark = [pytest.mark.runners]
 TRIGGERS = [

@@ -6,8 +6,8 @@ import socket
 
 import pytest
 
+from pipeline.environment.runner import examine_runner
 from pipeline.run import run
-from pipeline.runner_doctor import examine_runner
 
 pytestmark = [
     pytest.mark.runners,

@@ -10,18 +10,20 @@ from typing import Any
 
 import pytest
 
-from components.beam import detached, served_job
-from components.beam.waiting import OVER
+from components.beam import submission
+from components.beam.jobs import portable_job
+from components.beam.jobs.remote_job import OVER
 from data.errors import BadDataError, ConfigError, EnvironmentTrouble
-from pipeline import exit_codes, prepare, submit
-from pipeline.beam import chain
-from pipeline.config import apply_settings
-from pipeline.graph import PipelineConfig
-from pipeline.job import Job
-from pipeline.ledger import Ledger
-from pipeline.prepare import Request
+from pipeline import exit_codes, submit
+from pipeline.config.graph import PipelineConfig
+from pipeline.config.overrides import apply_settings
+from pipeline.execution.beam import chain
+from pipeline.execution.beam_job import Job
+from pipeline.execution.watcher import Watcher
+from pipeline.planning import prepare
+from pipeline.planning.prepare import Request
 from pipeline.run import run
-from pipeline.run_record import Watcher
+from pipeline.storage.ledger import Ledger
 
 pytestmark = [
     pytest.mark.runners,
@@ -97,10 +99,10 @@ def test_a_runner_that_forgot_the_job(slow_digits, clusters, pool, request_at, t
             send(slow_digits, request_at(root, service.external(pool)), detach=True)
         (tmp_path / "go").touch()
         job, sent = submit._load(root, next(root.glob("runs/*")).name)
-        while detached.state(sent) not in OVER:
+        while submission.state(sent) not in OVER:
             time.sleep(0.1)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(served_job, "PATIENCE", 2.0)
+        patch.setattr(portable_job, "PATIENCE", 2.0)
         assert attach(root).run.exit_code == exit_codes.DONE
     assert job.chosen[-1] == "export"
 
@@ -180,9 +182,9 @@ def test_a_root_that_workers_do_not_see(digits, pool, job_service, request_at, t
         prepared = prepare.prepare(digits, request_at(tmp_path), ledger)
     workspace = dataclasses.replace(prepared.workspace, root=tmp_path / "not mounted")
     job = Job.of(prepared.plan, prepared.chosen, workspace, run_id="a-run")
-    sent = detached.submit_detached(chain(job), job_service.external(pool))
-    while detached.state(sent) not in OVER:
+    sent = submission.submit_detached(chain(job), job_service.external(pool))
+    while submission.state(sent) not in OVER:
         time.sleep(0.1)
-    error = detached.failure(sent)
+    error = submission.failure(sent)
     assert isinstance(error, EnvironmentTrouble)
     assert "does not see the root" in error.what

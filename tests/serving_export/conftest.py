@@ -29,7 +29,7 @@ class Served(NamedTuple):
 @pytest.fixture(scope="session")
 def make_bundle() -> Callable[..., tuple[Path, str]]:
     """A function that makes a small folder with a manifest; a push does not look into the files."""
-    from serving_export.manifest import write_manifest
+    from serving_export.bundle.manifest import write_manifest
 
     small = ImageSpec(height=2, width=3, channels=1, class_names=("a", "b"))
 
@@ -119,7 +119,7 @@ def bundle(
     """A bundle of a model with layers that behave differently in training, trained a little."""
     import keras
 
-    from serving_export.saved_model import write_bundle
+    from serving_export.bundle.saved_model import write_bundle
 
     keras.utils.set_random_seed(1)
     layers = keras.layers

@@ -11,10 +11,10 @@ from PIL import Image
 
 from data.errors import BadDataError
 from data.spec import ImageSpec
-from serving_export.manifest import write_manifest
+from serving_export.bundle.manifest import write_manifest
+from serving_export.model_store.layout import bundle_folder
+from serving_export.model_store.push import push
 from serving_export.predict import checked_bytes, predict_files, predict_images, read_pixels
-from serving_export.push import push
-from serving_export.versions import bundle_folder
 
 SPEC = ImageSpec(height=8, width=8, channels=1, class_names=("a", "b"))
 
@@ -23,7 +23,7 @@ SPEC = ImageSpec(height=8, width=8, channels=1, class_names=("a", "b"))
 def test_a_pushed_model_answers_as_its_images_signature(
     bundle: Any, digits: Any, spec: ImageSpec, tmp_path: Path
 ) -> None:
-    from serving_export.saved_model import load_bundle
+    from serving_export.bundle.saved_model import load_bundle
 
     _, version = push(bundle.path, tmp_path / "serving", "digits", record={})
     paths = [tmp_path / f"{i}.png" for i in range(70)]  # more than one batch

@@ -10,9 +10,10 @@ from zoneinfo import ZoneInfo
 
 from data.errors import ConfigError
 from pipeline.schedule.emit.times import Times
-from pipeline.schedule.schedules import Missed, Schedule
-from pipeline.schedule.targets import parse
-from pipeline.schedule.triggers import Cron, Every, Trigger
+from pipeline.schedule.notify.targets import parse
+from pipeline.schedule.schedule import Missed, Schedule
+from pipeline.schedule.triggers.cron import Cron
+from pipeline.schedule.triggers.triggers import Every, Trigger
 
 
 @dataclass(frozen=True, kw_only=True)

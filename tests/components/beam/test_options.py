@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from apache_beam.options.pipeline_options import DebugOptions, StandardOptions
 
-from components.beam.job_service import connected
+from components.beam.job_server import connected
 from components.beam.options import parse, unknown, workers_are_elsewhere
 from data.errors import ConfigError
 

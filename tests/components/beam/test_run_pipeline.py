@@ -8,7 +8,7 @@ from pathlib import Path
 import apache_beam as beam
 import pytest
 
-from components.beam import run_pipeline
+from components.beam.run_pipeline import run_pipeline
 from components.context import Context
 from data.errors import BadDataError, ConfigError, EnvironmentTrouble
 

@@ -15,7 +15,7 @@ import pytest
 from components import ingest, normalize
 from components.artifacts import Examples, Model
 from components.context import Context
-from components.gate.tally import BASELINE, CANDIDATE
+from components.evaluate.measure.counts import BASELINE, CANDIDATE
 
 pytestmark = pytest.mark.slow
 
@@ -90,7 +90,7 @@ def test_evaluation(
     wanted: tuple[int, int],
 ) -> None:
     """The same for any number of models and slices."""
-    from components.model_analysis import measure
+    from components.evaluate.measure.model_analysis import measure
 
     examples = write_examples(tmp_path / "examples", np.arange(50), shards=shards)
     trained = zip(models, ((3, 2), (5, 4)), strict=False)

@@ -16,8 +16,8 @@ import tensorflow as tf
 from components import train
 from components.artifacts import TransformGraph
 from components.context import Context
-from components.training import hardware
-from data.examples import load_examples
+from components.train import devices
+from data.examples.artifact import load_examples
 
 CASES = {
     "adam": {},
@@ -26,7 +26,7 @@ CASES = {
     "last batch of 1": {"batch_size": 16},
     "probabilities": {"model_options": {"softmax": True}, "model_output": "probabilities"},
     "from scratch": {
-        "train_fn": "components.training.from_scratch:train_fn",
+        "train_fn": "components.train.from_scratch_fit:train_fn",
         "model_output": "probabilities",
         "learning_rate": 0.05,
     },
@@ -42,12 +42,12 @@ def main(examples_path: str, graph_path: str, folder: str) -> None:
     examples = load_examples(Path(examples_path))
     graph = TransformGraph(path=Path(graph_path), spec=examples.spec)
     inputs = train.Inputs(examples=examples, transform_graph=graph)
-    two = hardware.choose
+    two = devices.choose
 
-    def one(config: train.Config) -> hardware.Hardware:
+    def one(config: train.Config) -> devices.Hardware:
         strategy = tf.distribute.OneDeviceStrategy("CPU:0")
         precision = "float32" if config.precision == "auto" else config.precision
-        return hardware.Hardware(
+        return devices.Hardware(
             strategy=strategy, devices=("CPU:0",), precision=precision, xla="nothing"
         )
 
@@ -55,7 +55,7 @@ def main(examples_path: str, graph_path: str, folder: str) -> None:
     for case, settings in CASES.items():
         answers, histories = [], []
         for number, choose in enumerate((one, two)):
-            hardware.choose = choose
+            devices.choose = choose
             output = Path(folder, f"{case}-{number}")
             output.mkdir()
             config = train.Config(epochs=2, **settings)

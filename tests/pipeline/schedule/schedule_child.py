@@ -13,8 +13,8 @@ import sys
 import time
 from pathlib import Path
 
+from pipeline.schedule.ledger.store import ScheduleStore
 from pipeline.schedule.lock import holding
-from pipeline.schedule.store import ScheduleStore
 
 parser = argparse.ArgumentParser()
 parser.add_argument("seconds", type=float)

@@ -6,8 +6,8 @@ import logging
 import sys
 from pathlib import Path
 
-from pipeline.schedule.daemon import Daemon
-from pipeline.schedule.launcher import ProcessLauncher
+from pipeline.schedule.daemon.daemon import Daemon
+from pipeline.schedule.daemon.launcher import ProcessLauncher
 
 root, seconds, *until = sys.argv[1:]
 logging.basicConfig(level=logging.INFO, stream=sys.stderr)

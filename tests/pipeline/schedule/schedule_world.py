@@ -16,11 +16,11 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from data.errors import EnvironmentTrouble
-from pipeline.schedule.scheduler import Scheduler
-from pipeline.schedule.schedules import Notice, Schedule, Tick
-from pipeline.schedule.store import ScheduleStore
-from pipeline.schedule.triggers import Cron
-from pipeline.schedule.watch import Watch
+from pipeline.schedule.daemon.scheduler import Scheduler
+from pipeline.schedule.ledger.heartbeats import Watch
+from pipeline.schedule.ledger.store import ScheduleStore
+from pipeline.schedule.schedule import Notice, Schedule, Tick
+from pipeline.schedule.triggers.cron import Cron
 
 HOUR, DAY = 3_600.0, 86_400.0
 

@@ -13,21 +13,21 @@ from typing import Any
 import numpy as np
 import pytest
 
-from data.durable import read_json
+from data.base.durable_files import read_json
 from data.sources import SourceConfig
 from data.sources.idx import IdxSource
 from pipeline import exit_codes
-from pipeline.cli import call
-from pipeline.ledger import Ledger
+from pipeline.cli.main import call
 from pipeline.schedule import lock
-from pipeline.schedule.launcher import ProcessLauncher
-from pipeline.schedule.scheduler import Scheduler
-from pipeline.schedule.schedules import Schedule, Tick
-from pipeline.schedule.store import ScheduleStore
-from pipeline.schedule.tell import tell_notice
-from pipeline.schedule.tick import do_tick
-from pipeline.schedule.watch import Watch
-from serving_export.versions import newest_version
+from pipeline.schedule.daemon.launcher import ProcessLauncher
+from pipeline.schedule.daemon.scheduler import Scheduler
+from pipeline.schedule.ledger.heartbeats import Watch
+from pipeline.schedule.ledger.store import ScheduleStore
+from pipeline.schedule.notify.announce import tell_notice
+from pipeline.schedule.schedule import Schedule, Tick
+from pipeline.schedule.tick.tick import do_tick
+from pipeline.storage.ledger import Ledger
+from serving_export.model_store.layout import newest_version
 
 NIGHTS = 14
 TELL = "import sys; open(sys.argv[1], 'a').write(sys.stdin.read())"

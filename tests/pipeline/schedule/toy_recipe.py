@@ -6,8 +6,8 @@ from pathlib import Path
 
 from toy_steps import Count, Judge
 
-from data.durable import write_json
-from pipeline.graph import PipelineConfig, Ref, Step
+from data.base.durable_files import write_json
+from pipeline.config.graph import PipelineConfig, Ref, Step
 
 OVERALL = {"examples": 3, "accuracy": None, "loss": None}
 

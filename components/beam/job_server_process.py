@@ -1,0 +1,100 @@
+"""Job servers in Java that a run starts for itself, and stops at its end."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from typing import IO
+
+from apache_beam.options.pipeline_options import (
+    FlinkRunnerOptions,
+    JobServerOptions,
+    PipelineOptions,
+)
+from apache_beam.runners.portability.flink_runner import FlinkJarJobServer, FlinkRunner
+from apache_beam.runners.portability.spark_runner import SparkJarJobServer
+
+from components.beam.options import runner
+from components.beam.runner_errors import first_cause
+from data.errors import EnvironmentTrouble, in_one_line
+
+_START = 120.0  # seconds for a JVM to start and to listen
+_STOP = 10.0  # seconds to end by itself
+
+
+@contextlib.contextmanager
+def started(options: PipelineOptions) -> Iterator[str]:
+    """The endpoint of a job server for FlinkRunner or SparkRunner, which runs meanwhile.
+
+    Ctrl-C does not reach it: its own job is to pass on that the jobs are cancelled.
+
+    Raises:
+        EnvironmentTrouble: no jar, no java, or it ended or stayed silent.
+    """
+    with tempfile.TemporaryDirectory(prefix="penstock-job-server-") as folder:
+        command, endpoint = _command(options, folder)
+        with tempfile.TemporaryFile("w+") as log:
+            try:
+                process = subprocess.Popen(
+                    command, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
+                )
+            except OSError as error:
+                raise _trouble(in_one_line(error)) from error
+            try:
+                _listens(process, endpoint, log)
+                yield endpoint
+            finally:
+                _stop(process)
+
+
+def _command(options: PipelineOptions, folder: str) -> tuple[list[str], str]:
+    server_options = options.view_as(JobServerOptions)
+    server_options.artifacts_dir = server_options.artifacts_dir or folder
+    if runner(options) == "FlinkRunner":
+        flink = options.view_as(FlinkRunnerOptions)
+        flink.flink_master = FlinkRunner.add_http_scheme(flink.flink_master)
+        server = FlinkJarJobServer(options)
+    else:
+        server = SparkJarJobServer(options)
+    try:
+        command, endpoint = server.subprocess_cmd_and_endpoint()
+    except Exception as error:  # no such jar, or no network to fetch it
+        raise _trouble(in_one_line(error)) from error
+    return [str(word) for word in command], endpoint
+
+
+def _listens(process: subprocess.Popen[bytes], endpoint: str, log: IO[str]) -> None:
+    host, _, port = endpoint.rpartition(":")
+    end = time.monotonic() + _START
+    while process.poll() is None and time.monotonic() < end:
+        with contextlib.suppress(OSError), socket.create_connection((host, int(port)), 1.0):
+            return
+        time.sleep(0.2)
+    log.seek(0)
+    said = first_cause(log.read())
+    ended = process.poll()
+    raise _trouble(f"silent for {_START:.0f} s" if ended is None else f"exit {ended}: {said}")
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(_STOP)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def _trouble(got: str) -> EnvironmentTrouble:
+    return EnvironmentTrouble(
+        "Beam's job server did not start",
+        expected="java on the PATH, and a job server's jar that fits the cluster",
+        got=got,
+        follows="nothing ran",
+        remedy="name the jar (--flink_job_server_jar, --spark_job_server_jar), or start the job "
+        "server and name it: --runner=PortableRunner --job_endpoint=HOST:PORT",
+    )

@@ -1,0 +1,115 @@
+"""Wait well for a job that runs elsewhere: its state, counters and address."""
+
+from __future__ import annotations
+
+import abc
+import dataclasses
+import time
+from typing import ClassVar, Protocol
+
+from apache_beam.runners.runner import PipelineResult
+
+from components.beam import runner_errors
+from components.context import Context
+from data.errors import EnvironmentTrouble, PenstockError
+
+OVER = ("DONE", "FAILED", "CANCELLED", "DRAINED", "UPDATED")
+_SHOWN = ("read", "written", "refused")  # counters, wherever our transforms count so
+
+
+class Words(Protocol):
+    """A job's error messages."""
+
+    def any(self) -> bool: ...
+
+    def last(self) -> str:
+        """The error messages, joined; waits a little for those under way."""
+        ...
+
+
+@dataclasses.dataclass(kw_only=True)
+class RemoteJob(abc.ABC):
+    """One job that runs elsewhere, whoever is asked for it."""
+
+    id: str
+    url: str | None = None  # the runner's own page
+    result: PipelineResult | None = None  # Beam's, in the process that started the job
+    counted: dict[str, int] = dataclasses.field(default_factory=dict)  # as of the job's end
+
+    poll: ClassVar[float] = 0.25  # seconds between two questions
+
+    @abc.abstractmethod
+    def state(self) -> str:
+        """The job's state as Beam names it: RUNNING, DONE, …
+
+        Raises:
+            ConnectionLost: no answer for a minute, or the job is not known there.
+        """
+
+    @abc.abstractmethod
+    def counters(self) -> dict[str, int]:
+        """What our transforms counted so far, by name; empty where the runner does not tell."""
+
+    @abc.abstractmethod
+    def cancel(self) -> None:
+        """Ask the runner to end the job.
+
+        Raises:
+            ConnectionLost: as `state`.
+        """
+
+    @abc.abstractmethod
+    def words(self) -> Words:
+        """What the job says of errors, from now on at the latest."""
+
+    @abc.abstractmethod
+    def close(self) -> None:
+        """Hang up."""
+
+    def wait(self, context: Context, *, limit: float | None = None) -> str:
+        """Report what is to be told, until the job is over. Returns the last state.
+
+        Raises:
+            ConnectionLost: the runner went away.
+            EnvironmentTrouble: the job was not over after `limit` seconds; it is cancelled.
+            PenstockError: it failed; see `failure`.
+        """
+        words = self.words()
+        end = None if limit is None else time.monotonic() + limit
+        before = ""
+        try:
+            while (state := self.state()) not in OVER:
+                detail = self._detail(state)
+                if detail != before:
+                    context.progress(0, None, detail)
+                    before = detail
+                if end and time.monotonic() > end:
+                    self.cancel()
+                    raise self._too_late(limit, words)
+                time.sleep(self.poll)
+            if state == "FAILED":
+                raise runner_errors.error_of(words.last())
+            self.counted = self.counters()
+            return state
+        finally:
+            self.close()
+
+    def failure(self) -> PenstockError:
+        """Why the job failed, by the runner's messages."""
+        return runner_errors.error_of(self.words().last())
+
+    def _detail(self, state: str) -> str:
+        counted = self.counters()
+        numbers = [f"{counted[name]:,} {name}" for name in _SHOWN if name in counted]
+        return "  ".join(filter(None, [f"job {state.lower()}", *numbers, self.url]))
+
+    def _too_late(self, limit: float | None, words: Words) -> EnvironmentTrouble:
+        return EnvironmentTrouble(
+            f"the job {self.id} was not over after {limit:.0f} s, and was cancelled",
+            expected="workers that start and answer",
+            got=runner_errors.first_cause(words.last())
+            if words.any()
+            else "no word from any worker",
+            remedy="see the worker's log: its `python` may lack apache_beam, the cluster be full, "
+            "or --environment_config name a worker pool that does not run",
+        )

@@ -1,0 +1,87 @@
+"""Run a component's Beam pipeline to its end: watched, interrupted, and its errors told."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+from components.context import Context
+from data.errors import EnvironmentTrouble, revive
+
+if TYPE_CHECKING:
+    import apache_beam as beam
+    from apache_beam.runners.runner import PipelineResult
+
+
+def run_pipeline(build: Callable[[beam.Pipeline], None], context: Context) -> None:
+    """Make a pipeline with `context.beam_args`, let `build` fill it, run it to the end.
+
+    Where no runner is named it is FnApiRunner, so that Beam downloads none. A job of a job server
+    is watched: state, counters and the runner's address go to `context.progress`.
+
+    Raises:
+        PenstockError: one that a worker raised, sent as `PenstockError.marked`.
+        ConfigError: a flag or a value that Beam does not take.
+        EnvironmentTrouble: the runner ended the job before it was done, or a known trouble.
+        ConnectionLost: the job server went away; what became of the job is not known.
+        StepError: a remote worker failed; with the first cause.
+    """
+    from components.beam.options import new_pipeline
+    from components.beam.runner_errors import not_taken
+    from components.beam.staging import travelling
+
+    with travelling(context.beam_args) as args, quiet(context.logger):
+        pipeline = new_pipeline(args)
+        build(pipeline)
+        try:
+            result = pipeline.run()
+            _wait(result, context)
+        except Exception as error:
+            if _was_interrupted(error):
+                raise KeyboardInterrupt from error
+            known = revive(str(error)) or not_taken(error)
+            if known:
+                raise known from error
+            raise
+
+
+def _wait(result: PipelineResult, context: Context) -> None:
+    """Wait for the end of what was started; on Ctrl-C cancel it."""
+    from components.beam.jobs import find_job
+
+    try:
+        job = find_job.job_of(result, context.beam_args)
+        state = job.wait(context) if job else result.wait_until_finish() or result.state
+    except KeyboardInterrupt:
+        with contextlib.suppress(Exception):  # a cluster that does not answer, for one
+            result.cancel()
+        raise
+    if state != "DONE":
+        raise EnvironmentTrouble(
+            "Beam's runner did not finish the job",
+            expected="DONE",
+            got=state,
+            remedy="see the runner's own log, then run the same command again",
+        )
+
+
+def _was_interrupted(error: BaseException | None) -> bool:
+    """Whether Ctrl-C hit a DoFn in this process: Beam makes another exception of it."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__cause__ or error.__context__
+    return error is not None
+
+
+@contextlib.contextmanager
+def quiet(logger: logging.Logger) -> Iterator[None]:
+    """Keep Beam from logging what is raised anyway, unless `logger` shows debug messages."""
+    beams = logging.getLogger("apache_beam")
+    level = beams.level
+    if not logger.isEnabledFor(logging.DEBUG):
+        beams.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        beams.setLevel(level)

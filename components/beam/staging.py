@@ -1,0 +1,160 @@
+"""What remote workers get of our code and of the user's own."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import hashlib
+import importlib
+import importlib.metadata
+import sys
+import tempfile
+import zipfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from types import ModuleType
+
+from data.base.first_party import OUR_PACKAGES, code, first_party_root
+
+_HOME = Path(__file__).resolve().parents[2]  # holds our packages
+_UNTRUE_ELSEWHERE = ("RECORD", "INSTALLER", "REQUESTED", "direct_url.json")
+# each says that the user sees to the workers' packages
+_OWN_WAY = ("setup_file", "extra_package", "extra_packages", "sdk_container_image")
+
+
+def user_modules(modules: Iterable[str]) -> dict[str, str]:
+    """The source files of the user's own code: modules, and what they import, transitively.
+
+    Args:
+        modules: dotted names; ours and libraries' among them are passed over.
+
+    Returns:
+        File name relative to the folder on `sys.path` that holds it, with "/" -> source text.
+    """
+    names = [name for name in modules if name.partition(".")[0] not in OUR_PACKAGES]
+    found: dict[str, str] = {}
+    for path in code(names)[0]:
+        if path.is_relative_to(_HOME) and path.relative_to(_HOME).parts[0] in OUR_PACKAGES:
+            continue
+        packages = []  # from the file's own package up to the outermost
+        root = path.parent
+        while (root / "__init__.py").is_file():
+            packages.append(root / "__init__.py")
+            root = root.parent
+        for file in (path, *packages):
+            found[file.relative_to(root).as_posix()] = file.read_text(encoding="utf-8")
+    return found
+
+
+def installed(files: Mapping[str, str], folder: Path) -> None:
+    """Write what `user_modules` gave to `folder` and let Python look there first.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    for name, text in files.items():
+        file = folder / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+    if files and str(folder) not in sys.path:
+        sys.path.insert(0, str(folder))
+    importlib.invalidate_caches()
+    first_party_root.cache_clear()
+
+
+@contextlib.contextmanager
+def users_code_by_value() -> Iterator[None]:
+    """Let the imported modules of the user's travel inside the pickled DoFns of the block."""
+    from apache_beam.internal.cloudpickle import (
+        register_pickle_by_value,
+        unregister_pickle_by_value,
+    )
+
+    mine = [module for module in list(sys.modules.values()) if _is_users(module)]
+    for module in mine:
+        register_pickle_by_value(module)
+    try:
+        yield
+    finally:
+        for module in mine:
+            unregister_pickle_by_value(module)
+
+
+def _is_users(module: ModuleType) -> bool:
+    name = getattr(module, "__name__", "__main__")
+    top = name.partition(".")[0]
+    known = name != "__main__" and sys.modules.get(name) is module
+    if not known or top in OUR_PACKAGES or top in sys.stdlib_module_names:
+        return False
+    return first_party_root(top) is not None
+
+
+@contextlib.contextmanager
+def travelling(args: Sequence[str]) -> Iterator[tuple[str, ...]]:
+    """The flags with which a pipeline of the block takes along all the code that workers need."""
+    from components.beam.options import workers_are_elsewhere
+
+    if not workers_are_elsewhere(args):
+        yield tuple(args)
+        return
+    with tempfile.TemporaryDirectory(prefix="penstock-wheel-") as folder, users_code_by_value():
+        yield with_our_code(args, Path(folder))
+
+
+def with_our_code(args: Sequence[str], folder: Path) -> tuple[str, ...]:
+    """Beam's flags with what lets workers install Penstock, where they install packages at all.
+
+    That is in containers, in processes started by Beam's boot program, and on Dataflow. Flags
+    that name packages or a container of the user's own stay as they are.
+
+    Args:
+        args: Beam's flags.
+        folder: exists until the job is submitted; takes the wheel.
+    """
+    from components.beam.options import (
+        environment_type,
+        parse,
+        runner,
+        value,
+        workers_are_elsewhere,
+    )
+
+    options = parse(args)
+    on_dataflow = runner(options) == "DataflowRunner"
+    if not on_dataflow and (
+        not workers_are_elsewhere(args) or environment_type(options) not in ("DOCKER", "PROCESS")
+    ):
+        return tuple(args)
+    own_image = environment_type(options) == "DOCKER" and value(options, "environment_config")
+    if own_image or any(value(options, name) for name in _OWN_WAY):
+        return tuple(args)
+    if (_HOME / "setup.py").is_file():
+        return (*args, f"--setup_file={_HOME / 'setup.py'}")
+    distribution = importlib.metadata.distribution("penstock")
+    return (*args, f"--extra_package={wheel_of(distribution, folder)}")
+
+
+def wheel_of(distribution: importlib.metadata.Distribution, folder: Path) -> Path:
+    """A wheel of a distribution's installed files, as its RECORD names them; pure Python only.
+
+    Raises:
+        FileNotFoundError: a file of the RECORD is gone.
+    """
+    name, version = distribution.name, distribution.version
+    wheel = folder / f"{name}-{version}-py3-none-any.whl"
+    record = []
+    with zipfile.ZipFile(wheel, "w", zipfile.ZIP_DEFLATED) as archive:
+        for file in distribution.files or ():
+            top, is_info = file.parts[0], file.parts[0].endswith(".dist-info")
+            if is_info:
+                info = top
+            if not is_info and top not in OUR_PACKAGES:
+                continue  # the command, which lies in another folder of the environment
+            if "__pycache__" in file.parts or (is_info and file.name in _UNTRUE_ELSEWHERE):
+                continue
+            content = Path(str(file.locate())).read_bytes()
+            digest = base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=")
+            record.append(f"{file.as_posix()},sha256={digest.decode()},{len(content)}\n")
+            archive.writestr(file.as_posix(), content)
+        archive.writestr(f"{info}/RECORD", "".join(record) + f"{info}/RECORD,,\n")
+    return wheel

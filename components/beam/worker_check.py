@@ -1,0 +1,116 @@
+"""A first small job: does a worker start, has it the same code, may it write where it must?"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import apache_beam as beam
+from apache_beam.metrics import Metrics
+
+from components.beam.jobs.find_job import job_of
+from components.beam.options import environment_type, parse
+from components.beam.run_pipeline import quiet
+from components.context import Context
+from data.base.worker_code import another_code, here
+from data.errors import in_one_line
+
+_LIMIT = 120.0  # seconds until a worker must have answered
+_LIMIT_IMAGE = 600.0  # the same where a container's image may have to be fetched
+_ELEMENTS = 3
+_FACT = "worker:"  # begins a counter's name: the only answer that every runner brings back
+
+
+class Examine(beam.DoFn):
+    """Number → counted, with facts about the worker in counters' names."""
+
+    def __init__(self, folders: Sequence[str]) -> None:
+        self._folders = list(folders)
+
+    def process(self, number: int) -> Iterator[int]:
+        facts = {**here(), "host": platform.node(), "tensorflow": _version("tensorflow")}
+        facts.update({f"write {folder}": _writes(folder) for folder in self._folders})
+        for name, fact in facts.items():
+            Metrics.counter("probe", f"{_FACT}{name}={fact}").inc()
+        Metrics.counter("probe", "elements").inc()
+        yield number
+
+
+def _version(library: str) -> str:
+    try:
+        return importlib.metadata.version(library)
+    except importlib.metadata.PackageNotFoundError:
+        return "none"
+
+
+def _writes(folder: str) -> str:
+    """`ok`, or why a file cannot be written there; a missing folder's parent is tried."""
+    try:
+        place = next(p for p in (Path(folder), *Path(folder).parents) if p.exists())
+        with tempfile.TemporaryFile(dir=place) as file:
+            file.write(b"penstock")
+    except OSError as error:
+        return in_one_line(error)
+    return "ok"
+
+
+def examine_workers(
+    args: Sequence[str], folders: Sequence[Path] = (), *, limit: float | None = None
+) -> dict[str, set[str]]:
+    """Run three elements on the workers; what these are, by name.
+
+    Args:
+        args: as `job_service.connected` yields them.
+        folders: where workers must be able to write.
+        limit: seconds; two minutes if None, ten where workers are containers.
+
+    Returns:
+        `python`, `beam`, `penstock`, `tensorflow`, `host`, `write <folder>`, each with what the
+        workers that answered have; all equal means one.
+
+    Raises:
+        EnvironmentTrouble: no worker answered in time, or the job failed by a known trouble.
+        StepError: the job failed.
+    """
+    options = parse(args)
+    if limit is None:
+        limit = _LIMIT_IMAGE if environment_type(options) == "DOCKER" else _LIMIT
+    pipeline = beam.Pipeline(options=options)
+    names = [str(folder) for folder in folders]
+    _ = pipeline | beam.Create(range(_ELEMENTS)) | "Examine" >> beam.ParDo(Examine(names))
+    context = Context(output_dir=Path())
+    with quiet(context.logger):
+        result = pipeline.run()
+        job = job_of(result, args)
+        if job is None:
+            result.wait_until_finish()
+            counted = {c.key.metric.name for c in result.metrics().query()["counters"]}
+        else:
+            job.wait(context, limit=limit)
+            counted = set(job.counted)
+    return _facts(counted)
+
+
+def _facts(counted: set[str]) -> dict[str, set[str]]:
+    facts: dict[str, set[str]] = {}
+    for name in counted:
+        if name.startswith(_FACT):
+            fact, _, value = name.removeprefix(_FACT).partition("=")
+            facts.setdefault(fact, set()).add(value)
+    return facts
+
+
+def check_workers(args: Sequence[str]) -> None:
+    """Raise EnvironmentTrouble unless a worker starts and has the code that this process has."""
+    seen = examine_workers(args)
+    sender = here()
+    wrong = {
+        name: " and ".join(sorted(seen[name]))
+        for name, mine in sender.items()
+        if name in seen and seen[name] != {mine}
+    }
+    if wrong:
+        raise another_code(sender, wrong, ", ".join(sorted(seen.get("host", {"?"}))))

@@ -1,0 +1,84 @@
+"""From a candidate to its verdict: gather the facts, measure, judge."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from components.artifacts import Examples, Model
+from components.context import Context
+from components.evaluate.measure.counts import BASELINE, BEST, CANDIDATE
+from components.evaluate.measure.measurements import Facts, Measured, Reference
+from components.evaluate.provenance import code_versions, data_identity
+from components.evaluate.references import look_up
+from components.evaluate.verdict import judge
+from serving_export.bundle.saved_model import load_bundle
+from serving_export.bundle.training_images import read_trained_on, split_hashes
+from serving_export.bundle.weights import changed_weights, nan_weights
+from serving_export.model_store.baseline import NONE, Against
+from serving_export.model_store.layout import model_folder
+from serving_export.parity.check import images_difference, transform_difference
+
+if TYPE_CHECKING:
+    from components.evaluate.config import Config
+
+
+def assess(examples: Examples, model: Model, config: Config, context: Context) -> dict[str, Any]:
+    """The verdict on a candidate whose bundle is verified, as `verdict.json` has it."""
+    found = config.against or Against()
+    references = _references(found, examples, context)
+    bundles = {
+        CANDIDATE: model.bundle,
+        **{name: folder for name, (_, folder) in references.items() if folder},
+    }
+    from components.evaluate.measure.model_analysis import measure
+
+    whole, slices = measure(examples, config.split, bundles, context, slices=config.slices)
+    known: dict[str, Reference] = {name: reference for name, (reference, _) in references.items()}
+    measured = Measured(
+        split=config.split,
+        class_names=examples.spec.class_names,
+        tally=whole,
+        slices=slices,
+        facts=dataclasses.replace(_facts(model, examples, config.split), replaced=found.replaced),
+        baseline=known.get(BASELINE),
+        best=known.get(BEST),
+        confidence=config.confidence,
+    )
+    about = {"data": data_identity(examples, config.split), "code": code_versions()}
+    return judge(measured, config, model.digest, about)
+
+
+def _references(
+    found: Against, examples: Examples, context: Context
+) -> dict[str, tuple[Reference, Path | None]]:
+    """The models to compare with, by what they are to the candidate."""
+    named = {BASELINE: found.baseline, BEST: found.best}
+    if context.serving_dir is None or context.model_name is None:
+        return {}
+    folder = model_folder(context.serving_dir, context.model_name)
+    return {
+        name: look_up(folder, digest, examples.spec)
+        for name, digest in named.items()
+        if digest != NONE
+    }
+
+
+def _facts(model: Model, examples: Examples, split: str) -> Facts:
+    """What training recorded, against what the bundle does when it is loaded afresh."""
+    bundle = load_bundle(model.bundle, model.digest)
+    recorded, trained = model.path / "parity.npz", read_trained_on(model.bundle)
+    seen = None
+    if trained is not None:
+        seen = int(np.isin(split_hashes(examples, split), trained).sum())
+    there = recorded.is_file()
+    return Facts(
+        parity=images_difference(bundle, recorded) if there else None,
+        transform=transform_difference(bundle.saved, recorded) if there else None,
+        changed_weights=changed_weights(bundle.saved, recorded) if there else None,
+        nan_weights=nan_weights(bundle.saved),
+        trained_on=seen,
+    )

@@ -1,0 +1,117 @@
+"""Evaluate: judge the candidate's exported signature over the raw test split, and say why.
+
+The answer is `verdict.json`: passed, failed, or not configured where no threshold is set.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from components.artifacts import Examples, Model, Verdict
+from components.context import Context, Depends
+from components.evaluate.config import Config
+from components.evaluate.rules import (
+    check_subjects,
+)
+from data.base.durable_files import write_json
+from data.errors import BadDataError, ConfigError, did_you_mean
+from serving_export.model_store.baseline import against
+from serving_export.model_store.layout import model_folder
+
+VERDICT = "verdict.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inputs:
+    examples: Examples
+    model: Model
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outputs:
+    verdict: Verdict
+
+
+def depends(config: Config) -> Depends:
+    return Depends(modules=tuple(path.partition(":")[0] for path in config.own_code))
+
+
+def pin(config: Config, inputs: Inputs | None, context: Context) -> Config:
+    """The config with what serves now named by digest; `inputs` are None until they are made."""
+    if config.against is not None or config.baseline == "none":
+        return config
+    if context.serving_dir is None or context.model_name is None:
+        return config
+    folder = model_folder(context.serving_dir, context.model_name)
+    candidate = inputs.model.digest if inputs else None
+    return dataclasses.replace(config, against=against(folder, candidate, config.best_of_last))
+
+
+def run(inputs: Inputs, config: Config, context: Context) -> Outputs:
+    """Measure with TensorFlow Model Analysis, hold against the rules, write the verdict.
+
+    The model that serves, and the best of the last pushes, are measured in the same pass.
+
+    Raises:
+        ConfigError: no such split, a rule on something that the data does not have, or a function
+            of a slice that cannot be had.
+        BadDataError: an empty split, other classes than the model's, or a bundle whose bytes
+            changed since it was trained.
+        StepError: the analysis saw other examples than the split holds.
+    """
+    examples, model = inputs.examples, inputs.model
+    config = pin(config, inputs, context)
+    check_inputs(config, {"examples": examples})
+    _check(examples, model, config)
+
+    from serving_export.bundle.manifest import verify_bundle
+
+    verify_bundle(model.bundle, model.digest)
+
+    from components.evaluate.assess import assess
+
+    verdict = assess(examples, model, config, context)
+    write_json(context.output_dir / VERDICT, verdict)
+    return Outputs(
+        verdict=Verdict(
+            path=context.output_dir,
+            status=verdict["status"],
+            model_digest=model.digest,
+            baseline_digest=config.against.baseline if config.against else None,
+        )
+    )
+
+
+def check_inputs(config: Config, made: Mapping[str, Any]) -> None:
+    """Hold the config against the examples as soon as there are any, before a model is trained.
+
+    Raises:
+        ConfigError: no such split; a rule on something that the data does not have.
+    """
+    examples: Examples | None = made.get("examples")
+    if examples is None:
+        return
+    if config.split not in examples.counts:
+        raise ConfigError(
+            f"the examples have no split {config.split!r}",
+            remedy=did_you_mean(config.split, examples.counts),
+        )
+    check_subjects(config.rules, examples.spec.class_names, config.slices)
+
+
+def _check(examples: Examples, model: Model, config: Config) -> None:
+    if not examples.num_examples(config.split):
+        raise BadDataError(
+            f"the split {config.split!r} is empty",
+            expected="labelled images to judge the model by",
+            remedy="see what ingest read",
+        )
+    if examples.spec != model.spec:
+        raise BadDataError(
+            "the model was trained on other images than it is to be judged by",
+            expected=model.spec,
+            got=examples.spec,
+        )

@@ -1,0 +1,67 @@
+"""Evaluate's config: what is judged, by which rules, and against which models."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from components.evaluate.rules import (
+    DEFAULT_PAIRED,
+    Allowed,
+    Change,
+    Paired,
+    Threshold,
+)
+from data.errors import ConfigError
+from serving_export.model_store.baseline import Against
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    # the split to evaluate on
+    split: str = "test"
+    # floors and ceilings; none: the gate is not configured, and nothing is pushed
+    thresholds: tuple[Threshold, ...] = ()
+    # how much worse than the baseline's a metric may be, chance aside
+    changes: tuple[Change, ...] = ()
+    # accuracy on the same images, against the baseline and the best of the last pushes
+    paired: tuple[Paired, ...] = DEFAULT_PAIRED
+    # how far the rules that always hold give way
+    allowed: Allowed = Allowed()  # noqa: RUF009  (frozen)
+    # further slices: features of the examples, "brightness", or import paths of functions of images
+    slices: tuple[str, ...] = ()
+    # images that a slice must have for a rule on it to be answered
+    min_examples: int = 20
+    # serving: the model that serves now; none: absolute rules alone decide
+    baseline: Literal["serving", "none"] = "serving"
+    # how many pushes "the best" is of; 0: none
+    best_of_last: int = 5
+    # of the intervals beside the numbers, 0 to 1
+    confidence: float = 0.95
+    # found when the step is planned, by `baseline`
+    against: Against | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 < self.confidence < 1:
+            raise ConfigError(
+                "evaluate.confidence is out of range",
+                expected="more than 0 and less than 1",
+                got=self.confidence,
+                remedy="write 0.95 for 95 %",
+            )
+        for name, least in (("min_examples", 1), ("best_of_last", 0)):
+            if getattr(self, name) < least:
+                raise ConfigError(
+                    f"evaluate.{name} is out of range",
+                    expected=f"{least} or more",
+                    got=getattr(self, name),
+                )
+
+    @property
+    def own_code(self) -> tuple[str, ...]:
+        """The import paths of functions that make slices."""
+        return tuple(name for name in self.slices if ":" in name)
+
+    @property
+    def rules(self) -> tuple[Threshold | Change | Paired, ...]:
+        return (*self.thresholds, *self.changes, *self.paired)

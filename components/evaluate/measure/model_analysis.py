@@ -1,0 +1,156 @@
+"""The Beam half of Evaluate: one TensorFlow Model Analysis of all models in question.
+
+Its metric is our `Tally`: those of TensorFlow, each a pass of Keras for each slice and model, need
+three times as long for the same numbers. Tests hold the two against one another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import apache_beam as beam
+import numpy as np
+import pyarrow as pa
+import tensorflow_model_analysis as tfma
+from google.protobuf import text_format
+from tensorflow_model_analysis.proto import config_pb2
+
+from components.beam.prune import keep_needed
+from components.beam.run_pipeline import run_pipeline
+from components.beam.shared_filesystem import refuse_hidden
+from components.context import Context
+from components.evaluate.measure.counts import CANDIDATE, Tally
+from components.evaluate.measure.counts_metric import TallyMetric
+from components.evaluate.measure.read_batches import SLICE, ReadBatches
+from components.evaluate.measure.slice_files import WriteSlices, read_slices
+from components.evaluate.measure.slices import check_slices
+from components.evaluate.rules import slice_name
+from data.base.durable_files import remove_half_written
+from data.errors import StepError
+from data.examples.artifact import Examples, shard_lengths
+from data.spec import LABEL
+from serving_export.bundle.manifest import EXAMPLES, PROBABILITIES
+
+_WRITTEN = "WriteSlices"
+
+
+def measure(
+    examples: Examples,
+    split: str,
+    bundles: Mapping[str, Path],
+    context: Context,
+    *,
+    slices: Sequence[str] = (),
+) -> tuple[Tally, dict[str, Tally]]:
+    """Ask the signature `examples` of all models about a split's raw TFRecords, in one pass.
+
+    Args:
+        examples: labelled images.
+        split: of them.
+        bundles: model's name → SavedModel; "candidate" must be there.
+        context: where metrics are written, and how Beam runs.
+        slices: see `gate.slicing.slice_columns`.
+
+    Returns:
+        The tally of the split, and those of its slices by "name=value".
+
+    Raises:
+        ConfigError: a slice's function that cannot be had, or does not give a value for each image.
+        BadDataError: a record that cannot be read.
+        StepError: the analysis saw other examples than the split holds.
+    """
+    check_slices(slices)
+    number = examples.num_examples(split)
+    context.progress(0, number, f"measuring {len(bundles)} models on {split}")
+    config = _config(list(bundles), [slice_name(name) for name in slices])
+    models = [
+        tfma.default_eval_shared_model(
+            eval_saved_model_path=str(bundle),
+            eval_config=config,
+            **({"model_name": name} if len(bundles) > 1 else {}),
+        )
+        for name, bundle in bundles.items()
+    ]
+
+    def build(pipeline: beam.Pipeline) -> None:
+        written = (
+            pipeline
+            | "Shards" >> beam.Create(_shards(examples, split))
+            | "ReadBatches"
+            >> beam.ParDo(ReadBatches(examples.spec, slices)).with_output_types(pa.RecordBatch)
+            | "Analyze"
+            >> tfma.ExtractEvaluateAndWriteResults(
+                eval_shared_model=models if len(models) > 1 else models[0],
+                eval_config=config,
+                writers=[tfma.writers.Writer(_WRITTEN, WriteSlices(context.output_dir))],
+            )
+        )
+        # The analysis counts bytes and slices for its own telemetry, and looks for plots.
+        keep_needed(pipeline, written[_WRITTEN])
+
+    refuse_hidden(context)
+    run_pipeline(build, context)
+    found = _read(context.output_dir)
+    _check(found.get(""), examples, split)
+    context.progress(number, number, f"measured on {split}")
+    return found.pop(""), found
+
+
+def _shards(examples: Examples, split: str) -> list[tuple[str, int]]:
+    """The split's files, each with the place of its first image."""
+    shards = examples.shards(split)
+    starts = np.cumsum([0, *shard_lengths(examples, split)])
+    return [(str(shard), int(start)) for shard, start in zip(shards, starts, strict=False)]
+
+
+def _config(models: Sequence[str], slices: Sequence[str]) -> config_pb2.EvalConfig:
+    """Thresholds are not its business: its would hold for every slice."""
+    specs = [
+        f"""model_specs {{
+          name: "{name if len(models) > 1 else ""}"
+          is_baseline: {"true" if name == "baseline" else "false"}
+          model_type: "tf_generic"
+          signature_name: "{EXAMPLES}"
+          label_key: "{LABEL}"
+          prediction_key: "{PROBABILITIES}"
+        }}"""
+        for name in models
+    ]
+    metric = f'class_name: "{TallyMetric.__name__}" module: "{__name__}"'
+    found = text_format.Parse(
+        "\n".join([*specs, f"metrics_specs {{ metrics {{ {metric} }} }}", "slicing_specs {}"]),
+        config_pb2.EvalConfig(),
+    )
+    for name in slices:
+        found.slicing_specs.add().feature_keys.append(SLICE + name)
+    return found
+
+
+def _read(folder: Path) -> dict[str, Tally]:
+    """The analysis' files: slice → tally; that of all is called "". Tidies up first."""
+    remove_half_written(folder)  # by workers that died while the runner went on
+    found = {}
+    for of_slice in read_slices(folder):
+        name = ",".join(
+            f"{key.column.removeprefix(SLICE)}={key.bytes_value.decode()}"
+            for key in of_slice.slice_key.single_slice_keys
+        )
+        for metric in of_slice.metric_keys_and_values:
+            if metric.key.name == "tally":
+                found[name] = Tally.from_bytes(metric.value.bytes_value)
+    return found
+
+
+def _check(found: Tally | None, examples: Examples, split: str) -> None:
+    """Every example of the split must have been seen, once."""
+    wanted = examples.counts[split]
+    counts = tuple(found.models[CANDIDATE].confusion.sum(axis=1).tolist()) if found else ()
+    if counts != tuple(wanted):
+        raise StepError(
+            f"the analysis did not see the examples of {split!r} once each",
+            expected=f"per class {wanted}",
+            got=f"per class {counts}",
+            follows="its numbers are not to be trusted; there is no verdict",
+            remedy="run evaluate again; if it stays, ingest again",
+        )

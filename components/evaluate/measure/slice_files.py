@@ -1,0 +1,54 @@
+"""The analysis' files: one for each slice, as TensorFlow Model Analysis itself reads them.
+
+Its own writer costs a shuffle and five stages of a Beam job, for a few slices.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import apache_beam as beam
+import tensorflow as tf
+import tensorflow_model_analysis as tfma
+from tensorflow_model_analysis.proto import metrics_for_slice_pb2
+
+from data.base.durable_files import disk_trouble, write_bytes
+from data.base.worker_code import SameCodeDoFn
+from data.examples.tfrecord import frame
+from data.examples.write import crossing
+
+
+class WriteSlice(SameCodeDoFn):
+    """(slice, its metrics) → a file of one TFRecord: a bundle tried again writes the same one."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def process(self, of_slice: Any) -> Iterator[str]:
+        found = tfma.writers.convert_slice_metrics_to_proto(of_slice, add_metrics_callbacks=None)
+        name = hashlib.sha256(found.slice_key.SerializeToString(deterministic=True)).hexdigest()
+        path = self._folder / f"{tfma.METRICS_KEY}-{name}.tfrecord"
+        with crossing(), disk_trouble(f"cannot write {path}"):
+            write_bytes(path, frame(found.SerializeToString(deterministic=True)))
+        yield path.name
+
+
+class WriteSlices(beam.PTransform):
+    """The analysis' evaluation → its metrics' files in `folder`."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self._folder = folder
+
+    def expand(self, evaluation: dict[str, beam.PCollection[Any]]) -> beam.PCollection[str]:
+        return evaluation[tfma.METRICS_KEY] | "WriteSlice" >> beam.ParDo(WriteSlice(self._folder))
+
+
+def read_slices(folder: Path) -> Iterator[metrics_for_slice_pb2.MetricsForSlice]:
+    """What was written to `folder`, in no order that means anything."""
+    paths = sorted(str(path) for path in folder.glob(f"{tfma.METRICS_KEY}-*"))
+    for record in tf.data.TFRecordDataset(paths):
+        yield metrics_for_slice_pb2.MetricsForSlice.FromString(record.numpy())

@@ -1,0 +1,84 @@
+"""Slices of a split: by a feature of the examples, or derived from the pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from components.evaluate.rules import slice_name
+from data.base.import_path import load_object
+from data.batches.parse import parse_examples
+from data.errors import ConfigError
+from data.spec import ImageSpec
+
+MISSING = "missing"  # the value where an example lacks the feature
+
+
+def slice_columns(
+    names: Sequence[str], records: tf.Tensor, spec: ImageSpec
+) -> Iterator[tuple[str, list[str]]]:
+    """Column name and a value for each record, for every slice that the config names.
+
+    Args:
+        names: of features; "brightness"; or import paths of functions of images
+            (n, height, width, channels) uint8 that give n values.
+        records: (n,) string, serialized tf.Examples.
+        spec: of the images.
+
+    Raises:
+        ConfigError: a function that cannot be had, or that gives another number of values.
+    """
+    derived = {name: derive for name in names if (derive := _derived(name))}
+    if derived:
+        images = parse_examples(records, spec)[0].numpy()
+    if len(derived) < len(names):
+        parsed = [tf.train.Example.FromString(record).features for record in records.numpy()]
+    for name in names:
+        if name in derived:
+            values = [str(value) for value in derived[name](images)]
+            if len(values) != len(images):
+                raise ConfigError(
+                    f"the slice {name} does not give a value for each image",
+                    expected=f"{len(images)} values",
+                    got=len(values),
+                    follows="there is no verdict",
+                )
+            yield slice_name(name), values
+        else:
+            yield name, [_text(features, name) for features in parsed]
+
+
+def check_slices(names: Sequence[str]) -> None:
+    """Raises ConfigError where a slice's function cannot be had."""
+    for name in names:
+        _derived(name)
+
+
+def brightness(images: np.ndarray) -> np.ndarray:
+    """The band of the mean of all pixels: "0-63", "64-127", "128-191" or "192-255".
+
+    Args:
+        images: (n, height, width, channels) uint8.
+    """
+    bands = np.array(["0-63", "64-127", "128-191", "192-255"])
+    found: np.ndarray = bands[(images.reshape(len(images), -1).mean(axis=1) // 64).astype(int)]
+    return found
+
+
+def _derived(name: str) -> Callable[[np.ndarray], Sequence[object]] | None:
+    if name == "brightness":
+        return brightness  # type: ignore[return-value]
+    return load_object(name) if ":" in name else None
+
+
+def _text(features: tf.train.Features, name: str) -> str:
+    """A feature's first value as text."""
+    if name not in features.feature:
+        return MISSING
+    feature = features.feature[name]
+    values = getattr(feature, feature.WhichOneof("kind") or "bytes_list").value
+    if not values:
+        return MISSING
+    return values[0].decode(errors="replace") if isinstance(values[0], bytes) else str(values[0])

@@ -1,0 +1,54 @@
+"""Can a served model be compared with? Asked before the one pass over the data begins."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from components.evaluate.measure.measurements import Reference
+from data.errors import PenstockError, in_one_line
+from data.spec import ImageSpec
+from serving_export.bundle.manifest import IMAGES, PROBABILITIES, read_manifest, verify_bundle
+from serving_export.model_store.baseline import find
+
+
+def look_up(model_dir: Path, digest: str, spec: ImageSpec) -> tuple[Reference, Path | None]:
+    """Find a version by its digest and try it.
+
+    Returns:
+        The model, with its trouble in words, and its folder; None in place of the folder where it
+        cannot be compared with. It is loaded only if its manifest vouches for every byte.
+    """
+    if digest.startswith("foreign:"):
+        version = int(digest.partition(":")[2])
+        words = f"version {version} has no manifest of ours, so it is not loaded"
+        return Reference(digest=digest, version=version, trouble=words), None
+    found = find(model_dir, digest)
+    if found is None:
+        return Reference(digest=digest, trouble="the version is gone"), None
+    version, folder = found
+    trouble = _trouble(folder, digest, spec)
+    if trouble:
+        trouble = f"version {version} cannot be compared with: {trouble}"
+    reference = Reference(digest=digest, version=version, trouble=trouble)
+    return reference, None if trouble else folder
+
+
+def _trouble(folder: Path, digest: str, spec: ImageSpec) -> str:
+    try:
+        verify_bundle(folder, digest)
+        theirs = read_manifest(folder).spec
+        if theirs.class_names != spec.class_names:
+            return f"it has other classes: {', '.join(theirs.class_names)}"
+        if theirs.shape != spec.shape:
+            return f"it takes images of shape {theirs.shape}, not {spec.shape}"
+        from serving_export.bundle.saved_model import load_bundle
+
+        answer = load_bundle(folder, digest)(IMAGES, np.zeros((1, *spec.shape), np.uint8))
+    except PenstockError as error:
+        return error.what
+    except Exception as error:  # whatever TensorFlow raises for a graph that it cannot run
+        return in_one_line(error)
+    shape = answer[PROBABILITIES].shape
+    return "" if shape == (1, spec.num_classes) else f"it answers with shape {shape}"

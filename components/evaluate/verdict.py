@@ -1,0 +1,176 @@
+"""The verdict: every rule held against what was measured, as `verdict.json` has it.
+
+docs/gate.md describes the schema.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from components.evaluate import sanity_rules
+from components.evaluate.measure.counts import BASELINE, BEST, CANDIDATE, Mistakes
+from components.evaluate.measure.measurements import Measured, Reference
+from components.evaluate.measure.metrics import calibration
+from components.evaluate.rule_outcomes import Outcome, of_change, of_paired, of_threshold
+from components.evaluate.rules import OVERALL
+
+if TYPE_CHECKING:
+    from components.evaluate.config import Config
+
+SCHEMA_VERSION = 2
+
+
+def outcomes(measured: Measured, config: Config) -> list[Outcome]:
+    """What came of every rule: first those that are configured, then those that always hold."""
+    least = config.min_examples
+    return [
+        *(of_threshold(rule, measured, least) for rule in config.thresholds),
+        *(of_change(rule, measured, least) for rule in config.changes),
+        *(of_paired(rule, measured, least) for rule in config.paired),
+        *sanity_rules.serving(measured),
+        *sanity_rules.outcomes(measured, config.allowed),
+    ]
+
+
+def status_of(found: list[Outcome], config: Config) -> str:
+    """Failed if a rule is not met or cannot be told; not configured if none that is set applied."""
+    if any(outcome.status in ("failed", "not enough data") for outcome in found):
+        return "failed"
+    set_ = found[: len(config.rules)]
+    return "passed" if any(o.status == "passed" for o in set_) else "not configured"
+
+
+def judge(
+    measured: Measured, config: Config, model_digest: str, about: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The content of `verdict.json`.
+
+    Args:
+        measured: of the candidate, and of what it is held against.
+        config: the rules.
+        model_digest: names the bundle that was measured.
+        about: "data" and "code": facts of whoever measured, which go into the verdict.
+    """
+    found = outcomes(measured, config)
+    metrics, models = measured.described, measured.tally.models
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "status": status_of(found, config),
+        "reasons": [o.words for o in found if o.status in ("failed", "not enough data")],
+        "suspect_the_data": _suspect(measured, config),
+        "model": {"digest": model_digest},
+        "baseline": _reference(measured.baseline),
+        "best": _reference(measured.best, of_last=config.best_of_last),
+        "replaced": measured.facts.replaced,
+        "data": {
+            "split": measured.split,
+            "examples": metrics[CANDIDATE]["overall"]["examples"],
+            "class_names": measured.class_names,
+            "per_class": {n: m["examples"] for n, m in metrics[CANDIDATE]["classes"].items()},
+            "trained_on": measured.facts.trained_on,
+            **about["data"],
+        },
+        "code": about["code"],
+        "confidence": measured.confidence,
+        "rules": [outcome.plain() for outcome in found],
+        "metrics": {name: metrics.get(name) for name in (CANDIDATE, BASELINE, BEST)},
+        "weakest_class": _weakest(metrics[CANDIDATE]["classes"]),
+        "confusion": _of_models(lambda name: models[name].confusion[:, :-1].tolist(), measured),
+        "calibration": _of_models(lambda name: calibration(models[name]), measured),
+        "paired": {name: _paired(measured, name) for name in (BASELINE, BEST)},
+        "worst": _mistakes(measured.tally.worst),
+        "lost": _mistakes(measured.tally.lost) if BASELINE in models else [],
+    }
+
+
+def _suspect(measured: Measured, config: Config) -> str | None:
+    """Where the model that serves does not reach its floors today, the data may be to blame."""
+    if BASELINE not in measured.tally.models:
+        return None
+    before = Measured(
+        split=measured.split,
+        class_names=measured.class_names,
+        tally=_as_candidate(measured.tally.models[BASELINE]),
+        slices={n: _as_candidate(t.models[BASELINE]) for n, t in measured.slices.items()},
+    )
+    failing = [
+        rule.name
+        for rule in config.thresholds
+        if of_threshold(rule, before, config.min_examples).status == "failed"
+    ]
+    if not failing:
+        return None
+    return (
+        f"suspect the data: the model that serves fails on it too ({', '.join(failing)}), "
+        "though it passed when it was pushed"
+    )
+
+
+def _as_candidate(answers: Any) -> Any:
+    from components.evaluate.measure.counts import Tally
+
+    nothing = Mistakes(np.zeros((0, 3), np.int64), np.zeros((0, 1, 1), np.float32))
+    return Tally({CANDIDATE: answers}, {}, nothing, nothing)
+
+
+def _reference(reference: Reference | None, **facts: Any) -> dict[str, Any] | None:
+    if reference is None:
+        return None
+    return {
+        "digest": reference.digest,
+        "version": reference.version,
+        "comparable": not reference.trouble,
+        "why": reference.trouble,
+        **facts,
+    }
+
+
+def _of_models(make: Any, measured: Measured) -> dict[str, Any]:
+    return {n: make(n) if n in measured.tally.models else None for n in (CANDIDATE, BASELINE)}
+
+
+def _paired(measured: Measured, reference: str) -> dict[str, Any] | None:
+    if reference not in measured.tally.right:
+        return None
+
+    def table(on: str) -> dict[str, Any]:
+        return {n: _table(view.pairs[reference]) for n, view in measured.views(on).items()}
+
+    slices = {n: _table(t.right[reference].sum(axis=0)) for n, t in measured.slices.items()}
+    return {**table(OVERALL), "classes": table("each class"), "slices": slices}
+
+
+def _table(pairs: np.ndarray) -> dict[str, int]:
+    (neither, only_reference), (only_candidate, both_right) = pairs.tolist()
+    return {
+        "both_right": both_right,
+        "only_candidate": only_candidate,
+        "only_reference": only_reference,
+        "neither": neither,
+    }
+
+
+def _mistakes(found: Mistakes) -> list[dict[str, Any]]:
+    names = ("probabilities", "reference_probabilities")
+    return [
+        {
+            "place": place,
+            "label": label,
+            "predicted": predicted,
+            **{n: a.tolist() for n, a in zip(names, answers.astype(float), strict=False)},
+        }
+        for (place, label, predicted), answers in zip(
+            found.images.tolist(), found.answers, strict=True
+        )
+    ]
+
+
+def _weakest(classes: Mapping[str, dict[str, Any]]) -> dict[str, Any] | None:
+    seen = {name: m for name, m in classes.items() if m["examples"]}
+    if not seen:
+        return None
+    name = min(seen, key=lambda n: seen[n]["accuracy"])
+    return {"name": name, "accuracy": seen[name]["accuracy"], "examples": seen[name]["examples"]}

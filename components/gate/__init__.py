@@ -1,1 +1,0 @@
-"""The gate: what may be asked of a model, how it is counted, and the verdict in words."""

@@ -1,0 +1,124 @@
+"""The Beam half of Normalize: analyze a split with tensorflow-transform, write its graph."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import apache_beam as beam
+import pyarrow as pa
+import tensorflow as tf
+import tensorflow_transform as tft
+import tensorflow_transform.beam as tft_beam
+from tensorflow_transform.tf_metadata import dataset_metadata
+from tfx_bsl.tfxio import tensor_adapter, tensor_representation_util
+
+from components.beam.prune import keep_needed
+from components.beam.run_pipeline import run_pipeline
+from components.beam.shared_filesystem import refuse_hidden
+from components.context import Context
+from data.base.worker_code import SameCodeDoFn
+from data.batches.parse import parse_examples
+from data.errors import ConfigError, in_one_line
+from data.examples.artifact import Examples
+from data.spec import IMAGE, LABEL, ImageSpec
+
+PreprocessingFn = Callable[[Mapping[str, tf.Tensor]], Mapping[str, tf.Tensor]]
+_BATCH = 1024  # images per record batch: 3 MB of float32 at 28 x 28
+_SCHEMA = pa.schema([(IMAGE, pa.list_(pa.float32())), (LABEL, pa.list_(pa.int64()))])
+
+
+class ReadBatches(SameCodeDoFn):
+    """Shard path -> Arrow record batches of `image` float32 0-255 and `label` int64."""
+
+    def __init__(self, spec: ImageSpec) -> None:
+        self.spec = spec
+
+    def process(self, shard: str) -> Iterator[pa.RecordBatch]:
+        for records in tf.data.TFRecordDataset(shard).batch(_BATCH):
+            images, labels = parse_examples(records, self.spec)
+            yield record_batch(images.numpy(), labels.numpy())
+
+
+def record_batch(images: Any, labels: Any) -> pa.RecordBatch:
+    """(n, height, width, channels) uint8 and (n,) int64 as tensorflow-transform takes them."""
+    pixels = pa.array(images.ravel().astype("float32"))
+    columns = [
+        pa.FixedSizeListArray.from_arrays(pixels, images[0].size),
+        pa.FixedSizeListArray.from_arrays(pa.array(labels), 1),
+    ]
+    return pa.RecordBatch.from_arrays(
+        [column.cast(kind) for column, kind in zip(columns, _SCHEMA.types, strict=True)],
+        schema=_SCHEMA,
+    )
+
+
+def write_transform_graph(
+    examples: Examples, preprocessing_fn: PreprocessingFn, path: Path, context: Context
+) -> None:
+    """Analyze the train split; write tensorflow-transform's output folder to `path`.
+
+    The data is read only where the function has an analyzer, that is, wants a full pass over it.
+
+    Raises:
+        ConfigError: the function fails on the features it gets, or returns no `image`.
+    """
+    spec = examples.spec
+    shards = (
+        [str(s) for s in examples.shards("train")] if _has_analyzer(preprocessing_fn, spec) else []
+    )
+    metadata = dataset_metadata.DatasetMetadata.from_feature_spec(
+        {
+            IMAGE: tf.io.FixedLenFeature(spec.shape, tf.float32),
+            LABEL: tf.io.FixedLenFeature([], tf.int64),
+        }
+    )
+    adapter_config = tensor_adapter.TensorAdapterConfig(
+        _SCHEMA,
+        tensor_representation_util.InferTensorRepresentationsFromMixedSchema(metadata.schema),
+    )
+
+    def build(pipeline: beam.Pipeline) -> None:
+        batches = (
+            pipeline
+            | "Shards" >> beam.Create(shards)
+            | "ReadBatches" >> beam.ParDo(ReadBatches(spec))
+        )
+        analyzed = (batches, adapter_config) | "Analyze" >> tft_beam.AnalyzeDataset(
+            preprocessing_fn
+        )
+        written = analyzed | "WriteGraph" >> tft_beam.WriteTransformFn(str(path))
+        # The analysis counts its bytes, calls and features for its own telemetry.
+        keep_needed(pipeline, written)
+
+    with (
+        tempfile.TemporaryDirectory(dir=context.output_dir, prefix=".tft-") as temporary,
+        tft_beam.Context(temp_dir=temporary),
+    ):
+        refuse_hidden(context)
+        run_pipeline(build, context)
+    if IMAGE not in tft.TFTransformOutput(str(path)).transformed_feature_spec():
+        raise ConfigError(
+            "the preprocessing_fn returns no image",
+            expected=f"a dict with {IMAGE!r}, what the model is to see",
+            remedy=f"return {{{IMAGE!r}: …}} from normalize.preprocessing_fn",
+        )
+
+
+def _has_analyzer(preprocessing_fn: PreprocessingFn, spec: ImageSpec) -> bool:
+    types = {
+        IMAGE: tf.TensorSpec([None, *spec.shape], tf.float32),
+        LABEL: tf.TensorSpec([None], tf.int64),
+    }
+    try:
+        return bool(tft.get_analyze_input_columns(preprocessing_fn, types))
+    except Exception as error:
+        raise ConfigError(
+            "the preprocessing_fn fails on the features it gets",
+            expected=f"a function of {{image: float32 (batch, {', '.join(map(str, spec.shape))}), "
+            "label: int64 (batch,)} that returns a dict with image",
+            got=in_one_line(error),
+            remedy="mend the function that normalize.preprocessing_fn names",
+        ) from error

@@ -1,0 +1,60 @@
+"""Normalize: make the one graph of preprocessing arithmetic, with tensorflow-transform on Beam.
+
+A `preprocessing_fn` has tensorflow-transform's signature: one written for TFX works. It gets
+
+    image  (batch, height, width, channels) float32, 0-255   (tf.Example has no uint8)
+    label  (batch,) int64
+
+as a dict and returns a dict with at least `image`: what the model is to see.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from components.artifacts import Examples, TransformGraph
+from components.context import Context, Depends
+from data.base.import_path import load_object, resolve
+
+NAMES = {"divide_by_255": "components.normalize.functions:divide_by_255"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    # a name (divide_by_255) or an import path, package.module:function
+    preprocessing_fn: str = "divide_by_255"
+
+    def __post_init__(self) -> None:
+        resolve(self.preprocessing_fn, NAMES, "preprocessing_fn")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inputs:
+    examples: Examples
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outputs:
+    transform_graph: TransformGraph
+
+
+def depends(config: Config) -> Depends:
+    return Depends(modules=(_path_of(config).partition(":")[0],))
+
+
+def run(inputs: Inputs, config: Config, context: Context) -> Outputs:
+    """Analyze the train split and write the transform graph.
+
+    Raises:
+        ConfigError: a preprocessing_fn that cannot be loaded, fails, or returns no `image`.
+    """
+    preprocessing_fn = load_object(_path_of(config))
+    from components.normalize.analysis import write_transform_graph
+
+    path = context.output_dir / "transform_graph"
+    write_transform_graph(inputs.examples, preprocessing_fn, path, context)
+    return Outputs(transform_graph=TransformGraph(path=path, spec=inputs.examples.spec))
+
+
+def _path_of(config: Config) -> str:
+    return resolve(config.preprocessing_fn, NAMES, "preprocessing_fn")

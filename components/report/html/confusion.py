@@ -1,0 +1,114 @@
+"""Labels against predictions: heat maps as table cells, and the largest confusions as a list."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from components.report.html.number_formats import signed_count
+
+LEVELS = 9  # of shade; style.css has as many
+_WITH_NUMBERS = 25  # classes whose cells have room for a number
+_WITH_CELLS = 150  # classes of which a matrix is shown at all: its size grows with their square
+_FIT = 4  # letters of a name that a column has room for
+_LISTED = 12  # confusions
+
+Counts = Sequence[Sequence[int]]
+
+
+class Cell(NamedTuple):
+    text: str
+    shade: str  # a class of style.css: "good3", "bad9"; empty: none
+
+
+class Matrix(NamedTuple):
+    """A heat map: a row for each label, a column for each prediction."""
+
+    names: Sequence[str]
+    rows: list[list[Cell]]
+    numbers: bool  # whether cells have room for them
+    upright: bool  # whether a column is narrower than its name
+
+    @property
+    def cell(self) -> int:
+        """Pixels of a cell without a number: a matrix is about as wide as half a page."""
+        return max(4, min(18, 520 // len(self.names) - 1))
+
+
+class Confusion(NamedTuple):
+    """Images of one class that were taken for one other."""
+
+    label: str
+    predicted: str
+    images: int
+    share: float  # of the label's images
+    before: int | None  # the baseline's
+
+
+def matrix(verdict: Mapping[str, Any]) -> Matrix | None:
+    """The candidate's; None where the classes are too many to be seen."""
+
+    def cell(label: int, predicted: int, counts: Sequence[int]) -> Cell:
+        images, right = counts[predicted], label == predicted
+        share = images / sum(counts) if images else 0.0
+        # Mistakes are few: their root tells one in a thousand from none.
+        level = math.ceil(LEVELS * (share if right else math.sqrt(share)))
+        return Cell(f"{images:,}" if images else "", _shade("good" if right else "bad", level))
+
+    rows = verdict["confusion"]["candidate"]
+    return _matrix(verdict, [[cell(i, j, row) for j in range(len(row))] for i, row in _few(rows)])
+
+
+def difference(verdict: Mapping[str, Any]) -> Matrix | None:
+    """The candidate's counts less the baseline's; None where there is none, or as `matrix`."""
+    before, after = verdict["confusion"]["baseline"], verdict["confusion"]["candidate"]
+    if before is None:
+        return None
+    changes = [[a - b for a, b in zip(*r, strict=True)] for r in zip(after, before, strict=True)]
+    largest = max((abs(change) for row in changes for change in row), default=0) or 1
+
+    def cell(label: int, predicted: int, change: int) -> Cell:
+        better = (change > 0) == (label == predicted)
+        level = math.ceil(LEVELS * abs(change) / largest)
+        return Cell(signed_count(change), _shade("good" if better else "bad", level))
+
+    return _matrix(
+        verdict, [[cell(i, j, c) for j, c in enumerate(row)] for i, row in _few(changes)]
+    )
+
+
+def confusions(verdict: Mapping[str, Any]) -> list[Confusion]:
+    """The largest, by images."""
+    names, after = verdict["data"]["class_names"], verdict["confusion"]["candidate"]
+    before = verdict["confusion"]["baseline"]
+    wrong = [
+        (images, i, j)
+        for i, row in enumerate(after)
+        for j, images in enumerate(row)
+        if images and i != j
+    ]
+    return [
+        Confusion(names[i], names[j], n, n / sum(after[i]), before[i][j] if before else None)
+        for n, i, j in sorted(wrong, key=lambda found: (-found[0], *found[1:]))[:_LISTED]
+    ]
+
+
+def without_class(verdict: Mapping[str, Any]) -> int:
+    """Images for which the candidate's answer was no number, so that no column counts them."""
+    counted = sum(map(sum, verdict["confusion"]["candidate"]))
+    return int(verdict["data"]["examples"] - counted)
+
+
+def _few(rows: Counts) -> list[tuple[int, Sequence[int]]]:
+    return list(enumerate(rows)) if len(rows) <= _WITH_CELLS else []
+
+
+def _matrix(verdict: Mapping[str, Any], rows: list[list[Cell]]) -> Matrix | None:
+    names = verdict["data"]["class_names"]
+    upright = max(map(len, names)) > _FIT
+    return Matrix(names, rows, len(names) <= _WITH_NUMBERS, upright) if rows else None
+
+
+def _shade(kind: str, level: int) -> str:
+    return f"{kind}{min(level, LEVELS)}" if level else ""

@@ -1,0 +1,54 @@
+"""Train: fit a model to the train split and write the candidate's whole serving bundle."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from components.artifacts import Examples, Model, TransformGraph
+from components.context import Context, Depends
+from components.train.config import Config
+from data.base.import_path import load_object
+from serving_export.bundle.manifest import read_manifest
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inputs:
+    examples: Examples
+    transform_graph: TransformGraph
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outputs:
+    model: Model
+
+
+def depends(config: Config) -> Depends:
+    modules = dict.fromkeys(path.partition(":")[0] for path in config.own_code)
+    files: tuple[Path, ...] = ()
+    if config.warm_start:
+        read_manifest(config.warm_start_manifest.parent)  # says so at once where there is none
+        files = (config.warm_start_manifest,)
+    return Depends(modules=tuple(modules), files=files)
+
+
+def run(inputs: Inputs, config: Config, context: Context) -> Outputs:
+    """Train, then write `bundle/`, `history.json` and `parity.npz`.
+
+    With the same seed on the same CPU the weights are the same bit for bit, also if the training
+    was killed in between and goes on from a checkpoint in `context.work_dir`.
+
+    Raises:
+        ConfigError: a model, optimizer or function that cannot be had or does not fit; a setting
+            that the data does not allow.
+        BadDataError: the examples cannot be read.
+        EnvironmentTrouble: a GPU is asked for and there is none.
+        StepError: the loss became NaN or infinite, says at which step; a device is out of memory.
+    """
+    for own in config.own_code:
+        load_object(own)
+    from components.train.candidate import make_candidate
+
+    path = context.output_dir / "model"
+    digest = make_candidate(inputs.examples, inputs.transform_graph, config, path, context)
+    return Outputs(model=Model(path=path, spec=inputs.examples.spec, digest=digest))

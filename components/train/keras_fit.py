@@ -1,0 +1,138 @@
+"""How Train fits a Keras model: what the config says, written against `Training` alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import keras
+import tensorflow as tf
+
+from components.train.keras_callbacks import KerasCallbacks
+from components.train.model_checks import checked_model
+from data.errors import ConfigError, did_you_mean
+
+if TYPE_CHECKING:
+    from components.train.config import Config
+    from components.train.training import Training
+
+_PROBABILITY_FLOOR = keras.config.epsilon()  # as Keras clips before the logarithm
+
+
+def train_fn(training: Training) -> keras.Model:
+    """Build the model that the config names, and train it to the end.
+
+    Raises:
+        ConfigError: a model, optimizer or schedule that cannot be built or does not fit; a model
+            whose output the loss would softmax twice or not at all.
+    """
+    config = training.config
+    with training.hardware.scope():
+        model = checked_model(training)
+        optimizer = make_optimizer(config)
+        model.compile(optimizer=optimizer)  # puts loss scaling around it where precision needs it
+        model.optimizer.build(model.trainable_variables)
+    training.warm_start(model.weights)
+    update = Update(model.optimizer, model.trainable_variables, training)
+    losses = losses_of(config.model_output)
+    replicas = training.hardware.replicas
+
+    def values(output: tf.Tensor, labels: tf.Tensor) -> dict[str, tf.Tensor]:
+        output = tf.cast(output, tf.float32)
+        return {"loss": losses(output, labels), "accuracy": tf.argmax(output, axis=1) == labels}
+
+    def step(images: tf.Tensor, labels: tf.Tensor, weights: tf.Tensor) -> dict[str, tf.Tensor]:
+        with tf.GradientTape() as tape:
+            found = values(model(images, training=True), labels)
+            loss = tf.reduce_sum(found["loss"] * weights)
+            if model.losses:  # of regularizers and the like, once for the whole batch
+                loss += tf.add_n([tf.cast(more, tf.float32) for more in model.losses]) / replicas
+            loss = model.optimizer.scale_loss(loss)
+        update(tape, loss)
+        return found
+
+    def validate(images: tf.Tensor, labels: tf.Tensor) -> dict[str, tf.Tensor]:
+        return values(model(images, training=False), labels)
+
+    training.run(
+        step,
+        variables=[*model.variables, *model.optimizer.variables],
+        validate=validate,
+        hooks=[KerasCallbacks(model, training)],
+    )
+    model.optimizer.finalize_variable_values(model.trainable_weights)
+    return model
+
+
+def losses_of(model_output: str) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
+    """Sparse categorical cross entropy of each image: (n, classes) float32, (n,) int64 → (n,).
+
+    Probabilities are kept from 0, at `keras.config.epsilon()`, before the logarithm.
+    """
+
+    def of_logits(output: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+        return tf.nn.sparse_softmax_cross_entropy_with_logits(labels, output)
+
+    def of_probabilities(output: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+        return keras.losses.sparse_categorical_crossentropy(labels, output)
+
+    return of_logits if model_output == "logits" else of_probabilities
+
+
+def make_optimizer(config: Config) -> keras.Optimizer:
+    """The optimizer that the config names, by Keras's own names of it, its options and schedules.
+
+    Raises:
+        ConfigError: an unknown name, with the close matches, or options that it does not take.
+    """
+    options = dict(config.optimizer_options)
+    if config.learning_rate is not None:
+        options["learning_rate"] = config.learning_rate
+    if config.learning_rate_schedule:
+        options["learning_rate"] = _made(
+            keras.optimizers.schedules, config.learning_rate_schedule, config.schedule_options
+        )
+    return _made(keras.optimizers, config.optimizer, options)
+
+
+def _made(module: Any, name: str, options: Mapping[str, Any]) -> Any:
+    """A class of the module by its name in any case, called with the options."""
+    known = {n.lower(): kind for n, kind in vars(module).items() if isinstance(kind, type)}
+    if name.lower() not in known:
+        raise ConfigError(
+            f"{module.__name__.removesuffix('.api')} has no {name!r}",
+            remedy=did_you_mean(name.lower(), known),
+        )
+    try:
+        return known[name.lower()](**options)
+    except (TypeError, ValueError) as error:
+        raise ConfigError(
+            f"{known[name.lower()].__name__} cannot be made with these options",
+            got=f"{dict(options)}: {error}",
+            remedy="its page in Keras's documentation lists them",
+        ) from error
+
+
+class Update:
+    """Applies the gradients of a loss, compiled by XLA where that pays.
+
+    XLA makes one pass over memory of what Keras writes as a dozen operations for each variable.
+    """
+
+    def __init__(
+        self, optimizer: keras.Optimizer, variables: Sequence[Any], training: Training
+    ) -> None:
+        self._optimizer = optimizer
+        self._variables = list(variables)
+        self._compiled = training.hardware.xla == "update"
+
+    def __call__(self, tape: tf.GradientTape, loss: tf.Tensor) -> None:
+        gradients = tape.gradient(loss, [variable.value for variable in self._variables])
+        pairs = [(g, v) for g, v in zip(gradients, self._variables, strict=True) if g is not None]
+
+        def apply(*some: tf.Tensor) -> None:
+            self._optimizer.apply(list(some), [variable for _, variable in pairs])
+
+        if self._compiled:
+            apply = tf.function(apply, jit_compile=True, autograph=False)
+        apply(*(gradient for gradient, _ in pairs))

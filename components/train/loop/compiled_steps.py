@@ -1,0 +1,141 @@
+"""The compiled inner loop: many optimizer steps in one call, with all its state in variables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import tensorflow as tf
+
+from components.train.devices import Hardware
+
+# images, labels, weights of a replica's share of a batch → values per image, by name, one of
+# them "loss"; see `Training.run`
+Step = Callable[[tf.Tensor, tf.Tensor, tf.Tensor], Mapping[str, tf.Tensor]]
+# images (n, h, w, c) float32, 0-255, labels, a number for this batch → what the step sees, and
+# weights (n,) float32
+Prepare = Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
+
+
+class Sums:
+    """Sums of values over the images of an epoch, by name, kept where compiled code can add."""
+
+    def __init__(self, hardware: Hardware) -> None:
+        self._hardware = hardware
+        self.names: list[str] = []
+        self.totals: Any = None  # a variable once the names are known: images, then each value
+
+    def add(self, values: Mapping[str, tf.Tensor], images: tf.Tensor) -> None:
+        if self.totals is None:
+            with tf.init_scope():  # the first trace learns the names
+                self.expect(sorted(values, key=lambda name: name != "loss"))  # it comes first
+        found = [tf.cast(images, tf.float64), *(values[name] for name in self.names)]
+        self.totals.assign_add(tf.stack(found))
+
+    def expect(self, names: Sequence[str]) -> None:
+        """Make room for these values."""
+        self.names = list(names)
+        self.totals = _zeros(self._hardware, [1 + len(names)], tf.float64)
+
+    def start(self) -> None:
+        """From zero again."""
+        if self.totals is not None:
+            self.totals.assign(tf.zeros_like(self.totals))
+
+    def means(self) -> dict[str, float]:
+        if self.totals is None:
+            return {}
+        images, *values = self.totals.numpy().tolist()
+        return {n: v / max(images, 1.0) for n, v in zip(self.names, values, strict=True)}
+
+
+class CompiledLoop:
+    """Takes optimizer steps from a chunk of images."""
+
+    def __init__(self, step: Step, prepare: Prepare, hardware: Hardware, shape: tuple[int, ...]):
+        """`shape` is an image's; `step` is called once per replica and batch."""
+        self._hardware = hardware
+        self._prepare = prepare
+        self._step = step
+        if hardware.xla == "step":
+            self._step = tf.function(step, jit_compile=True, autograph=False, reduce_retracing=True)
+        self.done = _zeros(hardware, [], tf.int64)  # optimizer steps so far
+        self.sums = Sums(hardware)
+        self.call = tf.function(
+            self._take,
+            input_signature=[
+                tf.TensorSpec([None, *shape], tf.uint8),
+                tf.TensorSpec([None], tf.int64),
+                tf.TensorSpec([], tf.int64),
+                tf.TensorSpec([], tf.int64),
+                tf.TensorSpec([], tf.int64),
+            ],
+            autograph=False,
+        )
+
+    def state(self) -> dict[str, Any]:
+        """The variables that a checkpoint must hold, by name."""
+        return {"steps done": self.done, "sums": self.sums.totals}
+
+    def _take(
+        self,
+        images: tf.Tensor,
+        labels: tf.Tensor,
+        first: tf.Tensor,
+        count: tf.Tensor,
+        batch_size: tf.Tensor,
+    ) -> tf.Tensor:
+        """Take the chunk's batches `first` to `first + count`, in order; returns their losses."""
+
+        def more(at: tf.Tensor, losses: tf.TensorArray) -> tf.Tensor:
+            return at < count  # and no look at the loss, for which a GPU would wait
+
+        def one(at: tf.Tensor, losses: tf.TensorArray) -> tuple[tf.Tensor, tf.TensorArray]:
+            here = slice((first + at) * batch_size, (first + at + 1) * batch_size)
+            loss = self._one(images[here], labels[here])
+            return at + 1, losses.write(tf.cast(at, tf.int32), loss)
+
+        losses = tf.TensorArray(tf.float64, tf.cast(count, tf.int32))
+        start = tf.zeros([], tf.int64)
+        _, losses = tf.while_loop(more, one, [start, losses], parallel_iterations=1)
+        return losses.stack()
+
+    def _one(self, images: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+        size = tf.shape(labels)[0]
+
+        def on_replica() -> dict[str, tf.Tensor]:
+            mine, their = self._share(images, labels)
+            number = self.done * self._hardware.replicas + self._replica()
+            inputs, weights = self._prepare(tf.cast(mine, tf.float32), their, number)
+            values = self._step(inputs, their, weights / tf.cast(size, tf.float32))
+            return {name: tf.reduce_sum(tf.cast(v, tf.float64)) for name, v in values.items()}
+
+        strategy = self._hardware.strategy
+        sums = strategy.run(on_replica)
+        if self._hardware.replicas > 1:
+            sums = {
+                n: strategy.reduce(tf.distribute.ReduceOp.SUM, v, None) for n, v in sums.items()
+            }
+        self.done.assign_add(1)
+        self.sums.add(sums, size)
+        return sums["loss"] / tf.cast(size, tf.float64)
+
+    def _share(self, images: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """This replica's part of a batch; cut on the host, so that no device gets the whole."""
+        if self._hardware.replicas == 1:
+            return images, labels
+        number, parts = tf.cast(self._replica(), tf.int32), self._hardware.replicas
+        with tf.device("/CPU:0"):
+            size = tf.shape(labels)[0]
+            here = slice(size * number // parts, size * (number + 1) // parts)
+            return images[here], labels[here]
+
+    def _replica(self) -> tf.Tensor:
+        context = tf.distribute.get_replica_context()
+        return tf.cast(context.replica_id_in_sync_group, tf.int64)
+
+
+def _zeros(hardware: Hardware, shape: list[int], dtype: tf.DType) -> tf.Variable:
+    """A variable where the step runs, so that a GPU need not wait for the host to add to it."""
+    with tf.device(hardware.devices[0] if hardware.replicas == 1 else "CPU:0"):
+        return tf.Variable(tf.zeros(shape, dtype), trainable=False)

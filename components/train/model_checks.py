@@ -1,0 +1,103 @@
+"""A model is tried before it is trained, so that what does not fit is said at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from data.base.import_path import load_object
+from data.errors import ConfigError, PenstockError, in_one_line
+from data.spec import ImageSpec
+
+if TYPE_CHECKING:
+    from components.train.training import Training
+
+_IMAGES = 8
+_SUM_TOLERANCE = 0.01  # of a row of probabilities in float16
+
+
+def checked_model(training: Training) -> keras.Model:
+    """The model that `train.model` builds, tried on noise.
+
+    Raises:
+        ConfigError: it cannot be built, does not take the transformed images, has a training step
+            of its own, or gives something else than `train.model_output` says.
+    """
+    config, spec = training.config, training.examples.spec
+    build_model = load_object(config.model_path)
+    try:
+        model = build_model(spec, config.model_options)
+        output = model(training.transform(tf.constant(_noise(spec))), training=False)
+        output = np.asarray(tf.cast(output, tf.float32))
+    except PenstockError:
+        raise
+    except Exception as error:
+        raise ConfigError(
+            f"the model {config.model!r} cannot be built for images of {spec.shape}",
+            expected="build_model(spec, options): a Keras model that takes the transformed images",
+            got=in_one_line(error),
+            remedy="mend the function that train.model names",
+        ) from error
+    if type(model).train_step is not keras.Model.train_step:
+        raise ConfigError(
+            f"the model {config.model!r} has a train_step of its own, which would not be called",
+            remedy="write it as a train_fn: see train.train_fn in docs/training.md",
+        )
+    check_output(output, spec, config.model, config.model_output)
+    return model
+
+
+def check_output(output: np.ndarray, spec: ImageSpec, model: str, model_output: str) -> None:
+    """Refuse an output of the wrong width, or of the other kind than the loss takes.
+
+    Args:
+        output: (n, classes) float32, what the model gives for any n images.
+
+    Raises:
+        ConfigError: with what the loss would make of it.
+    """
+    if output.shape[1:] != (spec.num_classes,):
+        raise ConfigError(
+            f"the output of the model {model!r} does not fit the classes",
+            expected=f"shape (batch, {spec.num_classes})",
+            got=f"(batch, {', '.join(map(str, output.shape[1:]))})",
+            remedy="let the last layer give spec.num_classes numbers",
+        )
+    sums = output.sum(axis=1)
+    are = bool((output >= 0).all() and (np.abs(sums - 1) < _SUM_TOLERANCE).all())
+    if are == (model_output == "probabilities") or not np.isfinite(output).all():
+        return
+    happens = "the softmax would be taken twice" if are else "no softmax would be taken at all"
+    seen = (
+        f"values from {output.min():.3g} to {output.max():.3g}, rows that sum to {sums.min():.3g}"
+    )
+    other = "probabilities" if are else "logits"
+    raise ConfigError(
+        f"the model {model!r} gives {other}, and train.model_output says {model_output}: {happens}",
+        expected=model_output,
+        got=f"{seen} to {sums.max():.3g}",
+        follows="nothing was trained",
+        remedy=f"--set train.model_output={other}, or "
+        + ("take the softmax off the last layer" if are else "let the last layer end in softmax"),
+    )
+
+
+def check_served(
+    predict: Callable[[tf.Tensor], Any], spec: ImageSpec, model: str, model_output: str
+) -> None:
+    """The same for a model that a train_fn returned, once it is trained.
+
+    Args:
+        predict: from transformed images to (n, classes).
+    """
+    output = tf.cast(predict(tf.constant(_noise(spec))), tf.float32)
+    check_output(np.asarray(output), spec, model, model_output)
+
+
+def _noise(spec: ImageSpec) -> np.ndarray:
+    shape = (_IMAGES, *spec.shape)
+    return np.random.default_rng(0).integers(0, 256, shape).astype(np.float32)

@@ -1,0 +1,189 @@
+"""What a training function is given: the data, the hardware, and a loop that can be resumed.
+
+A `train_fn(training) -> model` of one's own writes just the step:
+
+    def train_fn(training):
+        model = ...                                        # a tf.Module
+        def step(images, labels, weights):
+            with tf.GradientTape() as tape:
+                losses = ...                               # (n,), one for each image
+                loss = tf.reduce_sum(losses * weights)
+            for variable, gradient in zip(model.variables, tape.gradient(loss, model.variables)):
+                variable.assign_sub(0.001 * gradient)
+            return {"loss": losses}
+        training.run(step, variables=model.variables)
+        return model
+
+The order of the images, progress, checkpoints, logs and a loss that is no number are the loop's.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import tensorflow as tf
+
+from components.artifacts import Examples
+from components.context import Context
+from components.train.devices import Hardware
+from components.train.loop.checkpoints import Checkpoints
+from components.train.loop.compiled_steps import CompiledLoop, Step, Sums
+from components.train.loop.hook import Hook
+from components.train.loop.monitoring import Watch
+from components.train.loop.training_loop import TrainingLoop
+from components.train.preparation import Preparation
+from components.train.warm_start import load_weights
+from data.batches.parse import sound_records
+from data.batches.sequential import batches
+from data.batches.training import SPLIT, Feed, plan_feed, training_chunks
+
+if TYPE_CHECKING:
+    from components.train.config import Config
+
+__all__ = ["Hook", "Training"]
+
+VALIDATION = "validation"
+_VALIDATION_BATCH = 512
+Values = Callable[[tf.Tensor, tf.Tensor], Mapping[str, tf.Tensor]]
+
+
+class Training:
+    """One training of one candidate.
+
+    examples: what is trained on, with its `spec`.
+    config: Train's.
+    seed: the run's.
+    hardware: devices and precision; build the model inside `hardware.scope()`.
+    transform: from float32 images (n, height, width, channels), 0-255, to what the model sees.
+        `run` and `batches` have applied it already.
+    history: what `run` has returned, means over images by name, a number for each epoch.
+    """
+
+    def __init__(
+        self,
+        examples: Examples,
+        transform: Callable[[tf.Tensor], tf.Tensor],
+        config: Config,
+        context: Context,
+        hardware: Hardware,
+    ) -> None:
+        self.examples = examples
+        self.config = config
+        self.seed = context.seed
+        self.hardware = hardware
+        self.transform = transform
+        self.history: dict[str, list[float]] = {}
+        self.warm = False  # whether `warm_start` was called
+        self.steps_per_epoch = math.ceil(examples.num_examples(SPLIT) / config.batch_size)
+        self._context = context
+        self._preparation = Preparation(examples, transform, config, context.seed)
+
+    def batches(self, split: str, batch_size: int | None = None) -> tf.data.Dataset:
+        """A split's images, transformed, and labels in the order at rest."""
+        size = batch_size or self.config.batch_size
+        return batches(self.examples, split, batch_size=size, transform=self.transform)
+
+    def warm_start(self, weights: Sequence[Any]) -> None:
+        """Give the weights of the model that `train.warm_start` names to these, if it names one.
+
+        Raises:
+            BadDataError: no model of ours lies there, or its bytes changed.
+            ConfigError: its classes, or the shapes of its weights, are others; each is named.
+        """
+        self.warm = True
+        if self.config.warm_start:
+            load_weights(weights, self.examples.spec, Path(self.config.warm_start))
+
+    def run(
+        self,
+        step: Step,
+        *,
+        variables: Sequence[Any],
+        validate: Values | None = None,
+        hooks: Sequence[Hook] = (),
+    ) -> dict[str, list[float]]:
+        """Take all steps of all epochs, from the last checkpoint if there is one.
+
+        Args:
+            step: called with images as the model sees them, augmented and transformed, labels
+                (n,) int64, and weights (n,) float32; compiled. `sum(losses * weights)` is the
+                batch's loss: the weights are those of classes and samples, divided by the size of
+                the batch over all replicas. It updates the variables and returns values for each
+                image, (n,) by name, one of which must be "loss".
+            variables: all that a step changes, always in the same order: weights, the
+                optimizer's, generators of random numbers.
+            validate: from images and labels of the validation split, the same values.
+            hooks: told as the training goes.
+
+        Returns:
+            `history`, with the validation's values as `val_…`.
+
+        Raises:
+            StepError: the loss became NaN or infinite, or a device has not enough memory.
+            BadDataError: the examples cannot be read.
+        """
+        config, context = self.config, self._context
+        compiled = CompiledLoop(
+            step, self._preparation.prepare, self.hardware, self.examples.spec.shape
+        )
+        folder = context.work_dir / "checkpoints" if context.work_dir else None
+        loop = TrainingLoop(
+            compiled,
+            variables=[*variables, *self._preparation.variables],
+            hooks=[*hooks, Watch(context, config, self.steps_per_epoch, variables)],
+            validate=self._validation(validate),
+            checkpoints=Checkpoints(folder, config.checkpoint_seconds, context.logger),
+            epochs=config.epochs,
+            steps_per_epoch=self.steps_per_epoch,
+        )
+        feed = self._feed(loop.restore())
+        chunks = training_chunks(
+            self.examples,
+            feed,
+            epochs=config.epochs,
+            seed=self.seed,
+            first_step=int(compiled.done),
+            scratch=context.work_dir,
+        )
+        with sound_records(self.examples), self.hardware.enough_memory(config.batch_size):
+            loop.run(feed, self.hardware.prefetched(chunks))
+        self.history = loop.history
+        return self.history
+
+    def _feed(self, resumed: Mapping[str, Any]) -> Feed:
+        """As a resumed training began it, for the order of the images rests on it, or planned."""
+        if resumed:
+            return Feed(**resumed["feed"])
+        return plan_feed(
+            self.examples,
+            batch_size=self.config.batch_size,
+            cache=self.config.cache,
+            shuffle=self.config.shuffle,
+            scratch=self._context.work_dir,
+        )
+
+    def _validation(self, values: Values | None) -> Callable[[], Mapping[str, float]]:
+        """A function that gives the means over the validation split, none where there is none."""
+        if values is None or not self.examples.num_examples(VALIDATION):
+            return dict
+        sums, split = Sums(self.hardware), self.batches(VALIDATION, _VALIDATION_BATCH)
+
+        def add(images: tf.Tensor, labels: tf.Tensor) -> None:
+            totals = {
+                name: tf.reduce_sum(tf.cast(value, tf.float64))
+                for name, value in values(images, labels).items()
+            }
+            sums.add(totals, tf.shape(labels)[0])
+
+        compiled = tf.function(add, reduce_retracing=True, autograph=False)
+
+        def means() -> dict[str, float]:
+            sums.start()
+            for images, labels in split:
+                compiled(images, labels)
+            return {f"val_{name}": mean for name, mean in sums.means().items()}
+
+        return means

@@ -1,0 +1,113 @@
+"""The Examples artifact: TFRecord shards of uint8 tf.Examples, with counts and spec beside them.
+
+On disk, as `tfds.builder_from_directory` and TFX tools read it:
+
+    examples-train.tfrecord-00000-of-00002 …    tf.Example: image = raw pixel bytes, label = int64
+    dataset_info.json  features.json            TensorFlow Datasets' own description
+    examples.json                               ours: spec, counts per split and class
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from data.base.durable_files import read_json, write_json
+from data.errors import BadDataError
+from data.spec import ImageSpec
+
+DATASET = "examples"  # the dataset's name in shard file names
+DESCRIPTION = "examples.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Examples:
+    """A dataset at rest.
+
+    `counts` gives images per class for each split, in the order of `spec.class_names`.
+    """
+
+    path: Path
+    spec: ImageSpec
+    counts: dict[str, tuple[int, ...]]
+
+    @property
+    def summary(self) -> str:
+        splits = ", ".join(f"{sum(c):,} {split}" for split, c in self.counts.items())
+        shape = " x ".join(map(str, self.spec.shape))
+        return f"{splits}; {self.spec.num_classes} classes, {shape}"
+
+    def num_examples(self, split: str) -> int:
+        return sum(self.counts.get(split, ()))
+
+    def shards(self, split: str) -> list[Path]:
+        """The split's TFRecord files in order; empty where the split has none."""
+        return sorted(self.path.glob(f"{DATASET}-{split}.tfrecord-*-of-*"))
+
+
+def shard_name(split: str, index: int, total: int) -> str:
+    """A shard's file name, as TensorFlow Datasets forms it."""
+    return f"{DATASET}-{split}.tfrecord-{index:05d}-of-{total:05d}"
+
+
+def shard_lengths(examples: Examples, split: str) -> list[int]:
+    """Images in each of a split's shards, in order, as TensorFlow Datasets' description has them.
+
+    Raises:
+        BadDataError: there is none, or it is about other shards.
+    """
+    described = read_json(examples.path / "dataset_info.json")
+    try:
+        of_split = next(s for s in described["splits"] if s["name"] == split)
+        lengths = [int(length) for length in of_split["shardLengths"]]
+    except (KeyError, TypeError, ValueError, StopIteration) as error:
+        raise BadDataError(
+            f"{examples.path / 'dataset_info.json'} does not describe the split {split!r}",
+            got=error,
+            remedy="ingest again",
+        ) from error
+    shards = examples.shards(split)
+    if len(lengths) != len(shards) or sum(lengths) != examples.num_examples(split):
+        raise BadDataError(
+            f"{examples.path} has other shards of {split!r} than its dataset_info.json tells of",
+            expected=f"{len(lengths)} shards with {sum(lengths):,} images",
+            got=f"{len(shards)} shards; {examples.num_examples(split):,} images",
+            remedy="ingest again",
+        )
+    return lengths
+
+
+def write_description(examples: Examples, source: dict[str, Any]) -> None:
+    """Write `examples.json`; `source` says where the images came from, JSON-able."""
+    write_json(
+        examples.path / DESCRIPTION,
+        {"spec": asdict(examples.spec), "counts": examples.counts, "source": source},
+    )
+
+
+def load_examples(path: Path) -> Examples:
+    """The examples that lie at `path`, by their `examples.json`.
+
+    Raises:
+        BadDataError: there is none, it is not one of ours, or shards that it tells of are missing.
+        EnvironmentTrouble: it cannot be read.
+    """
+    plain = read_json(path / DESCRIPTION)
+    try:
+        spec = ImageSpec(**{**plain["spec"], "class_names": tuple(plain["spec"]["class_names"])})
+        counts = {split: tuple(map(int, found)) for split, found in plain["counts"].items()}
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise BadDataError(
+            f"{path / DESCRIPTION} describes no Examples", expected="spec and counts", got=error
+        ) from error
+    examples = Examples(path=path, spec=spec, counts=counts)
+    missing = [split for split in counts if not examples.shards(split)]
+    if missing:
+        raise BadDataError(
+            f"{path} lacks shards that its {DESCRIPTION} tells of",
+            expected=f"{DATASET}-{missing[0]}.tfrecord-…",
+            got="none",
+            remedy="ingest again",
+        )
+    return examples

@@ -1,0 +1,104 @@
+"""The last part of Ingest: from shards as workers wrote them to a dataset that others can read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from data.base.durable_files import read_json
+from data.errors import BadDataError, EnvironmentTrouble
+from data.examples.artifact import Examples, shard_name, write_description
+from data.examples.tfds_metadata import ShardFacts, write_metadata
+from data.examples.write import Shard
+from data.spec import ImageSpec
+
+VALIDATION = "validation"
+_ORDER = ("train", VALIDATION, "test")
+
+
+def complete(
+    path: Path,
+    spec: ImageSpec,
+    written: Path,
+    record: Path,
+    *,
+    expected: int | None,
+    splits: Iterable[str],
+    source: dict[str, Any],
+) -> Examples:
+    """Name the shards in order, check the totals, and describe the dataset.
+
+    Order and bytes follow from the source alone, not from the runner.
+
+    Args:
+        path: folder of the dataset; shards end up in it.
+        spec: of the images.
+        written: folder in which workers wrote shards; those of bundles that were tried again lie
+            there too and are left behind.
+        record: the JSON file that lists the shards that count.
+        expected: images in all splits together; None where the source did not know.
+        splits: that must not be empty.
+        source: what goes into `examples.json` about where the images came from.
+
+    Raises:
+        BadDataError: an empty split, or other than the expected number of images.
+        EnvironmentTrouble: shards that workers wrote are not to be seen here.
+    """
+    shards = [Shard(**shard) for shard in read_json(record)]
+    shards.sort(key=lambda s: (_ORDER.index(s.split), s.part, s.chunk))
+    by_split = {split: list(group) for split, group in groupby(shards, lambda s: s.split)}
+    counts = {split: _total(group) for split, group in by_split.items()}
+    _check(counts, expected, splits)
+    for split, group in by_split.items():
+        for number, shard in enumerate(group):
+            _move(written / shard.file, path / shard_name(split, number, len(group)))
+    facts = {
+        split: [ShardFacts(sum(shard.counts), shard.size) for shard in group]
+        for split, group in by_split.items()
+    }
+    write_metadata(path, spec, facts, with_span=source.get("span") is not None)
+    examples = Examples(path=path, spec=spec, counts=counts)
+    write_description(examples, source)
+    return examples
+
+
+def _total(shards: list[Shard]) -> tuple[int, ...]:
+    return tuple(map(sum, zip(*(shard.counts for shard in shards), strict=True)))
+
+
+def _check(counts: dict[str, tuple[int, ...]], expected: int | None, splits: Iterable[str]) -> None:
+    images = {split: sum(of_split) for split, of_split in counts.items()}
+    for split in splits:
+        if not images.get(split):
+            raise BadDataError(
+                f"the split {split!r} is empty",
+                expected="one or more images",
+                got=", ".join(f"{n} in {s}" for s, n in images.items()) or "none in any split",
+                follows="nothing was ingested",
+                remedy="was the dataset downloaded or generated? "
+                "does ingest.validation_share leave images on both sides?",
+            )
+    total = sum(images.values())
+    if expected not in (None, total):
+        raise BadDataError(
+            "the source gave another number of images than it promised",
+            expected=expected,
+            got=total,
+            follows="nothing was ingested",
+            remedy="mend the source's num_images(), parts() or read()",
+        )
+
+
+def _move(source: Path, target: Path) -> None:
+    try:
+        source.rename(target)
+    except FileNotFoundError as error:
+        raise EnvironmentTrouble(
+            "the shards that Beam's workers wrote are not to be seen here",
+            expected=f"them in {source.parent}",
+            got="nothing of that name",
+            follows="nothing was ingested",
+            remedy="let the root lie on a file system that workers and this machine share",
+        ) from error

@@ -1,0 +1,76 @@
+"""TFRecord files without TensorFlow: each record a length, the content, and their checksums."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Collection, Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+import google_crc32c
+
+from data.errors import BadDataError, EnvironmentTrouble
+from data.examples.artifact import Examples
+
+FRAME_BYTES = 16  # of a TFRecord around its content: length, its checksum, the content's checksum
+
+
+def frame(content: bytes) -> bytes:
+    """The content as a TFRecord."""
+    return b"".join(framed(content))
+
+
+def framed(content: bytes) -> tuple[bytes, bytes, bytes, bytes]:
+    length = struct.pack("<Q", len(content))
+    return length, _masked_crc(length), content, _masked_crc(content)
+
+
+def _masked_crc(content: bytes) -> bytes:
+    """TFRecord's checksum: CRC-32C, turned by 15 bits, plus a constant."""
+    crc = google_crc32c.value(content)
+    return struct.pack("<I", ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF)
+
+
+def records(examples: Examples, split: str, wanted: Collection[int]) -> Iterator[bytes]:
+    """The contents of the wanted records, in the order at rest; ends behind the last of them."""
+    place, last = 0, max(wanted, default=-1)
+    for path in examples.shards(split):
+        try:
+            with path.open("rb") as shard:
+                while place <= last and (length := _length(shard, path)) is not None:
+                    if place in wanted:
+                        yield _content(shard, length, path)
+                    else:
+                        shard.seek(length + 4, 1)
+                    place += 1
+        except OSError as error:
+            raise EnvironmentTrouble(f"cannot read {path}", got=error.strerror) from error
+
+
+def _length(shard: BinaryIO, path: Path) -> int | None:
+    """Bytes of the content of the record that begins here; None at the shard's end."""
+    head = shard.read(12)
+    if not head:
+        return None
+    _check(head[:8], head[8:], path)
+    return int.from_bytes(head[:8], "little")
+
+
+def _content(shard: BinaryIO, length: int, path: Path) -> bytes:
+    content = shard.read(length)
+    _check(content, shard.read(4), path)
+    return content
+
+
+def _check(content: bytes, masked: bytes, path: Path) -> None:
+    if masked != _masked_crc(content):
+        raise damaged(path, "whole TFRecords", "a record whose checksum is wrong")
+
+
+def damaged(path: Path, expected: str, got: str) -> BadDataError:
+    return BadDataError(
+        f"the examples in {path} cannot be read",
+        expected=expected,
+        got=got,
+        remedy="ingest again; if it comes back, check the disk",
+    )

@@ -1,0 +1,206 @@
+"""The Beam half of Ingest: a source's parts → TFRecord shards, and a record of what was written.
+
+Images cross no GroupByKey or Reshuffle: a part is read, encoded and written in one go. Shards have
+names of their own at first, since a runner may try a bundle again; `data.examples.finalize` sorts
+and names those that count.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import uuid
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import apache_beam as beam
+import numpy as np
+from apache_beam.metrics import Metrics
+from apache_beam.transforms.combiners import ToListCombineFn
+from apache_beam.transforms.window import GlobalWindow
+from apache_beam.utils.windowed_value import WindowedValue
+
+from data.base.durable_files import disk_trouble, write_json
+from data.base.worker_code import SameCodeDoFn
+from data.content_hash import content_shares
+from data.errors import BadDataError, PenstockError
+from data.examples.tf_example import encode
+from data.sources import SPLITS, Chunk, Part, Source
+from data.spec import ImageSpec
+
+SHARD_BYTES = 64 << 20  # a shard is closed once it is larger
+
+
+class Piece(NamedTuple):
+    """The encoded images of a chunk that belong to one split."""
+
+    split: str
+    part: int
+    chunk: int  # place of the chunk in its part
+    counts: tuple[int, ...]  # images per class
+    records: bytes
+
+
+@dataclass
+class Shard:
+    """A file that was written; `(split, part, chunk)` says where it belongs."""
+
+    split: str
+    part: int
+    chunk: int  # the first one in it
+    file: str
+    counts: list[int]
+    size: int = 0
+
+
+class WriteExamples(beam.PTransform):
+    """Source → shards in `folder`, and their list in the JSON file `record`.
+
+    Both must lie where all workers and the launching process see them. Where no image is read,
+    `record` is not written: to write an empty list costs a stage.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        validation_share: float,
+        folder: Path,
+        record: Path,
+        span: str | None = None,
+    ) -> None:
+        super().__init__()
+        self._source = source
+        self._validation_share = validation_share
+        self._folder = str(folder)
+        self._record = str(record)
+        self._span = span
+
+    def expand(self, pipeline: beam.Pipeline) -> beam.PCollection[None]:
+        spec = self._source.spec()
+        pieces = Encode(spec.num_classes, self._validation_share, self._span)
+        return (
+            pipeline
+            | "Parts" >> beam.Create(list(self._source.parts()))
+            | "ReadChunks" >> beam.ParDo(ReadChunks(self._source, spec))
+            | "Encode" >> beam.ParDo(pieces)
+            | "WriteShards" >> beam.ParDo(WriteShards(self._folder, spec.num_classes))
+            | "Collect" >> beam.CombineGlobally(ToListCombineFn()).without_defaults()
+            | "Record" >> beam.Map(write_record, self._record)
+        )
+
+
+class ReadChunks(SameCodeDoFn):
+    """Part → (part, place, chunk) for each chunk in it, held to the source's spec."""
+
+    def __init__(self, source: Source, spec: ImageSpec) -> None:
+        self._source = source
+        self._spec = spec
+
+    def process(self, part: Part) -> Iterator[Any]:
+        with crossing():
+            if part.split not in SPLITS:
+                raise BadDataError(f"no split {part.split!r}", expected=" or ".join(SPLITS))
+            for place, chunk in enumerate(self._source.read(part)):
+                read = checked(Chunk(*chunk), self._spec, part)
+                Metrics.counter("ingest", "read").inc(len(read.labels))
+                yield part, place, read
+
+
+class Encode(SameCodeDoFn):
+    """(part, place, chunk) → a `Piece` for each split that has images of the chunk."""
+
+    def __init__(self, num_classes: int, validation_share: float, span: str | None = None) -> None:
+        self._num_classes = num_classes
+        self._validation_share = validation_share
+        self._span = span
+
+    def process(self, element: tuple[Part, int, Chunk]) -> Iterator[Any]:
+        part, place, (images, labels) = element
+        whole = np.ones(len(images), bool)
+        sides = {part.split: whole}
+        if part.split == "train" and self._validation_share:
+            aside = content_shares(images, "validation") < self._validation_share
+            sides = {"train": ~aside, "validation": aside}
+        for split, mine in sides.items():
+            if mine.any():
+                counts = np.bincount(labels[mine], minlength=self._num_classes).tolist()
+                Metrics.counter("ingest", f"images_{split}").inc(sum(counts))
+                records = encode(images[mine], labels[mine], self._span)
+                yield Piece(split, part.index, place, tuple(counts), records)
+
+
+class WriteShards(SameCodeDoFn):
+    """Piece → appended to a shard of its split and part; at the bundle's end, the shards."""
+
+    def __init__(self, folder: str, num_classes: int) -> None:
+        self._folder = Path(folder)
+        self._num_classes = num_classes
+
+    def start_bundle(self) -> None:
+        self._shards: dict[tuple[str, int], list[Shard]] = {}
+
+    def process(self, piece: Piece) -> None:
+        shards = self._shards.setdefault((piece.split, piece.part), [])
+        if not shards or shards[-1].size >= SHARD_BYTES:
+            file = f"{uuid.uuid4().hex}.tfrecord"
+            none = [0] * self._num_classes
+            shards.append(Shard(piece.split, piece.part, piece.chunk, file, none))
+        shard = shards[-1]
+        path = self._folder / shard.file
+        # opened each time, so that a bundle that fails leaves no open file
+        with crossing(), disk_trouble(f"cannot write {path}"), path.open("ab") as target:
+            shard.size += target.write(piece.records)
+        Metrics.counter("ingest", "written").inc(sum(piece.counts))
+        shard.counts = [a + b for a, b in zip(shard.counts, piece.counts, strict=True)]
+        Metrics.counter("ingest", "bytes").inc(len(piece.records))
+
+    def finish_bundle(self) -> Iterable[WindowedValue]:
+        for shards in self._shards.values():
+            for shard in shards:
+                plain = dataclasses.asdict(shard)
+                yield WindowedValue(plain, GlobalWindow().max_timestamp(), [GlobalWindow()])
+
+
+def checked(chunk: Chunk, spec: ImageSpec, part: Part) -> Chunk:
+    """The chunk, if it is what `spec` says; labels as int64.
+
+    Raises:
+        BadDataError: another dtype or shape, labels that do not go with the images or are out of
+            range.
+    """
+    images, labels = np.asarray(chunk.images), np.asarray(chunk.labels)
+    fits = images.dtype == np.uint8 and images.shape == (len(labels), *spec.shape)
+    if not fits or labels.ndim != 1 or labels.dtype.kind not in "iu":
+        raise BadDataError(
+            f"a chunk of {part.split} is not what the source's spec says",
+            expected=f"images uint8 (n, {', '.join(map(str, spec.shape))}), labels integers (n,)",
+            got=f"images {images.dtype} {images.shape}, labels {labels.dtype} {labels.shape}",
+            follows="nothing was ingested",
+            remedy="mend the source's read() or spec()",
+        )
+    wrong = (labels < 0) | (labels >= spec.num_classes)
+    if wrong.any():
+        raise BadDataError(
+            f"a label of {part.split} is out of range",
+            expected=f"0 to {spec.num_classes - 1}",
+            got=labels[wrong][0],
+            follows="nothing was ingested",
+            remedy="name all classes, or mend the labels",
+        )
+    return Chunk(images, labels.astype(np.int64))
+
+
+def write_record(shards: list[dict[str, Any]], path: str) -> None:
+    with crossing(), disk_trouble(f"cannot write {path}"):
+        write_json(Path(path), shards)
+
+
+@contextmanager
+def crossing() -> Iterator[None]:
+    """Let a PenstockError cross to the launching process, whatever the runner does to it."""
+    try:
+        yield
+    except PenstockError as error:
+        raise RuntimeError(error.marked()) from error

@@ -1,0 +1,136 @@
+"""Sources on top of a dataset that TensorFlow Datasets has prepared."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from data.errors import BadDataError, EnvironmentTrouble, in_one_line
+from data.sources.class_names import named_classes
+from data.sources.source import SPLITS, Chunk, Part, chunk_size
+from data.spec import ImageSpec
+
+_PART_IMAGES = 20_000  # a few seconds' work, most of it decoding
+
+
+class _Facts(NamedTuple):
+    """What the prepared dataset says of itself."""
+
+    spec: ImageSpec
+    counts: dict[str, int]  # split → images
+    keys: tuple[str, str]  # features of image and label
+
+
+class PreparedSource(ABC):
+    """A `Source` of the splits train and test of a dataset; a subclass says which."""
+
+    def __init__(self, what: str, class_names: tuple[str, ...] | None) -> None:
+        self._what = what  # as messages name it
+        self._class_names = class_names
+
+    @abstractmethod
+    def builder(self) -> Any:
+        """The `tfds.core.DatasetBuilder`, prepared; workers call it too."""
+
+    @contextmanager
+    def holding(self, instruction: Any) -> Iterator[Any]:
+        """The builder, for as long as it can read what the `tfds.core.ReadInstruction` says."""
+        yield self.builder()
+
+    def spec(self) -> ImageSpec:
+        return self._facts.spec
+
+    def num_images(self) -> int:
+        return sum(self._facts.counts.values())
+
+    def parts(self) -> list[Part]:
+        return [
+            Part(split, index, start, min(start + _PART_IMAGES, total))
+            for split, total in self._facts.counts.items()
+            for index, start in enumerate(range(0, total, _PART_IMAGES))
+        ]
+
+    def read(self, part: Part) -> Iterator[Chunk]:
+        """The part's images, in the order in which the dataset's shards hold them."""
+        import tensorflow as tf
+        import tensorflow_datasets as tfds
+
+        spec, _, (image, label) = self._facts
+        which = tfds.core.ReadInstruction(part.split, from_=part.start, to=part.stop, unit="abs")
+        with self.holding(which) as builder:
+            dataset = builder.as_dataset(
+                split=which,
+                shuffle_files=False,
+                read_config=tfds.ReadConfig(interleave_cycle_length=1, try_autocache=False),
+            )
+            dataset = dataset.map(lambda example: (example[image], example[label]))
+            try:
+                for images, labels in dataset.batch(chunk_size(spec.image_bytes)):
+                    yield Chunk(images.numpy().reshape(-1, *spec.shape), labels.numpy())
+            except (tf.errors.PermissionDeniedError, tf.errors.UnavailableError) as error:
+                raise EnvironmentTrouble(
+                    f"{self._what} cannot be read",
+                    got=in_one_line(error),
+                    follows="nothing was ingested",
+                    remedy="mend the permissions or the network, then run the same command again",
+                ) from error
+            except (tf.errors.OpError, ValueError) as error:
+                raise BadDataError(
+                    f"{self._what} cannot be read as images of one size",
+                    expected=f"whole TFRecords of images of shape {spec.shape}",
+                    got=in_one_line(error),
+                    follows="nothing was ingested",
+                    remedy="prepare the dataset again, or choose one whose images have one size",
+                ) from error
+
+    @cached_property
+    def _facts(self) -> _Facts:
+        builder = self.builder()
+        image, label = builder.info.supervised_keys or ("image", "label")
+        features = dict(builder.info.features.items())
+        if image not in features or not hasattr(features.get(label), "names"):
+            raise self._unfit(
+                "an image and a class label, as the features image and label or as supervised_keys",
+                ", ".join(f"{name}: {type(f).__name__}" for name, f in features.items()),
+            )
+        missing = [split for split in SPLITS if split not in builder.info.splits]
+        if missing:
+            found = ", ".join(builder.info.splits) or "none"
+            raise self._unfit("the splits train and test", f"{found}; was the dataset prepared?")
+        dtype = np.dtype(features[image].np_dtype)
+        if dtype != np.uint8:
+            raise self._unfit("images of uint8", dtype)
+        height, width, channels = self._shape(builder, image)
+        own = tuple(features[label].names)
+        names = named_classes(self._class_names, own, self._what)
+        return _Facts(
+            ImageSpec(height=height, width=width, channels=channels, class_names=names),
+            {split: builder.info.splits[split].num_examples for split in SPLITS},
+            (image, label),
+        )
+
+    def _shape(self, builder: Any, image: str) -> tuple[int, int, int]:
+        """As the features say, or as the first image has it; reading holds all to it."""
+        shape = builder.info.features[image].shape
+        if None in shape:
+            with self.holding("train[:1]") as holder:
+                first = next(iter(holder.as_dataset(split="train[:1]")), None)
+            shape = shape if first is None else tuple(first[image].shape)
+        if len(shape) not in (2, 3) or None in shape:
+            raise self._unfit("images of one shape (height, width[, channels])", shape)
+        height, width, channels = (*shape, 1)[:3]
+        return height, width, channels
+
+    def _unfit(self, expected: str, got: object) -> BadDataError:
+        return BadDataError(
+            f"{self._what} is no set of labelled images of one size",
+            expected=expected,
+            got=got,
+            follows="nothing was ingested",
+            remedy="choose another dataset, or write a source of your own (data.sources.Source)",
+        )

@@ -1,0 +1,74 @@
+"""Windows: which of the spans a run is made of, by the words of `ingest.window`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from data.errors import ConfigError
+from data.spans.patterns import order
+
+SINCE_PUSH = "since push"
+_NAMED = "span "
+
+
+@dataclass(frozen=True, kw_only=True)
+class Window:
+    """Out of the spans, perhaps some by name, the newest so many."""
+
+    count: int | None = None  # None: all
+    names: tuple[str, ...] | None = None  # None: whatever they are called
+    since_push: bool = False  # newer ones than those of the last run that pushed
+    until: str | None = None  # none that is newer than this one
+
+    @staticmethod
+    def of(text: str) -> Window:
+        """The window that is worded so.
+
+        "latest", "3" (the newest three), "all", "since push", "2026-11-20" or, where it might be
+        taken for something else, "span 7", "span 5, 6, 7"; behind any of them, " until NAME".
+
+        Raises:
+            ConfigError: none is.
+        """
+        which, word, until = text.rpartition(" until ")
+        which, last = (which.strip(), until.strip()) if word else (text.strip(), None)
+        if which in ("all", SINCE_PUSH):
+            return Window(since_push=which == SINCE_PUSH, until=last)
+        if which == "latest" or which.isdigit():
+            window = Window(count=1 if which == "latest" else int(which), until=last)
+        else:
+            names = which.removeprefix(_NAMED).split(",")
+            window = Window(names=tuple(name.strip() for name in names), until=last)
+        if window.count == 0 or last == "" or not all(window.names or ()):
+            raise ConfigError(
+                "ingest.window is no window of spans",
+                expected="latest, a number from 1, all, since push, a span's name, or "
+                "span NAME, NAME; behind any of them, until NAME",
+                got=repr(text),
+            )
+        return window
+
+    def candidates(self, spans: Sequence[str], pushed: str | None) -> list[str]:
+        """The spans out of which the window is taken, in their order.
+
+        Args:
+            spans: all names, the oldest first.
+            pushed: the newest span of the last run that pushed; None where none did.
+        """
+        return [
+            name
+            for name in spans
+            if (self.names is None or name in self.names)
+            and (self.until is None or order(name) <= order(self.until))
+            and (not self.since_push or pushed is None or order(name) > order(pushed))
+        ]
+
+    def taken(self, usable: Sequence[str]) -> list[str]:
+        """Those of the usable candidates, the oldest first, that the window takes."""
+        return list(usable if self.count is None else usable[-self.count :])
+
+
+def named(names: Sequence[str]) -> str:
+    """The words of the window of just these spans."""
+    return _NAMED + ", ".join(names)

@@ -1,0 +1,198 @@
+"""`penstock gate`: print a run's verdict again, or judge two models without a pipeline."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from data.errors import BadDataError, ConfigError
+from pipeline import exit_codes
+from pipeline.cli.app import cli, debug, quieten_libraries, root_option
+
+if TYPE_CHECKING:
+    from components.evaluate import Config
+
+
+def show_verdict(root: Path, run_id: str, *, as_json: bool) -> int:
+    """Print a run's verdict, every rule of it. Returns the exit code that the verdict means.
+
+    Raises:
+        ConfigError: no such run.
+        BadDataError: the run came to no verdict, or it was deleted.
+    """
+    from pipeline.storage.artifact_lookup import verdict_content, verdict_of
+    from pipeline.storage.ledger import Ledger
+
+    with Ledger.existing(root) as ledger:
+        run = ledger.find_run(run_id)
+        verdict = verdict_of(root, ledger, run.id)
+        if verdict is None:
+            raise BadDataError(
+                f"the run {run.id} has no verdict",
+                expected="a run that got past evaluate, its artifact still there",
+                got=run.status,
+                remedy="run the recipe again: what is missing is made anew",
+            )
+        content = verdict_content(ledger, verdict)
+    return _print(content, as_json=as_json)
+
+
+def judge_and_show(
+    candidate: Path,
+    baseline: Path | None,
+    examples: Path,
+    *,
+    config_file: Path | None,
+    settings: Sequence[str],
+    recipe: str | None,
+    trusted: Sequence[Path],
+    output: Path | None,
+    as_json: bool,
+    debug: bool,
+) -> int:
+    """Judge a SavedModel by a recipe's rules, a config file and settings. Returns the exit code.
+
+    Raises:
+        ConfigError, BadDataError: as `components.evaluate.standalone.judge_models.judge_models`.
+    """
+    from components.evaluate.standalone.judge_models import judge_models
+    from data.base.durable_files import write_json
+    from pipeline.console.quiet_libraries import libraries_to
+
+    config = _rules(recipe, config_file, settings)
+    with nullcontext() if debug else libraries_to(None):
+        content = judge_models(candidate, baseline, examples, config, trusted)
+    if output:
+        write_json(output, content)
+    return _print(content, as_json=as_json)
+
+
+def _rules(recipe: str | None, config_file: Path | None, settings: Sequence[str]) -> Config:
+    """Evaluate's config: the recipe's or the default, then the file's [evaluate], then --set."""
+    from components.evaluate import Config
+    from pipeline import recipes
+    from pipeline.config.graph import PipelineConfig, Step
+    from pipeline.config.overrides import apply, apply_settings, read_toml
+
+    if recipe:
+        pipeline = recipes.build(recipe)
+    else:
+        step = Step(name="evaluate", component="components.evaluate", config=Config())
+        pipeline = PipelineConfig(name="gate", steps=(step,))
+    if config_file:
+        found = read_toml(config_file)
+        pipeline = apply(pipeline, {"evaluate": found.get("evaluate", {})})
+    config: Any = apply_settings(pipeline, settings).step("evaluate").config
+    if not isinstance(config, Config):
+        raise ConfigError(
+            f"the step 'evaluate' of {recipe} is a component of its own",
+            expected="components.evaluate",
+            remedy="name the rules by --config or --set",
+        )
+    return config
+
+
+def _print(content: dict[str, Any], *, as_json: bool) -> int:
+    from rich.console import Console
+
+    from pipeline.console.verdict_table import verdict_table
+
+    if as_json:
+        print(json.dumps(content, indent=2, ensure_ascii=False))
+    else:
+        Console(highlight=False).print(verdict_table(content, all_rules=True))
+    return exit_codes.of_verdict(content["status"])
+
+
+@cli.command(
+    examples="""
+    penstock gate latest
+    penstock gate 20261121-093000-digits-1f2e --json
+    penstock gate --candidate NEW --baseline OLD --examples DIR --recipe mnist
+    penstock gate --candidate NEW --baseline OLD --examples DIR --trust OLD --output verdict.json
+    """
+)
+@click.argument("run_id", metavar="[RUN]", required=False)
+@root_option
+@click.option(
+    "--candidate",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Judge this SavedModel, without a pipeline.",
+)
+@click.option(
+    "--baseline",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Compare it with this one on the same images.",
+)
+@click.option(
+    "--examples",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="The labelled images: an Examples artifact of some run.",
+)
+@click.option(
+    "--trust",
+    "trusted",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    multiple=True,
+    help="Load this model though no manifest of Penstock's vouches for it; repeatable.",
+)
+@click.option("--recipe", help="Take the rules of this recipe's evaluate.")
+@click.option(
+    "--config",
+    "config_file",
+    type=click.Path(path_type=Path),
+    help="A TOML file with an [evaluate] table.",
+)
+@click.option(
+    "--set", "settings", multiple=True, metavar="KEY=VALUE", help="As in `run`: evaluate.…=…"
+)
+@click.option(
+    "--output", type=click.Path(path_type=Path), metavar="FILE", help="Write verdict.json here too."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the verdict as JSON.")
+def gate(
+    run_id: str | None,
+    root: Path,
+    candidate: Path | None,
+    baseline: Path | None,
+    examples: Path | None,
+    trusted: tuple[Path, ...],
+    recipe: str | None,
+    config_file: Path | None,
+    settings: tuple[str, ...],
+    output: Path | None,
+    as_json: bool,
+) -> int:
+    """Print the verdict of RUN again, every rule with its numbers; or judge any two SavedModels.
+
+    The exit code is 0 where the verdict is passed, 3 where it is failed, and 4 where no rule is
+    set that could be asked, so that CI can act on it.
+    """
+    if bool(run_id) == bool(candidate):
+        raise click.UsageError("name either a RUN, or --candidate with --examples")
+    if run_id:
+        return show_verdict(root, run_id, as_json=as_json)
+    if candidate is None or examples is None:
+        raise click.UsageError("--candidate goes with --examples")
+    quieten_libraries()
+    return judge_and_show(
+        candidate,
+        baseline,
+        examples,
+        config_file=config_file,
+        settings=settings,
+        recipe=recipe,
+        trusted=trusted,
+        output=output,
+        as_json=as_json,
+        debug=debug(),
+    )

@@ -1,0 +1,52 @@
+"""Begin a project, and check the machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from pipeline.cli.app import BEAM_FLAGS, beam_flags, cli, quieten_libraries, root_option
+
+if TYPE_CHECKING:
+    pass
+
+
+@cli.command(
+    examples="""
+    penstock new flowers
+    cd flowers && penstock run ./recipe.py:recipe
+    """
+)
+@click.argument("folder", type=click.Path(path_type=Path))
+def new(folder: Path) -> None:
+    """Make a small working project of one's own in FOLDER: a recipe, a source, a model, a test."""
+    from pipeline.environment.new_project import make_project
+
+    for path in make_project(folder):
+        click.echo(f"wrote {path}")
+    click.echo(f"next: cd {folder} && penstock run ./recipe.py:recipe")
+
+
+@cli.command(
+    context_settings=BEAM_FLAGS,
+    examples="""
+    penstock doctor --root /srv/penstock
+    penstock doctor --runner=FlinkRunner --flink_master=HOST:PORT
+    """,
+)
+@root_option
+@beam_flags
+def doctor(root: Path, flags: tuple[str, ...]) -> int:
+    """Check this machine, or with flags of Beam's a runner and its workers.
+
+    This machine: Python, libraries, GPUs, the root, shadowed packages, free disk. A runner: does
+    it answer, does a worker start and run a small job, has it the same Python, Beam, TensorFlow
+    and Penstock, may it write to the root? Each line says what to do; a minute at most.
+    """
+    from pipeline.environment.machine import examine, show
+    from pipeline.environment.runner import examine_runner
+
+    quieten_libraries()
+    return show(examine_runner(flags, root) if flags else examine(root))

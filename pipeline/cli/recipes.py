@@ -1,0 +1,52 @@
+"""`penstock recipes` and `config`: what recipes there are, and what they set."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pipeline.cli.app import (
+    cli,
+    recipe_options,
+)
+
+if TYPE_CHECKING:
+    from pipeline.config.graph import PipelineConfig
+
+
+@cli.command(examples="penstock recipes")
+def recipes() -> None:
+    """List the recipes, with expected accuracy and time."""
+    import inspect
+
+    from pipeline import recipes as known
+
+    names = known.names()
+    width = max(map(len, names))
+    for name in names:
+        click.echo(f"{name:<{width}}  {(inspect.getdoc(known.find(name)) or '').splitlines()[0]}")
+
+
+@cli.command(examples="penstock config mnist --set train.epochs=3 > mine.toml")
+@recipe_options
+def config(recipe: str, config_file: Path | None, settings: tuple[str, ...]) -> None:
+    """Print the whole config of RECIPE as it would run, as TOML that --config reads."""
+    from pipeline.config.graph_checks import check
+    from pipeline.config.overrides import to_toml
+
+    pipeline, table = configured(recipe, config_file, settings)
+    check(pipeline)
+    click.echo(to_toml(pipeline, table), nl=False)
+
+
+def configured(
+    recipe: str, config_file: Path | None, settings: tuple[str, ...]
+) -> tuple[PipelineConfig, dict[str, Any]]:
+    """The pipeline, and the config file's table of Beam's flags."""
+    from pipeline import recipes
+
+    if recipe.startswith("-"):
+        raise click.UsageError(f"the recipe comes before Beam's flags, not {recipe}")
+    return recipes.configured(recipe, config_file, settings)

@@ -1,0 +1,158 @@
+"""`penstock submit`, `attach` and `cancel`: a run on a cluster."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pipeline import exit_codes
+from pipeline.cli.app import (
+    BEAM_FLAGS,
+    beam_flags,
+    cli,
+    debug,
+    quieten_libraries,
+    recipe_options,
+    root_option,
+    run_arguments,
+    run_options,
+)
+from pipeline.cli.recipes import configured
+
+if TYPE_CHECKING:
+    from pipeline.config.graph import PipelineConfig
+    from pipeline.console.live_view import RunView
+    from pipeline.execution.result import RunResult
+
+
+@cli.command(
+    context_settings=BEAM_FLAGS,
+    examples="""
+    penstock submit digits --root /shared/penstock --runner=PortableRunner --job_endpoint=HOST:PORT
+    penstock submit mnist --config cluster.toml --detach
+    """,
+)
+@recipe_options
+@run_options
+@click.option("--detach", is_flag=True, help="Do not wait for the end; `penstock attach` does.")
+@beam_flags
+def submit(
+    recipe: str,
+    config_file: Path | None,
+    settings: tuple[str, ...],
+    flags: tuple[str, ...],
+    **options: Any,
+) -> int:
+    """Send a recipe's whole pipeline to a Beam runner, and wait for what comes of it.
+
+    Options that are not Penstock's are Beam's own. All steps run on a worker of the runner, so
+    that this machine may leave; the root must lie where workers see it by the same path. Ctrl-C
+    asks whether to cancel the job or to leave it running.
+    """
+    from pipeline.config.beam_flags import from_table
+
+    quieten_libraries()
+    pipeline, table = configured(recipe, config_file, settings)
+    beam_args = (*from_table(table), *flags)
+    return submit_and_show(
+        pipeline, recipe=recipe, debug=debug(), beam_args=beam_args, **run_arguments(options)
+    )
+
+
+@cli.command(examples="penstock attach 20261121-093000-mnist-1f2e")
+@click.argument("run_id", metavar="RUN")
+@root_option
+def attach(run_id: str, root: Path) -> int:
+    """Look after a submitted RUN: enter what its workers did in the ledger, wait for its end.
+
+    The exit code is that of the run, as `penstock run` would have given it.
+    """
+    quieten_libraries()
+    return attach_and_show(root, run_id, debug=debug())
+
+
+@cli.command(examples="penstock cancel 20261121-093000-mnist-1f2e")
+@click.argument("run_id", metavar="RUN")
+@root_option
+def cancel(run_id: str, root: Path) -> None:
+    """Cancel the job of a submitted RUN; what its steps had made stays."""
+    quieten_libraries()
+    cancel_and_show(root, run_id)
+
+
+def submit_and_show(
+    pipeline: PipelineConfig,
+    *,
+    recipe: str,
+    root: Path,
+    beam_args: tuple[str, ...],
+    detach: bool,
+    debug: bool,
+    **options: Any,
+) -> int:
+    """Submit, show it live, print what it came to. Returns the exit code.
+
+    `options` are those of `pipeline.planning.prepare.Request`.
+    """
+    from components.context import Context
+    from pipeline import submit
+    from pipeline.planning.prepare import Request
+
+    request = Request(root=root, beam_args=beam_args or Context.beam_args, **options)
+
+    def follow(view: RunView) -> RunResult:
+        return submit.submit(
+            pipeline, request, detach=detach, watcher=view, on_interrupt=view.cancel_or_detach
+        )
+
+    return _show(follow, recipe, root, debug=debug, detached=exit_codes.DONE if detach else None)
+
+
+def attach_and_show(root: Path, run_id: str, *, debug: bool) -> int:
+    """Look after a submitted run until it ends. Returns the exit code."""
+    from pipeline import submit
+
+    def follow(view: RunView) -> RunResult:
+        return submit.attach(root, run_id, watcher=view, on_interrupt=view.cancel_or_detach)
+
+    return _show(follow, "RECIPE", root, debug=debug)
+
+
+def cancel_and_show(root: Path, run_id: str) -> None:
+    """Cancel a submitted run's job."""
+    from pipeline import submit
+
+    cancelled = submit.cancel(root, run_id)
+    print(f"cancelled {cancelled}; what its steps had made stays and will be reused")
+
+
+def _show(
+    follow: Callable[[RunView], RunResult],
+    recipe: str,
+    root: Path,
+    *,
+    debug: bool,
+    detached: int | None = None,
+) -> int:
+    from pipeline import submit
+    from pipeline.console.live_view import RunView
+    from pipeline.console.run_summary import show_result
+
+    started = time.perf_counter()
+    view = RunView(root, debug=debug)
+    try:
+        with view:
+            result = follow(view)
+    except submit.Detached:
+        at = "" if root == Path(".penstock") else f" --root {root}"
+        print(f"the run goes on without this process\nnext      penstock attach {view.run_id}{at}")
+        print(f"          penstock cancel {view.run_id}{at}")
+        return exit_codes.INTERRUPTED if detached is None else detached
+    except submit.Cancelled:
+        print("the job was cancelled; what its steps had made will be reused")
+        return exit_codes.INTERRUPTED
+    return show_result(result, recipe, root, time.perf_counter() - started)

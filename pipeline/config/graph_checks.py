@@ -1,0 +1,130 @@
+"""All that can be checked of a graph before anything runs, and which of its steps are meant."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import typing
+from collections.abc import Mapping, Sequence
+from typing import Any, get_args, get_origin
+
+from data.errors import ConfigError, did_you_mean
+from pipeline.config.graph import PipelineConfig, Ref, Step, as_refs
+
+
+def check(pipeline: PipelineConfig) -> None:
+    """Everything that can be known before anything runs.
+
+    Raises:
+        ConfigError: a name that cannot be a folder's, a step twice, an unknown component, config of
+            another component, an input that is missing, unknown, of the wrong type, or comes from
+            no earlier step.
+    """
+    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", pipeline.name):
+        raise ConfigError(
+            f"{pipeline.name!r} cannot name a pipeline: its runs' folders are called by it",
+            expected="letters, digits, _ . and -, not beginning with . or -",
+        )
+    earlier: dict[str, Step] = {}
+    for step in pipeline.steps:
+        if step.name in earlier:
+            raise ConfigError(f"pipeline {pipeline.name!r} has two steps named {step.name!r}")
+        _check_component(step)
+        _check_inputs(step, earlier)
+        earlier[step.name] = step
+
+
+def _check_component(step: Step) -> None:
+    component = step.load()
+    missing = [n for n in ("Config", "Inputs", "Outputs", "run") if not hasattr(component, n)]
+    if missing:
+        raise ConfigError(
+            f"step {step.name!r}: {step.component!r} is not a component",
+            expected="Config, Inputs, Outputs and run",
+            got=f"no {', no '.join(missing)}",
+        )
+    if not isinstance(step.config, component.Config):
+        raise ConfigError(
+            f"step {step.name!r} has the config of another component",
+            expected=f"{step.component}.Config",
+            got=f"{type(step.config).__module__}.{type(step.config).__qualname__}",
+        )
+
+
+def _check_inputs(step: Step, earlier: Mapping[str, Step]) -> None:
+    wanted = {f.name: f for f in dataclasses.fields(step.load().Inputs)}
+    hints = typing.get_type_hints(step.load().Inputs)
+    for name in step.inputs:
+        if name not in wanted:
+            raise ConfigError(
+                f"step {step.name!r} takes no input {name!r}", remedy=did_you_mean(name, wanted)
+            )
+    for name, spec in wanted.items():
+        if name not in step.inputs:
+            if spec.default is dataclasses.MISSING and spec.default_factory is dataclasses.MISSING:
+                raise ConfigError(
+                    f"step {step.name!r} lacks its input {name!r}",
+                    expected=_words(hints[name]),
+                    remedy=f"name the step whose output it is in the recipe: {name}=Ref(…)",
+                )
+            continue
+        value = step.inputs[name]
+        many = get_origin(hints[name]) is tuple
+        if many == isinstance(value, Ref):
+            raise ConfigError(
+                f"step {step.name!r}, input {name!r}",
+                expected=_words(hints[name]),
+                got="one artifact" if many else "a list of artifacts",
+            )
+        element = get_args(hints[name])[0] if many else hints[name]
+        for ref in as_refs(value):
+            _check_ref(step, name, ref, element, earlier)
+
+
+def _check_ref(step: Step, name: str, ref: Ref, wanted: Any, earlier: Mapping[str, Step]) -> None:
+    where = f"step {step.name!r}, input {name!r}"
+    if ref.step not in earlier:
+        raise ConfigError(
+            f"{where}: no earlier step {ref.step!r} makes it",
+            remedy=did_you_mean(ref.step, earlier),
+        )
+    made = typing.get_type_hints(earlier[ref.step].load().Outputs)
+    if ref.output not in made:
+        raise ConfigError(
+            f"{where}: step {ref.step!r} has no output {ref.output!r}",
+            remedy=did_you_mean(ref.output, made),
+        )
+    types = [t for t in (get_args(wanted) or (wanted,)) if t is not type(None)]
+    if not any(isinstance(t, type) and issubclass(made[ref.output], t) for t in types):
+        raise ConfigError(
+            f"{where}", expected=_words(wanted), got=f"{_words(made[ref.output])} from {ref}"
+        )
+
+
+def _words(kind: Any) -> str:
+    if get_origin(kind) is tuple:
+        return f"a list of {_words(get_args(kind)[0])}"
+    return getattr(kind, "__name__", str(kind))
+
+
+def select(
+    pipeline: PipelineConfig,
+    *,
+    only: str | None = None,
+    first: str | None = None,
+    last: str | None = None,
+) -> Sequence[Step]:
+    """The steps from `first` to `last`, or just `only`, in order.
+
+    Raises:
+        ConfigError: an unknown name, `only` beside the others, or `last` before `first`.
+    """
+    if only and (first or last):
+        raise ConfigError("--only cannot stand beside --from or --until")
+    names = [s.name for s in pipeline.steps]
+    begin, end = only or first or names[0], only or last or names[-1]
+    start = pipeline.steps.index(pipeline.parts(begin)[0])
+    stop = pipeline.steps.index(pipeline.step(end))
+    if stop < start:
+        raise ConfigError(f"--until {last} comes before --from {first}", expected=" → ".join(names))
+    return pipeline.steps[start : stop + 1]

@@ -1,0 +1,124 @@
+"""From a recipe's name to the config that runs: recipe, then config file, then `--set`."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from data.errors import ConfigError, did_you_mean
+from pipeline.config.convert import from_plain, to_plain
+from pipeline.config.graph import PipelineConfig
+
+Overrides = Mapping[str, Any]  # {"seed": 1, "train": {"epochs": 3}}
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Raises ConfigError where the file is missing or is not TOML."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"cannot read the config file {path}", got=error.strerror) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"the config file {path} is not TOML", got=error) from error
+
+
+def apply(pipeline: PipelineConfig, overrides: Overrides) -> PipelineConfig:
+    """The pipeline with some values changed; each is typed from its field.
+
+    Raises:
+        ConfigError: an unknown step or key, with the close matches; a value of the wrong type.
+    """
+    steps = {step.name: step for step in pipeline.steps}
+    seed = pipeline.seed
+    for name, value in overrides.items():
+        if name == "seed":
+            seed = from_plain(value, int, "seed")
+        elif name == "name" and value == pipeline.name:
+            continue  # as `penstock config` prints it
+        elif name in steps and isinstance(value, Mapping):
+            merged = _merge(to_plain(steps[name].config), value)
+            config = from_plain(merged, type(steps[name].config), name)
+            steps[name] = dataclasses.replace(steps[name], config=config)
+        elif name in steps:
+            raise ConfigError(
+                f"{name} is a step, not a value", expected=f"{name}.KEY = …", got=repr(value)
+            )
+        else:
+            raise ConfigError(
+                f"no config key {name!r}", remedy=did_you_mean(name, [*steps, "seed"])
+            )
+    return dataclasses.replace(pipeline, seed=seed, steps=tuple(steps.values()))
+
+
+def apply_settings(pipeline: PipelineConfig, settings: Iterable[str]) -> PipelineConfig:
+    """Apply `a.b=c` settings in order; c is TOML where that fits the field, else text."""
+    for setting in settings:
+        key, equals, text = setting.partition("=")
+        if not equals or not key.strip():
+            raise ConfigError(
+                f"--set {setting!r} sets nothing",
+                expected="KEY=VALUE",
+                remedy="--set train.epochs=3",
+            )
+        pipeline = _set(pipeline, key.strip().split("."), [*_as_toml(text), text])
+    return pipeline
+
+
+def to_toml(pipeline: PipelineConfig, beam: Mapping[str, Any] | None = None) -> str:
+    """The whole config as it would run, in a form that `--config` reads back."""
+    tables = {step.name: to_plain(step.config) for step in pipeline.steps}
+    if beam:
+        tables["beam"] = dict(beam)
+    return plain_to_toml({"name": pipeline.name, "seed": pipeline.seed, **tables})
+
+
+def plain_to_toml(config: Mapping[str, Any]) -> str:
+    """The same of a config in plain values, as a run's record has it."""
+    import tomli_w
+
+    return tomli_w.dumps(_speak_none(dict(config)))
+
+
+def _set(pipeline: PipelineConfig, keys: list[str], readings: list[Any]) -> PipelineConfig:
+    """Set the first of the readings that fits; if none does, say what is wrong with the first."""
+    problems = []
+    for reading in readings:
+        try:
+            return apply(pipeline, _nested(keys, reading))
+        except ConfigError as error:
+            problems.append(error)
+    raise problems[0]
+
+
+def _as_toml(text: str) -> list[Any]:
+    try:
+        return [tomllib.loads(f"value = {text}")["value"]]
+    except tomllib.TOMLDecodeError:
+        return []
+
+
+def _nested(keys: list[str], value: Any) -> dict[str, Any]:
+    for key in reversed(keys):
+        value = {key: value}
+    return value  # type: ignore[no-any-return]
+
+
+def _merge(base: Any, changes: Mapping[str, Any]) -> dict[str, Any]:
+    merged = copy.deepcopy(base)
+    for key, value in changes.items():
+        inside = merged.get(key)
+        deeper = isinstance(value, Mapping) and isinstance(inside, dict)
+        merged[key] = _merge(inside, value) if deeper else value
+    return merged  # type: ignore[no-any-return]
+
+
+def _speak_none(plain: Any) -> Any:
+    if isinstance(plain, dict):
+        return {key: _speak_none(value) for key, value in plain.items()}
+    if isinstance(plain, list):
+        return [_speak_none(value) for value in plain]
+    return "none" if plain is None else plain

@@ -1,0 +1,154 @@
+"""The live view of a run: the plan, one line of progress for each step, and quiet libraries."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from rich.console import Console
+from rich.markup import escape
+
+from pipeline.console.quiet_libraries import libraries_to
+from pipeline.execution.watcher import Watcher
+from pipeline.planning.plan import Planned
+from pipeline.storage.ledger import Execution
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+
+_MARKS = {
+    "made": "[green]✓[/]",
+    "reused": "[dim]=[/]",
+    "failed": "[red]✗[/]",
+    "interrupted": "[yellow]![/]",
+}
+_WIDE = 120  # columns of a terminal that has room for a bar beside a training's figures
+_PLAIN_EVERY = 10.0  # seconds between progress lines where there is no terminal
+
+
+class RunView(Watcher):
+    """Shows a run; on a terminal it is live, else it prints plain lines.
+
+    What libraries write to stdout and stderr goes to `<root>/runs/<run id>/libraries.log`, unless
+    `debug`.
+    """
+
+    def __init__(self, root: Path, *, debug: bool = False) -> None:
+        self._root = root
+        self._debug = debug
+        self._stack = contextlib.ExitStack()
+        self.console = Console(stderr=True, highlight=False)
+        self._progress: Progress | None = None
+        self._task: TaskID | None = None
+        self._width = 0
+        self._step: str | None = None  # the one at work
+        self._last_line = 0.0
+        self.run_id = ""
+        self._idle = False  # everything is up to date: nothing to show
+        self.log: Path | None = None
+
+    def __enter__(self) -> RunView:
+        return self
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        self._stack.close()
+        self.console = Console(stderr=True, highlight=False)
+        if self._step and isinstance(error, Exception):
+            error.add_note(f"once that is mended, the same command goes on from {self._step!r}")
+            if self.log:
+                error.add_note(f"what the libraries said: {self.log}")
+
+    def planned(self, run_id: str, plan: Sequence[Planned]) -> None:
+        self.run_id = run_id
+        self._width = max(len(p.step.name) for p in plan)
+        self._idle = all(p.sealed for p in plan)
+        if self._idle:
+            return
+        self.console.print(f"[bold]run {run_id}[/]  in {escape(str(self._root))}")
+        for planned in plan:
+            todo = "reuse" if planned.sealed else "run  "
+            why = escape("; ".join(planned.why[:4]))
+            self.console.print(f"  {planned.step.name:<{self._width}}  {todo}  [dim]{why}[/]")
+        if not self._debug:
+            self.log = self._root / "runs" / run_id / "libraries.log"
+            self.console = self._stack.enter_context(libraries_to(self.log))
+        if self.console.is_terminal:
+            self._progress = self._stack.enter_context(_live(self.console))
+
+    def started(self, step: str) -> None:
+        self._last_line = time.monotonic()
+        self._step = step
+        if self._progress:
+            self._task = self._progress.add_task(f"{step:<{self._width}}", total=None, detail="")
+
+    def progress(self, step: str, done: float, total: float | None, detail: str) -> None:
+        if self._progress and self._task is not None:
+            shown = escape(detail)
+            self._progress.update(self._task, completed=done, total=total, detail=shown)
+        elif not self._progress and time.monotonic() - self._last_line >= _PLAIN_EVERY:
+            self._last_line = time.monotonic()
+            share = f"{done / total:4.0%}  " if total else ""
+            self.console.print(f"… {step:<{self._width}}  {share}{escape(detail)}")
+
+    def waiting(self, step: str) -> None:
+        self.console.print(f"[yellow]…[/] {step}: another run is making this; waiting for it")
+
+    def job(self, state: str, url: str | None) -> None:
+        where = f"  [dim]{escape(url)}[/]" if url else ""
+        self.console.print(f"[dim]…[/] job  {state.lower()}{where}", soft_wrap=True)
+
+    def cancel_or_detach(self) -> Literal["cancel", "detach"]:
+        """Ask what is to become of a submitted job; without a terminal it is left running."""
+        if self._progress:
+            self._progress.stop()
+        if not (self.console.is_terminal and sys.stdin.isatty()):
+            return "detach"
+        self.console.print("\nCancel the job on the cluster, or leave it running? \\[c/L] ", end="")
+        try:
+            return "cancel" if sys.stdin.readline().strip().lower().startswith("c") else "detach"
+        except KeyboardInterrupt:
+            return "detach"
+
+    def ended(self, execution: Execution, summary: str) -> None:
+        if execution.status in ("made", "reused"):
+            self._step = None
+        if self._progress and self._task is not None:
+            self._progress.remove_task(self._task)
+            self._task = None
+        if self._idle:
+            return
+        took = f"{execution.seconds:6.1f} s"
+        what = {"made": took, "reused": "  reused"}.get(
+            execution.status, f"{execution.status} after {took.strip()}"
+        )
+        mark, name = _MARKS[execution.status], f"{execution.step:<{self._width}}"
+        self.console.print(f"{mark} {name}  {what}  [dim]{escape(summary)}[/]", soft_wrap=True)
+
+
+def _live(console: Console) -> Progress:
+    from rich.progress import (  # not needed where all is up to date
+        BarColumn,
+        Progress,
+        ProgressColumn,
+        SpinnerColumn,
+        TaskProgressColumn,
+        TextColumn,
+        TimeElapsedColumn,
+    )
+    from rich.table import Column
+
+    # What is left of the line is the detail's; its end may be cut, the rest not.
+    detail = TextColumn(
+        "{task.fields[detail]}", table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis")
+    )
+    columns: list[ProgressColumn] = [TextColumn("{task.description}"), TaskProgressColumn(), detail]
+    if console.width >= _WIDE:
+        columns[1:1] = [BarColumn(bar_width=24)]
+        columns[3:3] = [TimeElapsedColumn()]
+        columns[0:0] = [SpinnerColumn()]
+    return Progress(*columns, console=console, transient=True, expand=True)

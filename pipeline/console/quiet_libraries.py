@@ -1,0 +1,39 @@
+"""Keep what libraries print from a command's own output."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+if TYPE_CHECKING:
+    pass
+
+
+@contextlib.contextmanager
+def libraries_to(log: Path | None) -> Iterator[Console]:
+    """Send file descriptors 1 and 2 to the log, or nowhere; yields a console on what was 2.
+
+    Native code writes past `sys.stderr`, so the descriptors themselves are moved.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    saved = {fd: os.dup(fd) for fd in (1, 2)}
+    terminal = os.fdopen(os.dup(saved[2]), "w", encoding="utf-8")
+    with open(log or os.devnull, "ab") as file:
+        for fd in saved:
+            os.dup2(file.fileno(), fd)
+    try:
+        yield Console(file=terminal, highlight=False)
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        for fd, copy in saved.items():
+            os.dup2(copy, fd)
+            os.close(copy)
+        terminal.close()

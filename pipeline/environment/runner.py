@@ -1,0 +1,70 @@
+"""`penstock doctor --runner=…`: what about a runner and its workers could keep a run from working.
+
+Light until it runs: the findings of the machine itself come from `pipeline.environment.machine`.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from data.errors import PenstockError
+from pipeline.environment.machine import Finding
+
+_LIMIT = 40.0  # seconds for the small job; with the connection's own limit all takes < 60 s
+_SAME = "install the same versions on the workers as here, and start them anew"
+
+
+def examine_runner(args: Sequence[str], root: Path) -> Iterator[Finding]:
+    """Connect, run three elements, and look at the workers that ran them; 60 s at most.
+
+    A job server that FlinkRunner or SparkRunner starts has the time that a JVM takes besides.
+
+    Args:
+        args: Beam's flags.
+        root: where workers would write; a temp location among the flags is tried too.
+    """
+    from components.beam.job_server import connected
+    from components.beam.options import parse, value
+    from components.beam.worker_check import examine_workers
+
+    place = "flags"
+    try:
+        temporary = value(parse(args), "temp_location")
+        folders = [root.absolute()]
+        if temporary and "://" not in str(temporary):
+            folders.append(Path(temporary))
+        place = "connection"
+        with connected(args, probe=False) as leading:
+            yield Finding(True, "runner", "flags are known, the job server answers")
+            place = "three elements"
+            facts = examine_workers(leading, folders, limit=_LIMIT)
+            yield Finding(True, place, f"done on {', '.join(sorted(facts.get('host', {'?'})))}")
+    except PenstockError as error:
+        yield Finding(False, place, error.brief, error.remedy or "")
+        return
+    yield from _workers(facts)
+
+
+def _workers(facts: dict[str, set[str]]) -> Iterator[Finding]:
+    from data.base.worker_code import here
+
+    expected = {**here(), "tensorflow": importlib.metadata.version("tensorflow")}
+    for name, mine in expected.items():
+        seen = facts.get(name, set())
+        said = " and ".join(sorted(seen)) or "not told"
+        if seen == {mine}:
+            yield Finding(True, f"workers' {name}", said)
+        else:
+            yield Finding(False, f"workers' {name}", f"{said}, here {mine}", _SAME)
+    for name in sorted(facts):
+        if name.startswith("write "):
+            wrong = sorted(facts[name] - {"ok"})
+            folder = name.removeprefix("write ")
+            yield Finding(
+                not wrong,
+                "workers write",
+                f"{folder}: {wrong[0]}" if wrong else folder,
+                "let workers' user write there, or choose a root that workers share",
+            )

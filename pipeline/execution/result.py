@@ -1,0 +1,90 @@
+"""What a run came to, and what is made of it when it has ended: exit code, pictures, report."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from components.artifacts import Examples, Model, Push, Verdict
+from components.evaluate import VERDICT
+from components.report.pictures.album import Album, draw_album
+from data.errors import PenstockError
+from pipeline import exit_codes
+from pipeline.execution.run_record import RunRecord
+from pipeline.inspection.run_pictures import FOLDER
+from pipeline.inspection.run_report import write_report
+from pipeline.planning.plan import Done, Workspace
+from pipeline.storage.ledger import Execution, Ledger, Run
+from serving_export.model_store.baseline import serves
+from serving_export.model_store.layout import model_folder
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunResult:
+    """What a run came to."""
+
+    run: Run
+    executions: list[Execution]
+    outputs: dict[str, Any]  # step name -> the component's Outputs, up to the last step that ran
+    pictures: Album = field(default_factory=Album)  # none where all was reused
+    report: Path | None = None  # likewise
+    # where the model serves already though its verdict is not passed: someone pushed it by hand
+    by_hand: Path | None = None
+
+    def artifact(self, kind: type[Any]) -> Any:
+        """The last artifact of this type that the run's steps gave, or None."""
+        found = [
+            value
+            for outputs in self.outputs.values()
+            for field in dataclasses.fields(outputs)
+            if isinstance(value := getattr(outputs, field.name), kind)
+        ]
+        return found[-1] if found else None
+
+    @property
+    def verdict(self) -> Verdict | None:
+        return self.artifact(Verdict)  # type: ignore[no-any-return]
+
+    @property
+    def push(self) -> Push | None:
+        return self.artifact(Push)  # type: ignore[no-any-return]
+
+
+def conclude(record: RunRecord, done: Done, workspace: Workspace) -> RunResult:
+    """Finish the record of a run whose steps are all done."""
+    outputs = {step: sealed.outputs for step, sealed in done.sealed.items() if sealed}
+    result = RunResult(run=record.run, executions=record.executions, outputs=outputs)
+    status = result.verdict.status if result.verdict else None
+    by_hand = _pushed_by_hand(result, workspace)
+    record.finish(status, exit_codes.DONE if by_hand else exit_codes.of_verdict(status))
+    return dataclasses.replace(result, run=record.run, by_hand=by_hand)
+
+
+def illustrated(result: RunResult, root: Path, ledger: Ledger) -> RunResult:
+    """The result with pictures and report, where anything was made.
+
+    The run is recorded and the model pushed, whatever comes of the pictures.
+    """
+    if all(execution.status != "made" for execution in result.executions):
+        return result
+    folder = root / "runs" / result.run.id / FOLDER
+    pictures = draw_album(result.artifact(Examples), result.artifact(Model), folder)
+    result = dataclasses.replace(result, pictures=pictures)
+    if result.verdict is None or not (result.verdict.path / VERDICT).is_file():
+        return result  # an evaluate of one's own may write another file
+    try:
+        report = write_report(root, ledger, result.run.id)
+        return dataclasses.replace(result, report=report)
+    except PenstockError as error:
+        problem = f"the report could not be written: {error.what}"
+        pictures = Album(pictures.files, (*pictures.problems, problem))
+        return dataclasses.replace(result, pictures=pictures)
+
+
+def _pushed_by_hand(result: RunResult, workspace: Workspace) -> Path | None:
+    verdict = result.verdict
+    if verdict is None or verdict.status == "passed" or workspace.model_name is None:
+        return None
+    return serves(model_folder(workspace.serving_dir, workspace.model_name), verdict.model_digest)

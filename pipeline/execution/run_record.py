@@ -1,0 +1,162 @@
+"""A run as it goes: in the ledger, in `<root>/runs/<run id>/`, and before a watcher's eyes."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import secrets
+import time
+import traceback
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from data.base.durable_files import disk_trouble, write_json
+from data.errors import ConfigError, EnvironmentTrouble
+from pipeline import exit_codes
+from pipeline.config.convert import to_plain
+from pipeline.config.graph import PipelineConfig
+from pipeline.execution.watcher import Watcher
+from pipeline.planning.plan import Planned
+from pipeline.storage.ledger import Execution, Ledger, Lineage, Run
+from pipeline.storage.run_folder import EVENTS, LOCK
+
+
+def new_run(pipeline: PipelineConfig) -> Run:
+    """A run that begins now; its id sorts by time."""
+    now = time.time()
+    stamp = time.strftime("%Y%m%d-%H%M%S", time.localtime(now))
+    config = {step.name: to_plain(step.config) for step in pipeline.steps}
+    return Run(
+        id=f"{stamp}-{pipeline.name}-{secrets.token_hex(2)}",
+        pipeline=pipeline.name,
+        status="running",
+        started=now,
+        config={"seed": pipeline.seed, **config},
+    )
+
+
+class RunRecord:
+    """Entered at the start, finished whatever happens: done, failed, or interrupted.
+
+    Args:
+        root: of all that runs write.
+        run: that begins now, or, `again`, one that was submitted and that somebody looks after.
+        ledger: of the root.
+        watcher: who is told as well.
+        again: the run is in the ledger already.
+    """
+
+    def __init__(
+        self, root: Path, run: Run, ledger: Ledger, watcher: Watcher, *, again: bool = False
+    ) -> None:
+        self.run = run
+        self.executions: list[Execution] = []  # of steps that were made or reused
+        self._folder = root / "runs" / run.id
+        self._ledger = ledger
+        self._watcher = watcher
+        self._again = again
+        self._lock = FileLock(self._folder / LOCK)  # held while this process lives
+
+    def __enter__(self) -> RunRecord:
+        with disk_trouble("the run cannot be recorded"):
+            self._folder.mkdir(parents=True, exist_ok=self._again)
+            try:
+                self._lock.acquire(timeout=0)
+            except Timeout:
+                raise ConfigError(
+                    f"another process looks after the run {self.run.id}",
+                    expected="one at a time",
+                    remedy="end that one with Ctrl-C and detach, or wait for it",
+                ) from None
+            self._save()
+        if not self._again:
+            self._ledger.start_run(self.run)
+        return self
+
+    def __exit__(
+        self, _: type[BaseException] | None, error: BaseException | None, __: TracebackType | None
+    ) -> None:
+        if error is not None and getattr(error, "run_status", None) != "submitted":
+            with contextlib.suppress(OSError, EnvironmentTrouble):  # `error` came first
+                self._fail(error)
+        self._lock.release()
+
+    def _fail(self, error: BaseException) -> None:
+        interrupted = isinstance(error, KeyboardInterrupt)
+        status = getattr(error, "run_status", "interrupted" if interrupted else "failed")
+        code = exit_codes.of_error(error)
+        if code == exit_codes.CRASH:
+            (self._folder / "traceback.txt").write_text("".join(traceback.format_exception(error)))
+        self._end(status=status, exit_code=code)
+
+    def finish(self, verdict: str | None, exit_code: int) -> None:
+        self._end(status="done", verdict=verdict, exit_code=exit_code)
+
+    def submitted(self) -> None:
+        """The run lives on a cluster from now on, whatever becomes of this process."""
+        self.run = dataclasses.replace(self.run, status="submitted", seconds=None, exit_code=None)
+        self._event("submitted")
+        self._save()
+        self._ledger.finish_run(self.run)
+
+    @property
+    def folder(self) -> Path:
+        return self._folder
+
+    @property
+    def run_id(self) -> str:
+        return self.run.id
+
+    def planned(self, plan: Sequence[Planned]) -> None:
+        steps = {p.step.name: p.fingerprint for p in plan}
+        self._event("planned", steps=steps, reuse=[p.step.name for p in plan if p.sealed])
+        self._watcher.planned(self.run.id, plan)
+
+    def job(self, state: str, url: str | None) -> None:
+        self._event("job", state=state)
+        self._watcher.job(state, url)
+
+    def started(self, step: str) -> None:
+        self._event("started", step=step)
+        self._watcher.started(step)
+
+    def progress(
+        self, step: str, done: float, total: float | None = None, detail: str = ""
+    ) -> None:
+        self._watcher.progress(step, done, total, detail)
+
+    def waiting(self, step: str) -> None:
+        self._event("waiting", step=step)
+        self._watcher.waiting(step)
+
+    def ended(
+        self,
+        execution: Execution,
+        artifacts: Mapping[str, tuple[str, Any]],
+        lineage: Sequence[Lineage],
+        summary: str,
+    ) -> None:
+        self._ledger.record(execution, artifacts, lineage)
+        if execution.status in ("made", "reused"):
+            self.executions.append(execution)
+        self._event("ended", **dataclasses.asdict(execution), summary=summary)
+        self._watcher.ended(execution, summary)
+
+    def _end(self, **changes: Any) -> None:
+        seconds = round(time.time() - self.run.started, 3)
+        self.run = dataclasses.replace(self.run, seconds=seconds, **changes)
+        self._event("finished", status=self.run.status, exit_code=self.run.exit_code)
+        self._save()
+        self._ledger.finish_run(self.run)
+
+    def _event(self, kind: str, **facts: Any) -> None:
+        with (self._folder / EVENTS).open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"time": time.time(), "event": kind, **facts}) + "\n")
+
+    def _save(self) -> None:
+        write_json(self._folder / "run.json", dataclasses.asdict(self.run))

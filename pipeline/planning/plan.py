@@ -1,0 +1,191 @@
+"""What a run has to do: each step's fingerprint, and whether it was made already; runs nothing."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from components.context import Context
+from data.base.input_files import stamps
+from data.errors import ConfigError
+from pipeline.config.graph import Input, PipelineConfig, Ref, Step, as_refs
+from pipeline.planning import fingerprint
+from pipeline.storage.artifact_store import Sealed, Slot
+from pipeline.storage.ledger import Ledger
+
+
+@dataclass(frozen=True, kw_only=True)
+class Workspace:
+    """Where a run works and what it shares with other runs."""
+
+    root: Path
+    serving_dir: Path
+    seed: int
+    model_name: str | None = None  # the folder that the pipeline pushes to
+    beam_args: tuple[str, ...] = Context.beam_args
+    shared_filesystem: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Planned:
+    """A step, its fingerprint, and whether there is anything to do."""
+
+    step: Step
+    fingerprint: str
+    parts: Mapping[str, Any]
+    sealed: Sealed | None  # what can be reused; None: the step must run
+    why: tuple[str, ...] = ()  # why it must run
+
+    def slot(self, root: Path) -> Slot:
+        return Slot.of(root, self.step.component, self.fingerprint)
+
+
+@dataclass
+class Done:
+    """The steps that are ready to be used by later ones, by name."""
+
+    fingerprints: dict[Ref, str] = field(default_factory=dict)
+    sealed: dict[str, Sealed | None] = field(default_factory=dict)
+
+    def add(self, step: Step, digest: str, sealed: Sealed | None) -> None:
+        self.sealed[step.name] = sealed
+        for output in dataclasses.fields(step.load().Outputs):
+            self.fingerprints[Ref(step.name, output.name)] = digest
+
+    def seals(self, step: Step) -> dict[str, str] | None:
+        """Fingerprint -> seal of all that feeds the step; None while some of it is not made."""
+        found = {}
+        for ref in step.upstream():
+            sealed = self.sealed[ref.step]
+            if sealed is None:
+                return None
+            found[self.fingerprints[ref]] = sealed.seal
+        return found
+
+    def inputs(self, step: Step) -> Any:
+        """The component's Inputs, filled with artifacts that are all made."""
+        return step.load().Inputs(**{name: self._value(v) for name, v in step.inputs.items()})
+
+    def check(self, step: Step) -> None:
+        """Let a step look at those of its inputs that are made: it may know that it will fail.
+
+        Raises:
+            PenstockError: it will.
+        """
+        check = getattr(step.load(), "check_inputs", None)
+        if check:
+            made = {
+                name: self._value(value)
+                for name, value in step.inputs.items()
+                if all(self.sealed.get(ref.step) for ref in as_refs(value))
+            }
+            check(step.config, made)
+
+    def _value(self, value: Input) -> Any:
+        found = tuple(
+            getattr(sealed.outputs, ref.output)
+            for ref in as_refs(value)
+            if (sealed := self.sealed[ref.step])
+        )
+        return found[0] if isinstance(value, Ref) else found
+
+
+def make_plan(
+    pipeline: PipelineConfig,
+    chosen: Sequence[Step],
+    forced: Collection[Step],
+    workspace: Workspace,
+    ledger: Ledger,
+) -> list[Planned]:
+    """The steps up to the last chosen one; those before the first chosen must be there already."""
+    done, plan = Done(), []
+    for step in pipeline.steps[: pipeline.steps.index(chosen[-1]) + 1]:
+        planned = plan_step(
+            step, done, workspace, ledger, pipeline=pipeline.name, force=step in forced
+        )
+        if step not in chosen and planned.sealed is None:
+            raise ConfigError(
+                f"{chosen[0].name!r} cannot run alone: {step.name!r} is not made yet",
+                got=", ".join(planned.why),
+                remedy=f"add --from {step.name}, or leave --from and --only away",
+            )
+        done.add(step, planned.fingerprint, planned.sealed)
+        plan.append(planned)
+    for planned in plan:
+        done.check(planned.step)
+    return plan
+
+
+def plan_step(
+    step: Step, done: Done, workspace: Workspace, ledger: Ledger, *, pipeline: str, force: bool
+) -> Planned:
+    """Find out what the step depends on and whether it was made already; runs nothing."""
+    step = _pinned(step, done, workspace)
+    outside = ledger.digest_file, functools.partial(stamps, beam_args=workspace.beam_args)
+    parts = fingerprint.parts(step, workspace.seed, done.fingerprints, *outside)
+    planned = Planned(step=step, fingerprint=fingerprint.digest(parts), parts=parts, sealed=None)
+    if force:
+        return dataclasses.replace(planned, why=("forced",))
+    sealed = usable(planned, done, workspace)
+    if sealed:
+        return dataclasses.replace(planned, sealed=sealed)
+    why = _why(planned, done, workspace, ledger.previous(pipeline, step.name))
+    return dataclasses.replace(planned, why=why)
+
+
+def _pinned(step: Step, done: Done, workspace: Workspace) -> Step:
+    """The step, its config filled with what lies outside the root now, if it looks at that."""
+    pin = getattr(step.load(), "pin", None)
+    if pin is None:
+        return step
+    inputs = None if done.seals(step) is None else done.inputs(step)
+    context = context_of(workspace, workspace.root)
+    return dataclasses.replace(step, config=pin(step.config, inputs, context))
+
+
+def usable(planned: Planned, done: Done, workspace: Workspace) -> Sealed | None:
+    """What lies sealed, if it was made of just what now lies upstream and still stands outside."""
+    seals = done.seals(planned.step)
+    if seals is None:
+        return None
+    sealed = planned.slot(workspace.root).load(planned.step.load().Outputs)
+    if sealed is None or sealed.upstream != seals:
+        return None
+    is_current = getattr(planned.step.load(), "is_current", None)
+    context = context_of(workspace, workspace.root)
+    return sealed if is_current is None or is_current(sealed.outputs, context) else None
+
+
+def _why(planned: Planned, done: Done, workspace: Workspace, before: str | None) -> tuple[str, ...]:
+    """Why the step must run; `before` is the fingerprint it had when it last ended well."""
+    slot = planned.slot(workspace.root)
+    sealed = slot.load(planned.step.load().Outputs)
+    seals = done.seals(planned.step)
+    if sealed and seals is not None and sealed.upstream == seals:
+        return ("what it made outside the root is gone or was changed",)
+    if before is None:
+        return ("first time",)
+    if before == planned.fingerprint:
+        return ("what feeds it is made anew",) if sealed else ("its artifact is gone",)
+    earlier = Slot.of(workspace.root, planned.step.component, before).load(
+        planned.step.load().Outputs
+    )
+    changed = fingerprint.differences(earlier.parts, planned.parts) if earlier else []
+    own = [phrase for phrase in changed if not phrase.startswith("inputs")]
+    return tuple(own or ["what feeds it changed"])
+
+
+def context_of(workspace: Workspace, output_dir: Path) -> Context:
+    """What a component is given of the run."""
+    return Context(
+        output_dir=output_dir,
+        serving_dir=workspace.serving_dir,
+        model_name=workspace.model_name,
+        seed=workspace.seed,
+        beam_args=workspace.beam_args,
+        shared_filesystem=workspace.shared_filesystem,
+    )

@@ -1,0 +1,110 @@
+"""All that comes before the first step of a run: checks, the ledger, and what there is to do."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from data.errors import ConfigError
+from pipeline.config import graph_checks
+from pipeline.config.graph import PipelineConfig, Step
+from pipeline.planning import warm_start
+from pipeline.planning.plan import Planned, Workspace, make_plan
+from pipeline.spans import resolve
+from pipeline.storage.artifact_store import remove_leftovers
+from pipeline.storage.ledger import Ledger
+from pipeline.storage.run_folder import settle_dead_runs
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What is asked for beside the pipeline itself; as `pipeline.run.run` has it."""
+
+    root: Path
+    serving_dir: Path | None
+    only: str | None
+    first: str | None
+    last: str | None
+    force: Collection[str]
+    beam_args: tuple[str, ...]
+    shared_filesystem: bool
+    now: float = field(default_factory=time.time)  # seconds since the epoch
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prepared:
+    """A run that can begin."""
+
+    pipeline: PipelineConfig
+    plan: list[Planned]  # up to the last step that is to run
+    chosen: frozenset[str]  # names of those that are; the others lie there already
+    workspace: Workspace
+
+    @property
+    def to_do(self) -> list[Planned]:
+        """The chosen steps that cannot be reused."""
+        return [p for p in self.plan if p.step.name in self.chosen and not p.sealed]
+
+    @property
+    def chosen_plan(self) -> list[Planned]:
+        return [p for p in self.plan if p.step.name in self.chosen]
+
+
+def check(pipeline: PipelineConfig, request: Request) -> None:
+    """All that can be known before the root is touched. Raises ConfigError."""
+    graph_checks.check(pipeline)
+    if not resolve.pattern_steps(pipeline):  # else the steps are known once the files are seen
+        _asked(pipeline, request)
+
+
+def _asked(pipeline: PipelineConfig, request: Request) -> tuple[Sequence[Step], list[Step]]:
+    """The steps that are to run, and those to run although they were made. Raises ConfigError."""
+    chosen = graph_checks.select(
+        pipeline, only=request.only, first=request.first, last=request.last
+    )
+    forced = [step for name in request.force for step in pipeline.parts(name)]
+    for step in forced:
+        if step not in chosen:
+            raise ConfigError(f"--force {step.name}: it is not among the steps that are to run")
+    return chosen, forced
+
+
+def prepare(pipeline: PipelineConfig, request: Request, ledger: Ledger) -> Prepared:
+    """Tidy the root, and plan.
+
+    Raises:
+        PenstockError: a step cannot run alone, or an input file cannot be read.
+    """
+    root = request.root.resolve()
+    settle_dead_runs(root, ledger)
+    remove_leftovers(root)
+    serving_dir = (request.serving_dir or request.root / "serving").resolve()
+    resolved = warm_start.resolved(pipeline, root, ledger, serving_dir)
+    resolved = resolve.resolved(resolved, root, now=request.now)
+    graph_checks.check(resolved)
+    chosen, forced = _asked(resolved, request)
+    workspace = Workspace(
+        root=root,
+        serving_dir=serving_dir,
+        seed=resolved.seed,
+        model_name=resolved.model_name,
+        beam_args=request.beam_args,
+        shared_filesystem=request.shared_filesystem,
+    )
+    plan = make_plan(resolved, chosen, forced, workspace, ledger)
+    return Prepared(
+        pipeline=resolved,
+        plan=[_saying_anew(planned, pipeline) for planned in plan],
+        chosen=frozenset(step.name for step in chosen),
+        workspace=workspace,
+    )
+
+
+def _saying_anew(planned: Planned, written: PipelineConfig) -> Planned:
+    """The plan's line of a training that was to begin with the model that serves says it cannot."""
+    if planned.sealed or not warm_start.begins_anew(written, planned.step):
+        return planned
+    return dataclasses.replace(planned, why=(*planned.why, "no model serves yet to begin with"))

@@ -1,0 +1,105 @@
+"""Find a recipe by name, file or import path, and configure it."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from data.base.import_path import load_object
+from data.errors import ConfigError, did_you_mean
+from pipeline.config import beam_flags, overrides
+from pipeline.config.graph import PipelineConfig
+
+_HOME = Path(__file__).parent
+
+Recipe = Callable[[], PipelineConfig]
+
+
+def names() -> list[str]:
+    """The recipes that come with Penstock."""
+    return sorted(
+        module.name for module in pkgutil.iter_modules([str(_HOME)]) if module.name[0] != "_"
+    )
+
+
+def find(name: str) -> Recipe:
+    """A recipe by name, by file (`./mine.py:recipe`), or by import path (`mine.recipes:small`).
+
+    Raises:
+        ConfigError: there is none, with the close matches.
+    """
+    if name in names():
+        recipe: Recipe = getattr(importlib.import_module(f"{__package__}.{name}"), name)
+        return recipe
+    place, colon, function = name.rpartition(":")
+    if not colon:
+        raise ConfigError(
+            f"no recipe {name!r}",
+            remedy=did_you_mean(name, names()) + "; one's own: ./mine.py:recipe",
+        )
+    if place.endswith(".py"):
+        place = _importable(Path(place))
+    found: Recipe = load_object(f"{place}:{function}")
+    return found
+
+
+def build(name: str) -> PipelineConfig:
+    """The recipe's config.
+
+    Raises:
+        ConfigError: there is no such recipe, it fails, or it returns something else.
+    """
+    recipe = find(name)
+    try:
+        built = recipe()
+    except TypeError as error:
+        raise ConfigError(
+            f"the recipe {name!r} cannot be called",
+            expected="a function without arguments that returns a PipelineConfig",
+            got=error,
+        ) from error
+    if not isinstance(built, PipelineConfig):
+        raise ConfigError(
+            f"the recipe {name!r} returns no pipeline",
+            expected="a PipelineConfig, as image_classifier(…) gives",
+            got=type(built).__name__,
+        )
+    return built
+
+
+def configured(
+    name: str, config_file: Path | None, settings: Sequence[str]
+) -> tuple[PipelineConfig, dict[str, Any]]:
+    """The recipe with a config file's values and settings over its own.
+
+    Args:
+        name: as `find` takes it.
+        config_file: TOML.
+        settings: each KEY=VALUE.
+
+    Returns:
+        The pipeline, and the config file's table of Beam's flags.
+
+    Raises:
+        ConfigError: as `build`, or an unknown key or a value of the wrong type.
+    """
+    pipeline, table = build(name), {}
+    if config_file:
+        values = overrides.read_toml(config_file)
+        table = values.pop(beam_flags.TABLE, {})
+        pipeline = overrides.apply(pipeline, values)
+    return overrides.apply_settings(pipeline, settings), table
+
+
+def _importable(path: Path) -> str:
+    """Put the file's folder on the import path, last, so that it can shadow nothing of ours."""
+    if not path.is_file():
+        raise ConfigError(f"no recipe file {path}", expected="./mine.py:recipe", got=f"{path}:…")
+    folder = str(path.resolve().parent)
+    if folder not in sys.path:
+        sys.path.append(folder)
+    return path.stem

@@ -1,0 +1,189 @@
+"""The process that looks after the schedules: looks, waits, supervises its children, and leaves."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import secrets
+import socket
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from pathlib import Path
+
+from data.errors import EnvironmentTrouble
+from pipeline import exit_codes
+from pipeline.schedule.daemon.launcher import ProcessLauncher, log_path
+from pipeline.schedule.daemon.scheduler import Look, Scheduler
+from pipeline.schedule.daemon.signals import Signals
+from pipeline.schedule.ledger.heartbeats import Watch
+from pipeline.schedule.ledger.store import ScheduleStore
+from pipeline.schedule.schedule import Notice, Tick, is_failure
+
+BEAT = 10.0  # seconds between two signs of life
+_POLL = 1.0  # seconds until what others wrote into the ledger is seen
+_LONGEST = 30.0  # seconds between two tries where the ledger is away
+_PATIENCE = 3.0  # seconds to wait for a lock of the ledger: SIGTERM is not heard meanwhile
+_LEAVE_WITHIN = 25.0  # seconds for children to end after SIGTERM
+_LAST_WORDS = 5.0  # seconds for what is still to be told after that
+
+_log = logging.getLogger("penstock.schedule")
+
+
+def say_nothing(notice: Notice) -> None:
+    """Tell nobody: the log has it."""
+
+
+class Daemon:
+    """Works on the schedules of a root until it is told to leave.
+
+    Args:
+        root: of the schedules; absolute.
+        launcher: starts a process for each tick.
+        clock: seconds since the epoch.
+        tell: is called, in a thread, with what a person may want to know.
+        at_once: how many children there may be.
+        until: take nothing that is due later, seconds since the epoch, and leave when all that
+            was due has ended; None: stay.
+
+    Raises:
+        EnvironmentTrouble: the ledger cannot be opened.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        launcher: ProcessLauncher,
+        *,
+        clock: Callable[[], float] = time.time,
+        tell: Callable[[Notice], None] = say_nothing,
+        at_once: int = 2,
+        until: float | None = None,
+    ) -> None:
+        self._root = root
+        self._launcher = launcher
+        self._clock = clock
+        self._until = until
+        self._store = ScheduleStore(root, patience=_PATIENCE)
+        self._watch = Watch(root, patience=_PATIENCE)
+        self._tell = tell
+        self._teller = ThreadPoolExecutor(1)
+        self._told: list[Future[None]] = []
+        self._scheduler = Scheduler(
+            self._store, self._watch, launcher, clock=clock, tell=self._submit, at_once=at_once
+        )
+        self._id = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(2)}"
+        self._beaten: float | None = None
+        self._ended: list[tuple[Tick, int]] = []
+        self._trouble: str | None = None
+        self._pause = _POLL
+        self._failed = False
+
+    def run(self) -> int:
+        """Returns the exit code; with `until`, it says whether a tick came to nothing."""
+        _log.info("daemon %s looks after %s", self._id, self._root)
+        with Signals() as signals:
+            while not signals.asked:
+                look = self._look()
+                if self._is_done(look):
+                    break
+                signals.wait(self._until_next(look))
+            killed = self._leave(signals) if signals.asked else False
+        self._last_words()
+        _log.info("daemon %s ends", self._id)
+        if killed:
+            return exit_codes.INTERRUPTED
+        return exit_codes.SCHEDULE_ALARM if self._failed and not signals.asked else exit_codes.DONE
+
+    def _look(self) -> Look | None:
+        """None where the ledger is away, or something else is wrong: try again later."""
+        try:
+            self._ended += self._launcher.ended()
+            look = self._scheduler.look(self._until)
+            self._report_ended()
+            self._beat()
+        except Exception as error:  # whatever it is, the other schedules go on
+            self._note_trouble(error)
+            return None
+        if self._trouble:
+            _log.info("the trouble is over")
+        self._trouble, self._pause = None, _POLL
+        return look
+
+    def _note_trouble(self, error: Exception) -> None:
+        if str(error) != self._trouble:
+            bug = None if isinstance(error, EnvironmentTrouble) else error
+            _log.error("no ticks for now, trying again: %s", error, exc_info=bug)
+        self._trouble = str(error)
+        self._pause = min(2 * self._pause, _LONGEST)
+
+    def _is_done(self, look: Look | None) -> bool:
+        if self._until is None or look is None or look.unfinished:
+            return False
+        return self._clock() >= self._until and not self._launcher.children()
+
+    def _until_next(self, look: Look | None) -> float:
+        if look is None:
+            return self._pause
+        ends = [time for time in (look.next_due, self._until) if time is not None]
+        coming = [end - self._clock() for end in ends]
+        return min([_POLL, *(seconds for seconds in coming if seconds > 0)])
+
+    def _beat(self) -> None:
+        now = self._clock()
+        if self._beaten is None or not 0 <= now - self._beaten < BEAT:
+            self._watch.beat(self._id, now)
+            self._beaten = now
+
+    def _report_ended(self) -> None:
+        """Say what became of the children that ended."""
+        while self._ended:
+            tick, code = self._ended[0]
+            found = self._store.tick(tick.schedule, tick.due)
+            self._report(found or tick, code)
+            self._ended.pop(0)
+
+    def _report(self, tick: Tick, code: int) -> None:
+        if tick.outcome is None:
+            log = log_path(self._root, tick.schedule)
+            _log.warning("%s: exit code %d and no outcome; see %s", tick.schedule, code, log)
+            return
+        failed = is_failure(tick.outcome, tick.verdict)
+        self._failed = self._failed or failed
+        facts = (f"verdict {tick.verdict}" if tick.verdict else "", tick.run_id, tick.detail)
+        text = ", ".join([tick.outcome, *(fact for fact in facts if fact)])
+        _log.log(logging.ERROR if failed else logging.INFO, "%s: %s", tick.schedule, text)
+
+    def _leave(self, signals: Signals) -> bool:
+        """End the children; what they leave undone is taken up again. Returns: at once or not."""
+        _log.info("leaving: %d children are asked to end", self._launcher.children())
+        asked, end = signals.asked, time.monotonic() + _LEAVE_WITHIN
+        interrupted: list[tuple[Tick, int]] = []
+        self._launcher.interrupt()
+        while self._launcher.children() and signals.asked == asked and time.monotonic() < end:
+            signals.wait(min(_POLL, end - time.monotonic()))
+            interrupted += self._launcher.ended()
+        self._launcher.kill()
+        while self._launcher.children():
+            signals.wait(0.1)
+            interrupted += self._launcher.ended()
+        with contextlib.suppress(EnvironmentTrouble):  # then it counts as an attempt
+            for tick, _ in interrupted:
+                self._store.give_back(tick)
+        return signals.asked > asked
+
+    def _submit(self, notice: Notice) -> None:
+        self._told = [future for future in self._told if not future.done()]
+        self._told.append(self._teller.submit(self._tell, notice))
+
+    def _last_words(self) -> None:
+        wait(self._told, timeout=_LAST_WORDS if self._until is None else None)
+        self._teller.shutdown(wait=False)
+
+
+def daemon_lives(root: Path, now: float, within: float = 3 * BEAT) -> bool:
+    """Whether a daemon has said so lately."""
+    with Watch(root) as watch:
+        seen = watch.last_seen()
+    return seen is not None and now - seen <= within

@@ -1,0 +1,149 @@
+"""One look at all schedules: decide what is due, launch it, take up what dead holders left."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pipeline.schedule import due_policy
+from pipeline.schedule.daemon.launcher import Launcher
+from pipeline.schedule.ledger.heartbeats import Watch
+from pipeline.schedule.ledger.reader import Survey
+from pipeline.schedule.ledger.store import ScheduleStore
+from pipeline.schedule.schedule import ATTEMPTS, Notice, Outcome, Schedule, Standing, Tick
+
+_log = logging.getLogger("penstock.schedule")
+
+
+@dataclass(frozen=True)
+class Look:
+    """What a look left: when something is next due, and whether something is still to be done."""
+
+    next_due: float | None  # seconds since the epoch
+    unfinished: bool
+
+
+class Scheduler:
+    """Knows no processes and no clock but those it is given; it may die between any two calls.
+
+    Args:
+        store: the schedules and their ticks.
+        watch: the alarms.
+        launcher: who works on ticks.
+        clock: seconds since the epoch.
+        tell: is called with what a person may want to know; must not raise.
+        at_once: how many children there may be.
+    """
+
+    def __init__(
+        self,
+        store: ScheduleStore,
+        watch: Watch,
+        launcher: Launcher,
+        *,
+        clock: Callable[[], float],
+        tell: Callable[[Notice], None],
+        at_once: int = 2,
+    ) -> None:
+        self._store = store
+        self._watch = watch
+        self._launcher = launcher
+        self._clock = clock
+        self._tell = tell
+        self._at_once = at_once
+
+    def look(self, until: float | None = None) -> Look:
+        """Do what is to be done now; due times after `until` are left alone.
+
+        Raises:
+            EnvironmentTrouble: the ledger or the root cannot be used; look again later.
+        """
+        now = self._clock()
+        horizon = now if until is None else min(now, until)
+        survey = self._store.survey()
+        changed = [self._decide(standing, survey, horizon) for standing in survey.standings]
+        if any(changed):
+            survey = self._store.survey()
+        by_name = {s.schedule.name: s.schedule for s in survey.standings}
+        for tick in survey.open_ticks:
+            self._take_up(tick, by_name.get(tick.schedule), now)
+        for standing in survey.standings:
+            self._watch_freshness(standing, now)
+        return self._left(survey, horizon)
+
+    def _decide(self, standing: Standing, survey: Survey, horizon: float) -> bool:
+        """Enter what becomes of a schedule's due times. Returns: whether there were any."""
+        if standing.next_due > horizon:
+            return False
+        schedule = standing.schedule
+        ahead = sum(tick.schedule == schedule.name for tick in survey.open_ticks)
+        ahead = ahead or self._launcher.is_running(schedule.name)  # a backfill
+        while decision := due_policy.decide(schedule, standing.next_due, horizon, ahead=ahead):
+            if not self._store.advance(standing, decision):
+                break  # another daemon, or somebody at the command line, was here
+            standing = dataclasses.replace(standing, next_due=decision.next_due)
+            for tick in decision.ticks:
+                ahead += tick.outcome is None
+                if tick.outcome:
+                    _log.info("%s: %s, %s", *_naming(tick), tick.detail)
+        return True
+
+    def _take_up(self, tick: Tick, schedule: Schedule | None, now: float) -> None:
+        """Launch a tick that waits, or whose holder died; or end it, where it is not to run."""
+        if self._launcher.is_running(tick.schedule):
+            return
+        if schedule is None:
+            self._end(tick, None, "skipped", "the schedule was removed", now)
+        elif schedule.paused is not None and tick.kind == "due":
+            self._end(tick, schedule, "paused", due_policy.PAUSED, now)
+        elif tick.attempts >= ATTEMPTS:
+            why = f"its process ended {tick.attempts} times without an outcome"
+            self._end(tick, schedule, "failed", why, now)
+        elif self._launcher.children() < self._at_once and self._launcher.launch(
+            schedule, tick, lambda: self._store.take(tick, self._clock())
+        ):
+            again = f", attempt {tick.attempts + 1}" if tick.attempts else ""
+            _log.info("%s: launched, %.1f s late%s", tick.schedule, now - tick.due, again)
+
+    def _end(
+        self, tick: Tick, schedule: Schedule | None, outcome: Outcome, detail: str, now: float
+    ) -> None:
+        finished = self._store.finish(tick, outcome=outcome, detail=detail, now=now)
+        if not finished.entered or schedule is None:
+            return
+        _log.log(
+            logging.ERROR if outcome == "failed" else logging.INFO,
+            "%s: %s, %s",
+            tick.schedule,
+            outcome,
+            detail,
+        )
+        if outcome == "failed":
+            self._tell(Notice(event="failed", schedule=schedule, reason=detail, tick=tick))
+        if finished.paused:
+            _log.error("%s: paused itself, %s", tick.schedule, finished.paused)
+            self._tell(Notice(event="paused", schedule=schedule, reason=finished.paused, tick=tick))
+
+    def _watch_freshness(self, standing: Standing, now: float) -> None:
+        deadline, schedule = standing.deadline, standing.schedule
+        if deadline is None or standing.alarmed is not None or now <= deadline:
+            return
+        if self._watch.raise_alarm(standing, now):
+            reason = f"no success within {schedule.fresh_within:.0f} s"
+            _log.error("%s: stale, %s", schedule.name, reason)
+            self._tell(Notice(event="stale", schedule=schedule, reason=reason))
+
+    def _left(self, survey: Survey, horizon: float) -> Look:
+        dues = [s.next_due for s in survey.standings]
+        elsewhere = self._launcher.children() == 0 and all(
+            self._launcher.is_running(tick.schedule) for tick in survey.open_ticks
+        )
+        overdue = any(due <= horizon for due in dues)
+        return Look(min(dues, default=None), not elsewhere or overdue)
+
+
+def _naming(tick: Tick) -> tuple[str, str]:
+    times = f" ({tick.times} due times)" if tick.times > 1 else ""
+    return tick.schedule, f"{tick.outcome}{times}"

@@ -1,0 +1,94 @@
+"""What somebody is told, and what became of telling them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    pass
+
+
+class Refused(Exception):
+    """A target was not told, and why; the words hold no secret."""
+
+    def __init__(self, why: str, tries: int = 1) -> None:
+        self.why = why
+        self.tries = tries
+        super().__init__(why)
+
+
+EVENTS = ("pushed", "blocked", "failed", "paused", "stale", "span unreadable", "recovered")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """What somebody is told.
+
+    Args:
+        event: one of `EVENTS`.
+        due: epoch seconds of the tick; None where it is of no tick.
+        run_id: the run, where there was one.
+        verdict: its verdict: passed, failed, not configured.
+        reason: why, in words.
+        report: path of the run's report.
+        root: path of the root.
+        text: all of it, for a person.
+    """
+
+    event: str
+    schedule: str
+    due: float | None = None
+    run_id: str | None = None
+    verdict: str | None = None
+    reason: str | None = None
+    report: str | None = None
+    root: str
+    text: str
+
+    def __post_init__(self) -> None:
+        if self.event not in EVENTS:
+            raise ValueError(f"{self.event!r} is none of {EVENTS}")
+
+    def as_json(self) -> str:
+        """One JSON object with the names of the fields; `due` is ISO 8601 in UTC."""
+        due = None if self.due is None else datetime.fromtimestamp(self.due, UTC).isoformat()
+        values: dict[str, Any] = {**asdict(self), "due": due}
+        return json.dumps(values, ensure_ascii=True)
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """What became of telling one target.
+
+    Args:
+        target: without any secret.
+        tries: how often it was tried.
+        error: why it was not told; None if it was.
+    """
+
+    target: str
+    ok: bool
+    tries: int
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long a target may take; seconds.
+
+    Args:
+        tries: of a webhook.
+        answer: for one answer of a webhook.
+        pause: before the second try; twice as long before the third.
+        command: for a command, which is then killed with all that it started.
+        all: for all targets together, which are told side by side.
+    """
+
+    tries: int = 3
+    answer: float = 10.0
+    pause: float = 1.0
+    command: float = 30.0
+    all: float = 60.0

@@ -1,0 +1,52 @@
+"""Spans that could not be ingested: remembered, so that windows leave them out until mended."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from data.errors import BadDataError, PenstockError
+from data.spans.patterns import absolute
+from pipeline.config.graph import PipelineConfig
+from pipeline.spans.states import pattern_steps, standings, step_name
+from pipeline.spans.store import SpanStore, Unreadable
+from pipeline.storage.ledger import Ledger
+
+
+def unreadable(
+    pipeline: PipelineConfig, root: Path, *, run_id: str, error: PenstockError, now: float
+) -> str | None:
+    """Remember that a run failed on the files of a span, so that windows leave it out.
+
+    That holds until the files change, or `penstock span include`.
+
+    Args:
+        pipeline: as the recipe has it, its path the pattern.
+        root: where it ran.
+        run_id: of the run that failed.
+        error: what it failed with.
+        now: seconds since the epoch.
+
+    Returns:
+        The span's name; None where it was not a span's ingest that failed on bad data.
+    """
+    if not isinstance(error, BadDataError):
+        return None
+    with Ledger.existing(root) as ledger:
+        run = ledger.find_run(run_id)
+        failed = {e.step for e in ledger.executions(run.id) if e.status == "failed"}
+    for step in pattern_steps(pipeline):
+        for standing in standings(step.config, root, now=now):
+            span, name = standing.span, step_name(step, standing.span.name)
+            if name in failed and run.config[name]["path"] == str(span.path):
+                note = Unreadable(
+                    pattern=absolute(step.config.path),
+                    span=span.name,
+                    version=span.version,
+                    stamp=span.stamp,
+                    why=error.brief,
+                    time=now,
+                )
+                with SpanStore(root) as store:
+                    store.unreadable(note)
+                return span.name
+    return None

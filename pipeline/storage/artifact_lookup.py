@@ -1,0 +1,98 @@
+"""Artifacts found again by the ledger, without importing the components that made them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from components.artifacts import Examples, Model, Verdict
+from data.base.durable_files import read_json
+from data.errors import BadDataError
+from pipeline.config.convert import from_plain
+from pipeline.storage.artifact_store import Slot
+from pipeline.storage.ledger import Ledger
+
+_KINDS: dict[str, type[Examples | Model | Verdict]] = {
+    "Examples": Examples,
+    "Model": Model,
+    "Verdict": Verdict,
+}
+
+
+def remembered(
+    root: Path, ledger: Ledger, fingerprint: str
+) -> Iterator[Examples | Model | Verdict]:
+    """The examples, models and verdicts that a step made, as far as they still lie there."""
+    component = ledger.component(fingerprint)
+    for kind, facts in ledger.artifacts(fingerprint).values():
+        if component and kind in _KINDS:
+            path = Slot.of(root, component, fingerprint).path / facts["path"]
+            if path.is_dir():
+                yield from_plain({**facts, "path": str(path)}, _KINDS[kind], kind)
+
+
+def artifacts_of_run(
+    root: Path, ledger: Ledger, run_id: str
+) -> Iterator[Examples | Model | Verdict]:
+    """What a run's steps made or used, the last step's first, and what that came out of."""
+    for execution in reversed(ledger.executions(run_id)):
+        for fingerprint in (execution.fingerprint, *ledger.upstream(execution.fingerprint)):
+            yield from remembered(root, ledger, fingerprint)
+
+
+def examples_of(root: Path, ledger: Ledger, digest: str) -> Examples:
+    """The examples that a model was trained on.
+
+    Args:
+        root: where it was trained.
+        ledger: the root's.
+        digest: of the model's bundle.
+
+    Raises:
+        BadDataError: it was not trained in this root, or the examples were deleted since.
+    """
+    trained = ledger.model(digest)
+    if trained is None:
+        raise BadDataError(
+            f"no run in {root} made this model, so its examples are not known",
+            expected="a model that the root's ledger knows",
+            got=f"digest {digest}",
+            remedy="name the root that it was trained in with --root DIR, or name image files",
+        )
+    for fingerprint in ledger.upstream(trained):
+        for artifact in remembered(root, ledger, fingerprint):
+            if isinstance(artifact, Examples):
+                return artifact
+    raise BadDataError(
+        "the examples that this model was trained on are gone",
+        expected=f"them in {root / 'artifacts'}",
+        got="nothing there",
+        remedy="run the model's recipe with --until ingest, or name image files",
+    )
+
+
+def verdict_of(root: Path, ledger: Ledger, run_id: str) -> Verdict | None:
+    """The last verdict that a run's steps came to, if it still lies there."""
+    for execution in reversed(ledger.executions(run_id)):
+        for artifact in remembered(root, ledger, execution.fingerprint):
+            if isinstance(artifact, Verdict):
+                return artifact
+    return None
+
+
+def judged_model(root: Path, ledger: Ledger, verdict: Verdict) -> Model | None:
+    """The model that a verdict is about, if it still lies there."""
+    fingerprint = ledger.model(verdict.model_digest)
+    for artifact in remembered(root, ledger, fingerprint) if fingerprint else ():
+        if isinstance(artifact, Model) and artifact.digest == verdict.model_digest:
+            return artifact
+    return None
+
+
+def verdict_content(ledger: Ledger, verdict: Verdict) -> dict[str, Any]:
+    """A verdict as its file has it, and under "override" who pushed against it since, and why."""
+    content: dict[str, Any] = read_json(verdict.path / "verdict.json")
+    against = [push for push in ledger.pushes(verdict.model_digest) if push.rules]
+    return {**content, "override": asdict(against[-1])} if against else content

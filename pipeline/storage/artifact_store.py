@@ -1,0 +1,169 @@
+"""Artifacts on disk: `<root>/artifacts/<component>/<fingerprint>/`, whole or not there at all.
+
+A step runs in a temporary sibling folder; then every file is digested and forced to the disk,
+`manifest.json` is written last, and one rename makes the artifact. A process killed at any point
+leaves nothing or a whole artifact.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hashlib
+import json
+import shutil
+import typing
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from data.base.durable_files import digest_tree, fsync_path, fsync_tree, read_json, write_json
+from data.errors import BadDataError
+from pipeline.config.convert import from_plain, to_plain
+from pipeline.storage.work_folder import remove_forgotten
+
+MANIFEST = "manifest.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sealed:
+    """A finished step's outputs as they lie on disk."""
+
+    outputs: Any  # the component's Outputs
+    parts: dict[str, Any]  # what the result depends on, as `fingerprint.parts` words it
+    upstream: dict[str, str]  # fingerprint of each step used -> its seal at that time
+    seconds: float  # what it took to make
+    seal: str  # digest of the content: the same only if it was made the same to the byte
+
+
+class Slot:
+    """The place of one fingerprint's artifact."""
+
+    @staticmethod
+    def of(root: Path, component: str, fingerprint: str) -> Slot:
+        name = component.removeprefix("components.").replace(":", ".")
+        return Slot(root / "artifacts" / name, fingerprint)
+
+    def __init__(self, folder: Path, fingerprint: str) -> None:
+        self.path = folder / fingerprint
+        self._temporary = folder / f".{fingerprint}.making"
+        self._old = folder / f".{fingerprint}.old"
+        self.lock = folder / f".{fingerprint}.lock"
+
+    @contextmanager
+    def held(self, on_wait: typing.Callable[[], None] = lambda: None) -> Iterator[None]:
+        """Keep other runs from making the same artifact; the lock falls with its holder's death.
+
+        `on_wait` is called once if another run holds it.
+        """
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(self.lock)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            on_wait()
+            lock.acquire(poll_interval=0.2)
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def load(self, outputs_type: type[Any]) -> Sealed | None:
+        """What lies here, or None where there is nothing whole.
+
+        Files are compared by size; who loads a model verifies its digests as well.
+        """
+        manifest = self.path / MANIFEST
+        try:
+            plain = read_json(manifest)
+            if any((self.path / f).stat().st_size != n for f, n in plain["sizes"].items()):
+                return None
+            outputs = _anchored(from_plain(plain["outputs"], outputs_type, "outputs"), self.path)
+        except (BadDataError, OSError, KeyError):
+            return None
+        return Sealed(
+            outputs=outputs,
+            parts=plain["parts"],
+            upstream=plain["upstream"],
+            seconds=plain["seconds"],
+            seal=plain["seal"],
+        )
+
+    def open(self) -> Path:
+        """An empty folder to make the artifact in; what a killed process left is removed."""
+        self.recover()
+        self._temporary.mkdir()
+        return self._temporary
+
+    def discard(self) -> None:
+        """Remove what a failed or interrupted step began."""
+        shutil.rmtree(self._temporary, ignore_errors=True)
+
+    def seal(
+        self, outputs: Any, parts: Mapping[str, Any], upstream: Mapping[str, str], seconds: float
+    ) -> Sealed:
+        """Digest, write the manifest, and rename the folder into its place, in this order."""
+        digests = digest_tree(self._temporary)
+        facts = to_plain(_relative(outputs, self._temporary))
+        content = json.dumps([facts, digests], sort_keys=True)
+        manifest = {
+            "parts": parts,
+            "upstream": upstream,
+            "outputs": facts,
+            "seal": hashlib.sha256(content.encode()).hexdigest(),
+            "seconds": round(seconds, 3),
+            "sizes": {name: (self._temporary / name).stat().st_size for name in digests},
+            "digests": digests,
+        }
+        write_json(self._temporary / MANIFEST, manifest)
+        fsync_tree(self._temporary)
+        if self.path.exists():
+            self.path.rename(self._old)
+        self._temporary.rename(self.path)
+        fsync_path(self.path.parent)
+        shutil.rmtree(self._old, ignore_errors=True)
+        sealed = self.load(type(outputs))
+        if sealed is None:
+            raise BadDataError(f"{self.path} does not read back as it was written")
+        return sealed
+
+    def recover(self) -> None:
+        """Tidy after a process that was killed between two renames, or before the first.
+
+        The caller holds the slot.
+        """
+        if self._old.exists() and not self.path.exists():
+            self._old.rename(self.path)
+        for leftover in (self._old, self._temporary):
+            if leftover.exists():
+                shutil.rmtree(leftover)
+
+
+def _relative(outputs: Any, base: Path) -> Any:
+    return _with_paths(outputs, lambda path: path.relative_to(base))
+
+
+def _anchored(outputs: Any, base: Path) -> Any:
+    return _with_paths(outputs, lambda path: base / path)
+
+
+def _with_paths(outputs: Any, change: typing.Callable[[Path], Path]) -> Any:
+    """Change each artifact's `path`; other facts stay as they are."""
+    artifacts = {f.name: getattr(outputs, f.name) for f in dataclasses.fields(outputs)}
+    return dataclasses.replace(
+        outputs,
+        **{n: dataclasses.replace(a, path=change(a.path)) for n, a in artifacts.items()},
+    )
+
+
+def remove_leftovers(root: Path) -> None:
+    """Remove what killed processes left half made; what a live one makes is locked and stays."""
+    remove_forgotten(root)
+    for leftover in [*root.glob("artifacts/*/.*.making"), *root.glob("artifacts/*/.*.old")]:
+        slot = Slot(leftover.parent, leftover.stem.removeprefix("."))
+        with contextlib.suppress(Timeout), FileLock(slot.lock).acquire(timeout=0):
+            slot.recover()

@@ -1,0 +1,59 @@
+"""The root and its runs' folders: made, locked while a run lives, and read afterwards."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import secrets
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from data.errors import EnvironmentTrouble
+from pipeline.storage.ledger import Ledger
+
+LOCK = ".lock"
+EVENTS = "events.jsonl"
+
+
+def prepare_root(root: Path) -> None:
+    """Make the root folder. Raises EnvironmentTrouble where it cannot be made or written to."""
+    probe = root / f".probe-{secrets.token_hex(4)}"
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise EnvironmentTrouble(
+            f"the root {root} cannot be written to",
+            expected="a folder that this user may write to",
+            got=error.strerror,
+            follows="nothing ran",
+            remedy="choose another with --root DIR or PENSTOCK_ROOT, or mend its permissions",
+        ) from error
+
+
+def settle_dead_runs(root: Path, ledger: Ledger) -> None:
+    """Mark as killed the runs that say they run though the lock of their process has fallen."""
+    for run in ledger.running():
+        if not _is_alive(root / "runs" / run.id):
+            ledger.finish_run(dataclasses.replace(run, status="killed"))
+
+
+def _is_alive(folder: Path) -> bool:
+    if not folder.is_dir():
+        return False
+    try:
+        with FileLock(folder / LOCK).acquire(timeout=0):
+            return False
+    except Timeout:
+        return True
+
+
+def summaries(folder: Path) -> dict[str, str]:
+    """Step → what came out of it, by the events in a run's folder."""
+    events = folder / EVENTS
+    if not events.is_file():
+        return {}
+    ended = [json.loads(line) for line in events.read_text(encoding="utf-8").splitlines()]
+    return {e["step"]: e["summary"] for e in ended if e["event"] == "ended"}

@@ -1,0 +1,62 @@
+"""What outlives a kill: `<root>/work/<fingerprint>/`, where a long step keeps its checkpoints."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from data.base.durable_files import read_json, write_json
+from data.errors import BadDataError, EnvironmentTrouble, PenstockError
+
+_UPSTREAM = "upstream.json"
+_KEPT_DAYS = 14
+
+
+@contextmanager
+def work_folder(
+    root: Path, fingerprint: str, upstream: Mapping[str, str], *, anew: bool
+) -> Iterator[Path]:
+    """A step's folder to work in, as an attempt that was killed or interrupted left it.
+
+    The caller holds the step's slot. The folder is removed when the step is done, and when it
+    says that it cannot go on: what lies there led to that. It stays after an interrupt, a crash,
+    or trouble of the machine.
+
+    Args:
+        root: of all that runs write.
+        fingerprint: the step's.
+        upstream: seals of what it reads; work that was begun on anything else is removed first.
+        anew: remove what is there in any case.
+    """
+    folder = root / "work" / fingerprint
+    if anew or not _begun_on(folder, upstream):
+        shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_json(folder / _UPSTREAM, dict(upstream))
+    try:
+        yield folder
+    except EnvironmentTrouble:
+        raise
+    except PenstockError:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def remove_forgotten(root: Path) -> None:
+    """Remove work that nobody went on with for two weeks."""
+    for folder in root.glob("work/*"):
+        with contextlib.suppress(OSError):
+            newest = max(path.stat().st_mtime for path in (folder, *folder.rglob("*")))
+            if time.time() - newest > _KEPT_DAYS * 86400:
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def _begun_on(folder: Path, upstream: Mapping[str, str]) -> bool:
+    with contextlib.suppress(BadDataError):
+        return bool(read_json(folder / _UPSTREAM) == upstream)
+    return False

@@ -1,0 +1,173 @@
+"""A bundle's own description of itself: `penstock.json`, readable without TensorFlow.
+
+It names every other file of the bundle with its sha256, so its own sha256, the bundle's digest,
+names the very bytes that are judged, pushed and served. A push lays a few small files beside it,
+which describe the push and not the model; its record names those in the same way.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from data.base.durable_files import digest_tree, read_json, sha256_file, write_json
+from data.errors import BadDataError
+from data.spec import ImageSpec
+
+MANIFEST = "penstock.json"
+PUSH_RECORD = "push.json"  # laid beside the manifest by a push
+VERDICT = "verdict.json"
+MODEL_CARD = "model_card.json"
+MODEL_CARD_TEXT = "model_card.md"
+BESIDE = frozenset(
+    {PUSH_RECORD, VERDICT, MODEL_CARD, MODEL_CARD_TEXT}
+)  # of no bundle, of a version
+SCHEMA_VERSION = 1
+
+ENCODED = "serving_default"  # signature names
+IMAGES = "images"
+EXAMPLES = "examples"
+SIGNATURES = {ENCODED: "image_bytes", IMAGES: "images", EXAMPLES: "examples"}  # → name of the input
+
+PROBABILITIES = "probabilities"  # names of the outputs
+CLASS_INDEX = "class_index"
+CLASS_NAME = "class_name"
+
+# Attributes of the loaded SavedModel beside its signatures.
+WEIGHTS = "weights"  # the model's variables, in the model's order
+TRANSFORM = "transform_images"  # images (batch, height, width, channels) uint8 → the model's input
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manifest:
+    """What `penstock.json` says."""
+
+    spec: ImageSpec
+    about: dict[str, Any]  # JSON-able facts of whoever wrote the bundle
+    files: dict[str, str]  # relative path → sha256, of every file but the manifest itself
+
+
+def write_manifest(bundle: Path, spec: ImageSpec, about: dict[str, Any]) -> str:
+    """Describe a finished bundle; returns its digest."""
+    write_json(
+        bundle / MANIFEST,
+        {
+            "schema_version": SCHEMA_VERSION,
+            "spec": asdict(spec),
+            "signatures": SIGNATURES,
+            "about": about,
+            "files": digest_tree(bundle, exclude=(MANIFEST,)),
+        },
+    )
+    return sha256_file(bundle / MANIFEST)
+
+
+def read_manifest(bundle: Path) -> Manifest:
+    """The manifest of a bundle, unverified.
+
+    Raises:
+        BadDataError: no manifest, or not one that this version can read.
+    """
+    path = bundle / MANIFEST
+    if not path.is_file():
+        raise BadDataError(
+            f"{bundle} is not a model that Penstock wrote",
+            expected=f"a folder with {MANIFEST}",
+            got="no such folder" if not bundle.exists() else f"no {MANIFEST} in it",
+            remedy="name a model's folder, <serving>/<model>, or one of its versions",
+        )
+    try:
+        content = read_json(path)
+        if content["schema_version"] != SCHEMA_VERSION:
+            raise ValueError(f"schema_version {content['schema_version']}")
+        spec = dict(content["spec"], class_names=tuple(content["spec"]["class_names"]))
+        return Manifest(
+            spec=ImageSpec(**spec), about=dict(content["about"]), files=dict(content["files"])
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise BadDataError(
+            f"{path} is no manifest that this version reads",
+            expected=f"schema_version {SCHEMA_VERSION} with spec, about and files",
+            got=f"{type(error).__name__}: {error}",
+            remedy="use the Penstock that wrote it, or train the model again",
+        ) from error
+
+
+def verify_bundle(bundle: Path, digest: str | None = None) -> str:
+    """Check every file of a bundle against the manifest; returns the bundle's digest.
+
+    What a push may lay beside a bundle is left out; `verify_version` checks that too.
+
+    Args:
+        bundle: the folder.
+        digest: what the bundle's digest must be, where the caller knows.
+
+    Raises:
+        BadDataError: another digest, or a file that changed, is missing or does not belong there.
+    """
+    listed = read_manifest(bundle).files
+    seen = sha256_file(bundle / MANIFEST)
+    if digest not in (None, seen):
+        raise _changed(f"{bundle} is not the model that was meant", f"digest {digest}", seen)
+    found = digest_tree(bundle, exclude=(MANIFEST, *BESIDE))
+    _compare(bundle, listed, found, "its model's manifest")
+    return seen
+
+
+def read_push_record(version: Path) -> dict[str, Any]:
+    """What the push of a version recorded; empty where it has no record.
+
+    Raises:
+        BadDataError: there is one and it is not a JSON object.
+    """
+    path = version / PUSH_RECORD
+    record = read_json(path) if path.is_file() else {}
+    if not isinstance(record, dict) or not isinstance(record.get("beside", {}), dict):
+        raise BadDataError(f"{path} is no push record", expected="a JSON object", got=record)
+    return record
+
+
+def verify_version(version: Path, digest: str | None = None) -> str:
+    """Check a pushed version: its bundle, and what its push record says lies beside that.
+
+    Args:
+        version: the version's folder.
+        digest: what the bundle's digest must be, where the caller knows.
+
+    Returns:
+        The bundle's digest.
+
+    Raises:
+        BadDataError: as `verify_bundle`; or a record about another bundle; or a file beside the
+            bundle that changed, is missing or was not laid there by the push.
+    """
+    seen = verify_bundle(version, digest)
+    record = read_push_record(version)
+    if record and record.get("digest") != seen:
+        path = version / PUSH_RECORD
+        raise _changed(
+            f"{path} is about another model", f"digest {seen}", str(record.get("digest"))
+        )
+    names = sorted(BESIDE - {PUSH_RECORD})
+    found = {n: sha256_file(version / n) for n in names if (version / n).is_file()}
+    _compare(version, record.get("beside", {}), found, "its push record")
+    return seen
+
+
+def _compare(folder: Path, listed: dict[str, str], found: dict[str, str], by: str) -> None:
+    for name in sorted(listed.keys() | found.keys()):
+        if listed.get(name) != found.get(name):
+            expected = f"sha256 {listed[name]}" if name in listed else "no such file"
+            got = f"sha256 {found[name]}" if name in found else "no such file"
+            raise _changed(f"{folder / name} is not what {by} says", expected, got)
+
+
+def _changed(what: str, expected: str, got: str) -> BadDataError:
+    return BadDataError(
+        what,
+        expected=expected,
+        got=got,
+        follows="the model was not loaded: a SavedModel is a program",
+        remedy="take the model from a whole copy, or train and push it again",
+    )

@@ -1,0 +1,120 @@
+"""Serving bundles: a SavedModel with three signatures, and a manifest that names every byte.
+
+Beside the signatures, the SavedModel has `transform_images`: what the model in it is fed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import tensorflow as tf
+
+from data.spec import ImageSpec
+from serving_export.bundle.manifest import (
+    SIGNATURES,
+    TRANSFORM,
+    WEIGHTS,
+    Manifest,
+    read_manifest,
+    verify_bundle,
+    write_manifest,
+)
+from serving_export.bundle.signatures import (
+    ModelOutput,
+    probabilities_fn,
+    serving_functions,
+    transform_function,
+)
+from serving_export.bundle.transform_graph import TransformFn
+from serving_export.bundle.warmup import write_warmup
+
+if TYPE_CHECKING:
+    import keras
+
+
+def write_bundle(
+    path: Path,
+    *,
+    model: keras.Model | tf.Module,
+    transform_path: Path,
+    spec: ImageSpec,
+    model_output: ModelOutput,
+    about: dict[str, Any],
+    assets: Mapping[str, bytes] | None = None,
+) -> str:
+    """Write a trained model, with its preprocessing, as it will be judged and served.
+
+    Warm-up requests for TensorFlow Serving are part of it.
+
+    Args:
+        path: the bundle's folder; must not exist.
+        model: takes the transformed images, gives (batch, classes); exported in inference mode.
+        transform_path: tensorflow-transform's output folder.
+        spec: of the images and classes.
+        model_output: whether the model gives logits (a softmax is added) or probabilities.
+        about: JSON-able facts to keep in the manifest, such as how the model was trained.
+        assets: further files of the bundle, relative path → content.
+
+    Returns:
+        The bundle's digest.
+
+    Raises:
+        ConfigError: the model's output is not one number per class.
+    """
+    from keras.export import ExportArchive  # here, so that a loader needs no Keras
+
+    transform = TransformFn(transform_path)
+    functions = serving_functions(probabilities_fn(model, transform, spec, model_output), spec)
+    archive = ExportArchive()  # finds the variables and tables of any Keras model
+    archive.track(model)
+    archive.track(transform)
+    archive.add_variable_collection(WEIGHTS, list(getattr(model, "weights", model.variables)))
+    for name, function in functions.items():
+        function.get_concrete_function()
+        archive.add_endpoint(name, function)
+    # Keras has no public way to save a function that is no signature.
+    setattr(archive._tf_trackable, TRANSFORM, transform_function(transform, spec))
+    archive.write_out(str(path), verbose=False)
+    write_warmup(path, spec)
+    for name, content in (assets or {}).items():
+        (path / name).parent.mkdir(parents=True, exist_ok=True)
+        (path / name).write_bytes(content)
+    return write_manifest(path, spec, about)
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A loaded bundle."""
+
+    manifest: Manifest
+    digest: str
+    saved: Any  # the loaded SavedModel; its signatures live only as long as it does
+
+    def __call__(self, signature: str, batch: Any) -> dict[str, np.ndarray]:
+        """Ask a signature.
+
+        Args:
+            signature: "serving_default", "images" or "examples".
+            batch: what that signature takes, see `signatures.serving_functions`.
+
+        Returns:
+            `probabilities` (batch, classes) float32, `class_index` (batch,) int64 and
+            `class_name` (batch,) bytes.
+        """
+        answer = self.saved.signatures[signature](**{SIGNATURES[signature]: tf.constant(batch)})
+        return {name: tensor.numpy() for name, tensor in answer.items()}
+
+
+def load_bundle(path: Path, digest: str | None = None) -> Bundle:
+    """Load a bundle after every byte of it was checked.
+
+    Raises:
+        BadDataError: a file that changed, is missing or does not belong there, or, where `digest`
+            is given, another bundle.
+    """
+    seen = verify_bundle(path, digest)
+    return Bundle(read_manifest(path), seen, tf.saved_model.load(str(path)))

@@ -1,0 +1,57 @@
+"""Which images a model was trained on, as content hashes that travel with it."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+
+from data.batches.parse import sound_records
+from data.batches.sequential import batches
+from data.content_hash import content_hashes
+from data.errors import BadDataError
+from data.examples.artifact import Examples
+
+FILE = "assets.extra/trained_on.npy"  # in a bundle
+_BATCH = 1024
+
+
+def split_hashes(examples: Examples, split: str) -> np.ndarray:
+    """A hash of each image of a split, (n,) uint64, in the order at rest.
+
+    Raises:
+        BadDataError: the examples are damaged.
+    """
+    with sound_records(examples):
+        found = [
+            content_hashes(images)
+            for images, _ in batches(examples, split, batch_size=_BATCH).as_numpy_iterator()
+        ]
+    return np.concatenate([np.zeros(0, np.uint64), *found])
+
+
+def trained_on(examples: Examples, split: str, ancestor: Path | None) -> bytes:
+    """The content of `FILE`: the split's images, and all that an ancestor was trained on."""
+    known = [split_hashes(examples, split)]
+    if ancestor is not None and (before := read_trained_on(ancestor)) is not None:
+        known.append(before)
+    file = io.BytesIO()
+    np.save(file, np.unique(np.concatenate(known)), allow_pickle=False)
+    return file.getvalue()
+
+
+def read_trained_on(bundle: Path) -> np.ndarray | None:
+    """The hashes in a bundle, (n,) uint64 in order; None where it has none.
+
+    Raises:
+        BadDataError: the file is there and cannot be read.
+    """
+    path = bundle / FILE
+    if not path.is_file():
+        return None
+    try:
+        found: np.ndarray = np.load(path, allow_pickle=False)
+        return found
+    except Exception as error:  # whatever NumPy raises for a broken file
+        raise BadDataError(f"cannot read {path}", expected="hashes of images", got=error) from error

@@ -1,0 +1,65 @@
+"""What lies in a model's folder: each version, whether it is whole, and who pushed it why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from data.errors import BadDataError
+from serving_export.bundle.manifest import read_push_record, verify_version
+from serving_export.model_store.layout import is_ours, newest_version, versions
+
+State = Literal["whole", "damaged", "foreign"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Version:
+    """One version of a model."""
+
+    number: int
+    path: Path
+    serves: bool  # the highest: the one that TensorFlow Serving takes
+    state: State  # "foreign": no manifest of ours, or a link
+    digest: str | None  # of the bundle, where it is whole
+    trouble: str | None  # what is wrong with it, where it is damaged
+    record: dict[str, Any]  # of its push; empty where it has none that can be read
+
+
+def history(folder: Path) -> list[Version]:
+    """The versions in a model's folder, the oldest first; every byte of each is read.
+
+    Raises:
+        OSError: something there cannot be read.
+    """
+    return [look_at(folder / str(number)) for number in versions(folder)]
+
+
+def look_at(path: Path) -> Version:
+    """One version, of its folder; every byte of it is read."""
+    state: State = "foreign"
+    digest, trouble, record = None, None, {}
+    if is_ours(path):
+        try:
+            digest, record = verify_version(path), read_push_record(path)
+            state = "whole"
+        except BadDataError as error:
+            state, trouble = "damaged", error.what
+            record = record_of(path)
+    return Version(
+        number=int(path.name),
+        path=path,
+        serves=newest_version(path.parent) == int(path.name),
+        state=state,
+        digest=digest,
+        trouble=trouble,
+        record=record,
+    )
+
+
+def record_of(path: Path) -> dict[str, Any]:
+    """What the push of a version recorded; empty where that cannot be read."""
+    try:
+        return read_push_record(path)
+    except BadDataError:
+        return {}

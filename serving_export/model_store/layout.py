@@ -1,0 +1,87 @@
+"""Where a model is served: `<serving>/<model>/<version>`, versions counted from 1."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from data.base.durable_files import sha256_file
+from data.errors import ConfigError, EnvironmentTrouble
+from serving_export.bundle.manifest import MANIFEST
+
+HIGHEST = 2**63 - 1  # TensorFlow Serving reads a version as an int64 and passes over what is more
+
+_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*")
+_NUMBER = re.compile(r"[0-9]+")
+
+
+def model_folder(serving_dir: Path, model_name: str) -> Path:
+    """`<serving_dir>/<model_name>`.
+
+    Raises:
+        ConfigError: a name that could lead elsewhere or hide.
+    """
+    if not _NAME.fullmatch(model_name):
+        raise ConfigError(
+            f"{model_name!r} cannot be a model's name",
+            expected="letters, digits, _ . and -, not starting with a dot",
+            got=repr(model_name),
+            remedy="set export.model_name",
+        )
+    return serving_dir / model_name
+
+
+def versions(folder: Path) -> list[int]:
+    """The served versions of a model in order; empty where there is no such folder."""
+    if not folder.is_dir():
+        return []
+    # A folder "007" would be read as version 7 too: it counts for `next_version`, but is not ours.
+    return sorted(v for v in _numbers(folder) if (folder / str(v)).is_dir())
+
+
+def newest_version(folder: Path) -> int | None:
+    """The version that is served, or None."""
+    return max(versions(folder), default=None)
+
+
+def is_ours(version: Path) -> bool:
+    """Whether Penstock may have made this version: a folder with a manifest, and no link to one."""
+    return not version.is_symlink() and (version / MANIFEST).is_file()
+
+
+def identity(version: Path) -> str:
+    """What names a version: its bundle's digest, unverified; `foreign:N` where it is not ours."""
+    return sha256_file(version / MANIFEST) if is_ours(version) else f"foreign:{version.name}"
+
+
+def serving_identity(folder: Path) -> str | None:
+    """The `identity` of the version that is served, or None."""
+    newest = newest_version(folder)
+    return None if newest is None else identity(folder / str(newest))
+
+
+def bundle_folder(model_dir: Path) -> Path:
+    """The folder itself where it holds a bundle, else its highest version."""
+    newest = None if (model_dir / MANIFEST).is_file() else newest_version(model_dir)
+    return model_dir if newest is None else model_dir / str(newest)
+
+
+def next_version(folder: Path) -> int:
+    """One above every name that reads as a number, whatever lies there.
+
+    Raises:
+        EnvironmentTrouble: something there has the highest number that there is.
+    """
+    highest = max(_numbers(folder), default=0)
+    if highest == HIGHEST:
+        raise EnvironmentTrouble(
+            f"no version is left above {folder / str(highest)}",
+            follows="nothing was pushed",
+            remedy="remove it, if nothing serves it",
+        )
+    return highest + 1
+
+
+def _numbers(folder: Path) -> set[int]:
+    numbers = {int(e.name) for e in folder.iterdir() if _NUMBER.fullmatch(e.name)}
+    return {number for number in numbers if number <= HIGHEST}

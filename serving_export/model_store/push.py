@@ -1,0 +1,204 @@
+"""Push a bundle to where models are served: `<serving>/<model>/<version>`, by one rename.
+
+TensorFlow Serving loads the highest integer folder as soon as it sees it, so a version is made
+under a name that is no integer and becomes visible whole or not at all.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from data.base.durable_files import disk_trouble, fsync_path, fsync_tree, write_json
+from data.errors import BadDataError, ConfigError, EnvironmentTrouble, StepError
+from serving_export.bundle.manifest import (
+    BESIDE,
+    MANIFEST,
+    PUSH_RECORD,
+    read_manifest,
+    verify_bundle,
+    verify_version,
+)
+from serving_export.model_store.layout import (
+    is_ours,
+    model_folder,
+    newest_version,
+    next_version,
+    serving_identity,
+)
+from serving_export.model_store.retention import LEAST_KEPT, retire, sweep
+
+ANY = "any"  # for `judged_against`: whatever serves
+
+_STAGING = ".staging-"
+_LOCK = ".push.lock"
+_WAIT = 600  # seconds for another push to end
+
+
+def push(
+    bundle: Path,
+    serving_dir: Path,
+    model_name: str,
+    *,
+    digest: str | None = None,
+    record: Mapping[str, Any],
+    beside: Mapping[str, bytes] | None = None,
+    judged_against: str | None = ANY,
+    keep: int | None = None,
+    progress: Callable[..., None] = lambda *_: None,
+) -> tuple[int, Path]:
+    """Copy a bundle to the model's next version.
+
+    Args:
+        bundle: the bundle's folder.
+        serving_dir: made where it does not exist.
+        model_name: folder in `serving_dir`.
+        digest: what the bundle's digest must be, where the caller knows.
+        record: JSON-able facts about this push. `push.json`, beside the manifest, has them, and
+            `version`, `digest`, `time` (seconds since the epoch, unless `record` says) and
+            `beside`: the sha256 of each file laid there.
+        beside: content of further files to lay beside the manifest, by names of
+            `manifest.BESIDE`.
+        judged_against: what must serve when the new version appears, as
+            `versions.serving_identity` names it; None: nothing may. `ANY`: not checked.
+        keep: how many of the newest versions to keep, 2 or more; older ones that Penstock pushed
+            are deleted. None: all.
+        progress: called with (done, total, what is being done).
+
+    Returns:
+        Version and its folder. Where the newest version is this very bundle, that one.
+
+    Raises:
+        ConfigError: the name cannot be a model's; `keep` or a name in `beside` is not allowed.
+        BadDataError: the bundle, or its copy read back, is not what its manifest says.
+        StepError: another model serves than the one that the bundle was judged against.
+        EnvironmentTrouble: the disk would not take it, or another push does not end.
+    """
+    folder = model_folder(serving_dir, model_name)
+    beside = beside or {}
+    _check(beside, keep)
+    digest = verify_bundle(bundle, digest)
+    with disk_trouble(f"cannot push to {folder}"):
+        _make_durable(folder)
+        with _turn(folder, progress):
+            sweep(folder, _STAGING)
+            newest = newest_version(folder)
+            if newest is not None and _holds(folder / str(newest), digest):
+                target = folder / str(newest)
+                fsync_path(folder)  # a push that failed right after its rename did not
+            else:
+                progress(0, None, f"pushing {model_name}")
+                target = _push_locked(bundle, folder, digest, record, beside, judged_against)
+            if keep is not None:
+                retire(folder, keep)
+            return int(target.name), target
+
+
+def _check(beside: Mapping[str, bytes], keep: int | None) -> None:
+    allowed = BESIDE - {PUSH_RECORD}
+    if not beside.keys() <= allowed:
+        raise ConfigError(
+            "these files have no place beside a model",
+            expected=", ".join(sorted(allowed)),
+            got=", ".join(sorted(beside.keys() - allowed)),
+        )
+    if keep is not None and keep < LEAST_KEPT:
+        raise ConfigError(
+            "too few versions would be kept",
+            expected=f"{LEAST_KEPT} or more: the one that serves and the one before it",
+            got=keep,
+            remedy="keep more, or leave it unset to keep all",
+        )
+
+
+def _make_durable(folder: Path) -> None:
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    for made in missing:
+        fsync_path(made.parent)
+
+
+@contextmanager
+def _turn(folder: Path, progress: Callable[..., None]) -> Iterator[None]:
+    """One push at a time in a model's folder; the lock ends with the process that holds it."""
+    lock = FileLock(folder / _LOCK)
+    try:
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            progress(0, None, "waiting for another push to end")
+            lock.acquire(timeout=_WAIT)
+    except Timeout as error:
+        raise EnvironmentTrouble(
+            f"another push to {folder} does not end",
+            got=f"its lock {folder / _LOCK} held for {_WAIT} s",
+            follows="nothing was pushed",
+            remedy="see what holds it, then run the same command again",
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _push_locked(
+    bundle: Path,
+    folder: Path,
+    digest: str,
+    record: Mapping[str, Any],
+    beside: Mapping[str, bytes],
+    judged_against: str | None,
+) -> Path:
+    _check_serving(folder, judged_against)  # before the work, and again right before the rename
+    staging = folder / f"{_STAGING}{uuid.uuid4().hex}"
+    try:
+        _copy(bundle, staging, beside)
+        version = next_version(folder)
+        digests = {n: hashlib.sha256(content).hexdigest() for n, content in sorted(beside.items())}
+        told = {"version": version, "digest": digest, "beside": digests}
+        write_json(staging / PUSH_RECORD, {"time": time.time(), **record, **told})
+        verify_version(staging, digest)
+        _check_serving(folder, judged_against)
+        target = staging.rename(folder / str(version))
+        fsync_path(folder)
+        return target
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+def _copy(bundle: Path, staging: Path, beside: Mapping[str, bytes]) -> None:
+    """Copy what the manifest names, and nothing else, down to the disk itself."""
+    for name in (MANIFEST, *read_manifest(bundle).files):
+        target = staging / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(bundle / name, target)
+    for name, content in beside.items():
+        (staging / name).write_bytes(content)
+    fsync_tree(staging)
+
+
+def _check_serving(folder: Path, judged_against: str | None) -> None:
+    serves = serving_identity(folder)
+    if judged_against not in (ANY, serves):
+        raise StepError(
+            f"another model serves in {folder} than the one that this one was judged against",
+            expected=judged_against or "none",
+            got=serves or "none",
+            follows="nothing was pushed",
+            remedy="run again: the candidate is then compared with what serves now",
+        )
+
+
+def _holds(version: Path, digest: str) -> bool:
+    try:
+        return is_ours(version) and verify_version(version, digest) == digest
+    except BadDataError:
+        return False

@@ -1,0 +1,128 @@
+"""Roll back: push the bytes of an earlier version again, so that versions only ever grow."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from data.base.durable_files import disk_trouble
+from data.errors import BadDataError, ConfigError
+from serving_export.bundle.manifest import BESIDE, PUSH_RECORD
+from serving_export.model_store.history import Version, history, look_at, record_of
+from serving_export.model_store.layout import (
+    model_folder,
+    newest_version,
+    serving_identity,
+    versions,
+)
+from serving_export.model_store.push import push
+
+
+def rollback(
+    serving_dir: Path,
+    model_name: str,
+    *,
+    to: int | None = None,
+    by: str,
+    reason: str,
+    clock: Callable[[], float] = time.time,
+) -> tuple[int, Path]:
+    """Push an earlier version's bytes, and what lies beside them, under the next integer.
+
+    Nothing is renamed away or deleted. The new version's `push.json` is the old one's, with
+    `rollback_of`, `by`, `reason` and `time` of the rollback.
+
+    Args:
+        serving_dir, model_name: as for `push`.
+        to: the version to go back to. None: the newest whole one that is older than the one that
+            serves and of another bundle. Where that one came by a rollback itself, older than the
+            version that it brought back: what was rolled back from does not come again unasked.
+        by: who wants it.
+        reason: why.
+        clock: seconds since the epoch.
+
+    Returns:
+        The new version and its folder.
+
+    Raises:
+        ConfigError: no such version, nothing to go back to, or its bytes serve already.
+        BadDataError: the version is not whole, or no model that Penstock pushed.
+        StepError: another push came between.
+        EnvironmentTrouble: the disk would not take it, or another push does not end.
+    """
+    folder = model_folder(serving_dir, model_name)
+    with disk_trouble(f"cannot roll back in {folder}"):
+        serving = serving_identity(folder)
+        old = _earlier(folder) if to is None else _named(folder, to)
+        names = sorted(BESIDE - {PUSH_RECORD})
+        beside = {n: (old.path / n).read_bytes() for n in names if (old.path / n).is_file()}
+    record = {**old.record, "rollback_of": old.number, "by": by, "reason": reason, "time": clock()}
+    return push(
+        old.path,
+        serving_dir,
+        model_name,
+        digest=old.digest,
+        record=record,
+        beside=beside,
+        judged_against=serving,
+    )
+
+
+def _named(folder: Path, to: int) -> Version:
+    """The version that was asked for."""
+    if to not in versions(folder):
+        raise ConfigError(
+            f"there is no version {to} in {folder}",
+            expected=_listed(folder),
+            got=to,
+            follows="nothing was pushed",
+        )
+    old, serving = look_at(folder / str(to)), look_at(folder / str(newest_version(folder)))
+    if old.state != "whole":
+        raise BadDataError(
+            f"version {to} in {folder} cannot be served again",
+            expected="a whole version that Penstock pushed",
+            got=old.trouble or "a link, or a folder without a manifest of ours",
+            follows="nothing was pushed",
+            remedy=f"name another: {_listed(folder)}",
+        )
+    if old.digest == serving.digest:
+        raise ConfigError(
+            f"version {serving.number} in {folder} is version {to} already",
+            expected="a version of another bundle than the one that serves",
+            got=f"digest {old.digest}",
+            follows="nothing was pushed",
+        )
+    return old
+
+
+def _earlier(folder: Path) -> Version:
+    """The version that a rollback goes to unless one is named."""
+    known = versions(folder)
+    serving = look_at(folder / str(known[-1])) if known else None
+    for number in reversed(known):
+        if serving and number < _origin(serving):
+            version = look_at(folder / str(number))
+            if version.state == "whole" and version.digest != serving.digest:
+                return version
+    raise ConfigError(
+        f"there is no version in {folder} to go back to",
+        expected="a whole version of another bundle, older than the one that serves",
+        got=_listed(folder),
+        follows="nothing was pushed",
+        remedy="name one with --to, or push another model",
+    )
+
+
+def _origin(version: Version) -> int:
+    """The version that a chain of rollbacks brought back; a version's own number where none did."""
+    number, record = version.number, version.record
+    while isinstance(earlier := record.get("rollback_of"), int) and earlier < number:
+        number, record = earlier, record_of(version.path.with_name(str(earlier)))
+    return number
+
+
+def _listed(folder: Path) -> str:
+    words = {"whole": "", "damaged": " (damaged)", "foreign": " (not ours)"}
+    return ", ".join(f"{v.number}{words[v.state]}" for v in history(folder)) or "no versions at all"

@@ -1,0 +1,167 @@
+"""Does the exported bundle answer as the trained model did? Asked in a clean process.
+
+Training records what its own model says to some raw images; the check loads the bundle in a
+process that never saw the model's code and compares all three signatures with the record.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from data.errors import StepError
+from data.spec import ImageSpec
+from serving_export.bundle.manifest import IMAGES, PROBABILITIES, TRANSFORM
+from serving_export.clean_process import take_process
+from serving_export.parity.worker import BATCH
+
+if TYPE_CHECKING:
+    import keras
+    import numpy as np
+    import tensorflow as tf
+
+    from serving_export.bundle.saved_model import Bundle
+    from serving_export.bundle.signatures import ModelOutput
+
+MAX_IMAGES = 1000
+MAX_BYTES = 64 << 20  # of raw images: fewer of them where they are large
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parity:
+    """What a parity check saw."""
+
+    images: int
+    tolerance: float
+    max_difference: float  # largest absolute difference of a probability, over all signatures
+    bit_for_bit: bool  # every probability of every signature the same
+    by_signature: dict[str, float]  # largest absolute difference of each
+
+
+def record_parity(
+    path: Path,
+    *,
+    model: keras.Model | tf.Module,
+    transform_path: Path,
+    spec: ImageSpec,
+    model_output: ModelOutput,
+    images: np.ndarray,
+    fed: np.ndarray | None = None,
+) -> None:
+    """Write what the trained model says, in the process that trained it.
+
+    Args:
+        path: the file to write, `parity.npz`.
+        model, transform_path, spec, model_output: as for `saved_model.write_bundle`.
+        images: (n, height, width, channels) uint8, n > 0, raw as in the Examples; at most
+            `MAX_IMAGES` or `MAX_BYTES` of them are used.
+        fed: (m, …) of any dtype: what training fed the model for the first m images.
+    """
+    import numpy as np
+
+    from serving_export.bundle.signatures import probabilities_fn
+    from serving_export.bundle.transform_graph import TransformFn
+    from serving_export.bundle.weights import RECORDED, weight_digests
+
+    images = images[: max(1, min(MAX_IMAGES, MAX_BYTES // spec.image_bytes))]
+    predict = probabilities_fn(model, TransformFn(transform_path), spec, model_output)
+    starts = range(0, len(images), BATCH)
+    answers = [predict(images[start : start + BATCH]).numpy() for start in starts]
+    known: dict[str, Any] = {} if fed is None else {"fed": fed[: len(images)]}
+    known[RECORDED] = weight_digests(getattr(model, "weights", model.variables))
+    np.savez(path, images=images, probabilities=np.concatenate(answers), **known)
+
+
+def check_parity(
+    bundle: Path,
+    npz: Path,
+    tolerance: float = 1e-5,
+    *,
+    digest: str | None = None,
+    progress: Callable[..., None] = lambda *_: None,
+) -> Parity:
+    """Compare a bundle with the record of the trained model, in a clean process.
+
+    Args:
+        bundle: the bundle's folder.
+        npz: what `record_parity` wrote.
+        tolerance: largest absolute difference of a probability that may pass; float sums may
+            associate differently for other shapes of batches.
+        digest: what the bundle's digest must be, where the caller knows.
+        progress: called with (done, total, what is being done).
+
+    Raises:
+        BadDataError: the bundle's bytes changed, or the recording cannot be read.
+        StepError: a larger difference, or the process crashed; its last words are in the error.
+    """
+    with closing(take_process()) as process:
+        progress(0, None, "loading the model in a clean process")
+        job = {"bundle": str(bundle), "npz": str(npz), "digest": digest}
+        images, differences = process.compare(job, progress)
+    worst = max((d for d, _ in differences.values()), key=lambda d: (math.isnan(d), d))
+    if not worst <= tolerance:  # so that NaN fails
+        raise StepError(
+            "the exported model does not answer as the trained model did",
+            expected=f"probabilities that differ by at most {tolerance:g}",
+            got=", ".join(f"{name}: {d:.3g}" for name, (d, _) in differences.items()),
+            follows="the model was not pushed",
+            remedy="look for a layer that behaves differently once saved, or state another "
+            "export.parity_tolerance",
+        )
+    return Parity(
+        images=images,
+        tolerance=tolerance,
+        max_difference=worst,
+        bit_for_bit=all(same for _, same in differences.values()),
+        by_signature={name: d for name, (d, _) in differences.items()},
+    )
+
+
+def images_difference(bundle: Bundle, npz: Path) -> float:
+    """How far a bundle, loaded afresh, is from the trained model on the recorded images.
+
+    Args:
+        bundle: asked by its signature `images`.
+        npz: what `record_parity` wrote.
+
+    Returns:
+        The largest absolute difference of a probability; NaN where one of the two is.
+    """
+    import numpy as np
+
+    with np.load(npz, allow_pickle=False) as recorded:
+        images, wanted = recorded["images"], recorded["probabilities"]
+    starts = range(0, len(images), BATCH)
+    answers = [bundle(IMAGES, images[start : start + BATCH])[PROBABILITIES] for start in starts]
+    return float(np.max(np.abs(np.concatenate(answers) - wanted)))
+
+
+def transform_difference(saved: Any, npz: Path) -> float | None:
+    """How far what a bundle's model is fed is from what training fed it.
+
+    Args:
+        saved: a bundle's SavedModel, loaded; asked by its `transform_images`.
+        npz: what `record_parity` wrote.
+
+    Returns:
+        The largest absolute difference of a value; NaN where one of the two is; infinity where
+        the two have no values in common, for another shape or no such function. None where
+        nothing was recorded.
+    """
+    import numpy as np
+
+    with np.load(npz, allow_pickle=False) as recorded:
+        if "fed" not in recorded:
+            return None
+        images, wanted = recorded["images"], recorded["fed"]
+    if not hasattr(saved, TRANSFORM):
+        return math.inf
+    found = getattr(saved, TRANSFORM)(images[: len(wanted)]).numpy()
+    if found.shape != wanted.shape:
+        return math.inf
+    difference = np.abs(found.astype(np.float64) - wanted.astype(np.float64))
+    return float(np.max(difference, initial=0))

@@ -1,0 +1,80 @@
+"""A runner's text, in one line and in clear words."""
+
+from __future__ import annotations
+
+import pytest
+
+from components.beam.runner_errors import error_of, first_cause
+from data.errors import BadDataError, EnvironmentTrouble, StepError
+
+PYTHON = """java.lang.RuntimeException: Error from SDK harness: Traceback (most recent call last):
+  File "common.py", line 1, in process
+    raise ValueError("boom")
+ValueError: boom
+
+During handling of the above exception, another exception occurred:
+
+Traceback (most recent call last):
+  File "sdk_worker.py", line 2, in execute
+ValueError: boom [while running 'Work']
+
+\tat org.apache.beam.runners.fnexecution.FnApiControlClient.handle(FnApiControlClient.java:180)
+"""
+JAVA = """org.apache.flink.client.program.ProgramInvocationException: The main method failed
+\tat org.apache.flink.Client.run(Client.java:1)
+Caused by: org.apache.flink.runtime.JobExecutionException: Job execution failed.
+\t... 12 more
+Caused by: java.io.IOException: Insufficient number of network buffers: required 17, but only 1
+\tat a.B.c(B.java:3)
+"""
+
+
+def test_the_innermost_python_error() -> None:
+    assert first_cause(PYTHON) == "ValueError: boom"
+    assert isinstance(error_of(PYTHON), StepError)
+
+
+def test_the_deepest_java_cause() -> None:
+    assert first_cause(JAVA).startswith("java.io.IOException: Insufficient number")
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        (JAVA, "taskmanager.memory.network.max"),
+        ("ModuleNotFoundError: No module named 'components'", "--setup_file"),
+        ("java.io.InvalidClassException: x; local class incompatible: serialVersionUID", "Flink"),
+        ("NoResourceAvailableException: Could not acquire the minimum", "--parallelism"),
+        (  # a worker with Python 3.12
+            "RuntimeError: Pipeline construction environment and pipeline runtime environment are "
+            "not compatible. If you use a custom container image, check that the Python",
+            "its Python or its Penstock is another version",
+        ),
+        (  # Beam's job server for Flink 1.19 with a cluster of 2.0
+            "java.lang.ExceptionInInitializerError: Exception java.util.ServiceConfigurationError: "
+            "com.fasterxml.jackson.databind.Module: com.fasterxml.jackson.datatype.jsr310."
+            'JavaTimeModule not a subtype [in thread "DataSink (DiscardingOutput) (1/2)#0"]',
+            "built for the cluster's version",
+        ),
+        ("OSError: [Errno 28] No space left on device", "free some space"),
+        ("PermissionError: [Errno 13] Permission denied: '/x'", "right to write"),
+        ("TypeError: cannot pickle '_thread.lock' object", "outside of it"),
+        ('IOException: Cannot run program "docker": error=2', "doctor"),
+        ("AttributeError: Can't get attribute 'Shard' on <module>", "same versions"),
+    ],
+)
+def test_known_troubles_say_what_to_do(text: str, word: str) -> None:
+    error = error_of(text)
+    assert isinstance(error, EnvironmentTrouble)
+    assert word in str(error)
+
+
+def test_a_marked_error_is_revived_from_within() -> None:
+    ours = BadDataError("no", got="No space left on device")
+    assert str(error_of(f"java.X: y\nRuntimeError: {ours.marked()} [while running 'a']")) == str(
+        ours
+    )
+
+
+def test_silence_is_said() -> None:
+    assert "no reason" in str(error_of("").got)

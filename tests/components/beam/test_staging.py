@@ -1,0 +1,145 @@
+"""What workers get of our code and of the user's is enough where they have nothing of it."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from components.beam import staging
+from data.base.first_party import first_party_root
+
+MINE = """
+import helper_of_mine
+
+class Doubles:
+    def __call__(self, x):
+        return helper_of_mine.twice(x)
+"""
+
+
+@pytest.fixture
+def users_folder(tmp_path, monkeypatch) -> Path:
+    """A folder on the path: mine_of_user.py, helper_of_mine.py, a package, and a stranger."""
+    (tmp_path / "mine_of_user.py").write_text(MINE)
+    (tmp_path / "helper_of_mine.py").write_text("def twice(x):\n    return 2 * x\n")
+    (tmp_path / "not_asked_for.py").write_text("raise RuntimeError\n")
+    (tmp_path / "pack_of_user" / "deep").mkdir(parents=True)
+    for name in ("__init__.py", "deep/__init__.py"):
+        (tmp_path / "pack_of_user" / name).write_text("")
+    (tmp_path / "pack_of_user" / "deep" / "fn.py").write_text("import mine_of_user, numpy\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    first_party_root.cache_clear()
+    yield tmp_path
+    for name in ("mine_of_user", "helper_of_mine"):
+        sys.modules.pop(name, None)
+    first_party_root.cache_clear()
+
+
+def test_user_modules_are_those_imported_with_their_packages_and_none_of_ours(users_folder):
+    files = staging.user_modules(["pack_of_user.deep.fn", "data.sources.idx", "numpy"])
+    assert set(files) == {
+        "mine_of_user.py",
+        "helper_of_mine.py",
+        "pack_of_user/__init__.py",
+        "pack_of_user/deep/__init__.py",
+        "pack_of_user/deep/fn.py",
+    }
+    assert files["mine_of_user.py"] == MINE
+    assert staging.user_modules(["components.ingest", "data.sources.idx"]) == {}
+
+
+def test_what_is_installed_elsewhere_is_imported_from_there(users_folder, tmp_path, monkeypatch):
+    files = staging.user_modules(["mine_of_user"])
+    there = tmp_path / "there"
+    monkeypatch.setattr(sys, "path", [p for p in sys.path if p != str(users_folder)])
+    staging.installed(files, there)
+    found = importlib.import_module("mine_of_user")
+    assert Path(found.__file__).parent == there
+    assert found.Doubles()(21) == 42
+
+
+@pytest.mark.slow
+def test_a_users_object_arrives_where_its_modules_are_not(users_folder, tmp_path):
+    from apache_beam.internal import pickler
+
+    doubles = importlib.import_module("mine_of_user").Doubles()
+    with staging.users_code_by_value():
+        by_value = pickler.dumps(doubles)
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    done = subprocess.run(
+        [sys.executable, "-c", _LOAD, by_value.decode()],
+        cwd=empty,
+        env={k: v for k, v in os.environ.items() if k != "PYTHONPATH"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout.strip() == "42", done.stderr
+
+
+_LOAD = """
+import sys
+from apache_beam.internal import pickler
+print(pickler.loads(sys.argv[1].encode())(21))
+"""
+
+
+def test_a_wheel_of_the_installed_files_installs_what_was_installed(tmp_path):
+    site = tmp_path / "site"
+    info = site / "penstock-1.2.dist-info"
+    files = {
+        "data/__init__.py": "",
+        "components/report/html/templates/style.css": "b {}",
+        "stranger/x.py": "",
+    }
+    files |= {"data/__pycache__/a.pyc": "", "../bin/penstock": "#!"}
+    files |= {f"{info.name}/METADATA": "Metadata-Version: 2.4\nName: penstock\nVersion: 1.2\n"}
+    files |= {
+        f"{info.name}/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+    }
+    files |= {f"{info.name}/direct_url.json": "{}"}
+    for name, text in files.items():
+        (site / name).parent.mkdir(parents=True, exist_ok=True)
+        (site / name).write_text(text)
+    (info / "RECORD").write_text("".join(f"{name},,\n" for name in [*files, f"{info.name}/RECORD"]))
+    found = importlib.metadata.Distribution.at(info)
+    wheel = staging.wheel_of(found, tmp_path)
+    assert wheel.name == "penstock-1.2-py3-none-any.whl"
+    with zipfile.ZipFile(wheel) as archive:
+        assert set(archive.namelist()) == {
+            "data/__init__.py",
+            "components/report/html/templates/style.css",
+            *(f"{info.name}/{name}" for name in ("METADATA", "WHEEL", "RECORD")),
+        }
+        assert archive.read("components/report/html/templates/style.css") == b"b {}"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("args", "takes_ours"),
+    [
+        (("--runner=FnApiRunner",), False),
+        (("--runner=PortableRunner", "--environment_type=LOOPBACK"), False),
+        (("--runner=PortableRunner", "--environment_type=EXTERNAL"), False),
+        (("--runner=PortableRunner", "--environment_type=DOCKER"), True),
+        (("--runner=PortableRunner", "--environment_type=PROCESS"), True),
+        (("--runner=DataflowRunner",), True),
+        (("--runner=DataflowRunner", "--setup_file=/x/setup.py"), False),
+        (("--runner=DataflowRunner", "--extra_package=/x.whl"), False),
+        (("--runner=DataflowRunner", "--sdk_container_image=mine"), False),
+    ],
+)
+def test_our_code_is_added_where_workers_install_packages_and_nobody_else_sees_to_it(
+    args, takes_ours, tmp_path
+):
+    home = Path(staging.__file__).parents[3]
+    added = (f"--setup_file={home / 'setup.py'}",) if takes_ours else ()
+    assert staging.with_our_code(args, tmp_path) == (*args, *added)

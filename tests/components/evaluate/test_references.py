@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from components.artifacts import Model
+from components.evaluate.measure.measurements import Reference
+from components.evaluate.references import look_up
+from data.base.durable_files import read_json, write_json
+from data.spec import ImageSpec
+from serving_export.bundle.manifest import MANIFEST, write_manifest
+from serving_export.model_store.push import push
+
+NAME = "digits"
+
+
+@pytest.fixture
+def version(tmp_path: Path, train_model: Callable[..., Model]) -> tuple[Path, Model]:
+    """A model, pushed as version 1 and 2 with another between: its newest folder."""
+    model = train_model(3, 2)
+    push(model.bundle, tmp_path, NAME, digest=model.digest, record={})
+    push(train_model(5, 2).bundle, tmp_path, NAME, record={})
+    number, folder = push(model.bundle, tmp_path, NAME, digest=model.digest, record={})
+    assert number == 3
+    return folder, model
+
+
+@pytest.mark.slow
+def test_a_sound_model_is_found_by_its_digest_at_its_highest_version(
+    version: tuple[Path, Model],
+) -> None:
+    folder, model = version
+    found = look_up(folder.parent, model.digest, model.spec)
+    assert found == (Reference(digest=model.digest, version=3), folder)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"class_names": tuple("abcdefghij")}, "other classes: zero, one"),
+        ({"height": 9}, "images of shape (8, 8, 1), not (9, 8, 1)"),
+    ],
+)
+def test_other_data_are_told_without_loading_the_model(
+    version: tuple[Path, Model], change: dict[str, Any], words: str
+) -> None:
+    folder, model = version
+    spec = dataclasses.replace(model.spec, **change)
+    reference, usable = look_up(folder.parent, model.digest, spec)
+    assert usable is None
+    assert (reference.version, reference.digest) == (3, model.digest)
+    assert words in reference.trouble
+
+
+@pytest.mark.slow
+def test_what_its_manifest_vouches_for_and_cannot_be_asked(
+    version: tuple[Path, Model], train_model: Callable[..., Model]
+) -> None:
+    """A manifest made for other bytes: the digests fit, and the graph does not."""
+    folder, model = version
+    spec = dataclasses.replace(model.spec, channels=3)
+    changed = write_manifest_of(folder, spec)
+    reference, usable = look_up(folder.parent, changed, spec)
+    assert usable is None
+    assert "version 3 cannot be compared with: " in reference.trouble
+
+    fewer = ImageSpec(height=8, width=8, channels=1, class_names=("a", "b"))
+    changed = write_manifest_of(folder, fewer)
+    reference, usable = look_up(folder.parent, changed, fewer)
+    assert (usable, "answers with shape (1, 10)" in reference.trouble) == (None, True)
+
+    (folder / "saved_model.pb").write_bytes(b"no graph")
+    changed = write_manifest_of(folder, model.spec)
+    reference, usable = look_up(folder.parent, changed, model.spec)
+    assert usable is None
+    assert "\n" not in reference.trouble
+
+
+def write_manifest_of(folder: Path, spec: ImageSpec) -> str:
+    beside = {"push.json": read_json(folder / "push.json")}
+    (folder / "push.json").unlink()
+    (folder / MANIFEST).unlink()
+    digest = write_manifest(folder, spec, {})
+    for name, content in beside.items():
+        write_json(folder / name, content)
+    return digest
+
+
+def test_gone_and_foreign(tmp_path: Path) -> None:
+    spec = ImageSpec(height=2, width=2, channels=1, class_names=("a", "b"))
+    gone, nowhere = look_up(tmp_path / "no such folder", "d" * 64, spec)
+    assert (gone.version, gone.trouble, nowhere) == (None, "the version is gone", None)
+    (tmp_path / "7").mkdir()
+    foreign, nowhere = look_up(tmp_path, "foreign:7", spec)
+    assert (foreign.version, nowhere) == (7, None)
+    assert "no manifest of ours" in foreign.trouble

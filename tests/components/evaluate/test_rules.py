@@ -1,0 +1,316 @@
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from components.evaluate import Config
+from components.evaluate.measure.counts import BASELINE, BEST, CANDIDATE, tally
+from components.evaluate.measure.measurements import Facts, Measured, Reference
+from components.evaluate.rule_outcomes import Outcome, of_change, of_paired, of_threshold
+from components.evaluate.rules import Allowed, Change, Paired, Threshold, check_subjects
+from components.evaluate.verdict import judge, outcomes, status_of
+from data.errors import ConfigError
+
+NAMES = ("zero", "one", "two", "three")
+SOUND = Facts(parity=0.0, transform=0.0, trained_on=0)
+
+
+def measured(
+    *, wrong: dict[str, list[int]], each: int = 50, sure: float = 0.97, **more: Any
+) -> Measured:
+    """Four classes of `each` images; `wrong` gives per model how many of each class it has wrong.
+
+    The first images of a class are wrong, so that models are wrong about the same ones.
+    """
+    labels = np.repeat(np.arange(4), each)
+    answers = {}
+    for model, missed in wrong.items():
+        said = labels.copy()
+        for label, number in enumerate(missed):
+            said[label * each : label * each + number] = (label + 1) % 4
+        answers[model] = np.full((len(labels), 4), (1 - sure) / 3, np.float32)
+        answers[model][np.arange(len(labels)), said] = sure
+    facts = {"facts": SOUND, **more}
+    for model in ({BASELINE, BEST} & wrong.keys()) - more.keys():
+        facts[model] = Reference(digest=model[0] * 64, version=3)
+    found = tally(labels, np.arange(len(labels)), answers)
+    return Measured(split="test", class_names=NAMES, tally=found, **facts)
+
+
+def with_facts(**facts: Any) -> Measured:
+    return measured(wrong=only(), facts=dataclasses.replace(SOUND, **facts))
+
+
+def only(model: str = CANDIDATE, *missed: int) -> dict[str, list[int]]:
+    return {model: list(missed or (0, 0, 0, 0))}
+
+
+def asked(rule: Any, found: Measured, least: int = 20) -> Outcome:
+    ask: Callable[..., Outcome] = {Threshold: of_threshold, Change: of_change, Paired: of_paired}[
+        type(rule)
+    ]
+    return ask(rule, found, least)
+
+
+@pytest.mark.parametrize(
+    ("rule", "status"),
+    [
+        (Threshold(metric="accuracy", at_least=0.95), "passed"),  # inclusive: 190 of 200
+        (Threshold(metric="accuracy", at_least=0.9501), "failed"),
+        (Threshold(metric="accuracy", at_most=0.95), "passed"),
+        (Threshold(metric="accuracy", at_most=0.9499), "failed"),
+        (Threshold(metric="accuracy", at_least=0.8, on="each class"), "passed"),
+        (Threshold(metric="accuracy", at_least=0.81, on="each class"), "failed"),
+        (Threshold(metric="accuracy", at_least=1.0, on="zero"), "passed"),
+        (Threshold(metric="recall", at_least=0.81, on="two"), "failed"),
+        (Threshold(metric="precision", at_least=1.0, on="three"), "failed"),
+        (Threshold(metric="f1", at_least=0.8), "passed"),
+        (Threshold(metric="auc", at_least=0.8), "passed"),
+        (Threshold(metric="loss", at_most=0.3), "passed"),
+        (Threshold(metric="loss", at_most=0.01), "failed"),
+        (Threshold(metric="ece", at_most=0.03), "passed"),
+        (Threshold(metric="ece", at_most=0.01), "failed"),
+        (Threshold(metric="top_2", at_least=0.9), "passed"),
+        (Threshold(metric="top_2", at_least=1.0), "failed"),
+    ],
+)
+def test_floors_and_ceilings(rule, status):
+    outcome = asked(rule, measured(wrong=only(CANDIDATE, 0, 0, 10, 0)))
+    assert outcome.status == status
+    assert rule.needed in outcome.words
+    assert status in outcome.words
+
+
+def test_on_each_the_worst_is_seen_and_the_others_are_counted():
+    rule = Threshold(metric="accuracy", at_least=0.95, on="each class")
+    outcome = asked(rule, measured(wrong=only(CANDIDATE, 0, 10, 5, 0)))
+    assert (outcome.at, outcome.seen) == ("one", 0.8)
+    assert outcome.interval[0] < 0.8 < outcome.interval[1]
+    assert "one: 0.8000" in outcome.reason
+    assert "1 more" in outcome.reason
+
+
+@pytest.mark.parametrize("on", ["overall", "each class", "two"])
+def test_too_few_images_are_never_a_pass(on):
+    rule = Threshold(metric="accuracy", at_least=0.0, on=on)
+    assert asked(rule, measured(wrong=only(), each=5), least=21).status == "not enough data"
+    assert asked(rule, measured(wrong=only(), each=50)).status == "passed"
+
+
+def test_a_slice_that_is_not_there_is_never_a_pass():
+    found = measured(wrong=only())
+    found = dataclasses.replace(found, slices={"source=web": found.tally})
+    for on, status in (("source=web", "passed"), ("each source", "passed")):
+        assert asked(Threshold(metric="accuracy", at_least=0.9, on=on), found).status == status
+    for on in ("source=cam", "each span"):
+        rule = Threshold(metric="accuracy", at_least=0.0, on=on)
+        assert asked(rule, found).status == "not enough data"
+
+
+def test_no_number_fails():
+    found = measured(wrong=only(), sure=math.nan)
+    for metric in ("loss", "precision", "auc"):
+        for bound in ({"at_least": 0.0}, {"at_most": 1.0}):
+            assert asked(Threshold(metric=metric, on="zero", **bound), found).status == "failed"
+
+
+@pytest.mark.parametrize(
+    ("allowed", "status"), [(0.05, "passed"), (0.049, "failed"), (0.5, "passed")]
+)
+def test_a_change_is_held_against_the_baseline(allowed, status):
+    found = measured(wrong={CANDIDATE: [10, 0, 0, 0], BASELINE: [0, 0, 0, 0]})
+    assert asked(Change(metric="accuracy", worse_by_at_most=allowed), found).status == status
+    better = measured(wrong={CANDIDATE: [0, 0, 0, 0], BASELINE: [10, 0, 0, 0]})
+    for metric in ("accuracy", "loss"):
+        assert asked(Change(metric=metric, worse_by_at_most=0.0), better).status == "passed"
+
+
+def test_without_a_baseline_a_comparison_does_not_apply():
+    found = measured(wrong=only())
+    for rule in (Change(metric="loss", worse_by_at_most=0.1), Paired(margin=0.01)):
+        outcome = asked(rule, found)
+        assert outcome.status == "not applicable"
+        assert "no model serves yet" in outcome.reason
+    broken = dataclasses.replace(found, baseline=Reference(digest="b", trouble="it is broken"))
+    assert asked(Paired(margin=0.01), broken).reason == "it is broken"
+
+
+@pytest.mark.parametrize(
+    ("require", "lost", "status"),
+    [
+        ("not shown worse", 0, "passed"),
+        ("not shown worse", 5, "passed"),  # 2.5 points of 200 images may be chance
+        ("not shown worse", 20, "failed"),
+        ("shown no worse", 0, "passed"),
+        ("shown no worse", 5, "failed"),  # and may be not
+        ("shown no worse", 20, "failed"),
+    ],
+)
+def test_paired_rules_know_what_chance_can_do(require, lost, status):
+    found = measured(wrong={CANDIDATE: [lost, 0, 0, 0], BASELINE: [0, 0, 0, 0]})
+    outcome = asked(Paired(margin=0.02, require=require), found)
+    assert outcome.status == status
+    assert outcome.seen == lost / 200
+    assert outcome.interval[0] <= outcome.seen <= outcome.interval[1]
+    assert f"of 200 images {lost} are lost and 0 won" in outcome.reason
+
+
+def test_of_several_slices_each_must_be_surer():
+    # p = 0.03 for one class: enough alone, and not for the worst of four.
+    found = measured(wrong={CANDIDATE: [6, 0, 0, 0], BASELINE: [0, 0, 0, 0]})
+    alone, all_ = (asked(Paired(margin=0.02, on=on), found) for on in ("zero", "each class"))
+    assert (alone.status, all_.status) == ("failed", "passed")
+    assert all_.at == "zero"
+    worse = measured(wrong={CANDIDATE: [20, 0, 0, 0], BASELINE: [0, 0, 0, 0]})
+    assert asked(Paired(margin=0.02, on="each class"), worse).status == "failed"
+
+
+def test_the_best_of_the_last_pushes_has_its_own_rule():
+    wrong = {CANDIDATE: [20, 0, 0, 0], BASELINE: [20, 0, 0, 0], BEST: [0, 0, 0, 0]}
+    found = measured(wrong=wrong)
+    assert asked(Paired(margin=0.02), found).status == "passed"
+    outcome = asked(Paired(margin=0.02, against="best"), found)
+    assert (outcome.status, outcome.kind) == ("failed", "best")
+
+
+def failing(found: Measured, config: Config) -> set[str]:
+    bad = ("failed", "not enough data")
+    return {o.name for o in outcomes(found, config) if o.status in bad}
+
+
+@pytest.mark.parametrize(
+    ("found", "name"),
+    [
+        (measured(wrong=only(CANDIDATE, 0, 50, 0, 0)), "every class predicted"),
+        (measured(wrong=only(), sure=math.nan), "no NaN"),
+        (measured(wrong=only(), sure=0.25), "not constant"),
+        (with_facts(parity=1e-3), "parity"),
+        (with_facts(parity=math.nan), "parity"),
+        (with_facts(transform=0.9), "transform graph"),
+        (with_facts(trained_on=1), "no image trained on"),
+        (with_facts(replaced=(1, 2)), "not replaced"),
+        (
+            measured(wrong=only(), baseline=Reference(digest="b", trouble="it has other classes")),
+            "baseline comparable",
+        ),
+    ],
+)
+def test_what_always_must_hold(found, name):
+    assert name in failing(found, Config())
+    assert status_of(outcomes(found, Config()), Config()) == "failed"
+
+
+def test_sums_that_are_not_1():
+    found = measured(wrong=only())
+    off = dataclasses.replace(found.tally.models[CANDIDATE], off_one=np.array(0.1))
+    found = dataclasses.replace(
+        found, tally=dataclasses.replace(found.tally, models={CANDIDATE: off})
+    )
+    assert failing(found, Config()) == {"probabilities sum to 1"}
+
+
+def test_what_is_allowed():
+    never = measured(wrong=only(CANDIDATE, 0, 50, 0, 0))
+    assert not failing(never, Config(allowed=Allowed(unpredicted_classes=1)))
+    assert not failing(with_facts(trained_on=2), Config(allowed=Allowed(trained_on_share=0.01)))
+    loose = with_facts(parity=0.01, transform=0.01)
+    assert not failing(loose, Config(allowed=Allowed(parity=0.01)))
+
+
+def test_without_a_record_of_the_training_some_rules_do_not_apply():
+    found = measured(wrong=only(), facts=Facts())
+    skipped = {o.name for o in outcomes(found, Config()) if o.status == "not applicable"}
+    assert {"parity", "transform graph", "no image trained on"} <= skipped
+    assert not failing(found, Config())
+
+
+FLOOR = (Threshold(metric="accuracy", at_least=0.5),)
+ABOUT = {"data": {"digest": "d"}, "code": {"penstock": "1"}}
+
+
+def test_failed_comes_before_not_configured_and_that_before_passed():
+    good, bad = measured(wrong=only()), measured(wrong=only(), sure=math.nan)
+    compared = measured(wrong={CANDIDATE: [0] * 4, BASELINE: [0] * 4})
+    for found, config, status in (
+        (good, Config(), "not configured"),
+        (good, Config(thresholds=FLOOR), "passed"),
+        (compared, Config(), "passed"),  # held against a model that serves
+        (compared, Config(paired=()), "not configured"),
+        (bad, Config(), "failed"),
+        (bad, Config(thresholds=FLOOR), "failed"),
+    ):
+        verdict = judge(found, config, "m" * 64, ABOUT)
+        assert verdict["status"] == status
+        assert bool(verdict["reasons"]) == (status == "failed")
+        json.dumps(verdict, allow_nan=False)
+
+
+def test_the_data_are_suspect_where_the_baseline_falls_below_its_floor_too():
+    floor = Config(thresholds=(Threshold(metric="accuracy", at_least=0.9),))
+    both = measured(wrong={CANDIDATE: [30, 0, 0, 0], BASELINE: [30, 0, 0, 0]})
+    one = measured(wrong={CANDIDATE: [30, 0, 0, 0], BASELINE: [0, 0, 0, 0]})
+    assert "suspect the data" in judge(both, floor, "m", ABOUT)["suspect_the_data"]
+    assert judge(one, floor, "m", ABOUT)["suspect_the_data"] is None
+    assert judge(measured(wrong=only()), floor, "m", ABOUT)["suspect_the_data"] is None
+
+
+def test_the_verdict_has_every_key_that_is_documented():
+    found = measured(wrong={CANDIDATE: [9, 1, 0, 0], BASELINE: [0, 2, 0, 0]})
+    verdict = judge(found, Config(thresholds=FLOOR), "m" * 64, ABOUT)
+    assert verdict["schema_version"] == 2
+    assert verdict["model"] == {"digest": "m" * 64}
+    assert verdict["baseline"]["comparable"] is True
+    assert verdict["data"]["per_class"] == dict.fromkeys(NAMES, 50)
+    assert verdict["weakest_class"] == {"name": "zero", "accuracy": 0.82, "examples": 50}
+    table = {"both_right": 189, "only_candidate": 1, "only_reference": 9, "neither": 1}
+    assert verdict["paired"]["baseline"]["overall"] == table
+    assert verdict["paired"]["best"] is None
+    assert len(verdict["lost"]) == 9
+    assert len(verdict["worst"]) == 10
+    assert verdict["confusion"]["candidate"][0] == [41, 9, 0, 0]
+    assert verdict["metrics"]["best"] is None
+    keys = "name kind metric on at seen interval needed status reason words"
+    assert set(verdict["rules"][0]) == set(keys.split())
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: Threshold(metric="acuracy", at_least=0.5), "did you mean 'accuracy'"),
+        (lambda: Threshold(metric="accuracy"), "needs one bound"),
+        (lambda: Threshold(metric="accuracy", at_least=0.5, at_most=0.6), "needs one bound"),
+        (lambda: Threshold(metric="accuracy", at_least=1.01), "out of range"),
+        (lambda: Threshold(metric="accuracy", at_least=math.nan), "out of range"),
+        (lambda: Threshold(metric="loss", at_most=-1.0), "out of range"),
+        (lambda: Change(metric="los", worse_by_at_most=0.1), "did you mean 'loss'"),
+        (lambda: Change(metric="loss", worse_by_at_most=-0.1), "out of range"),
+        (lambda: Paired(margin=1.5), "out of range"),
+        (lambda: Paired(margin=0.1, confidence=95), "out of range"),
+        (lambda: Allowed(parity=-1), "parity is out of range"),
+        (lambda: Allowed(trained_on_share=2), "trained_on_share is out of range"),
+        (lambda: Allowed(unpredicted_classes=-1), "unpredicted_classes is out of range"),
+        (lambda: Config(confidence=95), "confidence is out of range"),
+        (lambda: Config(min_examples=0), "min_examples is out of range"),
+        (lambda: Config(best_of_last=-1), "best_of_last is out of range"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_when_it_is_made(make, words):
+    with pytest.raises(ConfigError, match=words):
+        make()
+
+
+def test_a_rule_is_on_something_that_is_there():
+    rules = [Threshold(metric="accuracy", at_least=0.5, on=on) for on in ("overall", "each class")]
+    check_subjects(rules, NAMES, ())
+    for on in ("two", "source=web", "each source", "each band_of"):
+        check_subjects([Paired(margin=0.1, on=on)], NAMES, ("source", "mine:band_of"))
+    with pytest.raises(ConfigError, match="did you mean 'three'"):
+        check_subjects([Paired(margin=0.1, on="thre")], NAMES, ())
+    with pytest.raises(ConfigError, match="source=web"):
+        check_subjects([Paired(margin=0.1, on="source=web")], NAMES, ())

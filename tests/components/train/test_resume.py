@@ -1,0 +1,104 @@
+"""An interrupted training goes on, and ends as if nothing had been."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+TIMES = ("seconds",)
+SETTINGS = {
+    "plain": {},
+    "dropout and schedule": {
+        "model_options": {"dropout": 0.3},
+        "learning_rate_schedule": "CosineDecay",
+        "schedule_options": {"initial_learning_rate": 0.01, "decay_steps": 120},
+    },
+    "augmentation": {"augmentation": {"flip": "horizontal", "shift": 0.1, "rotation": 10}},
+    "own augmentation": {"augmentation_fn": "own_models:noise"},
+    "best weights": {"best_weights": True, "optimizer": "rmsprop", "learning_rate": 0.03},
+    "streamed": {"cache": "stream"},
+    "from disk": {"cache": "disk"},
+    "own callback": {"callbacks": ("own_models:HalvesTheRate",)},
+}
+
+
+class Interrupts:
+    """A progress that presses Ctrl-C once so many steps are taken, each number once."""
+
+    def __init__(self, *steps: int) -> None:
+        self.left = list(steps)
+
+    def __call__(self, done: float, total: float | None = None, detail: str = "") -> None:
+        if self.left and done >= self.left[0]:
+            self.left.pop(0)
+            raise KeyboardInterrupt
+
+
+@pytest.fixture
+def work(tmp_path: Path) -> Path:
+    (tmp_path / "work").mkdir()
+    return tmp_path / "work"
+
+
+def without_times(history: dict) -> dict:
+    return {name: values for name, values in history.items() if name not in TIMES}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("settings", SETTINGS.values(), ids=SETTINGS)
+def test_ends_bit_for_bit_as_without_interrupts(fit, work: Path, settings: dict) -> None:
+    settings = {"epochs": 3, "checkpoint_seconds": 0, **settings}
+    (work / "straight").mkdir()
+    straight = fit(**settings, context={"work_dir": work / "straight"})
+    interrupts = Interrupts(1, 85)
+    for _ in range(20):
+        try:
+            resumed = fit(**settings, context={"work_dir": work, "progress": interrupts})
+            break
+        except KeyboardInterrupt:
+            continue
+    assert not interrupts.left
+    np.testing.assert_array_equal(resumed.probabilities, straight.probabilities)
+    assert without_times(resumed.history) == without_times(straight.history)
+
+
+@pytest.mark.slow
+def test_an_interrupt_while_validating_costs_no_step(fit, work: Path, monkeypatch) -> None:
+    from components.train.training import Training
+
+    settings = {"epochs": 3, "best_weights": True}
+    straight = fit(**settings)
+    validation, calls = Training._validation, []
+
+    def interrupted(self, values):
+        means = validation(self, values)
+
+        def measure():
+            calls.append(None)
+            if len(calls) == 2:  # at the end of the second epoch
+                raise KeyboardInterrupt
+            return means()
+
+        return measure
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Training, "_validation", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            fit(**settings, context={"work_dir": work})
+    (left,) = (work / "checkpoints").iterdir()
+    assert int(left.name.split("-")[1]) == 2 * straight.history["steps_per_epoch"]
+    resumed = fit(**settings, context={"work_dir": work})
+    np.testing.assert_array_equal(resumed.probabilities, straight.probabilities)
+    assert without_times(resumed.history) == without_times(straight.history)
+
+
+@pytest.mark.slow
+def test_a_checkpoint_of_another_precision_is_left_alone(fit, work: Path, caplog) -> None:
+    context = {"work_dir": work, "progress": Interrupts(50)}
+    with pytest.raises(KeyboardInterrupt):
+        fit(precision="mixed_float16", context=context)
+    trained = fit(context=context)
+    assert "training begins anew" in caplog.text
+    np.testing.assert_array_equal(trained.probabilities, fit().probabilities)

@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import dataclasses
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from data.errors import BadDataError, ConfigError
+
+
+@pytest.fixture
+def trained(fit):
+    return fit(epochs=5)
+
+
+def test_it_begins_where_the_other_ended(fit, trained) -> None:
+    warm = fit(epochs=1, learning_rate=1e-9, warm_start=str(trained.path / "bundle"))
+    np.testing.assert_allclose(warm.probabilities, trained.probabilities, atol=1e-5)
+    assert warm.history["loss"][0] == pytest.approx(trained.history["loss"][-1], rel=0.2)
+
+
+def test_a_model_s_folder_gives_its_highest_version(fit, trained, tmp_path: Path) -> None:
+    for version, source in (("2", fit(epochs=1)), ("10", trained)):
+        shutil.copytree(source.path / "bundle", tmp_path / "served" / version)
+    warm = fit(epochs=1, learning_rate=1e-9, warm_start=str(tmp_path / "served"))
+    np.testing.assert_allclose(warm.probabilities, trained.probabilities, atol=1e-5)
+
+
+def test_a_network_from_scratch_can_go_on_too(fit) -> None:
+    scratch = {
+        "train_fn": "components.train.from_scratch_fit:train_fn",
+        "model_output": "probabilities",
+        "learning_rate": 0.05,
+    }
+    first = fit(epochs=3, **scratch)
+    settings = {**scratch, "learning_rate": 1e-9, "warm_start": str(first.path / "bundle")}
+    warm = fit(epochs=1, **settings)
+    np.testing.assert_allclose(warm.probabilities, first.probabilities, atol=1e-5)
+
+
+def test_shapes_that_do_not_fit_are_named(fit, trained) -> None:
+    with pytest.raises(ConfigError, match="do not fit") as caught:
+        fit(model_options={"units": 64}, warm_start=str(trained.path / "bundle"))
+    assert "kernel (64, 64)" in caught.value.expected
+    assert "kernel (64, 128)" in caught.value.got
+
+
+def test_other_classes_are_refused(fit, made, trained) -> None:
+    spec = dataclasses.replace(made[0].spec, class_names=tuple("abcdefghij"))
+    other = dataclasses.replace(made[0], spec=spec)
+    with pytest.raises(ConfigError, match="knows other classes"):
+        fit(on=other, warm_start=str(trained.path / "bundle"))
+
+
+def test_nothing_is_loaded_that_the_manifest_does_not_vouch_for(fit, trained) -> None:
+    weights = trained.path / "bundle" / "variables" / "variables.data-00000-of-00001"
+    content = weights.read_bytes()
+    weights.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    with pytest.raises(BadDataError, match="not what its model's manifest says"):
+        fit(warm_start=str(trained.path / "bundle"))
+
+
+def test_where_there_is_no_model(fit, tmp_path: Path) -> None:
+    with pytest.raises(BadDataError, match="not a model that Penstock wrote"):
+        fit(warm_start=str(tmp_path))
+
+
+def test_a_training_that_takes_no_warm_start_says_so(fit, trained) -> None:
+    with pytest.raises(ConfigError, match="did not take the weights"):
+        fit(train_fn="own_models:silent_loop", warm_start=str(trained.path / "bundle"))

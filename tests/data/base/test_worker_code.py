@@ -1,0 +1,36 @@
+"""DoFns refuse to work where the code is another than at the sender."""
+
+from __future__ import annotations
+
+import pickle  # Beam pickles DoFns too
+
+import pytest
+
+from data.base import worker_code
+from data.base.worker_code import SameCodeDoFn
+from data.errors import EnvironmentTrouble, revive
+
+
+class Keep(SameCodeDoFn):
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+
+def test_the_same_code_works() -> None:
+    for one in (Keep(3), pickle.loads(pickle.dumps(Keep(3)))):
+        one.setup()
+        assert one.number == 3
+
+
+@pytest.mark.parametrize("name", ["python", "beam", "penstock"])
+def test_another_version_is_named(monkeypatch, name: str) -> None:
+    other = {**worker_code.here(), name: "another"}
+    with monkeypatch.context() as sender:
+        sender.setattr(worker_code, "here", lambda: other)
+        sent = pickle.dumps(Keep(3))
+    with pytest.raises(RuntimeError) as caught:
+        pickle.loads(sent).setup()
+    error = revive(str(caught.value))
+    assert isinstance(error, EnvironmentTrouble)
+    assert error.expected == f"{name} another"
+    assert error.got == f"{name} {worker_code.here()[name]}"

@@ -1,0 +1,145 @@
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from data.errors import BadDataError, ConfigError, EnvironmentTrouble
+from data.spans.patterns import absolute, check_pattern, is_pattern, matches, order
+
+
+def touched(folder: Path, *names: str) -> Path:
+    for name in names:
+        file = folder / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+    return folder
+
+
+def found(pattern: object) -> set[tuple[str, int | None, str]]:
+    return {(match.span, match.version, str(match.path)) for match in matches(str(pattern))}
+
+
+def test_days_with_versions(tmp_path: Path) -> None:
+    touched(tmp_path, "day-2026-11-20/v1/a", "day-2026-11-20/v12/a", "day-2026-01-02/v3/a")
+    assert found(tmp_path / "day-{YYYY}-{MM}-{DD}/v{VERSION}") == {
+        ("2026-11-20", 1, f"{tmp_path}/day-2026-11-20/v1"),
+        ("2026-11-20", 12, f"{tmp_path}/day-2026-11-20/v12"),
+        ("2026-01-02", 3, f"{tmp_path}/day-2026-01-02/v3"),
+    }
+
+
+def test_parts_of_a_day_may_be_folders_in_any_order(tmp_path: Path) -> None:
+    touched(tmp_path, "11/2026/images-20.npz", "11/2026/other.npz", "11/x")
+    assert found(tmp_path / "{MM}/{YYYY}/images-{DD}.npz") == {
+        ("2026-11-20", None, f"{tmp_path}/11/2026/images-20.npz")
+    }
+
+
+def test_what_does_not_fit_is_no_span(tmp_path: Path) -> None:
+    touched(
+        tmp_path,
+        "span-1/a",
+        "span-/a",
+        ".span-2/a",
+        "span-3.tmp~/a",
+        "xspan-4/a",
+        "span-é/a",
+        "span-.5/a",
+    )
+    assert found(tmp_path / "span-{SPAN}") == {("1", None, f"{tmp_path}/span-1")}
+
+
+def test_days_that_there_are_not_are_no_spans(tmp_path: Path) -> None:
+    touched(tmp_path, "2026-02-28", "2026-02-30", "2026-13-01", "2026-00-10", "0000-01-01")
+    assert {span for span, _, _ in found(tmp_path / "{YYYY}-{MM}-{DD}")} == {"2026-02-28"}
+
+
+def test_all_but_the_fields_stands_for_itself(tmp_path: Path) -> None:
+    touched(tmp_path, "a.b+c/1.npz", "aXb+c/2.npz", "a.b+c/3Xnpz")
+    assert {span for span, _, _ in found(tmp_path / "a.b+c" / "{SPAN}.npz")} == {"1"}
+
+
+def test_a_marker_beside_a_file_is_no_span(tmp_path: Path) -> None:
+    touched(tmp_path, "5", "5.done", "6.done")
+    assert {span for span, _, _ in found(tmp_path / "{SPAN}")} == {"5", "6.done"}
+
+
+@given(st.lists(st.from_regex(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,8}", fullmatch=True), min_size=1))
+def test_names_come_back_as_they_were_written(names: list[str]) -> None:
+    names = [name for name in {order(n): n for n in names}.values() if not name.endswith(".done")]
+    with tempfile.TemporaryDirectory() as folder:
+        touched(Path(folder), "d-x.npz", *(f"d-{name}.npz" for name in names))
+        assert {span for span, _, _ in found(f"{folder}/d-{{SPAN}}.npz")} == {"x", *names}
+
+
+def test_numbers_sort_as_numbers_and_before_names() -> None:
+    spans = ["b", "10", "9", "a", "2026-11-20", "2026-11-3"]
+    assert sorted(spans, key=order) == ["9", "10", "2026-11-20", "2026-11-3", "a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "words"),
+    [
+        ("/d/{SPAM}", "did you mean 'SPAN'"),
+        ("/d/{span}", "did you mean 'SPAN'"),
+        ("/d/{SPAN}/{SPAN}", "{SPAN} twice"),
+        ("/d/{VERSION}", "name a span by"),
+        ("/d/{YYYY}-{MM}", "name a span by"),
+        ("/d/{SPAN}/{YYYY}-{MM}-{DD}", "name a span by"),
+        ("gs://bucket/{SPAN}", "a file system of this machine"),
+    ],
+)
+def test_patterns_that_make_no_sense(pattern: str, words: str) -> None:
+    assert is_pattern(pattern)
+    with pytest.raises(ConfigError) as error:
+        check_pattern(pattern)
+    assert words in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "path", [None, "", "/data/mnist", "gs://bucket/mnist", "/data/{", "/{a b}"]
+)
+def test_other_paths_are_none(path: str | None) -> None:
+    assert not is_pattern(path)
+
+
+def test_nothing_that_fits(tmp_path: Path) -> None:
+    touched(tmp_path, "day-1")
+    with pytest.raises(BadDataError, match="nothing fits") as error:
+        matches(f"{tmp_path}/span-{{SPAN}}")
+    assert "day-1" in str(error.value)
+    with pytest.raises(BadDataError, match="nothing fits"):
+        matches(f"{tmp_path}/none/span-{{SPAN}}")
+
+
+@pytest.mark.parametrize(
+    ("names", "pattern"),
+    [
+        (("s-7/a", "s-007/a"), "s-{SPAN}"),
+        (("s-7/v1/a", "s-7/v01/a"), "s-{SPAN}/v{VERSION}"),
+    ],
+)
+def test_one_span_at_two_paths(tmp_path: Path, names: tuple[str, ...], pattern: str) -> None:
+    touched(tmp_path, *names)
+    with pytest.raises(BadDataError, match="lies at two paths"):
+        matches(str(tmp_path / pattern))
+
+
+def test_a_folder_that_may_not_be_listed(unprivileged) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        touched(Path(folder), "span-1")
+        Path(folder).chmod(0)
+        with unprivileged(), pytest.raises(EnvironmentTrouble, match="cannot be listed"):
+            matches(f"{folder}/span-{{SPAN}}")
+        Path(folder).chmod(0o755)
+
+
+def test_a_pattern_is_named_by_its_absolute_path(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", "/home/ana")
+    assert absolute("a/../{SPAN}") == f"{tmp_path}/{{SPAN}}"
+    assert absolute("~/{SPAN}") == "/home/ana/{SPAN}"

@@ -1,0 +1,226 @@
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+
+from data.errors import BadDataError, ConfigError, EnvironmentTrouble, StepError
+from pipeline import exit_codes, recipes
+from pipeline.cli.app import cli
+from pipeline.cli.main import call
+from pipeline.console.error_message import explain
+
+HOME = Path(__file__).parents[3]
+HEAVY = (
+    "tensorflow",
+    "apache_beam",
+    "tensorflow_model_analysis",
+    "keras",
+    "numpy",
+    "pandas",
+    "matplotlib",
+    "PIL",
+)
+
+
+def loaded_by(code: str) -> set[str]:
+    """Which modules a fresh process has loaded after running the code."""
+    process = subprocess.run(
+        [sys.executable, "-c", f"{code}\nimport sys; print(*sys.modules, file=sys.__stderr__)"],
+        cwd=HOME,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return set(process.stderr.split())
+
+
+def test_help_loads_click_and_nothing_else():
+    loaded = loaded_by("from pipeline.cli.main import call\nassert call(['--help']) == 0")
+    assert not loaded & {*HEAVY, "sqlalchemy", "cattrs", "rich"}
+
+
+@pytest.mark.parametrize(
+    "command", ["runs", "show latest", "gate latest", "run digits", "config digits", "recipes"]
+)
+def test_no_command_loads_more_than_it_needs(command, root):
+    loaded = loaded_by(
+        "from pipeline.cli.main import call\n"
+        f"call({[*shlex.split(command)]!r} + {root_option(command, root)!r})"
+    )
+    assert not loaded & set(HEAVY)
+
+
+def root_option(command: str, root: Path) -> list[str]:
+    return [] if command in ("config digits", "recipes") else ["--root", str(root)]
+
+
+def leaves(group: click.Group, *words: str) -> Iterator[tuple[list[str], click.Command]]:
+    """Every command that does something, with the words that call it."""
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            yield from leaves(command, *words, name)
+        else:
+            yield [*words, name], command
+
+
+def test_every_command_has_help_with_an_example_that_parses():
+    commands = {" ".join(words): command for words, command in leaves(cli)}
+    for name, command in commands.items():
+        context = click.Context(command, info_name=name)
+        text = command.get_help(context)
+        assert len(text.split("\n\n")) >= 3
+        examples = re.findall(r"^  (penstock .*)$", text, re.MULTILINE)
+        assert examples, name
+        for example in examples:
+            words = shlex.split(example.split(" > ")[0])[1:]
+            called = " ".join(words[:2]) if words[0] not in commands else words[0]
+            with commands[called].make_context(called, words[len(called.split()) :]):
+                pass  # parsed: unknown options or missing arguments would have raised
+        for parameter in command.params:
+            if isinstance(parameter, click.Option):
+                assert parameter.help, f"{name} {parameter.opts}"
+
+
+def test_recipes_state_accuracy_and_time(capfd):
+    assert call(["recipes"]) == 0
+    lines = capfd.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == recipes.names()
+    for line in lines:
+        assert re.search(r"accuracy 0\.\d+", line), line
+        assert re.search(r"\d+ s", line), line
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (ConfigError("a"), 2),
+        (BadDataError("a"), 5),
+        (StepError("a"), 6),
+        (EnvironmentTrouble("a"), 75),
+        (KeyboardInterrupt(), 130),
+        (ZeroDivisionError("a"), 1),
+    ],
+)
+def test_each_kind_of_end_has_its_own_exit_code_and_one_message(error, code, capfd):
+    assert explain(error, debug=False) == code
+    told = capfd.readouterr().err
+    assert told.startswith("penstock: ")
+    assert "Traceback" not in told
+
+
+def test_the_documented_exit_codes_are_the_real_ones():
+    documented = re.findall(
+        r"^\| `?(\d+)`? \|", (HOME / "docs/exit-codes.md").read_text(), re.MULTILINE
+    )
+    real = [v for k, v in vars(exit_codes).items() if k.isupper() and not k.startswith("_")]
+    assert sorted(map(int, documented)) == sorted(real)
+
+
+def test_a_traceback_only_with_debug(capfd):
+    for debug in (False, True):
+        try:
+            raise BadDataError("broken")
+        except BadDataError as error:
+            explain(error, debug=debug)
+        assert ("Traceback" in capfd.readouterr().err) == debug
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "told"),
+    [
+        ("run mnits", 2, "did you mean 'mnist'"),
+        ("run digits --set train.epohcs=1", 2, "did you mean 'epochs'"),
+        ("run digits --set ingest.source=idxx", 2, "did you mean 'idx'"),
+        ("run digits --only trian", 2, "did you mean 'train'"),
+        ("run digits --root /dev/null/x", 75, "cannot be written to"),
+        ("run digits --config /nowhere.toml", 2, "cannot read the config file"),
+        ("run digits --set ingest.source=idx", 2, "needs ingest.path"),
+        ("run digits --set ingest.source=idx --set ingest.path=/nowhere", 5, "/nowhere"),
+        ("rnu digits", 2, "rnu"),
+        ("run digits --setting x", 2, "--setting"),
+        ("show latest", 2, "nothing ran in"),
+        ("predict /nowhere a.png", 5, "not a model"),
+    ],
+)
+def test_bad_input_is_one_clear_message_and_its_exit_code(
+    words, code, told, tmp_path, capfd, monkeypatch
+):
+    monkeypatch.setenv("PENSTOCK_ROOT", str(tmp_path / "root"))
+    assert call(shlex.split(words)) == code
+    error = capfd.readouterr().err
+    assert told in error
+    assert "Traceback" not in error
+    assert not list((tmp_path / "root").glob("artifacts/*/*/*"))
+
+
+def test_new_makes_a_project_once(tmp_path, capfd):
+    assert call(["new", str(tmp_path / "mine")]) == 0
+    assert {p.name for p in (tmp_path / "mine").iterdir()} >= {"recipe.py", "README.md"}
+    assert call(["new", str(tmp_path / "mine")]) == 2
+    assert "is not empty" in capfd.readouterr().err
+
+
+def test_shadowed_packages_are_named(tmp_path):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "__init__.py").write_text("")
+    process = subprocess.run(
+        [sys.executable, "-c", "from pipeline.cli.main import main; main()", "recipes"],
+        cwd=tmp_path,
+        env={"PYTHONPATH": f"{tmp_path}:{HOME}", "PATH": "/usr/bin"},
+        capture_output=True,
+        text=True,
+    )
+    assert process.returncode == 2
+    assert f"{tmp_path}/data/__init__.py shadows" in process.stderr
+
+
+def test_python_m_pipeline_is_the_same_command():
+    process = subprocess.run(
+        [sys.executable, "-m", "pipeline", "recipes"], cwd=HOME, capture_output=True, text=True
+    )
+    assert process.returncode == 0
+    assert "digits" in process.stdout
+
+
+def test_runs_and_show(finished_root, capfd):
+    assert call(["runs", "--root", str(finished_root)]) == 0
+    listed = capfd.readouterr().out
+    run_id = re.search(r"\d{8}-\d{6}-digits-[0-9a-f]{4}", listed).group()
+    assert call(["show", run_id, "--root", str(finished_root)]) == 0
+    shown = capfd.readouterr().out
+    for word in ("ingest", "normalize", "train", "evaluate", "export", "PASSED", "at least"):
+        assert word in shown
+    assert call(["show", "nonsense", "--root", str(finished_root)]) == 2
+
+
+def test_doctor(tmp_path, capfd):
+    assert call(["doctor", "--root", str(tmp_path / "root")]) == 0
+    told = capfd.readouterr().out
+    for word in ("Python", "tensorflow", "GPUs", "root", "disk", "packages", "all is well"):
+        assert word in told
+    assert not (tmp_path / "root").exists()
+    assert call(["doctor", "--root", "/dev/null/x"]) == 75
+    assert "BAD" in capfd.readouterr().out
+
+
+def test_config_prints_what_would_run(capfd):
+    assert call(["config", "digits", "--set", "train.epochs=3"]) == 0
+    assert "epochs = 3" in capfd.readouterr().out
+
+
+def test_the_summary_of_a_run(root, capfd):
+    assert call(["run", "digits", "--root", str(root)]) == 0
+    out = capfd.readouterr().out
+    assert "all is up to date" in out
+    assert "PASSED" in out
+    verdict = json.loads(next(root.glob("artifacts/evaluate/*/verdict.json")).read_text())
+    assert f"{verdict['metrics']['candidate']['overall']['accuracy']:.4f}" in out
+    assert "penstock predict" in out

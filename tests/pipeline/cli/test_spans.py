@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+
+from pipeline import recipes
+from pipeline.cli.main import call
+from pipeline.config.overrides import apply_settings
+from pipeline.exit_codes import BAD_CONFIG, BAD_DATA
+from pipeline.run import run
+
+
+@pytest.fixture
+def settings(tmp_path: Path, idx_files: ModuleType) -> list[str]:
+    """Settings of a recipe with three spans, two of them in a window."""
+    labels = np.arange(8) % 2
+    for span in ("8", "9", "10"):
+        images = np.full((8, 4, 4, 1), int(span), np.uint8)
+        idx_files.write_idx(tmp_path / f"span-{span}", (images, labels), (images, labels))
+    found = ("source=idx", f"path={tmp_path}/span-{{SPAN}}", "window=2")
+    return [f"ingest.{setting}" for setting in found]
+
+
+@pytest.fixture
+def span(tmp_path: Path, settings, capsys, monkeypatch):
+    """A function that calls `penstock span …` and gives exit code and output."""
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def invoke(*words: str) -> tuple[int, str]:
+        sets = [word for setting in settings for word in ("--set", setting)]
+        code = call(["span", *words, "digits", *sets, "--root", str(tmp_path / "root")])
+        captured = capsys.readouterr()
+        return code, captured.out + captured.err
+
+    return invoke
+
+
+def rows(out: str) -> list[list[str]]:
+    lines = [line.split() for line in out.splitlines()]
+    return [words for words in lines if words and words[0].isdigit()]
+
+
+def test_spans_are_listed_before_anything_ran(span, tmp_path) -> None:
+    code, out = span("list")
+    assert code == 0
+    assert out.startswith(f"{tmp_path}/span-{{SPAN}}")
+    assert rows(out) == [["8", "usable"], ["9", "usable"], ["10", "usable"]]
+    assert not (tmp_path / "root").exists()
+
+
+def test_what_is_ingested_shows_its_images(span, settings, tmp_path) -> None:
+    pipeline = apply_settings(recipes.build("digits"), settings)
+    run(pipeline, root=tmp_path / "root", last="ingest")
+    listed = rows(span("list")[1])
+    assert [row[:3] for row in listed] == [
+        ["8", "usable"],
+        ["9", "usable", "16"],
+        ["10", "usable", "16"],
+    ]
+    assert len(listed[1]) == 5  # and day and time
+
+
+def test_a_span_is_excluded_and_included_again(span) -> None:
+    words = ("--reason", "labels [shuffled]", "--by", "ana")
+    code, out = span("exclude", "9", *words)
+    assert (code, out) == (0, "9 is excluded by ana: labels [shuffled]\n")
+    assert "excluded" in rows(span("list")[1])[1]
+    assert "by ana: labels [shuffled]" in span("list")[1]
+    assert span("exclude", "9", "--reason", "other", "--by", "bo")[0] == 0
+    assert "by bo: other" in span("list")[1]
+    assert span("include", "9") == (0, "windows take 9 again\n")
+    assert rows(span("list")[1])[1] == ["9", "usable"]
+
+
+def test_mistakes_are_named(span, tmp_path) -> None:
+    code, out = span("exclude", "11", "--reason", "x", "--by", "ana")
+    assert code == BAD_CONFIG
+    assert "no span '11'" in out
+    assert "'10'" in out
+    code, out = span("include", "9")
+    assert code == BAD_CONFIG
+    assert "no span '9' that is left out" in out
+    code, out = span("exclude", "9", "--reason", " ", "--by", "ana")
+    assert code == BAD_CONFIG
+    assert "for a reason" in out
+    assert not (tmp_path / "root").exists()
+
+
+def test_a_recipe_without_a_pattern(capsys, tmp_path) -> None:
+    assert call(["span", "list", "digits", "--root", str(tmp_path)]) == BAD_CONFIG
+    assert "has no spans" in capsys.readouterr().err
+
+
+def test_nothing_that_fits(capsys, tmp_path) -> None:
+    path = f"ingest.path={tmp_path}/{{SPAN}}"
+    assert call(["span", "list", "digits", "--set", path, "--root", str(tmp_path)]) == BAD_DATA
+    assert "nothing fits the pattern" in capsys.readouterr().err
+
+
+def test_of_the_only_schedule_or_one_by_name(settings, capsys, tmp_path, monkeypatch) -> None:
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    sets = [word for setting in settings for word in ("--set", setting)]
+
+    def penstock(*words: str) -> tuple[int, str]:
+        code = call([*words, "--root", "root"])
+        captured = capsys.readouterr()
+        return code, captured.out + captured.err
+
+    assert penstock("schedule", "add", "digits", "--every", "1d", "--name", "one", *sets)[0] == 0
+    assert penstock("span", "exclude", "9", "--reason", "why not")[0] == 0
+    assert penstock("schedule", "add", "digits", "--every", "1d", "--name", "two", *sets)[0] == 0
+    code, out = penstock("span", "list")
+    assert code == BAD_CONFIG
+    assert "the schedules one, two" in out
+    assert rows(penstock("span", "list", "--schedule", "two")[1])[1][:2] == ["9", "excluded"]
+    assert "did you mean 'one'" in penstock("span", "list", "--schedule", "on")[1]
+    assert penstock("span", "list", "digits", "--schedule", "one")[0] == BAD_CONFIG

@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import tomllib
+
+import pytest
+
+from data.errors import ConfigError
+from pipeline import recipes
+from pipeline.config.graph_checks import check
+from pipeline.config.overrides import apply, apply_settings, read_toml, to_toml
+
+
+@pytest.mark.parametrize("name", recipes.names())
+def test_every_recipe_holds_together_and_its_config_reads_back(name):
+    pipeline = recipes.build(name)
+    check(pipeline)
+    assert apply(pipeline, tomllib.loads(to_toml(pipeline))) == pipeline
+
+
+@pytest.mark.parametrize(
+    ("setting", "step", "key", "value"),
+    [
+        ("train.epochs=3", "train", "epochs", 3),
+        ("train.learning_rate=1", "train", "learning_rate", 1.0),
+        ("train.learning_rate=none", "train", "learning_rate", None),
+        ("train.optimizer=sgd", "train", "optimizer", "sgd"),
+        ("ingest.version=3.0.1", "ingest", "version", "3.0.1"),
+        ("ingest.path=7", "ingest", "path", "7"),
+        ("ingest.path=/a=b", "ingest", "path", "/a=b"),
+        ("ingest.class_names=['a', 'b']", "ingest", "class_names", ("a", "b")),
+        ("train.model_options.units=64", "train", "model_options", {"units": 64}),
+    ],
+)
+def test_a_setting_is_typed_from_its_field(setting, step, key, value):
+    pipeline = apply_settings(recipes.build("digits"), [setting])
+    assert getattr(pipeline.step(step).config, key) == value
+
+
+def test_later_settings_win_and_a_config_file_stands_below_them(tmp_path):
+    file = tmp_path / "mine.toml"
+    file.write_text("seed = 5\n[train]\nepochs = 7\nbatch_size = 16\n")
+    pipeline = apply(recipes.build("digits"), read_toml(file))
+    pipeline = apply_settings(pipeline, ["train.epochs=1", "train.epochs=2"])
+    train = pipeline.step("train").config
+    assert (pipeline.seed, train.epochs, train.batch_size) == (5, 2, 16)
+
+
+@pytest.mark.parametrize(
+    ("setting", "words"),
+    [
+        ("train.epochs=ten", "expected int, got 'ten'"),
+        ("train.epochs=-1", "more than 0"),
+        ("train.epohcs=3", "did you mean 'epochs'"),
+        ("trian.epochs=3", "did you mean 'train'"),
+        ("train=3", "train is a step"),
+        ("train.model=dnse", "did you mean 'dense'"),
+        ("ingest.source=idxx", "did you mean 'idx'"),
+        ("train.epochs", "KEY=VALUE"),
+        ("seed=one", "expected int"),
+    ],
+)
+def test_a_setting_that_does_not_fit(setting, words):
+    with pytest.raises(ConfigError, match=words):
+        apply_settings(recipes.build("digits"), [setting])
+
+
+def test_a_config_file_that_is_none(tmp_path):
+    with pytest.raises(ConfigError, match="cannot read"):
+        read_toml(tmp_path / "missing.toml")
+    (tmp_path / "bad.toml").write_text("a = = 1")
+    with pytest.raises(ConfigError, match="is not TOML"):
+        read_toml(tmp_path / "bad.toml")
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("mnits", "did you mean 'mnist'"),
+        ("./missing.py:recipe", "no recipe file"),
+        ("json:dumps", "cannot be called"),
+        ("os:getcwd", "returns no pipeline"),
+    ],
+)
+def test_a_recipe_that_is_none(name, words):
+    with pytest.raises(ConfigError, match=words):
+        recipes.build(name)

@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+import ast
+import hashlib
+import sys
+from pathlib import Path
+
+import pytest
+
+from data.base import first_party
+from data.base.first_party import code
+from pipeline import recipes
+from pipeline.planning import fingerprint
+from pipeline.planning.fingerprint import differences, digest
+
+USER_CODE = {
+    "mine_a": "import json\ndef f():\n    from mine_package.inner import thing\n    import numpy\n",
+    "mine_package/__init__": "# ours\n",
+    "mine_package/inner": "from . import leaf\nimport sklearn.datasets\n",
+    "mine_package/leaf": "import mine_a\n",
+    "mine_unused": "import pandas\n",
+}
+
+
+@pytest.fixture
+def user_code(tmp_path, monkeypatch):
+    """A user's own modules: one imports another inside a function, a package, and libraries."""
+    (tmp_path / "mine_package").mkdir()
+    for name, text in USER_CODE.items():
+        (tmp_path / f"{name}.py").write_text(text)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    yield tmp_path
+    for cached in (first_party.first_party_root, first_party._imports, fingerprint._digest_source):
+        cached.cache_clear()
+
+
+def test_code_follows_imports_of_first_party_modules_only(user_code):
+    files, libraries = code(["mine_a"])
+    assert {f.relative_to(user_code).as_posix() for f in files} == {
+        "mine_a.py",
+        "mine_package/__init__.py",
+        "mine_package/inner.py",
+        "mine_package/leaf.py",
+    }
+    assert libraries == ["numpy", "sklearn"]
+
+
+def test_code_imports_nothing(user_code):
+    before = set(sys.modules)
+    code(["mine_a", "components.train", "components.evaluate", "components.ingest"])
+    assert set(sys.modules) - before <= {"encodings.idna"}
+
+
+def test_code_agrees_with_what_python_really_imports(user_code):
+    """Oracle: our own modules that a real import of the training loads are all in the closure."""
+    import components.train.candidate  # noqa: F401
+
+    root = Path(fingerprint.__file__).parents[1]
+    loaded = set()
+    todo = ["components.train.candidate"]
+    while todo:
+        module = sys.modules[todo.pop()]
+        file = Path(module.__file__)
+        if file in loaded:
+            continue
+        loaded.add(file)
+        for value in vars(module).values():
+            name = getattr(value, "__module__", None) or getattr(value, "__name__", "")
+            if isinstance(name, str) and name in sys.modules:
+                origin = getattr(sys.modules[name], "__file__", None) or ""
+                if origin.startswith(f"{root}/") and "site-packages" not in origin:
+                    todo.append(name)
+    files, libraries = code(["components.train.candidate"])
+    ours = {f for f in loaded if f.name != "__init__.py" or f.read_text()}
+    assert ours <= set(files)
+    assert {"tensorflow", "keras", "numpy"} <= set(libraries)
+
+
+def test_a_change_of_anything_is_a_change_and_is_named():
+    old = {
+        "schema": 1,
+        "component": "components.train",
+        "config": {"epochs": 10, "model": "dense"},
+        "seed": 0,
+        "inputs": {"examples": ["aa.examples"]},
+        "files": {"x.gz": "1"},
+        "code": {"components/train/component.py": "1"},
+        "libraries": {"keras": "3.15.1"},
+    }
+    changes = {
+        "config.epochs 10 → 5": {"config": {"epochs": 5, "model": "dense"}},
+        "seed 0 → 1": {"seed": 1},
+        "code components/train/component.py": {"code": {"components/train/component.py": "2"}},
+        "keras 3.15.1 → 3.16.0": {"libraries": {"keras": "3.16.0"}},
+        "files x.gz": {"files": {"x.gz": "2"}},
+        "inputs examples": {"inputs": {"examples": ["bb.examples"]}},
+    }
+    digests = {digest(old)}
+    for phrase, change in changes.items():
+        new = {**old, **change}
+        assert differences(old, new) == [phrase]
+        digests.add(digest(new))
+    assert len(digests) == len(changes) + 1
+
+
+def test_every_source_file_of_a_step_counts():
+    step = recipes.build("digits").step("ingest")
+    parts = fingerprint.parts(step, 0, {}, lambda path: "", lambda url: {})
+    root = Path(fingerprint.__file__).parents[1]
+    assert "data/sources/digits.py" in parts["code"]
+    assert "data/sources/idx.py" not in parts["code"]
+    for name, digest_ in parts["code"].items():
+        assert hashlib.sha256((root / name).read_bytes()).hexdigest().startswith(digest_)
+        assert ast.parse((root / name).read_text())
+    assert {"apache_beam", "sklearn", "numpy"} <= set(parts["libraries"])

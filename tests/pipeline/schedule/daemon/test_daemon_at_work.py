@@ -1,0 +1,89 @@
+"""`penstock schedule run` on a small pipeline whose data changes, killed and started again."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from pipeline import exit_codes
+from pipeline.schedule.ledger.store import ScheduleStore
+from pipeline.schedule.schedule import Schedule
+from pipeline.schedule.triggers.triggers import Every
+from pipeline.storage.ledger import Ledger
+
+HOME = Path(__file__).parents[4]
+EVERY = 3  # seconds
+
+
+def start(root: Path, *words: str) -> subprocess.Popen[str]:
+    path = os.pathsep.join((str(HOME), str(HOME / "tests" / "pipeline")))
+    return subprocess.Popen(
+        [sys.executable, "-m", "pipeline", "schedule", "run", "--root", str(root), *words],
+        env={**os.environ, "PYTHONPATH": path},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def kill_children(root: Path) -> None:
+    """Those that a killed daemon left at work."""
+    found = subprocess.run(["pgrep", "-f", f"schedule tick .* --root {root}"], capture_output=True)
+    for process in found.stdout.split():
+        os.kill(int(process), signal.SIGKILL)
+
+
+@pytest.mark.torture
+def test_two_minutes_and_five_kills(tmp_path: Path) -> None:
+    shutil.copy(Path(__file__).with_name("toy_recipe.py"), tmp_path)
+    (tmp_path / "status").write_text("passed")
+    root, chance = tmp_path / "root", random.Random(7)
+    root.mkdir()
+    trigger, recipe = Every(seconds=EVERY), f"{tmp_path}/toy_recipe.py:toy"
+    store = ScheduleStore(root)
+    store.add(Schedule(name="often", recipe=recipe, created=time.time(), trigger=trigger))
+    end, number = time.monotonic() + 120, 0
+    for _ in range(5):
+        daemon = start(root)
+        until = time.monotonic() + chance.uniform(15, 25)
+        while time.monotonic() < until:
+            number += 1
+            (tmp_path / "numbers").write_text(str(number))
+            time.sleep(0.7)
+        daemon.kill()
+        daemon.communicate()
+        if chance.random() < 0.5:
+            kill_children(root)
+    daemon = start(root)
+    time.sleep(max(0.0, end - time.monotonic()))
+    daemon.send_signal(signal.SIGTERM)
+    _, log = daemon.communicate(timeout=30)
+    assert daemon.returncode == exit_codes.DONE, log
+    last = start(root, "--once")  # what that one left open
+    _, log = last.communicate(timeout=60)
+    assert last.returncode == exit_codes.DONE, log
+
+    standing, ticks = store.standing("often"), store.history("often", 1000)
+    assert store.survey().open_ticks == ()
+    first = int(standing.schedule.created) + EVERY
+    covered = sorted(tick.due + n * EVERY for tick in ticks for n in range(tick.times))
+    assert covered == list(range(first, int(standing.next_due), EVERY))
+    outcomes = Counter(tick.outcome for tick in ticks for _ in range(tick.times))
+    assert outcomes["ran"] > 10
+    assert set(outcomes) <= {"ran", "nothing new", "skipped", "missed"}
+    with Ledger(root) as ledger:
+        runs = {run.id: run for run in ledger.runs(1000)}
+    done = sorted((runs[str(t.run_id)] for t in ticks if t.run_id), key=lambda run: run.started)
+    assert all(run.status == "done" for run in done)
+    for run, following in itertools.pairwise(done):
+        assert run.started + (run.seconds or 0) <= following.started
+    print(f"\n5 kills in two minutes: {dict(outcomes)}, 0 violations")

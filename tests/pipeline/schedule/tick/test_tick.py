@@ -1,0 +1,226 @@
+"""One tick, whoever starts it: each outcome, and who is told."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from data.errors import ConfigError, EnvironmentTrouble
+from pipeline import exit_codes
+from pipeline.schedule import lock
+from pipeline.schedule.ledger.store import ScheduleStore
+from pipeline.schedule.schedule import Schedule, Tick
+from pipeline.schedule.tick.tick import do_tick
+from pipeline.schedule.triggers.triggers import Every, NewData
+
+TELL = """
+import sys
+with open(sys.argv[1], "a") as file:
+    file.write(sys.stdin.read())
+"""
+
+
+class Nights:
+    """A schedule of the toy recipe, its data, and a clock that stands still."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.root = folder / "root"
+        self.root.mkdir()
+        (folder / "work").mkdir()
+        shutil.copy(Path(__file__).with_name("toy_recipe.py"), folder)
+        (folder / "tell.py").write_text(TELL)
+        self.now = 1_000_000.0
+        self.numbers("1 2 3")
+        self.status("passed")
+
+    def numbers(self, text: str) -> None:
+        (self.folder / "numbers").write_text(text)
+
+    def status(self, text: str) -> None:
+        (self.folder / "status").write_text(text)
+
+    def add(self, **fields: Any) -> None:
+        command = f"command={sys.executable} {self.folder / 'tell.py'} {self.folder / 'told'}"
+        given = {
+            "trigger": Every(seconds=3600),
+            "recipe": f"{self.folder}/toy_recipe.py:toy",
+            "folder": str(self.folder / "work"),
+            "notify": (command,),
+            **fields,
+        }
+        with ScheduleStore(self.root) as store:
+            store.add(Schedule(name="nightly", created=self.now, **given))
+
+    def tick(self) -> int:
+        """One that another scheduler starts, a minute later."""
+        self.now += 60
+        return do_tick(self.root, "nightly", None, clock=lambda: self.now)
+
+    @property
+    def latest(self) -> Tick:
+        with ScheduleStore(self.root) as store:
+            return store.history("nightly")[0]
+
+    @property
+    def told(self) -> list[dict[str, Any]]:
+        """What was told since the last time that one asked."""
+        file = self.folder / "told"
+        lines = file.read_text().splitlines() if file.exists() else []
+        file.unlink(missing_ok=True)
+        return [json.loads(line) for line in lines]
+
+
+@pytest.fixture
+def nights(toy: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Nights]:
+    monkeypatch.chdir(tmp_path)
+    yield Nights(tmp_path)
+    sys.modules.pop("toy_recipe", None)
+
+
+@pytest.fixture
+def nightly(nights: Nights) -> Nights:
+    nights.add()
+    return nights
+
+
+def test_new_data_runs_and_the_same_data_does_not(nightly: Nights) -> None:
+    assert nightly.tick() == exit_codes.DONE
+    first = nightly.latest
+    assert (first.outcome, first.verdict, first.pushed) == ("ran", "passed", False)
+    assert first.run_id
+    assert nightly.tick() == exit_codes.DONE
+    assert nightly.latest.outcome == "nothing new"
+    assert nightly.latest.run_id is None
+    nightly.numbers("4 5 6 7")
+    nightly.tick()
+    assert nightly.latest.outcome == "ran"
+    assert nightly.latest.run_id != first.run_id
+
+
+def test_another_setting_is_new(nightly: Nights) -> None:
+    nightly.tick()
+    with ScheduleStore(nightly.root) as store:
+        store.remove("nightly", nightly.now)
+    nightly.add(settings=("count.pause=0.001",))
+    nightly.tick()
+    assert nightly.latest.outcome == "ran"
+
+
+def test_one_by_hand_runs_on_the_same_data(nightly: Nights) -> None:
+    nightly.tick()
+    with ScheduleStore(nightly.root) as store:
+        asked = store.trigger("nightly", nightly.now + 1)
+        store.take(asked, nightly.now + 1)
+    do_tick(nightly.root, "nightly", asked.due, clock=lambda: nightly.now + 2)
+    assert (nightly.latest.kind, nightly.latest.outcome) == ("by hand", "ran")
+
+
+def test_a_model_that_fails_is_told_and_too_many_pause_the_schedule(nightly: Nights) -> None:
+    nightly.status("failed")
+    for night in range(1, 4):
+        nightly.numbers(f"1 2 3 {night}")
+        assert nightly.tick() == exit_codes.VERDICT_FAILED
+        assert (nightly.latest.outcome, nightly.latest.verdict) == ("ran", "failed")
+        events = [told["event"] for told in nightly.told]
+        assert events == ["blocked", "paused"] if night == 3 else ["blocked"]
+    assert nightly.tick() == exit_codes.DONE
+    assert nightly.latest.outcome == "paused"
+
+
+def test_a_success_after_failures_is_told(nightly: Nights) -> None:
+    nightly.status("failed")
+    nightly.tick()
+    nightly.status("passed")
+    nightly.numbers("9")
+    nightly.tick()
+    told = nightly.told
+    assert [one["event"] for one in told] == ["blocked", "recovered"]
+    assert told[1]["schedule"] == "nightly"
+    assert told[1]["run_id"] == nightly.latest.run_id
+
+
+@pytest.mark.parametrize(
+    ("spoil", "code", "words"),
+    [
+        (lambda n: n.status("bad data"), exit_codes.BAD_DATA, "the numbers are odd: odd"),
+        (lambda n: n.status("crash"), exit_codes.CRASH, "ZeroDivisionError: division by zero"),
+        (lambda n: (n.folder / "toy_recipe.py").unlink(), exit_codes.BAD_CONFIG, "no recipe file"),
+        (lambda n: (n.folder / "numbers").unlink(), None, "numbers"),
+        (lambda n: (n.folder / "work").rmdir(), exit_codes.BAD_CONFIG, "cannot be entered"),
+    ],
+    ids=["bad data", "bug", "no recipe", "no data", "no folder"],
+)
+def test_what_cannot_run_is_a_failed_tick_that_says_why(
+    nightly: Nights, spoil: Callable[[Nights], Any], code: int | None, words: str
+) -> None:
+    spoil(nightly)
+    found = nightly.tick()
+    assert found == code or (code is None and found != exit_codes.DONE)
+    assert nightly.latest.outcome == "failed"
+    assert words in nightly.latest.detail
+    (told,) = nightly.told
+    assert told["event"] == "failed"
+    assert words in told["reason"]
+
+
+def test_after_a_failure_the_same_data_is_tried_again(nightly: Nights) -> None:
+    nightly.status("bad data")
+    nightly.tick()
+    nightly.status("passed")
+    nightly.tick()
+    assert nightly.latest.outcome == "ran"
+
+
+def test_one_that_is_due_while_another_works_is_skipped(nightly: Nights) -> None:
+    with lock.holding(nightly.root, "nightly") as held:
+        assert held
+        assert nightly.tick() == exit_codes.DONE
+        assert nightly.latest.outcome == "skipped"
+        with ScheduleStore(nightly.root) as store:
+            asked = store.trigger("nightly", nightly.now + 1)
+        with pytest.raises(EnvironmentTrouble, match="another process works"):
+            do_tick(nightly.root, "nightly", asked.due)
+    assert nightly.latest.outcome is None  # it stays to be done
+
+
+def test_ctrl_c_leaves_it_to_be_taken_up_again(nightly: Nights) -> None:
+    nightly.status("interrupt")
+    with pytest.raises(KeyboardInterrupt):
+        nightly.tick()
+    left = nightly.latest
+    assert left.outcome is None
+    nightly.status("passed")
+    do_tick(nightly.root, "nightly", left.due, clock=lambda: nightly.now)
+    assert nightly.latest.outcome == "ran"
+    assert nightly.latest.due == left.due
+    assert do_tick(nightly.root, "nightly", left.due) == exit_codes.DONE  # it has its outcome
+
+
+def test_a_target_that_cannot_be_told_is_noted_in_the_history(nights: Nights) -> None:
+    nights.add(notify=(f"command={sys.executable} -c 'raise SystemExit(4)'",))
+    nights.status("failed")
+    assert nights.tick() == exit_codes.VERDICT_FAILED
+    assert "was not told of 'blocked'" in nights.latest.detail
+
+
+def test_a_schedule_or_a_tick_that_there_is_not(nightly: Nights) -> None:
+    with pytest.raises(ConfigError, match="did you mean 'nightly'"):
+        do_tick(nightly.root, "nighty", None)
+    with pytest.raises(ConfigError, match="no tick due"):
+        do_tick(nightly.root, "nightly", 5.0)
+
+
+def test_waiting_for_the_first_data_is_no_failure(nights: Nights) -> None:
+    pattern = nights.folder / "span-{SPAN}"
+    settings = ("ingest.source=npz", f"ingest.path={pattern}")
+    nights.add(recipe="digits", settings=settings, trigger=NewData(check_every=60))
+    assert nights.tick() == exit_codes.DONE
+    assert (nights.latest.outcome, nights.latest.detail) == ("nothing new", "no data yet")
+    assert nights.told == []

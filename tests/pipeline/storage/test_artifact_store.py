@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from pipeline import exit_codes
+from pipeline.run import run
+from pipeline.storage.artifact_store import Slot, remove_leftovers
+from pipeline.storage.ledger import Ledger
+
+# Runs the toy pipeline as a process of its own would, so that it can be killed at any moment.
+CHILD = """
+import sys, pathlib
+sys.path.insert(0, sys.argv[1])
+import toy_steps as toy
+from pipeline.config.graph import PipelineConfig, Ref, Step
+from pipeline.run import run
+config = toy.Count.Config(upto=30, pause=0.001)
+count = Step(name="count", component="toy_steps:Count", config=config)
+add = Step(name="add", component="toy_steps:Add", config=toy.Add.Config(),
+           inputs={"many": (Ref("count", "numbers"),)})
+judge = Step(name="judge", component="toy_steps:Judge", config=toy.Judge.Config(),
+             inputs={"numbers": Ref("add", "numbers")})
+print("ready", flush=True)
+run(PipelineConfig(name="toy", steps=(count, add, judge)), root=pathlib.Path(sys.argv[2]))
+"""
+
+
+def child(root: Path) -> subprocess.Popen:
+    process = subprocess.Popen(
+        [sys.executable, "-c", CHILD, str(Path(__file__).parent), str(root)],
+        cwd=Path(__file__).parents[3],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stdout.readline() == b"ready\n"
+    return process
+
+
+def kills(root: Path, count: int, seed: int) -> int:
+    """Kill a run `count` times at random moments; how often it was killed before its end."""
+    rng = random.Random(seed)
+    killed = 0
+    for _ in range(count):
+        process = child(root)
+        time.sleep(rng.uniform(0, 0.15))  # the moment is the point: it need not be the same again
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        killed += process.returncode == -signal.SIGKILL
+        for artifact in root.glob("artifacts/*/[0-9a-f]*"):
+            assert (artifact / "manifest.json").is_file()
+        if rng.random() < 0.6 and (root / "artifacts").exists():
+            for artifact in root.glob("artifacts/toy_steps.*/[0-9a-f]*"):
+                (artifact / "manifest.json").unlink()  # so that there is something to do again
+                for file in artifact.iterdir():
+                    file.unlink()
+                artifact.rmdir()
+    return killed
+
+
+def check_that_all_is_well(root: Path) -> None:
+    process = child(root)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 0, errors.decode()
+    assert not list(root.glob("artifacts/*/.*.making"))
+    with Ledger(root) as ledger:
+        assert {r.status for r in ledger.runs(10_000)} <= {"done", "killed"}
+        assert ledger.runs(1)[0].exit_code == exit_codes.DONE
+    assert (next(root.glob("artifacts/toy_steps.Add/[0-9a-f]*/sum"))).read_text() == "435"
+
+
+@pytest.mark.slow
+def test_a_run_killed_at_any_moment_leaves_nothing_half_made(tmp_path):
+    kills(tmp_path / "root", count=12, seed=0)
+    check_that_all_is_well(tmp_path / "root")
+
+
+@pytest.mark.torture
+@pytest.mark.timeout(1800)
+def test_a_run_killed_hundreds_of_times(tmp_path):
+    killed = kills(tmp_path / "root", count=300, seed=1)
+    print(f"300 runs, {killed} killed before their end")
+    assert killed > 150  # else the moments were badly chosen
+    check_that_all_is_well(tmp_path / "root")
+
+
+def test_what_a_killed_process_left_is_removed_and_what_a_live_one_makes_stays(tmp_path):
+    dead, live = (Slot.of(tmp_path, "components.ingest", name) for name in ("dead", "live"))
+    for slot in (dead, live):
+        with slot.held():
+            (slot.open() / "half").write_text("written")
+    with live.held():
+        remove_leftovers(tmp_path)
+        left = [p.name for p in tmp_path.glob("artifacts/ingest/.*.making")]
+    assert left == [".live.making"]
+
+
+def test_a_lock_falls_with_its_holder(tmp_path):
+    pid = os.fork()
+    if pid == 0:
+        with Slot.of(tmp_path, "components.ingest", "f").held():
+            os.kill(os.getpid(), signal.SIGKILL)
+    os.waitpid(pid, 0)
+    waited = []
+    with Slot.of(tmp_path, "components.ingest", "f").held(lambda: waited.append(True)):
+        assert waited == []
+
+
+def test_replacing_an_artifact_never_leaves_a_mixture(toy_pipeline, tmp_path):
+    root = tmp_path / "root"
+    first = run(toy_pipeline(noisy=True), root=root)
+    folder = first.outputs["add"].numbers.path
+    before = (folder / "noise").read_bytes()
+    run(toy_pipeline(noisy=True), root=root, force=["add"])
+    assert (folder / "noise").read_bytes() != before
+    assert not list(folder.parent.glob(".*.old"))

@@ -1,0 +1,188 @@
+"""The serving graph's decoder against Pillow's: the same pixels, or refused by both."""
+
+from __future__ import annotations
+
+import itertools
+import runpy
+import struct
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from data.errors import BadDataError
+from data.image_files import decode_file
+from data.spec import ImageSpec
+
+pytestmark = pytest.mark.slow
+files = SimpleNamespace(**runpy.run_path(str(Path(__file__).parents[2] / "image_files.py")))
+
+
+def in_graph(file: bytes, spec: ImageSpec) -> np.ndarray | None:
+    """What the signature decodes a file to; None where it is an error."""
+    import tensorflow as tf
+
+    from serving_export.bundle.signatures import decode
+
+    try:
+        found: np.ndarray = decode(tf.constant(file), spec).numpy()
+        return found
+    except (tf.errors.InvalidArgumentError, ValueError):
+        return None
+
+
+def by_pillow(file: bytes, spec: ImageSpec) -> np.ndarray | None:
+    try:
+        return decode_file(file, spec)
+    except BadDataError:
+        return None
+
+
+def assert_same_pixels(file: bytes, spec: ImageSpec) -> None:
+    pillow = decode_file(file, spec)
+    graph = in_graph(file, spec)
+    assert graph is not None
+    np.testing.assert_array_equal(graph, pillow)
+
+
+def smooth(height: int, width: int, channels: int) -> np.ndarray:
+    """Colours that run, as in photographs; noise has no neighbours to interpolate between."""
+    y, x = np.mgrid[:height, :width]
+    waves = [128 + 127 * np.sin(x / (3 + c) + y / (5 - c) + c) for c in range(channels)]
+    return np.stack(waves, axis=-1).astype(np.uint8)
+
+
+def test_jpeg_of_every_kind(capsys: pytest.CaptureFixture[str]) -> None:
+    sizes = [(1, 1), (1, 9), (2, 7), (8, 8), (15, 17), (16, 16), (28, 28), (33, 40), (40, 39)]
+    kinds = itertools.product((5, 30, 75, 95), (0, 1, 2), (False, True), (False, True))
+    count = 0
+    for (height, width), (quality, subsampling, progressive, optimize) in itertools.product(
+        sizes, list(kinds)
+    ):
+        for channels, make in itertools.product((1, 3), (files.noise, smooth)):
+            pixels = make(height, width, channels)
+            options = {"quality": quality, "progressive": progressive, "optimize": optimize}
+            if channels == 3:
+                options["subsampling"] = subsampling
+            file = files.to_file(pixels, "JPEG", **options)
+            assert_same_pixels(file, files.spec_of(pixels))
+            count += 1
+    with capsys.disabled():
+        print(f"\n{count} JPEG files, the same pixels in all")
+
+
+@settings(max_examples=300)
+@given(
+    height=st.integers(1, 40),
+    width=st.integers(1, 40),
+    channels=st.sampled_from([1, 3]),
+    seed=st.integers(0, 999),
+    options=st.fixed_dictionaries(
+        {
+            "quality": st.integers(5, 95),
+            "progressive": st.booleans(),
+            "optimize": st.booleans(),
+            "restart_marker_blocks": st.integers(0, 3),
+        }
+    ),
+    subsampling=st.sampled_from([0, 1, 2]),
+)
+def test_any_jpeg(
+    height: int, width: int, channels: int, seed: int, options: dict[str, Any], subsampling: int
+) -> None:
+    pixels = files.noise(height, width, channels, seed)
+    if channels == 3:
+        options["subsampling"] = subsampling
+    assert_same_pixels(files.to_file(pixels, "JPEG", **options), files.spec_of(pixels))
+
+
+CHUNKS = {
+    "gamma": (b"gAMA", (30000).to_bytes(4, "big")),
+    "standard RGB": (b"sRGB", b"\0"),
+    "chromaticities": (b"cHRM", struct.pack(">8I", *(30000,) * 8)),
+    "upright": (b"eXIf", files.exif(1)[6:]),
+    "text": (b"tEXt", b"Software\0ours"),
+    "physical size": (b"pHYs", struct.pack(">IIB", 2, 3, 1)),
+}
+
+
+@settings(max_examples=200)
+@given(
+    height=st.integers(1, 40),
+    width=st.integers(1, 40),
+    channels=st.sampled_from([1, 3, 4]),
+    interlaced=st.booleans(),
+    chunk=st.sampled_from(sorted(CHUNKS)),
+)
+def test_any_png(height: int, width: int, channels: int, interlaced: bool, chunk: str) -> None:
+    pixels = files.noise(height, width, channels)
+    for file in (
+        files.png(pixels, CHUNKS[chunk], interlaced=interlaced),
+        files.to_file(smooth(height, width, channels), optimize=True),  # with filters
+    ):
+        assert_same_pixels(file, files.spec_of(pixels))
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_transparent_colour_changes_no_pixel(channels: int) -> None:
+    pixels = files.noise(9, 7, channels)
+    colour = struct.pack(f">{channels}H", *pixels[4, 4])
+    assert_same_pixels(files.png(pixels, (b"tRNS", colour)), files.spec_of(pixels))
+
+
+def test_what_one_refuses_the_other_does() -> None:
+    pixels = files.noise(6, 5, 3)
+    for what, (make, _) in files.BAD.items():
+        spec = files.spec_of(pixels)
+        assert by_pillow(make(pixels), spec) is None, what
+        assert in_graph(make(pixels), spec) is None, what
+    rgba = ImageSpec(height=6, width=5, channels=4, class_names=("a", "b"))
+    assert by_pillow(files.BAD["cmyk"][0](pixels), rgba) is None
+    assert in_graph(files.BAD["cmyk"][0](pixels), rgba) is None
+
+
+@pytest.mark.parametrize("orientation", range(10))
+@pytest.mark.parametrize(("endian", "kind"), [("<", 3), ("<", 4), (">", 3), (">", 4)])
+def test_orientations(endian: str, kind: int, orientation: int) -> None:
+    pixels = files.noise(6, 5, 3)
+    for form in ("PNG", "JPEG"):
+        file = files.to_file(pixels, form, exif=files.exif(orientation, endian, kind))
+        pillow, graph = (read(file, files.spec_of(pixels)) for read in (by_pillow, in_graph))
+        assert (pillow is None) == (graph is None) == (2 <= orientation <= 8)
+        if pillow is not None:
+            np.testing.assert_array_equal(graph, pillow)
+
+
+@pytest.mark.parametrize("options", [{}, {"progressive": True}], ids=["baseline", "progressive"])
+@pytest.mark.parametrize("form", ["PNG", "JPEG"])
+def test_a_file_cut_anywhere_gives_no_pixels(
+    form: str, options: dict[str, Any], capfd: pytest.CaptureFixture[str]
+) -> None:
+    pixels = files.noise(9, 7, 3)
+    file = files.to_file(pixels, form, **options)
+    for length in range(len(file)):
+        assert in_graph(file[:length], files.spec_of(pixels)) is None
+
+
+@settings(max_examples=400)
+@given(
+    form=st.sampled_from(["PNG", "JPEG"]),
+    channels=st.sampled_from([1, 3]),
+    flips=st.lists(st.tuples(st.integers(0, 2**20), st.integers(1, 255)), min_size=1, max_size=3),
+)
+def test_what_pillow_takes_of_damaged_files_the_graph_reads_alike_or_refuses(
+    form: str, channels: int, flips: list[tuple[int, int]]
+) -> None:
+    pixels = files.noise(9, 7, channels)
+    file = bytearray(files.to_file(pixels, form))
+    for place, flip in flips:
+        file[place % len(file)] ^= flip
+    pillow, graph = (read(bytes(file), files.spec_of(pixels)) for read in (by_pillow, in_graph))
+    if pillow is not None and graph is not None:
+        np.testing.assert_array_equal(graph, pillow)
+    if form == "PNG" and graph is not None:
+        np.testing.assert_array_equal(graph, pixels)

@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from data.spec import ImageSpec
+from serving_export.bundle.manifest import Manifest
+from serving_export.model_store.model_card import card_markdown, make_card
+
+NAMES = ("zero", "<script>alert(1)</script>", "a|b", "*bold*", "ä\nö")
+MANIFEST = Manifest(
+    spec=ImageSpec(height=8, width=9, channels=3, class_names=NAMES),
+    about={"epochs": 5, "seed": 3, "model": "dense", "warm_start": None},
+    files={},
+)
+VERDICT: dict[str, Any] = {
+    "status": "passed",
+    "confidence": 0.95,
+    "metrics": {
+        "candidate": {
+            "overall": {"accuracy": 0.9821, "accuracy_interval": [0.9635, 0.9913], "examples": 391}
+        },
+        "baseline": None,
+    },
+    "data": {"split": "test", "digest": "d" * 64},
+    "baseline": {"digest": "b" * 64, "version": 2},
+    "rules": [
+        {
+            "name": "accuracy, overall",
+            "kind": "floor",
+            "needed": "at least 0.94",
+            "status": "passed",
+            "reason": "seen 0.9821",
+        }
+    ],
+}
+
+
+def test_a_card_says_what_the_model_is_and_how_it_was_judged() -> None:
+    card = json.loads(json.dumps(make_card(MANIFEST, "c" * 64, VERDICT), allow_nan=False))
+    assert card["input"] == {"height": 8, "width": 9, "channels": 3}
+    assert card["classes"] == list(NAMES)
+    assert card["trained"] == MANIFEST.about
+    assert card["digest"] == "c" * 64
+    judged = card["judged"]
+    assert (judged["status"], judged["accuracy"], judged["examples"]) == ("passed", 0.9821, 391)
+    assert (judged["data_digest"], judged["baseline_digest"]) == ("d" * 64, "b" * 64)
+    assert judged["rules"][0]["reason"] == "seen 0.9821"
+    assert {name: call["input"] for name, call in card["signatures"].items()} == {
+        "serving_default": "image_bytes",
+        "images": "images",
+        "examples": "examples",
+    }
+    outputs = ["probabilities", "class_index", "class_name"]
+    assert all(list(call["gives"]) == outputs for call in card["signatures"].values())
+
+
+def test_the_page_says_the_same_and_no_name_is_markup() -> None:
+    page = card_markdown(make_card(MANIFEST, "c" * 64, VERDICT))
+    assert "Accuracy 0.9821 (0.9635 to 0.9913) on 391 images." in page
+    assert "| accuracy, overall | at least 0.94 | passed | seen 0.9821 |" in page
+    assert "8 pixels high, 9 wide, with 3 channels" in page
+    assert "- epochs: 5" in page
+    assert "c" * 64 in page
+    assert "1. \\<script\\>alert(1)\\</script\\>" in page
+    assert "2. a\\|b" in page
+    assert "3. \\*bold\\*" in page
+    assert "4. ä ö" in page
+
+
+@pytest.mark.parametrize(
+    "verdict",
+    [
+        None,
+        {},
+        {"status": "not configured", "metrics": None, "rules": None, "baseline": None},
+        {"status": "failed", "metrics": {"candidate": {"overall": {"accuracy": None}}}},
+        {**VERDICT, "override": {"by": "ann", "reason": "we know", "rules": ["parity"]}},
+    ],
+)
+def test_what_a_verdict_lacks_the_card_lacks(verdict: dict[str, Any] | None) -> None:
+    card = make_card(MANIFEST, "c" * 64, verdict)
+    page = card_markdown(json.loads(json.dumps(card)))
+    if verdict is None:
+        assert card["judged"] is None
+        assert "Nobody judged this model." in page
+    elif "override" in verdict:
+        assert 'Pushed against the verdict: {"by": "ann"' in page
+    else:
+        assert card["judged"]["rules"] == []
+        assert "Accuracy" not in page
