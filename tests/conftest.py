@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
+import fake_google
 import hypothesis
 import pytest
 
@@ -18,47 +17,13 @@ hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=No
 hypothesis.settings.load_profile("repeatable")
 
 
-def _module_beside(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.fixture(scope="session")
-def idx_files() -> ModuleType:
-    """The module `idx_files`, which writes MNIST's kind of files."""
-    return _module_beside("idx_files")
-
-
-@pytest.fixture(scope="session")
-def report_facts() -> ModuleType:
-    """The module `report_facts`, which makes up runs for the report to show."""
-    return _module_beside("report_facts")
-
-
-@pytest.fixture(scope="session")
-def same_runs() -> ModuleType:
-    """The module `same_runs`, which holds two runs against one another."""
-    return _module_beside("same_runs")
-
-
-@pytest.fixture(scope="session")
-def stores() -> ModuleType:
-    """The module `stores`: Beam finds its file systems, box:// and bucket://, from then on."""
-    return _module_beside("stores")
-
-
 @pytest.fixture
 def google(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """Google's storage and Dataflow, as `fake_google` has them; their client libraries use it."""
     from google.oauth2.credentials import Credentials
 
-    module = _module_beside("fake_google")
-    fake = module.FakeGoogle()
-    with module.serving(fake):
+    fake = fake_google.FakeGoogle()
+    with fake_google.serving(fake):
         monkeypatch.setattr("google.auth.default", lambda **_: (Credentials("token"), None))
         monkeypatch.setenv("STORAGE_EMULATOR_HOST", fake.url)
         monkeypatch.setattr("apache_beam.internal.gcp.auth._Credentials._credentials_init", False)

@@ -6,9 +6,9 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import ModuleType
 
 import pytest
+import report_facts
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from components.report.html.facts import Facts
@@ -60,9 +60,7 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def written(
-    report_facts: ModuleType, tmp_path_factory: pytest.TempPathFactory
-) -> Callable[..., Path]:
+def written(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
     """A function that writes the report of a made-up run, alone in a folder."""
 
     def write(**how: object) -> Path:

@@ -8,12 +8,13 @@ import sys
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import apache_beam as beam
+import idx_files
 import numpy as np
 import pytest
+import stores
 import tensorflow as tf
 import tensorflow_datasets as tfds
 from apache_beam.io.filesystems import FileSystems
@@ -37,12 +38,6 @@ NAMES = tuple("0123456789")
 REMOTE = ["idx, gzip", "idx, plain", "npz", "tfds_dir"]  # forms that are read by URL as well
 
 
-@pytest.fixture(autouse=True)
-def own_sources(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The module `own_sources` can be imported by that name."""
-    monkeypatch.syspath_prepend(str(Path(__file__).parent))
-
-
 @pytest.fixture(scope="module")
 def digits() -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """scikit-learn's digits by split: images (n, 8, 8, 1) uint8, labels (n,)."""
@@ -52,9 +47,7 @@ def digits() -> dict[str, tuple[np.ndarray, np.ndarray]]:
 
 
 @pytest.fixture(scope="module")
-def settings_of(
-    digits, tmp_path_factory, idx_files: ModuleType, store_tfds, stores
-) -> dict[str, dict]:
+def settings_of(digits, tmp_path_factory, store_tfds) -> dict[str, dict]:
     """The digits in every form that a source reads: name of the form → settings of Ingest."""
     folder = tmp_path_factory.mktemp("forms")
     for compress in (True, False):
@@ -262,7 +255,7 @@ def test_splits_that_do_not_add_up(run, settings_of, changes: dict, words: str) 
 
 @pytest.mark.parametrize("cut", [20, -1])
 def test_what_is_found_only_while_reading_leaves_nothing(
-    run, digits, tmp_path, idx_files, cut, monkeypatch
+    run, digits, tmp_path, cut, monkeypatch
 ) -> None:
     monkeypatch.setattr("data.sources.source.CHUNK_IMAGES", 100)
     folder = idx_files.write_idx(tmp_path / "idx", **digits)
@@ -282,14 +275,14 @@ def test_records_are_the_same_behind_a_url(form: str, settings_of, run) -> None:
     assert records(local) == records(remote)
 
 
-def test_file_systems_hear_of_beams_flags_before_anything_is_read(run, settings_of, stores) -> None:
+def test_file_systems_hear_of_beams_flags_before_anything_is_read(run, settings_of) -> None:
     stores.Box.seen_options.clear()
     run("--hdfs_host=here", **settings_of["npz, box"])
     hosts = {options.get_all_options()["hdfs_host"] for options in stores.Box.seen_options}
     assert hosts == {"here"}
 
 
-def test_a_source_takes_beams_flags_along_to_a_worker_that_has_none(settings_of, stores) -> None:
+def test_a_source_takes_beams_flags_along_to_a_worker_that_has_none(settings_of) -> None:
     for form in REMOTE:
         settings = dict(settings_of[f"{form}, box"], beam_args=("--hdfs_host=there",))
         source = pickle.dumps(make_source(settings.pop("source"), SourceConfig(**settings)))

@@ -5,9 +5,9 @@ import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
+import idx_files
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -72,7 +72,7 @@ def three() -> dict[str, Arrays]:
 
 
 @pytest.fixture(scope="module")
-def spans(three, tmp_path_factory, idx_files: ModuleType) -> dict[str, Examples]:
+def spans(three, tmp_path_factory) -> dict[str, Examples]:
     """Each span's Examples; the last lacks two classes."""
     folder, made = tmp_path_factory.mktemp("spans"), {}
     for name, splits in three.items():
@@ -187,7 +187,7 @@ def test_a_span_without_a_test_split_leaves_the_judging_to_the_one_before(
         run(alone)
 
 
-def test_spans_of_other_images_are_named(spans, three, tmp_path, idx_files, run) -> None:
+def test_spans_of_other_images_are_named(spans, three, tmp_path, run) -> None:
     folder = idx_files.write_idx(tmp_path / "in", three["s3"]["train"], three["s3"]["test"])
     other = ingested(ingest.Config(source="idx", path=str(folder), span="s2"), tmp_path / "out")
     with pytest.raises(BadDataError, match="s2 holds other images than s1"):
@@ -209,7 +209,7 @@ def test_what_was_left_out_stands_beside_the_examples_and_in_words(spans, run) -
     assert spans_of(spans["s1"]) is None
 
 
-def test_without_a_span_the_examples_are_as_they_were(three, tmp_path, idx_files) -> None:
+def test_without_a_span_the_examples_are_as_they_were(three, tmp_path) -> None:
     folder = idx_files.write_idx(tmp_path / "in", three["s1"]["train"], three["s1"]["test"])
     plain = ingested(ingest.Config(source="idx", path=str(folder)), tmp_path / "out")
     (shard,) = plain.shards("train")

@@ -1,10 +1,8 @@
 from __future__ import annotations
 
 import io
-import runpy
-from pathlib import Path
-from types import SimpleNamespace
 
+import image_files as files
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -14,7 +12,6 @@ from PIL import Image
 from data.errors import BadDataError
 from data.image_files import decode_file, png_head, turned
 
-files = SimpleNamespace(**runpy.run_path(str(Path(__file__).parents[1] / "image_files.py")))
 noise, to_file, spec_of = files.noise, files.to_file, files.spec_of
 
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 import shutil
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
+import toy_steps
 
 from pipeline import recipes
 from pipeline.config.graph import PipelineConfig, Ref, Step
@@ -18,15 +16,7 @@ from pipeline.run import run
 
 
 @pytest.fixture
-def toy(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
-    """The module `toy_steps`, importable by that name."""
-    monkeypatch.syspath_prepend(str(Path(__file__).parent))
-    yield importlib.import_module("toy_steps")
-    sys.modules.pop("toy_steps", None)
-
-
-@pytest.fixture
-def toy_pipeline(toy: ModuleType) -> Callable[..., PipelineConfig]:
+def toy_pipeline() -> Callable[..., PipelineConfig]:
     """A function that makes count → add → judge; keywords set values of the three configs."""
 
     def make(
@@ -35,17 +25,21 @@ def toy_pipeline(toy: ModuleType) -> Callable[..., PipelineConfig]:
         return PipelineConfig(
             name="toy",
             steps=(
-                Step(name="count", component="toy_steps:Count", config=toy.Count.Config(**count)),
+                Step(
+                    name="count",
+                    component="toy_steps:Count",
+                    config=toy_steps.Count.Config(**count),
+                ),
                 Step(
                     name="add",
                     component="toy_steps:Add",
-                    config=toy.Add.Config(constant=constant, noisy=noisy),
+                    config=toy_steps.Add.Config(constant=constant, noisy=noisy),
                     inputs={"many": (Ref("count", "numbers"), Ref("count", "numbers"))},
                 ),
                 Step(
                     name="judge",
                     component="toy_steps:Judge",
-                    config=toy.Judge.Config(status=status),
+                    config=toy_steps.Judge.Config(status=status),
                     inputs={"numbers": Ref("add", "numbers")},
                 ),
             ),
@@ -93,17 +87,3 @@ def finished_digits(finished_root: Path) -> Callable[..., Path]:
         return at
 
     return copy
-
-
-@pytest.fixture(scope="session")
-def world() -> ModuleType:
-    """The module `schedule_world`, which simulates time, daemons and children."""
-    spec = importlib.util.spec_from_file_location(
-        "schedule_world", Path(__file__).parent / "schedule" / "schedule_world.py"
-    )
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["schedule_world"] = module  # dataclasses look their module up
-    spec.loader.exec_module(module)
-    return module

@@ -7,6 +7,7 @@ import struct
 from collections.abc import Callable
 from pathlib import Path
 
+import idx_files
 import numpy as np
 import pytest
 
@@ -54,13 +55,13 @@ def dimensions(*sizes: int) -> Callable[[bytes], bytes]:
         "label out of range",
     ],
 )
-def test_a_damaged_file(file, change, told, idx_files, tmp_path, capfd):
+def test_a_damaged_file(file, change, told, tmp_path, capfd):
     folder = idx_files.write_idx(tmp_path / "data", TRAIN, TEST)
     (folder / file).write_bytes(change((folder / file).read_bytes()))
     refused(folder, tmp_path / "root", told, capfd)
 
 
-def test_two_classes_asked_of_ten(idx_files, tmp_path, capfd):
+def test_two_classes_asked_of_ten(tmp_path, capfd):
     folder = idx_files.write_idx(tmp_path / "data", TRAIN, TEST)
     words = ["--set", "ingest.class_names=['even', 'odd']"]
     refused(folder, tmp_path / "root", "0 to 1", capfd, *words)

@@ -6,10 +6,11 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from types import ModuleType
 
+import idx_files
 import numpy as np
 import pytest
+import stores
 
 from data.errors import ConfigError
 from pipeline import recipes
@@ -21,7 +22,7 @@ IMAGES = "train-images-idx3-ubyte.gz"
 
 
 @pytest.fixture
-def folder(tmp_path: Path, idx_files: ModuleType, stores: ModuleType) -> Path:
+def folder(tmp_path: Path) -> Path:
     """Small IDX files, a minute old."""
     rng = np.random.default_rng(0)
     splits = {
@@ -64,7 +65,7 @@ def test_what_was_ingested_is_reused_until_a_file_changes(scheme, folder, tmp_pa
     assert status(ingest(url, root)) == "reused"
 
 
-def test_file_systems_hear_of_beams_flags_when_the_plan_is_made(folder, tmp_path, stores):
+def test_file_systems_hear_of_beams_flags_when_the_plan_is_made(folder, tmp_path):
     ingest(f"box://{folder}", tmp_path / "root", "--hdfs_host=here")
     stores.Box.seen_options.clear()
     assert status(ingest(f"box://{folder}", tmp_path / "root", "--hdfs_host=here")) == "reused"

@@ -10,6 +10,7 @@ import threading
 from pathlib import Path
 
 import pytest
+import toy_steps
 
 from data.errors import BadDataError, ConfigError, EnvironmentTrouble
 from pipeline import exit_codes
@@ -136,7 +137,7 @@ def test_some_of_the_steps(toy_pipeline, calls, tmp_path):
         run(toy_pipeline(), root=root, only="judge", force=["count"])
 
 
-def test_a_run_of_later_steps_alone_still_exits_with_the_verdict(toy, toy_pipeline, tmp_path):
+def test_a_run_of_later_steps_alone_still_exits_with_the_verdict(toy_pipeline, tmp_path):
     judged = toy_pipeline(status="failed")
     add = dataclasses.replace(judged.steps[1], name="after")
     pipeline = dataclasses.replace(judged, steps=(*judged.steps, add))
@@ -182,7 +183,7 @@ def test_two_runs_that_were_killed_between_the_renames(toy_pipeline, tmp_path):
     assert not list(root.glob("artifacts/*/.*.old"))
 
 
-def test_what_lies_outside_the_root_is_made_again_when_it_is_gone(toy, toy_pipeline, tmp_path):
+def test_what_lies_outside_the_root_is_made_again_when_it_is_gone(toy_pipeline, tmp_path):
     from pipeline.config.graph import PipelineConfig, Ref, Step
 
     pipeline = PipelineConfig(
@@ -192,7 +193,7 @@ def test_what_lies_outside_the_root_is_made_again_when_it_is_gone(toy, toy_pipel
             Step(
                 name="outside",
                 component="toy_steps:Outside",
-                config=toy.Outside.Config(target="x"),
+                config=toy_steps.Outside.Config(target="x"),
                 inputs={"numbers": Ref("count", "numbers")},
             ),
         ),

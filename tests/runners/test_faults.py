@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import clusters
 import pytest
 
 from components.beam.jobs import portable_job
@@ -106,9 +107,7 @@ def test_flink_loses_its_task_managers(flink, slow_digits, when_started, example
     goes_on(slow_digits, root, flink.args, examples)
 
 
-def test_the_job_server_goes(
-    clusters, flink, slow_digits, when_started, examples, tmp_path, monkeypatch
-):
+def test_the_job_server_goes(flink, slow_digits, when_started, examples, tmp_path, monkeypatch):
     monkeypatch.setattr(portable_job, "PATIENCE", 3.0)
     root = tmp_path / "root"
     when_started(lambda: flink.processes.kill("job-server"))
@@ -121,7 +120,7 @@ def test_the_job_server_goes(
     goes_on(slow_digits, root, flink.args, examples)
 
 
-def test_too_few_network_buffers_and_too_few_slots(clusters, digits, tmp_path):
+def test_too_few_network_buffers_and_too_few_slots(digits, tmp_path):
     reason = clusters.missing("flink", "flink-job-server")
     if reason:
         pytest.skip(reason)

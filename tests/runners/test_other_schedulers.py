@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import clusters
 import pytest
 from cronsim import CronSim, CronSimError
 from hypothesis import assume, given, settings
@@ -65,7 +66,7 @@ def emitted(tmp_path: Path) -> Emit:
     return emit
 
 
-def need(clusters: Any, name: str) -> None:
+def need(name: str) -> None:
     if reason := clusters.missing(name):
         pytest.skip(reason)
 
@@ -80,8 +81,8 @@ def done(words: list[Any], **more: Any) -> str:
 
 
 @pytest.mark.parametrize("trigger", TRIGGERS, ids=lambda trigger: type(trigger).__name__)
-def test_systemd_finds_nothing_wrong(clusters, emitted, tmp_path, trigger):
-    need(clusters, "systemd-analyze")
+def test_systemd_finds_nothing_wrong(emitted, tmp_path, trigger):
+    need("systemd-analyze")
     emitted("systemd", trigger)
     files = [tmp_path / f"penstock-nightly.{kind}" for kind in ("service", "timer")]
     assert done(["systemd-analyze", "verify", "--man=no", *files]) == ""
@@ -101,8 +102,8 @@ def loaded(units: dict[str, str]) -> str:
 
 @settings(max_examples=25, deadline=None)
 @given(st.text(st.sampled_from("ab %\\'\"$`{}#!*;&|<>~é=()"), max_size=12))
-def test_systemd_would_run_the_tick(clusters, name):
-    need(clusters, "systemd-analyze")
+def test_systemd_would_run_the_tick(name):
+    need("systemd-analyze")
     root = f"/srv/{name}x"
     schedule = Schedule(name="nightly", recipe="digits", trigger=TRIGGERS[0], created=0.0)
     job = job_of(schedule, Path(root), now=0.0)
@@ -148,8 +149,8 @@ def dates(expression: str, zone: str, base: datetime) -> list[datetime]:
 
 @settings(max_examples=150, deadline=None)
 @given(EXPRESSIONS, ZONES, MOMENTS)
-def test_systemd_is_due_when_cron_is(clusters, expression, zone, base):
-    need(clusters, "systemd-analyze")
+def test_systemd_is_due_when_cron_is(expression, zone, base):
+    need("systemd-analyze")
     expected = dates(expression, zone, base)
     assume(expected)
     calendars = on_calendar(Clock(times=Times.of(expression), zone=zone))
@@ -158,16 +159,16 @@ def test_systemd_is_due_when_cron_is(clusters, expression, zone, base):
 
 
 @pytest.mark.parametrize("trigger", TRIGGERS, ids=lambda trigger: type(trigger).__name__)
-def test_cron_takes_the_crontab(clusters, emitted, tmp_path, trigger):
-    need(clusters, "crontab")
+def test_cron_takes_the_crontab(emitted, tmp_path, trigger):
+    need("crontab")
     emitted("cron", trigger)
     printed = done(["crontab", "-n", tmp_path / "penstock-nightly.cron"])
     assert "success" in printed
 
 
 @pytest.mark.parametrize("trigger", TRIGGERS[::2], ids=lambda trigger: type(trigger).__name__)
-def test_kubernetes_knows_every_field(clusters, emitted, tmp_path, trigger):
-    need(clusters, "kubernetes")
+def test_kubernetes_knows_every_field(emitted, tmp_path, trigger):
+    need("kubernetes")
     emitted("kubernetes", trigger, "--image", "registry.example.org/penstock:1", "--gpu", "2")
     python = clusters.FETCHED / "kubernetes" / "bin" / "python"
     manifest = tmp_path / "penstock-nightly.yaml"
@@ -179,9 +180,9 @@ def test_kubernetes_knows_every_field(clusters, emitted, tmp_path, trigger):
 
 
 @pytest.fixture(scope="module")
-def airflow(clusters, tmp_path_factory) -> Callable[..., str]:
+def airflow(tmp_path_factory) -> Callable[..., str]:
     """Airflow's Python, with a database of its own."""
-    need(clusters, "airflow")
+    need("airflow")
     home = tmp_path_factory.mktemp("airflow")
     (home / "dags").mkdir()
     python = clusters.FETCHED / "airflow" / "bin" / "python"

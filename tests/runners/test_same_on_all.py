@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import same_runs
 
 from pipeline.run import run
 
@@ -14,17 +15,17 @@ pytestmark = [
 MULTI = ("--runner=FnApiRunner", "--direct_running_mode=multi_processing", "--direct_num_workers=2")
 
 
-def test_in_several_processes(digits, reference, same_runs, tmp_path):
+def test_in_several_processes(digits, reference, tmp_path):
     same_runs.assert_same(reference, run(digits, root=tmp_path, beam_args=MULTI))
 
 
 @pytest.mark.parametrize("name", ["job_service", "prism", "flink", "spark"])
-def test_workers_in_this_process(name, digits, reference, same_runs, tmp_path, request):
+def test_workers_in_this_process(name, digits, reference, tmp_path, request):
     runner = request.getfixturevalue(name)
     same_runs.assert_same(reference, run(digits, root=tmp_path, beam_args=runner.args))
 
 
-def test_workers_in_a_clean_environment(job_service, pool, digits, reference, same_runs, tmp_path):
+def test_workers_in_a_clean_environment(job_service, pool, digits, reference, tmp_path):
     args = job_service.external(pool)
     result = run(digits, root=tmp_path, beam_args=args, shared_filesystem=True)
     same_runs.assert_same(reference, result)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 
+import clusters
 import pytest
 
 from pipeline.environment.runner import examine_runner
@@ -17,7 +18,7 @@ pytestmark = [
 
 
 @pytest.fixture(params=["flink", "spark"])
-def flags(request, clusters, tmp_path, monkeypatch) -> tuple[str, ...]:
+def flags(request, tmp_path, monkeypatch) -> tuple[str, ...]:
     name = request.param
     runner = request.getfixturevalue(name)
     jar = clusters.jar_of(name, tmp_path)

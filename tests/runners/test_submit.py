@@ -8,7 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import clusters
 import pytest
+import same_runs
 
 from components.beam import submission
 from components.beam.jobs import portable_job
@@ -65,9 +67,7 @@ def status(root: Path) -> tuple[str, int | None]:
 
 
 @pytest.mark.parametrize("name", ["job_service", "flink"])
-def test_the_workers_come_to_the_same(
-    name, pool, digits, reference, same_runs, request_at, tmp_path, request
-):
+def test_the_workers_come_to_the_same(name, pool, digits, reference, request_at, tmp_path, request):
     args = request.getfixturevalue(name).external(pool)
     same_runs.assert_same(reference, send(digits, request_at(tmp_path, args)))
     again = run(digits, root=tmp_path)
@@ -91,7 +91,7 @@ def test_it_is_left_and_found_again(slow_digits, request_at, tmp_path):
         submit.cancel(root, "latest")
 
 
-def test_a_runner_that_forgot_the_job(slow_digits, clusters, pool, request_at, tmp_path):
+def test_a_runner_that_forgot_the_job(slow_digits, pool, request_at, tmp_path):
     """What workers wrote down counts, whether or not the runner is there to say that it is over."""
     root = tmp_path / "root"
     with clusters.job_service(tmp_path / "service") as service:
@@ -161,7 +161,7 @@ def test_a_step_that_fails_there_fails_here_in_the_same_words(digits, request_at
     assert status(tmp_path / "root") == ("failed", exit_codes.BAD_DATA)
 
 
-def test_files_that_workers_may_not_see_are_refused(digits, request_at, idx_files, tmp_path):
+def test_files_that_workers_may_not_see_are_refused(digits, request_at, tmp_path):
     folder = tmp_path / "idx"
     folder.mkdir()
     (folder / "train-images-idx3-ubyte").touch()

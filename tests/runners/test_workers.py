@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
+import clusters
 import pytest
 
 from components.beam import worker_check
@@ -28,7 +29,7 @@ HOME = Path(__file__).parents[2]
 
 
 @pytest.fixture
-def pool_of(clusters, tmp_path) -> Callable[..., AbstractContextManager[str]]:
+def pool_of(tmp_path) -> Callable[..., AbstractContextManager[str]]:
     return lambda **given: clusters.worker_pool(tmp_path / "pool", **given)
 
 
@@ -66,7 +67,7 @@ def test_a_root_that_workers_may_not_write(job_service, pool_of, digits, tmp_pat
     nothing_is_sealed(root)
 
 
-def test_one_worker_alone_fails(flink, pool_of, halting, digits, reference, tmp_path):
+def test_one_worker_alone_fails(flink, pool_of, digits, reference, tmp_path):
     root = tmp_path / "root"
     settings = ["ingest.source=halting:FailingOnce", f'ingest.options={{folder = "{tmp_path}"}}']
     pipeline = apply_settings(digits, settings)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
+import idx_files
 import numpy as np
 import pytest
+from own_preprocessing import standardize
 
 from components import ingest
 from components.artifacts import Model
@@ -33,9 +34,7 @@ def pixels() -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def examples(
-    pixels: np.ndarray, idx_files: ModuleType, tmp_path_factory: pytest.TempPathFactory
-) -> Examples:
+def examples(pixels: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> Examples:
     folder = tmp_path_factory.mktemp("noise")
     labels = np.arange(600) % 10
     path = idx_files.write_idx(folder / "idx", (pixels, labels), (pixels[::2], labels[::2]))
@@ -126,9 +125,6 @@ def test_the_ways_of_a_pipeline_that_moves_its_elements() -> None:
 
 def test_normalize(google: Any, examples: Examples, context: Context, pixels, monkeypatch) -> None:
     from components.normalize.analysis import write_transform_graph
-
-    monkeypatch.syspath_prepend(str(Path(__file__).parent))
-    from own_preprocessing import standardize
 
     path = context.output_dir / "graph"
     text, proto = sent(google, lambda: write_transform_graph(examples, standardize, path, context))

@@ -5,10 +5,11 @@ Where a count moves, print what `stages_of` returns: it names every stage and sh
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import counting
 import numpy as np
 import pytest
 
@@ -28,22 +29,18 @@ SPREAD = (5, 3)  # the same, and the split's shards to several workers first
 
 
 @pytest.fixture
-def stages_of(tmp_path: Path) -> Iterator[Callable[..., Any]]:
+def stages_of(tmp_path: Path) -> Callable[..., Any]:
     """A function that runs `step(context)`; returns what it returns, and its only job's stages."""
-    with pytest.MonkeyPatch.context() as patch:
-        for folder in (Path(__file__).parent, Path(__file__).parents[1]):
-            patch.syspath_prepend(str(folder))
-        import counting
 
-        def run(step: Callable[[Context], Any]) -> tuple[Any, counting.Stages]:
-            counting.FnApiRunner.seen.clear()
-            folder = tmp_path / "out"
-            folder.mkdir()
-            made = step(Context(output_dir=folder, beam_args=("--runner=counting.FnApiRunner",)))
-            (stages,) = counting.FnApiRunner.seen
-            return made, stages
+    def run(step: Callable[[Context], Any]) -> tuple[Any, counting.Stages]:
+        counting.FnApiRunner.seen.clear()
+        folder = tmp_path / "out"
+        folder.mkdir()
+        made = step(Context(output_dir=folder, beam_args=("--runner=counting.FnApiRunner",)))
+        (stages,) = counting.FnApiRunner.seen
+        return made, stages
 
-        yield run
+    return run
 
 
 def numbers(stages: Any) -> tuple[int, int]:

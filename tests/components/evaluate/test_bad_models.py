@@ -7,15 +7,14 @@ serves, and must be blocked by the rules that name what is wrong with it, and by
 from __future__ import annotations
 
 import dataclasses
-import importlib
 import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import ModuleType
 from typing import Any, NamedTuple
 
+import bad_models
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -46,17 +45,9 @@ class Bed(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def bad() -> Iterator[ModuleType]:
-    """The module `bad_models`."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(Path(__file__).parent))
-        yield importlib.import_module("bad_models")
-
-
-@pytest.fixture(scope="module")
-def bed(bad: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Bed:
+def bed(tmp_path_factory: pytest.TempPathFactory) -> Bed:
     """The digits, a good model that serves and a good candidate."""
-    bench = bad.Bench.of(tmp_path_factory.mktemp("digits"), recipes.build("digits"))
+    bench = bad_models.Bench.of(tmp_path_factory.mktemp("digits"), recipes.build("digits"))
     return Bed(bench, bench.train(seed=1), bench.push(bench.train(seed=0)))
 
 
@@ -154,7 +145,7 @@ def stale_graph(bed: Bed) -> Model:
 
 @dataclass(frozen=True)
 class Case:
-    make: Callable[[Bed, ModuleType], Model]
+    make: Callable[[Bed], Model]
     because: set[str]  # of rules that must block
     words: str  # a pattern that the reasons match, a line each
     perhaps: set[str] = field(default_factory=set)  # rules that may block as well
@@ -162,15 +153,15 @@ class Case:
 
 
 def weights(change: Callable[[list[np.ndarray]], None], record: bool = True) -> Any:
-    return lambda bed, bad: bed.bench.spoiled(bed.good, change, record=record)
+    return lambda bed: bed.bench.spoiled(bed.good, change, record=record)
 
 
 def flipped(bit: int) -> Any:
     """The greatest weight of the last layer with a bit flipped, after its answers were recorded."""
 
-    def make(bed: Bed, bad: ModuleType) -> Model:
+    def make(bed: Bed) -> Model:
         def change(weights: list[np.ndarray]) -> None:
-            bad.flip(weights[-2], int(np.abs(weights[-2]).argmax()), bit)
+            bad_models.flip(weights[-2], int(np.abs(weights[-2]).argmax()), bit)
 
         return bed.bench.spoiled(bed.good, change, record=False)
 
@@ -192,10 +183,10 @@ SKEWED_WORDS = (
 )
 CASES = {
     "shuffled labels": Case(
-        lambda bed, bad: shuffled_labels(bed), QUALITY, "accuracy overall, at least 0.94: failed"
+        lambda bed: shuffled_labels(bed), QUALITY, "accuracy overall, at least 0.94: failed"
     ),
     "labels off by one": Case(
-        lambda bed, bad: labels_off_by_one(bed),
+        lambda bed: labels_off_by_one(bed),
         QUALITY,
         r"accuracy each class.*failed, \d: 0\.0.*and 9 more",
     ),
@@ -226,44 +217,44 @@ CASES = {
         weights(never_5), {*QUALITY, rules.PREDICTED}, "failed, never predicted: 5$"
     ),
     "trained without /255": Case(
-        lambda bed, bad: trained_with_scale(bed, 1.0, record=False),
+        lambda bed: trained_with_scale(bed, 1.0, record=False),
         {*SKEWED, WORSE},
         SKEWED_WORDS,
         perhaps={FLOOR},
     ),
     "trained with double /255": Case(
-        lambda bed, bad: trained_with_scale(bed, 255.0**2, record=False),
+        lambda bed: trained_with_scale(bed, 255.0**2, record=False),
         {*SKEWED, *QUALITY},
         SKEWED_WORDS,
         perhaps={rules.PREDICTED},
     ),
     "trained without /255, by a record that says otherwise": Case(
-        lambda bed, bad: trained_with_scale(bed, 1.0, record=True),
+        lambda bed: trained_with_scale(bed, 1.0, record=True),
         {WORSE, "ece overall", "loss overall"},
         "ece overall, at most 0.05: failed, 0.[78]",
         perhaps={FLOOR},
         asked=CALIBRATED,
     ),
     "trained with double /255, by a record that says otherwise": Case(
-        lambda bed, bad: trained_with_scale(bed, 255.0**2, record=True),
+        lambda bed: trained_with_scale(bed, 255.0**2, record=True),
         QUALITY,
         "accuracy overall, at least 0.94: failed",
         perhaps={rules.PREDICTED},
     ),
     "stale transform graph": Case(
-        lambda bed, bad: stale_graph(bed),
+        lambda bed: stale_graph(bed),
         SKEWED,
         SKEWED_WORDS,
         perhaps={FLOOR, WORSE},
     ),
     "one epoch": Case(
-        lambda bed, bad: bed.bench.train(epochs=1),
+        lambda bed: bed.bench.train(epochs=1),
         {FLOOR, WORSE},
         r"not worse than baseline overall.*failed, of 391 images \d+ are lost and \d+ won",
         perhaps={CLASS_FLOOR, CLASS_WORSE},
     ),
     "one epoch, with floors that it passes": Case(
-        lambda bed, bad: bed.bench.train(epochs=1),
+        lambda bed: bed.bench.train(epochs=1),
         {WORSE},
         r"not worse than baseline overall.*failed, of 391 images \d+ are lost and \d+ won",
         perhaps={CLASS_WORSE},
@@ -285,14 +276,14 @@ CASES = {
         flipped(23), {rules.PARITY}, "parity, differs from the trained model's answers.*failed"
     ),
     "an exponent bit of a dark pixel's weight flipped": Case(
-        lambda bed, bad: bed.bench.spoiled(
-            bed.good, lambda weights: bad.flip(weights[0], 0, 23), record=False
+        lambda bed: bed.bench.spoiled(
+            bed.good, lambda weights: bad_models.flip(weights[0], 0, 23), record=False
         ),
         {rules.PARITY},
         "parity.*: failed, the largest difference is 0, and 1 variables are not those trained",
     ),
     "trained on the test split": Case(
-        lambda bed, bad: trained_on_test(bed, bad.split),
+        lambda bed: trained_on_test(bed, bad_models.split),
         {rules.TRAINED_ON},
         "failed, the model was trained on 391 of 391",
     ),
@@ -301,8 +292,8 @@ CASES = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
-def test_a_bad_model_is_blocked_for_its_own_reason(case: Case, bed: Bed, bad: ModuleType) -> None:
-    verdict = bed.bench.judge(case.make(bed, bad), bed.serving, **case.asked)
+def test_a_bad_model_is_blocked_for_its_own_reason(case: Case, bed: Bed) -> None:
+    verdict = bed.bench.judge(case.make(bed), bed.serving, **case.asked)
     assert case.because <= failed(verdict) <= case.because | case.perhaps
     assert re.search(case.words, "\n".join(verdict["reasons"]), re.MULTILINE)
     assert verdict["suspect_the_data"] is None  # the baseline is good
@@ -352,9 +343,7 @@ def test_a_baseline_of_other_classes_is_not_compared_with(bed: Bed, letters: Mod
 
 
 @pytest.mark.slow
-def test_every_exponent_bit_of_every_output_bias_is_seen_by_parity(
-    bed: Bed, bad: ModuleType
-) -> None:
+def test_every_exponent_bit_of_every_output_bias_is_seen_by_parity(bed: Bed) -> None:
     from serving_export.bundle.saved_model import load_bundle
 
     bundle = load_bundle(bed.good.bundle, bed.good.digest)
@@ -364,7 +353,7 @@ def test_every_exponent_bit_of_every_output_bias_is_seen_by_parity(
     for place in range(len(sound)):
         for bit in range(23, 31):
             harmed = sound.copy()
-            bad.flip(harmed, place, bit)
+            bad_models.flip(harmed, place, bit)
             bias.assign(harmed)
             assert not images_difference(bundle, record) <= Config().allowed.parity, (place, bit)
 
@@ -381,13 +370,13 @@ def loaded(bed: Bed) -> Any:
 @settings(max_examples=200)
 @given(which=st.integers(0, 3), place=st.integers(0, 1 << 20), bit=st.integers(0, 31))
 def test_any_bit_of_any_weight_is_seen_whatever_the_answers(
-    bed: Bed, bad: ModuleType, loaded: Any, which: int, place: int, bit: int
+    bed: Bed, loaded: Any, which: int, place: int, bit: int
 ) -> None:
     variable, record = getattr(loaded, WEIGHTS)[which], bed.good.path / "parity.npz"
     assert changed_weights(loaded, record) == 0
     sound = variable.numpy()
     harmed = sound.copy()
-    bad.flip(harmed, place % sound.size, bit)
+    bad_models.flip(harmed, place % sound.size, bit)
     variable.assign(harmed)
     try:
         assert changed_weights(loaded, record) == 1
@@ -471,7 +460,7 @@ def test_a_baseline_with_a_flipped_bit_is_not_loaded(bed: Bed) -> None:
 
 
 @pytest.fixture(scope="module")
-def mnist(bad: ModuleType, mnist_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Bed:
+def mnist(mnist_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Bed:
     """MNIST from its files; two epochs, and floors that those reach."""
     recipe = apply_settings(
         recipes.build("mnist"),
@@ -484,29 +473,29 @@ def mnist(bad: ModuleType, mnist_dir: Path, tmp_path_factory: pytest.TempPathFac
             "{metric='accuracy', at_least=0.85, on='each class'}]",
         ],
     )
-    bench = bad.Bench.of(tmp_path_factory.mktemp("mnist"), recipe)
+    bench = bad_models.Bench.of(tmp_path_factory.mktemp("mnist"), recipe)
     return Bed(bench, bench.train(seed=1), bench.push(bench.train(seed=0)))
 
 
-def fashion_model(mnist: Bed, bad: ModuleType, fashion_dir: Path) -> Model:
+def fashion_model(mnist: Bed, fashion_dir: Path) -> Model:
     recipe = apply_settings(mnist.bench.recipe, [f"ingest.path={fashion_dir}", "train.epochs=1"])
-    bench = bad.Bench.of(mnist.bench.context().output_dir, recipe)
+    bench = bad_models.Bench.of(mnist.bench.context().output_dir, recipe)
     return bench.spoiled(bench.train(), spec=mnist.good.spec)  # type: ignore[no-any-return]
 
 
 MNIST_CASES = {
-    "labels off by one": Case(lambda bed, bad: labels_off_by_one(bed, epochs=1), QUALITY, "9 more"),
+    "labels off by one": Case(lambda bed: labels_off_by_one(bed, epochs=1), QUALITY, "9 more"),
     "one class never predicted": Case(
         weights(never_5), {*QUALITY, rules.PREDICTED}, "failed, never predicted: 5$"
     ),
     "trained without /255": Case(
-        lambda bed, bad: trained_with_scale(bed, 1.0, record=False, epochs=1),
+        lambda bed: trained_with_scale(bed, 1.0, record=False, epochs=1),
         SKEWED,
         SKEWED_WORDS,
         perhaps={*QUALITY, rules.PREDICTED},
     ),
     "trained with double /255": Case(
-        lambda bed, bad: trained_with_scale(bed, 255.0**2, record=False, epochs=1),
+        lambda bed: trained_with_scale(bed, 255.0**2, record=False, epochs=1),
         SKEWED,
         SKEWED_WORDS,
         perhaps={*QUALITY, rules.PREDICTED},
@@ -525,8 +514,8 @@ MNIST_CASES = {
 
 @pytest.mark.torture
 @pytest.mark.parametrize("case", MNIST_CASES.values(), ids=MNIST_CASES)
-def test_a_bad_model_of_mnist_is_blocked(case: Case, mnist: Bed, bad: ModuleType) -> None:
-    test_a_bad_model_is_blocked_for_its_own_reason(case, mnist, bad)
+def test_a_bad_model_of_mnist_is_blocked(case: Case, mnist: Bed) -> None:
+    test_a_bad_model_is_blocked_for_its_own_reason(case, mnist)
 
 
 @pytest.mark.slow
@@ -535,10 +524,8 @@ def test_a_good_model_of_mnist_passes(mnist: Bed) -> None:
 
 
 @pytest.mark.slow
-def test_fashion_s_model_does_not_pass_for_mnist_s(
-    mnist: Bed, bad: ModuleType, fashion_dir: Path
-) -> None:
-    fashion = fashion_model(mnist, bad, fashion_dir)
+def test_fashion_s_model_does_not_pass_for_mnist_s(mnist: Bed, fashion_dir: Path) -> None:
+    fashion = fashion_model(mnist, fashion_dir)
     assert (
         QUALITY <= failed(mnist.bench.judge(fashion, mnist.serving)) <= {*QUALITY, rules.PREDICTED}
     )

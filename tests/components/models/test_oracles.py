@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import importlib.util
 import itertools
-from pathlib import Path
-from types import ModuleType
 
 import numpy as np
+import oracles
 import pytest
 import tensorflow as tf
 
@@ -22,18 +20,6 @@ SIZES = (1, 2, 5)
 PAIRS = list(itertools.product(SIZES, repeat=2))
 TRIPLES = list(itertools.product(SIZES, repeat=3))
 FLOAT32 = {"rtol": 1e-5, "atol": 1e-5}  # how far a float32 layer may be from float64 by hand
-
-
-@pytest.fixture(scope="module")
-def oracles() -> ModuleType:
-    """The module tests/oracles.py."""
-    path = Path(__file__).parents[2] / "oracles.py"
-    spec = importlib.util.spec_from_file_location("oracles", path)
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def numbers(*shape: int, seed: int = 0) -> np.ndarray:
@@ -55,7 +41,7 @@ def ask(model: Dense | Sequential, x: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize(("rows", "columns"), PAIRS)
-def test_relu(oracles, rows, columns):
+def test_relu(rows, columns):
     x = numbers(rows, columns)
     expected = oracles.relu(x)
     np.testing.assert_array_equal(expected, tf.nn.relu(x))
@@ -64,7 +50,7 @@ def test_relu(oracles, rows, columns):
 
 
 @pytest.mark.parametrize(("rows", "columns"), PAIRS)
-def test_add(oracles, rows, columns):
+def test_add(rows, columns):
     x, y = numbers(rows, columns), numbers(rows, columns, seed=1)
     np.testing.assert_array_equal(oracles.add(x, y), tf.add(x, y))
     weight = tf.Variable(x, dtype=tf.float32)  # our step adds -learning_rate * gradient
@@ -73,7 +59,7 @@ def test_add(oracles, rows, columns):
 
 
 @pytest.mark.parametrize(("rows", "columns"), PAIRS)
-def test_add_matrix_and_vector_broadcasts(oracles, rows, columns):
+def test_add_matrix_and_vector_broadcasts(rows, columns):
     x, b = numbers(rows, columns), numbers(columns)
     expected = oracles.add_matrix_and_vector(x, b)
     np.testing.assert_array_equal(expected, tf.add(x, b))
@@ -81,7 +67,7 @@ def test_add_matrix_and_vector_broadcasts(oracles, rows, columns):
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_vector_dot(oracles, size):
+def test_vector_dot(size):
     x, w = numbers(size), numbers(size, seed=1)
     expected = oracles.vector_dot(x, w)
     np.testing.assert_allclose(expected, tf.tensordot(x, w, 1))
@@ -90,7 +76,7 @@ def test_vector_dot(oracles, size):
 
 
 @pytest.mark.parametrize(("rows", "size"), PAIRS)
-def test_matrix_vector_dot(oracles, rows, size):
+def test_matrix_vector_dot(rows, size):
     x, w = numbers(rows, size), numbers(size)
     expected = oracles.matrix_vector_dot(x, w)
     np.testing.assert_allclose(expected, tf.linalg.matvec(x, w))
@@ -99,7 +85,7 @@ def test_matrix_vector_dot(oracles, rows, size):
 
 
 @pytest.mark.parametrize(("rows", "size", "columns"), TRIPLES)
-def test_matrix_dot(oracles, rows, size, columns):
+def test_matrix_dot(rows, size, columns):
     x, w = numbers(rows, size), numbers(size, columns, seed=1)
     expected = oracles.matrix_dot(x, w)
     np.testing.assert_allclose(expected, tf.matmul(x, w))
@@ -107,7 +93,7 @@ def test_matrix_dot(oracles, rows, size, columns):
 
 
 @pytest.mark.parametrize(("rows", "columns"), PAIRS)
-def test_outer(oracles, rows, columns):
+def test_outer(rows, columns):
     x, y = numbers(rows), numbers(columns, seed=1)
     expected = oracles.outer(x, y)
     np.testing.assert_allclose(expected, tf.einsum("i,j->ij", x, y))
@@ -116,7 +102,7 @@ def test_outer(oracles, rows, columns):
 
 
 @pytest.mark.parametrize(("rows", "size", "columns"), TRIPLES)
-def test_transpose(oracles, rows, size, columns):
+def test_transpose(rows, size, columns):
     x, w = numbers(rows, size), numbers(size, columns, seed=1)
     np.testing.assert_array_equal(oracles.transpose(x), tf.transpose(x))
     np.testing.assert_array_equal(oracles.transpose(oracles.transpose(x)), x)
@@ -126,7 +112,7 @@ def test_transpose(oracles, rows, size, columns):
 
 
 @pytest.mark.parametrize("shape", TRIPLES)
-def test_reshape(oracles, shape):
+def test_reshape(shape):
     x, flat = numbers(*shape), (shape[0], shape[1] * shape[2])
     for other in (flat, (flat[1], flat[0]), (*shape, 1), (x.size,)):
         np.testing.assert_array_equal(oracles.reshape(x, other), tf.reshape(x, other))
@@ -136,7 +122,7 @@ def test_reshape(oracles, shape):
 
 @pytest.mark.parametrize(("rows", "columns"), PAIRS)
 @pytest.mark.parametrize("scale", [1, 500])
-def test_softmax(oracles, rows, columns, scale):
+def test_softmax(rows, columns, scale):
     x = numbers(rows, columns) * scale
     expected = oracles.softmax(x)
     np.testing.assert_allclose(expected, tf.nn.softmax(x), rtol=1e-12, atol=1e-300)
@@ -163,19 +149,19 @@ def test_softmax(oracles, rows, columns, scale):
         ("softmax", [(3,)]),
     ],
 )
-def test_a_wrong_shape_is_refused(oracles, operation, shapes):
+def test_a_wrong_shape_is_refused(operation, shapes):
     with pytest.raises(AssertionError):
         getattr(oracles, operation)(*(numbers(*shape) for shape in shapes))
 
 
-def test_a_reshape_that_loses_numbers_is_refused(oracles):
+def test_a_reshape_that_loses_numbers_is_refused():
     with pytest.raises(AssertionError):
         oracles.reshape(numbers(2, 3), (2, 2))
 
 
 @pytest.mark.parametrize(("rows", "inputs", "units"), TRIPLES)
 @pytest.mark.parametrize("activation", ["relu", "softmax"])
-def test_a_dense_layer_by_hand(oracles, rows, inputs, units, activation):
+def test_a_dense_layer_by_hand(rows, inputs, units, activation):
     x, w, b = numbers(rows, inputs), numbers(inputs, units, seed=1), numbers(units)
     y = oracles.add_matrix_and_vector(oracles.matrix_dot(x, w), b)
     ours = layer(w, b, getattr(tf.nn, activation))
@@ -183,7 +169,7 @@ def test_a_dense_layer_by_hand(oracles, rows, inputs, units, activation):
 
 
 @pytest.mark.parametrize(("rows", "inputs", "units"), TRIPLES)
-def test_the_gradient_of_a_dense_layer_is_a_sum_of_outer_products(oracles, rows, inputs, units):
+def test_the_gradient_of_a_dense_layer_is_a_sum_of_outer_products(rows, inputs, units):
     x, dy = (
         numbers(rows, inputs),
         numbers(rows, units, seed=1),
@@ -201,7 +187,7 @@ def test_the_gradient_of_a_dense_layer_is_a_sum_of_outer_products(oracles, rows,
 
 
 @pytest.mark.parametrize(("rows", "inputs", "units"), TRIPLES)
-def test_a_step_by_hand(oracles, rows, inputs, units):
+def test_a_step_by_hand(rows, inputs, units):
     """Forward, backward and update of relu and softmax layers, against `gradient_step`."""
     classes, rate = 3, 0.1
     x, labels = numbers(rows, inputs), np.arange(rows) % classes
@@ -239,7 +225,7 @@ def examples(tmp_path_factory) -> Examples:
 
 
 @pytest.mark.parametrize("batch_size", [1, 4, 22, 23, 24])
-def test_batches_are_those_of_the_batch_generator(oracles, examples, batch_size):
+def test_batches_are_those_of_the_batch_generator(examples, batch_size):
     """What is read, and what training is fed unshuffled, each cut as the tutorial cuts."""
     ((images, labels),) = batches(examples, "train", batch_size=100).as_numpy_iterator()
     assert list(labels) == list(range(23))

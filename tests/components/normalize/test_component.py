@@ -35,12 +35,6 @@ def test_the_default_divides_by_255(examples, tmp_path):
     assert 0 <= seen.min() < seen.max() <= 1
 
 
-@pytest.fixture
-def own(monkeypatch):
-    monkeypatch.syspath_prepend(str(Path(__file__).parent))
-
-
-@pytest.mark.usefixtures("own")
 def test_a_full_pass_over_train_is_numpy_s(examples, tmp_path):
     """Oracle: standardizing by tensorflow-transform's mean and variance equals NumPy's."""
     raw, seen = transformed(examples, "own_preprocessing:standardize", tmp_path)
@@ -49,13 +43,11 @@ def test_a_full_pass_over_train_is_numpy_s(examples, tmp_path):
     np.testing.assert_allclose(seen, expected, rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.usefixtures("own")
 def test_the_features_have_the_stated_types(examples, tmp_path):
     raw, seen = transformed(examples, "own_preprocessing:checks_types", tmp_path)
     np.testing.assert_array_equal(seen, raw)
 
 
-@pytest.mark.usefixtures("own")
 @pytest.mark.parametrize(
     ("fn", "words"),
     [

@@ -36,12 +36,11 @@ def made(tmp_path_factory) -> tuple[Examples, TransformGraph]:
 
 
 @pytest.fixture
-def fit(made, tmp_path, monkeypatch) -> Callable[..., Trained]:
+def fit(made, tmp_path) -> Callable[..., Trained]:
     """A function that trains with the given settings: `fit(seed=0, epochs=2, …)`.
 
     `on` are other Examples; what is named in `context` goes there, such as `work_dir`.
     """
-    monkeypatch.syspath_prepend(str(Path(__file__).parents[1]))  # own_models and the like
     runs = iter(range(1000))
 
     def run(*, on: Examples | None = None, context: dict[str, Any] | None = None, **settings: Any):

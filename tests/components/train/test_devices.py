@@ -21,7 +21,7 @@ HOME = Path(__file__).parents[3]
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_one_replica_and_two_give_the_same_model(made, tmp_path: Path) -> None:
-    script = Path(__file__).with_name("two_devices.py")
+    script = HOME / "tests" / "support" / "two_devices.py"
     done = subprocess.run(
         [sys.executable, str(script), str(made[0].path), str(made[1].path), str(tmp_path)],
         env={**os.environ, "PYTHONPATH": str(HOME), "TF_CPP_MIN_LOG_LEVEL": "2"},

@@ -11,10 +11,11 @@ import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 
+import idx_files
 import numpy as np
 import pytest
+import stores  # noqa: F401  (Beam finds its file systems)
 
 from data.base.input_files import RemotePath, input_path, is_url, stamps
 from data.errors import BadDataError, ConfigError, EnvironmentTrouble
@@ -28,13 +29,13 @@ SPLITS = {
 
 
 @pytest.fixture(params=["box", "bucket"])
-def url_of(request: pytest.FixtureRequest, stores: ModuleType) -> Callable[[Path], str]:
+def url_of(request: pytest.FixtureRequest) -> Callable[[Path], str]:
     """A function that gives a local path's URL in one of the stores."""
     return lambda path: f"{request.param}://{path}"
 
 
 @pytest.fixture
-def inputs(tmp_path: Path, idx_files: ModuleType) -> dict[str, Path]:
+def inputs(tmp_path: Path) -> dict[str, Path]:
     """Source → the same images as its files."""
     idx_files.write_idx(tmp_path / "idx", **SPLITS)
     idx_files.write_idx(tmp_path / "plain", **SPLITS, compress=False)
@@ -143,7 +144,7 @@ def test_no_permission_is_the_environments_trouble(inputs, url_of, form: str, un
 
 
 @pytest.mark.parametrize("url", ["nowhere://a/b", "file:///a/b", "https://a.b/c"])
-def test_a_scheme_that_no_file_system_knows(url: str, stores: ModuleType) -> None:
+def test_a_scheme_that_no_file_system_knows(url: str) -> None:
     for look in (stamps, lambda url: read("idx", url), lambda url: read("npz", url)):
         with pytest.raises(ConfigError, match="no file system") as caught:
             look(url)

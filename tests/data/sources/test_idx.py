@@ -9,8 +9,8 @@ import shutil
 import struct
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 
+import idx_files
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -43,7 +43,7 @@ def read(folder: Path, **settings) -> dict[str, tuple[np.ndarray, np.ndarray]]:
 
 
 @pytest.fixture
-def folder(idx_files: ModuleType, tmp_path: Path, request: pytest.FixtureRequest) -> Path:
+def folder(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
     """A folder with the four files, gzip unless the test asks for plain ones."""
     compress = getattr(request, "param", "gzip") == "gzip"
     return idx_files.write_idx(tmp_path / "idx", TRAIN, TEST, compress=compress)
@@ -234,7 +234,7 @@ def mutations(draw: st.DrawFn) -> Callable[[bytes], bytes]:
 
 
 @pytest.fixture(scope="module")
-def survives(idx_files: ModuleType, tmp_path_factory) -> Callable:
+def survives(tmp_path_factory) -> Callable:
     """A function that mutates one of four good files and holds the reader to the naive one."""
     originals = {
         kind: idx_files.write_idx(

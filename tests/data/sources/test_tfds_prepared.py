@@ -8,10 +8,10 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
+import stores
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
@@ -31,9 +31,7 @@ UINT8 = tfds.features.Image(shape=(6, 5, 3))
 
 
 @pytest.fixture(scope="module")
-def data_dir(
-    tmp_path_factory: pytest.TempPathFactory, store_tfds: Callable[..., Path], stores: ModuleType
-) -> Path:
+def data_dir(tmp_path_factory: pytest.TempPathFactory, store_tfds: Callable[..., Path]) -> Path:
     """Holds the prepared dataset `arrows`."""
     folder = tmp_path_factory.mktemp("tfds")
     store_tfds(folder, "arrows", UINT8, SPLITS, NAMES)
@@ -201,7 +199,7 @@ def test_a_damaged_directory(data_dir: Path, tmp_path: Path, edit, scheme: str) 
 
 
 def test_of_a_directory_behind_a_url_only_what_is_read_is_fetched(
-    data_dir: Path, tmp_path: Path, stores: ModuleType, monkeypatch
+    data_dir: Path, tmp_path: Path, monkeypatch
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     source = make_source("tfds_dir", SourceConfig(path=f"box://{data_dir}/arrows/3.0.1"))

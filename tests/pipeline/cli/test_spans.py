@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import ModuleType
 
+import idx_files
 import numpy as np
 import pytest
 
@@ -14,7 +14,7 @@ from pipeline.run import run
 
 
 @pytest.fixture
-def settings(tmp_path: Path, idx_files: ModuleType) -> list[str]:
+def settings(tmp_path: Path) -> list[str]:
     """Settings of a recipe with three spans, two of them in a window."""
     labels = np.arange(8) % 2
     for span in ("8", "9", "10"):

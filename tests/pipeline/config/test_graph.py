@@ -50,7 +50,7 @@ def test_a_name_that_could_lead_elsewhere(toy_pipeline, name):
         check(dataclasses.replace(toy_pipeline(), name=name))
 
 
-def test_an_input_of_another_type_is_refused(toy, toy_pipeline):
+def test_an_input_of_another_type_is_refused(toy_pipeline):
     judge = toy_pipeline().steps[-1]
     second = Step(
         name="second",

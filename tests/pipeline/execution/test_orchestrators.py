@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import pytest
+import same_runs
 
 from pipeline import recipes
 from pipeline.run import run
 
 
 @pytest.mark.slow
-def test_both_orchestrators_come_to_the_same(tmp_path, same_runs):
+def test_both_orchestrators_come_to_the_same(tmp_path):
     local = run(recipes.build("digits"), root=tmp_path / "local")
     beam = run(recipes.build("digits"), root=tmp_path / "beam", orchestrator="beam")
     assert {execution.status for execution in beam.executions} == {"made"}

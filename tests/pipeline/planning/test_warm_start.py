@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 
+import idx_files
 import pytest
 
 from components.artifacts import Model
@@ -33,7 +34,7 @@ def test_a_run_s_model_is_where_another_begins(finished_digits, tmp_path) -> Non
 
 
 @pytest.fixture
-def spans(tmp_path, idx_files) -> str:
+def spans(tmp_path) -> str:
     """The pattern of two spans of digits."""
     source = make_source("digits", SourceConfig())
     (images, labels), *_ = [chunk for part in source.parts() for chunk in source.read(part)]

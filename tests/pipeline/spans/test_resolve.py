@@ -6,8 +6,8 @@ import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from types import ModuleType
 
+import idx_files
 import numpy as np
 import pytest
 
@@ -32,7 +32,7 @@ SETTINGS = ("ingest.source=idx", "ingest.class_names=['a', 'b', 'c', 'd']")
 
 
 @pytest.fixture
-def lake(tmp_path: Path, idx_files: ModuleType) -> Callable[..., Path]:
+def lake(tmp_path: Path) -> Callable[..., Path]:
     """A function that writes a span, 12 images of 4 x 4 for training and 8 for testing."""
 
     def write(day: int, *, version: int = 1, seed: int = 0) -> Path:

@@ -15,6 +15,7 @@ from pipeline.run import run
 from pipeline.storage.artifact_store import Slot, remove_leftovers
 from pipeline.storage.ledger import Ledger
 
+HOME = Path(__file__).parents[3]
 # Runs the toy pipeline as a process of its own would, so that it can be killed at any moment.
 CHILD = """
 import sys, pathlib
@@ -35,8 +36,8 @@ run(PipelineConfig(name="toy", steps=(count, add, judge)), root=pathlib.Path(sys
 
 def child(root: Path) -> subprocess.Popen:
     process = subprocess.Popen(
-        [sys.executable, "-c", CHILD, str(Path(__file__).parent), str(root)],
-        cwd=Path(__file__).parents[3],
+        [sys.executable, "-c", CHILD, str(HOME / "tests" / "support"), str(root)],
+        cwd=HOME,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import itertools
-import runpy
 import struct
-from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
+import image_files as files
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -19,7 +17,6 @@ from data.image_files import decode_file
 from data.spec import ImageSpec
 
 pytestmark = pytest.mark.slow
-files = SimpleNamespace(**runpy.run_path(str(Path(__file__).parents[2] / "image_files.py")))
 
 
 def in_graph(file: bytes, spec: ImageSpec) -> np.ndarray | None:

@@ -1,12 +1,11 @@
 from __future__ import annotations
 
 import io
-import runpy
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
+import image_files
 import numpy as np
 import pytest
 from PIL import Image
@@ -257,9 +256,6 @@ def test_files_as_pillow_decodes_them_or_an_error(
         about={},
     )
     ask = load_bundle(tmp_path / "bundle")
-    image_files = SimpleNamespace(
-        **runpy.run_path(str(Path(__file__).parents[2] / "image_files.py"))
-    )
     for what, (make, _) in image_files.BAD.items():
         bad = make(image_files.noise(24, 32, 3))
         with pytest.raises(tf.errors.InvalidArgumentError):

@@ -11,11 +11,11 @@ import re
 from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pytest
+import report_facts
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from PIL import Image
@@ -67,9 +67,7 @@ class Page(HTMLParser):
 
 
 @pytest.fixture(scope="session")
-def make(
-    report_facts: ModuleType, tmp_path_factory: pytest.TempPathFactory
-) -> Callable[..., Facts]:
+def make(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Facts]:
     """A function that makes up a run, its examples in a folder of its own."""
     return lambda **how: report_facts.make(tmp_path_factory.mktemp("examples"), **how)
 

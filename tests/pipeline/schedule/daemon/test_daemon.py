@@ -23,7 +23,7 @@ from pipeline.schedule.schedule import Schedule
 from pipeline.schedule.triggers.triggers import Every
 
 HOME = Path(__file__).parents[4]
-DAEMON = Path(__file__).with_name("schedule_daemon.py")
+DAEMON = HOME / "tests" / "support" / "schedule_daemon.py"
 
 
 def start(root: Path, *words: object) -> subprocess.Popen[str]:

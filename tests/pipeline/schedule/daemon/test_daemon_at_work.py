@@ -26,7 +26,7 @@ EVERY = 3  # seconds
 
 
 def start(root: Path, *words: str) -> subprocess.Popen[str]:
-    path = os.pathsep.join((str(HOME), str(HOME / "tests" / "pipeline")))
+    path = os.pathsep.join((str(HOME), str(HOME / "tests" / "support")))
     return subprocess.Popen(
         [sys.executable, "-m", "pipeline", "schedule", "run", "--root", str(root), *words],
         env={**os.environ, "PYTHONPATH": path},
@@ -44,7 +44,7 @@ def kill_children(root: Path) -> None:
 
 @pytest.mark.torture
 def test_two_minutes_and_five_kills(tmp_path: Path) -> None:
-    shutil.copy(Path(__file__).with_name("toy_recipe.py"), tmp_path)
+    shutil.copy(Path(__file__).parents[1] / "toy_recipe.py", tmp_path)
     (tmp_path / "status").write_text("passed")
     root, chance = tmp_path / "root", random.Random(7)
     root.mkdir()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 
 import pytest
+import schedule_world
 
 from pipeline.schedule.daemon.scheduler import Scheduler
 from pipeline.schedule.ledger.heartbeats import Watch
@@ -18,14 +19,14 @@ START = 1_000_000.0
 class Bench:
     """A daemon's look, and the world that `FakeLauncher` asks for."""
 
-    def __init__(self, root, module, at_once: int = 2) -> None:
+    def __init__(self, root, at_once: int = 2) -> None:
         self.true, self.jobs, self.launches = START, {}, collections.Counter()
         self.notices = []
         self.store = ScheduleStore(root)
         self.scheduler = Scheduler(
             self.store,
             Watch(root),
-            module.FakeLauncher(self),
+            schedule_world.FakeLauncher(self),
             clock=lambda: self.true,
             tell=self.notices.append,
             at_once=at_once,
@@ -57,8 +58,8 @@ class Bench:
 
 
 @pytest.fixture
-def bench(tmp_path, world) -> Bench:
-    return Bench(tmp_path, world)
+def bench(tmp_path) -> Bench:
+    return Bench(tmp_path)
 
 
 def test_a_tick_that_is_due_while_the_last_runs_is_skipped(bench):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import schedule_world
 
 from pipeline.schedule.schedule import Schedule
 from pipeline.schedule.triggers.cron import Cron
@@ -38,8 +39,8 @@ def schedules(start: float) -> list[Schedule]:
     ]
 
 
-def simulated(world, root, *, start, ticks, seed):
-    here = world.World(root, schedules(start), seed)
+def simulated(root, *, start, ticks, seed):
+    here = schedule_world.World(root, schedules(start), seed)
     here.run(ticks)
     counts = here.check()
     years = (here.true - start) / (365.25 * DAY)
@@ -50,18 +51,18 @@ def simulated(world, root, *, start, ticks, seed):
 
 
 @pytest.mark.slow
-def test_500_ticks_have_one_outcome_each(world, tmp_path):
-    start = world.start_of(2026, 3, 1)
-    _, counts = simulated(world, tmp_path, start=start, ticks=500, seed=1)
+def test_500_ticks_have_one_outcome_each(tmp_path):
+    start = schedule_world.start_of(2026, 3, 1)
+    _, counts = simulated(tmp_path, start=start, ticks=500, seed=1)
     assert {"ran", "skipped", "missed", "failed", "paused", "nothing new", "alarm"} <= set(counts)
 
 
 @pytest.mark.torture
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("seed", [2, 3])
-def test_10_000_ticks_over_years_in_four_zones(world, tmp_path, seed):
+def test_10_000_ticks_over_years_in_four_zones(tmp_path, seed):
     here, counts = simulated(
-        world, tmp_path, start=world.start_of(2024, 1, 1), ticks=10_000, seed=seed
+        tmp_path, start=schedule_world.start_of(2024, 1, 1), ticks=10_000, seed=seed
     )
     assert min(counts[kind] for kind in ("ran", "skipped", "missed", "failed", "paused")) > 0
     assert set(here.events) == {

@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
+import schedule_world
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -23,8 +24,6 @@ NAMES = st.sampled_from(["a", "b"])
 
 class Changes(RuleBasedStateMachine):
     """The model knows only which schedules there are, since when, and their steps."""
-
-    world: type  # the module `schedule_world`
 
     def __init__(self) -> None:
         super().__init__()
@@ -56,7 +55,7 @@ class Changes(RuleBasedStateMachine):
         self.scheduler = Scheduler(
             self.store,
             self.watch,
-            self.world.FakeLauncher(self),
+            schedule_world.FakeLauncher(self),
             clock=self.clock,
             tell=lambda notice: None,
         )
@@ -155,15 +154,13 @@ class Changes(RuleBasedStateMachine):
 
 
 @pytest.mark.slow
-def test_whatever_is_changed_each_due_time_has_one_outcome(world):
-    Changes.world = world
+def test_whatever_is_changed_each_due_time_has_one_outcome():
     Changes.TestCase.settings = settings(max_examples=10, stateful_step_count=25, deadline=None)
     Changes.TestCase().runTest()
 
 
 @pytest.mark.torture
 @pytest.mark.timeout(1800)
-def test_whatever_is_changed_each_due_time_has_one_outcome_in_many_stories(world):
-    Changes.world = world
+def test_whatever_is_changed_each_due_time_has_one_outcome_in_many_stories():
     Changes.TestCase.settings = settings(max_examples=150, stateful_step_count=50, deadline=None)
     Changes.TestCase().runTest()

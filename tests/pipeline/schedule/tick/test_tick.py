@@ -34,7 +34,7 @@ class Nights:
         self.root = folder / "root"
         self.root.mkdir()
         (folder / "work").mkdir()
-        shutil.copy(Path(__file__).with_name("toy_recipe.py"), folder)
+        shutil.copy(Path(__file__).parents[1] / "toy_recipe.py", folder)
         (folder / "tell.py").write_text(TELL)
         self.now = 1_000_000.0
         self.numbers("1 2 3")
@@ -78,7 +78,7 @@ class Nights:
 
 
 @pytest.fixture
-def nights(toy: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Nights]:
+def nights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Nights]:
     monkeypatch.chdir(tmp_path)
     yield Nights(tmp_path)
     sys.modules.pop("toy_recipe", None)

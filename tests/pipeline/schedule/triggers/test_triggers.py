@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import pytest
+import schedule_world
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -40,12 +41,12 @@ def at(text: str, zone: str, fold: int = 0) -> float:
     "expression", ["30 2 * * *", "*/20 * * * *", "0 */3 * * *", "*/7 0 * * 0", "10,40 1-3 * * *"]
 )
 def test_due_times_are_those_of_a_walk_through_all_minutes_around_a_change(
-    world, zone, changes, expression
+    zone, changes, expression
 ):
     for month, day in changes:
-        change = world.start_of(2026, month, day)
+        change = schedule_world.start_of(2026, month, day)
         start, end = change - 2 * DAY, change + 3 * DAY
-        expected = world.cron_oracle(expression, zone, start, end)
+        expected = schedule_world.cron_oracle(expression, zone, start, end)
         assert dues(Cron(expression=expression, tz=zone), start, end) == expected
 
 
@@ -53,11 +54,11 @@ def test_due_times_are_those_of_a_walk_through_all_minutes_around_a_change(
 @pytest.mark.parametrize(
     "zone", ["Europe/Zurich", "America/New_York", "Australia/Lord_Howe", "Asia/Kolkata"]
 )
-def test_due_times_of_two_years_are_those_of_the_walk(world, zone):
-    start = world.start_of(2024, 1, 1)
+def test_due_times_of_two_years_are_those_of_the_walk(zone):
+    start = schedule_world.start_of(2024, 1, 1)
     for expression in ("30 2 * * *", "*/15 * * * *", "0 2,3 1 * *", "5 0-4/2 * 3,10 0"):
         end = start + 2 * 365 * DAY
-        expected = world.cron_oracle(expression, zone, start, end)
+        expected = schedule_world.cron_oracle(expression, zone, start, end)
         found = dues(Cron(expression=expression, tz=zone), start, end)
         assert found == expected
         print(f"\n{zone} {expression!r}: {len(found)} due times as expected")
