@@ -32,7 +32,7 @@ RUNTIME = [
     "matplotlib>=3.10,<3.12",  # a run's pictures
     "jinja2>=3.1.6,<4",  # a run's report
     # The frame.
-    "SQLAlchemy>=2.0.36,<2.2",  # the ledger: SQLite, or PostgreSQL by URL
+    "SQLAlchemy>=2.0.36,<2.2",  # the ledger, in SQLite
     "cattrs>=24.1,<27",  # config dataclasses to and from plain values
     "filelock>=3.16,<5",  # one maker for one artifact
     "cronsim>=2.7,<3",  # cron expressions; Healthchecks' own, with Debian cron's daylight saving

@@ -64,8 +64,9 @@ class Outputs:
 def prepare() -> None:
     """Start `run`'s clean process early, so that it imports TensorFlow while other steps work."""
     from serving_export.clean_process import warm_up
+    from serving_export.parity.check import WORKER
 
-    warm_up()
+    warm_up(WORKER)
 
 
 def run(inputs: Inputs, config: Config, context: Context) -> Outputs:

@@ -1,4 +1,4 @@
-"""A child process in which nothing of the training is loaded; see `parity_child` for its side."""
+"""Child processes that load nothing but what they are for: each is a module that is run."""
 
 from __future__ import annotations
 
@@ -8,11 +8,9 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-
-from data.errors import StepError, revive
 
 _HOME = Path(__file__).resolve().parents[1]  # the folder that holds our packages
 
@@ -29,16 +27,17 @@ def child_environment() -> dict[str, str]:
 
 
 class CleanProcess:
-    """A child that imports TensorFlow, then compares one bundle with a recording.
+    """A child, `python -m module`, that is given one job, and answers in lines of JSON.
 
-    It ends with `close`, and by itself when this process ends, however that ends.
+    It ends with `close`; one that waits for its job ends by itself when this process does.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, module: str) -> None:
+        self.module = module
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115  (lives as long as the child)
         self.process = subprocess.Popen(
             # -P: a folder `data` of the user's own in the current folder must not shadow ours.
-            [sys.executable, "-P", "-m", "serving_export.parity.worker"],
+            [sys.executable, "-P", "-m", module],
             env=child_environment(),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -46,45 +45,23 @@ class CleanProcess:
             text=True,
         )
 
-    def compare(
-        self, job: dict[str, Any], progress: Callable[..., None]
-    ) -> tuple[int, dict[str, tuple[float, bool]]]:
-        """Hand over the job and wait.
-
-        Returns:
-            Number of images; for each signature the largest absolute difference of a probability
-            (NaN where one of the two is), and whether all were the same bit for bit.
-
-        Raises:
-            PenstockError: what the child found wrong with the bundle or the recording.
-            StepError: the child crashed; its last words are in the error.
-        """
+    def answers(self, job: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        """Hand over the job; what the child says, until it says no more."""
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         try:
             self.process.stdin.write(json.dumps(job) + "\n")
             self.process.stdin.flush()
         except BrokenPipeError:
-            raise self._crash() from None
-        for line in self.process.stdout:
-            answer = json.loads(line)
-            if "differences" in answer:
-                return answer["images"], answer["differences"]
-            if "error" in answer:
-                raise revive(answer["error"]) or StepError(answer["error"])
-            progress(answer["done"], answer["total"], "comparing with the trained model")
-        raise self._crash()
+            return
+        yield from map(json.loads, self.process.stdout)
 
-    def _crash(self) -> StepError:
+    def last_words(self) -> str:
+        """The exit code of a child that has ended, and what it wrote last on stderr."""
         code = self.process.wait()
         self._stderr.seek(0)
         words = self._stderr.read().decode(errors="replace").strip().splitlines()[-20:]
-        return StepError(
-            "the clean process that loads the exported model crashed",
-            expected="it loads the model and answers",
-            got="\n    ".join([f"exit code {code}", *words]),
-            follows="the model is not shown to work outside the process that trained it",
-        )
+        return "\n    ".join([f"exit code {code}", *words])
 
     def close(self) -> None:
         """End the child, whatever it is at."""
@@ -96,28 +73,28 @@ class CleanProcess:
 _spare: CleanProcess | None = None
 
 
-def warm_up() -> None:
-    """Start the next check's process now: it imports TensorFlow while this one does other work."""
+def warm_up(module: str) -> None:
+    """Start the module's next process now: it imports TensorFlow while this one does other work."""
     global _spare
     if _spare is None:
-        _spare = CleanProcess()
+        _spare = CleanProcess(module)
         atexit.register(cool_down)
 
 
 def cool_down() -> None:
-    """End the process of `warm_up`, if no check took it."""
+    """End the process of `warm_up`, if nobody took it."""
     global _spare
     if _spare is not None:
         _spare.close()
         _spare = None
 
 
-def take_process() -> CleanProcess:
-    """The process of `warm_up`, or else a new one; the caller closes it."""
+def take_process(module: str) -> CleanProcess:
+    """The module's process of `warm_up`, or else a new one; the caller closes it."""
     global _spare
     spare, _spare = _spare, None
-    if spare is not None and spare.process.poll() is None:
+    if spare is not None and spare.module == module and spare.process.poll() is None:
         return spare
     if spare is not None:
         spare.close()
-    return CleanProcess()
+    return CleanProcess(module)

@@ -13,9 +13,7 @@ from typing import Any
 from components.artifacts import Examples, Model, Verdict
 from components.context import Context, Depends
 from components.evaluate.config import Config
-from components.evaluate.rules import (
-    check_subjects,
-)
+from components.evaluate.rules import check_subjects
 from data.base.durable_files import write_json
 from data.errors import BadDataError, ConfigError, did_you_mean
 from serving_export.model_store.baseline import against

@@ -5,13 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from components.evaluate.rules import (
-    DEFAULT_PAIRED,
-    Allowed,
-    Change,
-    Paired,
-    Threshold,
-)
+from components.evaluate.rules import DEFAULT_PAIRED, Allowed, Change, Paired, Threshold
 from data.errors import ConfigError
 from serving_export.model_store.baseline import Against
 

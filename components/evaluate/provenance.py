@@ -1,4 +1,4 @@
-"""Which data and which code a verdict rests on."""
+"""Which data, with its spans, and which code a verdict rests on."""
 
 from __future__ import annotations
 

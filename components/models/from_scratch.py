@@ -1,4 +1,4 @@
-"""A network of dense layers without Keras, as the from-scratch tutorial writes it, and its step.
+"""A network of dense layers without Keras, as the from-scratch tutorial writes it.
 
 layer   y = activation(x W + b)
 loss    -log of the label's probability
@@ -107,24 +107,6 @@ def cross_entropy(probabilities: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
     """
     kept = tf.clip_by_value(probabilities, _EPSILON, 1 - _EPSILON)
     return tf.nn.sparse_softmax_cross_entropy_with_logits(labels, tf.math.log(kept))
-
-
-def gradient_step(
-    model: Sequential, images: tf.Tensor, labels: tf.Tensor, learning_rate: float
-) -> tf.Tensor:
-    """One step of plain stochastic gradient descent, eager or inside a `tf.function`.
-
-    Args:
-        images: (n, …) float32, as the model takes them.
-        labels: (n,) integers, 0 <= label < classes.
-
-    Returns:
-        The mean loss of the batch before the step, () float32.
-    """
-    with tf.GradientTape() as tape:
-        loss = tf.reduce_mean(cross_entropy(model(images), labels))
-    descend(model.weights, tape.gradient(loss, model.weights), learning_rate)
-    return loss
 
 
 def descend(

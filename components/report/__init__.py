@@ -1,10 +1,1 @@
-"""A run's report: one HTML file that holds all it shows, by Jinja2.
-
-facts         what a report is made of
-page          facts → HTML; `report.html.j2`, its `parts.html.j2` and `style.css`
-words         numbers as they are printed
-comparison    classes and slices beside the baseline's; intervals on a common axis
-confusion     heat maps of labels against predictions, and the largest confusions
-charts        learning curves and the reliability curve, as coordinates for inline SVG
-mistakes      images that were answered wrongly, with their probabilities
-"""
+"""What a run came to, to look at: one HTML file, and pictures as PNG files."""

@@ -1,4 +1,8 @@
-"""From a Train config to a candidate on disk: train, then write the whole serving bundle."""
+"""One training from start to end: devices, data, fit, check, record, write.
+
+What comes out is a candidate: the bundle as it will be judged and served, and beside it what the
+training was like and what the trained model answers, for others to hold the bundle against.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,7 @@ import math
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -14,6 +18,7 @@ import tensorflow as tf
 from components.artifacts import Examples, TransformGraph
 from components.context import Context
 from components.train import devices
+from components.train.config import Config
 from components.train.model_checks import check_served
 from components.train.training import Training
 from data.base.durable_files import sha256_file, write_json
@@ -25,9 +30,6 @@ from serving_export.bundle.saved_model import write_bundle
 from serving_export.bundle.training_images import FILE, trained_on
 from serving_export.bundle.transform_graph import TransformFn
 from serving_export.parity.check import MAX_IMAGES, record_parity
-
-if TYPE_CHECKING:
-    from components.train.config import Config
 
 _FED = 100  # images of which it is recorded what the model was fed
 
@@ -46,8 +48,29 @@ def make_candidate(
     """
     started = time.perf_counter()
     keras.utils.set_random_seed(context.seed)
+    hardware = devices.choose(config)
     transform = TransformFn(transform_graph.path)
-    training = Training(examples, transform, config, context, devices.choose(config))
+    training = Training(examples, transform, config, context, hardware)
+
+    model = fit(training)
+    check(model, training)
+
+    path.mkdir()
+    record_history(training, time.perf_counter() - started, path / "history.json")
+    context.progress(1, 1, "writing the serving bundle")
+    served: dict[str, Any] = {
+        "model": model,
+        "transform_path": transform_graph.path,
+        "spec": examples.spec,
+        "model_output": config.model_output,
+    }
+    record_answers(training, served, path / "parity.npz")
+    return write(training, served, path / "bundle")
+
+
+def fit(training: Training) -> Any:
+    """The model, trained by Keras's way or by one of the user's own."""
+    config = training.config
     model = load_object(config.train_fn_path)(training)
     if config.warm_start and not training.warm:
         raise ConfigError(
@@ -55,36 +78,29 @@ def make_candidate(
             expected="a train_fn that calls training.warm_start(weights) before it trains",
             follows="nothing was kept",
         )
+    return model
+
+
+def check(model: Any, training: Training) -> None:
+    """Hold what the model gives against the classes, and against `train.model_output`."""
+    config = training.config
     check_served(
-        lambda images: model(transform(images)), examples.spec, config.name, config.model_output
+        lambda images: model(training.transform(images)),
+        training.examples.spec,
+        config.name,
+        config.model_output,
     )
+
+
+def record_history(training: Training, seconds: float, path: Path) -> None:
+    """What the metrics were in each epoch, and on what and how long it was trained."""
     facts = {
         "steps_per_epoch": training.steps_per_epoch,
-        "batch_size": config.batch_size,
+        "batch_size": training.config.batch_size,
         "hardware": training.hardware.words,
-        "seconds": round(time.perf_counter() - started, 3),
+        "seconds": round(seconds, 3),
     }
-    path.mkdir()
-    write_json(path / "history.json", {**_json(training.history), **facts})
-    context.progress(1, 1, "writing the serving bundle")
-    served: Any = {
-        "model": model,
-        "transform_path": transform_graph.path,
-        "spec": examples.spec,
-        "model_output": config.model_output,
-    }
-    some, _ = next(iter(batches(examples, SPLIT, batch_size=MAX_IMAGES).as_numpy_iterator()))
-    fed = transform(tf.cast(some[:_FED], tf.float32)).numpy()
-    record_parity(path / "parity.npz", images=some, fed=fed, **served)
-    about = {
-        "epochs": max(map(len, training.history.values()), default=0),
-        "seed": context.seed,
-        "model": config.name,
-        "warm_start": config.warm_start and sha256_file(config.warm_start_manifest),
-    }
-    ancestor = config.warm_start_manifest.parent if config.warm_start else None
-    assets = {FILE: trained_on(examples, SPLIT, ancestor)}
-    return write_bundle(path / "bundle", about=about, assets=assets, **served)
+    write_json(path, {**_json(training.history), **facts})
 
 
 def _json(history: Mapping[str, Sequence[float]]) -> dict[str, list[float | None]]:
@@ -93,3 +109,26 @@ def _json(history: Mapping[str, Sequence[float]]) -> dict[str, list[float | None
         name: [value if math.isfinite(value) else None for value in values]
         for name, values in history.items()
     }
+
+
+def record_answers(training: Training, served: Mapping[str, Any], path: Path) -> None:
+    """What the trained model says to some raw images, and what it was fed of them."""
+    images, _ = next(
+        iter(batches(training.examples, SPLIT, batch_size=MAX_IMAGES).as_numpy_iterator())
+    )
+    fed = training.transform(tf.cast(images[:_FED], tf.float32)).numpy()
+    record_parity(path, images=images, fed=fed, **served)
+
+
+def write(training: Training, served: Mapping[str, Any], path: Path) -> str:
+    """The serving bundle, with how it came about and which images it was trained on."""
+    config = training.config
+    about = {
+        "epochs": max(map(len, training.history.values()), default=0),
+        "seed": training.seed,
+        "model": config.name,
+        "warm_start": config.warm_start and sha256_file(config.warm_start_manifest),
+    }
+    ancestor = config.warm_start_manifest.parent if config.warm_start else None
+    assets = {FILE: trained_on(training.examples, SPLIT, ancestor)}
+    return write_bundle(path, about=about, assets=assets, **served)

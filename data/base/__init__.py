@@ -1,0 +1,1 @@
+"""What all reading and writing rests on: files that survive, input files, import paths."""

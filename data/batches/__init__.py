@@ -1,0 +1,1 @@
+"""From Examples to tf.data: in the order at rest, or shuffled for training."""

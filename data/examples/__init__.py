@@ -1,0 +1,1 @@
+"""Examples at rest: labelled images as TFRecord shards, written, finished and read."""

@@ -1,4 +1,4 @@
-"""Images and labels → TFRecords of tf.Examples, without TensorFlow.
+"""Images and labels → TFRecords of tf.Examples, and one of them back, without TensorFlow.
 
 The same images must give the same bytes, for runs are compared by them. tfx_bsl's encoder, which
 is as fast, writes a message's features in an order that changes from one to the next; TensorFlow's

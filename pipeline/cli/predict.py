@@ -1,4 +1,4 @@
-"""Look at what ran, and ask what came out."""
+"""`penstock predict`: ask a model, print a line for each image, draw a chart."""
 
 from __future__ import annotations
 

@@ -1,16 +1,12 @@
-"""Begin a project, and check the machine."""
+"""`penstock new` and `doctor`: begin a project, and check the machine."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from pipeline.cli.app import BEAM_FLAGS, beam_flags, cli, quieten_libraries, root_option
-
-if TYPE_CHECKING:
-    pass
 
 
 @cli.command(

@@ -7,10 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pipeline.cli.app import (
-    cli,
-    recipe_options,
-)
+from pipeline.cli.app import cli, recipe_options
 
 if TYPE_CHECKING:
     from pipeline.config.graph import PipelineConfig

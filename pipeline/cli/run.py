@@ -1,4 +1,4 @@
-"""Run a recipe, and look at what recipes there are and what they set."""
+"""`penstock run`: run a recipe, show it live, print what it came to."""
 
 from __future__ import annotations
 

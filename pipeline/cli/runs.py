@@ -1,4 +1,4 @@
-"""`penstock run`, `runs` and `show`: what a run came to, in a short table."""
+"""`penstock runs`, `show` and `report`: what ran, and what came of it."""
 
 from __future__ import annotations
 

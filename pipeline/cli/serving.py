@@ -1,4 +1,4 @@
-"""The gate and the way out: judge, push, roll back."""
+"""`penstock push`, `serving` and `rollback`: into service, what serves, and back."""
 
 from __future__ import annotations
 

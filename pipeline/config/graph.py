@@ -1,4 +1,4 @@
-"""The graph of a pipeline: steps, what feeds them, and every check before anything runs."""
+"""The graph of a pipeline: its steps, and what feeds them."""
 
 from __future__ import annotations
 

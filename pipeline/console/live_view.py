@@ -1,4 +1,4 @@
-"""The live view of a run: the plan, one line of progress for each step, and quiet libraries."""
+"""The live view of a run: the plan, and one line of progress for each step."""
 
 from __future__ import annotations
 

@@ -1,0 +1,1 @@
+"""What a run has to do: fingerprints, and which steps are cached; nothing runs here."""

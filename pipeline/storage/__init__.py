@@ -1,0 +1,1 @@
+"""What lies under a root: the ledger, artifacts, work folders and runs' folders."""

@@ -1,0 +1,1 @@
+"""Does the exported bundle answer as the trained model did? Asked in a clean process."""

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from data.errors import StepError
+from data.errors import StepError, revive
 from data.spec import ImageSpec
 from serving_export.bundle.manifest import IMAGES, PROBABILITIES, TRANSFORM
-from serving_export.clean_process import take_process
+from serving_export.clean_process import CleanProcess, take_process
 from serving_export.parity.worker import BATCH
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from serving_export.bundle.saved_model import Bundle
     from serving_export.bundle.signatures import ModelOutput
 
+WORKER = "serving_export.parity.worker"  # what the clean process runs
 MAX_IMAGES = 1000
 MAX_BYTES = 64 << 20  # of raw images: fewer of them where they are large
 
@@ -98,10 +99,10 @@ def check_parity(
         BadDataError: the bundle's bytes changed, or the recording cannot be read.
         StepError: a larger difference, or the process crashed; its last words are in the error.
     """
-    with closing(take_process()) as process:
+    with closing(take_process(WORKER)) as process:
         progress(0, None, "loading the model in a clean process")
         job = {"bundle": str(bundle), "npz": str(npz), "digest": digest}
-        images, differences = process.compare(job, progress)
+        images, differences = compare_in(process, job, progress)
     worst = max((d for d, _ in differences.values()), key=lambda d: (math.isnan(d), d))
     if not worst <= tolerance:  # so that NaN fails
         raise StepError(
@@ -118,6 +119,33 @@ def check_parity(
         max_difference=worst,
         bit_for_bit=all(same for _, same in differences.values()),
         by_signature={name: d for name, (d, _) in differences.items()},
+    )
+
+
+def compare_in(
+    process: CleanProcess, job: dict[str, Any], progress: Callable[..., None]
+) -> tuple[int, dict[str, tuple[float, bool]]]:
+    """Hand the job to the worker and wait.
+
+    Returns:
+        Number of images; for each signature the largest absolute difference of a probability
+        (NaN where one of the two is), and whether all were the same bit for bit.
+
+    Raises:
+        PenstockError: what the worker found wrong with the bundle or the recording.
+        StepError: it crashed; its last words are in the error.
+    """
+    for answer in process.answers(job):
+        if "differences" in answer:
+            return answer["images"], answer["differences"]
+        if "error" in answer:
+            raise revive(answer["error"]) or StepError(answer["error"])
+        progress(answer["done"], answer["total"], "comparing with the trained model")
+    raise StepError(
+        "the clean process that loads the exported model crashed",
+        expected="it loads the model and answers",
+        got=process.last_words(),
+        follows="the model is not shown to work outside the process that trained it",
     )
 
 

@@ -58,7 +58,7 @@ def compare(
     """Ask all signatures of a bundle for the recorded images; compare with the recorded answers.
 
     Returns:
-        As `clean_process.CleanProcess.compare`.
+        As `check.compare_in`.
 
     Raises:
         BadDataError: the bundle or the recording is not what it should be.

@@ -1,7 +1,6 @@
 """The Beam half of Evaluate: one TensorFlow Model Analysis of all models in question.
 
-Its metric is our `Tally`: those of TensorFlow, each a pass of Keras for each slice and model, need
-three times as long for the same numbers. Tests hold the two against one another.
+Its metric is our `Tally`: see `counts_metric`.
 """
 
 from __future__ import annotations
@@ -50,7 +49,7 @@ def measure(
         split: of them.
         bundles: model's name → SavedModel; "candidate" must be there.
         context: where metrics are written, and how Beam runs.
-        slices: see `gate.slicing.slice_columns`.
+        slices: see `slices.slice_columns`.
 
     Returns:
         The tally of the split, and those of its slices by "name=value".

@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 from components.evaluate.measure.counts import Tally
 from data.errors import PenstockError, StepError, revive
-from serving_export.clean_process import child_environment
+from serving_export.clean_process import CleanProcess
 
 
 def measure_in_child(
@@ -50,25 +50,15 @@ def measure_in_child(
         "slices": list(slices),
         "output": str(output),
     }
-    child = subprocess.run(
-        # -P: a folder `data` of the user's own in the current folder must not shadow ours.
-        [sys.executable, "-P", "-m", "components.evaluate.standalone.worker"],
-        input=json.dumps(job),
-        env=child_environment(),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if child.returncode:
-        error = revive(child.stdout)
-        if error:
-            raise error
-        words = child.stderr.strip().splitlines()[-20:]
-        raise StepError(
-            "the process that loads the models crashed",
-            got="\n    ".join([f"exit code {child.returncode}", *words]),
-            follows="there is no verdict",
-        )
+    with closing(CleanProcess(__name__)) as process:
+        for answer in process.answers(job):
+            raise revive(answer["error"]) or StepError(answer["error"])
+        if process.process.wait():
+            raise StepError(
+                "the process that loads the models crashed",
+                got=process.last_words(),
+                follows="there is no verdict",
+            )
     found = {p.stem: Tally.from_bytes(p.read_bytes()) for p in output.glob("tally-*.npz")}
     names = json.loads((output / "slices.json").read_text(encoding="utf-8"))
     return found["tally-all"], {n: found[f"tally-{i}"] for i, n in enumerate(names)}
@@ -82,7 +72,7 @@ def main() -> None:
     try:
         _work(job, Path(job["output"]))
     except PenstockError as error:
-        print(error.marked(), file=answers)
+        print(json.dumps({"error": error.marked()}), file=answers)
         sys.exit(1)
 
 

@@ -3,7 +3,6 @@
 canvas        figures measured in pixels, text that is never TeX, images in any size
 images        a sheet of images with class names; one image in raw values
 predictions   an image beside the bar chart of its class probabilities; a sheet of them
-series        the metrics of a history
 curves        learning curves
 album         all of them, from a run's artifacts
 """

@@ -1,0 +1,1 @@
+"""`penstock schedule …`, a module for each group of its commands."""

@@ -1,4 +1,4 @@
-"""`penstock schedule add | run | pause | resume | trigger | remove`."""
+"""`penstock schedule add | pause | resume | trigger | remove`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`penstock schedule emit`: the files, printed or written."""
+"""`penstock schedule emit`, for those who have a scheduler: its files, printed or written."""
 
 from __future__ import annotations
 

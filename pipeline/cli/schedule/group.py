@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import click
 
-from pipeline.cli.app import (
-    Group,
-    cli,
-)
+from pipeline.cli.app import Group, cli
 
 _name = click.argument("name")
 _json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")

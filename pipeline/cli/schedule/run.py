@@ -11,10 +11,7 @@ from pathlib import Path
 
 import click
 
-from pipeline.cli.app import (
-    quieten_libraries,
-    root_option,
-)
+from pipeline.cli.app import quieten_libraries, root_option
 from pipeline.cli.schedule.group import _name, schedule
 
 

@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import zoneinfo
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from pipeline.schedule.schedule import Schedule
 from pipeline.schedule.triggers.cron import Cron
-
-if TYPE_CHECKING:
-    pass
 
 
 def when(seconds: float | None, schedule: Schedule | None) -> str:

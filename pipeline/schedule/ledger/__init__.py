@@ -1,0 +1,1 @@
+"""Schedules, ticks, alarms and daemons, as a root's ledger keeps them."""

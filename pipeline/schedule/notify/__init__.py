@@ -1,0 +1,1 @@
+"""Whom to tell of a schedule, and how: commands, webhooks, chats and mail."""

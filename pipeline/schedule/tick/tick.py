@@ -10,13 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from data.errors import (
-    BadDataError,
-    ConfigError,
-    EnvironmentTrouble,
-    PenstockError,
-    in_one_line,
-)
+from data.errors import BadDataError, ConfigError, EnvironmentTrouble, PenstockError, in_one_line
 from pipeline import exit_codes
 from pipeline.config.graph import PipelineConfig
 from pipeline.console.error_message import explain

@@ -4,14 +4,9 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from gradient_step import gradient_step
 
-from components.models.from_scratch import (
-    Sequential,
-    build,
-    cross_entropy,
-    descend,
-    gradient_step,
-)
+from components.models.from_scratch import Sequential, build, cross_entropy, descend
 from data.errors import ConfigError
 from data.spec import ImageSpec
 

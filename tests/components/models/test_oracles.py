@@ -8,8 +8,9 @@ import numpy as np
 import oracles
 import pytest
 import tensorflow as tf
+from gradient_step import gradient_step
 
-from components.models.from_scratch import Dense, Sequential, descend, gradient_step
+from components.models.from_scratch import Dense, Sequential, descend
 from data.batches.sequential import batches
 from data.batches.training import plan_feed, training_chunks
 from data.examples.artifact import Examples, shard_name

@@ -58,8 +58,9 @@ def test_training_learns_and_says_what_it_did(fit) -> None:
 def test_the_from_scratch_training_is_the_tutorial_s(fit, made) -> None:
     """Against its loop written out: batches in the order at rest, the last one smaller."""
     import tensorflow as tf
+    from gradient_step import gradient_step
 
-    from components.models.from_scratch import build, gradient_step
+    from components.models.from_scratch import build
     from data.batches.sequential import batches
 
     trained = fit(

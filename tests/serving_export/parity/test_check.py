@@ -17,8 +17,10 @@ from data.spec import ImageSpec
 from serving_export.clean_process import CleanProcess, cool_down, take_process, warm_up
 from serving_export.parity.check import (
     MAX_IMAGES,
+    WORKER,
     Parity,
     check_parity,
+    compare_in,
     record_parity,
     transform_difference,
 )
@@ -211,36 +213,36 @@ def test_what_the_child_finds_wrong_comes_back(recording: Path, tmp_path: Path) 
 
 @slow
 def test_a_crash_brings_its_last_words() -> None:
-    process = CleanProcess()
+    process = CleanProcess(WORKER)
     with pytest.raises(StepError) as caught:
-        process.compare({}, lambda *_: None)
+        compare_in(process, {}, lambda *_: None)
     process.close()
     assert "exit code 1" in str(caught.value)
     assert "KeyError: 'npz'" in str(caught.value)
 
 
 def test_a_killed_child_is_an_error() -> None:
-    process = CleanProcess()
+    process = CleanProcess(WORKER)
     process.process.kill()
     with pytest.raises(StepError, match="crashed") as caught:
-        process.compare({}, lambda *_: None)
+        compare_in(process, {}, lambda *_: None)
     process.close()
     assert f"exit code {-signal.SIGKILL}" in str(caught.value)
 
 
 def test_a_spare_is_taken_once_and_a_dead_one_replaced() -> None:
-    warm_up()
-    warm_up()
-    first, second = take_process(), take_process()
+    warm_up(WORKER)
+    warm_up(WORKER)
+    first, second = take_process(WORKER), take_process(WORKER)
     assert first.process.pid != second.process.pid
     first.close(), second.close()
     assert first.process.returncode == second.process.returncode == -signal.SIGKILL
-    warm_up()
-    third = take_process()
+    warm_up(WORKER)
+    third = take_process(WORKER)
     third.process.kill()
     third.process.wait()
     third.close()
-    warm_up()
+    warm_up(WORKER)
     cool_down()
     cool_down()
 
@@ -248,7 +250,8 @@ def test_a_spare_is_taken_once_and_a_dead_one_replaced() -> None:
 DIES = """
 import os, signal, sys
 from serving_export.clean_process import take_process
-print(take_process().process.pid, flush=True)
+from serving_export.parity.check import WORKER
+print(take_process(WORKER).process.pid, flush=True)
 sys.stdin.read(1)
 os.kill(os.getpid(), signal.{how})
 """
