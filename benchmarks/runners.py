@@ -26,7 +26,7 @@ from typing import Any
 from ingest import peak_mib
 from timing import HOME
 
-sys.path.append(f"{HOME}/tests/runners")
+sys.path.append(f"{HOME}/tests/support")
 import clusters
 
 from components import ingest

@@ -18,8 +18,6 @@ from pipeline.cli.schedule import edit, run as run_schedules, show, emit  # noqa
 from pipeline.cli import gate, serving, project, spans  # noqa: F401
 # isort: on
 
-__all__ = ["call", "cli", "main"]
-
 
 def call(args: Sequence[str]) -> int:
     """Run one command; its end becomes at most one message on stderr and an exit code."""

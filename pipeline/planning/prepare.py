@@ -14,6 +14,7 @@ from pipeline.config.graph import PipelineConfig, Step
 from pipeline.planning import warm_start
 from pipeline.planning.plan import Planned, Workspace, make_plan
 from pipeline.spans import resolve
+from pipeline.spans.states import pattern_steps
 from pipeline.storage.artifact_store import remove_leftovers
 from pipeline.storage.ledger import Ledger
 from pipeline.storage.run_folder import settle_dead_runs
@@ -56,7 +57,7 @@ class Prepared:
 def check(pipeline: PipelineConfig, request: Request) -> None:
     """All that can be known before the root is touched. Raises ConfigError."""
     graph_checks.check(pipeline)
-    if not resolve.pattern_steps(pipeline):  # else the steps are known once the files are seen
+    if not pattern_steps(pipeline):  # else the steps are known once the files are seen
         _asked(pipeline, request)
 
 

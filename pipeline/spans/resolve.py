@@ -18,11 +18,7 @@ from data.spans.patterns import absolute
 from data.spans.windows import named
 from pipeline.config.graph import PipelineConfig, Ref, Step
 from pipeline.spans.choose import Chosen, chosen_of
-from pipeline.spans.data_key import data_key
-from pipeline.spans.quarantine import unreadable
-from pipeline.spans.states import Standing, has_pattern, pattern_steps, step_name
-
-__all__ = ["as_written", "data_key", "pattern_steps", "resolved", "unreadable"]
+from pipeline.spans.states import Standing, has_pattern, step_name
 
 _OF_WINDOWS = ("window", "test", "done_marker", "quiet_minutes")  # mean nothing to one span
 

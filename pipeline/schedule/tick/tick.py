@@ -21,7 +21,8 @@ from pipeline.schedule.notify.announce import tell
 from pipeline.schedule.schedule import Outcome, Schedule, Tick
 from pipeline.schedule.tick.pipeline_run import Attempt, attempt, built
 from pipeline.schedule.triggers.triggers import NewData
-from pipeline.spans import resolve
+from pipeline.spans.data_key import data_key
+from pipeline.spans.quarantine import unreadable
 
 Clock = Callable[[], float]  # seconds since the epoch
 
@@ -125,7 +126,7 @@ class _Work:
             self._run_id = made.run_id
             if made.error is None:
                 return self._ran(made, key)
-            span = made.run_id and resolve.unreadable(
+            span = made.run_id and unreadable(
                 pipeline, self._root, run_id=made.run_id, error=made.error, now=self._clock()
             )
             if not span:
@@ -138,7 +139,7 @@ class _Work:
     def _data_key(self, pipeline: PipelineConfig, beam_args: tuple[str, ...]) -> str | None:
         """What the run would read; None where a schedule that waits for data has none yet."""
         try:
-            return resolve.data_key(pipeline, self._root, now=self._clock(), beam_args=beam_args)
+            return data_key(pipeline, self._root, now=self._clock(), beam_args=beam_args)
         except BadDataError:
             if isinstance(self._schedule.trigger, NewData):
                 return None
