@@ -111,6 +111,11 @@ class Outputs:
     examples: Examples
 
 
+def check_config(config: Config) -> None:
+    """Raises ConfigError where the source needs another setting, or cannot use one."""
+    config.source_config(()).check(config.source)
+
+
 def depends(config: Config) -> Depends:
     """The source's module, and the files behind `path`: it, or all under it but hidden ones."""
     module = resolve(config.source, NAMES, "source").partition(":")[0]

@@ -45,7 +45,10 @@ def main() -> NoReturn:
     gc.set_threshold(50_000, 20, 20)
     _refuse_shadows()  # before anything else of ours is imported
 
+    from data.import_path import look_in_working_folder
     from pipeline.interrupt import leave
+
+    look_in_working_folder()
 
     leave(call(sys.argv[1:]))
 

@@ -22,6 +22,7 @@ class Component(Protocol):
     `depends(config) -> Depends`: code and files that the config names, for the fingerprint;
     `pin(config, inputs, context) -> config`: the config filled with what the step looks at outside
     the root, for the fingerprint; `inputs` are None while what feeds it is not made;
+    `check_config(config)`: raises where its values do not fit together;
     `check_inputs(config, made)`: raises where inputs that are made, by name, do not fit the config;
     called before anything runs and after each earlier step, so that no hour is lost;
     `is_current(outputs, context) -> bool`: whether what a cached step made outside the root stands;
@@ -119,8 +120,8 @@ def check(pipeline: PipelineConfig) -> None:
 
     Raises:
         ConfigError: a name that cannot be a folder's, a step twice, an unknown component, config of
-            another component, an input that is missing, unknown, of the wrong type, or comes from
-            no earlier step.
+            another component or values that do not fit together, an input that is missing, unknown,
+            of the wrong type, or comes from no earlier step.
     """
     if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", pipeline.name):
         raise ConfigError(
@@ -151,6 +152,9 @@ def _check_component(step: Step) -> None:
             expected=f"{step.component}.Config",
             got=f"{type(step.config).__module__}.{type(step.config).__qualname__}",
         )
+    check_config = getattr(component, "check_config", None)
+    if check_config:
+        check_config(step.config)
 
 
 def _check_inputs(step: Step, earlier: Mapping[str, Step]) -> None:

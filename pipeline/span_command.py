@@ -17,6 +17,7 @@ from components.export import login_name
 from data.durable import read_json
 from data.errors import BadDataError, ConfigError, did_you_mean
 from data.span_patterns import absolute
+from pipeline import graph
 from pipeline.artifact_store import MANIFEST, Slot
 from pipeline.database import FILE
 from pipeline.graph import PipelineConfig, Step
@@ -47,7 +48,7 @@ def show_spans(pipeline: PipelineConfig, root: Path, *, now: float) -> None:
         now: seconds since the epoch.
 
     Raises:
-        ConfigError: the pipeline's ingest has no pattern.
+        ConfigError: a run of the pipeline would be refused, or its ingest has no pattern.
         BadDataError, EnvironmentTrouble: as `pipeline.span_states.standings`.
     """
     out = Console(highlight=False)
@@ -126,6 +127,8 @@ def pipeline_of_schedule(root: Path, name: str | None) -> PipelineConfig:
 
 
 def _patterns(pipeline: PipelineConfig) -> list[Step]:
+    """The ingest steps that have a pattern. Raises ConfigError for what a run would refuse."""
+    graph.check(pipeline)
     found = pattern_steps(pipeline)
     if not found:
         raise ConfigError(
