@@ -111,6 +111,46 @@ def store_tfds() -> Callable[..., Path]:
     return store
 
 
+@pytest.fixture(scope="session")
+def docs_pages() -> ModuleType:
+    """The module `docs_pages`, which runs the pages of the documentation."""
+    return _module_beside("docs_pages")
+
+
+@pytest.fixture(scope="session")
+def reader(
+    idx_files: ModuleType, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, str]:
+    """The environment of a reader of the documentation, whose HOME holds small data.
+
+    ~/mnist and ~/fashion_mnist are IDX files, ~/spans has a folder of them for each of three days,
+    ~/seven.png is an image. Each class is a bright patch, so that every recipe passes its gate.
+    """
+    import numpy as np
+    from PIL import Image
+
+    home = tmp_path_factory.mktemp("home")
+
+    def arrays(count: int, seed: int) -> tuple[Any, Any]:
+        noise = np.random.default_rng(seed)
+        labels = np.arange(count) % 10
+        images = noise.integers(0, 6, (count, 28, 28, 1), np.uint8)
+        for image, label in zip(images, labels, strict=True):
+            row, column = label // 5 * 14, label % 5 * 5
+            image[row : row + 14, column : column + 5] = 250
+        return images, labels
+
+    train, test = arrays(1500, 0), arrays(500, 1)
+    for name in ("mnist", "fashion_mnist"):
+        idx_files.write_idx(home / name, train, test)
+    for day in (18, 19, 20):
+        folder = home / "spans" / f"day-2026-11-{day}"
+        idx_files.write_idx(folder, arrays(300, day), arrays(300, day + 100))
+        (folder / "_SUCCESS").touch()
+    Image.fromarray(test[0][7, ..., 0]).save(home / "seven.png")
+    return {"HOME": str(home)}
+
+
 def _real_data(name: str) -> Path:
     """The folder of a dataset's four IDX files; PENSTOCK_TEST_DATA names the folder it lies in."""
     beside = Path(__file__).parents[2] / "shared" / "data"
