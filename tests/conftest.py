@@ -118,9 +118,7 @@ def docs_pages() -> ModuleType:
 
 
 @pytest.fixture(scope="session")
-def reader(
-    idx_files: ModuleType, tmp_path_factory: pytest.TempPathFactory
-) -> dict[str, str]:
+def reader(idx_files: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """The environment of a reader of the documentation, whose HOME holds small data.
 
     ~/mnist and ~/fashion_mnist are IDX files, ~/spans has a folder of them for each of three days,

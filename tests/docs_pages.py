@@ -25,7 +25,6 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Collection, Iterator, Mapping
-
 from pathlib import Path
 from typing import NamedTuple
 
@@ -38,7 +37,6 @@ MARKS = ("file", "needs", "stays", "not run")
 LANGUAGES = ("sh", "python", "toml", "json", "yaml", "dockerfile", "text")
 _MARK = re.compile(r"<!-- ([a-z ]+): (.+?) -->")
 _CODE = re.compile(r"^(.*?)\s+# .*\bexit code (\d+)$")
-
 
 
 class Block(NamedTuple):
@@ -90,6 +88,8 @@ def blocks_of(page: str) -> list[Block]:
 
 def commands(text: str) -> Iterator[list[str]]:
     """The words of each `penstock …` in a block of shell, without comments and redirections."""
+    for name, value in re.findall(r'(\w+)="([^"]*)"', text):
+        text = text.replace(f"${name} ", f"{value} ")
     for line in re.sub(r"\\\n", " ", text).splitlines():
         lexer = shlex.shlex(line, posix=True, punctuation_chars=True)
         lexer.whitespace_split = True
@@ -123,17 +123,17 @@ def run_page(
     Args:
         page: relative to the checkout.
         folder: for the working folder `here`, and the files of this function.
-        environment: of the reader, beside the installed command.
+        environment: of the reader; the installed command comes first on its PATH.
         has: what blocks may need.
         only_needing: leave out the blocks that need nothing.
 
     Raises:
         AssertionError: a command failed; says what was printed.
     """
-    lines = ["set -ex", "trap 'kill $(jobs -p) 2>/dev/null; wait' EXIT"]
+    lines = ["set -ex", "trap 'set +ex; kill $(jobs -p) 2>/dev/null; wait' EXIT"]
     for number, block in enumerate(blocks_of(page)):
         wanted = block.needs <= {*has} and (block.mark in ("needs", "file") or not only_needing)
-        if block.mark != "not run" and wanted:
+        if block.runs and wanted:
             lines += _script(block, folder / f"{number}.{block.language}")
     (folder / "here").mkdir(exist_ok=True)
     (folder / "page.sh").write_text("\n".join(lines))
@@ -156,7 +156,7 @@ def _installed(environment: Mapping[str, str]) -> dict[str, str]:
     """An environment in which nothing but the installation leads to Penstock."""
     caches = {"XDG_CACHE_HOME": str(Path.home() / ".cache")}  # of fonts, else made anew
     outside = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "PENSTOCK"))}
-    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    path = f"{Path(sys.executable).parent}:{environment.get('PATH', os.environ['PATH'])}"
     return {**caches, **outside, "TERM": "dumb", "COLUMNS": "160", **environment, "PATH": path}
 
 

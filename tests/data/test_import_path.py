@@ -37,7 +37,7 @@ def test_an_unknown_name_gets_the_close_matches() -> None:
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The working folder, with modules of the user's own in it and in `sub`; nothing of it stays."""
+    """The working folder: modules of the user's own in it and in `sub`, none of which stays."""
     monkeypatch.setattr(sys, "path", [*sys.path])
     monkeypatch.setattr(sys, "modules", dict(sys.modules))
     monkeypatch.chdir(tmp_path)
