@@ -17,6 +17,7 @@ import pytest
 
 from pipeline import exit_codes
 from pipeline.schedule import lock
+from pipeline.schedule.launcher import CHILD
 from pipeline.schedule.schedules import Schedule
 from pipeline.schedule.store import ScheduleStore
 from pipeline.schedule.triggers import Every
@@ -219,3 +220,12 @@ def test_a_lock_is_handed_on_and_falls_with_its_holder(root):
     with lock.holding(root, "x") as mine, lock.holding(root, "x") as another:
         assert (mine, another) == (True, False)
     assert not lock.is_locked(root, "x")
+
+
+def test_a_folder_of_the_user_s_does_not_shadow_ours_for_a_child(tmp_path):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "__init__.py").touch()
+    words = [*CHILD, "nightly", "now", "--root", str(tmp_path)]
+    ended = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert ended.returncode == exit_codes.BAD_CONFIG
+    assert "nothing ran in" in ended.stderr
