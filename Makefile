@@ -5,9 +5,9 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 PYTEST = $(BIN)/python -m pytest $(ARGS)
-# Each test file in one of so many processes, of up to 3 GiB each.
+# Each test file in one of so many processes, of up to 3 GiB each; tests/conftest.py has their order.
 WORKERS ?= 2
-PARALLEL = -n $(WORKERS) --dist loadfile
+PARALLEL = -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 export PENSTOCK_RUNNERS ?= $(CURDIR)/.runners
 MNIST ?= ../shared/data/mnist
 FASHION ?= ../shared/data/fashion_mnist

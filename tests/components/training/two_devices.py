@@ -28,7 +28,7 @@ CASES = {
     "from scratch": {
         "train_fn": "components.training.from_scratch:train_fn",
         "model_output": "probabilities",
-        "learning_rate": 0.05,
+        "learning_rate": 0.005,  # at 0.05 rounding errors grow to 1e-2 on some processors
     },
     "mixed_bfloat16": {"precision": "mixed_bfloat16"},
 }
