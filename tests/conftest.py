@@ -62,7 +62,7 @@ def wait_until() -> Callable[..., None]:
     """`wait_until(holds, what)`: until `holds()`; the bound is for a machine that hangs."""
 
     def wait(holds: Callable[[], bool], what: str = "it") -> None:
-        end = time.monotonic() + 120
+        end = time.monotonic() + 600
         while not holds():
             assert time.monotonic() < end, f"{what} never came"
             time.sleep(0.02)

@@ -117,7 +117,7 @@ def campaign(
 
 def start_and_wait(root: Path, *words: object) -> int:
     daemon = start(root, *words)
-    _, err = daemon.communicate(timeout=120)
+    _, err = daemon.communicate()
     assert "Traceback" not in err, err
     return daemon.returncode
 
@@ -140,7 +140,7 @@ def test_two_daemons_on_one_ledger_take_each_tick_once(root):
     end = time.time() + 4
     daemons = [start(root, 0.1, end) for _ in range(2)]
     for daemon in daemons:
-        _, err = daemon.communicate(timeout=120)
+        _, err = daemon.communicate()
         assert daemon.returncode == 0, err
     counts = check(root, names)
     assert set(counts) <= {"ran", "skipped"}
@@ -155,7 +155,7 @@ def test_sigterm_ends_the_children_and_the_next_daemon_takes_their_ticks_up(root
     daemon = start(root, 600)
     wait_until(lambda: notes(root) != [])
     daemon.send_signal(signal.SIGTERM)
-    _, err = daemon.communicate(timeout=60)
+    _, err = daemon.communicate()
     assert daemon.returncode == 0, err  # and nothing heavy was imported
     assert [line[0] for line in notes(root)] == ["began", "interrupted"]
     (tick,) = store.survey().open_ticks
@@ -196,7 +196,7 @@ def test_an_idle_daemon_is_small_lives_without_its_ledger_and_says_so_once(root,
     store.trigger("often", time.time())
     wait_until(lambda: any(line[0] == "ended" for line in notes(root)))
     daemon.send_signal(signal.SIGINT)
-    _, err = daemon.communicate(timeout=60)
+    _, err = daemon.communicate()
     assert daemon.returncode == 0, err
 
 
