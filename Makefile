@@ -17,7 +17,7 @@ FROM_IDX = --set ingest.source=idx --set ingest.path=$(MNIST)
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help venv run test test-fast runners test-runners torture lint format lock bench wheel clean
+.PHONY: help venv run test test-fast runners test-runners torture conditions lint format lock bench wheel clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -62,6 +62,10 @@ test-runners: $(VENV)/.ready ## the tests that need servers, or programs (apt-ge
 # pytest exits with 5 where no test carries the marker.
 torture: $(VENV)/.ready ## the long campaigns: seeded kills and mutations
 	$(PYTEST) -m torture || [ $$? -eq 5 ]
+
+# Names and options stand in tests/conditions.py: ARGS="--times 2 one-core busy+shuffled -- -x".
+conditions: $(VENV)/.ready ## make test under other conditions: processors, load, users, order
+	$(BIN)/python tests/conditions.py $(ARGS)
 
 lint: $(VENV)/.ready ## ruff, mypy and the layers
 	$(BIN)/ruff check .

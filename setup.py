@@ -50,6 +50,7 @@ DEV = [
     "pytest>=9,<10",
     "pytest-timeout>=2.4,<3",  # a test that hangs says where
     "pytest-xdist>=3.8,<4",  # the tests on two cores
+    "pytest-random-order>=1.2,<2",  # `make conditions`; does nothing until it is asked
     "hypothesis>=6.150,<7",  # properties
     "ruff>=0.17,<0.18",  # lint and format; a minor release may format anew
     "mypy>=2.4,<3",

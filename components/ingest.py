@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from components.artifacts import Examples
 from components.context import Context, Depends
-from data.errors import ConfigError
+from data.errors import ConfigError, EnvironmentTrouble
 from data.files import is_url
 from data.import_path import resolve
 from data.sources import NAMES, SPLITS, SourceConfig, make_source
@@ -216,7 +216,17 @@ def _files(path: str | None) -> list[Path]:
     start = Path(path).expanduser()
     if start.is_file():
         return [start]
-    found = (p for p in start.rglob("*") if p.is_file())
-    return sorted(
-        p for p in found if not any(n.startswith(".") for n in p.relative_to(start).parts)
+    shown = (
+        p
+        for p in start.rglob("*")
+        if not any(name.startswith(".") for name in p.relative_to(start).parts)
     )
+    try:
+        return sorted(p for p in shown if p.is_file())
+    except OSError as error:
+        raise EnvironmentTrouble(
+            f"{error.filename} cannot be looked at",
+            expected="a file or a folder that this user may read",
+            got=error.strerror,
+            remedy="give the right to read it, or take it out of the folder",
+        ) from error

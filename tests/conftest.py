@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -14,8 +15,13 @@ from typing import Any
 import hypothesis
 import pytest
 
-# The same examples every time, and no deadline: a busy machine is no failure.
-hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=None)
+# The same examples every time, and no stopwatch: a busy machine is no failure.
+hypothesis.settings.register_profile(
+    "repeatable",
+    derandomize=True,
+    deadline=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
 hypothesis.settings.load_profile("repeatable")
 
 
@@ -57,6 +63,19 @@ def same_runs() -> ModuleType:
 def stores() -> ModuleType:
     """The module `stores`: Beam finds its file systems, box:// and bucket://, from then on."""
     return _module_beside("stores")
+
+
+@pytest.fixture(scope="session")
+def wait_until() -> Callable[..., None]:
+    """`wait_until(holds, what)`: until `holds()`; the bound is for a machine that hangs."""
+
+    def wait(holds: Callable[[], bool], what: str = "it") -> None:
+        end = time.monotonic() + 600
+        while not holds():
+            assert time.monotonic() < end, f"{what} never came"
+            time.sleep(0.02)
+
+    return wait
 
 
 @pytest.fixture

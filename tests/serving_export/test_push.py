@@ -303,7 +303,7 @@ def test_the_second_of_two_pushes_says_after_its_wait_why_not(
 
     def first(*_: object) -> None:  # holds the lock
         thread.start()
-        assert waits.wait(60)
+        assert waits.wait(600)
 
     thread = threading.Thread(target=second)
     assert push(candidate[0], serving, "m", record={}, judged_against=None, progress=first)[0] == 1

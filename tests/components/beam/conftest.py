@@ -61,7 +61,7 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
     yield started
     for process in processes:
         process.terminate()
-        process.wait(20)
+        process.wait()
 
 
 SERVICE = "apache_beam.runners.portability.local_job_service_main", "-p"
