@@ -89,14 +89,14 @@ def test_floors_and_ceilings(rule, status):
 
 
 def test_a_slice_that_fails_is_worse_than_one_of_too_few_images():
-    whole = measured(wrong=only(CANDIDATE, 50, 0, 0, 0))
+    whole = measured(wrong=only())
     seen = np.repeat(np.arange(3), 50)  # no image of the last class
-    said = np.eye(4)[np.where(seen == 0, 1, seen)]
+    said = np.eye(4)[np.where(np.arange(150) < 40, 1, seen)]
     found = dataclasses.replace(
         whole, tally=tally(seen, np.arange(150), {CANDIDATE: said.astype(np.float32)})
     )
     outcome = asked(Threshold(metric="accuracy", at_least=0.5, on="each class"), found)
-    assert (outcome.status, outcome.at, outcome.seen) == ("failed", "zero", 0.0)
+    assert (outcome.status, outcome.at, outcome.seen) == ("failed", "zero", 0.2)
 
 
 def test_on_each_the_worst_is_seen_and_the_others_are_counted():
@@ -245,6 +245,13 @@ def test_what_always_must_hold(found, name):
     assert status_of(outcomes(found, Config()), Config()) == "failed"
 
 
+def test_classes_that_are_never_predicted_are_named():
+    for missed, words in (((0, 50, 0, 50), "never predicted: one, three"), ((), "each is")):
+        found = outcomes(measured(wrong=only(CANDIDATE, *missed)), Config())
+        (outcome,) = (o for o in found if o.name == "every class predicted")
+        assert words in outcome.reason
+
+
 def counted_as(**counts: float) -> Measured:
     """All right, but for these counts of the candidate's answers."""
     found = measured(wrong=only())
@@ -362,6 +369,17 @@ def test_the_verdict_has_every_key_that_is_documented():
 def test_what_makes_no_sense_is_refused_when_it_is_made(make, words):
     with pytest.raises(ConfigError, match=words):
         make()
+
+
+@pytest.mark.parametrize("metric", [*METRICS])
+def test_a_bound_that_no_value_can_pass_or_fail_is_refused(metric):
+    greatest, _ = METRICS[metric]
+    for bound in (-0.01, math.inf, greatest + 0.01):
+        with pytest.raises(ConfigError, match="out of range"):
+            Threshold(metric=metric, at_least=bound)
+        with pytest.raises(ConfigError, match="out of range"):
+            Change(metric=metric, worse_by_at_most=bound)
+    assert greatest == (math.inf if metric == "loss" else 1.0)
 
 
 def test_the_edges_of_what_is_allowed_are_allowed():
