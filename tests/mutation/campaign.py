@@ -7,6 +7,7 @@ repository only. What survives must stand in `survivors.toml` with the reason.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import itertools
 import json
 import os
@@ -18,6 +19,7 @@ import tempfile
 import threading
 import time
 import tomllib
+import traceback
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -36,6 +38,10 @@ TESTS: dict[str, list[str]] = {  # file → the tests that hold it
 }
 LEAST = 0.85  # share that must be killed
 
+# A busy machine must kill no mutant: what loops is told by the processor's time, not by the clock.
+_MOST = (
+    600  # seconds of the processor for the tests of a file; of a mutant, three times what it took
+)
 _COPIED = ("components", "data", "docs", "pipeline", "serving_export", "tests", "pyproject.toml")
 # Loaded once, before a worker forks; all but the first take seconds.
 _LIGHT = (
@@ -73,36 +79,54 @@ def run(
     Raises:
         SystemExit: the tests fail without any mutant, or do not run on one.
     """
-    whole = {tuple(sorted(tests)) for _, tests in asked}
-    jobs: queue.Queue[tuple[mutants.Mutant | None, Sequence[str]]] = queue.Queue()
-    for job in [*asked, *((None, tests) for tests in sorted(whole))]:
-        jobs.put(job)
-    answers: queue.Queue[tuple[mutants.Mutant | None, dict[str, Any]]] = queue.Queue()
+    jobs: queue.Queue[dict[str, Any] | None] = queue.Queue()
+    answers: queue.Queue[dict[str, Any]] = queue.Queue()
 
     def work() -> None:
-        with _worker(heavy) as ask:
-            while True:
-                try:
-                    mutant, tests = jobs.get_nowait()
-                except queue.Empty:
-                    return
-                job = {"file": mutant and mutant.file, "text": mutant and mutant.text}
-                answers.put((mutant, ask({**job, "tests": tests})))
+        try:
+            with _worker(heavy) as ask:
+                while job := jobs.get():
+                    answers.put({**job, **ask(job)})
+        except Exception:
+            answers.put({"code": None, "said": traceback.format_exc()})
 
-    for _ in range(workers):
-        threading.Thread(target=work, daemon=True).start()
-    for _ in range(len(whole) + len(asked)):
-        mutant, answer = answers.get()
-        if answer["code"] == 5 or (mutant is None and answer["code"] != 0):
-            raise SystemExit(f"the tests do not run as they should:\n{answer['said']}")
-        if mutant is not None:
+    threads = [threading.Thread(target=work) for _ in range(workers)]
+    for thread in threads:
+        thread.start()
+    try:
+        limits = {}
+        # First without any mutant: the tests must pass, and show how much they work.
+        whole = {tuple(sorted(tests)) for _, tests in asked}
+        for tests in sorted(whole, key=lambda tests: -len(tests)):
+            jobs.put({"file": None, "tests": tests, "limit": _MOST})
+        for _ in whole:
+            answer = answers.get()
+            if answer["code"] != 0:
+                raise SystemExit(f"tests fail without any mutant:\n{answer['said']}")
+            limits[tuple(sorted(answer["tests"]))] = 30 + 3 * int(answer["work"])
+        for place, (mutant, tests) in enumerate(asked):
+            limit = limits[tuple(sorted(tests))]
+            job = {"file": mutant.file, "text": mutant.text, "tests": tests, "limit": limit}
+            jobs.put({**job, "place": place})
+        for _ in asked:
+            answer = answers.get()
+            if answer["code"] in (None, 5):
+                raise SystemExit(f"no test runs:\n{answer['said']}")
             yield Result(
-                mutant=mutant,
+                mutant=asked[answer["place"]][0],
                 killed=answer["code"] != 0,
                 timeout=answer["timeout"],
                 seconds=answer["seconds"],
                 said=answer["said"],
             )
+    finally:
+        with contextlib.suppress(queue.Empty):
+            while True:
+                jobs.get_nowait()
+        for _ in threads:
+            jobs.put(None)
+        for thread in threads:
+            thread.join()
 
 
 def tests_of(mutant: mutants.Mutant) -> list[str]:
