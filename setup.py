@@ -52,6 +52,7 @@ DEV = [
     "pytest-xdist>=3.8,<4",  # the tests on two cores
     "pytest-random-order>=1.2,<2",  # `make conditions`; does nothing until it is asked
     "hypothesis>=6.150,<7",  # properties
+    "cosmic-ray>=8.7,<9",  # the mutants' operators; pure Python
     "ruff>=0.17,<0.18",  # lint and format; a minor release may format anew
     "mypy>=2.4,<3",
     "import-linter>=2.16,<3",  # the layers

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+from filelock import FileLock, Timeout
 
 from pipeline import exit_codes
 from pipeline.artifact_store import Slot, remove_leftovers
@@ -111,6 +112,46 @@ def test_a_lock_falls_with_its_holder(tmp_path):
     waited = []
     with Slot.of(tmp_path, "components.ingest", "f").held(lambda: waited.append(True)):
         assert waited == []
+
+
+def test_who_waits_for_another_holds_the_slot_afterwards(tmp_path):
+    slot = Slot.of(tmp_path, "components.ingest", "f")
+    slot.path.parent.mkdir(parents=True)
+    other = FileLock(slot.lock)
+    other.acquire()
+    with slot.held(on_wait=other.release), pytest.raises(Timeout):
+        FileLock(slot.lock).acquire(timeout=0)
+    with FileLock(slot.lock).acquire(timeout=0):
+        pass
+
+
+DAMAGES = {
+    "no manifest": lambda folder: (folder / "manifest.json").unlink(),
+    "half a manifest": lambda folder: (folder / "manifest.json").write_text('{"sizes": {'),
+    "an empty manifest": lambda folder: (folder / "manifest.json").write_text("{}"),
+    "a file is gone": lambda folder: (folder / "2.txt").unlink(),
+    "a longer file": lambda folder: (folder / "2.txt").write_text("22"),
+    "a shorter file": lambda folder: (folder / "2.txt").write_text(""),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+def test_what_is_not_whole_is_not_there(toy, toy_pipeline, tmp_path, damage):
+    made = run(toy_pipeline(), root=tmp_path / "root", last="count").outputs["count"]
+    folder = made.numbers.path
+    slot = Slot(folder.parent, folder.name)
+    assert slot.load(toy.Count.Outputs).outputs == made
+    damage(folder)
+    assert slot.load(toy.Count.Outputs) is None
+
+
+def test_what_a_step_that_failed_began_is_discarded(tmp_path):
+    slot = Slot.of(tmp_path, "components.ingest", "f")
+    with slot.held():
+        (slot.open() / "half").write_text("written")
+        slot.discard()
+        slot.discard()  # nothing is there, and nothing is wrong
+    assert [path.name for path in slot.path.parent.iterdir()] == [slot.lock.name]
 
 
 def test_replacing_an_artifact_never_leaves_a_mixture(toy_pipeline, tmp_path):
