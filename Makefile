@@ -83,7 +83,7 @@ test: venv ## all tests that need no server and no browser; ARGS adds pytest opt
 test-fast: venv ## the tests that take at most seconds each
 	$(PYTEST) $(PARALLEL) -m 'not slow and not torture and not runners'
 
-runners: venv ## fetch Flink, Spark, job servers, Prism, Airflow: 1.5 GB, into PENSTOCK_RUNNERS or .runners
+runners: venv ## fetch Flink, Spark, job servers, Prism, Airflow, pips: 1.5 GB, into PENSTOCK_RUNNERS or .runners
 	PYTHON=$(BIN)/python tests/runners/install "$$PENSTOCK_RUNNERS"
 
 test-runners: venv ## the tests that need servers, or programs (apt-get install chromium cron systemd)
