@@ -66,7 +66,7 @@ venv: libraries ## set up .venv from requirements.lock
 else
 # Another checkout's: its libraries serve here too, but its `penstock` is that checkout's code.
 export PYTHONPATH := $(CURDIR)
-venv:
+libraries venv:
 	@cmp -s requirements.lock '$(VENV)/.locked' && [ -e '$(VENV)/.ready' ] || { \
 		echo "make: $(VENV) was made for $(OWNER), and is incomplete or holds another lock;" \
 			"name another folder: make VENV=…" >&2; \

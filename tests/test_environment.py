@@ -11,6 +11,7 @@ from types import ModuleType
 
 import pytest
 
+pytestmark = [pytest.mark.timeout(1200)]  # installs take seconds, but on a busy machine
 Make = Callable[..., "CompletedProcess[str]"]
 
 

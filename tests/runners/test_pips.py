@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-pytestmark = [pytest.mark.runners]
+pytestmark = [pytest.mark.runners, pytest.mark.timeout(1200)]  # seconds, but on a busy machine
 
 
 @pytest.mark.parametrize("pip", ["23.0.1", "23.2.1", "24.0", "24.2", "newest"])
