@@ -60,6 +60,12 @@ def same_runs() -> ModuleType:
 
 
 @pytest.fixture(scope="session")
+def small_lock() -> ModuleType:
+    """The module `small_lock`, which writes a checkout with a lock of a few packages."""
+    return _module_beside("small_lock")
+
+
+@pytest.fixture(scope="session")
 def stores() -> ModuleType:
     """The module `stores`: Beam finds its file systems, box:// and bucket://, from then on."""
     return _module_beside("stores")
