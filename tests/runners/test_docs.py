@@ -14,7 +14,7 @@ import pytest
 pytestmark = [pytest.mark.runners, pytest.mark.timeout(1800)]
 SERVERS = {
     "flink": ("README.md", "docs/runners.md"),
-    "minutes": ("README.md", "docs/recipes.md", "docs/schedule.md"),
+    "minutes": ("README.md", "docs/recipes.md", "docs/schedule.md", "docs/training.md"),
     "crontab": ("docs/emit.md",),
     "systemd-analyze": ("docs/emit.md",),
     "airflow": ("docs/emit.md",),
