@@ -56,8 +56,10 @@ test-fast: $(VENV)/.ready ## the tests that take at most seconds each
 runners: $(VENV)/.ready ## fetch Flink, Spark, job servers, Prism, Airflow: 1.5 GB, into PENSTOCK_RUNNERS or .runners
 	PYTHON=$(BIN)/python tests/runners/install "$$PENSTOCK_RUNNERS"
 
+# tests/runners/conftest.py groups what shares a cluster. Only files that have such tests are read.
 test-runners: $(VENV)/.ready ## the tests that need servers, or programs (apt-get install chromium cron systemd)
-	$(PYTEST) -m runners
+	$(PYTEST) -n $(WORKERS) --dist loadgroup -m runners \
+		-o testpaths="$$(grep -rl --include='test_*.py' 'mark\.runners' tests | tr '\n' ' ')"
 
 # pytest exits with 5 where no test carries the marker.
 torture: $(VENV)/.ready ## the long campaigns: seeded kills and mutations
