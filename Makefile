@@ -86,10 +86,10 @@ test-fast: venv ## the tests that take at most seconds each
 runners: venv ## fetch Flink, Spark, job servers, Prism, Airflow, pips: 1.5 GB, into PENSTOCK_RUNNERS or .runners
 	PYTHON=$(BIN)/python tests/runners/install "$$PENSTOCK_RUNNERS"
 
-# tests/runners/conftest.py groups what shares a cluster. Only files that have such tests are read.
+# Only files that have such tests are read.
 test-runners: venv ## the tests that need servers, or programs (apt-get install chromium cron systemd)
-	$(PYTEST) -n $(WORKERS) --dist loadgroup -m runners \
-		-o testpaths="$$(grep -rl --include='test_*.py' 'mark\.runners' tests | tr '\n' ' ')"
+	$(PYTEST) $(PARALLEL) -m runners \
+		-o testpaths="$$(grep -rl --include='test_*.py' 'mark\.runners' tests | sort | tr '\n' ' ')"
 
 # pytest exits with 5 where no test carries the marker.
 torture: venv ## the long campaigns: seeded kills and mutations
