@@ -98,7 +98,8 @@ def test_few_differences_are_judged_exactly(margin, share):
 
 
 @pytest.mark.parametrize(
-    ("lost", "won", "images", "margin"), [(10, 5, 24, 0.02), (6, 1, 20, 0.05), (9, 0, 16, 0.2)]
+    ("lost", "won", "images", "margin"),
+    [(10, 5, 24, 0.02), (6, 1, 20, 0.05), (9, 0, 16, 0.2), (FEW - 9, 9, 30, 0.05)],
 )
 def test_few_differences_have_the_p_of_berger_and_boos(lost, won, images, margin):
     """By its definition: the worst of all truths that neither cell contradicts, cell by cell."""

@@ -90,6 +90,10 @@ def test_every_due_time_is_counted_once_and_at_most_one_waits(
         assert decision.next_due == due + 10 * counted
         for tick in decision.ticks:
             assert tick.until == (None if tick.times == 1 else tick.due + 10 * (tick.times - 1))
+            assert (tick.claimed, tick.ended) == (
+                START + now,
+                None if tick.outcome is None else START + now,
+            )
             if tick.outcome is None:
                 ahead += 1
                 assert ahead <= most
