@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -123,6 +124,25 @@ def test_who_waits_for_another_holds_the_slot_afterwards(tmp_path):
         FileLock(slot.lock).acquire(timeout=0)
     with FileLock(slot.lock).acquire(timeout=0):
         pass
+
+
+@dataclass(frozen=True)
+class Counted:
+    path: Path
+    counts: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Outputs:
+    counted: Counted
+
+
+def test_the_order_of_a_facts_keys_does_not_change_the_seal(tmp_path):
+    seals = set()
+    for place, counts in enumerate([{"a": 1, "b": 2}, {"b": 2, "a": 1}]):
+        slot = Slot(tmp_path, str(place))
+        seals.add(slot.seal(Outputs(Counted(slot.open(), counts)), {}, {}, 0.0).seal)
+    assert len(seals) == 1
 
 
 DAMAGES = {
