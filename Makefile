@@ -92,8 +92,8 @@ test-runners: venv ## the tests that need servers, or programs (apt-get install 
 		-o testpaths="$$(grep -rl --include='test_*.py' 'mark\.runners' tests | sort | tr '\n' ' ')"
 
 # pytest exits with 5 where no test carries the marker.
-torture: venv ## the long campaigns: seeded kills and mutations
-	$(PYTEST) -m torture || [ $$? -eq 5 ]
+torture: venv ## the long campaigns, each with its count; ARGS=tests/… takes one: seeded kills and mutations
+	$(PYTEST) -m torture -rP --hypothesis-show-statistics || [ $$? -eq 5 ]
 
 # Names and options stand in tests/conditions.py: ARGS="--times 2 one-core busy+shuffled -- -x".
 conditions: venv ## make test under other conditions: processors, load, users, order

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -14,7 +15,13 @@ import pytest
 pytestmark = [pytest.mark.runners, pytest.mark.timeout(1800)]
 SERVERS = {
     "flink": ("README.md", "docs/runners.md"),
-    "minutes": ("README.md", "docs/recipes.md", "docs/schedule.md", "docs/training.md"),
+    "minutes": (
+        "README.md",
+        "docs/recipes.md",
+        "docs/own-code.md",
+        "docs/schedule.md",
+        "docs/training.md",
+    ),
     "crontab": ("docs/emit.md",),
     "systemd-analyze": ("docs/emit.md",),
     "airflow": ("docs/emit.md",),
@@ -74,8 +81,17 @@ def test_a_page_runs_on_a_cluster(page, flink, pool, follow):
 
 
 @pytest.mark.parametrize("page", SERVERS["minutes"])
-def test_what_takes_minutes(page, follow):
-    follow(page, "minutes", only_needing=page != "docs/schedule.md")
+def test_what_takes_minutes(page, follow, tmp_path):
+    printed = follow(page, "minutes", only_needing=page != "docs/schedule.md")
+    if page == "docs/own-code.md":
+        assert "\npassed\n" in printed
+        assert "1,406 train, 391 test" in printed
+    if page == "docs/training.md":
+        files = tmp_path.glob("here/.penstock/artifacts/train/*/model/history.json")
+        losses = [json.loads(file.read_text())["loss"] for file in files]
+        own = [loss for loss in losses if len(loss) == 3]  # of code of one's own
+        assert (len(losses), len(own)) == (6, 3)
+        assert all(loss[2] < loss[0] for loss in own)
 
 
 def test_the_other_schedulers_take_what_is_emitted(clusters, machine, follow):
