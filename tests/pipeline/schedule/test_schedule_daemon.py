@@ -17,7 +17,8 @@ import pytest
 
 from pipeline import exit_codes
 from pipeline.schedule import lock
-from pipeline.schedule.launcher import CHILD
+from pipeline.schedule.daemon import Daemon
+from pipeline.schedule.launcher import CHILD, ProcessLauncher
 from pipeline.schedule.schedules import Schedule
 from pipeline.schedule.store import ScheduleStore
 from pipeline.schedule.triggers import Every
@@ -177,6 +178,17 @@ def test_a_child_that_dies_is_launched_three_times_and_then_has_failed(root):
     assert "without success" in store.standing("often").schedule.paused
     log = (root / "schedules" / "often.log").read_text()
     assert log.count("invalid float value: 'no-number'") == 3
+
+
+def test_what_falls_due_during_the_last_look_is_taken(root):
+    store = added(root, every=60.0, max_failures=1)
+    due = store.standing("often").next_due
+    times = iter([due - 0.01] * 2)  # the first look begins before it, and ends after it
+    child = (sys.executable, str(DAEMON.with_name("schedule_child.py")), "no-number")
+    launcher = ProcessLauncher(root, child)
+    daemon = Daemon(root, launcher, clock=lambda: next(times, due + 1.0), until=due)
+    assert daemon.run() == exit_codes.SCHEDULE_ALARM
+    assert store.tick("often", due).outcome == "failed"
 
 
 @pytest.mark.slow
