@@ -30,6 +30,27 @@ with promptly():
             pass  # as native code that does not come back
 """
 
+LOADS = """
+import time
+from importlib.machinery import ExtensionFileLoader
+from pipeline.interrupt import promptly
+
+class Loader(ExtensionFileLoader):
+    def load(self):
+        print("ready", flush=True)
+        end = time.monotonic() + 0.5
+        while time.monotonic() < end:
+            time.sleep(0.01)
+        print("loaded", flush=True)
+
+with promptly():
+    try:
+        Loader("native", "native.so").load()
+        time.sleep(60)
+    except KeyboardInterrupt:
+        print("interrupted", flush=True)
+"""
+
 
 def group_is_empty(group: int) -> bool:
     try:
@@ -49,6 +70,17 @@ def test_a_main_thread_that_does_not_hear_is_ended_all_the_same(number):
     _, errors = process.communicate()
     assert process.returncode == exit_codes.INTERRUPTED
     assert b"interrupted" in errors
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_native_code_is_loaded_to_its_end_before_python_raises(number):
+    """Else TensorFlow's ends the process: pybind11 lets no KeyboardInterrupt through."""
+    process = subprocess.Popen([sys.executable, "-c", LOADS], cwd=HOME, stdout=subprocess.PIPE)
+    assert process.stdout.readline() == b"ready\n"
+    process.send_signal(number)
+    printed, _ = process.communicate()
+    assert printed.splitlines() == [b"loaded", b"interrupted"]
+    assert process.returncode == 0
 
 
 @pytest.mark.slow
