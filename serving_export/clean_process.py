@@ -8,7 +8,8 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ def child_environment() -> dict[str, str]:
 
 
 class CleanProcess:
-    """A child that imports TensorFlow, then compares one bundle with a recording.
+    """A child that imports TensorFlow, then compares bundles with recordings.
 
     It ends with `close`, and by itself when this process ends, however that ends.
     """
@@ -50,6 +51,10 @@ class CleanProcess:
         self, job: dict[str, Any], progress: Callable[..., None]
     ) -> tuple[int, dict[str, tuple[float, bool]]]:
         """Hand over the job and wait.
+
+        Args:
+            job: "bundle" and "npz", absolute paths, and the bundle's "digest" or None.
+            progress: called with (done, total, what is being done).
 
         Returns:
             Number of images; for each signature the largest absolute difference of a probability
@@ -98,26 +103,39 @@ _spare: CleanProcess | None = None
 
 def warm_up() -> None:
     """Start the next check's process now: it imports TensorFlow while this one does other work."""
-    global _spare
     if _spare is None:
-        _spare = CleanProcess()
-        atexit.register(cool_down)
+        _keep(CleanProcess())
 
 
 def cool_down() -> None:
-    """End the process of `warm_up`, if no check took it."""
+    """End the process that waits for the next check, if there is one."""
     global _spare
     if _spare is not None:
         _spare.close()
         _spare = None
 
 
-def take_process() -> CleanProcess:
-    """The process of `warm_up`, or else a new one; the caller closes it."""
+@contextmanager
+def clean_process() -> Iterator[CleanProcess]:
+    """The process that waits, or a new one. It waits again afterwards, unless the block raised."""
     global _spare
-    spare, _spare = _spare, None
-    if spare is not None and spare.process.poll() is None:
-        return spare
-    if spare is not None:
-        spare.close()
-    return CleanProcess()
+    process, _spare = _spare, None
+    if process is not None and process.process.poll() is not None:
+        process.close()
+        process = None
+    process = process or CleanProcess()
+    try:
+        yield process
+    except BaseException:
+        process.close()
+        raise
+    _keep(process)
+
+
+def _keep(process: CleanProcess) -> None:
+    global _spare
+    if _spare is not None:  # of a check within a check
+        process.close()
+        return
+    _spare = process
+    atexit.register(cool_down)

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from data.errors import StepError
 from data.spec import ImageSpec
-from serving_export.clean_process import take_process
+from serving_export.clean_process import clean_process
 from serving_export.manifest import IMAGES, PROBABILITIES, TRANSFORM
 from serving_export.parity_child import BATCH
 
@@ -98,9 +97,10 @@ def check_parity(
         BadDataError: the bundle's bytes changed, or the recording cannot be read.
         StepError: a larger difference, or the process crashed; its last words are in the error.
     """
-    with closing(take_process()) as process:
+    with clean_process() as process:
         progress(0, None, "loading the model in a clean process")
-        job = {"bundle": str(bundle), "npz": str(npz), "digest": digest}
+        # Absolute: the process may be older than the working folder of today.
+        job = {"bundle": str(bundle.absolute()), "npz": str(npz.absolute()), "digest": digest}
         images, differences = process.compare(job, progress)
     worst = max((d for d, _ in differences.values()), key=lambda d: (math.isnan(d), d))
     if not worst <= tolerance:  # so that NaN fails

@@ -146,10 +146,14 @@ def test_the_lock_holds_all_that_its_packages_ask_for_their_extras_too(system):
     assert len([name for name, extras in reached.items() if len(extras) > 1]) > 1
 
 
-@pytest.mark.parametrize("name", ["google-apitools", "promise", "rouge-score"])
+def without_wheel() -> list[str]:
+    """What `.ci/run` leaves out where it looks for the files of another system."""
+    (line,) = re.findall(r"^SOURCES='(.+)'$", INSTALLERS[0].read_text(), re.MULTILINE)
+    return line.split("|")
+
+
+@pytest.mark.parametrize("name", without_wheel())
 def test_what_comes_as_source_needs_no_compiler(name):
-    """`.ci/run` leaves these out where it looks for the files of another system."""
-    assert name in (HOME / ".ci" / "run").read_text()
     assert "Root-Is-Purelib: true" in distribution(name).read_text("WHEEL")
 
 
