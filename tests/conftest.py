@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib.util
 import os
 import time
@@ -14,6 +15,7 @@ from typing import Any
 
 import hypothesis
 import pytest
+from filelock import FileLock
 
 # The same examples every time, and no stopwatch: a busy machine is no failure.
 hypothesis.settings.register_profile(
@@ -39,6 +41,30 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Files with the most slow tests begin, so that no process ends with one and others wait."""
     files = Counter(item.path for item in items if item.get_closest_marker("slow"))
     items.sort(key=lambda item: -files[item.path])
+
+
+def pytest_collection_finish() -> None:
+    """The libraries that test files import stay: no search for garbage looks through them again."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(scope="session")
+def make_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """`make_once(name, fill)`: a folder that `fill(folder)` makes, once for all processes."""
+    session = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:  # each has a folder of its own in that of the session
+        session = session.parent
+
+    def make(name: str, fill: Callable[[Path], None]) -> Path:
+        done, unfinished = session / name, session / f"{name}-unfinished"
+        with FileLock(f"{done}.lock"):
+            if not done.exists():
+                fill(unfinished)
+                unfinished.rename(done)
+        return done
+
+    return make
 
 
 @pytest.fixture(scope="session")
