@@ -118,7 +118,7 @@ def pairs(images: Any, labels: Any) -> Counter:
 def content(examples: Examples, split: str) -> Counter:
     """The split's (pixels, label) and how often each occurs."""
     found: Counter = Counter()
-    for images, labels in batches(examples, split, batch_size=500):
+    for images, labels in batches(examples, split, batch_size=500).as_numpy_iterator():
         found += pairs(images, labels)
     return found
 
