@@ -1,9 +1,10 @@
 """The clean process of a parity check: knows TensorFlow and the bundle, nothing of the training.
 
-`python -m serving_export.parity_child` imports TensorFlow and waits for lines of JSON on stdin, each
-a check: {"bundle", "npz", "digest"}, with absolute paths. It answers with lines of JSON on stdout:
-{"done", "total"} while at work, then {"images": n, "differences": {signature: [largest absolute
-difference, the same bit for bit]}} or {"error"}. It ends when stdin does: whoever started it is gone.
+`python -m serving_export.parity_child` imports TensorFlow and waits for lines of JSON on stdin, one
+for each check: {"bundle", "npz", "digest"}, with absolute paths. It answers with lines of JSON on
+stdout: {"done", "total"} while at work, then {"images": n, "differences": {signature: [largest
+absolute difference, the same bit for bit]}} or {"error"}. It ends when stdin does: whoever started
+it is gone.
 """
 
 from __future__ import annotations
