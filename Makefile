@@ -6,6 +6,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 PYTEST = $(BIN)/python -m pytest $(ARGS)
 # Each test file in one of so many processes, of up to 3 GiB each; tests/conftest.py has their order.
+# Three keep two cores at work, since tests wait for children and servers.
 WORKERS ?= 3
 PARALLEL = -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 export PENSTOCK_RUNNERS ?= $(CURDIR)/.runners
