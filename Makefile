@@ -5,9 +5,10 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 PYTEST = $(BIN)/python -m pytest $(ARGS)
-# Each test file in one of so many processes, of up to 3 GiB each.
-WORKERS ?= 2
-PARALLEL = -n $(WORKERS) --dist loadfile
+# Each test file in one of so many processes, of up to 3 GiB each; tests/conftest.py has their order.
+# Three keep two cores at work, since tests wait for children and servers.
+WORKERS ?= 3
+PARALLEL = -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 export PENSTOCK_RUNNERS ?= $(CURDIR)/.runners
 MNIST ?= ../shared/data/mnist
 FASHION ?= ../shared/data/fashion_mnist
@@ -16,68 +17,105 @@ FROM_IDX = --set ingest.source=idx --set ingest.path=$(MNIST)
 # Without .pyc files the libraries take three times as long to import.
 unexport PYTHONDONTWRITEBYTECODE
 
+COMPILE = $(BIN)/uv pip compile --no-config --quiet --universal --python-version 3.11 --generate-hashes \
+	--custom-compile-command 'make lock' $(ARGS)
+
 .DEFAULT_GOAL := help
-.PHONY: help venv run test test-fast runners test-runners torture lint format lock bench wheel clean
+.PHONY: help libraries venv run test test-fast runners test-runners torture conditions lint format lock bench wheel clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
 
-# Two stamps, each written last, so that an interrupted install is begun anew: the locked
-# libraries, which take a while, and Penstock itself, which takes a second.
-$(VENV)/.locked: requirements.lock
-	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || { \
+# Nothing is resolved again: the lock says all, so that no pip looks for what is newer today. Without
+# isolation the source packages in it are built by the locked setuptools, which therefore comes first.
+LOCKED = --require-hashes --no-deps --no-build-isolation
+
+# An environment keeps `.checkout`, for whom it was made; and, each written last, so that an
+# interrupted install is begun again, `.locked` and `.ready`: copies of what it was installed from.
+# Contents are compared, since a fresh clone has newer files.
+OWNER := $(shell cat '$(VENV)/.checkout' 2>/dev/null)
+
+ifeq ($(or $(OWNER),$(CURDIR)),$(CURDIR))
+libraries:
+	@set -e; if cmp -s requirements.lock '$(VENV)/.locked'; then exit; fi; \
+	base=$$($(PYTHON) -c 'import sys; (3, 11) <= sys.version_info[:2] <= (3, 13) or sys.exit(1); \
+		print(sys._base_executable)') || { \
 		echo "make: $(PYTHON) is not Python 3.11, 3.12 or 3.13; name one: make PYTHON=python3.12 …" >&2; \
-		exit 1; }
-	@$(PYTHON) -m venv --clear $(VENV)
-	@if command -v uv >/dev/null; then \
+		exit 1; }; \
+	if [ -z '$(OWNER)' ] && [ -n "$$(ls -A '$(VENV)' 2>/dev/null)" ]; then \
+		echo "make: $(VENV) is not empty and was not made by this Makefile, so it stays as it is;" \
+			"name another folder: make VENV=…, or remove it yourself" >&2; \
+		exit 1; fi; \
+	mkdir -p '$(VENV)'; echo '$(CURDIR)' >'$(VENV)/.checkout'; \
+	find '$(VENV)/' -mindepth 1 -maxdepth 1 ! -name .checkout -exec rm -rf {} +; \
+	"$$base" -m venv '$(VENV)'; \
+	if command -v uv >/dev/null; then \
 		echo "Installing the locked libraries into $(VENV) with uv: 3.4 GB, a minute or two …"; \
-		uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes -r requirements.lock; \
+		install="uv pip install --quiet --compile-bytecode --python $(BIN)/python"; \
 	else \
 		echo "Installing the locked libraries into $(VENV) with pip: 3.4 GB, some minutes …"; \
-		$(BIN)/python -m pip install --quiet --compile --require-hashes -r requirements.lock; \
-	fi
-	@touch $@
+		install="$(BIN)/python -m pip install --quiet --compile --use-pep517"; \
+	fi; \
+	sed -n '/^setuptools==/,/# via/p' requirements.lock | $$install $(LOCKED) -r /dev/stdin; \
+	$$install $(LOCKED) -r requirements.lock; \
+	cp requirements.lock '$(VENV)/.locked'
 
-$(VENV)/.ready: $(VENV)/.locked setup.py pyproject.toml
-	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
-	@touch $@
+venv: libraries ## set up .venv from requirements.lock
+	@cat setup.py pyproject.toml | cmp -s - '$(VENV)/.ready' || { \
+		$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable . && \
+		cat setup.py pyproject.toml >'$(VENV)/.ready'; }
+else
+# Another checkout's: its libraries serve here too, but its `penstock` is that checkout's code.
+export PYTHONPATH := $(CURDIR)
+libraries venv:
+	@cmp -s requirements.lock '$(VENV)/.locked' && [ -e '$(VENV)/.ready' ] || { \
+		echo "make: $(VENV) was made for $(OWNER), and is incomplete or holds another lock;" \
+			"name another folder: make VENV=…" >&2; \
+		exit 1; }
+	@echo "make: $(VENV) was made for $(OWNER): its libraries run the code of $(CURDIR)" >&2
+endif
 
-venv: $(VENV)/.ready ## set up .venv from requirements.lock
-
-run: $(VENV)/.ready ## run the digits pipeline, offline; ARGS adds options
+run: venv ## run the digits pipeline, offline; ARGS adds options
 	@$(BIN)/penstock run digits $(ARGS)
 
-test: $(VENV)/.ready ## all tests that need no server and no browser; ARGS adds pytest options
+test: venv ## all tests that need no server and no browser; ARGS adds pytest options
 	$(PYTEST) $(PARALLEL) -m 'not torture and not runners'
 
-test-fast: $(VENV)/.ready ## the tests that take at most seconds each
+test-fast: venv ## the tests that take at most seconds each
 	$(PYTEST) $(PARALLEL) -m 'not slow and not torture and not runners'
 
-runners: $(VENV)/.ready ## fetch Flink, Spark, job servers, Prism, Airflow: 1.5 GB, into PENSTOCK_RUNNERS or .runners
+runners: venv ## fetch Flink, Spark, job servers, Prism, Airflow, pips: 1.5 GB, into PENSTOCK_RUNNERS or .runners
 	PYTHON=$(BIN)/python tests/runners/install "$$PENSTOCK_RUNNERS"
 
-test-runners: $(VENV)/.ready ## the tests that need servers, or programs (apt-get install chromium cron systemd)
-	$(PYTEST) -m runners
+# Only files that have such tests are read.
+test-runners: venv ## the tests that need servers, or programs (apt-get install chromium cron systemd)
+	$(PYTEST) $(PARALLEL) -m runners \
+		-o testpaths="$$(grep -rl --include='test_*.py' 'mark\.runners' tests | sort | tr '\n' ' ')"
 
 # pytest exits with 5 where no test carries the marker.
-torture: $(VENV)/.ready ## the long campaigns: seeded kills and mutations
-	$(PYTEST) -m torture || [ $$? -eq 5 ]
+torture: venv ## the long campaigns, each with its count; ARGS=tests/… takes one: seeded kills and mutations
+	$(PYTEST) -m torture -rP --hypothesis-show-statistics || [ $$? -eq 5 ]
 
-lint: $(VENV)/.ready ## ruff, mypy and the layers
+# Names and options stand in tests/conditions.py: ARGS="--times 2 one-core busy+shuffled -- -x".
+conditions: venv ## make test under other conditions: processors, load, users, order
+	$(BIN)/python tests/conditions.py $(ARGS)
+
+lint: venv ## ruff, mypy and the layers
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-format: $(VENV)/.ready ## let ruff format, and fix what it safely can
+format: venv ## let ruff format, and fix what it safely can
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-lock: $(VENV)/.ready ## requirements.lock from setup.py; ARGS=--upgrade takes the newest
-	$(BIN)/uv pip compile --no-config --quiet --universal --python-version 3.11 --generate-hashes \
-		--extra dev --custom-compile-command 'make lock' $(ARGS) --output-file requirements.lock setup.py
+lock: venv ## requirements.lock from setup.py, and those of tests/runners; ARGS=--upgrade takes the newest
+	$(COMPILE) --extra dev --output-file requirements.lock setup.py
+	echo apache-airflow==3.3.2 | $(COMPILE) --output-file tests/runners/airflow.lock -
+	echo kubernetes-validate==1.37.0 | $(COMPILE) --output-file tests/runners/kubernetes.lock -
 
-bench: $(VENV)/.ready runners ## the figures in benchmarks/; MNIST and FASHION name the folders of their files
+bench: venv runners ## the figures in benchmarks/; MNIST and FASHION name the folders of their files
 	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/pipeline_run.py digits
 	$(BIN)/python benchmarks/pipeline_run.py mnist $(FROM_IDX)
@@ -94,7 +132,7 @@ bench: $(VENV)/.ready runners ## the figures in benchmarks/; MNIST and FASHION n
 	$(BIN)/python benchmarks/runners.py orchestrators
 	$(BIN)/python benchmarks/accuracy.py --path $(MNIST) --fashion-path $(FASHION)
 
-wheel: $(VENV)/.ready ## dist/penstock-*.whl
+wheel: venv ## dist/penstock-*.whl
 	@rm -rf build dist # what is left of an older build would end in the wheel
 	$(BIN)/python -m build --wheel --no-isolation
 

@@ -18,7 +18,7 @@ from components.artifacts import Examples
 from components.context import Context, Depends
 from data.base.import_path import resolve
 from data.base.input_files import is_url
-from data.errors import ConfigError
+from data.errors import ConfigError, EnvironmentTrouble
 from data.sources import NAMES, SPLITS, SourceConfig, make_source
 from data.spans.patterns import check_pattern, is_pattern
 from data.spans.windows import Window
@@ -109,6 +109,11 @@ class Inputs:
 @dataclass(frozen=True, kw_only=True)
 class Outputs:
     examples: Examples
+
+
+def check_config(config: Config) -> None:
+    """Raises ConfigError where the source needs another setting, or cannot use one."""
+    config.source_config(()).check(config.source)
 
 
 def depends(config: Config) -> Depends:
@@ -211,7 +216,17 @@ def _files(path: str | None) -> list[Path]:
     start = Path(path).expanduser()
     if start.is_file():
         return [start]
-    found = (p for p in start.rglob("*") if p.is_file())
-    return sorted(
-        p for p in found if not any(n.startswith(".") for n in p.relative_to(start).parts)
+    shown = (
+        p
+        for p in start.rglob("*")
+        if not any(name.startswith(".") for name in p.relative_to(start).parts)
     )
+    try:
+        return sorted(p for p in shown if p.is_file())
+    except OSError as error:
+        raise EnvironmentTrouble(
+            f"{error.filename} cannot be looked at",
+            expected="a file or a folder that this user may read",
+            got=error.strerror,
+            remedy="give the right to read it, or take it out of the folder",
+        ) from error

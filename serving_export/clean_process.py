@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ def child_environment() -> dict[str, str]:
 
 
 class CleanProcess:
-    """A child, `python -m module`, that is given one job, and answers in lines of JSON.
+    """A child, `python -m module`, that is given jobs, and answers in lines of JSON.
 
     It ends with `close`; one that waits for its job ends by itself when this process does.
     """
@@ -46,7 +47,7 @@ class CleanProcess:
         )
 
     def answers(self, job: dict[str, Any]) -> Iterator[dict[str, Any]]:
-        """Hand over the job; what the child says, until it says no more."""
+        """Hand over a job; what the child says, until it says no more."""
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         try:
@@ -75,26 +76,42 @@ _spare: CleanProcess | None = None
 
 def warm_up(module: str) -> None:
     """Start the module's next process now: it imports TensorFlow while this one does other work."""
-    global _spare
     if _spare is None:
-        _spare = CleanProcess(module)
-        atexit.register(cool_down)
+        _keep(CleanProcess(module))
 
 
 def cool_down() -> None:
-    """End the process of `warm_up`, if nobody took it."""
+    """End the process that waits for its next job, if there is one."""
     global _spare
     if _spare is not None:
         _spare.close()
         _spare = None
 
 
-def take_process(module: str) -> CleanProcess:
-    """The module's process of `warm_up`, or else a new one; the caller closes it."""
+@contextmanager
+def clean_process(module: str) -> Iterator[CleanProcess]:
+    """The module's process that waits, or a new one.
+
+    It waits again afterwards, unless the block raised.
+    """
     global _spare
-    spare, _spare = _spare, None
-    if spare is not None and spare.module == module and spare.process.poll() is None:
-        return spare
-    if spare is not None:
-        spare.close()
-    return CleanProcess(module)
+    process, _spare = _spare, None
+    if process is not None and (process.module != module or process.process.poll() is not None):
+        process.close()
+        process = None
+    process = process or CleanProcess(module)
+    try:
+        yield process
+    except BaseException:
+        process.close()
+        raise
+    _keep(process)
+
+
+def _keep(process: CleanProcess) -> None:
+    global _spare
+    if _spare is not None:  # of a block within a block
+        process.close()
+        return
+    _spare = process
+    atexit.register(cool_down)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import os
+import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -11,10 +14,60 @@ from typing import Any
 import fake_google
 import hypothesis
 import pytest
+from filelock import FileLock
 
-# The same examples every time, and no deadline: a busy machine is no failure.
-hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=None)
+# The same examples every time, and no stopwatch: a busy machine is no failure.
+hypothesis.settings.register_profile(
+    "repeatable",
+    derandomize=True,
+    deadline=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
 hypothesis.settings.load_profile("repeatable")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with the most slow tests begin, so that no process ends with one and others wait."""
+    files = Counter(item.path for item in items if item.get_closest_marker("slow"))
+    items.sort(key=lambda item: -files[item.path])
+
+
+def pytest_collection_finish() -> None:
+    """The libraries that test files import stay: no search for garbage looks through them again."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(scope="session")
+def make_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """`make_once(name, fill)`: a folder that `fill(folder)` makes, once for all processes."""
+    session = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:  # each has a folder of its own in that of the session
+        session = session.parent
+
+    def make(name: str, fill: Callable[[Path], None]) -> Path:
+        done, unfinished = session / name, session / f"{name}-unfinished"
+        with FileLock(f"{done}.lock"):
+            if not done.exists():
+                fill(unfinished)
+                unfinished.rename(done)
+        return done
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def wait_until() -> Callable[..., None]:
+    """`wait_until(holds, what)`: until `holds()`; the bound is for a machine that hangs."""
+
+    def wait(holds: Callable[[], bool], what: str = "it") -> None:
+        end = time.monotonic() + 600
+        while not holds():
+            assert time.monotonic() < end, f"{what} never came"
+            time.sleep(0.02)
+
+    return wait
 
 
 @pytest.fixture
@@ -74,6 +127,39 @@ def store_tfds() -> Callable[..., Path]:
         return Path(data_dir, name, "3.0.1")
 
     return store
+
+
+@pytest.fixture(scope="session")
+def reader(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The environment of a reader of the documentation, whose HOME holds small data.
+
+    ~/mnist and ~/fashion_mnist are IDX files, ~/spans has a folder of them for each of three days,
+    ~/seven.png is an image. Each class is a bright patch, so that every recipe passes its gate.
+    """
+    import idx_files
+    import numpy as np
+    from PIL import Image
+
+    home = tmp_path_factory.mktemp("home")
+
+    def arrays(count: int, seed: int) -> tuple[Any, Any]:
+        noise = np.random.default_rng(seed)
+        labels = np.arange(count) % 10
+        images = noise.integers(0, 6, (count, 28, 28, 1), np.uint8)
+        for image, label in zip(images, labels, strict=True):
+            row, column = label // 5 * 14, label % 5 * 5
+            image[row : row + 14, column : column + 5] = 250
+        return images, labels
+
+    train, test = arrays(1500, 0), arrays(500, 1)
+    for name in ("mnist", "fashion_mnist"):
+        idx_files.write_idx(home / name, train, test)
+    for day in (18, 19, 20):
+        folder = home / "spans" / f"day-2026-11-{day}"
+        idx_files.write_idx(folder, arrays(300, day), arrays(300, day + 100))
+        (folder / "_SUCCESS").touch()
+    Image.fromarray(test[0][7, ..., 0]).save(home / "seven.png")
+    return {"HOME": str(home)}
 
 
 def _real_data(name: str) -> Path:

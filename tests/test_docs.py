@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
-import shlex
+import shutil
 from pathlib import Path
+
+import docs_pages
+import pytest
 
 from pipeline import exit_codes
 from pipeline.cli.app import cli
@@ -13,14 +16,96 @@ HOME = Path(__file__).parents[1]
 README = (HOME / "README.md").read_text()
 
 
-def test_every_command_of_the_readme_parses_and_every_command_is_in_it():
+def test_every_command_parses_and_every_command_is_in_the_readme():
     shown = set()
-    blocks = "\n".join(re.findall(r"```sh\n(.*?)```", README, re.DOTALL))
-    for line in re.findall(r"\bpenstock ([^#>\n]+)", blocks):
-        name, *words = shlex.split(line)
-        cli.commands[name].make_context(name, words)
-        shown.add(name)
+    for page in docs_pages.pages():
+        for block in docs_pages.blocks_of(page):
+            for words in docs_pages.commands(block.text) if block.language == "sh" else ():
+                docs_pages.parse(words, cli)
+                shown |= {words[0]} if page == "README.md" else set()
     assert shown == set(cli.commands)
+
+
+def test_every_block_has_a_language_and_a_mark_that_means_something():
+    for page in docs_pages.pages():
+        for block in docs_pages.blocks_of(page):
+            if block.language == "":  # indented: a formula, a tree of files
+                assert "penstock " not in block.text, block
+                continue
+            assert block.language in docs_pages.LANGUAGES, block
+            assert block.mark in ("", *docs_pages.MARKS), block
+
+
+# Why a block runs nowhere; its commands are parsed.
+NOT_RUN = {
+    "README.md": ["CI begins with these", "the tests are in that environment", "it downloads"],
+    "docs/emit.md": [
+        "a machine's own systemd, and root",
+        "an image is built and kept elsewhere",
+        "a cluster of yours",
+    ],
+    "docs/inputs.md": ["buckets and clusters of others"],
+}
+
+
+def test_what_runs_nowhere_is_listed_here():
+    found = {
+        page: reasons
+        for page in docs_pages.pages()
+        if (reasons := [b.value for b in docs_pages.blocks_of(page) if b.mark == "not run"])
+    }
+    assert found == NOT_RUN
+
+
+@pytest.fixture(scope="session")
+def readme(reader, tmp_path_factory) -> Path:
+    """The folder in which the README was followed."""
+    folder = tmp_path_factory.mktemp("readme")
+    docs_pages.run_page("README.md", folder, reader)
+    return folder / "here"
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_the_readme_runs(readme):
+    assert (readme / ".penstock/serving/digits/3/saved_model.pb").is_file()
+    assert (readme / "seen.png").is_file()
+    assert (readme / "flowers/.penstock/serving/shapes/1/saved_model.pb").is_file()
+
+
+# what a page takes for granted: that the reader has followed the README
+_AFTER_README = ("docs/gate.md", "docs/pictures.md", "docs/report.md", "docs/serving.md")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize(
+    "page",
+    [
+        *_AFTER_README,
+        "docs/emit.md",
+        "docs/notify.md",
+        "docs/recipes.md",
+        "docs/retraining.md",
+        "docs/runners.md",
+        "docs/schedule.md",
+        "docs/spans.md",
+        "docs/training.md",
+    ],
+)
+def test_a_page_runs(page, reader, tmp_path, request):
+    (tmp_path / "here").mkdir()
+    if page in _AFTER_README:
+        readme = request.getfixturevalue("readme")
+        shutil.copytree(readme / ".penstock", tmp_path / "here" / ".penstock")
+    docs_pages.run_page(page, tmp_path, reader)
+
+
+def test_every_page_with_a_block_to_run_runs():
+    """Here, or in tests/runners, where every block that needs something runs."""
+    run = {"README.md", *test_a_page_runs.pytestmark[0].args[1]}
+    blocks = [block for page in docs_pages.pages() for block in docs_pages.blocks_of(page)]
+    assert run >= {block.page for block in blocks if block.runs and not block.needs}
 
 
 def test_every_make_target_of_the_readme_exists():

@@ -10,9 +10,11 @@ import sys
 import tarfile
 import zipfile
 from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
 import pytest
+from packaging.markers import default_environment
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -21,6 +23,7 @@ PACKAGES = ("data", "serving_export", "components", "pipeline")
 TEMPLATE = HOME / "pipeline" / "environment" / "template"
 REPORT = HOME / "components" / "report" / "html" / "templates"
 EMIT = HOME / "pipeline" / "schedule" / "emit" / "templates"
+INSTALLERS = (HOME / ".ci" / "run", HOME / "tests" / "runners" / "install")
 # Where a distribution is not called as what is imported from it.
 DISTRIBUTIONS = {
     "grpc": "grpcio",
@@ -85,6 +88,73 @@ def test_the_lock_is_exact_and_names_no_place():
     for entry in locked():
         assert re.match(r"[a-z0-9.-]+==\S+( ; [^\\]+)? \\\n +--hash=sha256:[0-9a-f]{64}", entry)
     assert not re.search(r"://|file:|--(?!hash=)|[ =]\.?/", "\n".join(locked()))
+
+
+def test_every_place_that_installs_a_lock_does_so_without_resolving_or_fetching_more():
+    """Else it ends, by some pips, on the day after a newer release."""
+    places = {}
+    for path in (
+        HOME / "Makefile",
+        HOME / "README.md",
+        *INSTALLERS,
+        *(HOME / "docs").rglob("*.md"),
+    ):
+        text = re.sub(r"\\\n\s*", " ", path.read_text())
+        for flags in re.findall(r"\bLOCKED ?=[ \"]*([^\"\n]+)", text):
+            text = re.sub(r"\$\(?LOCKED\)?", flags, text)
+        for flags in re.findall(r"install\b([^;|&\n]*?)-r \S*(?:\.lock|/stdin)", text):
+            places.setdefault(path.name, []).append(flags)
+            assert "--require-hashes --no-deps" in flags, path
+            assert re.search(r"--no-build-isolation|--only-binary :all:", flags), path
+    assert {name: len(flags) for name, flags in places.items()} == {
+        "Makefile": 2,
+        "emit.md": 2,
+        "run": 2,
+        "install": 1,
+    }
+
+
+@pytest.mark.parametrize("system", ["linux", "darwin"])
+def test_the_lock_holds_all_that_its_packages_ask_for_their_extras_too(system):
+    """With `--no-deps` no pip would notice."""
+    here = {**default_environment(), "sys_platform": system}
+    if system == "darwin":
+        here |= {"platform_system": "Darwin", "platform_machine": "arm64"}
+    entries = [Requirement(entry.partition(" \\")[0]) for entry in locked()]
+    pins = {e.name: e.specifier for e in entries if not e.marker or e.marker.evaluate(here)}
+    todo = [*declared("RUNTIME").values(), *declared("DEV").values()]
+    reached: dict[str, set[str]] = {}
+    while todo:
+        asked = todo.pop()
+        name = canonicalize_name(asked.name)
+        assert name in pins, asked
+        (pin,) = pins[name]
+        assert asked.specifier.contains(pin.version, prereleases=True), asked
+        new = {"", *asked.extras} - reached.setdefault(name, set())
+        reached[name] |= new
+        try:
+            requires = map(Requirement, distribution(name).requires or ())
+        except PackageNotFoundError:  # only on that system
+            continue
+        todo += [
+            needed
+            for needed in requires
+            for extra in new
+            if (needed.marker.evaluate({**here, "extra": extra}) if needed.marker else not extra)
+        ]
+    assert set(reached) == set(pins)
+    assert len([name for name, extras in reached.items() if len(extras) > 1]) > 1
+
+
+def without_wheel() -> list[str]:
+    """What `.ci/run` leaves out where it looks for the files of another system."""
+    (line,) = re.findall(r"^SOURCES='(.+)'$", INSTALLERS[0].read_text(), re.MULTILINE)
+    return line.split("|")
+
+
+@pytest.mark.parametrize("name", without_wheel())
+def test_what_comes_as_source_needs_no_compiler(name):
+    assert "Root-Is-Purelib: true" in distribution(name).read_text("WHEEL")
 
 
 @pytest.fixture(scope="module")

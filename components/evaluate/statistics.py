@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 import numpy as np
-from scipy import optimize, stats
+from scipy import optimize, special, stats
 
 FEW = 25  # images on which two models differ: up to here the exact test decides
 _OUTSIDE = 1e-4  # probability that the nuisance parameter lies outside the range searched
@@ -93,8 +94,9 @@ def p_lost_more(lost: int, won: int, images: int, margin: float) -> float:
     high = min((1 - margin) / 2, won_high, lost_high - margin)
     if low >= high:  # what was seen contradicts the margin, one way or the other
         return _OUTSIDE if (lost - won) / images > margin else 1.0
-    found = max(_tail(score, q + margin, q, images, margin) for q in np.linspace(low, high, 25))
-    return min(1.0, found + _OUTSIDE)
+    p_won = np.linspace(low, high, 25)
+    found = _tails(score, (p_won + margin).clip(0, 1), p_won.clip(0, 1), images, margin)
+    return min(1.0, max(found) + _OUTSIDE)
 
 
 def _clopper_pearson(successes: int, trials: int) -> tuple[float, float]:
@@ -118,14 +120,24 @@ def _score(lost: np.ndarray, won: np.ndarray, images: int, margin: float) -> np.
     return np.where(difference == 0, 0.0, score)
 
 
-def _tail(score: float, p_lost: float, p_won: float, images: int, margin: float) -> float:
-    """P(statistic >= score) where the two cells have these probabilities."""
-    p_lost, p_won = min(max(p_lost, 0.0), 1.0), min(max(p_won, 0.0), 1.0)
-    rest = min(1.0, p_won / (1 - p_lost)) if p_lost < 1 else 0.0
-    ends = [stats.binom.ppf([1e-9, 1 - 1e-9], images, p) for p in (p_lost, p_won)]
-    lost, won = (np.arange(int(low), int(high) + 1) for low, high in ends)
-    lost, won = lost[:, None], won[None, :]
-    some = stats.binom.pmf(lost, images, p_lost) * stats.binom.pmf(won, images - lost, rest)
-    reached = _score(lost.astype(float), won.astype(float), images, margin) >= score - 1e-9
-    # What lies outside the window counts as reached: at most 4e-9, and on the safe side.
-    return float(np.nan_to_num(some)[np.broadcast_to(reached, some.shape)].sum()) + 4e-9
+def _tails(
+    score: float, p_lost: np.ndarray, p_won: np.ndarray, images: int, margin: float
+) -> Iterator[float]:
+    """P(statistic >= score) for each pair of the two cells' probabilities."""
+    ends = stats.binom.ppf([[1e-9], [1 - 1e-9]], images, np.stack([p_lost, p_won])[:, None])
+    for p, q, (lost_ends, won_ends) in zip(p_lost, p_won, np.moveaxis(ends, 2, 0), strict=True):
+        lost = np.arange(lost_ends[0], lost_ends[1] + 1)[:, None]
+        won = np.arange(won_ends[0], won_ends[1] + 1)[None, :]
+        rest = min(1.0, q / (1 - p)) if p < 1 else 0.0
+        some = _binomial(lost, images, p) * _binomial(won, images - lost, rest)
+        reached = _score(lost, won, images, margin) >= score - 1e-9
+        # What lies outside the window counts as reached: at most 4e-9, and on the safe side.
+        yield float(some[reached].sum()) + 4e-9
+
+
+def _binomial(successes: np.ndarray, trials: int | np.ndarray, p: float) -> np.ndarray:
+    """Probabilities; `stats.binom.pmf` takes five times as long, to check what it is given."""
+    failures = np.maximum(trials - successes, 0)
+    ways = -special.betaln(successes + 1, failures + 1) - np.log1p(successes + failures)
+    chances = special.xlogy(successes, p) + special.xlog1py(failures, -p)
+    return np.where(successes <= trials, np.exp(ways + chances), 0.0)

@@ -3,9 +3,50 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
+import sys
+from pathlib import Path
 from typing import Any
 
 from data.errors import ConfigError, did_you_mean
+
+_WORKING_FOLDER = ""  # on `sys.path`: wherever the process works at the time of an import
+
+
+def look_in_working_folder() -> None:
+    """Let import paths lead to files of the working folder: the last place that Python looks in.
+
+    So nothing there shadows what is installed, Penstock's own packages included.
+    """
+    if _WORKING_FOLDER not in sys.path:
+        sys.path.append(_WORKING_FOLDER)
+
+
+def look_beside(file: Path) -> str:
+    """The module that a file of the user's is, importable from now on, as are those beside it.
+
+    Its folder comes after all that is installed and before the working folder.
+
+    Raises:
+        ConfigError: Python finds another module by the file's name.
+    """
+    folder = str(file.resolve().parent)
+    if folder not in sys.path:
+        last = sys.path[-1:] == [_WORKING_FOLDER]
+        sys.path.insert(len(sys.path) - last, folder)
+    try:
+        spec = importlib.util.find_spec(file.stem)
+    except (ImportError, ValueError):  # a dot in the name, or `__main__`
+        spec = None
+    origin = spec.origin if spec else None
+    if origin is None or Path(origin).resolve() != file.resolve():
+        raise ConfigError(
+            f"{file} cannot be imported by its name",
+            expected="the name of no other module, without a dot",
+            got=origin or file.stem,
+            remedy="give the file another name",
+        )
+    return file.stem
 
 
 def load_object(import_path: str) -> Any:
@@ -35,7 +76,9 @@ def load_object(import_path: str) -> Any:
     except AttributeError:
         public = [n for n in vars(module) if not n.startswith("_")]
         raise ConfigError(
-            f"module {module_name!r} has no {name!r}", remedy=did_you_mean(name, public)
+            f"module {module_name!r} has no {name!r}",
+            got=getattr(module, "__file__", None),
+            remedy=did_you_mean(name, public),
         ) from None
 
 

@@ -18,7 +18,7 @@ class DigitsSource:
     """scikit-learn's digits; its values of 0-16 become 0-255."""
 
     def __init__(self, config: SourceConfig) -> None:
-        config.check("digits", takes=("class_names",))
+        config.check("digits")
         own = tuple(str(digit) for digit in range(10))
         self._class_names = named_classes(config.class_names, own, "digits")
 

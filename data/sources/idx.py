@@ -31,7 +31,7 @@ class IdxSource(ArraySource):
     """The four files in the folder `path`."""
 
     def __init__(self, config: SourceConfig) -> None:
-        config.check("idx", needs=("path",), takes=("class_names",))
+        config.check("idx")
         folder = input_path(config.path, config.beam_args)
         with reading(folder, "a folder with the four IDX files of MNIST"):
             present = {file.name for file in folder.iterdir()}

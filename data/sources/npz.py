@@ -29,7 +29,7 @@ class NpzSource(ArraySource):
     """
 
     def __init__(self, config: SourceConfig) -> None:
-        config.check("npz", needs=("path",), takes=("class_names",))
+        config.check("npz")
         path = input_path(config.path, config.beam_args)
         splits = {
             split: LabelledImages(_images(path, f"x_{split}"), _labels(path, f"y_{split}"))

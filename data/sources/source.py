@@ -8,7 +8,7 @@ and it keeps no open file.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
@@ -34,6 +34,21 @@ NAMES = {
 SPLITS = ("train", "test")  # what a source gives; validation is carved out of train
 
 
+class _Settings(NamedTuple):
+    needs: tuple[str, ...]
+    takes: tuple[str, ...]  # besides
+
+
+# Known without importing the sources, so that `ingest.…` is checked before anything runs.
+_SETTINGS = {
+    "digits": _Settings(needs=(), takes=("class_names",)),
+    "idx": _Settings(needs=("path",), takes=("class_names",)),
+    "npz": _Settings(needs=("path",), takes=("class_names",)),
+    "tfds": _Settings(needs=("name",), takes=("version", "data_dir", "class_names")),
+    "tfds_dir": _Settings(needs=("path",), takes=("class_names",)),
+}
+
+
 @dataclass(frozen=True, kw_only=True)
 class SourceConfig:
     """What a source may be told."""
@@ -46,17 +61,19 @@ class SourceConfig:
     options: dict[str, Any] = field(default_factory=dict)  # for one's own source
     beam_args: tuple[str, ...] = ()  # Beam's flags: its file systems take hosts and keys from them
 
-    def check(
-        self, source: str, *, needs: Collection[str] = (), takes: Collection[str] = ()
-    ) -> None:
-        """Hold the settings against what a source `needs` and, besides, `takes`.
+    def check(self, source: str) -> None:
+        """Hold the settings against what a source by name needs and takes.
 
         Name, version and data_dir say which dataset of a collection is meant: a source of files
-        passes them over, so that a recipe's dataset can be read from a copy of its files.
+        passes them over, so that a recipe's dataset can be read from a copy of its files. A source
+        of one's own looks at its settings itself.
 
         Raises:
             ConfigError: one that it needs is missing, or one is set that it does not take.
         """
+        if source not in _SETTINGS:
+            return
+        needs, takes = _SETTINGS[source]
         given = {f.name for f in fields(self) if getattr(self, f.name)}
         given -= {"name", "version", "data_dir", "beam_args"} - {*needs, *takes}
         for name in sorted(set(needs) - given):

@@ -18,7 +18,7 @@ class TfdsSource(PreparedSource):
     """
 
     def __init__(self, config: SourceConfig) -> None:
-        config.check("tfds", needs=("name",), takes=("version", "data_dir", "class_names"))
+        config.check("tfds")
         self._name = config.name or ""
         self._dataset = f"{self._name}:{config.version}" if config.version else self._name
         self._data_dir = config.data_dir

@@ -27,7 +27,7 @@ class TfdsDirSource(PreparedSource):
     """
 
     def __init__(self, config: SourceConfig) -> None:
-        config.check("tfds_dir", needs=("path",), takes=("class_names",))
+        config.check("tfds_dir")
         self._folder = input_path(config.path, config.beam_args)
         with reading(self._folder, _EXPECTED):
             names = [file.name for file in self._folder.iterdir()]

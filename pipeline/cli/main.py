@@ -40,7 +40,10 @@ def main() -> NoReturn:
     gc.set_threshold(50_000, 20, 20)
     _refuse_shadows()  # before anything else of ours is imported
 
+    from data.base.import_path import look_in_working_folder
     from pipeline.console.interrupt import leave
+
+    look_in_working_folder()
 
     leave(call(sys.argv[1:]))
 

@@ -116,7 +116,7 @@ def show_spans(pipeline: PipelineConfig, root: Path, *, now: float) -> None:
         now: seconds since the epoch.
 
     Raises:
-        ConfigError: the pipeline's ingest has no pattern.
+        ConfigError: a run of the pipeline would be refused, or its ingest has no pattern.
         BadDataError, EnvironmentTrouble: as `pipeline.spans.states.standings`.
     """
     from rich import box
@@ -215,8 +215,11 @@ def pipeline_of_schedule(root: Path, name: str | None) -> PipelineConfig:
 
 
 def _patterns(pipeline: PipelineConfig) -> list[Step]:
+    """The ingest steps that have a pattern. Raises ConfigError for what a run would refuse."""
+    from pipeline.config.graph_checks import check
     from pipeline.spans.states import pattern_steps
 
+    check(pipeline)
     found = pattern_steps(pipeline)
     if not found:
         raise ConfigError(

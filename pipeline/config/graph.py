@@ -20,6 +20,7 @@ class Component(Protocol):
     `depends(config) -> Depends`: code and files that the config names, for the fingerprint;
     `pin(config, inputs, context) -> config`: the config filled with what the step looks at outside
     the root, for the fingerprint; `inputs` are None while what feeds it is not made;
+    `check_config(config)`: raises where its values do not fit together;
     `check_inputs(config, made)`: raises where inputs that are made, by name, do not fit the config;
     called before anything runs and after each earlier step, so that no hour is lost;
     `is_current(outputs, context) -> bool`: whether what a cached step made outside the root stands;

@@ -17,8 +17,8 @@ def check(pipeline: PipelineConfig) -> None:
 
     Raises:
         ConfigError: a name that cannot be a folder's, a step twice, an unknown component, config of
-            another component, an input that is missing, unknown, of the wrong type, or comes from
-            no earlier step.
+            another component or values that do not fit together, an input that is missing, unknown,
+            of the wrong type, or comes from no earlier step.
     """
     if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", pipeline.name):
         raise ConfigError(
@@ -49,6 +49,9 @@ def _check_component(step: Step) -> None:
             expected=f"{step.component}.Config",
             got=f"{type(step.config).__module__}.{type(step.config).__qualname__}",
         )
+    check_config = getattr(component, "check_config", None)
+    if check_config:
+        check_config(step.config)
 
 
 def _check_inputs(step: Step, earlier: Mapping[str, Step]) -> None:

@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.machinery import ExtensionFileLoader
 from types import FrameType
 from typing import NoReturn
 
@@ -15,10 +16,16 @@ from pipeline.console.error_message import WHERE_NEXT
 from pipeline.exit_codes import INTERRUPTED
 
 _GRACE = 2.0  # seconds for the main thread to come out of native code and tidy up
+_AGAIN = 0.05  # seconds until a signal that came while native code was loaded is sent again
 
 
-def _raise(signum: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
+def _loads_native_code(frame: FrameType | None) -> bool:
+    """Whether an extension module is being loaded: TensorFlow's abort if Python raises in them."""
+    while frame is not None:
+        if isinstance(frame.f_locals.get("self"), ExtensionFileLoader):
+            return True
+        frame = frame.f_back
+    return False
 
 
 @contextmanager
@@ -28,17 +35,31 @@ def promptly() -> Iterator[None]:
     Python runs a signal's handler only when the main thread is back from native code, which an
     import or a compilation can hold for long. A thread sees the signal at once and exits the
     process if the block has not ended in time; what is left half made is removed by the next run.
+    Nothing is raised while native code is being loaded: the thread sends the signal again.
     """
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
-    ended = threading.Event()
+    ended, too_early = threading.Event(), threading.Event()
+    main = threading.main_thread().ident or 0
+
+    def interrupt(signum: int, frame: FrameType | None) -> None:
+        if not _loads_native_code(frame):
+            raise KeyboardInterrupt
+        too_early.set()
 
     def watch() -> None:
-        if os.read(reader, 1) and not ended.wait(_GRACE):
-            os.write(2, f"\ninterrupted: {WHERE_NEXT}\n".encode())
-            os._exit(INTERRUPTED)
+        if not os.read(reader, 1):
+            return
+        for _ in range(round(_GRACE / _AGAIN)):
+            if ended.wait(_AGAIN):
+                return
+            if too_early.is_set():
+                too_early.clear()
+                signal.pthread_kill(main, signal.SIGINT)
+        os.write(2, f"\ninterrupted: {WHERE_NEXT}\n".encode())
+        os._exit(INTERRUPTED)
 
-    handlers = {s: signal.signal(s, _raise) for s in (signal.SIGINT, signal.SIGTERM)}
+    handlers = {s: signal.signal(s, interrupt) for s in (signal.SIGINT, signal.SIGTERM)}
     wakeup = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
     threading.Thread(target=watch, daemon=True).start()
     try:

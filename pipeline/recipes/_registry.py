@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from data.base.import_path import load_object
+from data.base.import_path import load_object, look_beside
 from data.errors import ConfigError, did_you_mean
 from pipeline.config import beam_flags, overrides
 from pipeline.config.graph import PipelineConfig
@@ -42,7 +41,7 @@ def find(name: str) -> Recipe:
             remedy=did_you_mean(name, names()) + "; one's own: ./mine.py:recipe",
         )
     if place.endswith(".py"):
-        place = _importable(Path(place))
+        place = _module(Path(place))
     found: Recipe = load_object(f"{place}:{function}")
     return found
 
@@ -95,11 +94,7 @@ def configured(
     return overrides.apply_settings(pipeline, settings), table
 
 
-def _importable(path: Path) -> str:
-    """Put the file's folder on the import path, last, so that it can shadow nothing of ours."""
+def _module(path: Path) -> str:
     if not path.is_file():
         raise ConfigError(f"no recipe file {path}", expected="./mine.py:recipe", got=f"{path}:…")
-    folder = str(path.resolve().parent)
-    if folder not in sys.path:
-        sys.path.append(folder)
-    return path.stem
+    return look_beside(path)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from data.errors import StepError, revive
 from data.spec import ImageSpec
 from serving_export.bundle.manifest import IMAGES, PROBABILITIES, TRANSFORM
-from serving_export.clean_process import CleanProcess, take_process
+from serving_export.clean_process import CleanProcess, clean_process
 from serving_export.parity.worker import BATCH
 
 if TYPE_CHECKING:
@@ -99,9 +98,10 @@ def check_parity(
         BadDataError: the bundle's bytes changed, or the recording cannot be read.
         StepError: a larger difference, or the process crashed; its last words are in the error.
     """
-    with closing(take_process(WORKER)) as process:
+    with clean_process(WORKER) as process:
         progress(0, None, "loading the model in a clean process")
-        job = {"bundle": str(bundle), "npz": str(npz), "digest": digest}
+        # Absolute: the process may be older than the working folder of today.
+        job = {"bundle": str(bundle.absolute()), "npz": str(npz.absolute()), "digest": digest}
         images, differences = compare_in(process, job, progress)
     worst = max((d for d, _ in differences.values()), key=lambda d: (math.isnan(d), d))
     if not worst <= tolerance:  # so that NaN fails
@@ -126,6 +126,11 @@ def compare_in(
     process: CleanProcess, job: dict[str, Any], progress: Callable[..., None]
 ) -> tuple[int, dict[str, tuple[float, bool]]]:
     """Hand the job to the worker and wait.
+
+    Args:
+        process: it runs `WORKER`.
+        job: "bundle" and "npz", absolute paths, and the bundle's "digest" or None.
+        progress: called with (done, total, what is being done).
 
     Returns:
         Number of images; for each signature the largest absolute difference of a probability

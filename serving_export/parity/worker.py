@@ -1,9 +1,10 @@
 """The clean process of a parity check: knows TensorFlow and the bundle, nothing of the training.
 
-`python -m serving_export.parity.worker` imports TensorFlow and waits for one line of JSON on stdin:
-{"bundle", "npz", "digest"}. It answers with lines of JSON on stdout: {"done", "total"} while at
-work, then {"images": n, "differences": {signature: [largest absolute difference, the same bit for
-bit]}} or {"error"}. It ends when stdin does: whoever started it is gone.
+`python -m serving_export.parity.worker` imports TensorFlow and waits for lines of JSON on stdin,
+one for each check: {"bundle", "npz", "digest"}, with absolute paths. It answers with lines of JSON
+on stdout: {"done", "total"} while at work, then {"images": n, "differences": {signature: [largest
+absolute difference, the same bit for bit]}} or {"error"}. It ends when stdin does: whoever started
+it is gone.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ BATCH = 100  # images; the same when recorded and when checked, for sums may dep
 
 
 def main() -> None:
-    """Answer one job, or fail with a traceback on stderr."""
+    """Answer one job after the other, or fail with a traceback on stderr."""
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)  # what libraries print must not get between the answers
     jobs: queue.Queue[str] = queue.Queue()
@@ -38,12 +39,13 @@ def main() -> None:
     sys.modules["keras"] = None  # type: ignore[assignment]
     import tensorflow  # noqa: F401
 
-    job = json.loads(jobs.get())
-    try:
-        images, differences = compare(job, lambda done, total: say(done=done, total=total))
-        say(images=images, differences=differences)
-    except PenstockError as error:
-        say(error=error.marked())
+    while True:
+        job = json.loads(jobs.get())
+        try:
+            images, differences = compare(job, lambda done, total: say(done=done, total=total))
+            say(images=images, differences=differences)
+        except PenstockError as error:
+            say(error=error.marked())
 
 
 def _listen(jobs: queue.Queue[str]) -> None:

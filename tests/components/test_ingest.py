@@ -5,6 +5,7 @@ import json
 import pickle
 import subprocess
 import sys
+import tempfile
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -26,7 +27,7 @@ from components import ingest
 from components.artifacts import Examples
 from components.context import Context
 from data.batches.sequential import batches
-from data.errors import BadDataError, ConfigError
+from data.errors import BadDataError, ConfigError, EnvironmentTrouble
 from data.examples import write
 from data.examples.artifact import load_examples
 from data.sources import SourceConfig, make_source
@@ -110,7 +111,7 @@ def pairs(images: Any, labels: Any) -> Counter:
 def content(examples: Examples, split: str) -> Counter:
     """The split's (pixels, label) and how often each occurs."""
     found: Counter = Counter()
-    for images, labels in batches(examples, split, batch_size=500):
+    for images, labels in batches(examples, split, batch_size=500).as_numpy_iterator():
         found += pairs(images, labels)
     return found
 
@@ -340,10 +341,30 @@ def test_what_it_depends_on(tmp_path: Path) -> None:
     )
 
 
-def test_asking_what_it_depends_on_loads_no_library() -> None:
+def test_a_link_that_may_not_be_followed(unprivileged) -> None:
+    with tempfile.TemporaryDirectory() as name:  # pytest's own is closed to others
+        folder, closed = Path(name, "data"), Path(name, "closed")
+        folder.mkdir()
+        closed.mkdir()
+        (closed / "images").touch()
+        for link in (".hidden", "images"):
+            (folder / link).symlink_to(closed / "images")
+        for path in (Path(name), folder):
+            path.chmod(0o755)
+        closed.chmod(0)
+        words = "data/images cannot be looked at"
+        with unprivileged(), pytest.raises(EnvironmentTrouble, match=words):
+            ingest.depends(ingest.Config(source="idx", path=str(folder)))
+        (folder / "images").unlink()
+        with unprivileged():  # what is hidden is not looked at
+            assert ingest.depends(ingest.Config(source="idx", path=str(folder))).files == ()
+        closed.chmod(0o755)
+
+
+def test_asking_what_it_depends_on_loads_no_library(tmp_path: Path) -> None:
     code = (
         "import sys; from components import ingest; ingest.depends(ingest.Config());"
-        "ingest.depends(ingest.Config(source='idx', path='.'));"
+        f"ingest.depends(ingest.Config(source='idx', path={str(tmp_path)!r}));"
         "ingest.depends(ingest.Config(source='idx', path='gs://some/where'));"
         "print(*{'numpy', 'tensorflow', 'apache_beam', 'sklearn'} & set(sys.modules))"
     )

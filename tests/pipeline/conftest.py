@@ -60,11 +60,13 @@ def calls(tmp_path: Path) -> Callable[[], list[str]]:
 
 
 @pytest.fixture(scope="session")
-def finished_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def finished_root(make_once: Callable[..., Path]) -> Path:
     """A root in which `penstock run digits` has run to its end; look, do not change."""
-    root = tmp_path_factory.mktemp("digits") / "root"
-    assert run(recipes.build("digits"), root=root).run.exit_code == 0
-    return root
+
+    def fill(root: Path) -> None:
+        assert run(recipes.build("digits"), root=root).run.exit_code == 0
+
+    return make_once("finished-digits", fill)
 
 
 @pytest.fixture

@@ -14,8 +14,10 @@ import stores
 
 from data.errors import ConfigError
 from pipeline import recipes
+from pipeline.config.graph import PipelineConfig
 from pipeline.config.overrides import apply_settings
 from pipeline.run import run
+from pipeline.spans.data_key import data_key
 
 HOME = Path(__file__).parents[2]
 IMAGES = "train-images-idx3-ubyte.gz"
@@ -33,10 +35,13 @@ def folder(tmp_path: Path) -> Path:
     return made
 
 
+def digits(path: str) -> PipelineConfig:
+    return apply_settings(recipes.build("digits"), ["ingest.source=idx", f"ingest.path={path}"])
+
+
 def ingest(path: str, root: Path, *beam_args: str):
-    pipeline = apply_settings(recipes.build("digits"), ["ingest.source=idx", f"ingest.path={path}"])
     more = {"beam_args": ("--runner=FnApiRunner", *beam_args)} if beam_args else {}
-    return run(pipeline, root=root, last="ingest", **more)
+    return run(digits(path), root=root, last="ingest", **more)
 
 
 def rewrite(path: Path) -> None:
@@ -63,6 +68,19 @@ def test_what_was_ingested_is_reused_until_a_file_changes(scheme, folder, tmp_pa
         ingest(url, root)
     (folder / IMAGES).with_suffix("").unlink()
     assert status(ingest(url, root)) == "reused"
+
+
+@pytest.mark.parametrize("scheme", ["box", "bucket"])
+def test_a_schedule_sees_what_is_new_behind_a_url(scheme, folder, tmp_path):
+    def key() -> str:
+        return data_key(digits(f"{scheme}://{folder}"), tmp_path, now=0.0)
+
+    before = key()
+    assert key() == before
+    rewrite(folder / IMAGES)
+    assert (key() == before) == (scheme == "bucket")
+    (folder / IMAGES).write_bytes(b"others")
+    assert key() != before
 
 
 def test_file_systems_hear_of_beams_flags_when_the_plan_is_made(folder, tmp_path):

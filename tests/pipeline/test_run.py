@@ -155,9 +155,7 @@ def test_a_disk_that_takes_no_more(tmp_path):
         f"words = ['run', 'digits', '--until', 'ingest', '--root', {str(tmp_path)!r}]\n"
         "raise SystemExit(call(words))"
     )
-    process = subprocess.run(
-        [sys.executable, "-c", code], cwd=HOME, capture_output=True, text=True, timeout=120
-    )
+    process = subprocess.run([sys.executable, "-c", code], cwd=HOME, capture_output=True, text=True)
     assert process.returncode == exit_codes.ENVIRONMENT
     assert "penstock: environment:" in process.stderr
     assert "Traceback" not in process.stderr

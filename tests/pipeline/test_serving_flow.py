@@ -32,11 +32,24 @@ def failed(verdict: dict[str, Any]) -> set[str]:
     return {rule["name"] for rule in verdict["rules"] if rule["status"] == "failed"}
 
 
-@pytest.mark.slow
-def test_the_next_model_is_held_against_the_one_that_serves(root, capfd):
-    first = gate(root, capfd)
-    assert first["baseline"] is None
+@pytest.fixture(scope="module")
+def second_root(finished_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A root in which a second model was pushed; look, do not change."""
+    root = Path(shutil.copytree(finished_root, tmp_path_factory.mktemp("second") / "root"))
     assert run(root, "seed=1") == exit_codes.DONE
+    return root
+
+
+@pytest.fixture
+def root_of_two(second_root: Path, tmp_path: Path) -> Path:
+    """A copy of `second_root`, to be changed."""
+    return Path(shutil.copytree(second_root, tmp_path / "root"))
+
+
+@pytest.mark.slow
+def test_the_next_model_is_held_against_the_one_that_serves(finished_root, root_of_two, capfd):
+    first, root = gate(finished_root, capfd), root_of_two
+    assert first["baseline"] is None
     second = gate(root, capfd)
     assert second["baseline"]["digest"] == first["model"]["digest"]
     assert second["baseline"]["version"] == 1
@@ -96,9 +109,10 @@ def test_a_model_that_serves_and_is_damaged_fails_one_rule_only(root, capfd):
 
 
 @pytest.mark.slow
-def test_after_a_rollback_the_next_gate_compares_with_what_then_serves(root, capfd):
-    first = gate(root, capfd)["model"]["digest"]
-    assert run(root, "seed=1") == exit_codes.DONE
+def test_after_a_rollback_the_next_gate_compares_with_what_then_serves(
+    finished_root, root_of_two, capfd
+):
+    first, root = gate(finished_root, capfd)["model"]["digest"], root_of_two
     assert call(["rollback", str(root / "serving" / "digits")]) == exit_codes.DONE
     assert newest_version(root / "serving" / "digits") == 3
     assert run(root, "seed=2") == exit_codes.DONE

@@ -17,6 +17,12 @@ from pipeline.execution.result import RunResult
 from pipeline.run import run
 
 
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A job server that is slow to answer on a busy machine is no failure."""
+    monkeypatch.setattr("components.beam.job_server._REACH", 120.0)
+
+
 @contextlib.contextmanager
 def _up(name: str, folder: Path, *needs: str) -> Iterator[Any]:
     reason = clusters.missing(*needs) if needs else None

@@ -136,9 +136,11 @@ def test_too_few_network_buffers_and_too_few_slots(digits, tmp_path):
 
 
 def test_spark_loses_an_executor(spark, slow_digits, when_started, examples, tmp_path):
+    session = str(spark.processes.running["worker"].pid)  # started as the first of its own
+
     def kill() -> None:
         found = subprocess.run(
-            ["pgrep", "-f", "CoarseGrainedExecutorBackend.*spark://"],
+            ["pgrep", "--session", session, "-f", "CoarseGrainedExecutorBackend.*spark://"],
             check=True,
             capture_output=True,
             text=True,

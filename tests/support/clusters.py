@@ -34,6 +34,8 @@ _OPENS = [
         "sun.security.action",
     )
 ]
+# JVMs that live for minutes, several beside one another: less to compile, one thread that collects.
+_SMALL_JVM = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1"
 
 
 _PACKAGES = {
@@ -86,7 +88,7 @@ class Processes:
                 stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL,
                 cwd=cwd or self.folder,
-                env={**os.environ, **(env or {})},
+                env={**os.environ, "JAVA_TOOL_OPTIONS": _SMALL_JVM, **(env or {})},
                 start_new_session=True,
             )
         self.running[name] = process
@@ -101,7 +103,7 @@ class Processes:
         for name in list(self.running):
             self.kill(name)
 
-    def until(self, ready: Callable[[], bool], what: str, seconds: float = 60) -> None:
+    def until(self, ready: Callable[[], bool], what: str, seconds: float = 180) -> None:
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             for name, process in self.running.items():
@@ -235,11 +237,31 @@ def jar_of(name: str, folder: Path) -> Path:
     return jar
 
 
+def _there_already(folder: Path, *libraries: Path) -> str:
+    """The class path of a job server whose cluster has all of these folders' jars.
+
+    With each job Beam sends all that its job server was started from, 150 MB and more, and the
+    cluster loads it anew. It leaves out only what has `gradle/wrapper` in its name; it would follow
+    symbolic links.
+    """
+    here = folder / "gradle" / "wrapper"
+    for library in libraries:
+        shutil.copytree(library, here / library.parent.name, copy_function=_link)
+    return ":".join(f"{here / library.parent.name}/*" for library in libraries)
+
+
+def _link(source: str, target: str) -> None:
+    try:
+        os.link(source, target)
+    except OSError:  # another file system, or another's file
+        shutil.copy(source, target)
+
+
 @contextlib.contextmanager
 def flink(
     folder: Path, *, task_managers: int = 2, slots: int = 2, network: str = "640m"
 ) -> Iterator[Runner]:
-    """A JobManager, TaskManagers and Beam's job server."""
+    """A JobManager, TaskManagers and Beam's job server; Beam's jars lie beside Flink's own."""
     with _processes(folder) as processes:
         page, rpc, port = free_port(), free_port(), free_port()
         config = {
@@ -250,6 +272,7 @@ def flink(
             "taskmanager": {"host": "127.0.0.1", "numberOfTaskSlots": slots},
             "rest": {"address": "127.0.0.1", "bind-address": "127.0.0.1", "port": page},
             "parallelism": {"default": 1},
+            "classloader": {"resolve-order": "parent-first"},
             "io": {"tmp": {"dirs": str(folder)}},
             "heartbeat": {"timeout": 10000, "interval": 2000},
             "slot": {"request": {"timeout": 20000}},
@@ -259,15 +282,21 @@ def flink(
             "rootLogger.level = INFO\nrootLogger.appenderRef.c.ref = C\n"
             "appender.c.name = C\nappender.c.type = CONSOLE\n"
         )
-        lib = FETCHED / "flink" / "pyflink" / "lib"
+        beam = (FETCHED / "flink-job-server" / "lib").glob("*.jar")
+        path = ":".join(
+            [
+                f"{FETCHED / 'flink' / 'pyflink' / 'lib'}/*",
+                *(str(jar) for jar in sorted(beam) if not jar.name.startswith("flink-")),
+            ]
+        )
         java = ["java", *_OPENS, f"-Dlog4j.configurationFile=file:{folder}/log4j.properties"]
         at = ["--configDir", str(folder)]
         entry = "org.apache.flink.runtime.entrypoint.StandaloneSessionClusterEntrypoint"
-        processes.start("job-manager", [*java, "-Xmx512m", "-cp", f"{lib}/*", entry, *at])
+        processes.start("job-manager", [*java, "-Xmx512m", "-cp", path, entry, *at])
         jvm, dynamic = _task_manager_flags(folder, network)
         entry = "org.apache.flink.runtime.taskexecutor.TaskManagerRunner"
         for number in range(task_managers):
-            command = [*java, *jvm, "-cp", f"{lib}/*", entry, *at, *dynamic]
+            command = [*java, *jvm, "-cp", path, entry, *at, *dynamic]
             processes.start(f"task-manager-{number}", command)
         _flink_job_server(processes, page, port)
         runner = Runner(
@@ -284,12 +313,12 @@ def flink(
 
 
 def _flink_job_server(processes: Processes, page: int, port: int) -> None:
-    lib = FETCHED / "flink-job-server" / "lib"
+    path = _there_already(processes.folder, FETCHED / "flink-job-server" / "lib")
     entry = "org.apache.beam.runners.flink.FlinkJobServerDriver"
     processes.start(
         "job-server",
         [
-            *("java", "-Xmx768m", "-cp", f"{lib}/*", entry),
+            *("java", "-Xmx768m", "-cp", path, entry),
             *(f"--flink-master=127.0.0.1:{page}", *_job_server_flags(processes.folder, port)),
         ],
     )
@@ -363,11 +392,12 @@ def spark(folder: Path) -> Iterator[Runner]:
         url = f"spark://127.0.0.1:{master}"
         worker = ["org.apache.spark.deploy.worker.Worker", "--host", "127.0.0.1", *size]
         processes.start("worker", [*run, *worker, "--webui-port", str(free_port()), url], env=env)
-        lib = FETCHED / "spark-job-server" / "lib"
+        libraries = (FETCHED / "spark-job-server" / "lib", home / "jars")
+        path = _there_already(folder, *libraries)
         processes.start(
             "job-server",
             [
-                *("java", *spark_jvm(), "-Xmx1g", "-cp", f"{lib}/*:{home}/jars/*"),
+                *("java", *spark_jvm(), "-Xmx1g", "-cp", path),
                 "org.apache.beam.runners.spark.SparkJobServerDriver",
                 f"--spark-master-url={url}",
                 *_job_server_flags(folder, port),

@@ -21,14 +21,17 @@ from data.examples.artifact import load_examples
 
 CASES = {
     "adam": {},
-    "class weights": {"class_weights": {"3": 4.0, "8": 0.5}},
     # 1,265 = 79 * 16 + 1: one replica gets nothing of the last batch
-    "last batch of 1": {"batch_size": 16},
-    "probabilities": {"model_options": {"softmax": True}, "model_output": "probabilities"},
+    "class weights, last batch of 1": {
+        "class_weights": {"3": 4.0, "8": 0.5},
+        "batch_size": 16,
+        "model_options": {"softmax": True},
+        "model_output": "probabilities",
+    },
     "from scratch": {
         "train_fn": "components.train.from_scratch_fit:train_fn",
         "model_output": "probabilities",
-        "learning_rate": 0.05,
+        "learning_rate": 0.005,  # at 0.05 rounding errors grow to 1e-2 on some processors
     },
     "mixed_bfloat16": {"precision": "mixed_bfloat16"},
 }

@@ -21,12 +21,13 @@ class Sums:
     """Sums of values over the images of an epoch, by name, kept where compiled code can add."""
 
     def __init__(self, hardware: Hardware) -> None:
-        self._hardware = hardware
-        self.names: list[str] = []
-        self.totals: Any = None  # a variable once the names are known: images, then each value
+        self.names: list[str] = []  # empty until known
+        # Images, then each value. Made here, of any length: where compiled code makes a variable
+        # TensorFlow traces and compiles all of it twice.
+        self.totals = _zeros(hardware, [0], tf.float64, shape=[None])
 
     def add(self, values: Mapping[str, tf.Tensor], images: tf.Tensor) -> None:
-        if self.totals is None:
+        if not self.names:
             with tf.init_scope():  # the first trace learns the names
                 self.expect(sorted(values, key=lambda name: name != "loss"))  # it comes first
         found = [tf.cast(images, tf.float64), *(values[name] for name in self.names)]
@@ -35,15 +36,14 @@ class Sums:
     def expect(self, names: Sequence[str]) -> None:
         """Make room for these values."""
         self.names = list(names)
-        self.totals = _zeros(self._hardware, [1 + len(names)], tf.float64)
+        self.totals.assign(tf.zeros([1 + len(names)], tf.float64))
 
     def start(self) -> None:
         """From zero again."""
-        if self.totals is not None:
-            self.totals.assign(tf.zeros_like(self.totals))
+        self.totals.assign(tf.zeros_like(self.totals))
 
     def means(self) -> dict[str, float]:
-        if self.totals is None:
+        if not self.names:
             return {}
         images, *values = self.totals.numpy().tolist()
         return {n: v / max(images, 1.0) for n, v in zip(self.names, values, strict=True)}
@@ -135,7 +135,9 @@ class CompiledLoop:
         return tf.cast(context.replica_id_in_sync_group, tf.int64)
 
 
-def _zeros(hardware: Hardware, shape: list[int], dtype: tf.DType) -> tf.Variable:
+def _zeros(
+    hardware: Hardware, size: list[int], dtype: tf.DType, shape: list[int | None] | None = None
+) -> tf.Variable:
     """A variable where the step runs, so that a GPU need not wait for the host to add to it."""
     with tf.device(hardware.devices[0] if hardware.replicas == 1 else "CPU:0"):
-        return tf.Variable(tf.zeros(shape, dtype), trainable=False)
+        return tf.Variable(tf.zeros(size, dtype), trainable=False, shape=shape)

@@ -147,7 +147,8 @@ class TrainingLoop:
         self._compiled.sums.expect(found.facts["sums"])
         named = self._named()
         if any(
-            name not in found.arrays or found.arrays[name].shape != tuple(variable.shape)
+            name not in found.arrays
+            or not tf.TensorShape(variable.shape).is_compatible_with(found.arrays[name].shape)
             for name, variable in named.items()
         ):
             self._checkpoints.logger.warning("the checkpoint does not fit: training begins anew")
@@ -165,7 +166,7 @@ class TrainingLoop:
         sums = self._compiled.sums
         if self._begun is None or not all(map(math.isfinite, sums.means().values())):
             return
-        if sums.totals is None:  # no step was taken
+        if not sums.names:  # no step was taken
             return
         arrays = {name: variable.numpy() for name, variable in self._named().items()}
         facts = {

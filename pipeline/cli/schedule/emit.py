@@ -38,6 +38,7 @@ def emit_and_show(
         EnvironmentTrouble: the files cannot be written.
     """
     given = {option: value for option, value in options.items() if value is not None}
+    output = output and output.absolute()  # a schedule works in a folder of its own
     _refuse_strangers(scheduler, given)
     for file, text in _files(_schedule(root, name), root, scheduler, given).items():
         if output:
@@ -119,11 +120,9 @@ def _refuse_strangers(scheduler: str, given: dict[str, Any]) -> None:
 
 
 def _steps(schedule: Schedule) -> list[str]:
-    from pipeline import recipes
+    from pipeline.schedule.tick.pipeline_run import built
 
-    file = Path(schedule.config_file) if schedule.config_file else None
-    pipeline, _ = recipes.configured(schedule.recipe, file, schedule.settings)
-    return [step.name for step in pipeline.steps]
+    return [step.name for step in built(schedule)[0].steps]
 
 
 def _write(path: Path, text: str) -> None:

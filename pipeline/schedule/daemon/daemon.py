@@ -85,8 +85,9 @@ class Daemon:
         _log.info("daemon %s looks after %s", self._id, self._root)
         with Signals() as signals:
             while not signals.asked:
+                began = self._clock()  # what falls due while it looks is the next look's
                 look = self._look()
-                if self._is_done(look):
+                if self._is_done(look, began):
                     break
                 signals.wait(self._until_next(look))
             killed = self._leave(signals) if signals.asked else False
@@ -118,10 +119,10 @@ class Daemon:
         self._trouble = str(error)
         self._pause = min(2 * self._pause, _LONGEST)
 
-    def _is_done(self, look: Look | None) -> bool:
+    def _is_done(self, look: Look | None, began: float) -> bool:
         if self._until is None or look is None or look.unfinished:
             return False
-        return self._clock() >= self._until and not self._launcher.children()
+        return began >= self._until and not self._launcher.children()
 
     def _until_next(self, look: Look | None) -> float:
         if look is None:

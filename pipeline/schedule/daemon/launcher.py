@@ -15,7 +15,8 @@ from data.base.durable_files import disk_trouble
 from pipeline.schedule import lock
 from pipeline.schedule.schedule import Schedule, Tick
 
-CHILD = (sys.executable, "-m", "pipeline", "schedule", "tick")
+# -P: a folder `data` of the user's own where the schedule works must not shadow ours.
+CHILD = (sys.executable, "-P", "-m", "pipeline", "schedule", "tick")
 
 
 class Launcher(Protocol):

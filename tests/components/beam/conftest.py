@@ -6,6 +6,7 @@ import os
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -27,6 +28,7 @@ def wait_for(port: int, process: subprocess.Popen) -> None:
             caller.settimeout(0.2)
             if caller.connect_ex(("127.0.0.1", port)) == 0:
                 return
+        time.sleep(0.1)
 
 
 Start = Callable[..., tuple[subprocess.Popen, int]]
@@ -61,7 +63,7 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
     yield started
     for process in processes:
         process.terminate()
-        process.wait(20)
+        process.wait()
 
 
 SERVICE = "apache_beam.runners.portability.local_job_service_main", "-p"

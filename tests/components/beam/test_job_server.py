@@ -7,6 +7,7 @@ import os
 import socket
 import sys
 import threading
+import time
 from pathlib import Path
 
 import apache_beam as beam
@@ -98,7 +99,7 @@ def test_a_pool_whose_python_lacks_beam_ends_in_time(tmp_path: Path, start, serv
 def test_submitted_jobs_are_asked_for_by_their_id(external: tuple[str, ...]) -> None:
     submitted = submission.submit_detached(lambda p: p | beam.Create([1]), external)
     while (state := submission.state(submitted)) not in ("DONE", "FAILED"):
-        pass
+        time.sleep(0.1)
     assert state == "DONE"
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
+
 import pytest
-from apache_beam.options.pipeline_options import DebugOptions, StandardOptions
+from apache_beam.options.pipeline_options import DebugOptions, PipelineOptions, StandardOptions
 
 from components.beam.job_server import connected
 from components.beam.options import parse, unknown, workers_are_elsewhere
@@ -30,6 +33,19 @@ def test_what_beam_knows_is_taken(args) -> None:
 def test_repeated_experiments_are_all_there() -> None:
     options = parse(("--experiments=a", "--experiments=b"))
     assert options.view_as(DebugOptions).experiments == ["a", "b"]
+
+
+def test_a_view_is_made_once_and_shares_its_values_with_all() -> None:
+    options = parse(("--experiments=a",))
+    view = options.view_as(DebugOptions)
+    assert options.view_as(DebugOptions) is view
+    view.add_experiment("b")
+    assert PipelineOptions.view_as(options, DebugOptions).experiments == ["a", "b"]
+    for again in (copy.deepcopy(options), pickle.loads(pickle.dumps(options))):
+        assert again.view_as(DebugOptions) is not view
+        again.view_as(DebugOptions).add_experiment("c")
+        assert again.get_all_options()["experiments"] == ["a", "b", "c"]
+    assert view.experiments == ["a", "b"]
 
 
 @pytest.mark.parametrize(

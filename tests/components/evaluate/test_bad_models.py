@@ -36,19 +36,27 @@ from serving_export.parity.check import images_difference
 FLOOR, CLASS_FLOOR = "accuracy overall", "accuracy each class"
 WORSE, CLASS_WORSE = "not worse than baseline overall", "not worse than baseline each class"
 QUALITY = {FLOOR, CLASS_FLOOR, WORSE, CLASS_WORSE}
+OF_NAN_ANSWERS = {*QUALITY, rules.FINITE, rules.PREDICTED, rules.NOT_CONSTANT, rules.PARITY}
 
 
 class Bed(NamedTuple):
     bench: Any  # bad_models.Bench
     good: Model
     serving: Path  # another good model serves there
+    trained: dict[str, Model]
+
+    def once(self, name: str, train: Callable[[], Model]) -> Model:
+        """What `train` gave for the first case that named it: cases spoil copies."""
+        if name not in self.trained:
+            self.trained[name] = train()
+        return self.trained[name]
 
 
 @pytest.fixture(scope="module")
 def bed(tmp_path_factory: pytest.TempPathFactory) -> Bed:
     """The digits, a good model that serves and a good candidate."""
     bench = bad_models.Bench.of(tmp_path_factory.mktemp("digits"), recipes.build("digits"))
-    return Bed(bench, bench.train(seed=1), bench.push(bench.train(seed=0)))
+    return Bed(bench, bench.train(seed=1), bench.push(bench.train(seed=0)), {})
 
 
 def failed(verdict: dict[str, Any]) -> set[str]:
@@ -84,11 +92,11 @@ def nan_in_the_last_layer(weights: list[np.ndarray]) -> None:
 
 
 def nan_before_a_relu(weights: list[np.ndarray]) -> None:
-    weights[0][:] = np.nan  # on a CPU, a relu of NaN is 0
+    weights[0][:] = np.nan
 
 
 def one_nan_before_a_relu(weights: list[np.ndarray]) -> None:
-    weights[0][20, 7] = np.nan  # one unit of 128 is off, which no answer tells
+    weights[0][20, 7] = np.nan  # where relu hides it, one unit of 128 is off: no answer tells
 
 
 def no_weights_left(weights: list[np.ndarray]) -> None:
@@ -132,8 +140,15 @@ def _label(inputs: dict[str, Any]) -> dict[str, Any]:
 
 def trained_with_scale(bed: Bed, by: float, record: bool, **settings: Any) -> Model:
     """Trained on pixels divided by a number of its own, and served with the recipe's graph."""
-    model = bed.bench.train(graph=bed.bench.graph_of(scaled(by)), seed=1, **settings)
-    return bed.bench.spoiled(model, record=record)
+
+    def train() -> Model:
+        return bed.bench.train(graph=bed.bench.graph_of(scaled(by)), seed=1, **settings)
+
+    return bed.bench.spoiled(bed.once(f"divided by {by}, {settings}", train), record=record)
+
+
+def one_epoch(bed: Bed) -> Model:
+    return bed.once("one epoch", lambda: bed.bench.train(epochs=1))
 
 
 def stale_graph(bed: Bed) -> Model:
@@ -192,23 +207,14 @@ CASES = {
     ),
     "NaN weights": Case(
         weights(nan_in_the_last_layer),
-        {*QUALITY, rules.FINITE, rules.PREDICTED, rules.NOT_CONSTANT, rules.PARITY},
+        OF_NAN_ANSWERS,
         "no NaN.*: failed, 391 images bad",
-    ),
-    "NaN weights before a relu": Case(
-        weights(nan_before_a_relu),
-        {*QUALITY, rules.FINITE, rules.PREDICTED, rules.NOT_CONSTANT},
-        r"no NaN.*: failed, 0 images bad, \d+ weights NaN",
-    ),
-    "one NaN before a relu": Case(
-        weights(one_nan_before_a_relu),
-        {rules.FINITE},
-        "no NaN.*: failed, 0 images bad, 1 weights NaN",
     ),
     "constant output": Case(
         weights(no_weights_left),
         {*QUALITY, rules.PREDICTED, rules.NOT_CONSTANT},
-        "not constant.*: failed, the widest span of a probability is 0",
+        # Not always 0: a softmax of the same logits may differ between rows in its last digit.
+        r"not constant.*: failed, the widest span of a probability is (0|\S+e-(0[7-9]|[1-9]\d))$",
     ),
     "two classes swapped": Case(
         weights(swap_3_and_8), QUALITY, r"accuracy each class.*failed, [38]: 0\.0.*and 1 more"
@@ -248,13 +254,13 @@ CASES = {
         perhaps={FLOOR, WORSE},
     ),
     "one epoch": Case(
-        lambda bed: bed.bench.train(epochs=1),
+        one_epoch,
         {FLOOR, WORSE},
         r"not worse than baseline overall.*failed, of 391 images \d+ are lost and \d+ won",
         perhaps={CLASS_FLOOR, CLASS_WORSE},
     ),
     "one epoch, with floors that it passes": Case(
-        lambda bed: bed.bench.train(epochs=1),
+        one_epoch,
         {WORSE},
         r"not worse than baseline overall.*failed, of 391 images \d+ are lost and \d+ won",
         perhaps={CLASS_WORSE},
@@ -297,6 +303,26 @@ def test_a_bad_model_is_blocked_for_its_own_reason(case: Case, bed: Bed) -> None
     assert case.because <= failed(verdict) <= case.because | case.perhaps
     assert re.search(case.words, "\n".join(verdict["reasons"]), re.MULTILINE)
     assert verdict["suspect_the_data"] is None  # the baseline is good
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("change", "nans", "because"),
+    [
+        (nan_before_a_relu, r"\d\d+", {*QUALITY, rules.PREDICTED, rules.NOT_CONSTANT}),
+        (one_nan_before_a_relu, "1", set()),
+    ],
+)
+def test_nan_weights_block_whether_or_not_this_processor_s_relu_hides_them(
+    change: Callable[[list[np.ndarray]], None], nans: str, because: set[str], bed: Bed
+) -> None:
+    """A relu of NaN is 0 where oneDNN fuses it with the layer before it, and NaN elsewhere."""
+    verdict = bed.bench.judge(bed.bench.spoiled(bed.good, change), bed.serving)
+    (reason,) = (reason for reason in verdict["reasons"] if reason.startswith(rules.FINITE))
+    bad_images = re.search(rf"failed, (0|391) images bad, {nans} weights NaN", reason)
+    assert bad_images, reason
+    hidden = bad_images[1] == "0"
+    assert failed(verdict) == ({rules.FINITE, *because} if hidden else OF_NAN_ANSWERS)
 
 
 @pytest.mark.slow
@@ -474,7 +500,7 @@ def mnist(mnist_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Bed:
         ],
     )
     bench = bad_models.Bench.of(tmp_path_factory.mktemp("mnist"), recipe)
-    return Bed(bench, bench.train(seed=1), bench.push(bench.train(seed=0)))
+    return Bed(bench, bench.train(seed=1), bench.push(bench.train(seed=0)), {})
 
 
 def fashion_model(mnist: Bed, fashion_dir: Path) -> Model:

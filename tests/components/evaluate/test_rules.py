@@ -13,7 +13,7 @@ from components.evaluate import Config
 from components.evaluate.measure.counts import BASELINE, BEST, CANDIDATE, tally
 from components.evaluate.measure.measurements import Facts, Measured, Reference
 from components.evaluate.rule_outcomes import Outcome, of_change, of_paired, of_threshold
-from components.evaluate.rules import Allowed, Change, Paired, Threshold, check_subjects
+from components.evaluate.rules import METRICS, Allowed, Change, Paired, Threshold, check_subjects
 from components.evaluate.verdict import judge, outcomes, status_of
 from data.errors import ConfigError
 
@@ -87,6 +87,17 @@ def test_floors_and_ceilings(rule, status):
     assert status in outcome.words
 
 
+def test_a_slice_that_fails_is_worse_than_one_of_too_few_images():
+    whole = measured(wrong=only())
+    seen = np.repeat(np.arange(3), 50)  # no image of the last class
+    said = np.eye(4)[np.where(np.arange(150) < 40, 1, seen)]
+    found = dataclasses.replace(
+        whole, tally=tally(seen, np.arange(150), {CANDIDATE: said.astype(np.float32)})
+    )
+    outcome = asked(Threshold(metric="accuracy", at_least=0.5, on="each class"), found)
+    assert (outcome.status, outcome.at, outcome.seen) == ("failed", "zero", 0.2)
+
+
 def test_on_each_the_worst_is_seen_and_the_others_are_counted():
     rule = Threshold(metric="accuracy", at_least=0.95, on="each class")
     outcome = asked(rule, measured(wrong=only(CANDIDATE, 0, 10, 5, 0)))
@@ -101,6 +112,17 @@ def test_too_few_images_are_never_a_pass(on):
     rule = Threshold(metric="accuracy", at_least=0.0, on=on)
     assert asked(rule, measured(wrong=only(), each=5), least=21).status == "not enough data"
     assert asked(rule, measured(wrong=only(), each=50)).status == "passed"
+
+
+def test_a_rule_without_enough_data_fails_the_verdict_though_all_others_pass():
+    all_, one = (Threshold(metric="accuracy", at_least=0.5, on=on) for on in ("overall", "two"))
+    found = measured(wrong=only(), each=15)
+    verdict = judge(found, Config(thresholds=(all_, one)), "m" * 64, ABOUT)
+    assert [rule["status"] for rule in verdict["rules"][:2]] == ["passed", "not enough data"]
+    assert failing(found, Config(thresholds=(all_, one))) == {one.name}
+    (reason,) = verdict["reasons"]
+    assert "15 images, of 20 needed" in reason
+    assert verdict["status"] == "failed"
 
 
 def test_a_slice_that_is_not_there_is_never_a_pass():
@@ -129,6 +151,22 @@ def test_a_change_is_held_against_the_baseline(allowed, status):
     better = measured(wrong={CANDIDATE: [0, 0, 0, 0], BASELINE: [10, 0, 0, 0]})
     for metric in ("accuracy", "loss"):
         assert asked(Change(metric=metric, worse_by_at_most=0.0), better).status == "passed"
+
+
+FOR_FOUR = [m for m in METRICS if not m.startswith("top_") or m in ("top_2", "top_3")]
+
+
+@pytest.mark.parametrize("metric", FOR_FOUR)
+def test_a_change_for_the_better_is_none_for_the_worse(metric):
+    weak, strong = (
+        {**only(model, 20, 10, 0, 0), **only(other)}
+        for model, other in ((CANDIDATE, BASELINE), (BASELINE, CANDIDATE))
+    )
+    allowed = Change(metric=metric, worse_by_at_most=0.0)
+    assert asked(allowed, measured(wrong=strong)).status == "passed"
+    # among three of four ranks the label is in any case
+    expected = "passed" if metric == "top_3" else "failed"
+    assert asked(allowed, measured(wrong=weak)).status == expected
 
 
 def test_without_a_baseline_a_comparison_does_not_apply():
@@ -206,13 +244,35 @@ def test_what_always_must_hold(found, name):
     assert status_of(outcomes(found, Config()), Config()) == "failed"
 
 
-def test_sums_that_are_not_1():
+def test_classes_that_are_never_predicted_are_named():
+    for missed, words in (((0, 50, 0, 50), "never predicted: one, three"), ((), "each is")):
+        found = outcomes(measured(wrong=only(CANDIDATE, *missed)), Config())
+        (outcome,) = (o for o in found if o.name == "every class predicted")
+        assert words in outcome.reason
+
+
+def counted_as(**counts: float) -> Measured:
+    """All right, but for these counts of the candidate's answers."""
     found = measured(wrong=only())
-    off = dataclasses.replace(found.tally.models[CANDIDATE], off_one=np.array(0.1))
-    found = dataclasses.replace(
-        found, tally=dataclasses.replace(found.tally, models={CANDIDATE: off})
+    answers = dataclasses.replace(
+        found.tally.models[CANDIDATE], **{name: np.array(count) for name, count in counts.items()}
     )
-    assert failing(found, Config()) == {"probabilities sum to 1"}
+    return dataclasses.replace(
+        found, tally=dataclasses.replace(found.tally, models={CANDIDATE: answers})
+    )
+
+
+@pytest.mark.parametrize(("off", "holds"), [(0.1, False), (0.0011, False), (0.001, True)])
+def test_sums_that_are_not_1(off, holds):
+    assert failing(counted_as(off_one=off), Config()) == (
+        set() if holds else {"probabilities sum to 1"}
+    )
+
+
+@pytest.mark.parametrize(("span", "holds"), [(0.9e-6, False), (1.1e-6, True)])
+def test_one_class_whose_answers_differ_is_enough(span, holds):
+    found = counted_as(lowest=[0.25] * 4, highest=[0.25, 0.25, 0.25 + span, 0.25])
+    assert failing(found, Config()) == (set() if holds else {"not constant"})
 
 
 def test_what_is_allowed():
@@ -292,10 +352,15 @@ def test_the_verdict_has_every_key_that_is_documented():
         (lambda: Change(metric="loss", worse_by_at_most=-0.1), "out of range"),
         (lambda: Paired(margin=1.5), "out of range"),
         (lambda: Paired(margin=0.1, confidence=95), "out of range"),
+        (lambda: Paired(margin=0.1, confidence=1.0), "out of range"),
+        (lambda: Paired(margin=0.1, confidence=0.49), "out of range"),
         (lambda: Allowed(parity=-1), "parity is out of range"),
         (lambda: Allowed(trained_on_share=2), "trained_on_share is out of range"),
         (lambda: Allowed(unpredicted_classes=-1), "unpredicted_classes is out of range"),
         (lambda: Config(confidence=95), "confidence is out of range"),
+        (lambda: Config(confidence=-0.1), "confidence is out of range"),
+        (lambda: Config(confidence=0.0), "confidence is out of range"),
+        (lambda: Config(confidence=1.0), "confidence is out of range"),
         (lambda: Config(min_examples=0), "min_examples is out of range"),
         (lambda: Config(best_of_last=-1), "best_of_last is out of range"),
     ],
@@ -303,6 +368,26 @@ def test_the_verdict_has_every_key_that_is_documented():
 def test_what_makes_no_sense_is_refused_when_it_is_made(make, words):
     with pytest.raises(ConfigError, match=words):
         make()
+
+
+@pytest.mark.parametrize("metric", [*METRICS])
+def test_a_bound_that_no_value_can_pass_or_fail_is_refused(metric):
+    greatest, _ = METRICS[metric]
+    for bound in (-0.01, math.inf, greatest + 0.01):
+        with pytest.raises(ConfigError, match="out of range"):
+            Threshold(metric=metric, at_least=bound)
+        with pytest.raises(ConfigError, match="out of range"):
+            Change(metric=metric, worse_by_at_most=bound)
+    assert greatest == (math.inf if metric == "loss" else 1.0)
+
+
+def test_the_edges_of_what_is_allowed_are_allowed():
+    for margin in (0.0, 1.0):
+        assert Paired(margin=margin, confidence=0.5).margin == margin
+        assert Threshold(metric="accuracy", at_least=margin).at_least == margin
+        assert Allowed(parity=margin, trained_on_share=margin).parity == margin
+    assert Threshold(metric="loss", at_most=7.0).needed == "at most 7"
+    assert Config(min_examples=1, best_of_last=0).min_examples == 1
 
 
 def test_a_rule_is_on_something_that_is_there():

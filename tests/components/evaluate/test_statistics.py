@@ -97,6 +97,35 @@ def test_few_differences_are_judged_exactly(margin, share):
     assert wrongly <= 0.05
 
 
+@pytest.mark.parametrize(
+    ("lost", "won", "images", "margin"),
+    [(10, 5, 24, 0.02), (6, 1, 20, 0.05), (9, 0, 16, 0.2), (FEW - 9, 9, 30, 0.05)],
+)
+def test_few_differences_have_the_p_of_berger_and_boos(lost, won, images, margin):
+    """By its definition: the worst of all truths that neither cell contradicts, cell by cell."""
+    outside = 1e-4
+    lost_range, won_range = (
+        stats.binomtest(k, images).proportion_ci(1 - outside / 2, "exact") for k in (lost, won)
+    )
+    cells = [(a, b) for a in range(images + 1) for b in range(images + 1 - a)]
+    seen = score(lost, won, images, margin)
+    reached = [cell for cell in cells if score(*cell, images, margin) >= seen - 1e-5]
+    counts = np.array([(a, b, images - a - b) for a, b in reached])
+    tails = [
+        stats.multinomial.pmf(counts, images, [q + margin, q, 1 - 2 * q - margin]).sum()
+        for q in np.linspace(0, (1 - margin) / 2, 2001)
+        if won_range.low <= q <= won_range.high and lost_range.low <= q + margin <= lost_range.high
+    ]
+    assert p_lost_more(lost, won, images, margin) == pytest.approx(max(tails) + outside, rel=0.02)
+
+
+@pytest.mark.parametrize("margin", [0.0, 0.1])
+def test_what_all_images_say_is_certain(margin):
+    assert p_lost_more(24, 0, 24, margin) < 0.001
+    assert p_lost_more(0, 24, 24, margin) == pytest.approx(1)
+    assert p_lost_more(0, 24, 24, -margin) == pytest.approx(1)
+
+
 def test_many_differences_are_called_worse_about_as_often_as_said():
     images, margin, share = 2000, 0.01, 0.02
     draws = np.random.default_rng(1).multinomial(

@@ -35,6 +35,24 @@ def made(tmp_path_factory) -> tuple[Examples, TransformGraph]:
     return examples, normalize.run(inputs, normalize.Config(), contexts[1]).transform_graph
 
 
+def _train(
+    made: tuple[Examples, TransformGraph],
+    folder: Path,
+    *,
+    on: Examples | None = None,
+    context: dict[str, Any] | None = None,
+    **settings: Any,
+) -> Trained:
+    inputs = train.Inputs(examples=on or made[0], transform_graph=made[1])
+    seed = settings.pop("seed", 0)
+    config = train.Config(**{"epochs": 2, **settings})
+    path = train.run(
+        inputs, config, Context(output_dir=folder, seed=seed, **(context or {}))
+    ).model.path
+    history = json.loads((path / "history.json").read_text())
+    return Trained(path, history, np.load(path / "parity.npz")["probabilities"])
+
+
 @pytest.fixture
 def fit(made, tmp_path) -> Callable[..., Trained]:
     """A function that trains with the given settings: `fit(seed=0, epochs=2, …)`.
@@ -43,16 +61,24 @@ def fit(made, tmp_path) -> Callable[..., Trained]:
     """
     runs = iter(range(1000))
 
-    def run(*, on: Examples | None = None, context: dict[str, Any] | None = None, **settings: Any):
+    def run(**settings: Any) -> Trained:
         folder = tmp_path / f"fit-{next(runs)}"
         folder.mkdir()
-        inputs = train.Inputs(examples=on or made[0], transform_graph=made[1])
-        seed = settings.pop("seed", 0)
-        config = train.Config(**{"epochs": 2, **settings})
-        where = Context(output_dir=folder, seed=seed, **(context or {}))
-        path = train.run(inputs, config, where).model.path
-        history = json.loads((path / "history.json").read_text())
-        return Trained(path, history, np.load(path / "parity.npz")["probabilities"])
+        return _train(made, folder, **settings)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def fit_once(made, tmp_path_factory) -> Callable[..., Trained]:
+    """`fit` for settings that several tests look at: each is trained once; do not change it."""
+    trained: dict[str, Trained] = {}
+
+    def run(**settings: Any) -> Trained:
+        key = repr(sorted(settings.items()))
+        if key not in trained:
+            trained[key] = _train(made, tmp_path_factory.mktemp("fit-once"), **settings)
+        return trained[key]
 
     return run
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from components import train
+from components.evaluate.rules import Allowed
 from data.errors import ConfigError
 from serving_export.bundle.saved_model import load_bundle
 
@@ -26,6 +27,7 @@ MODELS = {
     "a loop of one's own": {"train_fn": "own_models:own_loop"},
     "untrained, nothing recorded": {"train_fn": "own_models:silent_loop"},
 }
+PARITY = Allowed().parity  # what the gate allows
 
 
 @pytest.mark.parametrize("settings", MODELS.values(), ids=MODELS)
@@ -33,7 +35,8 @@ def test_the_bundle_answers_as_the_trained_model(fit, settings) -> None:
     trained = fit(**settings)
     recorded = np.load(trained.path / "parity.npz")
     answer = load_bundle(trained.path / "bundle")("images", recorded["images"])
-    np.testing.assert_array_equal(answer["probabilities"], recorded["probabilities"])
+    # not bit for bit: without oneDNN a graph rounds in another way than Keras' own call
+    np.testing.assert_allclose(answer["probabilities"], recorded["probabilities"], atol=PARITY)
     np.testing.assert_allclose(answer["probabilities"].sum(axis=1), 1, atol=1e-5)
 
 
@@ -47,8 +50,8 @@ def test_a_loop_of_one_s_own_learns_and_its_record_is_kept(fit) -> None:
     assert about["model"] == "own_models:own_loop"
 
 
-def test_training_learns_and_says_what_it_did(fit) -> None:
-    history = fit(epochs=5).history
+def test_training_learns_and_says_what_it_did(fit_once) -> None:
+    history = fit_once(epochs=5).history
     assert history["accuracy"][-1] > 0.85 > history["accuracy"][0]
     assert len(history["loss"]) == len(history["val_loss"]) == 5
     assert history["steps_per_epoch"] == 40

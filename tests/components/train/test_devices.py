@@ -82,8 +82,8 @@ def test_a_device_without_enough_memory_is_told_with_the_batch_size() -> None:
 
 
 @pytest.mark.parametrize("precision", ["mixed_float16", "mixed_bfloat16"])
-def test_mixed_precision_trains_and_serves(fit, precision: str) -> None:
-    trained, plain = fit(precision=precision, epochs=1), fit(epochs=1)
+def test_mixed_precision_trains_and_serves(fit, fit_once, precision: str) -> None:
+    trained, plain = fit(precision=precision, epochs=1), fit_once(epochs=1)
     assert trained.history["hardware"].startswith(f"CPU:0, {precision}")
     np.testing.assert_allclose(trained.history["loss"], plain.history["loss"], rtol=0.05)
     check_parity(trained.path / "bundle", trained.path / "parity.npz")
@@ -91,7 +91,9 @@ def test_mixed_precision_trains_and_serves(fit, precision: str) -> None:
     assert keras.config.dtype_policy().name == "float32", "the policy is the training's alone"
 
 
-def test_a_loss_scale_that_overflows_skips_the_step_and_is_halved(fit, monkeypatch) -> None:
+def test_a_loss_scale_that_overflows_skips_the_step_and_is_halved(
+    fit, fit_once, monkeypatch
+) -> None:
     """Keras's own rule, in our loop: from 2 ** 40 it is halved until gradients are finite."""
     made_: list[keras.optimizers.LossScaleOptimizer] = []
 
@@ -100,7 +102,7 @@ def test_a_loss_scale_that_overflows_skips_the_step_and_is_halved(fit, monkeypat
         made_.append(keras.optimizers.LossScaleOptimizer(adam, initial_scale=2.0**40))
         return made_[-1]
 
-    plain = fit(epochs=2)
+    plain = fit_once(epochs=2)
     monkeypatch.setattr(keras_fit, "make_optimizer", scaled)
     trained = fit(precision="mixed_float16", epochs=2)
     skipped = 40 - round(np.log2(float(made_[0].dynamic_scale)))
@@ -110,9 +112,9 @@ def test_a_loss_scale_that_overflows_skips_the_step_and_is_halved(fit, monkeypat
     assert plain.history["loss"][1] < trained.history["loss"][1] < plain.history["loss"][0]
 
 
-def test_the_update_of_a_scaled_loss_is_that_of_the_loss_itself(fit, monkeypatch) -> None:
+def test_the_update_of_a_scaled_loss_is_that_of_the_loss_itself(fit, fit_once, monkeypatch) -> None:
     """A scale of 2 ** 15 in float32 must cancel out but for rounding."""
-    plain = fit(epochs=1)
+    plain = fit_once(epochs=1)
     monkeypatch.setattr(
         keras_fit,
         "make_optimizer",

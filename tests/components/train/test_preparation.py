@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 from sklearn.utils.class_weight import compute_class_weight
 
+from components.evaluate.rules import Allowed
 from components.train import Config
 from components.train.preparation import Preparation, class_weights
 from data.errors import ConfigError
@@ -71,14 +72,14 @@ def test_one_s_own_augmentation_gets_another_seed_for_each_batch(made, images, f
     assert ((first - images >= 0) & (first - images <= 40)).all()
 
 
-def test_augmentation_is_in_the_training_and_not_in_what_is_served(fit) -> None:
+def test_augmentation_is_in_the_training_and_not_in_what_is_served(fit, fit_once) -> None:
     settings = {"augmentation": {"rotation": 90, "shift": 0.4}, "epochs": 3}
-    trained, plain = fit(**settings), fit(epochs=3)
+    trained, plain = fit(**settings), fit_once(epochs=3)
     assert trained.history["loss"][-1] > plain.history["loss"][-1]
     bundle, recorded = load_bundle(trained.path / "bundle"), np.load(trained.path / "parity.npz")
     first, again = (bundle("images", recorded["images"])["probabilities"] for _ in range(2))
     np.testing.assert_array_equal(first, again)
-    np.testing.assert_array_equal(first, recorded["probabilities"])
+    np.testing.assert_allclose(first, recorded["probabilities"], atol=Allowed().parity)
 
 
 @pytest.mark.parametrize(

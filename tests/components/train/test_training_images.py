@@ -12,11 +12,11 @@ from data.examples.read_images import read_images
 from serving_export.bundle.training_images import FILE, read_trained_on, split_hashes, trained_on
 
 
-def test_it_is_the_hashes_of_the_train_split(fit, made) -> None:
+def test_it_is_the_hashes_of_the_train_split(fit_once, made) -> None:
     examples: Examples = made[0]
     images, _ = read_images(examples, "train", range(examples.num_examples("train")))
     assert np.array_equal(split_hashes(examples, "train"), content_hashes(images))
-    found = read_trained_on(fit(epochs=1).path / "bundle")
+    found = read_trained_on(fit_once(epochs=1).path / "bundle")
     assert np.array_equal(found, np.unique(content_hashes(images)))
     # The split by content leaves no image on both sides.
     assert not np.isin(split_hashes(examples, "test"), found).any()

@@ -11,8 +11,8 @@ from data.errors import BadDataError, ConfigError
 
 
 @pytest.fixture
-def trained(fit):
-    return fit(epochs=5)
+def trained(fit_once):
+    return fit_once(epochs=5)
 
 
 def test_it_begins_where_the_other_ended(fit, trained) -> None:
@@ -21,8 +21,8 @@ def test_it_begins_where_the_other_ended(fit, trained) -> None:
     assert warm.history["loss"][0] == pytest.approx(trained.history["loss"][-1], rel=0.2)
 
 
-def test_a_model_s_folder_gives_its_highest_version(fit, trained, tmp_path: Path) -> None:
-    for version, source in (("2", fit(epochs=1)), ("10", trained)):
+def test_a_model_s_folder_gives_its_highest_version(fit, fit_once, trained, tmp_path: Path) -> None:
+    for version, source in (("2", fit_once(epochs=1)), ("10", trained)):
         shutil.copytree(source.path / "bundle", tmp_path / "served" / version)
     warm = fit(epochs=1, learning_rate=1e-9, warm_start=str(tmp_path / "served"))
     np.testing.assert_allclose(warm.probabilities, trained.probabilities, atol=1e-5)
@@ -54,12 +54,13 @@ def test_other_classes_are_refused(fit, made, trained) -> None:
         fit(on=other, warm_start=str(trained.path / "bundle"))
 
 
-def test_nothing_is_loaded_that_the_manifest_does_not_vouch_for(fit, trained) -> None:
-    weights = trained.path / "bundle" / "variables" / "variables.data-00000-of-00001"
+def test_nothing_is_loaded_that_the_manifest_does_not_vouch_for(fit, trained, tmp_path) -> None:
+    bundle = shutil.copytree(trained.path / "bundle", tmp_path / "bundle")
+    weights = bundle / "variables" / "variables.data-00000-of-00001"
     content = weights.read_bytes()
     weights.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
     with pytest.raises(BadDataError, match="not what its model's manifest says"):
-        fit(warm_start=str(trained.path / "bundle"))
+        fit(warm_start=str(bundle))
 
 
 def test_where_there_is_no_model(fit, tmp_path: Path) -> None:

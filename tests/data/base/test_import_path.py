@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
 import pytest
 
-from data.base.import_path import load_object, resolve
+from data.base.import_path import load_object, look_beside, look_in_working_folder, resolve
 from data.errors import ConfigError
 
 
@@ -30,3 +33,42 @@ def test_a_path_that_leads_nowhere(path: str, words: str) -> None:
 def test_an_unknown_name_gets_the_close_matches() -> None:
     with pytest.raises(ConfigError, match=r"no source 'idxx'\n.*did you mean 'idx'"):
         resolve("idxx", {"idx": "data:Idx", "npz": "data:Npz"}, "source")
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The working folder: modules of the user's own in it and in `sub`, none of which stays."""
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.setattr(sys, "modules", dict(sys.modules))
+    monkeypatch.chdir(tmp_path)
+    for place in (tmp_path, tmp_path / "sub"):
+        place.mkdir(exist_ok=True)
+        (place / "own_recipes.py").write_text(f"HERE = {place.name!r}")
+        (place / "json.py").write_text("")
+    return tmp_path
+
+
+def test_the_working_folder_is_looked_in_last(folder: Path, monkeypatch) -> None:
+    with pytest.raises(ConfigError, match="cannot import 'own_recipes'"):
+        load_object("own_recipes:HERE")
+    look_in_working_folder()
+    monkeypatch.chdir(folder / "sub")  # as a schedule does that works elsewhere
+    assert load_object("own_recipes:HERE") == "sub"
+    with pytest.raises(ConfigError, match=r"no 'HERE'\n.*lib/python3.*/json/__init__.py"):
+        load_object("json:HERE")
+
+
+def test_a_file_comes_before_its_like_in_the_working_folder(folder: Path) -> None:
+    look_in_working_folder()
+    assert look_beside(Path("sub/own_recipes.py")) == "own_recipes"
+    assert load_object("own_recipes:HERE") == "sub"
+
+
+@pytest.mark.parametrize("name", ["json.py", "own_recipes.py", "own.recipes.py", "__main__.py"])
+def test_a_file_by_whose_name_another_module_is_found(folder: Path, name: str) -> None:
+    (folder / name).touch()
+    look_in_working_folder()
+    look_beside(Path("sub/own_recipes.py"))
+    load_object("own_recipes:HERE")
+    with pytest.raises(ConfigError, match="another name"):
+        look_beside(folder / name)

@@ -42,6 +42,13 @@ def test_a_version_that_is_still_arriving_leaves_the_one_before_in_its_place(
     assert (span.version, span.arriving) == (2, "changed less than 10 minutes ago")
 
 
+def test_of_the_versions_that_are_all_there_the_newest_is_taken(tmp_path: Path) -> None:
+    for version, minutes_ago in enumerate([600, 600, 600, 1, 1], start=1):
+        write(tmp_path / f"1/v{version}/a", minutes_ago=minutes_ago)
+    (span,) = spans(tmp_path, quiet_minutes=10)
+    assert (span.version, span.path, span.arriving) == (3, tmp_path / "1/v3", None)
+
+
 @pytest.mark.parametrize(("minutes_ago", "taken"), [(9.9, False), (10, True), (-5, False)])
 def test_quiet_minutes(tmp_path: Path, minutes_ago: float, taken: bool) -> None:
     write(tmp_path / "1/a")

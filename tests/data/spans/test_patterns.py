@@ -95,9 +95,10 @@ def test_numbers_sort_as_numbers_and_before_names() -> None:
 )
 def test_patterns_that_make_no_sense(pattern: str, words: str) -> None:
     assert is_pattern(pattern)
-    with pytest.raises(ConfigError) as error:
-        check_pattern(pattern)
-    assert words in str(error.value)
+    for check in (check_pattern, matches):
+        with pytest.raises(ConfigError) as error:
+            check(pattern)
+        assert words in str(error.value)
 
 
 @pytest.mark.parametrize(

@@ -143,6 +143,8 @@ def test_a_traceback_only_with_debug(capfd):
         ("run digits --root /dev/null/x", 75, "cannot be written to"),
         ("run digits --config /nowhere.toml", 2, "cannot read the config file"),
         ("run digits --set ingest.source=idx", 2, "needs ingest.path"),
+        ("config digits --set ingest.source=idx", 2, "needs ingest.path"),
+        ("schedule add mnist --every 1d --set ingest.path=x", 2, "cannot use ingest.path"),
         ("run digits --set ingest.source=idx --set ingest.path=/nowhere", 5, "/nowhere"),
         ("rnu digits", 2, "rnu"),
         ("run digits --setting x", 2, "--setting"),
@@ -180,6 +182,21 @@ def test_shadowed_packages_are_named(tmp_path):
     )
     assert process.returncode == 2
     assert f"{tmp_path}/data/__init__.py shadows" in process.stderr
+
+
+def test_import_paths_lead_to_the_working_folder_and_nothing_there_shadows_ours(tmp_path):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "__init__.py").write_text("")
+    (tmp_path / "mine.py").write_text(
+        "from pipeline.recipes.digits import digits\nimport beside\n\nrecipe = digits\n"
+    )
+    (tmp_path / "beside.py").write_text("")
+    penstock = Path(sys.executable).with_name("penstock")
+    process = subprocess.run(
+        [penstock, "config", "mine:recipe"], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert process.returncode == 0, process.stderr
+    assert process.stdout.startswith('name = "digits"')
 
 
 def test_python_m_pipeline_is_the_same_command():

@@ -95,9 +95,21 @@ def test_a_recipe_without_a_pattern(capsys, tmp_path) -> None:
 
 
 def test_nothing_that_fits(capsys, tmp_path) -> None:
-    path = f"ingest.path={tmp_path}/{{SPAN}}"
-    assert call(["span", "list", "digits", "--set", path, "--root", str(tmp_path)]) == BAD_DATA
+    sets = ["--set", "ingest.source=idx", "--set", f"ingest.path={tmp_path}/{{SPAN}}"]
+    assert call(["span", "list", "digits", *sets, "--root", str(tmp_path)]) == BAD_DATA
     assert "nothing fits the pattern" in capsys.readouterr().err
+
+
+def test_what_a_run_refuses_is_not_called_usable(capsys, tmp_path) -> None:
+    (tmp_path / "day-1").mkdir()
+    (tmp_path / "day-1" / "t10k-images-idx3-ubyte").touch()
+    words = ["mnist", "--set", f"ingest.path={tmp_path}/day-{{SPAN}}", "--root", str(tmp_path)]
+    told = []
+    for command in (["span", "list"], ["span", "exclude", "1", "--reason", "why"], ["run"]):
+        assert call([*command, *words]) == BAD_CONFIG
+        told.append(capsys.readouterr().err)
+    assert "the source 'tfds' cannot use ingest.path" in told[0]
+    assert told[0] == told[1] == told[2]
 
 
 def test_of_the_only_schedule_or_one_by_name(settings, capsys, tmp_path, monkeypatch) -> None:

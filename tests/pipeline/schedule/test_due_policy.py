@@ -37,6 +37,7 @@ def outcomes(schedule, next_due, now, *, ahead=0) -> list[tuple[str, int]]:
         ({"grace": 4, "missed": "skip"}, 35, [("missed", 4)]),
         ({"grace": 4, "missed": "all"}, 35, [("run", 1)]),  # the others wait for their turn
         ({"grace": 5}, 35, [("missed", 3), ("run", 1)]),  # the newest is in time
+        ({"grace": 5, "missed": "skip"}, 35, [("missed", 3), ("run", 1)]),  # and so here
         ({"grace": 15}, 35, [("missed", 2), ("run", 1), ("skipped", 1)]),
         ({"grace": 15, "overlap": "queue"}, 35, [("missed", 2), ("run", 1), ("run", 1)]),
         ({"grace": 99, "overlap": "queue"}, 35, [("run", 1), ("run", 1), ("skipped", 2)]),
@@ -89,6 +90,10 @@ def test_every_due_time_is_counted_once_and_at_most_one_waits(
         assert decision.next_due == due + 10 * counted
         for tick in decision.ticks:
             assert tick.until == (None if tick.times == 1 else tick.due + 10 * (tick.times - 1))
+            assert (tick.claimed, tick.ended) == (
+                START + now,
+                None if tick.outcome is None else START + now,
+            )
             if tick.outcome is None:
                 ahead += 1
                 assert ahead <= most

@@ -226,6 +226,7 @@ def test_the_key_changes_when_there_is_something_new(lake, pipeline, tmp_path) -
     settled(tmp_path / "lake/day-2026-11-04/v2", 99)
     keys.append(key(NOW + 600))
     assert len(set(keys)) == 4
+    assert {len(one) for one in keys} == {32}
     exclude(wanted, tmp_path, "2026-11-04")
     assert key(NOW + 600) == keys[0]  # of what is left, nothing is new
     settled(lake(1, version=2), 100)
@@ -243,6 +244,11 @@ def test_without_a_pattern_the_files_count(lake, tmp_path) -> None:
     assert data_key(plain, tmp_path, now=NOW) != before
     digits = recipes.build("digits")
     assert data_key(digits, tmp_path, now=NOW) == data_key(digits, tmp_path, now=NOW)
+
+
+def test_a_file_that_is_gone_has_no_key(toy_pipeline, tmp_path) -> None:
+    with pytest.raises(EnvironmentTrouble, match=r"numbers\.txt cannot be read"):
+        data_key(toy_pipeline(file=str(tmp_path / "numbers.txt")), tmp_path, now=NOW)
 
 
 def test_a_key_imports_no_library(lake, pipeline, tmp_path) -> None:
@@ -356,23 +362,23 @@ def pushed(ledger: Ledger, made: PipelineConfig, fingerprint: str, *, by_hand: b
 @pytest.mark.parametrize("by_hand", [False, True])
 def test_since_push(lake, pipeline, tmp_path, by_hand: bool) -> None:
     root, wanted = tmp_path, pipeline("ingest.window=since push")
-    for day in (1, 2):
+    for day in (1, 2, 3):
         lake(day)
     first = resolved(wanted, root, now=NOW)
-    assert days(first) == ["01", "02"]
+    assert days(first) == ["01", "02", "03"]
     key = data_key(wanted, root, now=NOW)
     with Ledger(root) as ledger:
         pushed(ledger, first, "a", by_hand=by_hand)
         assert data_key(wanted, root, now=NOW) == key
         with pytest.raises(BadDataError, match=r"no span of .* can be used") as error:
             resolved(wanted, root, now=NOW)
-        assert "newer than 2026-11-02" in str(error.value)
-        lake(3)
-        second = resolved(wanted, root, now=NOW)
-        assert days(second) == ["03"]
-        ledger.start_run(new_run(second))  # it did not push
+        assert "newer than 2026-11-03" in str(error.value)
         lake(4)
-        assert days(resolved(wanted, root, now=NOW)) == ["03", "04"]
+        second = resolved(wanted, root, now=NOW)
+        assert days(second) == ["04"]
+        ledger.start_run(new_run(second))  # it did not push
+        lake(5)
+        assert days(resolved(wanted, root, now=NOW)) == ["04", "05"]
         assert data_key(wanted, root, now=NOW) != key
 
 

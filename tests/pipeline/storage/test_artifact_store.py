@@ -6,9 +6,12 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import toy_steps
+from filelock import FileLock, Timeout
 
 from pipeline import exit_codes
 from pipeline.run import run
@@ -68,7 +71,7 @@ def kills(root: Path, count: int, seed: int) -> int:
 
 def check_that_all_is_well(root: Path) -> None:
     process = child(root)
-    _, errors = process.communicate(timeout=60)
+    _, errors = process.communicate()
     assert process.returncode == 0, errors.decode()
     assert not list(root.glob("artifacts/*/.*.making"))
     with Ledger(root) as ledger:
@@ -112,6 +115,65 @@ def test_a_lock_falls_with_its_holder(tmp_path):
     waited = []
     with Slot.of(tmp_path, "components.ingest", "f").held(lambda: waited.append(True)):
         assert waited == []
+
+
+def test_who_waits_for_another_holds_the_slot_afterwards(tmp_path):
+    slot = Slot.of(tmp_path, "components.ingest", "f")
+    slot.path.parent.mkdir(parents=True)
+    other = FileLock(slot.lock)
+    other.acquire()
+    with slot.held(on_wait=other.release), pytest.raises(Timeout):
+        FileLock(slot.lock).acquire(timeout=0)
+    with FileLock(slot.lock).acquire(timeout=0):
+        pass
+
+
+@dataclass(frozen=True)
+class Counted:
+    path: Path
+    counts: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Outputs:
+    counted: Counted
+
+
+def test_the_order_of_a_facts_keys_does_not_change_the_seal(tmp_path):
+    seals = set()
+    for place, counts in enumerate([{"a": 1, "b": 2}, {"b": 2, "a": 1}]):
+        slot = Slot(tmp_path, str(place))
+        seals.add(slot.seal(Outputs(Counted(slot.open(), counts)), {}, {}, 0.0).seal)
+    assert len(seals) == 1
+
+
+DAMAGES = {
+    "no manifest": lambda folder: (folder / "manifest.json").unlink(),
+    "half a manifest": lambda folder: (folder / "manifest.json").write_text('{"sizes": {'),
+    "an empty manifest": lambda folder: (folder / "manifest.json").write_text("{}"),
+    "a file is gone": lambda folder: (folder / "2.txt").unlink(),
+    "a longer file": lambda folder: (folder / "2.txt").write_text("22"),
+    "a shorter file": lambda folder: (folder / "2.txt").write_text(""),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+def test_what_is_not_whole_is_not_there(toy_pipeline, tmp_path, damage):
+    made = run(toy_pipeline(), root=tmp_path / "root", last="count").outputs["count"]
+    folder = made.numbers.path
+    slot = Slot(folder.parent, folder.name)
+    assert slot.load(toy_steps.Count.Outputs).outputs == made
+    damage(folder)
+    assert slot.load(toy_steps.Count.Outputs) is None
+
+
+def test_what_a_step_that_failed_began_is_discarded(tmp_path):
+    slot = Slot.of(tmp_path, "components.ingest", "f")
+    with slot.held():
+        (slot.open() / "half").write_text("written")
+        slot.discard()
+        slot.discard()  # nothing is there, and nothing is wrong
+    assert [path.name for path in slot.path.parent.iterdir()] == [slot.lock.name]
 
 
 def test_replacing_an_artifact_never_leaves_a_mixture(toy_pipeline, tmp_path):

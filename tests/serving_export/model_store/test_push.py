@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import UserDict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
@@ -260,6 +261,53 @@ def test_what_appears_while_a_push_works_is_seen_before_its_rename(
     assert visible(serving / "m") == {"4"}
 
 
+class Record(UserDict):
+    """A push's record that is read out after the copy is made, and lets something happen then."""
+
+    def __init__(self, happens: Callable[[], object]) -> None:
+        super().__init__()
+        self._happens = happens
+
+    def keys(self):
+        self._happens()
+        return super().keys()
+
+
+def test_where_another_model_serves_nothing_is_copied_first(
+    candidate: tuple[Path, str], serving: Path
+) -> None:
+    copied: list[bool] = []
+    record = Record(lambda: copied.append(True))
+    with pytest.raises(StepError, match="another model serves"):
+        push(candidate[0], serving, "m", record=record, judged_against="d" * 64)
+    assert not copied
+
+
+def test_what_appears_after_the_copy_is_seen_before_the_rename(
+    candidate: tuple[Path, str], serving: Path
+) -> None:
+    record = Record(lambda: (serving / "m" / "4").mkdir())
+    with pytest.raises(StepError, match="another model serves") as caught:
+        push(candidate[0], serving, "m", record=record, judged_against=None)
+    assert caught.value.got == "foreign:4"
+    assert visible(serving / "m") == {"4"}
+
+
+@pytest.mark.parametrize("name", ["saved_model.pb", "penstock.json", "verdict.json"])
+def test_a_copy_that_is_not_what_was_copied_is_not_pushed(
+    candidate: tuple[Path, str], serving: Path, name: str
+) -> None:
+    """A disk that gives back other bytes than it took."""
+
+    def flip() -> None:
+        (staging,) = (serving / "m").glob(".staging-*")
+        (staging / name).write_bytes((staging / name).read_bytes() + b" ")
+
+    with pytest.raises(BadDataError, match=name.replace(".", r"\.") + "|not the model"):
+        push(candidate[0], serving, "m", record=Record(flip), beside={"verdict.json": b"{}"})
+    assert visible(serving / "m") == set()
+
+
 def test_clocks_set_back_do_not_matter(
     serving: Path, tmp_path: Path, make_bundle: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -303,7 +351,7 @@ def test_the_second_of_two_pushes_says_after_its_wait_why_not(
 
     def first(*_: object) -> None:  # holds the lock
         thread.start()
-        assert waits.wait(60)
+        assert waits.wait(600)
 
     thread = threading.Thread(target=second)
     assert push(candidate[0], serving, "m", record={}, judged_against=None, progress=first)[0] == 1

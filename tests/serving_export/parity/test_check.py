@@ -14,7 +14,7 @@ import pytest
 
 from data.errors import BadDataError, StepError
 from data.spec import ImageSpec
-from serving_export.clean_process import CleanProcess, cool_down, take_process, warm_up
+from serving_export.clean_process import CleanProcess, clean_process, cool_down, warm_up
 from serving_export.parity.check import (
     MAX_IMAGES,
     WORKER,
@@ -230,30 +230,56 @@ def test_a_killed_child_is_an_error() -> None:
     assert f"exit code {-signal.SIGKILL}" in str(caught.value)
 
 
-def test_a_spare_is_taken_once_and_a_dead_one_replaced() -> None:
+def test_a_process_is_taken_once_and_waits_for_the_next_check() -> None:
     warm_up(WORKER)
     warm_up(WORKER)
-    first, second = take_process(WORKER), take_process(WORKER)
-    assert first.process.pid != second.process.pid
-    first.close(), second.close()
-    assert first.process.returncode == second.process.returncode == -signal.SIGKILL
-    warm_up(WORKER)
-    third = take_process(WORKER)
+    with clean_process(WORKER) as first:
+        with clean_process(WORKER) as second:
+            assert second is not first
+        assert second.process.poll() is None
+    assert first.process.returncode == -signal.SIGKILL  # one is enough
+    with clean_process(WORKER) as third:
+        assert third is second
     third.process.kill()
     third.process.wait()
-    third.close()
+    warm_up(WORKER)  # there is one, and it is not known yet that it is dead
+    with clean_process(WORKER) as fourth:
+        assert fourth.process.poll() is None
+    cool_down()
+    cool_down()
+    assert fourth.process.returncode == -signal.SIGKILL
+
+
+def test_a_process_whose_check_failed_does_not_wait() -> None:
+    with pytest.raises(BadDataError), clean_process(WORKER) as process:
+        raise BadDataError("a broken bundle")
+    assert process.process.returncode == -signal.SIGKILL
+
+
+@slow
+def test_a_second_check_in_another_working_folder_has_the_same_process(
+    bundle: Any, recording: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     warm_up(WORKER)
-    cool_down()
-    cool_down()
+    check_parity(bundle.path, recording)
+    with clean_process(WORKER) as first:
+        pass
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "bundle").symlink_to(bundle.path)
+    (tmp_path / "npz").symlink_to(recording)
+    assert check_parity(Path("bundle"), Path("npz")).images == MAX_IMAGES
+    with clean_process(WORKER) as second:
+        assert second is first
 
 
 DIES = """
 import os, signal, sys
-from serving_export.clean_process import take_process
+from serving_export.clean_process import clean_process
 from serving_export.parity.check import WORKER
-print(take_process(WORKER).process.pid, flush=True)
-sys.stdin.read(1)
-os.kill(os.getpid(), signal.{how})
+with clean_process(WORKER) as child:
+    print(child.process.pid, flush=True)
+    sys.stdin.read(1)
+    os.kill(os.getpid(), signal.{how})
 """
 
 

@@ -117,6 +117,14 @@ def test_without_images_there_are_no_numbers() -> None:
     assert some["overall"]["recall"] == pytest.approx(sum(recalls) / 2)
 
 
+def test_a_class_that_is_never_predicted_counts_as_0_in_the_mean_over_classes() -> None:
+    said = np.eye(3)[[0, 1, 1]]  # the image of class 2 is taken for one of class 1
+    found = describe(counted(np.arange(3), said), NAMES, 0.95)
+    assert [found["classes"][name]["precision"] for name in NAMES] == [1.0, 0.5, None]
+    assert found["overall"]["precision"] == pytest.approx((1.0 + 0.5 + 0.0) / 3)
+    assert found["overall"]["f1"] == pytest.approx((1.0 + 2 / 3 + 0.0) / 3)
+
+
 def test_two_classes_have_no_top_2() -> None:
     found = describe(counted(np.array([0, 1]), np.eye(2)), ("a", "b"), 0.95)
     assert found["overall"]["top_k"] == {}

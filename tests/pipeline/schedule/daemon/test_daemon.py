@@ -17,6 +17,8 @@ import pytest
 
 from pipeline import exit_codes
 from pipeline.schedule import lock
+from pipeline.schedule.daemon.daemon import Daemon
+from pipeline.schedule.daemon.launcher import CHILD, ProcessLauncher
 from pipeline.schedule.ledger.heartbeats import Watch
 from pipeline.schedule.ledger.store import ScheduleStore
 from pipeline.schedule.schedule import Schedule
@@ -24,6 +26,7 @@ from pipeline.schedule.triggers.triggers import Every
 
 HOME = Path(__file__).parents[4]
 DAEMON = HOME / "tests" / "support" / "schedule_daemon.py"
+Wait = Callable[..., None]
 
 
 def start(root: Path, *words: object) -> subprocess.Popen[str]:
@@ -48,14 +51,6 @@ def kill(root: Path, process: str) -> None:
     with contextlib.suppress(FileNotFoundError, ProcessLookupError):
         if str(root).encode() in Path("/proc", process, "cmdline").read_bytes():
             os.kill(int(process), signal.SIGKILL)
-
-
-def wait_for(what: Callable[[], bool], within: float = 60) -> None:
-    """Until it is so; the bound is for a machine that hangs."""
-    end = time.monotonic() + within
-    while not what():
-        assert time.monotonic() < end, "it never came"
-        time.sleep(0.02)
 
 
 def added(root: Path, name: str = "often", every: float = 1.0, **fields: object) -> ScheduleStore:
@@ -96,14 +91,16 @@ def check(root: Path, names: list[str]) -> collections.Counter[str]:
     return counts
 
 
-def campaign(root: Path, seconds: float, kills: int, every: float, seed: int) -> None:
+def campaign(
+    root: Path, wait_until: Wait, seconds: float, kills: int, every: float, seed: int
+) -> None:
     """A daemon is killed so many times, with its child or without, and started again."""
     chance = random.Random(seed)
     store = added(root, every=every, grace=1.0, max_failures=0)
     for _ in range(kills):
         daemon = start(root, 0.3)
         begun = len(notes(root))
-        wait_for(lambda begun=begun: len(notes(root)) > begun)
+        wait_until(lambda begun=begun: len(notes(root)) > begun)
         time.sleep(chance.uniform(0, seconds / kills))
         daemon.kill()
         daemon.communicate()
@@ -122,19 +119,19 @@ def campaign(root: Path, seconds: float, kills: int, every: float, seed: int) ->
 
 def start_and_wait(root: Path, *words: object) -> int:
     daemon = start(root, *words)
-    _, err = daemon.communicate(timeout=120)
+    _, err = daemon.communicate()
     assert "Traceback" not in err, err
     return daemon.returncode
 
 
 @pytest.mark.slow
-def test_a_daemon_that_is_killed_five_times_misses_nothing(root):
-    campaign(root, seconds=2, kills=5, every=1.0, seed=1)
+def test_a_daemon_that_is_killed_five_times_misses_nothing(root, wait_until):
+    campaign(root, wait_until, seconds=2, kills=5, every=1.0, seed=1)
 
 
 @pytest.mark.torture
-def test_a_daemon_that_is_killed_five_times_in_two_minutes_misses_nothing(root):
-    campaign(root, seconds=120, kills=5, every=2.0, seed=2)
+def test_a_daemon_that_is_killed_five_times_in_two_minutes_misses_nothing(root, wait_until):
+    campaign(root, wait_until, seconds=120, kills=5, every=2.0, seed=2)
 
 
 @pytest.mark.slow
@@ -145,7 +142,7 @@ def test_two_daemons_on_one_ledger_take_each_tick_once(root):
     end = time.time() + 4
     daemons = [start(root, 0.1, end) for _ in range(2)]
     for daemon in daemons:
-        _, err = daemon.communicate(timeout=120)
+        _, err = daemon.communicate()
         assert daemon.returncode == 0, err
     counts = check(root, names)
     assert set(counts) <= {"ran", "skipped"}
@@ -155,12 +152,12 @@ def test_two_daemons_on_one_ledger_take_each_tick_once(root):
 
 
 @pytest.mark.slow
-def test_sigterm_ends_the_children_and_the_next_daemon_takes_their_ticks_up(root):
+def test_sigterm_ends_the_children_and_the_next_daemon_takes_their_ticks_up(root, wait_until):
     store = added(root, max_failures=1)
     daemon = start(root, 600)
-    wait_for(lambda: notes(root) != [])
+    wait_until(lambda: notes(root) != [])
     daemon.send_signal(signal.SIGTERM)
-    _, err = daemon.communicate(timeout=60)
+    _, err = daemon.communicate()
     assert daemon.returncode == 0, err  # and nothing heavy was imported
     assert [line[0] for line in notes(root)] == ["began", "interrupted"]
     (tick,) = store.survey().open_ticks
@@ -183,11 +180,22 @@ def test_a_child_that_dies_is_launched_three_times_and_then_has_failed(root):
     assert log.count("invalid float value: 'no-number'") == 3
 
 
+def test_what_falls_due_during_the_last_look_is_taken(root):
+    store = added(root, every=60.0, max_failures=1)
+    due = store.standing("often").next_due
+    times = iter([due - 0.01] * 2)  # the first look begins before it, and ends after it
+    child = (sys.executable, str(DAEMON.with_name("schedule_child.py")), "no-number")
+    launcher = ProcessLauncher(root, child)
+    daemon = Daemon(root, launcher, clock=lambda: next(times, due + 1.0), until=due)
+    assert daemon.run() == exit_codes.SCHEDULE_ALARM
+    assert store.tick("often", due).outcome == "failed"
+
+
 @pytest.mark.slow
-def test_an_idle_daemon_is_small_lives_without_its_ledger_and_says_so_once(root):
+def test_an_idle_daemon_is_small_lives_without_its_ledger_and_says_so_once(root, wait_until):
     store = added(root, every=86_400.0)
     daemon = start(root, 0.1)
-    wait_for(lambda: Watch(root).last_seen() is not None)
+    wait_until(lambda: Watch(root).last_seen() is not None)
     status = Path(f"/proc/{daemon.pid}/status").read_text()
     size = next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS"))
     print(f"\nidle: {size / 1024:.0f} MiB")
@@ -199,9 +207,9 @@ def test_an_idle_daemon_is_small_lives_without_its_ledger_and_says_so_once(root)
     (root / "elsewhere").rename(store.path)
     assert any("the trouble is over" in line for line in lines)
     store.trigger("often", time.time())
-    wait_for(lambda: any(line[0] == "ended" for line in notes(root)))
+    wait_until(lambda: any(line[0] == "ended" for line in notes(root)))
     daemon.send_signal(signal.SIGINT)
-    _, err = daemon.communicate(timeout=60)
+    _, err = daemon.communicate()
     assert daemon.returncode == 0, err
 
 
@@ -219,3 +227,12 @@ def test_a_lock_is_handed_on_and_falls_with_its_holder(root):
     with lock.holding(root, "x") as mine, lock.holding(root, "x") as another:
         assert (mine, another) == (True, False)
     assert not lock.is_locked(root, "x")
+
+
+def test_a_folder_of_the_user_s_does_not_shadow_ours_for_a_child(tmp_path):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "__init__.py").touch()
+    words = [*CHILD, "nightly", "now", "--root", str(tmp_path)]
+    ended = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert ended.returncode == exit_codes.BAD_CONFIG
+    assert "nothing ran in" in ended.stderr

@@ -313,6 +313,19 @@ def test_the_command_takes_the_steps_from_the_recipe(root, capsys):
     assert list(operators(capsys.readouterr().out)) == steps
 
 
+def test_the_recipe_is_looked_for_where_the_schedule_was_added(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "own_steps.py").write_text("from pipeline.recipes.digits import digits as own\n")
+    monkeypatch.chdir(tmp_path)
+    add = ["schedule", "add", "./own_steps.py:own", "--every", "6h", "--name", "mine"]
+    assert call([*add, "--root", f"{tmp_path}/root"]) == 0
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    emit = ["schedule", "emit", "mine", "--as", "airflow", "--granularity", "steps"]
+    assert call([*emit, "--root", "../root", "--output", "dags"]) == 0
+    assert (tmp_path / "elsewhere" / "dags" / "penstock-mine.py").is_file()
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [

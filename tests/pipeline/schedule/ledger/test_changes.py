@@ -25,6 +25,8 @@ NAMES = st.sampled_from(["a", "b"])
 class Changes(RuleBasedStateMachine):
     """The model knows only which schedules there are, since when, and their steps."""
 
+    stories = 0  # that have come to their end
+
     def __init__(self) -> None:
         super().__init__()
         self.folder = tempfile.TemporaryDirectory()
@@ -139,6 +141,7 @@ class Changes(RuleBasedStateMachine):
             assert sum(t.waits for t in found) <= 3
 
     def teardown(self) -> None:
+        Changes.stories += 1
         for _ in range(5_000):
             for name in list(self.jobs):
                 tick = self.jobs.pop(name).tick
@@ -163,4 +166,6 @@ def test_whatever_is_changed_each_due_time_has_one_outcome():
 @pytest.mark.timeout(1800)
 def test_whatever_is_changed_each_due_time_has_one_outcome_in_many_stories():
     Changes.TestCase.settings = settings(max_examples=150, stateful_step_count=50, deadline=None)
+    before = Changes.stories
     Changes.TestCase().runTest()
+    print(f"\n{Changes.stories - before} stories of up to 50 steps")

@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from components.evaluate.provenance import code_versions, data_identity, split_digest
+from data.examples.artifact import Examples
+
+
+def test_versions_are_those_installed_and_unknown_without_an_installation(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    found = code_versions()
+    assert found.keys() > {"penstock", "tensorflow"}
+    assert found == {name: version(name) for name in found}
+    monkeypatch.setattr(sys, "path", [])
+    assert code_versions() == dict.fromkeys(found, "unknown")
+
+
+def test_a_split_is_named_by_its_bytes(
+    write_examples: Callable[..., Examples], tmp_path: Path
+) -> None:
+    examples, same, other = (
+        write_examples(tmp_path / name, np.arange(images))
+        for name, images in (("a", 9), ("b", 9), ("c", 8))
+    )
+    digest = split_digest(examples, "test")
+    assert data_identity(examples, "test") == {"digest": digest}
+    assert digest == split_digest(same, "test") != split_digest(other, "test")

@@ -1,0 +1,108 @@
+"""What README and docs show on clusters and with other schedulers, and what takes minutes."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import clusters
+import docs_pages
+import pytest
+
+pytestmark = [pytest.mark.runners, pytest.mark.timeout(1800)]
+SERVERS = {
+    "flink": ("README.md", "docs/runners.md"),
+    "minutes": (
+        "README.md",
+        "docs/recipes.md",
+        "docs/own-code.md",
+        "docs/schedule.md",
+        "docs/training.md",
+    ),
+    "crontab": ("docs/emit.md",),
+    "systemd-analyze": ("docs/emit.md",),
+    "airflow": ("docs/emit.md",),
+    "kubernetes": ("docs/emit.md",),
+}
+# By what a page's commands stand for here: nothing of the machine's own is touched.
+PROGRAMS = {
+    "crontab": """
+        case $1 in
+        -l) echo "no crontab for $USER" >&2; exit 1;;
+        -) cat >$HOME/crontab; exec {crontab} -n $HOME/crontab;;
+        esac
+        """,
+    "airflow": 'exec {fetched}/airflow/bin/python -m airflow "$@"',
+    "kubernetes-validate": 'exec {fetched}/kubernetes/bin/python -m kubernetes_validate "$@"',
+}
+
+
+@pytest.fixture(scope="module")
+def machine(reader, tmp_path_factory) -> dict[str, str]:
+    """The reader's environment, with the programs of other schedulers."""
+    folder = tmp_path_factory.mktemp("programs")
+    names = {"fetched": clusters.FETCHED, "crontab": shutil.which("crontab")}
+    for name, script in PROGRAMS.items():
+        (folder / name).write_text(f"#!/bin/sh\n{script.format(**names)}")
+        (folder / name).chmod(0o755)
+    return {
+        **reader,
+        "PATH": f"{folder}:{os.environ['PATH']}",
+        "AIRFLOW_HOME": f"{reader['HOME']}/airflow",
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+    }
+
+
+@pytest.fixture
+def follow(machine, tmp_path) -> Callable[..., str]:
+    def run(page: str, *has: str, **more: Any) -> str:
+        more = {"only_needing": True, **more}
+        environment = {**machine, **more.pop("environment", {})}
+        return docs_pages.run_page(page, tmp_path, environment, has=has, **more)
+
+    return run
+
+
+def test_every_block_that_needs_something_runs_below():
+    blocks = [block for page in docs_pages.pages() for block in docs_pages.blocks_of(page)]
+    found = {(need, block.page) for block in blocks for need in block.needs}
+    assert found == {(need, page) for need, pages in SERVERS.items() for page in pages}
+
+
+@pytest.mark.parametrize("page", SERVERS["flink"])
+def test_a_page_runs_on_a_cluster(page, flink, pool, follow):
+    """The second page finds what the first one made, in ~/shared."""
+    flags = " ".join(flink.external(pool))
+    printed = follow(page, "flink", environment={"FLAGS": flags})
+    assert "cancelled" in printed
+
+
+@pytest.mark.parametrize("page", SERVERS["minutes"])
+def test_what_takes_minutes(page, follow, tmp_path):
+    printed = follow(page, "minutes", only_needing=page != "docs/schedule.md")
+    if page == "docs/own-code.md":
+        assert "\npassed\n" in printed
+        assert "1,406 train, 391 test" in printed
+    if page == "docs/training.md":
+        files = tmp_path.glob("here/.penstock/artifacts/train/*/model/history.json")
+        losses = [json.loads(file.read_text())["loss"] for file in files]
+        own = [loss for loss in losses if len(loss) == 3]  # of code of one's own
+        assert (len(losses), len(own)) == (6, 3)
+        assert all(loss[2] < loss[0] for loss in own)
+
+
+def test_the_other_schedulers_take_what_is_emitted(machine, follow):
+    needs = [need for need, pages in SERVERS.items() if pages == ("docs/emit.md",)]
+    if reason := clusters.missing(*needs):
+        pytest.skip(reason)
+    home = Path(machine["HOME"])
+    migrate = ["airflow", "db", "migrate"]
+    subprocess.run(migrate, env={**os.environ, **machine}, check=True, capture_output=True)
+    printed = follow("docs/emit.md", *needs, only_needing=False)
+    assert (home / "penstock/serving/digits/1/saved_model.pb").is_file()  # by Airflow
+    assert "passed" in printed  # by kubernetes-validate
