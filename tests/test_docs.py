@@ -10,7 +10,7 @@ import docs_pages
 import pytest
 
 from pipeline import exit_codes
-from pipeline.cli.app import cli
+from pipeline.cli.main import penstock
 
 HOME = Path(__file__).parents[1]
 README = (HOME / "README.md").read_text()
@@ -21,9 +21,9 @@ def test_every_command_parses_and_every_command_is_in_the_readme():
     for page in docs_pages.pages():
         for block in docs_pages.blocks_of(page):
             for words in docs_pages.commands(block.text) if block.language == "sh" else ():
-                docs_pages.parse(words, cli)
+                docs_pages.parse(words, penstock())
                 shown |= {words[0]} if page == "README.md" else set()
-    assert shown == set(cli.commands)
+    assert shown == set(penstock().commands)
 
 
 def test_every_block_has_a_language_and_a_mark_that_means_something():

@@ -9,14 +9,18 @@ from typing import NoReturn
 
 import click
 
-from pipeline.cli.app import cli, debug
+from pipeline.cli.app import Group, cli, debug
 
-# isort: off
-# In the order of `penstock --help`.
-from pipeline.cli import run, submit, recipes, runs, predict  # noqa: F401
-from pipeline.cli.schedule import edit, run as run_schedules, show, emit  # noqa: F401
-from pipeline.cli import gate, serving, project, spans  # noqa: F401
-# isort: on
+
+def penstock() -> Group:
+    """The command `penstock` with all its subcommands, in the order of `penstock --help`."""
+    # isort: off
+    from pipeline.cli import run, submit, recipes, runs, predict  # noqa: F401
+    from pipeline.cli.schedule import edit, run as run_schedules, show, emit  # noqa: F401
+    from pipeline.cli import gate, serving, project, spans  # noqa: F401
+    # isort: on
+
+    return cli
 
 
 def call(args: Sequence[str]) -> int:
@@ -24,7 +28,7 @@ def call(args: Sequence[str]) -> int:
     from pipeline.console.error_message import explain
 
     try:
-        return cli.main(list(args), prog_name="penstock", standalone_mode=False) or 0
+        return penstock().main(list(args), prog_name="penstock", standalone_mode=False) or 0
     except click.ClickException as error:
         error.show()
         return error.exit_code

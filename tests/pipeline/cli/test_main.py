@@ -13,8 +13,7 @@ import pytest
 
 from data.errors import BadDataError, ConfigError, EnvironmentTrouble, StepError
 from pipeline import exit_codes, recipes
-from pipeline.cli.app import cli
-from pipeline.cli.main import call
+from pipeline.cli.main import call, penstock
 from pipeline.console.error_message import explain
 
 HOME = Path(__file__).parents[3]
@@ -72,7 +71,7 @@ def leaves(group: click.Group, *words: str) -> Iterator[tuple[list[str], click.C
 
 
 def test_every_command_has_help_with_an_example_that_parses():
-    commands = {" ".join(words): command for words, command in leaves(cli)}
+    commands = {" ".join(words): command for words, command in leaves(penstock())}
     for name, command in commands.items():
         context = click.Context(command, info_name=name)
         text = command.get_help(context)

@@ -4,8 +4,8 @@ import click
 import pytest
 
 from data.errors import ConfigError
-from pipeline.cli.app import cli, refuse_strangers
-from pipeline.cli.main import call
+from pipeline.cli.app import refuse_strangers
+from pipeline.cli.main import call, penstock
 from pipeline.config.beam_flags import from_table
 
 
@@ -72,7 +72,7 @@ def test_no_option_of_ours_is_called_as_one_of_beam_s():
     ours = {
         name.removeprefix("--").replace("-", "_")
         for command in ("run", "submit", "doctor")
-        for param in cli.commands[command].params
+        for param in penstock().commands[command].params
         for name in param.opts
         if name.startswith("--")
     }

@@ -15,8 +15,7 @@ import pytest
 
 from data.base.durable_files import read_json, write_json
 from pipeline import exit_codes, recipes
-from pipeline.cli.app import cli
-from pipeline.cli.main import call
+from pipeline.cli.main import call, penstock
 from pipeline.config.overrides import apply, read_toml, to_toml
 from pipeline.inspection.run_report import gather, write_report
 from pipeline.run import run
@@ -143,7 +142,7 @@ def test_the_commands_of_the_report_parse(finished_root, tmp_path):
     for line in lines:
         program, name, *words = shlex.split(line)
         assert program == "penstock"
-        cli.commands[name].make_context(name, words)
+        penstock().commands[name].make_context(name, words)
 
 
 @pytest.mark.slow
