@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import zoneinfo
 from datetime import datetime
+from typing import TYPE_CHECKING
 
-from pipeline.schedule.schedule import Schedule
-from pipeline.schedule.triggers.cron import Cron
+if TYPE_CHECKING:
+    from pipeline.schedule.schedule import Schedule
 
 
 def when(seconds: float | None, schedule: Schedule | None) -> str:
     """A time in the schedule's zone, else in this machine's."""
+    from pipeline.schedule.triggers.cron import Cron
+
     if seconds is None:
         return "–"
     trigger = schedule.trigger if schedule else None
