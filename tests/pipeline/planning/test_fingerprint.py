@@ -55,7 +55,7 @@ def test_code_agrees_with_what_python_really_imports(user_code):
     """Oracle: our own modules that a real import of the training loads are all in the closure."""
     import components.train.candidate  # noqa: F401
 
-    root = Path(fingerprint.__file__).parents[1]
+    root = Path(fingerprint.__file__).parents[2]
     loaded = set()
     todo = ["components.train.candidate"]
     while todo:
@@ -124,7 +124,7 @@ def test_what_is_new_or_gone_was_nothing_or_is_nothing():
 def test_every_source_file_of_a_step_counts():
     step = recipes.build("digits").step("ingest")
     parts = fingerprint.parts(step, 0, {}, lambda path: "", lambda url: {})
-    root = Path(fingerprint.__file__).parents[1]
+    root = Path(fingerprint.__file__).parents[2]
     assert "data/sources/digits.py" in parts["code"]
     assert "data/sources/idx.py" not in parts["code"]
     for name, digest_ in parts["code"].items():

@@ -20,7 +20,7 @@ from pipeline.config.graph_checks import check
 from pipeline.config.overrides import apply, apply_settings, plain_to_toml, read_toml
 from pipeline.execution.run_record import new_run
 from pipeline.run import run
-from pipeline.spans import data_key
+from pipeline.spans.data_key import data_key
 from pipeline.spans.quarantine import unreadable
 from pipeline.spans.resolve import as_written, resolved
 from pipeline.spans.store import Excluded, SpanStore

@@ -79,6 +79,7 @@ class Nights:
 
 @pytest.fixture
 def nights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Nights]:
+    monkeypatch.setattr(sys, "path", [*sys.path])
     monkeypatch.chdir(tmp_path)
     yield Nights(tmp_path)
     sys.modules.pop("toy_recipe", None)
