@@ -44,15 +44,13 @@ class Condition:
         )
 
 
-def _processor(xla: str, onednn: str, openblas: str) -> Condition:
-    """The instructions of an older processor, in the libraries that choose them at run time."""
-    return Condition(
-        {
-            "XLA_FLAGS": f"--xla_cpu_max_isa={xla}",
-            "ONEDNN_MAX_CPU_ISA": onednn,
-            "OPENBLAS_CORETYPE": openblas,
-        }
-    )
+def _processor(xla: str, openblas: str) -> Condition:
+    """The instructions of an older processor, in libraries that choose them at run time.
+
+    Not in oneDNN: TensorFlow asks the processor itself whether oneDNN has kernels for bfloat16, and
+    where oneDNN may not use them it ends with a segmentation fault.
+    """
+    return Condition({"XLA_FLAGS": f"--xla_cpu_max_isa={xla}", "OPENBLAS_CORETYPE": openblas})
 
 
 CONDITIONS = {
@@ -60,8 +58,8 @@ CONDITIONS = {
     "busy": Condition(busy=4),
     "onednn-off": Condition({"TF_ENABLE_ONEDNN_OPTS": "0"}),
     "onednn-on": Condition({"TF_ENABLE_ONEDNN_OPTS": "1"}),
-    "sse4": _processor("SSE4_2", "SSE41", "Nehalem"),
-    "avx2": _processor("AVX2", "AVX2", "Haswell"),
+    "sse4": _processor("SSE4_2", "Nehalem"),
+    "avx2": _processor("AVX2", "Haswell"),
     "user": Condition(
         before=("setpriv", "--reuid", USER, "--regid", "nogroup", "--clear-groups"),
     ),

@@ -84,8 +84,11 @@ def google(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
 
 @pytest.fixture
-def unprivileged() -> Callable[[], AbstractContextManager[None]]:
-    """A context in which permissions hold, though the tests may run as root, whom none stop."""
+def unprivileged() -> Iterator[Callable[[], AbstractContextManager[None]]]:
+    """A context in which permissions hold, though the tests may run as root, whom none stop.
+
+    What the test makes may be read by others, whatever the umask.
+    """
 
     @contextmanager
     def drop() -> Iterator[None]:
@@ -98,7 +101,9 @@ def unprivileged() -> Callable[[], AbstractContextManager[None]]:
         finally:
             os.seteuid(0)
 
-    return drop
+    mask = os.umask(0o022)
+    yield drop
+    os.umask(mask)
 
 
 @pytest.fixture(scope="session")

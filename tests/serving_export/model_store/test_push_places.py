@@ -51,9 +51,9 @@ def reachable(path: Path) -> None:
 
 @pytest.mark.parametrize("what", ["the serving directory", "the model's folder"])
 def test_read_only(
+    unprivileged: Callable[[], AbstractContextManager[None]],  # first: files that others may read
     candidate: Path,
     serving: Path,
-    unprivileged: Callable[[], AbstractContextManager[None]],
     what: str,
 ) -> None:
     reachable(serving)
