@@ -447,13 +447,15 @@ def test_any_bit_flipped_after_the_verdict_is_refused(
 
 
 @pytest.mark.slow
-def test_the_steps_refuse_a_flipped_bit_and_name_its_file(bed: Bed, judged: Judged) -> None:
+def test_the_steps_refuse_a_flipped_bit_and_name_its_file(
+    bed: Bed, judged: Judged, tmp_path: Path
+) -> None:
     model, file = judged.model, next(judged.model.bundle.glob("variables/*.data*"))
     verdict = bed.bench.verdict(model, None)
     inputs = export.Inputs(model=model, verdict=verdict)
 
     def push_it() -> Push:
-        context = bed.bench.context(serving_dir=judged.serving)
+        context = bed.bench.context(serving_dir=tmp_path)
         return export.run(inputs, export.Config(model_name="digits"), context).push
 
     sound = file.read_bytes()
@@ -463,7 +465,7 @@ def test_the_steps_refuse_a_flipped_bit_and_name_its_file(bed: Bed, judged: Judg
             push_it()
         with pytest.raises(BadDataError, match=file.name):
             bed.bench.judge(model, None)
-        assert versions(judged.serving / "digits") == []
+        assert versions(tmp_path / "digits") == []
     finally:
         file.write_bytes(sound)
     assert push_it().pushed
