@@ -115,6 +115,9 @@ def cool_down() -> None:
         _spare = None
 
 
+atexit.register(cool_down)
+
+
 @contextmanager
 def clean_process() -> Iterator[CleanProcess]:
     """The process that waits, or a new one. It waits again afterwards, unless the block raised."""
@@ -138,4 +141,3 @@ def _keep(process: CleanProcess) -> None:
         process.close()
         return
     _spare = process
-    atexit.register(cool_down)
