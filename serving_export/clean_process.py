@@ -88,6 +88,9 @@ def cool_down() -> None:
         _spare = None
 
 
+atexit.register(cool_down)
+
+
 @contextmanager
 def clean_process(module: str) -> Iterator[CleanProcess]:
     """The module's process that waits, or a new one.
@@ -114,4 +117,3 @@ def _keep(process: CleanProcess) -> None:
         process.close()
         return
     _spare = process
-    atexit.register(cool_down)

@@ -148,7 +148,8 @@ class TrainingLoop:
         named = self._named()
         if any(
             name not in found.arrays
-            or not tf.TensorShape(variable.shape).is_compatible_with(found.arrays[name].shape)
+            # of the value: the variable of the sums may take any length
+            or found.arrays[name].shape != tuple(tf.shape(variable).numpy())
             for name, variable in named.items()
         ):
             self._checkpoints.logger.warning("the checkpoint does not fit: training begins anew")
