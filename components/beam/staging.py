@@ -7,6 +7,7 @@ import contextlib
 import hashlib
 import importlib
 import importlib.metadata
+import shutil
 import sys
 import tempfile
 import zipfile
@@ -17,6 +18,7 @@ from types import ModuleType
 from data.base.first_party import OUR_PACKAGES, code, first_party_root
 
 _HOME = Path(__file__).resolve().parents[2]  # holds our packages
+_PACKED_WITH = ("setup.py", "pyproject.toml", "MANIFEST.in", "README.md", "LICENSE")
 _UNTRUE_ELSEWHERE = ("RECORD", "INSTALLER", "REQUESTED", "direct_url.json")
 # each says that the user sees to the workers' packages
 _OWN_WAY = ("setup_file", "extra_package", "extra_packages", "sdk_container_image")
@@ -109,7 +111,7 @@ def with_our_code(args: Sequence[str], folder: Path) -> tuple[str, ...]:
 
     Args:
         args: Beam's flags.
-        folder: exists until the job is submitted; takes the wheel.
+        folder: exists until the job is submitted; takes the wheel, or what Beam packs.
     """
     from components.beam.options import (
         environment_type,
@@ -129,9 +131,21 @@ def with_our_code(args: Sequence[str], folder: Path) -> tuple[str, ...]:
     if own_image or any(value(options, name) for name in _OWN_WAY):
         return tuple(args)
     if (_HOME / "setup.py").is_file():
-        return (*args, f"--setup_file={_HOME / 'setup.py'}")
+        return (*args, f"--setup_file={_copy_of_checkout(folder) / 'setup.py'}")
     distribution = importlib.metadata.distribution("penstock")
     return (*args, f"--extra_package={wheel_of(distribution, folder)}")
+
+
+def _copy_of_checkout(folder: Path) -> Path:
+    """A copy of what setup.py packs: packing writes beside it, where the user may have no right."""
+    copy = folder / "penstock"
+    for package in OUR_PACKAGES:
+        shutil.copytree(
+            _HOME / package, copy / package, ignore=shutil.ignore_patterns("__pycache__")
+        )
+    for name in _PACKED_WITH:
+        shutil.copy(_HOME / name, copy)
+    return copy
 
 
 def wheel_of(distribution: importlib.metadata.Distribution, folder: Path) -> Path:

@@ -5,15 +5,17 @@ from __future__ import annotations
 import importlib
 import importlib.metadata
 import os
+import shutil
 import subprocess
 import sys
+import tarfile
 import zipfile
 from pathlib import Path
 
 import pytest
 
 from components.beam import staging
-from data.base.first_party import first_party_root
+from data.base.first_party import OUR_PACKAGES, first_party_root
 
 MINE = """
 import helper_of_mine
@@ -140,6 +142,27 @@ def test_a_wheel_of_the_installed_files_installs_what_was_installed(tmp_path):
 def test_our_code_is_added_where_workers_install_packages_and_nobody_else_sees_to_it(
     args, takes_ours, tmp_path
 ):
-    home = Path(staging.__file__).parents[3]
-    added = (f"--setup_file={home / 'setup.py'}",) if takes_ours else ()
+    added = (f"--setup_file={tmp_path / 'penstock' / 'setup.py'}",) if takes_ours else ()
     assert staging.with_our_code(args, tmp_path) == (*args, *added)
+
+
+@pytest.mark.slow
+def test_packing_a_checkout_leaves_nothing_in_it_and_packs_all_of_it(tmp_path, monkeypatch):
+    """Beam packs where setup.py lies; the checkout may belong to another user."""
+    from apache_beam.runners.portability.stager import Stager
+
+    home = staging._HOME
+    checkout = tmp_path / "checkout"
+    for package in OUR_PACKAGES:
+        shutil.copytree(home / package, checkout / package)
+    for name in staging._PACKED_WITH:
+        shutil.copy(home / name, checkout)
+    before = sorted(checkout.rglob("*"))
+    monkeypatch.setattr(staging, "_HOME", checkout)
+    (flag,) = staging.with_our_code(("--runner=DataflowRunner",), tmp_path / "copied")[1:]
+    packed = Stager._build_setup_package(flag.partition("=")[2], str(tmp_path))
+    assert sorted(checkout.rglob("*")) == before
+    with tarfile.open(packed) as package:
+        inside = {name.partition("/")[2] for name in package.getnames()}
+    ours = {file for file in before if file.is_file() and "__pycache__" not in file.parts}
+    assert {file.relative_to(checkout).as_posix() for file in ours} <= inside
