@@ -12,7 +12,6 @@ Each error says what happened, what was expected, what came, what follows from i
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
 from collections.abc import Iterable
@@ -142,6 +141,8 @@ def in_one_line(error: BaseException) -> str:
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """A remedy that names the close matches, else all that is known."""
+    import difflib  # only who has made a mistake pays for it
+
     known = sorted(known)
     close = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
     if close:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import sys
 from collections.abc import Callable, Collection, Sequence
@@ -155,6 +154,8 @@ def refuse_strangers(flags: Sequence[str], own: Collection[str]) -> None:
     """
     if not flags:
         return
+    import difflib
+
     stranger = flags[0].partition("=")[0]
     if not stranger.startswith("-"):
         raise click.UsageError(f"what is {stranger!r}? One recipe is expected, then options.")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import traceback
 
 from data.errors import PenstockError, in_one_line
 from pipeline import exit_codes
@@ -15,6 +14,8 @@ def explain(error: BaseException, *, debug: bool) -> int:
     """Print what went wrong. Returns the exit code."""
     code = exit_codes.of_error(error)
     if debug:
+        import traceback
+
         traceback.print_exception(error)
     if isinstance(error, PenstockError):
         message = f"{error.kind}: {error}"

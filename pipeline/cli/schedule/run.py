@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import logging
 import sys
 import time
 from datetime import datetime
@@ -111,6 +110,8 @@ def run_daemon(
 
 
 def _log_to_stderr(*, as_json: bool) -> None:
+    import logging
+
     from pipeline.console.json_logs import JsonFormatter
 
     handler = logging.StreamHandler(sys.stderr)

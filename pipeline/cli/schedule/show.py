@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import time
 from pathlib import Path
@@ -173,18 +172,22 @@ def _last(store: ScheduleStore, name: str) -> Tick | None:
 
 
 def _plain(standing: Standing) -> dict[str, Any]:
+    from dataclasses import fields
+
     from pipeline.schedule.schedule import Schedule
     from pipeline.schedule.triggers.triggers import to_plain
 
-    values = {f.name: getattr(standing.schedule, f.name) for f in dataclasses.fields(Schedule)}
-    where = {f.name: getattr(standing, f.name) for f in dataclasses.fields(standing)}
+    values = {f.name: getattr(standing.schedule, f.name) for f in fields(Schedule)}
+    where = {f.name: getattr(standing, f.name) for f in fields(standing)}
     where.pop("schedule")
     plain = {"trigger": to_plain(standing.schedule.trigger), "deadline": standing.deadline}
     return values | where | plain
 
 
 def _tick(tick: Tick | None) -> dict[str, Any] | None:
-    return None if tick is None else dataclasses.asdict(tick)
+    from dataclasses import asdict
+
+    return None if tick is None else asdict(tick)
 
 
 def _print_json(value: object) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import zoneinfo
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -12,6 +10,9 @@ if TYPE_CHECKING:
 
 def when(seconds: float | None, schedule: Schedule | None) -> str:
     """A time in the schedule's zone, else in this machine's."""
+    import zoneinfo
+    from datetime import datetime
+
     from pipeline.schedule.triggers.cron import Cron
 
     if seconds is None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import numpy as np
 import pytest
+
+from components.train.loop.checkpoints import Checkpoints
 
 TIMES = ("seconds",)
 SETTINGS = {
@@ -99,6 +102,21 @@ def test_a_checkpoint_of_another_precision_is_left_alone(fit, fit_once, work: Pa
     context = {"work_dir": work, "progress": Interrupts(50)}
     with pytest.raises(KeyboardInterrupt):
         fit(precision="mixed_float16", context=context)
+    trained = fit(context=context)
+    assert "training begins anew" in caplog.text
+    np.testing.assert_array_equal(trained.probabilities, fit_once(epochs=2).probabilities)
+
+
+@pytest.mark.slow
+def test_a_checkpoint_with_a_sum_too_many_is_left_alone(fit, fit_once, work: Path, caplog) -> None:
+    context = {"work_dir": work, "progress": Interrupts(50)}
+    with pytest.raises(KeyboardInterrupt):
+        fit(context=context)
+    checkpoints = Checkpoints(work / "checkpoints", 0, logging.getLogger())
+    found = checkpoints.load()
+    assert found
+    found.arrays["sums"] = np.append(found.arrays["sums"], 1.0)
+    checkpoints.save(51, found)
     trained = fit(context=context)
     assert "training begins anew" in caplog.text
     np.testing.assert_array_equal(trained.probabilities, fit_once(epochs=2).probabilities)
