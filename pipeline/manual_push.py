@@ -10,6 +10,7 @@ from typing import Any
 
 from components.artifacts import Model, Verdict
 from components.context import Context
+from components.evaluate.override import NOT_CONFIGURED, needs, unmet
 from components.export import Config, login_name, push_judged
 from data.errors import BadDataError, ConfigError, did_you_mean
 from pipeline.config.convert import from_plain
@@ -17,7 +18,6 @@ from pipeline.storage.artifact_lookup import judged_model, verdict_content, verd
 from pipeline.storage.ledger import Ledger, Pushed, Run
 
 ALL = "all"  # every rule that is not met, but for the sanity rules
-_NOT_CONFIGURED = "not configured"
 
 
 def push_run(
@@ -79,7 +79,7 @@ def push_run(
                 time=now,
                 by=who,
                 reason=reason or "",
-                rules=rules,
+                rules=needs(content, rules),
             )
         )
     return version, served
@@ -102,22 +102,22 @@ def _candidate(root: Path, ledger: Ledger, run: Run) -> tuple[Model, Verdict]:
 def _overruled(content: dict[str, Any], override: Collection[str]) -> list[str]:
     """The rules that the override is about; all that are not met must be among them."""
     rules = {rule["name"]: rule for rule in content["rules"]}
-    unmet = {n: r for n, r in rules.items() if r["status"] in ("failed", "not enough data")}
+    against = unmet(content)
     for name in override:
-        if name not in (ALL, _NOT_CONFIGURED) and name not in rules:
+        if name not in (ALL, NOT_CONFIGURED) and name not in rules:
             raise ConfigError(
                 f"the verdict has no rule {name!r}", remedy=did_you_mean(name, [*rules, ALL])
             )
-    usual = {name for name, rule in unmet.items() if rule["kind"] != "sanity"}
+    usual = {name for name, rule in against.items() if rule["kind"] != "sanity"}
     named = set(override) | (usual if ALL in override else set())
-    missing = [name for name in unmet if name not in named]
-    if content["status"] == _NOT_CONFIGURED and not override:
-        missing.append(_NOT_CONFIGURED)
+    missing = [name for name in against if name not in named]
+    if content["status"] == NOT_CONFIGURED and not override:
+        missing.append(NOT_CONFIGURED)
     if missing:
         raise ConfigError(
             "the verdict does not allow this push",
             expected="a passed verdict, or an override of each rule that is not met",
-            got="; ".join([unmet[n]["words"] if n in unmet else n for n in missing]),
+            got="; ".join([against[n]["words"] if n in against else n for n in missing]),
             follows="nothing was pushed",
             remedy=" ".join(f'--override "{name}"' for name in missing) + ' --reason "…"',
         )

@@ -43,10 +43,14 @@ def _where_and_what_next(result: RunResult, recipe: str, root: Path) -> Iterator
         served = from_here(push.served_path)
         yield f"model     {escape(str(served))}"
         following.insert(0, f"penstock predict {served.parent} IMAGE.png")
-    elif push and result.by_hand:
-        yield f"model     {escape(str(from_here(result.by_hand)))}, pushed by hand"
+    elif push and result.serves and result.by_hand:
+        yield f"model     {escape(str(from_here(result.serves)))}, pushed by hand"
     elif push:
         yield f"model     not pushed: {escape(push.reason)}"
+    if result.serves and not result.by_hand:
+        served = from_here(result.serves)
+        yield f"serving   {escape(str(served))}: this very model, pushed under other rules"
+        following.insert(1, f"penstock rollback {served.parent}")
     if result.report:
         yield f"report    {escape(str(from_here(result.report)))}"
     if result.pictures.files:

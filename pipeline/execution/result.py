@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,7 +10,9 @@ from typing import Any
 
 from components.artifacts import Examples, Model, Push, Verdict
 from components.evaluate import VERDICT
+from components.evaluate.override import covers, overruled
 from components.report.pictures.album import Album, draw_album
+from data.base.durable_files import read_json
 from data.errors import PenstockError
 from pipeline import exit_codes
 from pipeline.execution.run_record import RunRecord
@@ -30,8 +33,10 @@ class RunResult:
     outputs: dict[str, Any]  # step name -> the component's Outputs, up to the last step that ran
     pictures: Album = field(default_factory=Album)  # none where all was reused
     report: Path | None = None  # likewise
-    # where the model serves already though its verdict is not passed: someone pushed it by hand
-    by_hand: Path | None = None
+    # where the model serves though its verdict is not passed
+    serves: Path | None = None
+    # whether a person pushed it there and overruled these very rules
+    by_hand: bool = False
 
     def artifact(self, kind: type[Any]) -> Any:
         """The last artifact of this type that the run's steps gave, or None."""
@@ -57,9 +62,10 @@ def conclude(record: RunRecord, done: Done, workspace: Workspace) -> RunResult:
     outputs = {step: sealed.outputs for step, sealed in done.sealed.items() if sealed}
     result = RunResult(run=record.run, executions=record.executions, outputs=outputs)
     status = result.verdict.status if result.verdict else None
-    by_hand = _pushed_by_hand(result, workspace)
+    served = _serves_against_its_verdict(result, workspace)
+    by_hand = served is not None and _is_overruled(result.verdict, served, record.ledger)
     record.finish(status, exit_codes.DONE if by_hand else exit_codes.of_verdict(status))
-    return dataclasses.replace(result, run=record.run, by_hand=by_hand)
+    return dataclasses.replace(result, run=record.run, serves=served, by_hand=by_hand)
 
 
 def illustrated(result: RunResult, root: Path, ledger: Ledger) -> RunResult:
@@ -83,8 +89,22 @@ def illustrated(result: RunResult, root: Path, ledger: Ledger) -> RunResult:
         return dataclasses.replace(result, pictures=pictures)
 
 
-def _pushed_by_hand(result: RunResult, workspace: Workspace) -> Path | None:
+def _serves_against_its_verdict(result: RunResult, workspace: Workspace) -> Path | None:
     verdict = result.verdict
     if verdict is None or verdict.status == "passed" or workspace.model_name is None:
         return None
     return serves(model_folder(workspace.serving_dir, workspace.model_name), verdict.model_digest)
+
+
+def _is_overruled(verdict: Verdict | None, served: Path, ledger: Ledger) -> bool:
+    """Whether somebody pushed it and overruled what the verdict says, here or from another root."""
+    if verdict is None:
+        return False
+    known = [push.rules for push in ledger.pushes(verdict.model_digest)]
+    # a file that cannot be read vouches for nothing
+    with contextlib.suppress(PenstockError):
+        known.append(overruled(read_json(served / VERDICT)))
+    with contextlib.suppress(PenstockError):
+        content = read_json(verdict.path / VERDICT)
+        return any(covers(rules, content) for rules in known)
+    return False

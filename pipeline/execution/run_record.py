@@ -57,7 +57,7 @@ class RunRecord:
         self.run = run
         self.executions: list[Execution] = []  # of steps that were made or reused
         self._folder = root / "runs" / run.id
-        self._ledger = ledger
+        self.ledger = ledger
         self._watcher = watcher
         self._again = again
         self._lock = FileLock(self._folder / LOCK)  # held while this process lives
@@ -75,7 +75,7 @@ class RunRecord:
                 ) from None
             self._save()
         if not self._again:
-            self._ledger.start_run(self.run)
+            self.ledger.start_run(self.run)
         return self
 
     def __exit__(
@@ -102,7 +102,7 @@ class RunRecord:
         self.run = dataclasses.replace(self.run, status="submitted", seconds=None, exit_code=None)
         self._event("submitted")
         self._save()
-        self._ledger.finish_run(self.run)
+        self.ledger.finish_run(self.run)
 
     @property
     def folder(self) -> Path:
@@ -141,7 +141,7 @@ class RunRecord:
         lineage: Sequence[Lineage],
         summary: str,
     ) -> None:
-        self._ledger.record(execution, artifacts, lineage)
+        self.ledger.record(execution, artifacts, lineage)
         if execution.status in ("made", "reused"):
             self.executions.append(execution)
         self._event("ended", **dataclasses.asdict(execution), summary=summary)
@@ -152,7 +152,7 @@ class RunRecord:
         self.run = dataclasses.replace(self.run, seconds=seconds, **changes)
         self._event("finished", status=self.run.status, exit_code=self.run.exit_code)
         self._save()
-        self._ledger.finish_run(self.run)
+        self.ledger.finish_run(self.run)
 
     def _event(self, kind: str, **facts: Any) -> None:
         with (self._folder / EVENTS).open("a", encoding="utf-8") as file:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from components.artifacts import Examples, Model, Verdict
+from components.evaluate.override import covers
 from data.base.durable_files import read_json
 from data.errors import BadDataError
 from pipeline.config.convert import from_plain
@@ -94,5 +95,7 @@ def judged_model(root: Path, ledger: Ledger, verdict: Verdict) -> Model | None:
 def verdict_content(ledger: Ledger, verdict: Verdict) -> dict[str, Any]:
     """A verdict as its file has it, and under "override" who pushed against it since, and why."""
     content: dict[str, Any] = read_json(verdict.path / "verdict.json")
-    against = [push for push in ledger.pushes(verdict.model_digest) if push.rules]
-    return {**content, "override": asdict(against[-1])} if against else content
+    against = [p for p in ledger.pushes(verdict.model_digest) if covers(p.rules, content)]
+    if not against:
+        return content
+    return {**content, "override": {**asdict(against[-1]), "rules": list(against[-1].rules)}}

@@ -78,7 +78,7 @@ class Pushed:
     time: float  # seconds since the epoch
     by: str
     reason: str
-    rules: list[str]
+    rules: dict[str, str]  # those that were overruled, each with what it needed
 
 
 class Ledger(FileDigests):

@@ -55,7 +55,9 @@ pushes = sa.Table(  # by `penstock push`: those of runs are artifacts
     sa.Column("time", sa.Float, nullable=False),  # seconds since the epoch
     sa.Column("by", sa.String, nullable=False),
     sa.Column("reason", sa.String, nullable=False),
-    sa.Column("rules", sa.JSON, nullable=False),  # those that were overridden
+    sa.Column(
+        "rules", sa.JSON, nullable=False
+    ),  # those that were overruled: name -> what it needed
 )
 file_digests = sa.Table(
     "file_digests",

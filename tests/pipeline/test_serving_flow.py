@@ -124,6 +124,45 @@ def test_after_a_rollback_the_next_gate_compares_with_what_then_serves(
     assert failed(gate(root, capfd)) == {"not replaced"}
 
 
+STRICTER = 'evaluate.thresholds=[{metric = "accuracy", at_least = 0.9999}]'
+STRICTEST = 'evaluate.thresholds=[{metric = "accuracy", at_least = 1.0}]'
+NO_RULE = "evaluate.thresholds=[]"
+PAIRED = "evaluate.paired=[]"
+
+
+@pytest.mark.slow
+def test_only_an_override_of_the_same_rules_makes_a_bad_verdict_no_alarm(root, capfd):
+    """By (what serves, the verdict): the exit code, and whether a push by hand is spoken of."""
+
+    def outcome(*settings: str) -> tuple[int, bool]:
+        capfd.readouterr()
+        code = run(root, PAIRED, *settings)
+        said = capfd.readouterr().out
+        assert ("pushed under other rules" in said) == (code != exit_codes.DONE)
+        return code, "pushed by hand" in said
+
+    def push(*rules: str) -> None:
+        words = [word for rule in rules for word in ("--override", rule)]
+        assert call(["push", "latest", "--root", str(root), *words, "--reason", "I know"]) == 0
+
+    # The gate pushed it, under the recipe's floors; asked twice, made and then reused.
+    for _ in range(2):
+        assert outcome(STRICTER) == (exit_codes.VERDICT_FAILED, False)
+        assert outcome(NO_RULE) == (exit_codes.GATE_NOT_CONFIGURED, False)
+    assert outcome() == (exit_codes.DONE, False)
+
+    # A person pushed it against this very floor: a higher one is another rule.
+    assert outcome(STRICTER)[0] == exit_codes.VERDICT_FAILED
+    push("accuracy overall")
+    for _ in range(2):
+        assert outcome(STRICTER) == (exit_codes.DONE, True)
+        assert outcome(STRICTEST) == (exit_codes.VERDICT_FAILED, False)
+        assert outcome(NO_RULE) == (exit_codes.GATE_NOT_CONFIGURED, False)
+    push("not configured")
+    for settings, code in ((NO_RULE, 0), (STRICTER, 0), (STRICTEST, exit_codes.VERDICT_FAILED)):
+        assert outcome(settings) == (code, code == exit_codes.DONE)
+
+
 def test_a_rule_on_a_class_that_is_not_there_fails_before_the_training(root, tmp_path, capfd):
     rule = 'evaluate.thresholds=[{metric = "accuracy", at_least = 0.9, on = "zerro"}]'
     assert run(root, rule) == exit_codes.BAD_CONFIG  # the examples are there already

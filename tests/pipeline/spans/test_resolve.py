@@ -354,7 +354,7 @@ def pushed(ledger: Ledger, made: PipelineConfig, fingerprint: str, *, by_hand: b
                 time=NOW,
                 by="ana",
                 reason="",
-                rules=[],
+                rules={},
             )
         )
 
