@@ -17,7 +17,7 @@ from components.evaluate.references import look_up
 from components.evaluate.verdict import judge
 from serving_export.bundle.saved_model import load_bundle
 from serving_export.bundle.training_images import read_trained_on, split_hashes
-from serving_export.bundle.weights import changed_weights, nan_weights
+from serving_export.bundle.weights import changed_weights, unsound_weights
 from serving_export.model_store.baseline import NONE, Against
 from serving_export.model_store.layout import model_folder
 from serving_export.parity.check import images_difference, transform_difference
@@ -79,6 +79,6 @@ def _facts(model: Model, examples: Examples, split: str) -> Facts:
         parity=images_difference(bundle, recorded) if there else None,
         transform=transform_difference(bundle.saved, recorded) if there else None,
         changed_weights=changed_weights(bundle.saved, recorded) if there else None,
-        nan_weights=nan_weights(bundle.saved),
+        unsound_weights=unsound_weights(bundle.saved),
         trained_on=seen,
     )

@@ -13,7 +13,7 @@ from typing import Any
 from components.artifacts import Examples, Model, Verdict
 from components.context import Context, Depends
 from components.evaluate.config import Config
-from components.evaluate.rules import check_subjects
+from components.evaluate.rules import check_slices, check_subjects, slice_features
 from data.base.durable_files import write_json
 from data.errors import BadDataError, ConfigError, did_you_mean
 from serving_export.model_store.baseline import against
@@ -87,7 +87,8 @@ def check_inputs(config: Config, made: Mapping[str, Any]) -> None:
     """Hold the config against the examples as soon as there are any, before a model is trained.
 
     Raises:
-        ConfigError: no such split; a rule on something that the data does not have.
+        ConfigError: no such split; a rule or a slice on something that the data does not have.
+        BadDataError, EnvironmentTrouble: the examples cannot be read.
     """
     examples: Examples | None = made.get("examples")
     if examples is None:
@@ -98,6 +99,10 @@ def check_inputs(config: Config, made: Mapping[str, Any]) -> None:
             remedy=did_you_mean(config.split, examples.counts),
         )
     check_subjects(config.rules, examples.spec.class_names, config.slices)
+    if by_feature := slice_features(config.slices):
+        from data.examples.features import features_of
+
+        check_slices(config.slices, features_of(examples, config.split, by_feature))
 
 
 def _check(examples: Examples, model: Model, config: Config) -> None:

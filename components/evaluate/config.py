@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from components.evaluate.rules import DEFAULT_PAIRED, Allowed, Change, Paired, Threshold
+from components.evaluate.rules import DEFAULT_PAIRED, Allowed, Change, Paired, Threshold, slice_name
 from data.errors import ConfigError
 from serving_export.model_store.baseline import Against
 
@@ -50,6 +52,8 @@ class Config:
                     expected=f"{least} or more",
                     got=getattr(self, name),
                 )
+        _check_unique([rule.name for rule in self.rules], "rules", "one override would be of both")
+        _check_unique([slice_name(name) for name in self.slices], "slices", "no rule tells them")
 
     @property
     def own_code(self) -> tuple[str, ...]:
@@ -59,3 +63,14 @@ class Config:
     @property
     def rules(self) -> tuple[Threshold | Change | Paired, ...]:
         return (*self.thresholds, *self.changes, *self.paired)
+
+
+def _check_unique(names: Sequence[str], what: str, follows: str) -> None:
+    twice = [name for name, number in Counter(names).items() if number > 1]
+    if twice:
+        raise ConfigError(
+            f"evaluate has two {what} of the name {twice[0]!r}",
+            expected="a name for each",
+            follows=follows,
+            remedy="leave one of them out",
+        )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -47,13 +47,24 @@ def _check_range(value: float, greatest: float, what: str) -> None:
         )
 
 
+def _check_can_fail(can: bool, what: str, got: float) -> None:
+    """A rule that nothing fails would make the gate look configured."""
+    if not can:
+        raise ConfigError(
+            f"{what} that every model meets is no rule",
+            expected="a bound that a bad model fails",
+            got=got,
+            remedy="set another bound in evaluate, or leave the rule out",
+        )
+
+
 @dataclass(frozen=True, kw_only=True)
 class Threshold:
     """What a metric must reach: exactly one of `at_least` and `at_most`, both inclusive.
 
     Raises:
-        ConfigError: no such metric; neither bound or both; a bound that no value could pass or
-            fail.
+        ConfigError: no such metric; neither bound or both; a bound that no value could pass, or
+            none fail.
     """
 
     metric: str
@@ -71,7 +82,9 @@ class Threshold:
                 got="both" if bounds else "neither",
                 remedy="set one of them in evaluate.thresholds",
             )
-        _check_range(bounds[0], METRICS[self.metric][0], f"a threshold on {self.metric}")
+        what, greatest = f"a threshold on {self.metric}", METRICS[self.metric][0]
+        _check_range(bounds[0], greatest, what)
+        _check_can_fail(self.at_least != 0 and self.at_most != greatest, what, bounds[0])
 
     @property
     def name(self) -> str:
@@ -99,7 +112,9 @@ class Change:
 
     def __post_init__(self) -> None:
         _check_metric(self.metric)
-        _check_range(self.worse_by_at_most, METRICS[self.metric][0], f"a change of {self.metric}")
+        what, greatest = f"a change of {self.metric}", METRICS[self.metric][0]
+        _check_range(self.worse_by_at_most, greatest, what)
+        _check_can_fail(self.worse_by_at_most < greatest, what, self.worse_by_at_most)
 
     @property
     def name(self) -> str:
@@ -123,6 +138,7 @@ class Paired:
 
     def __post_init__(self) -> None:
         _check_range(self.margin, 1.0, "the margin of a paired rule")
+        _check_can_fail(self.margin < 1, "a margin of a paired rule", self.margin)
         if not 0.5 <= self.confidence < 1:
             raise ConfigError(
                 "the confidence of a paired rule is out of range",
@@ -163,15 +179,45 @@ TRAINED_ON = "no image trained on"
 SANITY = (PREDICTED, NOT_CONSTANT, FINITE, SUM, PARITY, TRANSFORM, TRAINED_ON)
 
 
+BRIGHTNESS = "brightness"  # the slice that is derived from the pixels by its name alone
+
+
 def slice_name(slice_: str) -> str:
     """What rules and reports call a slice of the config: a function by its own name."""
     return slice_.rpartition(":")[2]
 
 
+def slice_features(slices: Sequence[str]) -> list[str]:
+    """The slices that are by a feature of the examples."""
+    return [name for name in slices if ":" not in name and name != BRIGHTNESS]
+
+
+def check_slices(slices: Sequence[str], features: Collection[str]) -> None:
+    """Check that there are examples with the feature of each slice.
+
+    Args:
+        slices: as the config names them.
+        features: that the examples have.
+
+    Raises:
+        ConfigError: no example has one; with the close matches.
+    """
+    for name in slice_features(slices):
+        if name not in features:
+            raise ConfigError(
+                f"evaluate.slices names {name!r}, a feature that no example has",
+                expected='a feature, "brightness", or the import path of a function of images',
+                got=f"examples with {', '.join(sorted(features))}",
+                remedy=did_you_mean(name, [*features, BRIGHTNESS]),
+            )
+
+
 def check_subjects(
-    rules: Sequence[Threshold | Change | Paired], class_names: Sequence[str], slices: Sequence[str]
+    rules: Sequence[Threshold | Change | Paired],
+    class_names: Sequence[str],
+    slices: Sequence[str],
 ) -> None:
-    """Check what the rules are on, before anything runs.
+    """Check what the rules are on, before a model is trained.
 
     Args:
         rules: of any kind.
@@ -179,7 +225,7 @@ def check_subjects(
         slices: as the config names them.
 
     Raises:
-        ConfigError: a rule is on something that is not there; with the close matches.
+        ConfigError: one is on something that is not there; with the close matches.
     """
     features = [slice_name(name) for name in slices]
     known = [OVERALL, EACH_CLASS, *class_names, *(EACH + name for name in features)]

@@ -19,12 +19,12 @@ def outcomes(measured: Measured, allowed: Allowed) -> Iterator[Outcome]:
     """Hold the candidate against every sanity rule, and against what served before."""
     answers, facts = measured.tally.models[CANDIDATE], measured.facts
     confusion = answers.confusion
-    unsound, nan = int(confusion[:, -1].sum()), facts.nan_weights
+    unsound, weights = int(confusion[:, -1].sum()), facts.unsound_weights
     yield _sanity(
         rules.FINITE,
-        "every probability and every weight a number",
-        not (unsound or nan),
-        f"{unsound} images bad, {nan} weights NaN",
+        "every probability and every weight a finite number",
+        not (unsound or weights),
+        f"{unsound} images bad, {weights} weights NaN or infinite",
     )
     seen = confusion[:, :-1].sum(axis=0)
     never = [
@@ -49,12 +49,16 @@ def outcomes(measured: Measured, allowed: Allowed) -> Iterator[Outcome]:
         span > _CONSTANT,
         "no answer is a number" if span < 0 else f"the widest span of a probability is {span:.3g}",
     )
-    off = float(answers.off_one)
+    off, low, high = (
+        float(answers.off_one),
+        float(answers.lowest.min()),
+        float(answers.highest.max()),
+    )
     yield _sanity(
         rules.SUM,
-        f"to within {_SUM_TOLERANCE:g}",
-        off <= _SUM_TOLERANCE,
-        f"the farthest sum is off by {off:.3g}",
+        f"to within {_SUM_TOLERANCE:g}, and each from 0 to 1",
+        max(off, -low, high - 1) <= _SUM_TOLERANCE,
+        f"the farthest sum is off by {off:.3g}, and they go from {low:.3g} to {high:.3g}",
     )
     yield _parity(facts, allowed.parity)
     yield _difference(rules.TRANSFORM, facts.transform, allowed.parity, "what the model was fed")

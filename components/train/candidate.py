@@ -130,5 +130,6 @@ def write(training: Training, served: Mapping[str, Any], path: Path) -> str:
         "warm_start": config.warm_start and sha256_file(config.warm_start_manifest),
     }
     ancestor = config.warm_start_manifest.parent if config.warm_start else None
-    assets = {FILE: trained_on(training.examples, SPLIT, ancestor)}
+    images = trained_on(training.examples, SPLIT, ancestor)
+    assets = {} if images is None else {FILE: images}
     return write_bundle(path, about=about, assets=assets, **served)

@@ -89,6 +89,13 @@ def decode(record: bytes, spec: ImageSpec, path: Path) -> tuple[np.ndarray, int]
         raise damaged(path, f"tf.Examples of images of shape {spec.shape}", repr(error)) from error
 
 
+def feature_names(record: bytes) -> set[str]:
+    """The names of a tf.Example's features."""
+    features = _repeated(record, 1)
+    entries = _repeated(features[0], 1) if features else []
+    return {dict(_fields(entry))[1].decode() for entry in entries}
+
+
 def _repeated(message: bytes, number: int) -> list[bytes]:
     return [content for found, content in _fields(message) if found == number]
 

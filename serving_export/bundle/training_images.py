@@ -31,10 +31,16 @@ def split_hashes(examples: Examples, split: str) -> np.ndarray:
     return np.concatenate([np.zeros(0, np.uint64), *found])
 
 
-def trained_on(examples: Examples, split: str, ancestor: Path | None) -> bytes:
-    """The content of `FILE`: the split's images, and all that an ancestor was trained on."""
+def trained_on(examples: Examples, split: str, ancestor: Path | None) -> bytes | None:
+    """The content of `FILE`: the split's images, and all that an ancestor was trained on.
+
+    None, which says that it is not known, where an ancestor has no record.
+    """
     known = [split_hashes(examples, split)]
-    if ancestor is not None and (before := read_trained_on(ancestor)) is not None:
+    if ancestor is not None:
+        before = read_trained_on(ancestor)
+        if before is None:
+            return None
         known.append(before)
     file = io.BytesIO()
     np.save(file, np.unique(np.concatenate(known)), allow_pickle=False)

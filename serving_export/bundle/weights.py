@@ -48,7 +48,7 @@ def changed_weights(saved: Any, npz: Path) -> int | None:
     return int((found != wanted).sum())
 
 
-def nan_weights(saved: Any) -> int:
-    """How many of the weights of a loaded SavedModel are NaN; 0 where it names no weights."""
+def unsound_weights(saved: Any) -> int:
+    """How many weights of a loaded SavedModel are NaN or infinite; 0 where it names no weights."""
     floats = [v.numpy() for v in getattr(saved, WEIGHTS, ()) if v.dtype.is_floating]
-    return sum(int(np.isnan(values).sum()) for values in floats)
+    return sum(int((~np.isfinite(values)).sum()) for values in floats)

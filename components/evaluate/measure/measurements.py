@@ -34,7 +34,7 @@ class Facts:
     # variables of the bundle that are not bit for bit those that were trained; None: not known
     changed_weights: int | None = None
     # of the bundle
-    nan_weights: int = 0
+    unsound_weights: int = 0
     # images of the split that the model or its ancestors were trained on; None: not known
     trained_on: int | None = None
     # the version that this very model was, and the one that serves now in its place

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 import tensorflow as tf
 
-from components.evaluate.rules import slice_name
+from components.evaluate.rules import BRIGHTNESS, slice_name
 from data.base.import_path import load_object
 from data.batches.parse import parse_examples
 from data.errors import ConfigError
@@ -68,7 +68,7 @@ def brightness(images: np.ndarray) -> np.ndarray:
 
 
 def _derived(name: str) -> Callable[[np.ndarray], Sequence[object]] | None:
-    if name == "brightness":
+    if name == BRIGHTNESS:
         return brightness  # type: ignore[return-value]
     return load_object(name) if ":" in name else None
 

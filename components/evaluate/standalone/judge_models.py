@@ -8,14 +8,14 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from components.evaluate.component import check_inputs
 from components.evaluate.measure.counts import BASELINE, CANDIDATE
 from components.evaluate.measure.measurements import Measured, Reference
 from components.evaluate.provenance import code_versions, data_identity
-from components.evaluate.rules import check_subjects
 from components.evaluate.standalone.worker import measure_in_child
 from components.evaluate.verdict import judge
 from data.base.durable_files import digest_tree
-from data.errors import BadDataError, ConfigError, did_you_mean
+from data.errors import BadDataError
 from data.examples.artifact import Examples, load_examples
 from serving_export.bundle.manifest import MANIFEST, read_manifest, verify_bundle
 from serving_export.model_store.layout import bundle_folder
@@ -49,12 +49,7 @@ def judge_models(
             cannot be asked about these images.
     """
     examples = load_examples(examples_dir)
-    if config.split not in examples.counts:
-        raise ConfigError(
-            f"the examples have no split {config.split!r}",
-            remedy=did_you_mean(config.split, examples.counts),
-        )
-    check_subjects(config.rules, examples.spec.class_names, config.slices)
+    check_inputs(config, {"examples": examples})
     folders = {CANDIDATE: bundle_folder(candidate)}
     if baseline is not None:
         folders[BASELINE] = bundle_folder(baseline)

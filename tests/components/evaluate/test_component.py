@@ -13,7 +13,7 @@ import pytest
 
 from components.artifacts import Model
 from components.context import Context
-from components.evaluate import VERDICT, Config, Inputs, Outputs, depends, pin, run
+from components.evaluate import VERDICT, Config, Inputs, Outputs, check_inputs, depends, pin, run
 from components.evaluate.rules import Allowed, Paired, Threshold
 from data.base.durable_files import read_json, sha256_file
 from data.errors import BadDataError, ConfigError, PenstockError, StepError
@@ -190,7 +190,7 @@ def test_nan_and_a_missing_class_fail_with_their_reasons(
     no_nines = write_examples(tmp_path / "examples", np.flatnonzero(digit_arrays[1][:200] != 9))
     thresholds = (
         Threshold(metric="loss", at_most=100.0),
-        Threshold(metric="accuracy", at_least=0.0, on="nine"),
+        Threshold(metric="accuracy", at_least=0.01, on="nine"),
     )
     got = judge(write_model(network), of=no_nines, thresholds=thresholds)
     assert [one["status"] for one in got["rules"][:2]] == ["failed", "not enough data"]
@@ -213,12 +213,24 @@ def test_slices_have_numbers_and_rules(
     thresholds = (
         Threshold(metric="accuracy", at_least=0.2, on="each span"),
         Threshold(metric="accuracy", at_least=1.0, on="span=0"),
-        Threshold(metric="accuracy", at_least=0.0, on="span=7"),
+        Threshold(metric="accuracy", at_least=0.01, on="span=7"),
     )
     got = judge(good, of=of, thresholds=thresholds, slices=("span",), min_examples=60)
     assert [one["status"] for one in got["rules"][:3]] == ["passed", "failed", "not enough data"]
     slices = got["metrics"]["candidate"]["slices"]
     assert {name: one["examples"] for name, one in slices.items()} == {"span=0": 300, "span=1": 60}
+
+
+def test_a_slice_that_no_example_has_is_refused_before_anything_is_trained(
+    write_examples: Callable[..., Examples], tmp_path: Path
+) -> None:
+    features = [{"span": 1} if place == 7 else {} for place in range(10)]
+    of = write_examples(tmp_path / "examples", np.arange(10), features=features)
+    made = {"examples": of}
+    check_inputs(Config(slices=("span", "brightness")), made)  # one example has it
+    floor = Threshold(metric="accuracy", at_least=0.5, on="each brigthness")
+    with pytest.raises(ConfigError, match="did you mean 'brightness'"):
+        check_inputs(Config(slices=("brigthness",), thresholds=(floor,)), made)
 
 
 # --------------------------------------------------------------------- against models that serve

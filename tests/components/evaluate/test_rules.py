@@ -13,7 +13,16 @@ from components.evaluate import Config
 from components.evaluate.measure.counts import BASELINE, BEST, CANDIDATE, tally
 from components.evaluate.measure.measurements import Facts, Measured, Reference
 from components.evaluate.rule_outcomes import Outcome, of_change, of_paired, of_threshold
-from components.evaluate.rules import METRICS, Allowed, Change, Paired, Threshold, check_subjects
+from components.evaluate.rules import (
+    METRICS,
+    Allowed,
+    Change,
+    Paired,
+    Threshold,
+    check_slices,
+    check_subjects,
+    slice_features,
+)
 from components.evaluate.verdict import judge, outcomes, status_of
 from data.errors import ConfigError
 
@@ -109,7 +118,7 @@ def test_on_each_the_worst_is_seen_and_the_others_are_counted():
 
 @pytest.mark.parametrize("on", ["overall", "each class", "two"])
 def test_too_few_images_are_never_a_pass(on):
-    rule = Threshold(metric="accuracy", at_least=0.0, on=on)
+    rule = Threshold(metric="accuracy", at_least=0.01, on=on)
     assert asked(rule, measured(wrong=only(), each=5), least=21).status == "not enough data"
     assert asked(rule, measured(wrong=only(), each=50)).status == "passed"
 
@@ -131,14 +140,14 @@ def test_a_slice_that_is_not_there_is_never_a_pass():
     for on, status in (("source=web", "passed"), ("each source", "passed")):
         assert asked(Threshold(metric="accuracy", at_least=0.9, on=on), found).status == status
     for on in ("source=cam", "each span"):
-        rule = Threshold(metric="accuracy", at_least=0.0, on=on)
+        rule = Threshold(metric="accuracy", at_least=0.01, on=on)
         assert asked(rule, found).status == "not enough data"
 
 
 def test_no_number_fails():
     found = measured(wrong=only(), sure=math.nan)
     for metric in ("loss", "precision", "auc"):
-        for bound in ({"at_least": 0.0}, {"at_most": 1.0}):
+        for bound in ({"at_least": 0.01}, {"at_most": 0.99}):
             assert asked(Threshold(metric=metric, on="zero", **bound), found).status == "failed"
 
 
@@ -269,6 +278,15 @@ def test_sums_that_are_not_1(off, holds):
     )
 
 
+@pytest.mark.parametrize(
+    ("lowest", "highest", "holds"),
+    [(0.0, 1.0, True), (-0.6, 1.6, False), (-0.0011, 1.0, False), (0.0, 1.0011, False)],
+)
+def test_probabilities_that_sum_to_1_and_are_none(lowest, highest, holds):
+    found = counted_as(lowest=[lowest, 0.2, 0.2, 0.2], highest=[0.3, 0.3, highest, 0.3])
+    assert failing(found, Config()) == (set() if holds else {"probabilities sum to 1"})
+
+
 @pytest.mark.parametrize(("span", "holds"), [(0.9e-6, False), (1.1e-6, True)])
 def test_one_class_whose_answers_differ_is_enough(span, holds):
     found = counted_as(lowest=[0.25] * 4, highest=[0.25, 0.25, 0.25 + span, 0.25])
@@ -382,12 +400,56 @@ def test_a_bound_that_no_value_can_pass_or_fail_is_refused(metric):
 
 
 def test_the_edges_of_what_is_allowed_are_allowed():
+    assert Paired(margin=0.0, confidence=0.5).margin == 0.0
+    assert Threshold(metric="accuracy", at_least=1.0).at_least == 1.0
+    assert Threshold(metric="loss", at_most=0.0).at_most == 0.0
     for margin in (0.0, 1.0):
-        assert Paired(margin=margin, confidence=0.5).margin == margin
-        assert Threshold(metric="accuracy", at_least=margin).at_least == margin
         assert Allowed(parity=margin, trained_on_share=margin).parity == margin
     assert Threshold(metric="loss", at_most=7.0).needed == "at most 7"
     assert Config(min_examples=1, best_of_last=0).min_examples == 1
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        *(lambda m=metric: Threshold(metric=m, at_least=0.0) for metric in METRICS),
+        *(lambda m=m: Threshold(metric=m, at_most=1.0) for m in METRICS if m != "loss"),
+        *(lambda m=m: Change(metric=m, worse_by_at_most=1.0) for m in METRICS if m != "loss"),
+        lambda: Paired(margin=1.0),
+    ],
+)
+def test_a_rule_that_every_model_meets_is_refused(make):
+    with pytest.raises(ConfigError, match="every model meets"):
+        make()
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        {"thresholds": [Threshold(metric="ece", at_most=b) for b in (0.1, 0.2)]},
+        {"changes": [Change(metric="loss", worse_by_at_most=b, on="two") for b in (0.1, 0.2)]},
+        {"paired": [Paired(margin=b) for b in (0.1, 0.2)]},
+    ],
+)
+def test_two_rules_of_one_name_are_refused_for_an_override_would_be_of_both(rules):
+    ((what, asked),) = rules.items()
+    with pytest.raises(ConfigError, match=f"two rules of the name '{asked[0].name}'"):
+        Config(**{what: tuple(asked)})
+    assert Config(**{what: tuple(asked[:1])})
+
+
+def test_two_slices_of_one_name_are_refused():
+    with pytest.raises(ConfigError, match="two slices of the name 'band'"):
+        Config(slices=("band", "mine:band"))
+
+
+def test_a_slice_is_by_a_feature_that_some_example_has():
+    slices = ("brightness", "mine:band_of", "span")
+    assert slice_features(slices) == ["span"]
+    check_slices(slices, {"image", "span"})
+    with pytest.raises(ConfigError, match="did you mean 'brightness'") as refused:
+        check_slices(("brigthness",), {"image", "span"})
+    assert "image, span" in str(refused.value)
 
 
 def test_a_rule_is_on_something_that_is_there():

@@ -33,6 +33,8 @@ def test_a_warm_start_brings_its_ancestors_images(fit, made) -> None:
     assert np.isin(before, both).all()
     assert np.isin(split_hashes(made[0], "test"), both).all()
     assert len(both) == len(np.unique(np.concatenate([before, split_hashes(made[0], "test")])))
+    (ancestor / FILE).unlink()  # what it was trained on is not known, and of its heirs neither
+    assert trained_on(made[0], "test", ancestor) is None
 
 
 def test_a_bundle_without_the_record_says_nothing_and_a_broken_one_an_error(tmp_path) -> None:
