@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from components.evaluate.config import Config
 
 
+_SHOWN = 5  # images that were trained on, of which it is said which they are
+
+
 def assess(examples: Examples, model: Model, config: Config, context: Context) -> dict[str, Any]:
     """The verdict on a candidate whose bundle is verified, as `verdict.json` has it."""
     found = config.against or Against()
@@ -71,14 +74,15 @@ def _facts(model: Model, examples: Examples, split: str) -> Facts:
     """What training recorded, against what the bundle does when it is loaded afresh."""
     bundle = load_bundle(model.bundle, model.digest)
     recorded, trained = model.path / "parity.npz", read_trained_on(model.bundle)
-    seen = None
+    places = None
     if trained is not None:
-        seen = int(np.isin(split_hashes(examples, split), trained).sum())
+        places = np.flatnonzero(np.isin(split_hashes(examples, split), trained))
     there = recorded.is_file()
     return Facts(
         parity=images_difference(bundle, recorded) if there else None,
         transform=transform_difference(bundle.saved, recorded) if there else None,
         changed_weights=changed_weights(bundle.saved, recorded) if there else None,
         unsound_weights=unsound_weights(bundle.saved),
-        trained_on=seen,
+        trained_on=None if places is None else len(places),
+        trained_on_places=() if places is None else tuple(places[:_SHOWN].tolist()),
     )

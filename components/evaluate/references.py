@@ -7,9 +7,16 @@ from pathlib import Path
 import numpy as np
 
 from components.evaluate.measure.measurements import Reference
+from data.base.durable_files import read_json
 from data.errors import PenstockError, in_one_line
 from data.spec import ImageSpec
-from serving_export.bundle.manifest import IMAGES, PROBABILITIES, read_manifest, verify_bundle
+from serving_export.bundle.manifest import (
+    IMAGES,
+    PROBABILITIES,
+    VERDICT,
+    read_manifest,
+    verify_bundle,
+)
 from serving_export.model_store.baseline import find
 
 
@@ -31,8 +38,17 @@ def look_up(model_dir: Path, digest: str, spec: ImageSpec) -> tuple[Reference, P
     trouble = _trouble(folder, digest, spec)
     if trouble:
         trouble = f"version {version} cannot be compared with: {trouble}"
-    reference = Reference(digest=digest, version=version, trouble=trouble)
+    reference = Reference(digest=digest, version=version, trouble=trouble, met=_met(folder))
     return reference, None if trouble else folder
+
+
+def _met(folder: Path) -> frozenset[tuple[str, str]]:
+    """The rules that a version met when it was pushed; none where its verdict cannot be read."""
+    try:
+        rules = read_json(folder / VERDICT)["rules"]
+        return frozenset((r["name"], r["needed"]) for r in rules if r["status"] == "passed")
+    except (PenstockError, KeyError, TypeError):
+        return frozenset()
 
 
 def _trouble(folder: Path, digest: str, spec: ImageSpec) -> str:

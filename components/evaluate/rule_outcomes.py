@@ -183,7 +183,7 @@ def _absent(measured: Measured, reference: str) -> str:
     known = measured.baseline if reference == BASELINE else measured.best
     if known and known.trouble:
         return known.trouble
-    return "no model serves yet" if reference == BASELINE else "no other push was better"
+    return "no model served" if reference == BASELINE else "no other push was better"
 
 
 def _points(loss: float) -> str:

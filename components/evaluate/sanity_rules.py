@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from components.evaluate import rules
 from components.evaluate.measure.counts import CANDIDATE
-from components.evaluate.measure.measurements import Facts, Measured
+from components.evaluate.measure.measurements import Facts, Measured, Reference
 from components.evaluate.rule_outcomes import Outcome, Status
 from components.evaluate.rules import Allowed
 
@@ -77,7 +77,7 @@ def _parity(facts: Facts, tolerance: float) -> Outcome:
     found = _difference(rules.PARITY, facts.parity, tolerance, "the trained model's answers")
     if not facts.changed_weights:
         return found
-    reason = f"{found.reason}, and {facts.changed_weights} variables are not those trained"
+    reason = f"{facts.changed_weights} variables are not those trained; {found.reason}"
     return dataclasses.replace(found, status="failed", reason=reason)
 
 
@@ -107,8 +107,19 @@ def _trained_on(measured: Measured, share: float) -> Outcome:
             status="not applicable",
             reason="there is no record of the training",
         )
-    reason = f"the model was trained on {count:,} of {number:,}"
+    reason = f"the model was trained on {count:,} of {number:,}{_examples(measured)}"
     return _sanity(rules.TRAINED_ON, needed, count <= share * number, reason)
+
+
+def _named(reference: Reference) -> str:
+    if reference.version is None:
+        return f"the model {reference.digest[:12]}"
+    return f"version {reference.version}"
+
+
+def _examples(measured: Measured) -> str:
+    places = measured.facts.trained_on_places
+    return f", such as number {', '.join(map(str, places))} of {measured.split}" if places else ""
 
 
 def serving(measured: Measured) -> Iterator[Outcome]:
@@ -121,7 +132,7 @@ def serving(measured: Measured) -> Iterator[Outcome]:
             on=rules.OVERALL,
             needed="the model that serves now can be asked",
             status="failed" if trouble else "passed",
-            reason=trouble or f"version {measured.baseline.version}",
+            reason=trouble or _named(measured.baseline),
         )
     if measured.facts.replaced:
         was, now = measured.facts.replaced

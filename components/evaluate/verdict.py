@@ -87,8 +87,8 @@ def judge(
 
 
 def _suspect(measured: Measured, config: Config) -> str | None:
-    """Where the model that serves does not reach its floors today, the data may be to blame."""
-    if BASELINE not in measured.tally.models:
+    """What to say where the model that serves misses a floor that it met when it was pushed."""
+    if BASELINE not in measured.tally.models or measured.baseline is None:
         return None
     before = Measured(
         split=measured.split,
@@ -99,13 +99,14 @@ def _suspect(measured: Measured, config: Config) -> str | None:
     failing = [
         rule.name
         for rule in config.thresholds
-        if of_threshold(rule, before, config.min_examples).status == "failed"
+        if (rule.name, rule.needed) in measured.baseline.met
+        and of_threshold(rule, before, config.min_examples).status == "failed"
     ]
     if not failing:
         return None
     return (
         f"suspect the data: the model that serves fails on it too ({', '.join(failing)}), "
-        "though it passed when it was pushed"
+        "and met the same when it was pushed"
     )
 
 

@@ -103,5 +103,5 @@ def _name(reference: dict[str, Any]) -> str:
 def _baseline(verdict: dict[str, Any]) -> str:
     confidence = f"intervals of {verdict['confidence']:.0%}"
     if verdict["baseline"] is None:
-        return f"[dim]{confidence}; no model serves yet, so floors alone decide[/]"
+        return f"[dim]{confidence}; no model served, so floors alone decided[/]"
     return f"[dim]{confidence}[/]"

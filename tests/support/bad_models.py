@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 import shutil
 from collections.abc import Callable
@@ -131,12 +132,13 @@ class Bench:
         counts = tuple(np.bincount(labels, minlength=classes).tolist())
         return Examples(path=path, spec=self.examples.spec, counts={"train": counts})
 
-    def push(self, model: Model) -> Path:
-        """A new serving directory, in which the model serves."""
+    def push(self, model: Model, verdict: dict[str, Any] | None = None) -> Path:
+        """A new serving directory, in which the model serves, perhaps with a verdict beside it."""
         from serving_export.model_store.push import push
 
         serving = self.context().output_dir
-        push(model.bundle, serving, NAME, digest=model.digest, record={})
+        beside = {"verdict.json": json.dumps(verdict).encode()} if verdict else {}
+        push(model.bundle, serving, NAME, digest=model.digest, record={}, beside=beside)
         return serving
 
     def verdict(self, model: Model, serving: Path | None, **rules: Any) -> Verdict:

@@ -21,6 +21,8 @@ class Reference:
     digest: str
     version: int | None = None  # under the serving directory, if it lies there
     trouble: str = ""  # why it cannot be compared with; empty where it can
+    # the rules that it met when it was pushed: names, and what was needed
+    met: frozenset[tuple[str, str]] = frozenset()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +39,8 @@ class Facts:
     unsound_weights: int = 0
     # images of the split that the model or its ancestors were trained on; None: not known
     trained_on: int | None = None
+    # places in the split of the first of them, from 0
+    trained_on_places: tuple[int, ...] = ()
     # the version that this very model was, and the one that serves now in its place
     replaced: tuple[int, int] | None = None
 

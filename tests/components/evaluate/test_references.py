@@ -36,6 +36,13 @@ def test_a_sound_model_is_found_by_its_digest_at_its_highest_version(
     folder, model = version
     found = look_up(folder.parent, model.digest, model.spec)
     assert found == (Reference(digest=model.digest, version=3), folder)
+    rules = [
+        {"name": "accuracy overall", "needed": "at least 0.9", "status": "passed"},
+        {"name": "ece overall", "needed": "at most 0.1", "status": "failed"},  # overruled, that is
+    ]
+    write_json(folder / "verdict.json", {"rules": rules})
+    reference, _ = look_up(folder.parent, model.digest, model.spec)
+    assert reference.met == {("accuracy overall", "at least 0.9")}
 
 
 @pytest.mark.slow

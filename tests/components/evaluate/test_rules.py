@@ -183,7 +183,7 @@ def test_without_a_baseline_a_comparison_does_not_apply():
     for rule in (Change(metric="loss", worse_by_at_most=0.1), Paired(margin=0.01)):
         outcome = asked(rule, found)
         assert outcome.status == "not applicable"
-        assert "no model serves yet" in outcome.reason
+        assert "no model served" in outcome.reason
     broken = dataclasses.replace(found, baseline=Reference(digest="b", trouble="it is broken"))
     assert asked(Paired(margin=0.01), broken).reason == "it is broken"
 
@@ -293,6 +293,14 @@ def test_one_class_whose_answers_differ_is_enough(span, holds):
     assert failing(found, Config()) == (set() if holds else {"not constant"})
 
 
+@pytest.mark.parametrize(("version", "words"), [(3, "version 3"), (None, "the model abcabcabcabc")])
+def test_what_is_compared_with_is_named(version, words):
+    serves = Reference(digest="abc" * 20, version=version)
+    found = measured(wrong={CANDIDATE: [0] * 4, BASELINE: [0] * 4}, baseline=serves)
+    (comparable,) = (o for o in outcomes(found, Config()) if o.name == "baseline comparable")
+    assert comparable.reason == words
+
+
 def test_what_is_allowed():
     never = measured(wrong=only(CANDIDATE, 0, 50, 0, 0))
     assert not failing(never, Config(allowed=Allowed(unpredicted_classes=1)))
@@ -330,9 +338,18 @@ def test_failed_comes_before_not_configured_and_that_before_passed():
 
 
 def test_the_data_are_suspect_where_the_baseline_falls_below_its_floor_too():
-    floor = Config(thresholds=(Threshold(metric="accuracy", at_least=0.9),))
-    both = measured(wrong={CANDIDATE: [30, 0, 0, 0], BASELINE: [30, 0, 0, 0]})
-    one = measured(wrong={CANDIDATE: [30, 0, 0, 0], BASELINE: [0, 0, 0, 0]})
+    rule = Threshold(metric="accuracy", at_least=0.9)
+    floor = Config(thresholds=(rule,))
+
+    def compared(*missed: int, met: tuple[str, str] = (rule.name, rule.needed)) -> Measured:
+        serves = Reference(digest="b" * 64, version=3, met=frozenset([met]))
+        wrong = {CANDIDATE: [30, 0, 0, 0], BASELINE: list(missed)}
+        return measured(wrong=wrong, baseline=serves)
+
+    both, one = compared(30, 0, 0, 0), compared(0, 0, 0, 0)
+    # A floor that was raised since, or that somebody overruled, says nothing of the data.
+    raised = compared(30, 0, 0, 0, met=(rule.name, "at least 0.8"))
+    assert judge(raised, floor, "m", ABOUT)["suspect_the_data"] is None
     assert "suspect the data" in judge(both, floor, "m", ABOUT)["suspect_the_data"]
     assert judge(one, floor, "m", ABOUT)["suspect_the_data"] is None
     assert judge(measured(wrong=only()), floor, "m", ABOUT)["suspect_the_data"] is None

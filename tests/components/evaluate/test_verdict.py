@@ -130,10 +130,12 @@ def test_the_data_are_suspect_by_slices_too_and_not_for_too_few_images() -> None
     floor = Config(
         thresholds=(Threshold(metric="accuracy", at_least=0.99, on="place=1"),), slices=("place",)
     )
-    words = judge(measured(), floor, "m", ABOUT)["suspect_the_data"]
+    serves = Reference(digest="b" * 64, met=frozenset([("accuracy place=1", "at least 0.99")]))
+    found = dataclasses.replace(measured(), baseline=serves)
+    words = judge(found, floor, "m", ABOUT)["suspect_the_data"]
     assert "accuracy place=1" in words
     few = dataclasses.replace(floor, min_examples=60)
-    assert judge(measured(), few, "m", ABOUT)["suspect_the_data"] is None
+    assert judge(found, few, "m", ABOUT)["suspect_the_data"] is None
 
 
 @pytest.mark.parametrize("trouble", ["", "version 2 cannot be compared with: it is damaged"])
