@@ -5,13 +5,14 @@ docs/gate.md describes the schema.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from components.evaluate import sanity_rules
-from components.evaluate.measure.counts import BASELINE, BEST, CANDIDATE, Mistakes
+from components.evaluate.measure.counts import BASELINE, BEST, CANDIDATE, Mistakes, Tally
 from components.evaluate.measure.measurements import Measured, Reference
 from components.evaluate.measure.metrics import calibration
 from components.evaluate.rule_outcomes import Outcome, of_change, of_paired, of_threshold
@@ -93,8 +94,8 @@ def _suspect(measured: Measured, config: Config) -> str | None:
     before = Measured(
         split=measured.split,
         class_names=measured.class_names,
-        tally=_as_candidate(measured.tally.models[BASELINE]),
-        slices={n: _as_candidate(t.models[BASELINE]) for n, t in measured.slices.items()},
+        tally=_baseline_alone(measured.tally),
+        slices={name: _baseline_alone(tally) for name, tally in measured.slices.items()},
     )
     failing = [
         rule.name
@@ -110,11 +111,9 @@ def _suspect(measured: Measured, config: Config) -> str | None:
     )
 
 
-def _as_candidate(answers: Any) -> Any:
-    from components.evaluate.measure.counts import Tally
-
-    nothing = Mistakes(np.zeros((0, 3), np.int64), np.zeros((0, 1, 1), np.float32))
-    return Tally({CANDIDATE: answers}, {}, nothing, nothing)
+def _baseline_alone(tally: Tally) -> Tally:
+    """The baseline's counts in the candidate's place; its mistakes are not looked at."""
+    return dataclasses.replace(tally, models={CANDIDATE: tally.models[BASELINE]}, right={})
 
 
 def _reference(reference: Reference | None, **facts: Any) -> dict[str, Any] | None:

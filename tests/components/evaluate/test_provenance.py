@@ -8,7 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from components.evaluate.provenance import code_versions, data_identity, split_digest
+from components.evaluate.provenance import (
+    code_versions,
+    data_identity,
+    spans_in_words,
+    split_digest,
+)
 from data.examples.artifact import Examples
 
 
@@ -32,3 +37,11 @@ def test_a_split_is_named_by_its_bytes(
     digest = split_digest(examples, "test")
     assert data_identity(examples, "test") == {"digest": digest}
     assert digest == split_digest(same, "test") != split_digest(other, "test")
+
+
+def test_spans_are_named_with_the_versions_that_they_have() -> None:
+    one, two = {"span": "06", "version": None}, {"span": "07", "version": 2}
+    late = {"span": "08", "version": 3, "state": "damaged", "why": "no labels"}
+    taken, left_out = spans_in_words({"spans": [one, two], "left_out": [late]})
+    assert (taken, left_out) == ("spans 06, 07 v2", "left out: 08 v3 (damaged, no labels)")
+    assert spans_in_words({"spans": [one], "left_out": []}) == ("spans 06", "")
