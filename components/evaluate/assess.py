@@ -21,6 +21,7 @@ from serving_export.bundle.weights import changed_weights, unsound_weights
 from serving_export.model_store.baseline import NONE, Against
 from serving_export.model_store.layout import model_folder
 from serving_export.parity.check import images_difference, transform_difference
+from serving_export.parity.neighbours import bundle_difference, some_images
 
 if TYPE_CHECKING:
     from components.evaluate.config import Config
@@ -81,6 +82,7 @@ def _facts(model: Model, examples: Examples, split: str) -> Facts:
     return Facts(
         parity=images_difference(bundle, recorded) if there else None,
         transform=transform_difference(bundle.saved, recorded) if there else None,
+        alone=bundle_difference(bundle, *some_images(examples, split)),
         changed_weights=changed_weights(bundle.saved, recorded) if there else None,
         unsound_weights=unsound_weights(bundle.saved),
         trained_on=None if places is None else len(places),

@@ -175,8 +175,9 @@ FINITE = "no NaN"
 SUM = "probabilities sum to 1"
 PARITY = "parity"
 TRANSFORM = "transform graph"
+ALONE = "same answers alone"
 TRAINED_ON = "no image trained on"
-SANITY = (PREDICTED, NOT_CONSTANT, FINITE, SUM, PARITY, TRANSFORM, TRAINED_ON)
+SANITY = (PREDICTED, NOT_CONSTANT, FINITE, SUM, PARITY, TRANSFORM, ALONE, TRAINED_ON)
 
 
 BRIGHTNESS = "brightness"  # the slice that is derived from the pixels by its name alone

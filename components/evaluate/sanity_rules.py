@@ -10,6 +10,7 @@ from components.evaluate.measure.counts import CANDIDATE
 from components.evaluate.measure.measurements import Facts, Measured, Reference
 from components.evaluate.rule_outcomes import Outcome, Status
 from components.evaluate.rules import Allowed
+from serving_export.parity.neighbours import Difference
 
 _CONSTANT = 1e-6  # span of a class's probability over all images that counts as none
 _SUM_TOLERANCE = 1e-3  # of 1; a softmax in float16 stays within
@@ -62,6 +63,7 @@ def outcomes(measured: Measured, allowed: Allowed) -> Iterator[Outcome]:
     )
     yield _parity(facts, allowed.parity)
     yield _difference(rules.TRANSFORM, facts.transform, allowed.parity, "what the model was fed")
+    yield _alone(facts.alone, allowed.parity)
     yield _trained_on(measured, allowed.trained_on_share)
 
 
@@ -93,6 +95,21 @@ def _difference(name: str, seen: float | None, tolerance: float, of: str) -> Out
             reason="there is no record of the training",
         )
     return _sanity(name, needed, seen <= tolerance, f"the largest difference is {seen:.3g}")
+
+
+def _alone(seen: Difference | None, tolerance: float) -> Outcome:
+    needed = f"differ from those given together by at most {tolerance:g}"
+    if seen is None:
+        return Outcome(
+            name=rules.ALONE,
+            kind="sanity",
+            on=rules.OVERALL,
+            needed=needed,
+            status="not applicable",
+            reason="it was not asked",
+        )
+    reason = f"asked {seen.asked}, the largest difference is {seen.value:.3g}"
+    return _sanity(rules.ALONE, needed, seen.value <= tolerance, reason)
 
 
 def _trained_on(measured: Measured, share: float) -> Outcome:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import apache_beam as beam
+import numpy as np
 import pyarrow as pa
 import tensorflow as tf
 import tensorflow_transform as tft
@@ -24,9 +25,12 @@ from data.batches.parse import parse_examples
 from data.errors import ConfigError, in_one_line
 from data.examples.artifact import Examples
 from data.spec import IMAGE, LABEL, ImageSpec
+from serving_export.bundle.transform_graph import TransformFn
+from serving_export.parity.neighbours import largest_difference, some_images
 
 PreprocessingFn = Callable[[Mapping[str, tf.Tensor]], Mapping[str, tf.Tensor]]
 _BATCH = 1024  # images per record batch: 3 MB of float32 at 28 x 28
+_SAME = 1e-5  # of the largest value: sums may associate differently for other batches
 _SCHEMA = pa.schema([(IMAGE, pa.list_(pa.float32())), (LABEL, pa.list_(pa.int64()))])
 
 
@@ -104,6 +108,37 @@ def write_transform_graph(
             "the preprocessing_fn returns no image",
             expected=f"a dict with {IMAGE!r}, what the model is to see",
             remedy=f"return {{{IMAGE!r}: …}} from normalize.preprocessing_fn",
+        )
+
+
+def check_neighbours(examples: Examples, path: Path) -> None:
+    """Check that the graph gives the same values for an image, whatever else is in its batch.
+
+    Args:
+        examples: some images of their train split are asked about.
+        path: what `write_transform_graph` wrote.
+
+    Raises:
+        ConfigError: it does not.
+    """
+    images, labels = some_images(examples, "train")
+    transform = TransformFn(path)
+
+    def feed(places: np.ndarray) -> np.ndarray:
+        values: np.ndarray = transform(tf.cast(images[places], tf.float32)).numpy()
+        return values.astype(np.float64)
+
+    values = np.abs(feed(np.arange(len(labels))))
+    scale = max(1.0, np.max(values, initial=0.0, where=np.isfinite(values)))
+    seen = largest_difference(lambda places: feed(places) / scale, labels)
+    if not seen.value <= _SAME:
+        raise ConfigError(
+            "the preprocessing_fn gives other values for an image beside other images",
+            expected="the same, whatever else is in the batch: users ask about one image",
+            got=f"asked {seen.asked}, a difference of {seen.value:.3g} of the largest value",
+            follows="nothing was trained",
+            remedy="reduce over the axes of the image alone, not over the batch; what is to be "
+            "known of the whole split is an analyzer's, such as tft.mean",
         )
 
 

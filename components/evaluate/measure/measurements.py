@@ -12,6 +12,7 @@ import numpy as np
 from components.evaluate.measure.counts import CANDIDATE, Tally
 from components.evaluate.measure.metrics import describe
 from components.evaluate.rules import EACH, EACH_CLASS, OVERALL
+from serving_export.parity.neighbours import Difference
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +34,8 @@ class Facts:
     parity: float | None = None
     # the same of what the model is fed; None: not known
     transform: float | None = None
+    # the same between images asked about together and in other arrangements; None: not asked
+    alone: Difference | None = None
     # variables of the bundle that are not bit for bit those that were trained; None: not known
     changed_weights: int | None = None
     # of the bundle

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from components.evaluate.component import check_inputs
 from components.evaluate.measure.counts import BASELINE, CANDIDATE
-from components.evaluate.measure.measurements import Measured, Reference
+from components.evaluate.measure.measurements import Facts, Measured, Reference
 from components.evaluate.provenance import code_versions, data_identity
 from components.evaluate.standalone.worker import measure_in_child
 from components.evaluate.verdict import judge
@@ -62,7 +62,7 @@ def judge_models(
     }
     digests = {n: _digest(f, n in foreign, examples) for n, f in folders.items()}
     with tempfile.TemporaryDirectory(prefix="penstock-gate-") as output:
-        whole, slices = measure_in_child(
+        whole, slices, alone = measure_in_child(
             examples_dir, config.split, folders, sorted(foreign), config.slices, Path(output)
         )
     measured = Measured(
@@ -70,6 +70,7 @@ def judge_models(
         class_names=examples.spec.class_names,
         tally=whole,
         slices=slices,
+        facts=Facts(alone=alone),
         baseline=Reference(digest=digests[BASELINE]) if BASELINE in digests else None,
         confidence=config.confidence,
     )

@@ -15,9 +15,12 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from components.evaluate.measure.counts import Tally
+from components.evaluate.measure.counts import CANDIDATE, Tally
 from data.errors import PenstockError, StepError, revive
+from data.examples.artifact import Examples, load_examples
+from serving_export.bundle.manifest import EXAMPLES
 from serving_export.clean_process import CleanProcess
+from serving_export.parity.neighbours import Difference
 
 
 def measure_in_child(
@@ -27,8 +30,10 @@ def measure_in_child(
     trusted: Sequence[str],
     slices: Sequence[str],
     output: Path,
-) -> tuple[Tally, dict[str, Tally]]:
+) -> tuple[Tally, dict[str, Tally], Difference]:
     """As `model_analysis.measure`, in a process of its own.
+
+    Also asks the candidate in other arrangements, see `parity.neighbours`.
 
     Args:
         examples: a folder of Examples.
@@ -60,8 +65,9 @@ def measure_in_child(
                 follows="there is no verdict",
             )
     found = {p.stem: Tally.from_bytes(p.read_bytes()) for p in output.glob("tally-*.npz")}
-    names = json.loads((output / "slices.json").read_text(encoding="utf-8"))
-    return found["tally-all"], {n: found[f"tally-{i}"] for i, n in enumerate(names)}
+    said = json.loads((output / "said.json").read_text(encoding="utf-8"))
+    of_slices = {name: found[f"tally-{place}"] for place, name in enumerate(said["slices"])}
+    return found["tally-all"], of_slices, Difference(*said["alone"])
 
 
 def main() -> None:
@@ -80,7 +86,6 @@ def _work(job: dict[str, Any], output: Path) -> None:
     from components.context import Context
     from components.evaluate.measure.model_analysis import measure
     from components.evaluate.standalone.foreign_model import adapt
-    from data.examples.artifact import load_examples
 
     examples = load_examples(Path(job["examples"]))
     bundles = {
@@ -94,7 +99,27 @@ def _work(job: dict[str, Any], output: Path) -> None:
     (output / "tally-all.npz").write_bytes(whole.to_bytes())
     for place, tally in enumerate(slices.values()):
         (output / f"tally-{place}.npz").write_bytes(tally.to_bytes())
-    (output / "slices.json").write_text(json.dumps(list(slices)), encoding="utf-8")
+    alone = _alone(bundles[CANDIDATE], examples, job["split"], CANDIDATE in job["trusted"])
+    said = {"slices": list(slices), "alone": alone}
+    (output / "said.json").write_text(json.dumps(said), encoding="utf-8")
+
+
+def _alone(bundle: Path, examples: Examples, split: str, adapted: bool) -> Difference:
+    from serving_export.bundle.saved_model import load_bundle
+    from serving_export.parity.neighbours import bundle_difference, some_images
+
+    images, labels = some_images(examples, split)
+    if not adapted:
+        return bundle_difference(load_bundle(bundle), images, labels)
+    import tensorflow as tf
+
+    saved = tf.saved_model.load(str(bundle))
+
+    def ask(name: str, batch: Any) -> dict[str, Any]:
+        answer = saved.signatures[name](tf.constant(batch))
+        return {output: tensor.numpy() for output, tensor in answer.items()}
+
+    return bundle_difference(ask, images, labels, [EXAMPLES])
 
 
 if __name__ == "__main__":

@@ -177,6 +177,40 @@ def test_images_trained_on_are_counted(
     assert not broken(judge(model, thresholds=(), allowed=allowed))
 
 
+def test_images_to_ask_about_come_from_all_over_the_split(
+    examples: Examples, digit_arrays: tuple[np.ndarray, np.ndarray]
+) -> None:
+    from serving_export.parity.neighbours import some_images
+
+    places = np.linspace(0, IMAGES - 1, 100).astype(int)
+    for seen, known in zip(some_images(examples, "test"), digit_arrays, strict=True):
+        np.testing.assert_array_equal(seen, known[places])
+
+
+@pytest.mark.slow
+def test_a_model_that_looks_across_the_batch_is_blocked(
+    judge: Callable[..., dict[str, Any]], write_model: Callable[..., Model], examples: Examples
+) -> None:
+    import across_the_batch
+    import keras
+
+    from serving_export.bundle.saved_model import load_bundle
+    from serving_export.parity.neighbours import bundle_difference, some_images
+
+    asked = some_images(examples, "test")
+    for way in across_the_batch.WAYS:
+        keras.utils.set_random_seed(3)
+        across = across_the_batch.Across(way)
+        network = [keras.layers.Flatten(), keras.layers.Dense(10, kernel_initializer="normal")]
+        model = write_model(keras.Sequential([keras.Input((8, 8, 1)), across, *network]))
+        seen = bundle_difference(load_bundle(model.bundle), *asked)
+        assert not seen.value <= 1e-4, way.__name__
+        if way is across_the_batch.z_score:
+            got = judge(model, thresholds=(), allowed=Allowed(unpredicted_classes=10))
+            assert "same answers alone" in broken(got)
+            assert "the largest difference is" in rule(got, "same answers alone")["reason"]
+
+
 @pytest.mark.slow
 def test_nan_and_a_missing_class_fail_with_their_reasons(
     write_examples: Callable[..., Examples],
@@ -268,7 +302,9 @@ def test_what_serves_is_the_baseline(
 def test_a_baseline_below_its_floor_makes_the_data_suspect(
     judge: Callable[..., dict[str, Any]], good: Model, worse: Model, tmp_path: Path
 ) -> None:
-    pushed(tmp_path / "serving", worse)
+    folder = pushed(tmp_path / "serving", worse)
+    met = {"name": "accuracy overall", "needed": "at least 0.85", "status": "passed"}
+    write_json(folder / "verdict.json", {"rules": [met]})
     floor = (Threshold(metric="accuracy", at_least=0.85),)
     got = judge(good, tmp_path / "serving", thresholds=floor)
     assert got["status"] == "passed"

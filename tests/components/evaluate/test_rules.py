@@ -25,9 +25,10 @@ from components.evaluate.rules import (
 )
 from components.evaluate.verdict import judge, outcomes, status_of
 from data.errors import ConfigError
+from serving_export.parity.neighbours import Difference
 
 NAMES = ("zero", "one", "two", "three")
-SOUND = Facts(parity=0.0, transform=0.0, trained_on=0)
+SOUND = Facts(parity=0.0, transform=0.0, alone=Difference(1e-5, "alone"), trained_on=0)
 
 
 def measured(
@@ -241,6 +242,8 @@ def failing(found: Measured, config: Config) -> set[str]:
         (with_facts(parity=math.nan), "parity"),
         (with_facts(transform=0.9), "transform graph"),
         (with_facts(trained_on=1), "no image trained on"),
+        (with_facts(alone=Difference(1.1e-5, "by images alone")), "same answers alone"),
+        (with_facts(alone=Difference(math.nan, "by images alone")), "same answers alone"),
         (with_facts(replaced=(1, 2)), "not replaced"),
         (
             measured(wrong=only(), baseline=Reference(digest="b", trouble="it has other classes")),
@@ -305,7 +308,7 @@ def test_what_is_allowed():
     never = measured(wrong=only(CANDIDATE, 0, 50, 0, 0))
     assert not failing(never, Config(allowed=Allowed(unpredicted_classes=1)))
     assert not failing(with_facts(trained_on=2), Config(allowed=Allowed(trained_on_share=0.01)))
-    loose = with_facts(parity=0.01, transform=0.01)
+    loose = with_facts(parity=0.01, transform=0.01, alone=Difference(0.01, "alone"))
     assert not failing(loose, Config(allowed=Allowed(parity=0.01)))
 
 

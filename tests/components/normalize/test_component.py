@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import across_the_batch
 import numpy as np
 import pytest
 
@@ -60,6 +61,13 @@ def test_the_features_have_the_stated_types(examples, tmp_path):
 def test_a_preprocessing_fn_that_does_not_work(examples, tmp_path, fn, words):
     with pytest.raises(ConfigError, match=words):
         transformed(examples, fn, tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("way", across_the_batch.WAYS, ids=lambda way: way.__name__)
+def test_arithmetic_across_the_batch_is_refused(examples, tmp_path, way):
+    with pytest.raises(ConfigError, match="other values for an image beside other images"):
+        transformed(examples, f"across_the_batch:{way.__name__}_fn", tmp_path)
 
 
 def test_an_unknown_name():
