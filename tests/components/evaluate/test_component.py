@@ -15,7 +15,7 @@ from components.artifacts import Model
 from components.context import Context
 from components.evaluate import VERDICT, Config, Inputs, Outputs, check_inputs, depends, pin, run
 from components.evaluate.rules import Allowed, Paired, Threshold
-from data.base.durable_files import read_json, sha256_file
+from data.base.durable_files import read_json, sha256_file, write_json
 from data.errors import BadDataError, ConfigError, PenstockError, StepError
 from data.examples.artifact import Examples
 from data.spec import ImageSpec
