@@ -172,6 +172,11 @@ def plateau():
     return keras.callbacks.ReduceLROnPlateau(monitor="loss", factor=0.1, patience=0, min_delta=10)
 
 
+def spoils_the_end():
+    """From the fourth epoch on, steps so wide that they throw any model far off."""
+    return keras.callbacks.LearningRateScheduler(lambda epoch, _: 0.03 if epoch < 3 else 3.0)
+
+
 def own_loop(training):
     """A whole training of one's own: no step of ours, no resume, its own record."""
     import tensorflow as tf
