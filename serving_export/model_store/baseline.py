@@ -12,7 +12,7 @@ from typing import Any
 from data.base.durable_files import read_json
 from data.errors import PenstockError
 from serving_export.bundle.manifest import PUSH_RECORD
-from serving_export.model_store.layout import identity, newest_version, versions
+from serving_export.model_store.layout import identity, newest_version, version_folder, versions
 
 NONE = "none"
 
@@ -43,7 +43,7 @@ def against(model_dir: Path, candidate: str | None, last: int) -> Against:
     newest = newest_version(model_dir)
     if newest is None:
         return Against()
-    serving = identity(model_dir / str(newest))
+    serving = identity(version_folder(model_dir, newest))
     if candidate is not None and serving == candidate:
         record = _record(model_dir, newest)
         replaced = record.get("replaced")
@@ -52,7 +52,9 @@ def against(model_dir: Path, candidate: str | None, last: int) -> Against:
             best=str(record.get("best") or NONE),
             replaced=(int(replaced[0]), int(replaced[1])) if replaced else None,
         )
-    earlier = [v for v in versions(model_dir) if identity(model_dir / str(v)) == candidate]
+    earlier = [
+        v for v in versions(model_dir) if identity(version_folder(model_dir, v)) == candidate
+    ]
     return Against(
         baseline=serving,
         best=_best(model_dir, newest, serving, last),
@@ -63,15 +65,15 @@ def against(model_dir: Path, candidate: str | None, last: int) -> Against:
 def serves(model_dir: Path, digest: str) -> Path | None:
     """The newest version's folder, if it is this model."""
     newest = newest_version(model_dir)
-    is_it = newest is not None and identity(model_dir / str(newest)) == digest
-    return model_dir / str(newest) if is_it else None
+    folder = None if newest is None else version_folder(model_dir, newest)
+    return folder if folder is not None and identity(folder) == digest else None
 
 
 def find(model_dir: Path, digest: str) -> tuple[int, Path] | None:
     """The highest version that is this model, by its manifest; None where none is."""
     for version in reversed(versions(model_dir)):
-        if identity(model_dir / str(version)) == digest:
-            return version, model_dir / str(version)
+        if identity(version_folder(model_dir, version)) == digest:
+            return version, version_folder(model_dir, version)
     return None
 
 
@@ -92,14 +94,14 @@ def _best(model_dir: Path, newest: int, serving: str, last: int) -> str:
         if version not in withdrawn and isinstance(record.get("accuracy"), float)
     }
     best = max(scores, key=lambda v: (scores[v], v), default=newest)
-    digest = identity(model_dir / str(best))
+    digest = identity(version_folder(model_dir, best))
     return NONE if digest == serving or digest.startswith("foreign") else digest
 
 
 def _record(model_dir: Path, version: int) -> dict[str, Any]:
     """What its push said; nothing where that cannot be read."""
     try:
-        found = read_json(model_dir / str(version) / PUSH_RECORD)
+        found = read_json(version_folder(model_dir, version) / PUSH_RECORD)
     except PenstockError:
         return {}
     return found if isinstance(found, dict) else {}

@@ -32,11 +32,25 @@ def model_folder(serving_dir: Path, model_name: str) -> Path:
 
 
 def versions(folder: Path) -> list[int]:
-    """The served versions of a model in order; empty where there is no such folder."""
+    """The versions of a model that TensorFlow Serving sees, in order; empty without a folder."""
+    return sorted(_folders(folder))
+
+
+def version_folder(folder: Path, number: int) -> Path:
+    """The folder of a version, which may be written with zeros before the number."""
+    return _folders(folder).get(number, folder / str(number))
+
+
+def _folders(folder: Path) -> dict[int, Path]:
+    """Version -> its folder.
+
+    Where several names read as one number, TensorFlow Serving takes any of them. The one with
+    zeros, which no push of ours writes, is taken here: what may serve must not be overlooked.
+    """
     if not folder.is_dir():
-        return []
-    # A folder "007" would be read as version 7 too: it counts for `next_version`, but is not ours.
-    return sorted(v for v in _numbers(folder) if (folder / str(v)).is_dir())
+        return {}
+    names = sorted((e.name for e in folder.iterdir() if _NUMBER.fullmatch(e.name)), key=len)
+    return {int(n): folder / n for n in names if int(n) <= HIGHEST and (folder / n).is_dir()}
 
 
 def newest_version(folder: Path) -> int | None:
@@ -57,13 +71,13 @@ def identity(version: Path) -> str:
 def serving_identity(folder: Path) -> str | None:
     """The `identity` of the version that is served, or None."""
     newest = newest_version(folder)
-    return None if newest is None else identity(folder / str(newest))
+    return None if newest is None else identity(version_folder(folder, newest))
 
 
 def bundle_folder(model_dir: Path) -> Path:
     """The folder itself where it holds a bundle, else its highest version."""
     newest = None if (model_dir / MANIFEST).is_file() else newest_version(model_dir)
-    return model_dir if newest is None else model_dir / str(newest)
+    return model_dir if newest is None else version_folder(model_dir, newest)
 
 
 def next_version(folder: Path) -> int:

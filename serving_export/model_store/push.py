@@ -33,6 +33,7 @@ from serving_export.model_store.layout import (
     newest_version,
     next_version,
     serving_identity,
+    version_folder,
 )
 from serving_export.model_store.retention import LEAST_KEPT, retire, sweep
 
@@ -91,8 +92,8 @@ def push(
         with _turn(folder, progress):
             sweep(folder, _STAGING)
             newest = newest_version(folder)
-            if newest is not None and _holds(folder / str(newest), digest):
-                target = folder / str(newest)
+            if newest is not None and _holds(version_folder(folder, newest), digest):
+                target = version_folder(folder, newest)
                 fsync_path(folder)  # a push that failed right after its rename did not
             else:
                 progress(0, None, f"pushing {model_name}")

@@ -12,8 +12,8 @@ from serving_export.bundle.manifest import BESIDE, PUSH_RECORD
 from serving_export.model_store.history import Version, history, look_at, record_of
 from serving_export.model_store.layout import (
     model_folder,
-    newest_version,
     serving_identity,
+    version_folder,
     versions,
 )
 from serving_export.model_store.push import push
@@ -71,14 +71,15 @@ def rollback(
 
 def _named(folder: Path, to: int) -> Version:
     """The version that was asked for."""
-    if to not in versions(folder):
+    known = versions(folder)
+    if to not in known:
         raise ConfigError(
             f"there is no version {to} in {folder}",
             expected=_listed(folder),
             got=to,
             follows="nothing was pushed",
         )
-    old, serving = look_at(folder / str(to)), look_at(folder / str(newest_version(folder)))
+    old, serving = (look_at(version_folder(folder, number)) for number in (to, known[-1]))
     if old.state != "whole":
         raise BadDataError(
             f"version {to} in {folder} cannot be served again",
@@ -100,10 +101,10 @@ def _named(folder: Path, to: int) -> Version:
 def _earlier(folder: Path) -> Version:
     """The version that a rollback goes to unless one is named."""
     known = versions(folder)
-    serving = look_at(folder / str(known[-1])) if known else None
+    serving = look_at(version_folder(folder, known[-1])) if known else None
     for number in reversed(known):
         if serving and number < _origin(serving):
-            version = look_at(folder / str(number))
+            version = look_at(version_folder(folder, number))
             if version.state == "whole" and version.digest != serving.digest:
                 return version
     raise ConfigError(
@@ -119,7 +120,7 @@ def _origin(version: Version) -> int:
     """The version that a chain of rollbacks brought back; a version's own number where none did."""
     number, record = version.number, version.record
     while isinstance(earlier := record.get("rollback_of"), int) and earlier < number:
-        number, record = earlier, record_of(version.path.with_name(str(earlier)))
+        number, record = earlier, record_of(version_folder(version.path.parent, earlier))
     return number
 
 

@@ -11,6 +11,8 @@ from data.base.durable_files import write_json
 from data.spec import ImageSpec
 from serving_export.bundle.manifest import write_manifest
 from serving_export.model_store.baseline import NONE, Against, against, find, serves
+from serving_export.model_store.history import history
+from serving_export.model_store.layout import bundle_folder, serving_identity
 from serving_export.model_store.push import push
 from serving_export.model_store.rollback import rollback
 
@@ -125,3 +127,30 @@ def test_a_record_that_cannot_be_read_says_nothing(place):
     write_json(place.folder / "1" / "push.json", ["no record"])
     assert place.against(digest) == Against()
     assert place.against("d").baseline == digest
+
+
+@pytest.mark.parametrize("name", ["00000123", "0124"])
+def test_a_version_with_zeros_before_its_number_is_what_serves(place, name):
+    """TensorFlow Serving reads the name as a number, and so does whoever deploys by that layout."""
+    first, second = place.push("a"), place.push("b")
+    served = (place.folder / "2").rename(place.folder / name)
+    assert place.against("c").baseline == second
+    assert place.against(first).replaced == (1, int(name))
+    assert serves(place.folder, second) == served
+    assert find(place.folder, second) == (int(name), served)
+    assert serving_identity(place.folder) == second
+    assert bundle_folder(place.folder) == served
+    assert [version.path.name for version in history(place.folder)] == ["1", name]
+    third = place.push("c")
+    assert serves(place.folder, third) == place.folder / str(int(name) + 1)
+    number, _ = rollback(place.serving, "m", by="ana", reason="it was better")
+    assert number == int(name) + 2
+    assert serving_identity(place.folder) == second
+
+
+def test_of_two_folders_of_one_number_the_one_that_no_push_writes_is_looked_at(place):
+    place.push("a")
+    other = place.folder / "01"
+    other.mkdir()
+    assert place.against("c").baseline == "foreign:01"
+    assert serves(place.folder, "x") is None

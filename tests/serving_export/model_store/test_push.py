@@ -25,6 +25,7 @@ from serving_export.model_store.layout import (
     newest_version,
     next_version,
     serving_identity,
+    version_folder,
     versions,
 )
 from serving_export.model_store.push import push
@@ -113,8 +114,10 @@ def test_the_next_version_is_above_whatever_reads_as_a_number(tmp_path: Path) ->
     for name in ("3", "007", "tmp", ".staging-9", "-12", "1.5", "²"):
         (tmp_path / name).mkdir()
     (tmp_path / "11").write_bytes(b"a file")
-    assert versions(tmp_path) == [3]
-    assert newest_version(tmp_path) == 3
+    assert versions(tmp_path) == [3, 7]  # TensorFlow Serving reads 007 as 7
+    assert newest_version(tmp_path) == 7
+    assert version_folder(tmp_path, 7) == tmp_path / "007"
+    assert version_folder(tmp_path, 3) == tmp_path / "3"
     assert next_version(tmp_path) == 12
     assert versions(tmp_path / "nowhere") == []
     assert newest_version(tmp_path / "nowhere") is None
