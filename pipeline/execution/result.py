@@ -10,7 +10,6 @@ from typing import Any
 
 from components.artifacts import Examples, Model, Push, Verdict
 from components.evaluate import VERDICT
-from components.evaluate.override import covers, overruled
 from components.report.pictures.album import Album, draw_album
 from data.base.durable_files import read_json
 from data.errors import PenstockError
@@ -20,6 +19,7 @@ from pipeline.inspection.run_pictures import FOLDER
 from pipeline.inspection.run_report import write_report
 from pipeline.planning.plan import Done, Workspace
 from pipeline.storage.ledger import Execution, Ledger, Run
+from pipeline.storage.push_overrides import covers, overruled
 from serving_export.model_store.baseline import serves
 from serving_export.model_store.layout import model_folder
 

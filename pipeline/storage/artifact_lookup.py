@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from components.artifacts import Examples, Model, Verdict
-from components.evaluate.override import covers
 from data.base.durable_files import read_json
 from data.errors import BadDataError
 from pipeline.config.convert import from_plain
 from pipeline.storage.artifact_store import Slot
 from pipeline.storage.ledger import Ledger
+from pipeline.storage.push_overrides import concerns
 
 _KINDS: dict[str, type[Examples | Model | Verdict]] = {
     "Examples": Examples,
@@ -95,7 +95,7 @@ def judged_model(root: Path, ledger: Ledger, verdict: Verdict) -> Model | None:
 def verdict_content(ledger: Ledger, verdict: Verdict) -> dict[str, Any]:
     """A verdict as its file has it, and under "override" who pushed against it since, and why."""
     content: dict[str, Any] = read_json(verdict.path / "verdict.json")
-    against = [p for p in ledger.pushes(verdict.model_digest) if covers(p.rules, content)]
+    against = [p for p in ledger.pushes(verdict.model_digest) if concerns(p.rules, content)]
     if not against:
         return content
     return {**content, "override": {**asdict(against[-1]), "rules": list(against[-1].rules)}}

@@ -5,9 +5,11 @@ A SavedModel is a program: whoever loads one runs it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from data.batches.parse import parse_examples
@@ -48,6 +50,17 @@ def adapt(folder: Path, spec: ImageSpec, output: Path) -> Path:
         got=seen if saved.signatures else "no signature",
         remedy="export the model with such a signature",
     )
+
+
+def load_adapted(folder: Path) -> Callable[[str, Any], dict[str, np.ndarray]]:
+    """What `adapt` wrote, to be asked as a bundle is: by a signature's name and its batch."""
+    saved = tf.saved_model.load(str(folder))
+
+    def ask(signature: str, batch: Any) -> dict[str, np.ndarray]:
+        answer = saved.signatures[signature](tf.constant(batch))
+        return {name: tensor.numpy() for name, tensor in answer.items()}
+
+    return ask
 
 
 def _answers(signature: Any, spec: ImageSpec) -> Any | None:

@@ -105,21 +105,14 @@ def _work(job: dict[str, Any], output: Path) -> None:
 
 
 def _alone(bundle: Path, examples: Examples, split: str, adapted: bool) -> Difference:
+    from components.evaluate.standalone.foreign_model import load_adapted
     from serving_export.bundle.saved_model import load_bundle
     from serving_export.parity.neighbours import bundle_difference, some_images
 
     images, labels = some_images(examples, split)
-    if not adapted:
-        return bundle_difference(load_bundle(bundle), images, labels)
-    import tensorflow as tf
-
-    saved = tf.saved_model.load(str(bundle))
-
-    def ask(name: str, batch: Any) -> dict[str, Any]:
-        answer = saved.signatures[name](tf.constant(batch))
-        return {output: tensor.numpy() for output, tensor in answer.items()}
-
-    return bundle_difference(ask, images, labels, [EXAMPLES])
+    if adapted:
+        return bundle_difference(load_adapted(bundle), images, labels, [EXAMPLES])
+    return bundle_difference(load_bundle(bundle), images, labels)
 
 
 if __name__ == "__main__":

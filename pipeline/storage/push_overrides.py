@@ -29,6 +29,12 @@ def needs(verdict: Mapping[str, Any], names: Collection[str]) -> dict[str, str]:
     return {name: needed.get(name, "") for name in names}
 
 
+def concerns(overruled: Mapping[str, str], verdict: Mapping[str, Any]) -> bool:
+    """Whether an override is of rules that a verdict has, needing the same, met or not."""
+    rules = {rule["name"]: rule["needed"] for rule in verdict.get("rules", ())}
+    return bool(overruled) and overruled.items() <= {**rules, NOT_CONFIGURED: ""}.items()
+
+
 def covers(overruled: Mapping[str, str], verdict: Mapping[str, Any]) -> bool:
     """Whether an override is about everything that a verdict holds against its model.
 

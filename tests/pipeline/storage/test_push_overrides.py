@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from components.evaluate.override import covers, overruled, unmet
+from pipeline.storage.push_overrides import concerns, covers, overruled, unmet
 
 
 def rule(name: str, needed: str, status: str) -> dict[str, Any]:
@@ -36,6 +36,22 @@ def test_what_was_overruled_stands_beside_a_pushed_version() -> None:
     assert overruled(pushed) == BY_HAND
     assert overruled({**NONE_SET, "override": {"rules": ["not configured"]}}) == NO_FLOOR
     assert overruled(verdict(FLOOR)) == {}
+
+
+@pytest.mark.parametrize(
+    ("rules", "now", "concerned"),
+    [
+        (BY_HAND, verdict(FLOOR, FEW), True),
+        (BY_HAND, verdict(MET, FEW, status="passed"), True),  # more careful than it need be
+        (BY_HAND, verdict(HIGHER, FEW), False),
+        (BY_HAND, verdict(FLOOR), False),
+        (NO_FLOOR, NONE_SET, True),
+        ({}, verdict(FLOOR), False),
+        (BY_HAND, {"accuracy": 0.9}, False),
+    ],
+)
+def test_an_override_is_told_beside_a_verdict_with_its_rules(rules, now, concerned) -> None:
+    assert concerns(rules, now) == concerned
 
 
 @pytest.mark.parametrize(
