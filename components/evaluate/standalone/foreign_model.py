@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from data.batches.parse import parse_examples
 from data.errors import BadDataError, in_one_line
 from data.spec import ImageSpec
 from serving_export.bundle.manifest import EXAMPLES, PROBABILITIES
+from serving_export.bundle.signatures import parse
 
 
 def adapt(folder: Path, spec: ImageSpec, output: Path) -> Path:
@@ -83,7 +83,7 @@ def _answers(signature: Any, spec: ImageSpec) -> Any | None:
         return None
 
     def answer(examples: tf.Tensor) -> dict[str, tf.Tensor]:
-        given = parse_examples(examples, spec)[0] if images else examples
+        given = parse(examples, spec) if images else examples
         return {PROBABILITIES: tf.cast(signature(**{name: given})[chosen], tf.float32)}
 
     strings = tf.TensorSpec([None], tf.string, EXAMPLES)
