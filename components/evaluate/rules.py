@@ -249,9 +249,12 @@ class Allowed:
     trained_on_share: float = 0.001
     # largest difference of a probability from the trained model's
     parity: float = 1e-5
+    # largest difference of a probability between an image asked alone and among others: sums in
+    # float32 associate otherwise for other batches, and large logits make 2e-5 of it
+    alone: float = 1e-3
 
     def __post_init__(self) -> None:
-        for name in ("trained_on_share", "parity"):
+        for name in ("trained_on_share", "parity", "alone"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ConfigError(
                     f"evaluate.allowed.{name} is out of range",

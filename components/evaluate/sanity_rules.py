@@ -63,7 +63,7 @@ def outcomes(measured: Measured, allowed: Allowed) -> Iterator[Outcome]:
     )
     yield _parity(facts, allowed.parity)
     yield _difference(rules.TRANSFORM, facts.transform, allowed.parity, "what the model was fed")
-    yield _alone(facts.alone, allowed.parity)
+    yield _alone(facts.alone, allowed.alone)
     yield _trained_on(measured, allowed.trained_on_share)
 
 

@@ -30,7 +30,7 @@ from serving_export.parity.neighbours import largest_difference, some_images
 
 PreprocessingFn = Callable[[Mapping[str, tf.Tensor]], Mapping[str, tf.Tensor]]
 _BATCH = 1024  # images per record batch: 3 MB of float32 at 28 x 28
-_SAME = 1e-5  # of the largest value: sums may associate differently for other batches
+_SAME = 1e-4  # of the largest value: sums may associate differently for other batches
 _SCHEMA = pa.schema([(IMAGE, pa.list_(pa.float32())), (LABEL, pa.list_(pa.int64()))])
 
 

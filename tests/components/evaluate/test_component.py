@@ -204,7 +204,7 @@ def test_a_model_that_looks_across_the_batch_is_blocked(
         network = [keras.layers.Flatten(), keras.layers.Dense(10, kernel_initializer="normal")]
         model = write_model(keras.Sequential([keras.Input((8, 8, 1)), across, *network]))
         seen = bundle_difference(load_bundle(model.bundle), *asked)
-        assert not seen.value <= 1e-4, way.__name__
+        assert not seen.value <= 10 * Allowed().alone, way.__name__
         if way is across_the_batch.z_score:
             got = judge(model, thresholds=(), allowed=Allowed(unpredicted_classes=10))
             assert "same answers alone" in broken(got)

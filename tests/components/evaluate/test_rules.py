@@ -28,7 +28,7 @@ from data.errors import ConfigError
 from serving_export.parity.neighbours import Difference
 
 NAMES = ("zero", "one", "two", "three")
-SOUND = Facts(parity=0.0, transform=0.0, alone=Difference(1e-5, "alone"), trained_on=0)
+SOUND = Facts(parity=0.0, transform=0.0, alone=Difference(1e-3, "alone"), trained_on=0)
 
 
 def measured(
@@ -242,7 +242,7 @@ def failing(found: Measured, config: Config) -> set[str]:
         (with_facts(parity=math.nan), "parity"),
         (with_facts(transform=0.9), "transform graph"),
         (with_facts(trained_on=1), "no image trained on"),
-        (with_facts(alone=Difference(1.1e-5, "by images alone")), "same answers alone"),
+        (with_facts(alone=Difference(1.1e-3, "by images alone")), "same answers alone"),
         (with_facts(alone=Difference(math.nan, "by images alone")), "same answers alone"),
         (with_facts(replaced=(1, 2)), "not replaced"),
         (
@@ -309,7 +309,7 @@ def test_what_is_allowed():
     assert not failing(never, Config(allowed=Allowed(unpredicted_classes=1)))
     assert not failing(with_facts(trained_on=2), Config(allowed=Allowed(trained_on_share=0.01)))
     loose = with_facts(parity=0.01, transform=0.01, alone=Difference(0.01, "alone"))
-    assert not failing(loose, Config(allowed=Allowed(parity=0.01)))
+    assert not failing(loose, Config(allowed=Allowed(parity=0.01, alone=0.01)))
 
 
 def test_without_a_record_of_the_training_some_rules_do_not_apply():
@@ -394,6 +394,7 @@ def test_the_verdict_has_every_key_that_is_documented():
         (lambda: Paired(margin=0.1, confidence=0.49), "out of range"),
         (lambda: Allowed(parity=-1), "parity is out of range"),
         (lambda: Allowed(trained_on_share=2), "trained_on_share is out of range"),
+        (lambda: Allowed(alone=-0.1), "alone is out of range"),
         (lambda: Allowed(unpredicted_classes=-1), "unpredicted_classes is out of range"),
         (lambda: Config(confidence=95), "confidence is out of range"),
         (lambda: Config(confidence=-0.1), "confidence is out of range"),
@@ -424,7 +425,7 @@ def test_the_edges_of_what_is_allowed_are_allowed():
     assert Threshold(metric="accuracy", at_least=1.0).at_least == 1.0
     assert Threshold(metric="loss", at_most=0.0).at_most == 0.0
     for margin in (0.0, 1.0):
-        assert Allowed(parity=margin, trained_on_share=margin).parity == margin
+        assert Allowed(parity=margin, alone=margin, trained_on_share=margin).alone == margin
     assert Threshold(metric="loss", at_most=7.0).needed == "at most 7"
     assert Config(min_examples=1, best_of_last=0).min_examples == 1
 

@@ -67,7 +67,7 @@ def test_the_difference_is_the_largest_of_all() -> None:
 
 
 @pytest.mark.slow
-def test_thirty_honest_models_do_not_differ(digits: Any) -> None:
+def test_honest_models_differ_by_rounding_alone(digits: Any) -> None:
     """Untrained: sums associate as in trained ones, and answers spread more."""
     import keras
     import tensorflow as tf
@@ -77,6 +77,7 @@ def test_thirty_honest_models_do_not_differ(digits: Any) -> None:
     images, labels = (array[:NUMBER] for array in digits)
     layers = keras.layers
     bodies = {
+        "large logits": lambda: [layers.Rescaling(255.0), layers.Flatten()],
         "dense": lambda: [layers.Flatten(), layers.Dense(64, "relu"), layers.Dropout(0.5)],
         "normalized": lambda: [layers.Flatten(), layers.Dense(32), layers.BatchNormalization()],
         "layer norm": lambda: [layers.LayerNormalization(), layers.Flatten()],
@@ -99,7 +100,7 @@ def test_thirty_honest_models_do_not_differ(digits: Any) -> None:
             return self.inner(x, x)
 
     worst = 0.0
-    for (_, body), seed in itertools.product(bodies.items(), range(5)):
+    for (_, body), seed in itertools.product(bodies.items(), range(5)):  # 35
         keras.utils.set_random_seed(seed)
         model = keras.Sequential([keras.Input((8, 8, 1)), *body(), layers.Dense(10, "softmax")])
         call = tf.function(model, input_signature=[tf.TensorSpec([None, 8, 8, 1], tf.float32)])
@@ -108,4 +109,4 @@ def test_thirty_honest_models_do_not_differ(digits: Any) -> None:
             return call(images[places] / np.float32(255)).numpy()
 
         worst = max(worst, largest_difference(answer, labels).value)
-    assert worst <= 1e-5
+    assert worst <= 1e-4  # a tenth of what the gate allows
