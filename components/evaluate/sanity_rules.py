@@ -74,6 +74,10 @@ def _sanity(name: str, needed: str, holds: bool, reason: str) -> Outcome:
     )
 
 
+def _not_known(name: str, needed: str, reason: str) -> Outcome:
+    return dataclasses.replace(_sanity(name, needed, True, reason), status="not applicable")
+
+
 def _parity(facts: Facts, tolerance: float) -> Outcome:
     """The same answers, by the very same weights."""
     found = _difference(rules.PARITY, facts.parity, tolerance, "the trained model's answers")
@@ -86,28 +90,14 @@ def _parity(facts: Facts, tolerance: float) -> Outcome:
 def _difference(name: str, seen: float | None, tolerance: float, of: str) -> Outcome:
     needed = f"differs from {of} by at most {tolerance:g}"
     if seen is None:
-        return Outcome(
-            name=name,
-            kind="sanity",
-            on=rules.OVERALL,
-            needed=needed,
-            status="not applicable",
-            reason="there is no record of the training",
-        )
+        return _not_known(name, needed, "there is no record of the training")
     return _sanity(name, needed, seen <= tolerance, f"the largest difference is {seen:.3g}")
 
 
 def _alone(seen: Difference | None, tolerance: float) -> Outcome:
     needed = f"differ from those given together by at most {tolerance:g}"
     if seen is None:
-        return Outcome(
-            name=rules.ALONE,
-            kind="sanity",
-            on=rules.OVERALL,
-            needed=needed,
-            status="not applicable",
-            reason="it was not asked",
-        )
+        return _not_known(rules.ALONE, needed, "it was not asked")
     reason = f"asked {seen.asked}, the largest difference is {seen.value:.3g}"
     return _sanity(rules.ALONE, needed, seen.value <= tolerance, reason)
 
@@ -116,14 +106,7 @@ def _trained_on(measured: Measured, share: float) -> Outcome:
     needed = f"at most {share:g} of the images"
     count, number = measured.facts.trained_on, int(measured.tally.models[CANDIDATE].confusion.sum())
     if count is None:
-        return Outcome(
-            name=rules.TRAINED_ON,
-            kind="sanity",
-            on=rules.OVERALL,
-            needed=needed,
-            status="not applicable",
-            reason="there is no record of the training",
-        )
+        return _not_known(rules.TRAINED_ON, needed, "there is no record of the training")
     reason = f"the model was trained on {count:,} of {number:,}{_examples(measured)}"
     return _sanity(rules.TRAINED_ON, needed, count <= share * number, reason)
 

@@ -9,7 +9,7 @@ from data.errors import ConfigError, did_you_mean
 from pipeline.config.graph import PipelineConfig, Step
 from pipeline.storage.artifact_store import Slot
 from pipeline.storage.ledger import Ledger
-from serving_export.model_store.layout import model_folder, newest_version, version_folder
+from serving_export.model_store.layout import model_folder, newest_folder
 
 _RUN = "run:"
 _SERVING = "serving"
@@ -58,8 +58,7 @@ def _that_serves(pipeline: PipelineConfig, serving_dir: Path) -> Path | None:
             remedy="name a model's folder instead",
         )
     folder = model_folder(serving_dir, pipeline.model_name)
-    newest = newest_version(folder)
-    return None if newest is None else version_folder(folder, newest)
+    return newest_folder(folder)
 
 
 def _bundle_of(run_id: str, root: Path, ledger: Ledger) -> Path:

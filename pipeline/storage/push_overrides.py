@@ -25,14 +25,18 @@ def overruled(pushed: Mapping[str, Any]) -> dict[str, str]:
 
 def needs(verdict: Mapping[str, Any], names: Collection[str]) -> dict[str, str]:
     """Rule -> what it needs, of these rules of a `verdict.json`."""
-    needed = {rule["name"]: rule["needed"] for rule in verdict.get("rules", ())}
+    needed = _needed(verdict)
     return {name: needed.get(name, "") for name in names}
 
 
 def concerns(overruled: Mapping[str, str], verdict: Mapping[str, Any]) -> bool:
     """Whether an override is of rules that a verdict has, needing the same, met or not."""
+    return bool(overruled) and overruled.items() <= _needed(verdict).items()
+
+
+def _needed(verdict: Mapping[str, Any]) -> dict[str, str]:
     rules = {rule["name"]: rule["needed"] for rule in verdict.get("rules", ())}
-    return bool(overruled) and overruled.items() <= {**rules, NOT_CONFIGURED: ""}.items()
+    return {**rules, NOT_CONFIGURED: ""}
 
 
 def covers(overruled: Mapping[str, str], verdict: Mapping[str, Any]) -> bool:

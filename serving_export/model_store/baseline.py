@@ -5,6 +5,7 @@ Read without TensorFlow, when a step is planned: what is found goes into its fin
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 from data.base.durable_files import read_json
 from data.errors import PenstockError
 from serving_export.bundle.manifest import PUSH_RECORD
-from serving_export.model_store.layout import identity, newest_version, version_folder, versions
+from serving_export.model_store.layout import identity, newest_folder, version_folders
 
 NONE = "none"
 
@@ -40,47 +41,45 @@ def against(model_dir: Path, candidate: str | None, last: int) -> Against:
         candidate: its digest; None where it is not trained yet.
         last: how many pushes to take the best of.
     """
-    newest = newest_version(model_dir)
-    if newest is None:
+    folders = version_folders(model_dir)
+    if not folders:
         return Against()
-    serving = identity(version_folder(model_dir, newest))
+    newest = max(folders)
+    serving = identity(folders[newest])
     if candidate is not None and serving == candidate:
-        record = _record(model_dir, newest)
+        record = _record(folders[newest])
         replaced = record.get("replaced")
         return Against(
             baseline=str(record.get("baseline") or NONE),
             best=str(record.get("best") or NONE),
             replaced=(int(replaced[0]), int(replaced[1])) if replaced else None,
         )
-    earlier = [
-        v for v in versions(model_dir) if identity(version_folder(model_dir, v)) == candidate
-    ]
+    earlier = [version for version, path in folders.items() if identity(path) == candidate]
     return Against(
         baseline=serving,
-        best=_best(model_dir, newest, serving, last),
+        best=_best(folders, serving, last),
         replaced=(earlier[-1], newest) if earlier else None,
     )
 
 
 def serves(model_dir: Path, digest: str) -> Path | None:
     """The newest version's folder, if it is this model."""
-    newest = newest_version(model_dir)
-    folder = None if newest is None else version_folder(model_dir, newest)
-    return folder if folder is not None and identity(folder) == digest else None
+    newest = newest_folder(model_dir)
+    return newest if newest is not None and identity(newest) == digest else None
 
 
 def find(model_dir: Path, digest: str) -> tuple[int, Path] | None:
     """The highest version that is this model, by its manifest; None where none is."""
-    for version in reversed(versions(model_dir)):
-        if identity(version_folder(model_dir, version)) == digest:
-            return version, version_folder(model_dir, version)
+    for version, path in reversed(version_folders(model_dir).items()):
+        if identity(path) == digest:
+            return version, path
     return None
 
 
-def _best(model_dir: Path, newest: int, serving: str, last: int) -> str:
+def _best(folders: Mapping[int, Path], serving: str, last: int) -> str:
     """The most accurate of the last pushes, each as it was judged then."""
-    known = [v for v in versions(model_dir) if v <= newest][-last:] if last else []
-    records = {version: _record(model_dir, version) for version in known}
+    known = list(folders)[-last:] if last else []
+    records = {version: _record(folders[version]) for version in known}
     # What a rollback took out of service is no example to follow.
     withdrawn = {
         version
@@ -93,15 +92,15 @@ def _best(model_dir: Path, newest: int, serving: str, last: int) -> str:
         for version, record in records.items()
         if version not in withdrawn and isinstance(record.get("accuracy"), float)
     }
-    best = max(scores, key=lambda v: (scores[v], v), default=newest)
-    digest = identity(version_folder(model_dir, best))
+    best = max(scores, key=lambda v: (scores[v], v), default=max(folders))
+    digest = identity(folders[best])
     return NONE if digest == serving or digest.startswith("foreign") else digest
 
 
-def _record(model_dir: Path, version: int) -> dict[str, Any]:
+def _record(version: Path) -> dict[str, Any]:
     """What its push said; nothing where that cannot be read."""
     try:
-        found = read_json(version_folder(model_dir, version) / PUSH_RECORD)
+        found = read_json(version / PUSH_RECORD)
     except PenstockError:
         return {}
     return found if isinstance(found, dict) else {}

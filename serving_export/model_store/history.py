@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from data.errors import BadDataError
 from serving_export.bundle.manifest import read_push_record, verify_version
-from serving_export.model_store.layout import is_ours, newest_version, version_folder, versions
+from serving_export.model_store.layout import is_ours, newest_version, version_folders
 
 State = Literal["whole", "damaged", "foreign"]
 
@@ -32,7 +32,7 @@ def history(folder: Path) -> list[Version]:
     Raises:
         OSError: something there cannot be read.
     """
-    return [look_at(version_folder(folder, number)) for number in versions(folder)]
+    return [look_at(path) for path in version_folders(folder).values()]
 
 
 def look_at(path: Path) -> Version:

@@ -31,31 +31,38 @@ def model_folder(serving_dir: Path, model_name: str) -> Path:
     return serving_dir / model_name
 
 
-def versions(folder: Path) -> list[int]:
-    """The versions of a model that TensorFlow Serving sees, in order; empty without a folder."""
-    return sorted(_folders(folder))
+def version_folders(folder: Path) -> dict[int, Path]:
+    """The versions of a model that TensorFlow Serving sees, in order; empty without a folder.
 
-
-def version_folder(folder: Path, number: int) -> Path:
-    """The folder of a version, which may be written with zeros before the number."""
-    return _folders(folder).get(number, folder / str(number))
-
-
-def _folders(folder: Path) -> dict[int, Path]:
-    """Version -> its folder.
-
-    Where several names read as one number, TensorFlow Serving takes any of them. The one with
-    zeros, which no push of ours writes, is taken here: what may serve must not be overlooked.
+    A folder's name may have zeros before the number. Where several names read as one number,
+    TensorFlow Serving takes any of them. The one with zeros, which no push of ours writes, is taken
+    here: what may serve must not be overlooked.
     """
     if not folder.is_dir():
         return {}
     names = sorted((e.name for e in folder.iterdir() if _NUMBER.fullmatch(e.name)), key=len)
-    return {int(n): folder / n for n in names if int(n) <= HIGHEST and (folder / n).is_dir()}
+    found = {int(n): folder / n for n in names if int(n) <= HIGHEST and (folder / n).is_dir()}
+    return dict(sorted(found.items()))
+
+
+def version_folder(folder: Path, number: int) -> Path:
+    """The folder of a version, which need not be there."""
+    return version_folders(folder).get(number, folder / str(number))
+
+
+def versions(folder: Path) -> list[int]:
+    """The numbers of `version_folders`."""
+    return list(version_folders(folder))
 
 
 def newest_version(folder: Path) -> int | None:
     """The version that is served, or None."""
     return max(versions(folder), default=None)
+
+
+def newest_folder(folder: Path) -> Path | None:
+    """The folder of the version that is served, or None."""
+    return next(reversed(version_folders(folder).values()), None)
 
 
 def is_ours(version: Path) -> bool:
@@ -70,14 +77,14 @@ def identity(version: Path) -> str:
 
 def serving_identity(folder: Path) -> str | None:
     """The `identity` of the version that is served, or None."""
-    newest = newest_version(folder)
-    return None if newest is None else identity(version_folder(folder, newest))
+    newest = newest_folder(folder)
+    return None if newest is None else identity(newest)
 
 
 def bundle_folder(model_dir: Path) -> Path:
     """The folder itself where it holds a bundle, else its highest version."""
-    newest = None if (model_dir / MANIFEST).is_file() else newest_version(model_dir)
-    return model_dir if newest is None else version_folder(model_dir, newest)
+    newest = None if (model_dir / MANIFEST).is_file() else newest_folder(model_dir)
+    return model_dir if newest is None else newest
 
 
 def next_version(folder: Path) -> int:

@@ -30,10 +30,9 @@ from serving_export.bundle.manifest import (
 from serving_export.model_store.layout import (
     is_ours,
     model_folder,
-    newest_version,
+    newest_folder,
     next_version,
     serving_identity,
-    version_folder,
 )
 from serving_export.model_store.retention import LEAST_KEPT, retire, sweep
 
@@ -91,9 +90,9 @@ def push(
         _make_durable(folder)
         with _turn(folder, progress):
             sweep(folder, _STAGING)
-            newest = newest_version(folder)
-            if newest is not None and _holds(version_folder(folder, newest), digest):
-                target = version_folder(folder, newest)
+            newest = newest_folder(folder)
+            if newest is not None and _holds(newest, digest):
+                target = newest
                 fsync_path(folder)  # a push that failed right after its rename did not
             else:
                 progress(0, None, f"pushing {model_name}")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from data.base.durable_files import fsync_path
 from serving_export.bundle.manifest import PUSH_RECORD
-from serving_export.model_store.layout import is_ours, version_folder, versions
+from serving_export.model_store.layout import is_ours, version_folders
 
 LEAST_KEPT = 2  # the version that serves, and the one before it
 _RETIRED = ".retired-"
@@ -24,8 +24,7 @@ def retire(folder: Path, keep: int) -> None:
     A version is hidden by one rename before its first file goes, so that no half of it is ever
     seen as a version. What cannot be deleted is logged and left to the next push.
     """
-    for version in versions(folder)[:-keep]:
-        path = version_folder(folder, version)
+    for path in list(version_folders(folder).values())[:-keep]:
         if is_ours(path) and (path / PUSH_RECORD).is_file():
             with _tolerated(f"cannot delete the old version {path}"):
                 hidden = path.rename(folder / f"{_RETIRED}{uuid.uuid4().hex}")

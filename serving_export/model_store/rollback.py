@@ -14,7 +14,7 @@ from serving_export.model_store.layout import (
     model_folder,
     serving_identity,
     version_folder,
-    versions,
+    version_folders,
 )
 from serving_export.model_store.push import push
 
@@ -71,7 +71,7 @@ def rollback(
 
 def _named(folder: Path, to: int) -> Version:
     """The version that was asked for."""
-    known = versions(folder)
+    known = version_folders(folder)
     if to not in known:
         raise ConfigError(
             f"there is no version {to} in {folder}",
@@ -79,7 +79,7 @@ def _named(folder: Path, to: int) -> Version:
             got=to,
             follows="nothing was pushed",
         )
-    old, serving = (look_at(version_folder(folder, number)) for number in (to, known[-1]))
+    old, serving = (look_at(known[number]) for number in (to, max(known)))
     if old.state != "whole":
         raise BadDataError(
             f"version {to} in {folder} cannot be served again",
@@ -100,11 +100,11 @@ def _named(folder: Path, to: int) -> Version:
 
 def _earlier(folder: Path) -> Version:
     """The version that a rollback goes to unless one is named."""
-    known = versions(folder)
-    serving = look_at(version_folder(folder, known[-1])) if known else None
+    known = version_folders(folder)
+    serving = look_at(known[max(known)]) if known else None
     for number in reversed(known):
         if serving and number < _origin(serving):
-            version = look_at(version_folder(folder, number))
+            version = look_at(known[number])
             if version.state == "whole" and version.digest != serving.digest:
                 return version
     raise ConfigError(
