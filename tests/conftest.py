@@ -16,6 +16,10 @@ import hypothesis
 import pytest
 from filelock import FileLock
 
+from pipeline.environment.unneeded_imports import skip_unneeded_imports
+
+skip_unneeded_imports()  # as the command line does
+
 # The same examples every time, and no stopwatch: a busy machine is no failure.
 hypothesis.settings.register_profile(
     "repeatable",

@@ -133,9 +133,12 @@ def cli() -> None:
     """
 
 
-def quieten_libraries() -> None:
-    """Before TensorFlow is imported: it reads these once. Set by hand, they stay."""
+def prepare_libraries() -> None:
+    """Before TensorFlow is imported: it looks at these once. Set by hand, they stay."""
+    from pipeline.environment.unneeded_imports import skip_unneeded_imports
+
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    skip_unneeded_imports()
 
 
 def debug() -> bool:

@@ -12,7 +12,7 @@ import click
 
 from data.errors import BadDataError, ConfigError
 from pipeline import exit_codes
-from pipeline.cli.app import cli, debug, quieten_libraries, root_option
+from pipeline.cli.app import cli, debug, prepare_libraries, root_option
 
 if TYPE_CHECKING:
     from components.evaluate import Config
@@ -183,7 +183,7 @@ def gate(
         return show_verdict(root, run_id, as_json=as_json)
     if candidate is None or examples is None:
         raise click.UsageError("--candidate goes with --examples")
-    quieten_libraries()
+    prepare_libraries()
     return judge_and_show(
         candidate,
         baseline,

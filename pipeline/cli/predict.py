@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from data.errors import ConfigError
-from pipeline.cli.app import cli, debug, quieten_libraries, root_option
+from pipeline.cli.app import cli, debug, prepare_libraries, root_option
 
 if TYPE_CHECKING:
     from serving_export.predict import Answer, Prediction
@@ -68,7 +68,7 @@ def predict(
     if split and not indices:
         raise click.UsageError("--split goes with --index, which counts in it")
 
-    quieten_libraries()
+    prepare_libraries()
     predict_and_show(
         model, images, root, indices=indices, split=split or "test", chart=chart, debug=debug()
     )

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from pipeline.cli.app import BEAM_FLAGS, beam_flags, cli, quieten_libraries, root_option
+from pipeline.cli.app import BEAM_FLAGS, beam_flags, cli, prepare_libraries, root_option
 
 
 @cli.command(
@@ -44,5 +44,5 @@ def doctor(root: Path, flags: tuple[str, ...]) -> int:
     from pipeline.environment.machine import examine, show
     from pipeline.environment.runner import examine_runner
 
-    quieten_libraries()
+    prepare_libraries()
     return show(examine_runner(flags, root) if flags else examine(root))

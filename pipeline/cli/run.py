@@ -13,7 +13,7 @@ from pipeline.cli.app import (
     beam_flags,
     cli,
     debug,
-    quieten_libraries,
+    prepare_libraries,
     recipe_options,
     run_arguments,
     run_options,
@@ -68,7 +68,7 @@ def run(
     from pipeline.config.beam_flags import from_table
     from pipeline.console.interrupt import promptly
 
-    quieten_libraries()
+    prepare_libraries()
     if not beam:
         refuse_strangers(flags, _own_options())
     with promptly():

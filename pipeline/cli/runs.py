@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from data.errors import BadDataError
-from pipeline.cli.app import cli, debug, quieten_libraries, root_option
+from pipeline.cli.app import cli, debug, prepare_libraries, root_option
 
 if TYPE_CHECKING:
     from pipeline.storage.ledger import Ledger, Run
@@ -147,7 +147,7 @@ def show(run_id: str, root: Path, pictures: Path | None) -> None:
     if pictures is None:
         show_run(root, run_id)
     else:
-        quieten_libraries()
+        prepare_libraries()
         show_pictures(root, run_id, pictures, debug=debug())
 
 

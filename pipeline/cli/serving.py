@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from data.errors import ConfigError
-from pipeline.cli.app import cli, debug, quieten_libraries, root_option
+from pipeline.cli.app import cli, debug, prepare_libraries, root_option
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -56,7 +56,7 @@ def push(
     from pipeline.console.quiet_libraries import libraries_to
     from pipeline.manual_push import push_run
 
-    quieten_libraries()
+    prepare_libraries()
     with nullcontext() if debug() else libraries_to(None):
         version, served = push_run(
             root, run_id, serving_dir=serving, override=override, reason=reason, by=by

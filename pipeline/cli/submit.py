@@ -15,7 +15,7 @@ from pipeline.cli.app import (
     beam_flags,
     cli,
     debug,
-    quieten_libraries,
+    prepare_libraries,
     recipe_options,
     root_option,
     run_arguments,
@@ -55,7 +55,7 @@ def submit(
     """
     from pipeline.config.beam_flags import from_table
 
-    quieten_libraries()
+    prepare_libraries()
     pipeline, table = configured(recipe, config_file, settings)
     beam_args = (*from_table(table), *flags)
     return submit_and_show(
@@ -71,7 +71,7 @@ def attach(run_id: str, root: Path) -> int:
 
     The exit code is that of the run, as `penstock run` would have given it.
     """
-    quieten_libraries()
+    prepare_libraries()
     return attach_and_show(root, run_id, debug=debug())
 
 
@@ -80,7 +80,7 @@ def attach(run_id: str, root: Path) -> int:
 @root_option
 def cancel(run_id: str, root: Path) -> None:
     """Cancel the job of a submitted RUN; what its steps had made stays."""
-    quieten_libraries()
+    prepare_libraries()
     cancel_and_show(root, run_id)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from pipeline.cli.app import quieten_libraries, root_option
+from pipeline.cli.app import prepare_libraries, root_option
 from pipeline.cli.schedule.group import _name, schedule
 
 
@@ -58,7 +58,7 @@ def tick(name: str, due: str, root: Path) -> int:
     """Do one tick of NAME in this process: what a daemon and every other scheduler start."""
     from pipeline.console.interrupt import promptly
 
-    quieten_libraries()
+    prepare_libraries()
     with promptly():
         from pipeline.schedule.tick.tick import do_tick
 
@@ -84,7 +84,7 @@ def backfill(name: str, root: Path, first: str, last: str, push: bool) -> int:
     """
     from pipeline.console.interrupt import promptly
 
-    quieten_libraries()
+    prepare_libraries()
     with promptly():
         from pipeline.schedule.tick.backfill import backfill as run_windows
 

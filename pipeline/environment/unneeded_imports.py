@@ -1,0 +1,67 @@
+"""Libraries that others import because they are there, for what no pipeline does.
+
+Keras looks for IPython, Matplotlib and scikit-learn as it is imported: to show its files in a
+notebook, to draw images, to be wrapped as a scikit-learn estimator. NLTK, which TensorFlow Model
+Analysis imports, looks for scikit-learn. Each is imported where it is installed: 1,200 modules, a
+third of TensorFlow's import. Keras and NLTK go on without them, and where one of these is asked
+for they say which library they lack.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Sequence
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec, PathFinder
+from types import ModuleType
+from typing import Any
+
+IMPORTERS = frozenset({"keras", "nltk"})
+UNNEEDED = frozenset({"IPython", "matplotlib", "sklearn"})
+
+
+def skip_unneeded_imports() -> None:
+    """While one of `IMPORTERS` is imported it does not find `UNNEEDED`; all others find them.
+
+    What was imported before this call, or before its importer, stays as it is.
+    """
+    if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
+        sys.meta_path.insert(0, _Finder())
+
+
+class _Importing(threading.local):
+    """How many importers are being imported in this thread, one by the other."""
+
+    depth = 0
+
+
+class _Finder(MetaPathFinder):
+    """Finds the importers as Python would, and notes in which thread they are being imported."""
+
+    def __init__(self) -> None:
+        self._importing = _Importing()
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if name in UNNEEDED and self._importing.depth:
+            raise ModuleNotFoundError(f"{name} is not needed here", name=name)
+        if name not in IMPORTERS:
+            return None
+        spec = PathFinder.find_spec(name, path, target)
+        if spec is not None and spec.loader is not None:
+            self._watch(spec.loader)
+        return spec
+
+    def _watch(self, loader: Any) -> None:
+        execute = loader.exec_module
+
+        def exec_module(module: ModuleType) -> None:
+            self._importing.depth += 1
+            try:
+                execute(module)
+            finally:
+                self._importing.depth -= 1
+
+        loader.exec_module = exec_module
