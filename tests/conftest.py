@@ -16,9 +16,11 @@ import hypothesis
 import pytest
 from filelock import FileLock
 
-from pipeline.environment.unneeded_imports import skip_unneeded_imports
+from data.base.unneeded_imports import skip_unneeded_imports
 
-skip_unneeded_imports()  # as the command line does
+# As the command line does, which says why.
+skip_unneeded_imports()
+gc.set_threshold(50_000, 20, 20)
 
 # The same examples every time, and no stopwatch: a busy machine is no failure.
 hypothesis.settings.register_profile(

@@ -135,7 +135,7 @@ def cli() -> None:
 
 def prepare_libraries() -> None:
     """Before TensorFlow is imported: it looks at these once. Set by hand, they stay."""
-    from pipeline.environment.unneeded_imports import skip_unneeded_imports
+    from data.base.unneeded_imports import skip_unneeded_imports
 
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     skip_unneeded_imports()

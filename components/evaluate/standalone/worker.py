@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from components.evaluate.measure.counts import CANDIDATE, Tally
+from data.base.unneeded_imports import skip_unneeded_imports
 from data.errors import PenstockError, StepError, revive
 from data.examples.artifact import Examples, load_examples
 from serving_export.bundle.manifest import EXAMPLES
@@ -74,6 +75,7 @@ def main() -> None:
     """Do the job on stdin; exit with 1 and the error on stdout where it cannot be done."""
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)  # what libraries print must not get into the answer
+    skip_unneeded_imports()
     job = json.loads(sys.stdin.readline())
     try:
         _work(job, Path(job["output"]))

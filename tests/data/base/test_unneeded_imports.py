@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.environment.unneeded_imports import IMPORTERS, UNNEEDED, skip_unneeded_imports
+from data.base.unneeded_imports import IMPORTERS, UNNEEDED, skip_unneeded_imports
 
 
 def loaded(code: str, *, cwd: Path | None = None) -> set[str]:
@@ -21,28 +21,21 @@ def loaded(code: str, *, cwd: Path | None = None) -> set[str]:
     return set(json.loads(ran.stdout.splitlines()[-1]))
 
 
-SKIP = "from pipeline.environment.unneeded_imports import skip_unneeded_imports as skip; skip()\n"
+SKIP = "from data.base.unneeded_imports import skip_unneeded_imports as skip; skip()\n"
 
 
 @pytest.mark.slow
-def test_keras_and_tensorflow_come_without_them_and_they_can_be_had_later() -> None:
-    modules = loaded(SKIP + "import tensorflow, keras.wrappers, nltk; assert keras.layers.Dense")
-    assert not UNNEEDED & modules
-    assert modules >= IMPORTERS
-
-    modules = loaded(SKIP + "import keras, sklearn, matplotlib, IPython; sklearn.show_versions")
-    assert modules >= UNNEEDED
-
-
-@pytest.mark.slow
-def test_keras_says_what_it_lacks() -> None:
-    loaded(
+def test_keras_comes_without_them_and_they_can_be_had_later() -> None:
+    modules = loaded(
         SKIP
-        + "import keras\n"
+        + "import sys, tensorflow, nltk, keras\n"
+        + f"assert not sys.modules.keys() & {set(UNNEEDED)}\n"
         + "try: keras.wrappers.SKLearnClassifier(keras.Sequential())\n"
         + "except ImportError as error: assert 'scikit-learn' in str(error), error\n"
-        + "else: raise AssertionError"
+        + "else: raise AssertionError\n"
+        + "import sklearn, matplotlib.pyplot, IPython; sklearn.show_versions"
     )
+    assert modules >= IMPORTERS | UNNEEDED
 
 
 def fake(folder: Path, name: str, text: str) -> None:
