@@ -145,12 +145,17 @@ def debug() -> bool:
     return "--debug" in sys.argv
 
 
-def refuse_strangers(flags: Sequence[str], own: Collection[str]) -> None:
+def refuse_strangers(
+    flags: Sequence[str],
+    own: Collection[str],
+    keys_named: Callable[[str], list[str]] = lambda _: [],
+) -> None:
     """Refuse flags where none of Beam's may stand: they are misspelt, or --beam is missing.
 
     Args:
         flags: what the command line has beside the command's own options.
         own: the names of those, --root and so on.
+        keys_named: the config keys of a name, `train.epochs` for `epochs`.
 
     Raises:
         click.UsageError: there are any.
@@ -162,9 +167,16 @@ def refuse_strangers(flags: Sequence[str], own: Collection[str]) -> None:
     stranger = flags[0].partition("=")[0]
     if not stranger.startswith("-"):
         raise click.UsageError(f"what is {stranger!r}? One recipe is expected, then options.")
+    keys = keys_named(stranger.removeprefix("--").replace("-", "_"))
+    advice = " or ".join(f"--set {key}=…" for key in keys)
     raise click.NoSuchOption(
         stranger,
-        f"No such option: {stranger}. If it is a flag of Beam's, add --beam.",
+        f"No such option: {stranger}. "
+        + (
+            f"A setting is given by {advice}."
+            if advice
+            else "If it is a flag of Beam's, add --beam."
+        ),
         possibilities=difflib.get_close_matches(stranger, own, cutoff=0.75),
     )
 

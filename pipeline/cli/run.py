@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -66,13 +67,14 @@ def run(
     """
     from pipeline.cli.app import refuse_strangers
     from pipeline.config.beam_flags import from_table
+    from pipeline.config.overrides import keys_named
     from pipeline.console.interrupt import promptly
 
     prepare_libraries()
-    if not beam:
-        refuse_strangers(flags, _own_options())
     with promptly():
         pipeline, table = configured(recipe, config_file, settings)
+        if not beam:
+            refuse_strangers(flags, _own_options(), partial(keys_named, pipeline))
         beam_args = (*from_table(table), *flags)
         return run_and_show(
             pipeline, recipe=recipe, debug=debug(), beam_args=beam_args, **run_arguments(options)

@@ -1,17 +1,20 @@
 """Typed values to plain ones and back: for config files, `--set`, and artifacts' manifests.
 
-cattrs does the work; the hooks make it strict, where by default it would turn "no" into True and
-3.7 into 3. The word none stands for None where a field may be None, since TOML has no null.
+cattrs does the work; the hooks make it strict, where by default it would turn "no" into True, 3.7
+into 3 and "abc" into the list of its letters. The word none stands for None where a field may be
+None, since TOML has no null.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import types
 import typing
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_origin
 
 from cattrs import BaseValidationError, Converter, ForbiddenExtraKeysError, transform_error
+from cattrs.cols import homogenous_tuple_structure_factory, mapping_structure_factory
 
 from data.errors import ConfigError, PenstockError, did_you_mean
 
@@ -42,6 +45,39 @@ def _optional_hook(kind: Any) -> Any:
     )
 
 
+def _hook_factory(make: Any, shapes: tuple[type, ...], expected: str) -> Any:
+    """A factory of hooks that let `make`'s hook take values of these shapes, and refuse others."""
+
+    def factory(kind: Any, converter: Converter) -> Any:
+        structure = make(kind, converter)
+
+        def hook(value: Any, _: Any) -> Any:
+            if not isinstance(value, shapes):
+                raise TypeError(f"expected {expected}, got {value!r}")
+            return structure(value, kind)
+
+        return hook
+
+    return factory
+
+
+def _structure_tuple(kind: Any, converter: Converter) -> Any:
+    kinds = get_args(kind)
+    if kinds[-1] is Ellipsis:
+        return homogenous_tuple_structure_factory(kind, converter)
+
+    def structure(value: Any, _: Any) -> Any:
+        if len(value) != len(kinds):
+            raise TypeError(f"expected a list of {len(kinds)}, got {value!r}")
+        return tuple(map(converter.structure, value, kinds))
+
+    return structure
+
+
+def _of(origin: type) -> Any:
+    return lambda kind: _origin(kind) is origin
+
+
 def _literal(value: Any, kind: Any) -> Any:
     if value not in get_args(kind):
         raise ValueError(f"expected {' or '.join(map(repr, get_args(kind)))}, got {value!r}")
@@ -53,6 +89,20 @@ for _kind in (int, float, bool, str):
     _converter.register_structure_hook(_kind, _strict)
 _converter.register_structure_hook_func(lambda kind: _origin(kind) is typing.Literal, _literal)
 _converter.register_structure_hook_factory(_is_optional, _optional_hook)
+_converter.register_structure_hook_factory(
+    _of(tuple), _hook_factory(_structure_tuple, (list, tuple), "a list")
+)
+_converter.register_structure_hook_factory(
+    _of(dict), _hook_factory(mapping_structure_factory, (dict,), "a table of keys and values")
+)
+_converter.register_structure_hook_factory(
+    dataclasses.is_dataclass,
+    _hook_factory(
+        lambda kind, converter: converter.gen_structure_attrs_fromdict(kind),
+        (dict,),
+        "a table of keys and values",
+    ),
+)
 _converter.register_structure_hook(Path, lambda value, _: Path(value))
 _converter.register_unstructure_hook(Path, str)
 
@@ -94,7 +144,8 @@ def _words(error: BaseException, _: type | None) -> str:
     if isinstance(error, ForbiddenExtraKeysError):
         known = list(getattr(error.cl, "__dataclass_fields__", {}))
         return ", ".join(
-            f"no key {name!r} ({did_you_mean(name, known)})" for name in sorted(error.extra_fields)
+            f"no key {name!r} ({did_you_mean(name, known)})"
+            for name in sorted(map(str, error.extra_fields))
         )
     if isinstance(error, KeyError):
         return f"lacks {error.args[0]!r}"

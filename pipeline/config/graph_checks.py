@@ -16,15 +16,17 @@ def check(pipeline: PipelineConfig) -> None:
     """Everything that can be known before anything runs.
 
     Raises:
-        ConfigError: a name that cannot be a folder's, a step twice, an unknown component, config of
-            another component or values that do not fit together, an input that is missing, unknown,
-            of the wrong type, or comes from no earlier step.
+        ConfigError: a name that cannot be a folder's, a seed below 0, a step twice, an unknown
+            component, config of another component or values that do not fit together, an input
+            that is missing, unknown, of the wrong type, or comes from no earlier step.
     """
     if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", pipeline.name):
         raise ConfigError(
             f"{pipeline.name!r} cannot name a pipeline: its runs' folders are called by it",
             expected="letters, digits, _ . and -, not beginning with . or -",
         )
+    if pipeline.seed < 0:
+        raise ConfigError("seed is out of range", expected="0 or more", got=pipeline.seed)
     earlier: dict[str, Step] = {}
     for step in pipeline.steps:
         if step.name in earlier:

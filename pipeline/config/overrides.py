@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +42,7 @@ def apply(pipeline: PipelineConfig, overrides: Overrides) -> PipelineConfig:
         elif name == "name" and value == pipeline.name:
             continue  # as `penstock config` prints it
         elif name in steps and isinstance(value, Mapping):
-            merged = _merge(to_plain(steps[name].config), value)
+            merged = _merge(to_plain(steps[name].config), to_plain(value))
             config = from_plain(merged, type(steps[name].config), name)
             steps[name] = dataclasses.replace(steps[name], config=config)
         elif name in steps:
@@ -48,14 +50,25 @@ def apply(pipeline: PipelineConfig, overrides: Overrides) -> PipelineConfig:
                 f"{name} is a step, not a value", expected=f"{name}.KEY = …", got=repr(value)
             )
         else:
+            keys = keys_named(pipeline, name)
+            remedy = " or ".join(f"{key}=…" for key in keys)
             raise ConfigError(
-                f"no config key {name!r}", remedy=did_you_mean(name, [*steps, "seed"])
+                f"no config key {name!r}", remedy=remedy or did_you_mean(name, [*steps, "seed"])
             )
     return dataclasses.replace(pipeline, seed=seed, steps=tuple(steps.values()))
 
 
+def keys_named(pipeline: PipelineConfig, name: str) -> list[str]:
+    """The steps' keys of this name, with their step: `train.epochs` for `epochs`."""
+    named = ((step.name, f.name) for step in pipeline.steps for f in fields(step.config))
+    return [f"{step}.{key}" for step, key in named if key == name]
+
+
 def apply_settings(pipeline: PipelineConfig, settings: Iterable[str]) -> PipelineConfig:
-    """Apply `a.b=c` settings in order; c is TOML where that fits the field, else text."""
+    """Apply `a.b=c` settings in order; c is TOML where that fits the field, else text.
+
+    A list of words may stand without quotes, [a,b]: a shell takes them away.
+    """
     for setting in settings:
         key, equals, text = setting.partition("=")
         if not equals or not key.strip():
@@ -64,7 +77,8 @@ def apply_settings(pipeline: PipelineConfig, settings: Iterable[str]) -> Pipelin
                 expected="KEY=VALUE",
                 remedy="--set train.epochs=3",
             )
-        pipeline = _set(pipeline, key.strip().split("."), [*_as_toml(text), text])
+        readings = [*_as_toml(text), *_as_words(text), text]
+        pipeline = _set(pipeline, key.strip().split("."), readings)
     return pipeline
 
 
@@ -99,6 +113,12 @@ def _as_toml(text: str) -> list[Any]:
         return [tomllib.loads(f"value = {text}")["value"]]
     except tomllib.TOMLDecodeError:
         return []
+
+
+def _as_words(text: str) -> list[Any]:
+    """A list whose quotes the shell took away, [a,b], as the list of words that it was."""
+    listed = re.fullmatch(r"\[([^\[\]{}\"'=]*)\]", text.strip())
+    return [[word.strip() for word in listed[1].split(",")]] if listed and listed[1].strip() else []
 
 
 def _nested(keys: list[str], value: Any) -> dict[str, Any]:

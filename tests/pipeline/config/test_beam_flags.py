@@ -44,6 +44,10 @@ def test_strangers_are_refused_with_the_close_match():
     ("args", "words"),
     [
         (["run", "digits", "--runner=FlinkRunner"], "add --beam"),
+        (["run", "digits", "--epochs", "5"], "--set train.epochs=…"),
+        (["run", "digits", "--batch-size=5"], "--set train.batch_size=…"),
+        (["run", "digits", "--set", "epochs=3"], "train.epochs=…"),
+        (["run", "digits", "--set", "seed=-1"], "seed is out of range"),
         (["run", "digits", "more"], "what is 'more'"),
         (["run", "--beam", "--runner", "FlinkRunner", "digits"], "the recipe comes before"),
     ],

@@ -77,3 +77,19 @@ def test_none_is_a_word_only_where_none_may_be():
 
 def test_a_whole_number_is_a_float_too():
     assert from_plain({"share": 1}, Outer, "outer").share == 1.0
+
+
+def test_a_string_is_never_a_list_and_a_value_no_table():
+    for plain, words in [
+        ({"rules": "accuracy"}, "expected a list, got 'accuracy' at outer.rules"),
+        ({"rules": 3.5}, "expected a list, got 3.5"),
+        ({"rules": {"metric": "loss"}}, "expected a list, got {'metric': 'loss'}"),
+        (
+            {"rules": ["loss"]},
+            r"expected a table of keys and values, got 'loss' at outer.rules\[0\]",
+        ),
+        ({"options": "units"}, "expected a table of keys and values, got 'units'"),
+        ({"options": [["units", 3]]}, "expected a table of keys and values"),
+    ]:
+        with pytest.raises(ConfigError, match=words):
+            from_plain(plain, Outer, "outer")

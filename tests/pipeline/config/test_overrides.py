@@ -28,6 +28,10 @@ def test_every_recipe_holds_together_and_its_config_reads_back(name):
         ("ingest.path=7", "ingest", "path", "7"),
         ("ingest.path=/a=b", "ingest", "path", "/a=b"),
         ("ingest.class_names=['a', 'b']", "ingest", "class_names", ("a", "b")),
+        ("ingest.class_names=[a, b]", "ingest", "class_names", ("a", "b")),
+        ("ingest.class_names=[1,2]", "ingest", "class_names", ("1", "2")),
+        ("evaluate.slices=[source]", "evaluate", "slices", ("source",)),
+        ("evaluate.slices=[]", "evaluate", "slices", ()),
         ("train.model_options.units=64", "train", "model_options", {"units": 64}),
     ],
 )
@@ -57,6 +61,12 @@ def test_later_settings_win_and_a_config_file_stands_below_them(tmp_path):
         ("ingest.source=idxx", "did you mean 'idx'"),
         ("train.epochs", "KEY=VALUE"),
         ("seed=one", "expected int"),
+        ("evaluate.slices=source", "expected a list, got 'source' at evaluate.slices"),
+        ("ingest.class_names=abcdefghij", "expected a list, got 'abcdefghij'"),
+        ("train.profile_steps=3", "expected a list, got 3"),
+        ("train.profile_steps=[3]", "expected a list of 2"),
+        ("train.model_options=64", "expected a table of keys and values, got 64"),
+        ("evaluate.thresholds=[accuracy]", "expected a table of keys and values, got 'accuracy'"),
     ],
 )
 def test_a_setting_that_does_not_fit(setting, words):

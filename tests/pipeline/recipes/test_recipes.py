@@ -10,7 +10,7 @@ from data.errors import ConfigError
 from pipeline import recipes
 from pipeline.config.graph_checks import check
 from pipeline.config.overrides import apply_settings
-from pipeline.image_classifier import variant
+from pipeline.image_classifier import Allowed, Threshold, variant
 from pipeline.recipes.digits import digits
 from pipeline.run import run
 
@@ -47,6 +47,13 @@ def test_a_variant_is_a_call_and_what_is_different() -> None:
     assert mine.step("ingest") == digits().step("ingest")
     with pytest.raises(ConfigError, match="did you mean 'epochs'"):
         variant(digits(), "mine", train={"epohcs": 3})
+
+
+def test_a_variant_takes_rules_as_a_recipe_writes_them() -> None:
+    rules = (Threshold(metric="accuracy", at_least=0.9),)
+    mine = variant(digits(), "mine", evaluate={"thresholds": rules, "allowed": Allowed(alone=0.1)})
+    evaluate = mine.step("evaluate").config
+    assert (evaluate.thresholds, evaluate.allowed) == (rules, Allowed(alone=0.1))
 
 
 @pytest.fixture(scope="module")
