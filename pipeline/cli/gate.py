@@ -98,14 +98,13 @@ def _rules(recipe: str | None, config_file: Path | None, settings: Sequence[str]
 
 
 def _print(content: dict[str, Any], *, as_json: bool) -> int:
-    from rich.console import Console
-
+    from pipeline.console.terminal import Console
     from pipeline.console.verdict_table import verdict_table
 
     if as_json:
         print(json.dumps(content, indent=2, ensure_ascii=False))
     else:
-        Console(highlight=False).print(verdict_table(content, all_rules=True))
+        Console().print(verdict_table(content, all_rules=True))
     return exit_codes.of_verdict(content["status"])
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from data.base.visible_text import visible
 from data.errors import ConfigError
 from pipeline.cli.app import cli, debug, prepare_libraries, root_option
 
@@ -153,7 +154,7 @@ def _print(answers: Sequence[Answer]) -> None:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        print("  ".join(cells).rstrip())
+        print(visible("  ".join(cells).rstrip()))
 
 
 def _next(prediction: Prediction) -> str:

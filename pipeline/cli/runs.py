@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from data.base.visible_text import visible
 from data.errors import BadDataError
 from pipeline.cli.app import cli, debug, prepare_libraries, root_option
 
@@ -98,7 +99,7 @@ def show_pictures(root: Path, run_id: str, folder: Path, *, debug: bool) -> None
     for file in album.files:
         print(file)
     for problem in album.problems:
-        print(f"warning: {problem}", file=sys.stderr)
+        print(f"warning: {visible(problem)}", file=sys.stderr)
     if not album.files:
         raise BadDataError(f"no picture of {run_id} could be drawn", got="; ".join(album.problems))
 

@@ -139,9 +139,8 @@ def show_serving(model_dir: Path, *, as_json: bool) -> None:
         ConfigError: no version of a model lies there.
         EnvironmentTrouble: something there cannot be read.
     """
-    from rich.console import Console
-
     from data.base.durable_files import disk_trouble
+    from pipeline.console.terminal import Console
     from serving_export.model_store.history import history
 
     folder = _folder(model_dir)
@@ -156,7 +155,7 @@ def show_serving(model_dir: Path, *, as_json: bool) -> None:
     if as_json:
         print(json.dumps([_plain(version) for version in found], indent=2, ensure_ascii=False))
     else:
-        Console(highlight=False).print(_table(found))
+        Console().print(_table(found))
 
 
 def _folder(model_dir: Path) -> Path:

@@ -120,14 +120,14 @@ def show_spans(pipeline: PipelineConfig, root: Path, *, now: float) -> None:
         BadDataError, EnvironmentTrouble: as `pipeline.spans.states.standings`.
     """
     from rich import box
-    from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
     from data.spans.patterns import absolute
+    from pipeline.console.terminal import Console
     from pipeline.spans.states import standings
 
-    out = Console(highlight=False)
+    out = Console()
     for step in _patterns(pipeline):
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
         for heading in ("span", "version", "state", "images", "ingested", "why"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+from data.base.visible_text import visible
 from data.errors import PenstockError, in_one_line
 from pipeline import exit_codes
 
@@ -27,5 +28,5 @@ def explain(error: BaseException, *, debug: bool) -> int:
             f"  {'do:':<10}run again with --debug; the traceback of a run lies in its folder"
         )
     notes = [f"  {note}" for note in getattr(error, "__notes__", ())]
-    print("\n".join([f"penstock: {message}", *notes]), file=sys.stderr)
+    print(visible("\n".join([f"penstock: {message}", *notes])), file=sys.stderr)
     return code

@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from rich.console import Console
 from rich.markup import escape
 
 from pipeline.console.quiet_libraries import libraries_to
+from pipeline.console.terminal import Console
 from pipeline.execution.watcher import Watcher
 from pipeline.planning.plan import Planned
 from pipeline.storage.ledger import Execution
@@ -42,7 +42,7 @@ class RunView(Watcher):
         self._root = root
         self._debug = debug
         self._stack = contextlib.ExitStack()
-        self.console = Console(stderr=True, highlight=False)
+        self.console = Console(stderr=True)
         self._progress: Progress | None = None
         self._task: TaskID | None = None
         self._width = 0
@@ -57,7 +57,7 @@ class RunView(Watcher):
 
     def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
         self._stack.close()
-        self.console = Console(stderr=True, highlight=False)
+        self.console = Console(stderr=True)
         if self._step and isinstance(error, Exception):
             error.add_note(f"once that is mended, the same command goes on from {self._step!r}")
             if self.log:

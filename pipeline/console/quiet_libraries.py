@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from rich.console import Console
+from pipeline.console.terminal import Console
 
 
 @contextlib.contextmanager
@@ -25,7 +25,7 @@ def libraries_to(log: Path | None) -> Iterator[Console]:
         for fd in saved:
             os.dup2(file.fileno(), fd)
     try:
-        yield Console(file=terminal, highlight=False)
+        yield Console(file=terminal)
     finally:
         sys.stdout.flush()
         sys.stderr.flush()

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from rich.console import Console
 from rich.markup import escape
 
 from data.base.durable_files import read_json
+from pipeline.console.terminal import Console
 from pipeline.console.verdict_table import verdict_table
 from pipeline.execution.result import RunResult
 
@@ -73,4 +73,4 @@ def coloured(word: str) -> str:
 
 
 def console() -> Console:
-    return Console(highlight=False)
+    return Console()

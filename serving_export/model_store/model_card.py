@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from data.base.visible_text import visible
 from serving_export.bundle.manifest import (
     CLASS_INDEX,
     CLASS_NAME,
@@ -140,4 +141,4 @@ def _call_lines(signatures: Mapping[str, Any]) -> Iterator[str]:
 def _text(value: object) -> str:
     """A value as text that no Markdown reader takes for markup, in one line."""
     plain = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return re.sub(r"([\\`*_\[\]<>#|&~])", r"\\\1", " ".join(plain.split()))
+    return re.sub(r"([\\`*_\[\]<>#|&~])", r"\\\1", visible(" ".join(plain.split())))

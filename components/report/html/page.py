@@ -11,6 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from components.report.html import charts, comparison, confusion, number_formats
 from components.report.html.facts import Facts
 from components.report.html.mistakes import mistakes
+from data.base.visible_text import visible
 
 SCHEMA_VERSION = 2  # of the verdicts that it shows
 
@@ -19,7 +20,7 @@ def render(facts: Facts) -> str:
     """The page of a run. The same facts give the same page.
 
     Names of classes, slices, rules and paths are anybody's text: all of it is escaped, and the page
-    forbids itself to run scripts or to load anything.
+    forbids itself to run scripts or to load anything. What would act unseen is written out.
 
     Args:
         facts: its verdict, if there is one, is of schema 2.
@@ -53,11 +54,19 @@ def _views(facts: Facts) -> dict[str, Any]:
     }
 
 
+def _visible(value: Any) -> Any:
+    """What an expression of a template gives, as a person may read it."""
+    if isinstance(value, str):
+        return type(value)(visible(value))  # a str, or Markup
+    return value
+
+
 @cache
 def _environment() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent / "templates"),
         autoescape=True,
+        finalize=_visible,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

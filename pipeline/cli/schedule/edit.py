@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from data.base.visible_text import visible
 from data.errors import ConfigError
 from pipeline.cli.app import (
     BEAM_FLAGS,
@@ -119,7 +120,7 @@ def pause_and_show(root: Path, name: str, reason: str | None) -> None:
     with ScheduleStore.existing(root) as store:
         changed = store.pause(name, reason or "by hand", time.time())
         reason = store.standing(name).schedule.paused
-    print(f"{'paused' if changed else 'was paused'}: {name}, {reason}")
+    print(visible(f"{'paused' if changed else 'was paused'}: {name}, {reason}"))
 
 
 def resume_and_show(root: Path, name: str) -> None:

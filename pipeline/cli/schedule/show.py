@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from data.base.visible_text import visible
 from pipeline import exit_codes
 from pipeline.cli.app import root_option
 from pipeline.cli.schedule.group import _json, _name, schedule
@@ -84,7 +85,7 @@ def show_schedule(root: Path, name: str, *, as_json: bool) -> None:
     }
     for label, text in rows.items():
         if text:
-            print(f"{label:<10}{text}")
+            print(visible(f"{label:<10}{text}"))
 
 
 def show_history(root: Path, name: str, limit: int, *, as_json: bool) -> None:
@@ -131,7 +132,8 @@ def check_schedules(root: Path, *, daemon_within: str, without_daemon: bool, as_
     else:
         for s in standings:
             told = alarms[s.schedule.name]
-            print(f"{'alarm' if told else 'fine':<6} {s.schedule.name}: {told or _state(s)}")
+            line = f"{'alarm' if told else 'fine':<6} {s.schedule.name}: {told or _state(s)}"
+            print(visible(line))
         ago = "never seen" if seen is None else f"last seen {when(seen, None)}"
         if not without_daemon:
             print(f"{'fine' if alive else 'gone':<6} daemon: {ago}")
@@ -206,9 +208,9 @@ def _table(*headings: str) -> Table:
 
 
 def _print(table: Table) -> None:
-    from rich.console import Console
+    from pipeline.console.terminal import Console
 
-    Console(highlight=False, markup=False).print(table)
+    Console(markup=False).print(table)
 
 
 @schedule.command("list", examples="penstock schedule list --json")

@@ -6,6 +6,7 @@ import logging
 from pathlib import Path
 from typing import Any
 
+from data.base.visible_text import visible
 from pipeline.schedule.notify.deliver import deliver
 from pipeline.schedule.notify.event import Delivery, Event
 from pipeline.schedule.schedule import Notice, Schedule
@@ -26,9 +27,9 @@ def tell(root: Path, schedule: Schedule, event: str, reason: str, **facts: Any) 
     told = Event(
         event=event,
         schedule=schedule.name,
-        reason=reason,
+        reason=visible(reason),
         root=str(root),
-        text=f"{schedule.name}: {event}, {reason}",
+        text=visible(f"{schedule.name}: {event}, {reason}"),
         **facts,
     )
     return deliver(told, schedule.notify, log=_log)

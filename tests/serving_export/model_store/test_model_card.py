@@ -9,7 +9,7 @@ from data.spec import ImageSpec
 from serving_export.bundle.manifest import Manifest
 from serving_export.model_store.model_card import card_markdown, make_card
 
-NAMES = ("zero", "<script>alert(1)</script>", "a|b", "*bold*", "ä\nö")
+NAMES = ("zero", "<script>alert(1)</script>", "a|b", "*bold*", "ä\nö", "\x1b[2J\u202elapis")
 MANIFEST = Manifest(
     spec=ImageSpec(height=8, width=9, channels=3, class_names=NAMES),
     about={"epochs": 5, "seed": 3, "model": "dense", "warm_start": None},
@@ -68,6 +68,7 @@ def test_the_page_says_the_same_and_no_name_is_markup() -> None:
     assert "2. a\\|b" in page
     assert "3. \\*bold\\*" in page
     assert "4. ä ö" in page
+    assert "5. \\\\x1b\\[2J\\\\u202elapis" in page
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,7 @@ from components.report.html import charts, comparison, confusion, number_formats
 from components.report.html.facts import Facts, Made
 from components.report.html.mistakes import data_uri, mistakes
 from components.report.html.page import render
+from data.base.visible_text import visible
 from data.examples.read_images import read_images
 
 NASTY = ["<script>alert(1)</script>", "</td></table>", "{{ 7 * 7 }}", "a & b", "\"'><img src=x>"]
@@ -212,7 +213,7 @@ def skeleton(page: Page) -> list[str]:
     return [tag for tag, _ in page.elements]
 
 
-@pytest.mark.parametrize("name", NASTY)
+@pytest.mark.parametrize("name", [*NASTY, "\x1b[2J\u202elapis"])
 def test_a_name_comes_out_as_text_wherever_it_stands(name: str, make: Callable[..., Facts]) -> None:
     def named(text: str) -> Facts:
         facts = make(
@@ -241,9 +242,10 @@ def test_a_name_comes_out_as_text_wherever_it_stands(name: str, make: Callable[.
 
     nasty, plain = Page(render(named(name))), Page(render(named("x" * len(name))))
     assert skeleton(nasty) == skeleton(plain)
-    assert nasty.text.count(name) == plain.text.count("x" * len(name))
+    assert nasty.text.count(visible(name)) == plain.text.count("x" * len(name))
+    assert not {"\x1b", "\u202e"} & {*nasty.text}
     assert [a.keys() for _, a in nasty.elements] == [a.keys() for _, a in plain.elements]
-    assert any(name in (image["alt"] or "") for image in nasty.all("img"))
+    assert any(visible(name) in (image["alt"] or "") for image in nasty.all("img"))
 
 
 def test_a_path_that_is_no_utf8_is_shown_all_the_same(facts: Facts) -> None:

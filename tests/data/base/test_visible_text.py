@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from data.base.visible_text import visible
+
+HOME = Path(__file__).parents[3]
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("\x1b[2Jcleared", r"\x1b[2Jcleared"),
+        ("\u202egnp.exe", r"\u202egnp.exe"),
+        ("a\u2066b\u2069", r"a\u2066b\u2069"),
+        ("bell\a, back\b, \r again", r"bell\x07, back\x08, \r again"),
+        ("\x9b31m", r"\x9b31m"),  # what 8-bit terminals take for ESC [
+        ("\ud800", r"\ud800"),
+        ("soft\u00adhyphen\ufeff", r"soft\xadhyphen\ufeff"),
+    ],
+)
+def test_what_acts_unseen_is_written_out(text: str, shown: str) -> None:
+    assert visible(text) == shown
+
+
+@pytest.mark.parametrize(
+    "text", ["zürich 7", "数字\n", "مى\u200cخواهم", "a\tb", "👩\u200d🔬", r"C:\x"]
+)
+def test_what_is_read_stays(text: str) -> None:
+    assert visible(text) == text
+
+
+@given(st.text())
+def test_nothing_that_acts_is_left(text: str) -> None:
+    shown = visible(text)
+    assert not re.search(
+        "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]", shown
+    )
+    assert visible(shown) == shown
+
+
+def test_only_one_console_is_made_by_rich() -> None:
+    """Whatever prints by Rich prints by our console, which shows what a text holds."""
+    made = [
+        path.relative_to(HOME).as_posix()
+        for package in ("pipeline", "components", "serving_export", "data")
+        for path in (HOME / package).rglob("*.py")
+        if re.search(
+            r"rich\.console( import .*\bConsole|\.Console)|rich import .*print", path.read_text()
+        )
+    ]
+    assert made == ["pipeline/console/terminal.py"]
