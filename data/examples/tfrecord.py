@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 from collections.abc import Collection, Iterator
 from pathlib import Path
@@ -53,7 +54,11 @@ def _length(shard: BinaryIO, path: Path) -> int | None:
     if not head:
         return None
     _check(head[:8], head[8:], path)
-    return int.from_bytes(head[:8], "little")
+    length = int.from_bytes(head[:8], "little")
+    left = os.fstat(shard.fileno()).st_size - shard.tell()
+    if length + 4 > left:
+        raise damaged(path, "whole TFRecords", f"a record of {length} bytes where {left} are left")
+    return length
 
 
 def _content(shard: BinaryIO, length: int, path: Path) -> bytes:

@@ -10,6 +10,11 @@ from data.errors import BadDataError
 
 _MOST_CLASSES = 65_536  # a label beyond is taken for an error, not for so many classes
 
+_FROM_0 = (
+    "labels count from 0, these from 1: subtract 1 from each, or let a name for label 0 be the "
+    "first in ingest.class_names"
+)
+
 
 def named_classes(
     given: tuple[str, ...] | None, own: tuple[str, ...], source: str
@@ -53,7 +58,9 @@ def counted_classes(
             expected=f"0 to {most - 1}" + (f": {most} class names were given" if given else ""),
             got=f"{wrong}, {counts[wrong]} times",
             follows="nothing was ingested",
-            remedy="name all classes in ingest.class_names, or mend the labels",
+            remedy=_FROM_0
+            if lowest == 1 and highest == most
+            else "name all classes in ingest.class_names, or fix the labels",
         )
     missing = sorted(set(range(highest)) - set(counts))
     if missing and given is None:
@@ -62,7 +69,9 @@ def counted_classes(
             expected=f"an image of each class from 0 to the highest label, {highest}",
             got=f"none of {', '.join(map(str, missing[:8]))}{' …' if len(missing) > 8 else ''}",
             follows="nothing was ingested: a label may be out of range",
-            remedy="name all classes in ingest.class_names if that is meant, or mend the labels",
+            remedy=_FROM_0
+            if missing == [0]
+            else "name all classes in ingest.class_names if that is meant, or fix the labels",
         )
     return given or tuple(str(label) for label in range(highest + 1))
 

@@ -71,14 +71,10 @@ def _array(path: InputPath, member: str) -> ArrayFile:
                 version = np.lib.format.read_magic(file)
                 shape, fortran, dtype = _HEADERS[version](file)
                 offset = file.tell()
-        except (KeyError, ValueError) as error:  # no such member, or no header in it
-            raise BadDataError(
-                f"{name} is no array",
-                expected="an .npz with x_train, y_train, x_test and y_test",
-                got=str(error),
-                follows="nothing was ingested",
-                remedy="write the file with np.savez_compressed and these four names",
-            ) from error
+        except KeyError as error:
+            raise _no_array(name, ", ".join(_members(path)) or "an empty archive") from error
+        except ValueError as error:  # no header in it
+            raise _no_array(name, str(error)) from error
     if dtype.hasobject or (fortran and len(shape) > 1) or not shape:
         raise BadDataError(
             f"{name} cannot be read row by row",
@@ -88,6 +84,21 @@ def _array(path: InputPath, member: str) -> ArrayFile:
             remedy="save np.ascontiguousarray(array) with a numeric dtype",
         )
     return ArrayFile(name, shape, dtype, offset, True, partial(_open, path, member))
+
+
+def _no_array(name: str, got: str) -> BadDataError:
+    return BadDataError(
+        f"{name} is no array",
+        expected="an .npz with x_train, y_train, x_test and y_test",
+        got=got,
+        follows="nothing was ingested",
+        remedy="write the file with np.savez_compressed and these four names",
+    )
+
+
+def _members(path: InputPath) -> list[str]:
+    with path.open("rb") as whole, zipfile.ZipFile(whole) as archive:
+        return [name.removesuffix(".npy") for name in archive.namelist()]
 
 
 @contextmanager

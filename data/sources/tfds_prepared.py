@@ -91,8 +91,11 @@ class PreparedSource(ABC):
     @cached_property
     def _facts(self) -> _Facts:
         builder = self.builder()
-        image, label = builder.info.supervised_keys or ("image", "label")
+        keys = builder.info.supervised_keys or ("image", "label")
         features = dict(builder.info.features.items())
+        if [type(key) for key in keys] != [str, str] or not isinstance(keys, tuple):
+            raise self._unfit("supervised_keys of two features, an image and a label", keys)
+        image, label = keys
         if image not in features or not hasattr(features.get(label), "names"):
             raise self._unfit(
                 "an image and a class label, as the features image and label or as supervised_keys",

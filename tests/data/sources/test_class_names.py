@@ -21,6 +21,9 @@ def test_given_names_may_name_more_classes_than_occur() -> None:
         ({0: 1, -1: 2}, None, "-1, 2 times"),
         ({0: 1, 1: 1, 70_000: 3}, None, "70000, 3 times"),
         (dict.fromkeys(range(10), 600), ("cat", "dog"), "0 to 1: 2 class names were given"),
+        (dict.fromkeys(range(1, 27), 9), (*"abcdefghijklmnopqrstuvwxyz",), "subtract 1 from each"),
+        (dict.fromkeys(range(1, 27), 9), None, "subtract 1 from each"),
+        ({2: 1, 3: 1}, ("a", "b", "c"), "name all classes"),
         ({0: 9, 1: 9, 200: 1}, None, "none of 2, 3, 4, 5, 6, 7, 8, 9 …"),
     ],
 )

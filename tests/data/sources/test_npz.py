@@ -95,8 +95,15 @@ def test_arrays_that_do_not_fit(tmp_path: Path, capsys, changes, words: str) -> 
 
 def test_an_array_that_is_missing(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", x_train=GOOD["x_train"], y_train=GOOD["y_train"])
-    with pytest.raises(BadDataError, match=r"x_test in .* is no array"):
+    with pytest.raises(BadDataError, match=r"x_test in .* is no array") as caught:
         read(tmp_path / "a.npz")
+    assert "got:" in str(caught.value)
+    assert "x_train, y_train\n" in str(caught.value)
+
+    with zipfile.ZipFile(tmp_path / "none.npz", "w"):
+        pass
+    with pytest.raises(BadDataError, match="an empty archive"):
+        read(tmp_path / "none.npz")
 
 
 @pytest.mark.parametrize("content", [b"", b"PK", b"\x93NUMPY", b"no archive at all"])

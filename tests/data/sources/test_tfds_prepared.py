@@ -146,6 +146,24 @@ def test_images_of_two_sizes(tmp_path: Path, store_tfds) -> None:
     assert "got:" in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "items",
+    [
+        [{"featureKey": "image"}, {"featureKey": "label"}, {"featureKey": "label"}],
+        [{"tuple": {"items": [{"featureKey": "image"}]}}, {"featureKey": "label"}],
+        [{"dict": {"dict": {"a": {"featureKey": "image"}}}}, {"featureKey": "label"}],
+    ],
+)
+def test_supervised_keys_of_another_shape(tmp_path: Path, store_tfds, items: list) -> None:
+    folder = store_tfds(tmp_path, "keys", UINT8, SPLITS, NAMES)
+    info = json.loads((folder / "dataset_info.json").read_text())
+    info["supervisedKeys"] = {"tuple": {"items": items}}
+    (folder / "dataset_info.json").write_text(json.dumps(info))
+    with pytest.raises(BadDataError, match="supervised_keys of two features") as caught:
+        make_source("tfds_dir", SourceConfig(path=str(folder))).spec()
+    assert "got:" in str(caught.value)
+
+
 def test_a_set_without_test_split(tmp_path: Path, store_tfds) -> None:
     folder = store_tfds(tmp_path, "half", UINT8, {"train": SPLITS["train"]}, NAMES)
     with pytest.raises(BadDataError, match="the splits train and test"):
