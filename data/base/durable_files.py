@@ -127,8 +127,10 @@ def read_json(path: Path) -> Any:
     """
     try:
         return json.loads(path.read_bytes())
-    except FileNotFoundError as error:
+    except (FileNotFoundError, NotADirectoryError) as error:
         raise BadDataError(f"{path} is missing", expected="a JSON file") from error
+    except IsADirectoryError as error:
+        raise BadDataError(f"{path} is a folder", expected="a JSON file") from error
     except (ValueError, RecursionError) as error:
         raise BadDataError(f"{path} is not JSON", expected="a JSON file", got=error) from error
     except OSError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import os
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -170,7 +171,10 @@ def _why(planned: Planned, done: Done, workspace: Workspace, before: str | None)
     if before is None:
         return ("first time",)
     if before == planned.fingerprint:
-        return ("what feeds it is made anew",) if sealed else ("its artifact is gone",)
+        if sealed:
+            return ("what feeds it is made anew",)
+        lost = "damaged" if os.path.lexists(slot.path) else "gone"
+        return (f"its artifact is {lost}",)
     earlier = Slot.of(workspace.root, planned.step.component, before).load(
         planned.step.load().Outputs
     )

@@ -11,6 +11,7 @@ import contextlib
 import dataclasses
 import hashlib
 import json
+import os
 import shutil
 import typing
 from collections.abc import Iterator, Mapping
@@ -22,7 +23,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from data.base.durable_files import digest_tree, fsync_path, fsync_tree, read_json, write_json
-from data.errors import BadDataError
+from data.errors import BadDataError, ConfigError
 from pipeline.config.convert import from_plain, to_plain
 from pipeline.storage.work_folder import remove_forgotten
 
@@ -77,21 +78,15 @@ class Slot:
 
         Files are compared by size; who loads a model verifies its digests as well.
         """
-        manifest = self.path / MANIFEST
         try:
-            plain = read_json(manifest)
+            plain = read_json(self.path / MANIFEST)
             if any((self.path / f).stat().st_size != n for f, n in plain["sizes"].items()):
                 return None
-            outputs = _anchored(from_plain(plain["outputs"], outputs_type, "outputs"), self.path)
-        except (BadDataError, OSError, KeyError):
-            return None
-        return Sealed(
-            outputs=outputs,
-            parts=plain["parts"],
-            upstream=plain["upstream"],
-            seconds=plain["seconds"],
-            seal=plain["seal"],
-        )
+            outputs = from_plain(plain.pop("outputs"), outputs_type, "outputs")
+            facts = {name: plain[name] for name in ("parts", "upstream", "seconds", "seal")}
+            return Sealed(outputs=_anchored(outputs, self.path), **facts)
+        except (BadDataError, ConfigError, OSError, KeyError, TypeError, AttributeError):
+            return None  # half a file, or one of another shape
 
     def open(self) -> Path:
         """An empty folder to make the artifact in; what a killed process left is removed."""
@@ -121,11 +116,11 @@ class Slot:
         }
         write_json(self._temporary / MANIFEST, manifest)
         fsync_tree(self._temporary)
-        if self.path.exists():
+        if os.path.lexists(self.path):
             self.path.rename(self._old)
         self._temporary.rename(self.path)
         fsync_path(self.path.parent)
-        shutil.rmtree(self._old, ignore_errors=True)
+        _remove(self._old)
         sealed = self.load(type(outputs))
         if sealed is None:
             raise BadDataError(f"{self.path} does not read back as it was written")
@@ -136,11 +131,18 @@ class Slot:
 
         The caller holds the slot.
         """
-        if self._old.exists() and not self.path.exists():
+        if os.path.lexists(self._old) and not os.path.lexists(self.path):
             self._old.rename(self.path)
         for leftover in (self._old, self._temporary):
-            if leftover.exists():
-                shutil.rmtree(leftover)
+            _remove(leftover)
+
+
+def _remove(path: Path) -> None:
+    """A folder with all in it, or a file that lies where a folder should."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _relative(outputs: Any, base: Path) -> Any:

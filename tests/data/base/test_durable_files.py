@@ -75,8 +75,14 @@ def test_what_is_no_json_is_bad_data(tmp_path: Path, content: bytes) -> None:
 def test_reading_says_what_is_missing_or_in_the_way(tmp_path: Path) -> None:
     with pytest.raises(BadDataError, match="missing"):
         read_json(tmp_path / "nowhere.json")
-    with pytest.raises(EnvironmentTrouble, match="cannot read"):
+    with pytest.raises(BadDataError, match="is a folder"):
         read_json(tmp_path)
+    (tmp_path / "file").touch()
+    with pytest.raises(BadDataError, match="missing"):
+        read_json(tmp_path / "file" / "manifest.json")
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(EnvironmentTrouble, match="cannot read"):
+        read_json(tmp_path / "loop")
 
 
 def test_a_tree_is_its_files_by_relative_path(tmp_path: Path) -> None:

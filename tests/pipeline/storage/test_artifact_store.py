@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,7 +15,9 @@ import pytest
 import toy_steps
 from filelock import FileLock, Timeout
 
+from data.base.durable_files import read_json
 from pipeline import exit_codes
+from pipeline.execution.watcher import Watcher
 from pipeline.run import run
 from pipeline.storage.artifact_store import Slot, remove_leftovers
 from pipeline.storage.ledger import Ledger
@@ -147,10 +151,40 @@ def test_the_order_of_a_facts_keys_does_not_change_the_seal(tmp_path):
     assert len(seals) == 1
 
 
+class Why(Watcher):
+    """Keeps why each step of a run is run."""
+
+    def planned(self, run_id, plan):
+        self.why = {p.step.name: p.why for p in plan if not p.sealed}
+
+
+def rewrite(folder: Path, **values: object) -> None:
+    """Another manifest; None leaves a key out."""
+    manifest = {**read_json(folder / "manifest.json"), **values}
+    kept = {key: value for key, value in manifest.items() if value is not None}
+    (folder / "manifest.json").write_text(json.dumps(kept))
+
+
+def into_folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
 DAMAGES = {
     "no manifest": lambda folder: (folder / "manifest.json").unlink(),
     "half a manifest": lambda folder: (folder / "manifest.json").write_text('{"sizes": {'),
     "an empty manifest": lambda folder: (folder / "manifest.json").write_text("{}"),
+    "a manifest that is a list": lambda folder: (folder / "manifest.json").write_text("[]"),
+    "a manifest that is a number": lambda folder: (folder / "manifest.json").write_text("3"),
+    "a manifest that is null": lambda folder: (folder / "manifest.json").write_text("null"),
+    "sizes that are a list": lambda folder: rewrite(folder, sizes=[1]),
+    "sizes that are words": lambda folder: rewrite(folder, sizes={"2.txt": "1"}),
+    "outputs of another shape": lambda folder: rewrite(folder, outputs={"numbers": 3}),
+    "outputs with a stranger": lambda folder: rewrite(folder, outputs={"others": {}}),
+    "no seal": lambda folder: rewrite(folder, seal=None),
+    "a folder for a manifest": lambda folder: into_folder(folder / "manifest.json"),
+    "a file for the folder": lambda folder: (shutil.rmtree(folder), folder.write_text("x")),
+    "a link that leads nowhere": lambda folder: (shutil.rmtree(folder), folder.symlink_to("x")),
     "a file is gone": lambda folder: (folder / "2.txt").unlink(),
     "a longer file": lambda folder: (folder / "2.txt").write_text("22"),
     "a shorter file": lambda folder: (folder / "2.txt").write_text(""),
@@ -158,13 +192,19 @@ DAMAGES = {
 
 
 @pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
-def test_what_is_not_whole_is_not_there(toy_pipeline, tmp_path, damage):
+def test_what_is_not_whole_is_not_there_and_made_again(toy_pipeline, tmp_path, damage):
     made = run(toy_pipeline(), root=tmp_path / "root", last="count").outputs["count"]
     folder = made.numbers.path
     slot = Slot(folder.parent, folder.name)
     assert slot.load(toy_steps.Count.Outputs).outputs == made
     damage(folder)
     assert slot.load(toy_steps.Count.Outputs) is None
+    watcher = Why()
+    again = run(toy_pipeline(), root=tmp_path / "root", last="count", watcher=watcher)
+    assert watcher.why == {"count": ("its artifact is damaged",)}
+    assert again.outputs["count"] == made
+    assert slot.load(toy_steps.Count.Outputs).outputs == made
+    assert {path.name for path in folder.parent.iterdir()} == {folder.name, slot.lock.name}
 
 
 def test_what_a_step_that_failed_began_is_discarded(tmp_path):
