@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import functools
 import io
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -107,6 +108,26 @@ InputPath = Path | RemotePath
 
 def is_url(path: str | None) -> bool:
     return bool(path) and "://" in str(path)
+
+
+def refuse_url(folder: Path | str, what: str) -> None:
+    """Refuse a URL where files are written: they need renames and fsync, as POSIX has them.
+
+    Args:
+        folder: also a URL that became a path, gs:/bucket for gs://bucket.
+        what: the folder's name in messages: "the root".
+
+    Raises:
+        ConfigError: it is a URL.
+    """
+    if re.match(r"[A-Za-z][A-Za-z0-9+.-]*:/", str(folder)):
+        raise ConfigError(
+            f"{what} cannot be a URL",
+            expected="a folder of a POSIX file system, on this machine or mounted",
+            got=folder,
+            follows="nothing ran",
+            remedy="mount the bucket or choose a folder; only ingest.path may be a URL",
+        )
 
 
 def input_path(path: str | None, beam_args: tuple[str, ...] = ()) -> InputPath:

@@ -42,10 +42,27 @@ class Group(_WithExamples, click.Group):
         return list(self.commands)  # in the order in which one meets them
 
 
+class LocalFolder(click.Path):
+    """A folder that is written to. As a path a URL would be a folder of an odd name."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(path_type=Path)
+        self._what = what
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        from data.base.input_files import refuse_url
+
+        refuse_url(value, self._what)
+        return super().convert(value, param, ctx)
+
+
+SERVING = LocalFolder("the serving folder")
+
+
 def root_option(function: F) -> F:
     return click.option(
         "--root",
-        type=click.Path(path_type=Path),
+        type=LocalFolder("the root"),
         envvar="PENSTOCK_ROOT",
         default=Path(".penstock"),
         show_default=True,
@@ -94,7 +111,7 @@ def run_options(function: F) -> F:
             root_option,
             click.option(
                 "--serving",
-                type=click.Path(path_type=Path),
+                type=SERVING,
                 help="Where models are pushed: SERVING/<model>/<version>.  [default: ROOT/serving]",
             ),
             click.option("--only", metavar="STEP", help="Run this step alone."),

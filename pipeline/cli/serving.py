@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from data.errors import ConfigError
-from pipeline.cli.app import cli, debug, prepare_libraries, root_option
+from pipeline.cli.app import SERVING, cli, debug, prepare_libraries, root_option
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 @root_option
 @click.option(
     "--serving",
-    type=click.Path(path_type=Path),
+    type=SERVING,
     help="Where to push: SERVING/<model>/<version>.  [default: ROOT/serving]",
 )
 @click.option(

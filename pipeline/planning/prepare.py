@@ -8,6 +8,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from data.base.input_files import refuse_url
 from data.errors import ConfigError
 from pipeline.config import graph_checks
 from pipeline.config.graph import PipelineConfig, Step
@@ -56,6 +57,9 @@ class Prepared:
 
 def check(pipeline: PipelineConfig, request: Request) -> None:
     """All that can be known before the root is touched. Raises ConfigError."""
+    refuse_url(request.root, "the root")
+    if request.serving_dir:
+        refuse_url(request.serving_dir, "the serving folder")
     graph_checks.check(pipeline)
     if not pattern_steps(pipeline):  # else the steps are known once the files are seen
         _asked(pipeline, request)

@@ -13,6 +13,7 @@ from data.base.visible_text import visible
 from data.errors import ConfigError
 from pipeline.cli.app import (
     BEAM_FLAGS,
+    SERVING,
     beam_flags,
     recipe_options,
     root_option,
@@ -223,7 +224,7 @@ def _absolute(path: Path | None) -> str | None:
 @click.option("--notify", multiple=True, metavar="TARGET", help="Whom to tell; may be repeated.")
 @click.option(
     "--serving",
-    type=click.Path(path_type=Path),
+    type=SERVING,
     help="Where models are pushed, as in `penstock run`.  [default: ROOT/serving]",
 )
 @shared_filesystem_option

@@ -15,6 +15,7 @@ from data.errors import BadDataError, ConfigError, EnvironmentTrouble, StepError
 from pipeline import exit_codes, recipes
 from pipeline.cli.main import call, penstock
 from pipeline.console.error_message import explain
+from pipeline.run import run
 
 HOME = Path(__file__).parents[3]
 HEAVY = (
@@ -160,6 +161,35 @@ def test_bad_input_is_one_clear_message_and_its_exit_code(
     assert told in error
     assert "Traceback" not in error
     assert not list((tmp_path / "root").glob("artifacts/*/*/*"))
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["run", "digits", "--root", "gs://bucket/x"],
+        ["run", "digits", "--serving", "s3://bucket/models"],
+        ["submit", "digits", "--root", "hdfs://host/x", "--runner=FlinkRunner"],
+        ["runs", "--root", "gs://bucket/x"],
+        ["push", "latest", "--serving", "gs://bucket/models"],
+        ["schedule", "add", "digits", "--every", "1h", "--serving", "gs://bucket/models"],
+    ],
+)
+@pytest.mark.parametrize("by_variable", [False, True])
+def test_a_url_is_no_place_to_write_to(words, by_variable, tmp_path, capfd, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    if by_variable:
+        monkeypatch.setenv("PENSTOCK_ROOT", "gs://bucket/x")
+    assert call(words) == exit_codes.BAD_CONFIG
+    assert "cannot be a URL" in capfd.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_nor_is_a_url_that_was_made_a_path(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for folders in ({"root": Path("gs://b/x")}, {"root": tmp_path, "serving_dir": Path("s3://b")}):
+        with pytest.raises(ConfigError, match="cannot be a URL"):
+            run(recipes.build("digits"), **folders)
+    assert not list(tmp_path.iterdir())
 
 
 def test_new_makes_a_project_once(tmp_path, capfd):
