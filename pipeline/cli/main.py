@@ -46,7 +46,9 @@ def main() -> NoReturn:
 
     from data.base.import_path import look_in_working_folder
     from pipeline.console.interrupt import leave
+    from pipeline.console.streams import survive_readers
 
+    survive_readers()
     look_in_working_folder()
 
     leave(call(sys.argv[1:]))

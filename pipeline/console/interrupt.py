@@ -1,7 +1,8 @@
-"""Ctrl-C and SIGTERM: the prompt is back within 3 s, whatever a library is doing."""
+"""Ctrl-C, SIGTERM and SIGHUP: the prompt is back within 3 s, whatever a library is doing."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
@@ -12,9 +13,11 @@ from importlib.machinery import ExtensionFileLoader
 from types import FrameType
 from typing import NoReturn
 
-from pipeline.console.error_message import WHERE_NEXT
+from data.errors import EnvironmentTrouble
+from pipeline.console.error_message import WHERE_NEXT, explain
 from pipeline.exit_codes import INTERRUPTED
 
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # the last: the terminal was closed
 _GRACE = 2.0  # seconds for the main thread to come out of native code and tidy up
 _AGAIN = 0.05  # seconds until a signal that came while native code was loaded is sent again
 
@@ -30,7 +33,7 @@ def _loads_native_code(frame: FrameType | None) -> bool:
 
 @contextmanager
 def promptly() -> Iterator[None]:
-    """SIGINT and SIGTERM raise KeyboardInterrupt in the block, or end the process soon after.
+    """A signal of `SIGNALS` raises KeyboardInterrupt in the block, or ends the process soon after.
 
     Python runs a signal's handler only when the main thread is back from native code, which an
     import or a compilation can hold for long. A thread sees the signal at once and exits the
@@ -56,10 +59,11 @@ def promptly() -> Iterator[None]:
             if too_early.is_set():
                 too_early.clear()
                 signal.pthread_kill(main, signal.SIGINT)
-        os.write(2, f"\ninterrupted: {WHERE_NEXT}\n".encode())
+        with contextlib.suppress(OSError):  # the terminal may be gone
+            os.write(2, f"\ninterrupted: {WHERE_NEXT}\n".encode())
         os._exit(INTERRUPTED)
 
-    handlers = {s: signal.signal(s, interrupt) for s in (signal.SIGINT, signal.SIGTERM)}
+    handlers = {number: signal.signal(number, interrupt) for number in listened()}
     wakeup = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
     threading.Thread(target=watch, daemon=True).start()
     try:
@@ -72,8 +76,17 @@ def promptly() -> Iterator[None]:
         os.close(writer)
 
 
+def listened() -> list[signal.Signals]:
+    """`SIGNALS` without SIGHUP where a process was told to outlive its terminal, by nohup."""
+    ignored = signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    return [number for number in SIGNALS if number != signal.SIGHUP or not ignored]
+
+
 def leave(code: int) -> NoReturn:
     """End the process now: threads of Beam and TensorFlow do not hear of an interrupt."""
-    sys.stdout.flush()
+    try:
+        sys.stdout.flush()
+    except EnvironmentTrouble as error:
+        code = explain(error, debug=False)
     sys.stderr.flush()
     os._exit(code)

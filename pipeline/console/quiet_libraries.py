@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from pipeline.console.streams import open_stream
 from pipeline.console.terminal import Console
 
 
@@ -20,7 +21,7 @@ def libraries_to(log: Path | None) -> Iterator[Console]:
     sys.stdout.flush()
     sys.stderr.flush()
     saved = {fd: os.dup(fd) for fd in (1, 2)}
-    terminal = os.fdopen(os.dup(saved[2]), "w", encoding="utf-8")
+    terminal = open_stream(os.dup(saved[2]))
     with open(log or os.devnull, "ab") as file:
         for fd in saved:
             os.dup2(file.fileno(), fd)

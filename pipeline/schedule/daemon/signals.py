@@ -8,11 +8,11 @@ import select
 import signal
 from types import FrameType
 
-_LEAVE = (signal.SIGTERM, signal.SIGINT)
+from pipeline.console.interrupt import listened
 
 
 class Signals:
-    """In the block, SIGTERM and SIGINT are counted, and they and an ended child end a wait."""
+    """In the block, what asks to leave is counted, and that and an ended child end a wait."""
 
     def __init__(self) -> None:
         self.asked = 0  # how often to leave
@@ -22,7 +22,8 @@ class Signals:
         os.set_blocking(self._reader, False)
         os.set_blocking(self._writer, False)
         self._wakeup = signal.set_wakeup_fd(self._writer, warn_on_full_buffer=False)
-        numbers = (*_LEAVE, signal.SIGCHLD)
+        self._leave = listened()
+        numbers = (*self._leave, signal.SIGCHLD)
         self._before = {number: signal.signal(number, self._note) for number in numbers}
         return self
 
@@ -41,4 +42,4 @@ class Signals:
                 pass
 
     def _note(self, number: int, _: FrameType | None) -> None:
-        self.asked += number in _LEAVE
+        self.asked += number in self._leave

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from pipeline import exit_codes
+from pipeline.console.interrupt import SIGNALS
 from pipeline.storage.ledger import Ledger
 
 HOME = Path(__file__).parents[3]
@@ -60,7 +61,7 @@ def group_is_empty(group: int) -> bool:
     return False
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", SIGNALS)
 def test_a_main_thread_that_does_not_hear_is_ended_all_the_same(number):
     process = subprocess.Popen(
         [sys.executable, "-c", STUCK], cwd=HOME, stdout=subprocess.PIPE, stderr=subprocess.PIPE
@@ -72,7 +73,7 @@ def test_a_main_thread_that_does_not_hear_is_ended_all_the_same(number):
     assert b"interrupted" in errors
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", SIGNALS)
 def test_native_code_is_loaded_to_its_end_before_python_raises(number):
     """Else TensorFlow's ends the process: pybind11 lets no KeyboardInterrupt through."""
     process = subprocess.Popen([sys.executable, "-c", LOADS], cwd=HOME, stdout=subprocess.PIPE)
@@ -81,6 +82,31 @@ def test_native_code_is_loaded_to_its_end_before_python_raises(number):
     printed, _ = process.communicate()
     assert printed.splitlines() == [b"loaded", b"interrupted"]
     assert process.returncode == 0
+
+
+OUTLIVES = """
+import sys
+from pipeline.console.interrupt import promptly
+with promptly():
+    print("ready", flush=True)
+    print("heard", sys.stdin.readline(), flush=True)
+"""
+
+
+@pytest.mark.parametrize("nohup", [True, False])
+def test_who_was_told_to_outlive_its_terminal_does(nohup):
+    process = subprocess.Popen(
+        [*(["nohup"] if nohup else []), sys.executable, "-c", OUTLIVES],
+        cwd=HOME,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stdout.readline() == b"ready\n"
+    process.send_signal(signal.SIGHUP)
+    printed, errors = process.communicate(b"again")
+    assert (b"heard again" in printed) == nohup
+    assert (b"KeyboardInterrupt" in errors) != nohup
 
 
 @pytest.mark.slow
