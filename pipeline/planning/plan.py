@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from components.context import Context
+from components.context import Context, PushRight, Unfenced
 from data.base.input_files import stamps
 from data.errors import ConfigError
 from pipeline.config.graph import Input, PipelineConfig, Ref, Step, as_refs
@@ -28,6 +28,7 @@ class Workspace:
     model_name: str | None = None  # the folder that the pipeline pushes to
     beam_args: tuple[str, ...] = Context.beam_args
     shared_filesystem: bool = False
+    push_right: PushRight = field(default_factory=Unfenced, compare=False)  # of the run, once it is
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -188,4 +189,5 @@ def context_of(workspace: Workspace, output_dir: Path) -> Context:
         seed=workspace.seed,
         beam_args=workspace.beam_args,
         shared_filesystem=workspace.shared_filesystem,
+        push_right=workspace.push_right,
     )

@@ -1,0 +1,60 @@
+"""A job on Flink, by Flink's own word: its job server calls cancelled what goes on there."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from typing import Any
+
+from components.beam.jobs.portable_job import ServedJob
+from data.errors import ConnectionLost
+
+_ENDED = ("FINISHED", "CANCELED", "FAILED")
+_PATIENCE = 10.0  # seconds for an answer
+
+
+@dataclasses.dataclass(kw_only=True)
+class FlinkJob(ServedJob):
+    """One job of a Flink job server, whose cluster answers at `url`."""
+
+    url: str
+
+    def state(self) -> str:
+        state = super().state()
+        return "CANCELLING" if state == "CANCELLED" and any(self._alive()) else state
+
+    def cancel(self) -> None:
+        """Ask the job server, which does not start what waits; and Flink for what runs.
+
+        Raises:
+            ConnectionLost: one of them does not answer; the other was asked.
+        """
+        try:
+            super().cancel()
+        finally:
+            for job in self._alive():
+                self._ask(f"/jobs/{job}?mode=cancel", "PATCH")
+
+    def _alive(self) -> Iterator[str]:
+        """Flink's own ids of the jobs that are this one and have not ended."""
+        name, _, _ = self.id.rpartition("_")  # Beam's id is Flink's name and a UUID
+        for job in self._ask("/jobs/overview")["jobs"]:
+            if job["name"] == name and job["state"] not in _ENDED:
+                yield job["jid"]
+
+    def _ask(self, path: str, method: str = "GET") -> Any:
+        request = urllib.request.Request(f"{self.url}{path}", method=method)
+        try:
+            with urllib.request.urlopen(request, timeout=_PATIENCE) as answer:
+                return json.loads(answer.read() or b"{}")
+        except (OSError, ValueError) as error:
+            raise ConnectionLost(
+                f"Flink does not answer at {self.url}",
+                expected="its REST interface, where --flink_master leads",
+                got=error,
+                follows=f"whether the job {self.id} goes on is not known",
+                remedy="look at Flink's page, and cancel the job there if it still runs",
+            ) from error
