@@ -177,7 +177,7 @@ def _followed(
 ) -> RunResult:
     """Wait for the job's end, and finish the record by what its workers wrote.
 
-    Where all steps are written down as made, a runner that has forgotten the job does not matter.
+    Where all steps are written down as made, it does not matter what the runner makes of the job.
     """
     reader, lost = JournalReader(job.folder, record), None
     with passed_on(reader):
@@ -186,14 +186,12 @@ def _followed(
         except ConnectionLost as error:
             lost = error
     whole = reader.settled.issuperset(job.chosen)
-    if lost and not whole:
-        raise lost
-    if not lost and state == "CANCELLED" and not whole:
+    if not (lost or whole) and state == "CANCELLED":
         cancellation.revoke(job)  # a job server may say so of a job that goes on
     if cancellation.is_revoked(job):
         raise Cancelled
-    if not lost and state not in ("DONE", "CANCELLED"):
-        raise reader.error or submission.failure(submitted)
+    if not whole and (lost or state != "DONE"):
+        raise lost or reader.error or submission.failure(submitted)
     done = _done(job)
     hidden = [name for name, sealed in done.sealed.items() if sealed is None]
     if hidden:

@@ -179,16 +179,16 @@ def _write(file: Path, state: _State) -> None:
 @contextlib.contextmanager
 def _locked(file: Path, wait: float) -> Iterator[None]:
     lock = FileLock(file.with_name(f".{file.stem}.lock"))
-    try:
-        with disk_trouble(f"{file} cannot be locked"):
+    with disk_trouble(f"{file} cannot be locked"):
+        try:
             lock.acquire(timeout=wait)
-    except Timeout:
-        raise EnvironmentTrouble(
-            f"somebody holds {lock.lock_file} and does not let go",
-            expected=f"a push at its last moment, and its end within {wait:.0f} s",
-            follows="whether the model is pushed is not known yet; nothing was changed here",
-            remedy="see whether a worker hangs, then run the same command again",
-        ) from None
+        except Timeout:
+            raise EnvironmentTrouble(
+                f"somebody holds {lock.lock_file} and does not let go",
+                expected=f"a push at its last moment, and its end within {wait:.0f} s",
+                follows="whether the model is pushed is not known yet; nothing was changed here",
+                remedy="see whether a worker hangs, then run the same command again",
+            ) from None
     try:
         yield
     finally:

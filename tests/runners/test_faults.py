@@ -17,6 +17,7 @@ from components.beam.jobs import portable_job
 from data.errors import ConnectionLost, EnvironmentTrouble
 from pipeline import exit_codes
 from pipeline.config.graph import PipelineConfig
+from pipeline.execution.watcher import Watcher
 from pipeline.run import run
 from pipeline.storage.ledger import Ledger
 
@@ -85,6 +86,22 @@ def test_flink_cancels(flink, slow_digits, when_started, examples, tmp_path):
         run(slow_digits, root=root, beam_args=flink.args, last="ingest")
     ended_so(root, exit_codes.ENVIRONMENT, "failed")
     goes_on(slow_digits, root, flink.args, examples)
+
+
+def test_flink_ends_a_job_whose_run_is_interrupted(flink, slow_digits, tmp_path):
+    """Its job server calls it cancelled, and lets it go on."""
+
+    class CtrlC(Watcher):
+        def progress(self, step, done, total, detail):
+            if (tmp_path / "started").exists():
+                raise KeyboardInterrupt
+
+    root = tmp_path / "root"
+    with pytest.raises(KeyboardInterrupt):
+        run(slow_digits, root=root, beam_args=flink.args, last="ingest", watcher=CtrlC())
+    assert [j for j in flink.ask("/jobs/overview")["jobs"] if j["state"] == "RUNNING"] == []
+    (tmp_path / "go").touch()
+    ended_so(root, exit_codes.INTERRUPTED, "interrupted")
 
 
 def test_flink_loses_its_task_managers(flink, slow_digits, when_started, examples, tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from data.errors import ConnectionLost
 
 _ENDED = ("FINISHED", "CANCELED", "FAILED")
 _PATIENCE = 10.0  # seconds for an answer
+_ON_ITS_WAY = 3.0  # seconds from a job server to Flink
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -38,12 +40,21 @@ class FlinkJob(ServedJob):
             for job in self._alive():
                 self._ask(f"/jobs/{job}?mode=cancel", "PATCH")
 
+    def stop(self, within: float) -> str:
+        state = super().stop(within)
+        if state == "CANCELLED" and not any(self._found()):
+            time.sleep(_ON_ITS_WAY)
+            state = super().stop(within)
+        return state
+
     def _alive(self) -> Iterator[str]:
-        """Flink's own ids of the jobs that are this one and have not ended."""
+        """Flink's own ids of what has not ended of the job."""
+        return (job["jid"] for job in self._found() if job["state"] not in _ENDED)
+
+    def _found(self) -> Iterator[dict[str, Any]]:
+        """What Flink knows of the job: nothing while it is on its way there."""
         name, _, _ = self.id.rpartition("_")  # Beam's id is Flink's name and a UUID
-        for job in self._ask("/jobs/overview")["jobs"]:
-            if job["name"] == name and job["state"] not in _ENDED:
-                yield job["jid"]
+        return (job for job in self._ask("/jobs/overview")["jobs"] if job["name"] == name)
 
     def _ask(self, path: str, method: str = "GET") -> Any:
         request = urllib.request.Request(f"{self.url}{path}", method=method)
