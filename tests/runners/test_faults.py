@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,6 @@ from components.beam.jobs import portable_job
 from data.errors import ConnectionLost, EnvironmentTrouble
 from pipeline import exit_codes
 from pipeline.config.graph import PipelineConfig
-from pipeline.execution.watcher import Watcher
 from pipeline.run import run
 from pipeline.storage.ledger import Ledger
 
@@ -91,16 +91,24 @@ def test_flink_cancels(flink, slow_digits, when_started, examples, tmp_path):
 def test_flink_ends_a_job_whose_run_is_interrupted(flink, slow_digits, tmp_path):
     """Its job server calls it cancelled, and lets it go on."""
 
-    class CtrlC(Watcher):
-        def progress(self, step, done, total, detail):
-            if (tmp_path / "started").exists():
-                raise KeyboardInterrupt
+    def press_ctrl_c() -> None:
+        while not (tmp_path / "started").exists():
+            time.sleep(0.1)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    def alive() -> list[str]:
+        jobs = flink.ask("/jobs/overview")["jobs"]
+        return [j["state"] for j in jobs if j["state"] not in ("FINISHED", "CANCELED", "FAILED")]
 
     root = tmp_path / "root"
+    thread = threading.Thread(target=press_ctrl_c)
+    thread.start()
     with pytest.raises(KeyboardInterrupt):
-        run(slow_digits, root=root, beam_args=flink.args, last="ingest", watcher=CtrlC())
-    assert [j for j in flink.ask("/jobs/overview")["jobs"] if j["state"] == "RUNNING"] == []
+        run(slow_digits, root=root, beam_args=flink.args, last="ingest")
+    thread.join()
+    assert "RUNNING" not in alive()
     (tmp_path / "go").touch()
+    flink.processes.until(lambda: alive() == [], "the end of the job")
     ended_so(root, exit_codes.INTERRUPTED, "interrupted")
 
 
