@@ -38,6 +38,7 @@ class PushRight(Protocol):
         """
 
 
+@dataclass(frozen=True)
 class Unfenced:
     """The right of whoever calls a component by hand: nobody takes it away."""
 

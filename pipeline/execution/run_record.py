@@ -98,10 +98,16 @@ class RunRecord:
     def __exit__(
         self, _: type[BaseException] | None, error: BaseException | None, __: TracebackType | None
     ) -> None:
-        if error is not None and getattr(error, "run_status", None) != "submitted":
+        if error is not None and not self._goes_on(error):
             with contextlib.suppress(OSError, EnvironmentTrouble):  # `error` came first
                 self._fail(error)
         self._lock.release()
+
+    def _goes_on(self, error: BaseException) -> bool:
+        """Whether the run lives on a cluster, and only this process ends."""
+        if getattr(error, "run_status", None) == "submitted":
+            return True
+        return type(error) is KeyboardInterrupt and self.run.status == "submitted"
 
     def _fail(self, error: BaseException) -> None:
         interrupted = isinstance(error, KeyboardInterrupt)

@@ -28,7 +28,7 @@ class Workspace:
     model_name: str | None = None  # the folder that the pipeline pushes to
     beam_args: tuple[str, ...] = Context.beam_args
     shared_filesystem: bool = False
-    push_right: PushRight = field(default_factory=Unfenced, compare=False)  # of the run, once it is
+    push_right: PushRight = field(default_factory=Unfenced)  # of the run, once it is
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import threading
 import time
@@ -282,6 +283,35 @@ def test_a_run_that_failed_pushes_no_more(sent, pushing_pipeline, tmp_path):
     worker.join()
     assert isinstance(worker.error, RightLost)
     assert versions(job.root) == []
+
+
+def test_a_component_of_the_user_s_own_travels_with_the_run(sent, pushing_pipeline):
+    job = sent(pushing_pipeline())  # of toy_steps:Count and others
+    assert list(job.code) == ["toy_steps.py"]
+
+
+def test_an_interrupt_of_whoever_looks_after_it_leaves_the_run(sent, pushing_pipeline):
+    job = sent(pushing_pipeline())
+    with (
+        Ledger(job.root) as ledger,
+        pytest.raises(KeyboardInterrupt),
+        RunRecord(job.root, ledger.find_run("latest"), ledger, Watcher(), again=True),
+    ):
+        raise KeyboardInterrupt
+    assert entered(job.root)[0].status == "submitted"
+    worker = Worker(job)
+    worker.start()
+    worker.join()
+    assert versions(job.root) == ["1"]
+
+
+def test_cancelled_is_the_last_word(sent, pushing_pipeline):
+    job = sent(pushing_pipeline())
+    cancel(job.root, "latest")
+    with Ledger(job.root) as ledger:
+        run = ledger.find_run("latest")
+        ledger.finish_run(dataclasses.replace(run, status="done", exit_code=0))
+        assert ledger.find_run("latest") == run
 
 
 def test_only_what_was_submitted_and_is_not_over_is_cancelled(sent, pushing_pipeline, server):
