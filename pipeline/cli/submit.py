@@ -144,7 +144,10 @@ def cancel_and_show(root: Path, run_id: str, *, wait: float) -> int:
     print(f"cancelled {cancelled.run_id}: nothing of it will be pushed")
     if cancelled.made:
         print(f"steps     {', '.join(cancelled.made)}: what they made stays and will be reused")
-    return _show_job(cancelled.job)
+    code = _show_job(cancelled.job)
+    if code:
+        print(f"          or ask again: penstock cancel {cancelled.run_id}{_at(root)}")
+    return code
 
 
 def _show_job(job: Stopped) -> int:
@@ -153,6 +156,10 @@ def _show_job(job: Stopped) -> int:
         return exit_codes.DONE
     print("          It may go on for a while, and holds its place on the cluster: stop it there")
     return exit_codes.ENVIRONMENT
+
+
+def _at(root: Path) -> str:
+    return "" if root == Path(".penstock") else f" --root {root}"
 
 
 def _show(
@@ -173,7 +180,7 @@ def _show(
         with view:
             result = follow(view)
     except submit.Detached:
-        at = "" if root == Path(".penstock") else f" --root {root}"
+        at = _at(root)
         print(f"the run goes on without this process\nnext      penstock attach {view.run_id}{at}")
         print(f"          penstock cancel {view.run_id}{at}")
         return exit_codes.INTERRUPTED if detached is None else detached

@@ -147,6 +147,29 @@ def test_a_push_at_its_last_moment_comes_first(file, served):
     assert outcome == [[served]]
 
 
+def test_a_push_and_a_cancel_at_once_never_both_win(tmp_path):
+    for number in range(30):
+        file, served = tmp_path / f"{number}.json", tmp_path / "m" / f"{number}"
+        right, at_once = PushRight.begin(file), threading.Barrier(2)
+        refused: list[RightLost] = []
+
+        def push(right=right, served=served, at_once=at_once, refused=refused) -> None:
+            at_once.wait()
+            try:
+                with right.held(served, "d"):
+                    served.mkdir(parents=True)
+            except RightLost as error:
+                refused.append(error)
+
+        thread = threading.Thread(target=push)
+        thread.start()
+        at_once.wait()
+        pushed = revoke(file, "it was cancelled")
+        thread.join()
+        assert pushed == ([] if refused else [served])
+        assert served.exists() == (not refused)
+
+
 def test_without_the_file_there_is_no_right(file, served):
     right = PushRight.begin(file)
     file.unlink()
