@@ -23,6 +23,7 @@ from pipeline.storage.ledger import Ledger, Run
 OPEN = ("submitted", "unknown")  # states of runs whose end is not in the ledger
 WAIT = 60.0  # seconds for a job to stop
 _ENDED = tuple(state for state in OVER if state != "CANCELLED")  # which some only say
+_UNKNOWN = "UNKNOWN"
 _HANDED_OVER = 10.0  # seconds for a process that looks after the run to see that it is cancelled
 
 
@@ -117,8 +118,9 @@ def _refuse_over(run: Run, job: Job, submitted: Submitted) -> None:
     try:
         state = submission.state(submitted)
     except ConnectionLost:
-        state = "UNKNOWN"  # it loses its right all the same
-    if run.status not in OPEN or state in _ENDED:
+        state = _UNKNOWN  # it loses its right all the same
+    ended = _ENDED if run.status in OPEN else (*OVER, _UNKNOWN)
+    if run.status == "done" or state in ended:
         raise ConfigError(
             f"the run {run.id} is over: {run.status}, its job {state.lower()}",
             expected="one that is still at work",

@@ -15,7 +15,8 @@ from data.errors import ConnectionLost
 
 _ENDED = ("FINISHED", "CANCELED", "FAILED")
 _PATIENCE = 10.0  # seconds for an answer
-_ON_ITS_WAY = 3.0  # seconds from a job server to Flink
+_ON_ITS_WAY = 1.5  # seconds from a job server to Flink: an interrupted process has two
+_POLL = 0.1  # seconds between two looks for it
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -29,7 +30,7 @@ class FlinkJob(ServedJob):
         return "CANCELLING" if state == "CANCELLED" and any(self._alive()) else state
 
     def cancel(self) -> None:
-        """Ask the job server, which does not start what waits; and Flink for what runs.
+        """Ask the job server, and Flink; what is on its way from one to the other is waited for.
 
         Raises:
             ConnectionLost: one of them does not answer; the other was asked.
@@ -37,15 +38,11 @@ class FlinkJob(ServedJob):
         try:
             super().cancel()
         finally:
+            end = time.monotonic() + _ON_ITS_WAY
+            while not any(self._found()) and time.monotonic() < end:
+                time.sleep(_POLL)
             for job in self._alive():
                 self._ask(f"/jobs/{job}?mode=cancel", "PATCH")
-
-    def stop(self, within: float) -> str:
-        state = super().stop(within)
-        if state == "CANCELLED" and not any(self._found()):
-            time.sleep(_ON_ITS_WAY)
-            state = super().stop(within)
-        return state
 
     def _alive(self) -> Iterator[str]:
         """Flink's own ids of what has not ended of the job."""

@@ -285,6 +285,15 @@ def test_a_run_that_failed_pushes_no_more(sent, pushing_pipeline, tmp_path):
     assert versions(job.root) == []
 
 
+def test_the_job_of_a_run_that_failed_can_be_stopped(sent, pushing_pipeline, server):
+    """Whoever looked after it could not go on; the job could."""
+    job = sent(pushing_pipeline())
+    with Ledger(job.root) as ledger:
+        ledger.finish_run(dataclasses.replace(ledger.find_run("latest"), status="failed"))
+    assert cancel(job.root, "latest").job.over
+    assert server.asked == 1
+
+
 def test_a_component_of_the_user_s_own_travels_with_the_run(sent, pushing_pipeline):
     job = sent(pushing_pipeline())  # of toy_steps:Count and others
     assert list(job.code) == ["toy_steps.py"]
