@@ -50,6 +50,7 @@ def backfill(
     Raises:
         ConfigError: no such schedule or span, or its data has no spans.
         EnvironmentTrouble: a tick of the schedule is under way.
+        RightLost: one has begun, though this process holds the schedule's lock.
     """
     root = root.resolve()
     with ScheduleStore.existing(root) as store, lock.holding(root, name) as mine:
@@ -69,6 +70,7 @@ def backfill(
             pipeline = dataclasses.replace(pipeline, name=f"{pipeline.name}-backfill")
         code, right = exit_codes.DONE, lock.take_over(root, name)
         for standing in spans:
+            right.check()
             windowed = _until(pipeline, step, standing.span.name)
             tick = _opened(store, schedule, standing, clock())
             made = _run(store, tick, windowed, root, schedule, beam_args, clock, right)
