@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -20,6 +22,33 @@ def _silent(done: float, total: float | None = None, detail: str = "") -> None:
     """Progress that nobody watches."""
 
 
+class PushRight(Protocol):
+    """The right of a run to push, which it loses when it is cancelled or taken over."""
+
+    def check(self) -> None:
+        """Raises RightLost where the run is not to go on."""
+
+    def held(self, served: Path, digest: str) -> AbstractContextManager[None]:
+        """Hold it over the rename that makes the bundle of this digest visible as `served`.
+
+        Nobody can cancel the run inside the block.
+
+        Raises:
+            RightLost: the run may not push, or has pushed another version.
+        """
+
+
+@dataclass(frozen=True)
+class Unfenced:
+    """The right of whoever calls a component by hand: nobody takes it away."""
+
+    def check(self) -> None:
+        """Nothing can be lost."""
+
+    def held(self, served: Path, digest: str) -> AbstractContextManager[None]:
+        return contextlib.nullcontext()
+
+
 @dataclass(frozen=True, kw_only=True)
 class Context:
     """Enough to call any component from a test or a notebook: `Context(output_dir=tmp_path)`."""
@@ -32,6 +61,7 @@ class Context:
     seed: int = 0
     beam_args: tuple[str, ...] = ("--runner=FnApiRunner",)  # named, so that no runner is downloaded
     shared_filesystem: bool = False  # remote workers see this machine's files, by the same paths
+    push_right: PushRight = field(default_factory=Unfenced)  # asked for right before a push
     progress: Progress = _silent
     logger: logging.Logger = field(default_factory=lambda: logging.getLogger("penstock"))
     clock: Callable[[], float] = time.time  # seconds since the epoch

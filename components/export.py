@@ -78,6 +78,7 @@ def run(inputs: Inputs, config: Config, context: Context) -> Outputs:
         EnvironmentTrouble: the serving directory would not take it.
         StepError: the verdict is about another model; the bundle answers differently from the
             trained model; another model was pushed since the candidate was judged.
+        RightLost: the run was cancelled, or taken over, before its version was visible.
     """
     model, verdict = inputs.model, inputs.verdict
     _check(model, verdict, context)
@@ -144,6 +145,7 @@ def push_judged(
         beside=beside,
         judged_against=ANY if looked_at is None else None if looked_at == NONE else looked_at,
         keep=config.keep_versions,
+        held=context.push_right.held,
     )
     return record, version, served
 

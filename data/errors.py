@@ -4,8 +4,10 @@
     ├── ConfigError         what was asked for makes no sense; nothing ran
     ├── BadDataError        the input data is not what it says it is
     ├── EnvironmentTrouble  the machine, not the work: disk, permission, network; try again
-    │   └── ConnectionLost  what became of a remote job is not known
-    └── StepError           the work itself cannot go on (a NaN loss, a parity difference)
+    │   ├── ConnectionLost  what became of a remote job is not known
+    │   └── RightLost       the run was cancelled, or another attempt has taken its place
+    ├── StepError           the work itself cannot go on (a NaN loss, a parity difference)
+    └── AlreadyPushed       it is too late to cancel: what serves is the run's
 
 Each error says what happened, what was expected, what came, what follows from it and what to do.
 """
@@ -99,8 +101,19 @@ class ConnectionLost(EnvironmentTrouble):
     run_status = "unknown"
 
 
+class RightLost(EnvironmentTrouble):
+    """The run was cancelled, or another attempt has taken its place: it pushes nothing."""
+
+
 class StepError(PenstockError):
     kind = "step failed"
+
+
+class AlreadyPushed(PenstockError):
+    """It is too late to cancel the run."""
+
+    kind = "too late"
+    run_status = "failed"
 
 
 _KINDS = {
@@ -111,7 +124,9 @@ _KINDS = {
         BadDataError,
         EnvironmentTrouble,
         ConnectionLost,
+        RightLost,
         StepError,
+        AlreadyPushed,
     )
 }
 

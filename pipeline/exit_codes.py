@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from data.errors import BadDataError, ConfigError, EnvironmentTrouble, StepError
+from data.errors import AlreadyPushed, BadDataError, ConfigError, EnvironmentTrouble, StepError
 
 DONE = 0  # pushed, or up to date, or all that was asked for
 CRASH = 1  # a bug: ours, or in one's own component
@@ -12,6 +12,7 @@ GATE_NOT_CONFIGURED = 4
 BAD_DATA = 5
 STEP_FAILED = 6  # the work cannot go on as configured: a NaN loss, a parity difference
 SCHEDULE_ALARM = 7  # a schedule needs somebody: a tick failed, it is stale, or it paused itself
+TOO_LATE = 8  # to cancel: the run has pushed
 ENVIRONMENT = 75  # EX_TEMPFAIL: disk, permission, network; trying again can help
 INTERRUPTED = 130  # the next run goes on from the last whole step
 
@@ -20,6 +21,7 @@ _BY_ERROR = {
     BadDataError: BAD_DATA,
     StepError: STEP_FAILED,
     EnvironmentTrouble: ENVIRONMENT,
+    AlreadyPushed: TOO_LATE,
     KeyboardInterrupt: INTERRUPTED,
 }
 _BY_VERDICT = {

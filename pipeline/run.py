@@ -19,6 +19,7 @@ from pipeline.planning import prepare
 from pipeline.planning.plan import Workspace, context_of
 from pipeline.planning.prepare import Prepared, Request
 from pipeline.storage.ledger import Ledger
+from pipeline.storage.push_right import PushRight
 from pipeline.storage.run_folder import prepare_root
 
 Orchestrator = Literal["local", "beam"]
@@ -37,6 +38,7 @@ def run(
     beam_args: tuple[str, ...] = Context.beam_args,
     shared_filesystem: bool = False,
     watcher: Watcher | None = None,
+    under: PushRight | None = None,
     now: float | None = None,
 ) -> RunResult:
     """Run the pipeline, or some steps of it, and reuse whatever was made before.
@@ -51,12 +53,14 @@ def run(
         beam_args: Beam's own flags; they name the runner of the data-parallel steps.
         shared_filesystem: workers on other machines see this machine's files by the same paths.
         watcher: who is told what happens.
+        under: a right to push that the run needs besides its own, such as its schedule's.
         now: seconds since the epoch, by which `ingest.quiet_minutes` counts; the clock's if None.
 
     Returns:
         The run as the ledger holds it, with its exit code, and every step's outputs.
 
     Raises:
+        RightLost: the run was taken for dead, or another has taken its schedule's place.
         PenstockError: the config does not hold together, the data is bad, a step failed. The run
             is in the ledger all the same, and the next one goes on from the last whole step.
     """
@@ -76,8 +80,9 @@ def run(
     with Ledger(root) as ledger:
         prepared = prepare.prepare(pipeline, request, ledger)
         run = new_run(prepared.pipeline)
-        record = RunRecord(root.resolve(), run, ledger, watcher or Watcher())
+        record = RunRecord(root.resolve(), run, ledger, watcher or Watcher(), under=under)
         with _connected(prepared) as workspace, record:
+            workspace = dataclasses.replace(workspace, push_right=record.right)
             record.planned(prepared.chosen_plan)
             # an orchestrator that is not asked for is not imported: one of them imports Beam
             walk = importlib.import_module(f"pipeline.execution.{orchestrator}").walk

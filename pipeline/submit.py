@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,24 +13,22 @@ from components.beam.jobs.remote_job import OVER
 from components.beam.options import parse, runner, workers_are_elsewhere
 from components.beam.staging import installed, travelling, user_modules
 from components.beam.submission import Submitted
-from data.base.durable_files import read_json, write_json
-from data.errors import BadDataError, ConfigError, ConnectionLost, EnvironmentTrouble
+from data.errors import AlreadyPushed, ConfigError, ConnectionLost, EnvironmentTrouble
 from pipeline.config.graph import PipelineConfig
+from pipeline.execution import cancellation, submission_file
 from pipeline.execution.beam import chain
 from pipeline.execution.beam_job import Job, done_before
+from pipeline.execution.cancellation import Stopped
 from pipeline.execution.journal import JournalReader, passed_on
 from pipeline.execution.result import RunResult, conclude, illustrated
 from pipeline.execution.run_record import RunRecord, new_run
 from pipeline.execution.watcher import Watcher
-from pipeline.exit_codes import INTERRUPTED
 from pipeline.planning import prepare
 from pipeline.planning.plan import Done
 from pipeline.planning.prepare import Prepared, Request
 from pipeline.storage.ledger import Ledger
 from pipeline.storage.run_folder import prepare_root
 
-_FILE = "submission.json"
-_OPEN = ("submitted", "unknown")  # states of runs whose end is not in the ledger
 _POLL = 1.0  # seconds between two questions to the runner
 
 OnInterrupt = Callable[[], Literal["cancel", "detach"]]
@@ -44,9 +41,17 @@ class Detached(KeyboardInterrupt):
 
 
 class Cancelled(KeyboardInterrupt):
-    """The job was cancelled, here or on the cluster."""
+    """The run was cancelled, here or on the cluster: it pushes nothing any more.
+
+    Args:
+        job: what became of its job, where that was asked here.
+    """
 
     run_status = "cancelled"
+
+    def __init__(self, job: Stopped | None = None) -> None:
+        super().__init__()
+        self.job = job
 
 
 def submit(
@@ -82,10 +87,10 @@ def submit(
             record = RunRecord(root, new_run(prepared.pipeline), ledger, watcher)
             with record:
                 record.planned(prepared.chosen_plan)
-                job = _job(prepared, record.run_id)
+                job = _job(prepared, record)
                 with travelling(beam_args) as args:
                     submitted = submission.submit_detached(chain(job), args)
-                _save(record.folder, job, submitted)
+                submission_file.save(job, submitted)
                 record.submitted()
                 if detach:
                     raise Detached
@@ -103,11 +108,12 @@ def attach(root: Path, run_id: str, *, watcher: Watcher, on_interrupt: OnInterru
     root = root.resolve()
     with Ledger.existing(root) as ledger:
         run = ledger.find_run(run_id)
-        job, submitted = _load(root, run.id)
+        job, submitted = submission_file.load(root, run.id)
         installed(job.code, job.code_folder)
         if run.status == "cancelled":
+            cancellation.enter_steps(job, run, ledger)
             raise Cancelled
-        if run.status not in _OPEN:
+        if run.status not in cancellation.OPEN:
             outputs = {step: sealed.outputs for step, sealed in _done(job).sealed.items() if sealed}
             return RunResult(run=run, executions=ledger.executions(run.id), outputs=outputs)
         with RunRecord(root, run, ledger, watcher, again=True) as record:
@@ -115,28 +121,6 @@ def attach(root: Path, run_id: str, *, watcher: Watcher, on_interrupt: OnInterru
             record.planned([p for p in job.plan() if p.step.name in job.chosen])
             result = _followed(job, submitted, record, on_interrupt)
         return illustrated(result, root, ledger)
-
-
-def cancel(root: Path, run_id: str) -> str:
-    """Ask the runner to end a submitted run's job. Returns the run's id.
-
-    Raises:
-        ConfigError: no such run, it was not submitted, or is over.
-        EnvironmentTrouble: the runner does not answer.
-    """
-    with Ledger.existing(root) as ledger:
-        run = ledger.find_run(run_id)
-        _, submitted = _load(root.resolve(), run.id)
-        state = submission.state(submitted)
-        if run.status not in _OPEN or state in OVER:
-            raise ConfigError(
-                f"the run {run.id} is over: {run.status}, its job {state.lower()}",
-                expected="one that is still at work",
-                remedy=f"penstock attach {run.id} shows what came of it",
-            )
-        submission.cancel(submitted)
-        ledger.finish_run(dataclasses.replace(run, status="cancelled", exit_code=INTERRUPTED))
-        return run.id
 
 
 def _refuse_hidden_root(prepared: Prepared) -> None:
@@ -172,17 +156,18 @@ def _refuse_hidden_inputs(prepared: Prepared) -> None:
                 )
 
 
-def _job(prepared: Prepared, run_id: str) -> Job:
+def _job(prepared: Prepared, record: RunRecord) -> Job:
     modules = [
         module
         for planned in prepared.plan
-        for module in (planned.step.component, *planned.step.depends().modules)
+        for module in (planned.step.component.partition(":")[0], *planned.step.depends().modules)
     ]
     return Job.of(
         prepared.plan,
         prepared.chosen,
         prepared.workspace,
-        run_id=run_id,
+        run_id=record.run_id,
+        right=record.right,
         code=user_modules(modules),
     )
 
@@ -192,20 +177,21 @@ def _followed(
 ) -> RunResult:
     """Wait for the job's end, and finish the record by what its workers wrote.
 
-    Where all steps are written down as made, a runner that has forgotten the job does not matter.
+    Where all steps are written down as made, it does not matter what the runner makes of the job.
     """
     reader, lost = JournalReader(job.folder, record), None
     with passed_on(reader):
         try:
-            state = _awaited(submitted, record, on_interrupt)
+            state = _awaited(job, submitted, record, on_interrupt)
         except ConnectionLost as error:
             lost = error
-    if lost and not reader.settled.issuperset(job.chosen):
-        raise lost
-    if not lost and state == "CANCELLED":
+    whole = reader.settled.issuperset(job.chosen)
+    if not (lost or whole) and state == "CANCELLED":
+        cancellation.revoke(job)  # a job server may say so of a job that goes on
+    if cancellation.is_revoked(job):
         raise Cancelled
-    if not lost and state != "DONE":
-        raise reader.error or submission.failure(submitted)
+    if not whole and (lost or state != "DONE"):
+        raise lost or reader.error or submission.failure(submitted)
     done = _done(job)
     hidden = [name for name, sealed in done.sealed.items() if sealed is None]
     if hidden:
@@ -222,11 +208,13 @@ def _done(job: Job) -> Done:
     return done_before(plan, len(plan), job.root)
 
 
-def _awaited(submitted: Submitted, record: RunRecord, on_interrupt: OnInterrupt) -> str:
+def _awaited(job: Job, submitted: Submitted, record: RunRecord, on_interrupt: OnInterrupt) -> str:
     """The job's last state; the user is asked once what a Ctrl-C is to mean."""
     before = ""
     while True:
         try:
+            if cancellation.is_revoked(job):
+                raise Cancelled  # from another process; the job need not know it
             state = submission.state(submitted)
             if state != before:
                 record.job(state, submitted.url)
@@ -234,24 +222,26 @@ def _awaited(submitted: Submitted, record: RunRecord, on_interrupt: OnInterrupt)
             if state in OVER:
                 return state
             time.sleep(_POLL)
+        except Cancelled:
+            raise
         except KeyboardInterrupt:
             if on_interrupt() == "detach":
                 raise Detached from None
-            submission.cancel(submitted)
-            raise Cancelled from None
+            raise _cancelled(job, submitted) from None
 
 
-def _save(folder: Path, job: Job, submitted: Submitted) -> None:
-    write_json(folder / _FILE, {"job": job.to_text(), "submitted": dataclasses.asdict(submitted)})
+def _cancelled(job: Job, submitted: Submitted) -> Cancelled:
+    """Cancel the run that this process waits for.
 
-
-def _load(root: Path, run_id: str) -> tuple[Job, Submitted]:
+    Raises:
+        AlreadyPushed: it has pushed, and goes on to its end.
+    """
     try:
-        plain = read_json(root / "runs" / run_id / _FILE)
-    except BadDataError as error:
-        raise ConfigError(
-            f"the run {run_id} was not submitted to a cluster",
-            expected="a run that `penstock submit` began",
-            remedy=f"penstock show {run_id}",
-        ) from error
-    return Job.from_text(plain["job"]), Submitted(**plain["submitted"])
+        cancellation.revoke(job)
+    except AlreadyPushed as error:
+        error.run_status = "submitted"
+        raise
+    try:
+        return Cancelled(cancellation.stop(submitted))
+    except KeyboardInterrupt:  # once more: it is cancelled, whatever its job does
+        return Cancelled()

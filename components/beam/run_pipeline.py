@@ -51,13 +51,8 @@ def _wait(result: PipelineResult, context: Context) -> None:
     """Wait for the end of what was started; on Ctrl-C cancel it."""
     from components.beam.jobs import find_job
 
-    try:
-        job = find_job.job_of(result, context.beam_args)
-        state = job.wait(context) if job else result.wait_until_finish() or result.state
-    except KeyboardInterrupt:
-        with contextlib.suppress(Exception):  # a cluster that does not answer, for one
-            result.cancel()
-        raise
+    job = find_job.job_of(result, context.beam_args)
+    state = job.wait(context) if job else _wait_for_beam(result)
     if state != "DONE":
         raise EnvironmentTrouble(
             "Beam's runner did not finish the job",
@@ -65,6 +60,15 @@ def _wait(result: PipelineResult, context: Context) -> None:
             got=state,
             remedy="see the runner's own log, then run the same command again",
         )
+
+
+def _wait_for_beam(result: PipelineResult) -> str:
+    try:
+        return str(result.wait_until_finish() or result.state)
+    except KeyboardInterrupt:
+        with contextlib.suppress(Exception):  # one that runs in this process ends with it
+            result.cancel()
+        raise
 
 
 def _was_interrupted(error: BaseException | None) -> bool:

@@ -11,6 +11,7 @@ import apache_beam as beam
 from apache_beam.options.pipeline_options import PortableOptions
 
 from components.beam import options as flags
+from components.beam.jobs.flink_job import FlinkJob
 from components.beam.jobs.portable_job import ServedJob, url_of
 from components.beam.jobs.remote_job import RemoteJob
 from components.beam.runner_errors import not_taken
@@ -88,14 +89,17 @@ def state(submitted: Submitted) -> str:
         return job.state()
 
 
-def cancel(submitted: Submitted) -> None:
-    """Ask the runner to end the job.
+def stop(submitted: Submitted, within: float) -> str:
+    """Ask the runner to end the job, and wait until it has.
+
+    Returns:
+        Its last state; one that is not in `OVER` where it goes on after so many seconds.
 
     Raises:
         ConnectionLost: as `state`.
     """
     with contextlib.closing(_job(submitted)) as job:
-        job.cancel()
+        return job.stop(within)
 
 
 def failure(submitted: Submitted) -> PenstockError:
@@ -110,4 +114,6 @@ def _job(submitted: Submitted) -> RemoteJob:
 
         flags = tuple(submitted.flags)  # a list, where it comes from a file
         return DataflowJob(id=submitted.job_id, flags=flags, url=submitted.url)
-    return ServedJob(endpoint=submitted.endpoint, id=submitted.job_id, url=submitted.url)
+    if submitted.url:
+        return FlinkJob(endpoint=submitted.endpoint, id=submitted.job_id, url=submitted.url)
+    return ServedJob(endpoint=submitted.endpoint, id=submitted.job_id)

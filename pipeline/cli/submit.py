@@ -26,6 +26,7 @@ from pipeline.cli.recipes import configured
 if TYPE_CHECKING:
     from pipeline.config.graph import PipelineConfig
     from pipeline.console.live_view import RunView
+    from pipeline.execution.cancellation import Stopped
     from pipeline.execution.result import RunResult
 
 
@@ -78,10 +79,23 @@ def attach(run_id: str, root: Path) -> int:
 @cli.command(examples="penstock cancel 20261121-093000-mnist-1f2e")
 @click.argument("run_id", metavar="RUN")
 @root_option
-def cancel(run_id: str, root: Path) -> None:
-    """Cancel the job of a submitted RUN; what its steps had made stays."""
+@click.option(
+    "--wait",
+    type=click.FloatRange(min=0),
+    default=60.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long the job may take to stop.",
+)
+def cancel(run_id: str, root: Path, wait: float) -> int:
+    """Cancel a submitted RUN: it will push nothing, and its job is asked to stop.
+
+    What its steps had made stays and will be reused. Exit code 8: the run has pushed already, and
+    nothing was cancelled. 75: it is cancelled, but its job goes on, or its runner does not answer;
+    the same command asks again.
+    """
     prepare_libraries()
-    cancel_and_show(root, run_id)
+    return cancel_and_show(root, run_id, wait=wait)
 
 
 def submit_and_show(
@@ -122,12 +136,30 @@ def attach_and_show(root: Path, run_id: str, *, debug: bool) -> int:
     return _show(follow, "RECIPE", root, debug=debug)
 
 
-def cancel_and_show(root: Path, run_id: str) -> None:
-    """Cancel a submitted run's job."""
-    from pipeline import submit
+def cancel_and_show(root: Path, run_id: str, *, wait: float) -> int:
+    """Cancel a submitted run. Returns the exit code."""
+    from pipeline.execution import cancellation
 
-    cancelled = submit.cancel(root, run_id)
-    print(f"cancelled {cancelled}; what its steps had made stays and will be reused")
+    cancelled = cancellation.cancel(root, run_id, wait=wait)
+    print(f"cancelled {cancelled.run_id}: nothing of it will be pushed")
+    if cancelled.made:
+        print(f"steps     {', '.join(cancelled.made)}: what they made stays and will be reused")
+    code = _show_job(cancelled.job)
+    if code:
+        print(f"          or ask again: penstock cancel {cancelled.run_id}{_at(root)}")
+    return code
+
+
+def _show_job(job: Stopped) -> int:
+    print(f"job       {job.said}, by the word of {job.by}")
+    if job.over:
+        return exit_codes.DONE
+    print("          It may go on for a while, and holds its place on the cluster: stop it there")
+    return exit_codes.ENVIRONMENT
+
+
+def _at(root: Path) -> str:
+    return "" if root == Path(".penstock") else f" --root {root}"
 
 
 def _show(
@@ -148,11 +180,13 @@ def _show(
         with view:
             result = follow(view)
     except submit.Detached:
-        at = "" if root == Path(".penstock") else f" --root {root}"
+        at = _at(root)
         print(f"the run goes on without this process\nnext      penstock attach {view.run_id}{at}")
         print(f"          penstock cancel {view.run_id}{at}")
         return exit_codes.INTERRUPTED if detached is None else detached
-    except submit.Cancelled:
-        print("the job was cancelled; what its steps had made will be reused")
+    except submit.Cancelled as cancelled:
+        print("the run was cancelled; what its steps had made will be reused")
+        if cancelled.job:
+            _show_job(cancelled.job)
         return exit_codes.INTERRUPTED
     return show_result(result, recipe, root, time.perf_counter() - started)

@@ -18,6 +18,7 @@ _STYLES = {
     "failed": "red",
     "interrupted": "yellow",
     "killed": "yellow",
+    "cancelled": "yellow",
     "not configured": "yellow",
 }
 

@@ -5,6 +5,7 @@ In this process it is run by Beam's local runner; `pipeline.submit` sends the sa
 
 from __future__ import annotations
 
+import dataclasses
 import platform
 from collections.abc import Callable, Collection, Iterator, Sequence
 
@@ -17,13 +18,16 @@ from data.base.worker_code import SameCodeDoFn
 from data.errors import EnvironmentTrouble, PenstockError
 from pipeline.execution.beam_job import Job, done_before
 from pipeline.execution.journal import Journal, JournalReader, passed_on
+from pipeline.execution.run_record import RunRecord
 from pipeline.execution.run_step import run_next
-from pipeline.execution.step_log import StepLog
 from pipeline.planning.plan import Done, Planned, Workspace
 
 
 class RunStep(SameCodeDoFn):
-    """A job's text → the same, with one more of its steps done; the runner may try it again."""
+    """A job's text → the same, with one more of its steps done; the runner may try it again.
+
+    Each try has the right to push in the place of those before; see `pipeline.storage.push_right`.
+    """
 
     def __init__(self, step: str) -> None:
         self._step = step
@@ -34,13 +38,15 @@ class RunStep(SameCodeDoFn):
         installed(job.code, job.code_folder)
         journal = Journal(job.folder, job.run_id)
         try:
+            right = job.push_right.claim()
             plan, place = job.plan(), job.place(self._step)
             done = done_before(plan, place, job.root)
-            run_next(plan, place, done, job.workspace(), journal)
+            workspace = dataclasses.replace(job.workspace(), push_right=right)
+            run_next(plan, place, done, workspace, journal)
         except PenstockError as error:
             journal.failed(error)
             raise RuntimeError(error.marked()) from error
-        yield text
+        yield dataclasses.replace(job, attempt=right.attempt).to_text()
 
 
 def _check_root(job: Job) -> None:
@@ -71,14 +77,21 @@ def chain(job: Job) -> Callable[[beam.Pipeline], None]:
 
 
 def walk(
-    plan: Sequence[Planned], chosen: Collection[str], workspace: Workspace, log: StepLog
+    plan: Sequence[Planned], chosen: Collection[str], workspace: Workspace, log: RunRecord
 ) -> Done:
     """As `local.walk`: the same steps, by the same `run_step`, in a Beam pipeline.
 
     Raises:
         PenstockError: a step cannot go on; those before it are made.
     """
-    job = Job.of(plan, chosen, workspace, run_id=log.run_id, beam_args=workspace.beam_args)
+    job = Job.of(
+        plan,
+        chosen,
+        workspace,
+        run_id=log.run_id,
+        right=log.right,
+        beam_args=workspace.beam_args,
+    )
     with passed_on(JournalReader(job.folder, log)):
         run_pipeline(chain(job), Context(output_dir=job.folder))
     return done_before(plan, len(plan), workspace.root)

@@ -13,7 +13,9 @@ from components.context import Context
 from pipeline.config.convert import from_plain, to_plain
 from pipeline.config.graph import Input, Ref, Step
 from pipeline.planning.plan import Done, Planned, Workspace
+from pipeline.storage import push_right
 from pipeline.storage.artifact_store import Slot
+from pipeline.storage.push_right import PushRight
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,6 +23,7 @@ class Job:
     """What a worker must know of a run. Paths are those of the shared file system."""
 
     run_id: str
+    attempt: str  # that the worker goes on from, as `pipeline.storage.push_right` names it
     root: Path
     serving_dir: Path
     seed: int
@@ -39,11 +42,13 @@ class Job:
         workspace: Workspace,
         *,
         run_id: str,
+        right: PushRight,
         beam_args: tuple[str, ...] = Context.beam_args,
         code: Mapping[str, str] | None = None,
     ) -> Job:
         return cls(
             run_id=run_id,
+            attempt=right.attempt,
             root=workspace.root,
             serving_dir=workspace.serving_dir,
             seed=workspace.seed,
@@ -66,6 +71,11 @@ class Job:
     def folder(self) -> Path:
         """The run's, in the root."""
         return self.root / "runs" / self.run_id
+
+    @property
+    def push_right(self) -> PushRight:
+        """Of the attempt that the worker goes on from."""
+        return PushRight(self.folder / push_right.FILE, self.attempt)
 
     @property
     def code_folder(self) -> Path:

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from data.errors import PenstockError, revive
+from data.errors import PenstockError, RightLost, revive
 from pipeline.execution.step_log import StepLog
 from pipeline.storage.ledger import Execution, Lineage
 
@@ -99,7 +99,9 @@ class JournalReader:
     def _enter(self, entry: dict[str, Any]) -> None:
         event = entry["event"]
         if event == "failed":
-            self.error = revive(entry["error"])
+            error = revive(entry["error"])
+            if not isinstance(error, RightLost):  # another attempt is at work, or all is cancelled
+                self.error = error
         elif event == "ended":
             execution = Execution(**entry["execution"])
             self.error = None if execution.status in ("made", "reused") else self.error

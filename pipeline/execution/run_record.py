@@ -22,7 +22,9 @@ from pipeline.config.convert import to_plain
 from pipeline.config.graph import PipelineConfig
 from pipeline.execution.watcher import Watcher
 from pipeline.planning.plan import Planned
+from pipeline.storage import push_right
 from pipeline.storage.ledger import Execution, Ledger, Lineage, Run
+from pipeline.storage.push_right import PushRight
 from pipeline.storage.run_folder import EVENTS, LOCK
 
 
@@ -48,25 +50,38 @@ class RunRecord:
         run: that begins now, or, `again`, one that was submitted and that somebody looks after.
         ledger: of the root.
         watcher: who is told as well.
+        under: a right to push that the run needs besides its own: that of its schedule.
         again: the run is in the ledger already.
+        patience: seconds for another process that looks after the run to end.
     """
 
     def __init__(
-        self, root: Path, run: Run, ledger: Ledger, watcher: Watcher, *, again: bool = False
+        self,
+        root: Path,
+        run: Run,
+        ledger: Ledger,
+        watcher: Watcher,
+        *,
+        under: PushRight | None = None,
+        again: bool = False,
+        patience: float = 0.0,
     ) -> None:
         self.run = run
         self.executions: list[Execution] = []  # of steps that were made or reused
         self._folder = root / "runs" / run.id
         self.ledger = ledger
         self._watcher = watcher
+        self._under = under
         self._again = again
+        self._patience = patience
+        self.right: PushRight  # of a run that begins, from then on
         self._lock = FileLock(self._folder / LOCK)  # held while this process lives
 
     def __enter__(self) -> RunRecord:
         with disk_trouble("the run cannot be recorded"):
             self._folder.mkdir(parents=True, exist_ok=self._again)
             try:
-                self._lock.acquire(timeout=0)
+                self._lock.acquire(timeout=self._patience)
             except Timeout:
                 raise ConfigError(
                     f"another process looks after the run {self.run.id}",
@@ -74,6 +89,8 @@ class RunRecord:
                     remedy="end that one with Ctrl-C and detach, or wait for it",
                 ) from None
             self._save()
+            if not self._again:
+                self.right = PushRight.begin(self._folder / push_right.FILE, self._under)
         if not self._again:
             self.ledger.start_run(self.run)
         return self
@@ -81,21 +98,34 @@ class RunRecord:
     def __exit__(
         self, _: type[BaseException] | None, error: BaseException | None, __: TracebackType | None
     ) -> None:
-        if error is not None and getattr(error, "run_status", None) != "submitted":
+        if error is not None and not self._goes_on(error):
             with contextlib.suppress(OSError, EnvironmentTrouble):  # `error` came first
                 self._fail(error)
         self._lock.release()
+
+    def _goes_on(self, error: BaseException) -> bool:
+        """Whether the run lives on a cluster, and only this process ends."""
+        if getattr(error, "run_status", None) == "submitted":
+            return True
+        return type(error) is KeyboardInterrupt and self.run.status == "submitted"
 
     def _fail(self, error: BaseException) -> None:
         interrupted = isinstance(error, KeyboardInterrupt)
         status = getattr(error, "run_status", "interrupted" if interrupted else "failed")
         code = exit_codes.of_error(error)
+        if status != "unknown":
+            with contextlib.suppress(EnvironmentTrouble):  # a worker may go on for all that
+                push_right.revoke(self._folder / push_right.FILE, f"it counts as {status}")
         if code == exit_codes.CRASH:
             (self._folder / "traceback.txt").write_text("".join(traceback.format_exception(error)))
         self._end(status=status, exit_code=code)
 
     def finish(self, verdict: str | None, exit_code: int) -> None:
         self._end(status="done", verdict=verdict, exit_code=exit_code)
+
+    def cancelled(self) -> None:
+        """The run has lost its right to push, and nobody waits for its job."""
+        self._end(status="cancelled", exit_code=exit_codes.INTERRUPTED)
 
     def submitted(self) -> None:
         """The run lives on a cluster from now on, whatever becomes of this process."""

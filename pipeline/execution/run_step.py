@@ -27,9 +27,11 @@ def run_next(
     """Run the step at `place` of a plan whose earlier steps are in `done`, and add it there.
 
     Raises:
+        RightLost: the run was cancelled or taken over; the step has not begun.
         PenstockError: as `run_step`, or a later step sees that it cannot use what was made.
     """
     planned = plan[place]
+    workspace.push_right.check()
     log.started(planned.step.name)
     _prepare_next(plan[place:])
     execution, sealed = run_step(planned, done, workspace, log)

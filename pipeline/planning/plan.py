@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from components.context import Context
+from components.context import Context, PushRight, Unfenced
 from data.base.input_files import stamps
 from data.errors import ConfigError
 from pipeline.config.graph import Input, PipelineConfig, Ref, Step, as_refs
@@ -29,6 +29,7 @@ class Workspace:
     model_name: str | None = None  # the folder that the pipeline pushes to
     beam_args: tuple[str, ...] = Context.beam_args
     shared_filesystem: bool = False
+    push_right: PushRight = field(default_factory=Unfenced)  # of the run, once it is
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -192,4 +193,5 @@ def context_of(workspace: Workspace, output_dir: Path) -> Context:
         seed=workspace.seed,
         beam_args=workspace.beam_args,
         shared_filesystem=workspace.shared_filesystem,
+        push_right=workspace.push_right,
     )

@@ -12,6 +12,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from pipeline.storage.push_right import PushRight
+
 FOLDER = "schedules"  # in the root
 INHERITED = "PENSTOCK_SCHEDULE_LOCK"  # the file descriptor, in a child's environment
 
@@ -42,6 +44,17 @@ def is_locked(root: Path, name: str) -> bool:
         return True
     os.close(descriptor)
     return False
+
+
+def take_over(root: Path, name: str) -> PushRight:
+    """Take the schedule's right to push, for the runs of one who holds its lock.
+
+    Where locks are not shared, or have fallen though their holder lives, its runs can push no more.
+
+    Raises:
+        EnvironmentTrouble: the file cannot be written, or one of them pushes and does not end.
+    """
+    return PushRight.begin(root / FOLDER / f"{name}.push_right.json")
 
 
 @contextlib.contextmanager

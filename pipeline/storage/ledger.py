@@ -91,8 +91,12 @@ class Ledger(FileDigests):
             db.execute(tables.runs.insert().values(**asdict(run)))
 
     def finish_run(self, run: Run) -> None:
+        """Enter how a run stands; one that was cancelled stays so, whoever comes later."""
+        update = tables.runs.update().where(tables.runs.c.id == run.id)
+        if run.status != "cancelled":
+            update = update.where(tables.runs.c.status != "cancelled")
         with self._writing() as db:
-            db.execute(tables.runs.update().where(tables.runs.c.id == run.id).values(**asdict(run)))
+            db.execute(update.values(**asdict(run)))
 
     def record(
         self,

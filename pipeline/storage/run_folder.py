@@ -9,7 +9,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from data.errors import EnvironmentTrouble
+from data.errors import EnvironmentTrouble, RightLost
+from pipeline.storage import push_right
 from pipeline.storage.ledger import Ledger
 
 LOCK = ".lock"
@@ -34,9 +35,13 @@ def prepare_root(root: Path) -> None:
 
 
 def settle_dead_runs(root: Path, ledger: Ledger) -> None:
-    """Mark as killed the runs that say they run though the lock of their process has fallen."""
+    """Mark as killed the runs that say they run though the lock of their process has fallen.
+
+    One that lives all the same, on a machine that shares no locks, can push no more.
+    """
     for run in ledger.running():
-        if not _is_alive(root / "runs" / run.id):
+        folder = root / "runs" / run.id
+        if not _is_alive(folder) and _may_be_buried(folder):
             ledger.finish_run(dataclasses.replace(run, status="killed"))
 
 
@@ -48,6 +53,18 @@ def _is_alive(folder: Path) -> bool:
             return False
     except Timeout:
         return True
+
+
+def _may_be_buried(folder: Path) -> bool:
+    """Take the right to push of a run that counts as dead; False: it pushes at this moment."""
+    try:
+        if folder.is_dir():
+            push_right.revoke(folder / push_right.FILE, "it was taken for dead", wait=0)
+    except RightLost:
+        return True  # it has none
+    except EnvironmentTrouble:
+        return False
+    return True
 
 
 def summaries(folder: Path) -> dict[str, str]:

@@ -11,7 +11,7 @@ import shutil
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,8 @@ from serving_export.model_store.layout import (
 from serving_export.model_store.retention import LEAST_KEPT, retire, sweep
 
 ANY = "any"  # for `judged_against`: whatever serves
+Held = Callable[[Path, str], AbstractContextManager[None]]  # entered over the rename
+
 
 _STAGING = ".staging-"
 _LOCK = ".push.lock"
@@ -53,6 +55,7 @@ def push(
     beside: Mapping[str, bytes] | None = None,
     judged_against: str | None = ANY,
     keep: int | None = None,
+    held: Held = lambda *_: nullcontext(),
     progress: Callable[..., None] = lambda *_: None,
 ) -> tuple[int, Path]:
     """Copy a bundle to the model's next version.
@@ -71,6 +74,8 @@ def push(
             `versions.serving_identity` names it; None: nothing may. `ANY`: not checked.
         keep: how many of the newest versions to keep, 2 or more; older ones that Penstock pushed
             are deleted. None: all.
+        held: called with the version's folder and the digest; what it gives is entered over the
+            rename, or where this very bundle serves already, and may raise to forbid it.
         progress: called with (done, total, what is being done).
 
     Returns:
@@ -93,10 +98,11 @@ def push(
             newest = newest_folder(folder)
             if newest is not None and _holds(newest, digest):
                 target = newest
-                fsync_path(folder)  # a push that failed right after its rename did not
+                with held(target, digest):
+                    fsync_path(folder)  # a push that failed right after its rename did not
             else:
                 progress(0, None, f"pushing {model_name}")
-                target = _push_locked(bundle, folder, digest, record, beside, judged_against)
+                target = _push_locked(bundle, folder, digest, record, beside, judged_against, held)
             if keep is not None:
                 retire(folder, keep)
             return int(target.name), target
@@ -156,6 +162,7 @@ def _push_locked(
     record: Mapping[str, Any],
     beside: Mapping[str, bytes],
     judged_against: str | None,
+    held: Held,
 ) -> Path:
     _check_serving(folder, judged_against)  # before the work, and again right before the rename
     staging = folder / f"{_STAGING}{uuid.uuid4().hex}"
@@ -166,9 +173,10 @@ def _push_locked(
         told = {"version": version, "digest": digest, "beside": digests}
         write_json(staging / PUSH_RECORD, {"time": time.time(), **record, **told})
         verify_version(staging, digest)
-        _check_serving(folder, judged_against)
-        target = staging.rename(folder / str(version))
-        fsync_path(folder)
+        with held(folder / str(version), digest):
+            _check_serving(folder, judged_against)
+            target = staging.rename(folder / str(version))
+            fsync_path(folder)
         return target
     finally:
         shutil.rmtree(staging, ignore_errors=True)

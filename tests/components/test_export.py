@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +13,7 @@ from components.artifacts import Model, Push, Verdict
 from components.context import Context
 from components.export import Config, Inputs, Outputs, is_current, run
 from data.base.durable_files import read_json, write_json
-from data.errors import BadDataError, ConfigError, StepError
+from data.errors import BadDataError, ConfigError, RightLost, StepError
 from data.spec import ImageSpec
 from serving_export.bundle.manifest import verify_bundle
 from serving_export.model_store.layout import versions
@@ -110,6 +112,42 @@ def test_only_a_passed_verdict_pushes(model: Model, context: Context, status: st
     assert not context.serving_dir.exists()
     assert read_json(context.output_dir / "push.json")["reason"] == outputs.push.reason
     assert is_current(outputs, context)
+
+
+class Fence:
+    """A run's right to push, which somebody takes away."""
+
+    def __init__(self) -> None:
+        self.taken = False
+
+    def check(self) -> None:
+        raise AssertionError("it is the orchestrator who looks before a step")
+
+    @contextlib.contextmanager
+    def held(self, served: Path, digest: str) -> Iterator[None]:
+        if self.taken:
+            raise RightLost("the run is not to go on")
+        yield
+        assert verify_bundle(served, digest) == digest
+
+
+@pytest.mark.slow
+def test_a_run_that_is_cancelled_between_verdict_and_rename_pushes_nothing(
+    model: Model, context: Context
+) -> None:
+    assert context.serving_dir
+    fence = Fence()
+
+    def cancel(done: float, total: float | None = None, detail: str = "") -> None:
+        fence.taken = detail == "pushing digits"
+
+    watched = dataclasses.replace(context, push_right=fence, progress=cancel)
+    with pytest.raises(RightLost):
+        run(inputs(model), Config(model_name="digits"), watched)
+    assert versions(context.serving_dir / "digits") == []
+    assert list(context.output_dir.iterdir()) == []
+    granted = dataclasses.replace(context, push_right=Fence())
+    assert run(inputs(model), Config(model_name="digits"), granted).push.version == 1
 
 
 @pytest.mark.slow

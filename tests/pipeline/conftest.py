@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -44,6 +45,24 @@ def toy_pipeline() -> Callable[..., PipelineConfig]:
                 ),
             ),
         )
+
+    return make
+
+
+@pytest.fixture
+def pushing_pipeline(
+    toy_pipeline: Callable[..., PipelineConfig],
+) -> Callable[..., PipelineConfig]:
+    """A function that makes count → add → judge → serve; keywords are for `toy_steps.Serve`."""
+
+    def make(**serve: Any) -> PipelineConfig:
+        step = Step(
+            name="serve",
+            component="toy_steps:Serve",
+            config=toy_steps.Serve.Config(**serve),
+            inputs={"verdict": Ref("judge", "verdict")},
+        )
+        return dataclasses.replace(toy_pipeline(), steps=(*toy_pipeline().steps, step))
 
     return make
 

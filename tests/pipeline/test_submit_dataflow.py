@@ -17,6 +17,7 @@ from pipeline import submit
 from pipeline.config.graph import PipelineConfig
 from pipeline.execution.beam import chain
 from pipeline.execution.beam_job import Job
+from pipeline.execution.cancellation import cancel
 from pipeline.execution.watcher import Watcher
 from pipeline.planning.prepare import Request
 
@@ -84,7 +85,7 @@ def test_a_job_that_is_cancelled(
     google: Any, toy_pipeline: Callable[..., PipelineConfig], tmp_path: Path
 ) -> None:
     run_id = sent(toy_pipeline(), tmp_path / "root", google.flags)
-    submit.cancel(tmp_path / "root", run_id)
+    assert cancel(tmp_path / "root", run_id).job.over
     with pytest.raises(submit.Cancelled):
         attached(tmp_path / "root", run_id)
 

@@ -9,9 +9,10 @@ from typing import Any
 
 import clusters
 import pytest
+import toy_steps
 
 from pipeline import recipes
-from pipeline.config.graph import PipelineConfig
+from pipeline.config.graph import PipelineConfig, Ref, Step
 from pipeline.config.overrides import apply_settings
 from pipeline.execution.result import RunResult
 from pipeline.run import run
@@ -74,6 +75,29 @@ def digits() -> PipelineConfig:
 def reference(digits: PipelineConfig, tmp_path_factory: pytest.TempPathFactory) -> RunResult:
     """The digits pipeline on Beam's in-process runner, by the local orchestrator."""
     return run(digits, root=tmp_path_factory.mktemp("reference"))
+
+
+@pytest.fixture
+def pushing_toy(tmp_path: Path) -> PipelineConfig:
+    """Count → judge → serve, which says `started` right before its push and waits for `go`."""
+    return PipelineConfig(
+        name="toy",
+        steps=(
+            Step(name="count", component="toy_steps:Count", config=toy_steps.Count.Config()),
+            Step(
+                name="judge",
+                component="toy_steps:Judge",
+                config=toy_steps.Judge.Config(),
+                inputs={"numbers": Ref("count", "numbers")},
+            ),
+            Step(
+                name="serve",
+                component="toy_steps:Serve",
+                config=toy_steps.Serve.Config(hold=str(tmp_path)),
+                inputs={"verdict": Ref("judge", "verdict")},
+            ),
+        ),
+    )
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -85,6 +86,30 @@ def test_flink_cancels(flink, slow_digits, when_started, examples, tmp_path):
         run(slow_digits, root=root, beam_args=flink.args, last="ingest")
     ended_so(root, exit_codes.ENVIRONMENT, "failed")
     goes_on(slow_digits, root, flink.args, examples)
+
+
+def test_flink_ends_a_job_whose_run_is_interrupted(flink, slow_digits, tmp_path):
+    """Its job server calls it cancelled, and lets it go on."""
+
+    def press_ctrl_c() -> None:
+        while not (tmp_path / "started").exists():
+            time.sleep(0.1)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    def alive() -> list[str]:
+        jobs = flink.ask("/jobs/overview")["jobs"]
+        return [j["state"] for j in jobs if j["state"] not in ("FINISHED", "CANCELED", "FAILED")]
+
+    root = tmp_path / "root"
+    thread = threading.Thread(target=press_ctrl_c)
+    thread.start()
+    with pytest.raises(KeyboardInterrupt):
+        run(slow_digits, root=root, beam_args=flink.args, last="ingest")
+    thread.join()
+    assert "RUNNING" not in alive()
+    (tmp_path / "go").touch()
+    flink.processes.until(lambda: alive() == [], "the end of the job")
+    ended_so(root, exit_codes.INTERRUPTED, "interrupted")
 
 
 def test_flink_loses_its_task_managers(flink, slow_digits, when_started, examples, tmp_path):

@@ -15,17 +15,21 @@ import same_runs
 from components.beam import submission
 from components.beam.jobs import portable_job
 from components.beam.jobs.remote_job import OVER
-from data.errors import BadDataError, ConfigError, EnvironmentTrouble
+from data.errors import AlreadyPushed, BadDataError, ConfigError, EnvironmentTrouble
 from pipeline import exit_codes, submit
+from pipeline.cli.main import call
 from pipeline.config.graph import PipelineConfig
 from pipeline.config.overrides import apply_settings
+from pipeline.execution import submission_file
 from pipeline.execution.beam import chain
 from pipeline.execution.beam_job import Job
+from pipeline.execution.cancellation import cancel
 from pipeline.execution.watcher import Watcher
 from pipeline.planning import prepare
 from pipeline.planning.prepare import Request
 from pipeline.run import run
 from pipeline.storage.ledger import Ledger
+from pipeline.storage.push_right import PushRight
 
 pytestmark = [
     pytest.mark.runners,
@@ -87,8 +91,9 @@ def test_it_is_left_and_found_again(slow_digits, request_at, tmp_path):
     assert result.push.served_path.is_dir()
     again = attach(root)
     assert again.run == result.run  # what is known is only read again
-    with pytest.raises(ConfigError, match="is over: done"):
-        submit.cancel(root, "latest")
+    with pytest.raises(AlreadyPushed, match="has pushed already") as caught:
+        cancel(root, "latest")
+    assert caught.value.got == str(result.push.served_path)
 
 
 def test_a_runner_that_forgot_the_job(slow_digits, pool, request_at, tmp_path):
@@ -98,7 +103,7 @@ def test_a_runner_that_forgot_the_job(slow_digits, pool, request_at, tmp_path):
         with pytest.raises(submit.Detached):
             send(slow_digits, request_at(root, service.external(pool)), detach=True)
         (tmp_path / "go").touch()
-        job, sent = submit._load(root, next(root.glob("runs/*")).name)
+        job, sent = submission_file.load(root, next(root.glob("runs/*")).name)
         while submission.state(sent) not in OVER:
             time.sleep(0.1)
     with pytest.MonkeyPatch.context() as patch:
@@ -145,10 +150,60 @@ def test_it_is_cancelled(slow_digits, request_at, tmp_path):
         send(slow_digits, request_at(root), detach=True)
     while not (tmp_path / "started").exists():
         time.sleep(0.1)
-    submit.cancel(root, "latest")
-    assert status(root)[0] == "cancelled"
+    assert cancel(root, "latest").job.over  # by the word of a job service that goes on
+    assert status(root) == ("cancelled", exit_codes.INTERRUPTED)
     (tmp_path / "go").touch()
+    journal = root / "runs" / latest(root) / "journal.jsonl"
+    while '"failed"' not in journal.read_text():  # the worker looks before the next step
+        time.sleep(0.1)
+    assert "it was cancelled" in journal.read_text()
     assert not list(root.glob("artifacts/normalize/[0-9a-f]*"))
+    with pytest.raises(submit.Cancelled):
+        attach(root)
+    with Ledger(root) as ledger:  # what the job did after its end is entered all the same
+        assert [e.step for e in ledger.executions(latest(root))] == ["ingest"]
+
+
+def test_a_real_flink_stops_what_is_cancelled(
+    flink, pool, pushing_toy, request_at, tmp_path, capsys
+):
+    """Its job server calls it cancelled and lets it go on: Flink itself is asked."""
+    root = tmp_path / "root"
+    with pytest.raises(submit.Detached):
+        send(pushing_toy, request_at(root, flink.external(pool)), detach=True)
+    while not (tmp_path / "started").exists():  # between verdict and rename
+        time.sleep(0.1)
+    assert call(["cancel", "latest", "--root", str(root)]) == exit_codes.DONE
+    said = capsys.readouterr().out
+    assert "nothing of it will be pushed" in said
+    assert "count, judge" in said
+    assert flink.page in said
+    assert running(flink) == []
+    (tmp_path / "go").touch()
+    assert status(root) == ("cancelled", exit_codes.INTERRUPTED)
+    assert not list(root.glob("serving/*/[0-9]*"))
+    assert call(["cancel", "latest", "--root", str(root)]) == exit_codes.DONE  # it still is
+
+
+def test_flink_pushed_before_it_was_cancelled(flink, pool, pushing_toy, request_at, tmp_path):
+    root = tmp_path / "root"
+    (tmp_path / "go").touch()
+    with pytest.raises(submit.Detached):
+        send(pushing_toy, request_at(root, flink.external(pool)), detach=True)
+    while not list(root.glob("serving/*/[0-9]*")):
+        time.sleep(0.1)
+    assert call(["cancel", "latest", "--root", str(root)]) == exit_codes.TOO_LATE
+    assert attach(root).push.version == 1
+    assert status(root) == ("done", exit_codes.DONE)
+
+
+def latest(root: Path) -> str:
+    with Ledger(root) as ledger:
+        return ledger.find_run("latest").id
+
+
+def running(flink: Any) -> list[Any]:
+    return [job for job in flink.ask("/jobs/overview")["jobs"] if job["state"] == "RUNNING"]
 
 
 def test_a_step_that_fails_there_fails_here_in_the_same_words(digits, request_at, tmp_path):
@@ -181,7 +236,8 @@ def test_a_root_that_workers_do_not_see(digits, pool, job_service, request_at, t
     with Ledger(tmp_path) as ledger:
         prepared = prepare.prepare(digits, request_at(tmp_path), ledger)
     workspace = dataclasses.replace(prepared.workspace, root=tmp_path / "not mounted")
-    job = Job.of(prepared.plan, prepared.chosen, workspace, run_id="a-run")
+    right = PushRight(tmp_path / "nowhere", "a")
+    job = Job.of(prepared.plan, prepared.chosen, workspace, run_id="a-run", right=right)
     sent = submission.submit_detached(chain(job), job_service.external(pool))
     while submission.state(sent) not in OVER:
         time.sleep(0.1)

@@ -8,9 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from components.artifacts import Verdict
+from components.artifacts import Push, Verdict
 from components.context import Context, Depends
 from data.errors import BadDataError
+from data.spec import ImageSpec
+from serving_export.bundle.manifest import write_manifest
+from serving_export.model_store.push import push
+
+_LONG = 120.0  # seconds after which what waits goes on in any case
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,6 +145,52 @@ class Outside:
         context.serving_dir.mkdir(parents=True, exist_ok=True)
         (context.serving_dir / "mark").write_text(config.target)
         return Outside.Outputs(numbers=Numbers(path=context.output_dir, total=0))
+
+
+class Serve:
+    """Pushes a small bundle; before that it says `started` in `hold` and waits for `go` there."""
+
+    @dataclass(frozen=True, kw_only=True)
+    class Config:
+        model_name: str = "toy"
+        hold: str | None = None
+
+    @dataclass(frozen=True, kw_only=True)
+    class Inputs:
+        verdict: Verdict
+
+    @dataclass(frozen=True, kw_only=True)
+    class Outputs:
+        push: Push
+
+    @staticmethod
+    def run(inputs: Any, config: Any, context: Context) -> Any:
+        _trace(context, "serve")
+        bundle = context.output_dir / "bundle"
+        bundle.mkdir()
+        (bundle / "saved_model.pb").write_bytes(os.urandom(8))  # no two are the same
+        spec = ImageSpec(height=2, width=3, channels=1, class_names=("a", "b"))
+        write_manifest(bundle, spec, {})
+        if config.hold:
+            wait_in(Path(config.hold))
+        assert context.serving_dir
+        version, served = push(
+            bundle,
+            context.serving_dir,
+            config.model_name,
+            record={},
+            held=context.push_right.held,
+        )
+        made = Push(path=context.output_dir, pushed=True, version=version, served_path=served)
+        return Serve.Outputs(push=made)
+
+
+def wait_in(folder: Path) -> None:
+    """Say `started` there, and wait for `go`."""
+    (folder / "started").touch()
+    end = time.monotonic() + _LONG
+    while not (folder / "go").exists() and time.monotonic() < end:
+        time.sleep(0.05)
 
 
 def _trace(context: Context, name: str) -> None:

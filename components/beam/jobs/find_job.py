@@ -16,6 +16,7 @@ def job_of(result: PipelineResult, args: Sequence[str]) -> RemoteJob | None:
         from components.beam.jobs.dataflow_job import DataflowJob
 
         return DataflowJob.of(result)
-    from components.beam.jobs.portable_job import ServedJob
+    from components.beam.jobs.flink_job import FlinkJob
+    from components.beam.jobs.portable_job import ServedJob, url_of
 
-    return ServedJob.of(result, args)
+    return (FlinkJob if url_of(args) else ServedJob).of(result, args)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+import contextlib
 import dataclasses
 import time
 from typing import ClassVar, Protocol
@@ -69,6 +70,8 @@ class RemoteJob(abc.ABC):
     def wait(self, context: Context, *, limit: float | None = None) -> str:
         """Report what is to be told, until the job is over. Returns the last state.
 
+        Ctrl-C cancels the job.
+
         Raises:
             ConnectionLost: the runner went away.
             EnvironmentTrouble: the job was not over after `limit` seconds; it is cancelled.
@@ -91,8 +94,24 @@ class RemoteJob(abc.ABC):
                 raise runner_errors.error_of(words.last())
             self.counted = self.counters()
             return state
+        except KeyboardInterrupt:
+            with contextlib.suppress(Exception):  # a cluster that does not answer, for one
+                self.cancel()
+            raise
         finally:
             self.close()
+
+    def stop(self, within: float) -> str:
+        """Ask the runner to end the job, and wait for it so many seconds. Returns the last state.
+
+        Raises:
+            ConnectionLost: the runner does not answer.
+        """
+        self.cancel()
+        end = time.monotonic() + within
+        while (state := self.state()) not in OVER and time.monotonic() < end:
+            time.sleep(self.poll)
+        return state
 
     def failure(self) -> PenstockError:
         """Why the job failed, by the runner's messages."""

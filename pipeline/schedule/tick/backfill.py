@@ -18,6 +18,7 @@ from pipeline.schedule.ledger.store import ScheduleStore
 from pipeline.schedule.schedule import Schedule, Tick
 from pipeline.schedule.tick.pipeline_run import Attempt, attempt, built
 from pipeline.spans.states import Standing, pattern_steps, standings
+from pipeline.storage.push_right import PushRight
 
 
 def backfill(
@@ -49,6 +50,7 @@ def backfill(
     Raises:
         ConfigError: no such schedule or span, or its data has no spans.
         EnvironmentTrouble: a tick of the schedule is under way.
+        RightLost: one has begun, though this process holds the schedule's lock.
     """
     root = root.resolve()
     with ScheduleStore.existing(root) as store, lock.holding(root, name) as mine:
@@ -66,11 +68,12 @@ def backfill(
             serving = root / lock.FOLDER / f"{name}.backfill" / time.strftime("%Y%m%d-%H%M%S")
             schedule = dataclasses.replace(schedule, serving=str(serving))
             pipeline = dataclasses.replace(pipeline, name=f"{pipeline.name}-backfill")
-        code = exit_codes.DONE
+        code, right = exit_codes.DONE, lock.take_over(root, name)
         for standing in spans:
+            right.check()
             windowed = _until(pipeline, step, standing.span.name)
             tick = _opened(store, schedule, standing, clock())
-            made = _run(store, tick, windowed, root, schedule, beam_args, clock)
+            made = _run(store, tick, windowed, root, schedule, beam_args, clock, right)
             print(f"{standing.span.name}: {made.verdict or 'no verdict'}, {made.words}")
             code = made.exit_code or code
     return code
@@ -137,10 +140,11 @@ def _run(
     schedule: Schedule,
     beam_args: tuple[str, ...],
     clock: Callable[[], float],
+    right: PushRight,
 ) -> Attempt:
     """One window's run, entered; the next one goes on whatever came of it."""
     try:
-        made = attempt(pipeline, root, schedule, beam_args, clock)
+        made = attempt(pipeline, root, schedule, beam_args, clock, right)
     except BaseException as error:
         detail = f"{tick.detail}: {type(error).__name__}"
         store.finish(tick, outcome="failed", detail=detail, now=clock())

@@ -13,6 +13,7 @@ from pipeline import recipes
 from pipeline.config import beam_flags
 from pipeline.config.graph import PipelineConfig
 from pipeline.schedule.schedule import Schedule
+from pipeline.storage.push_right import PushRight
 
 _REASONS = 3  # of a verdict, in words
 
@@ -69,8 +70,11 @@ def attempt(
     schedule: Schedule,
     beam_args: tuple[str, ...],
     clock: Callable[[], float],
+    right: PushRight,
 ) -> Attempt:
     """Run the pipeline as `penstock run` would, and print what it came to.
+
+    It pushes only while nobody has taken the schedule's `right` over.
 
     Errors of the run come back in the answer; KeyboardInterrupt and bugs are raised.
     """
@@ -91,6 +95,7 @@ def attempt(
                 beam_args=beam_args or Context.beam_args,
                 shared_filesystem=schedule.shared_filesystem,
                 watcher=view,
+                under=right,
                 now=clock(),
             )
     except PenstockError as error:

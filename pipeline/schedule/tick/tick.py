@@ -10,7 +10,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from data.errors import BadDataError, ConfigError, EnvironmentTrouble, PenstockError, in_one_line
+from data.errors import (
+    BadDataError,
+    ConfigError,
+    EnvironmentTrouble,
+    PenstockError,
+    RightLost,
+    in_one_line,
+)
 from pipeline import exit_codes
 from pipeline.config.graph import PipelineConfig
 from pipeline.console.error_message import explain
@@ -23,6 +30,7 @@ from pipeline.schedule.tick.pipeline_run import Attempt, attempt, built
 from pipeline.schedule.triggers.triggers import NewData
 from pipeline.spans.data_key import data_key
 from pipeline.spans.quarantine import unreadable
+from pipeline.storage.push_right import PushRight
 
 Clock = Callable[[], float]  # seconds since the epoch
 
@@ -53,7 +61,7 @@ def do_tick(root: Path, name: str, due: float | None, *, clock: Clock = time.tim
         if tick.outcome:
             print(f"{name}: {tick.outcome}, {tick.detail}")
             return exit_codes.DONE
-        return _Work(store, root, schedule, tick, clock).do()
+        return _Work(store, root, schedule, tick, clock, lock.take_over(root, name)).do()
 
 
 def _begun(
@@ -93,13 +101,20 @@ class _Work:
     """A tick that is under way; whoever made it holds the schedule's lock."""
 
     def __init__(
-        self, store: ScheduleStore, root: Path, schedule: Schedule, tick: Tick, clock: Clock
+        self,
+        store: ScheduleStore,
+        root: Path,
+        schedule: Schedule,
+        tick: Tick,
+        clock: Clock,
+        right: PushRight,
     ) -> None:
         self._store = store
         self._root = root
         self._schedule = schedule
         self._tick = tick
         self._clock = clock
+        self._right = right
         self._run_id: str | None = None  # the last one that was begun
         self._left_out: list[str] = []  # spans that this tick found unreadable
 
@@ -107,6 +122,8 @@ class _Work:
         """Returns the exit code."""
         try:
             return self._until_settled(*built(self._schedule))
+        except RightLost as error:  # the tick is another's now
+            return explain(error, debug=False)
         except Exception as error:
             code = exit_codes.of_error(error)
             explain(error, debug=code == exit_codes.CRASH)
@@ -122,7 +139,10 @@ class _Work:
             ):
                 self._nothing_new(key)
                 return exit_codes.DONE
-            made = attempt(pipeline, self._root, self._schedule, beam_args, self._clock)
+            made = attempt(
+                pipeline, self._root, self._schedule, beam_args, self._clock, self._right
+            )
+            self._right.check()
             self._run_id = made.run_id
             if made.error is None:
                 return self._ran(made, key)

@@ -5,6 +5,7 @@ from pipeline.planning import prepare
 from pipeline.planning.prepare import Request
 from pipeline.run import run
 from pipeline.storage.ledger import Ledger
+from pipeline.storage.push_right import PushRight
 
 
 def test_a_plan_is_the_same_after_its_travel(toy_pipeline, tmp_path):
@@ -23,10 +24,16 @@ def test_a_plan_is_the_same_after_its_travel(toy_pipeline, tmp_path):
     with Ledger(root) as ledger:
         prepared = prepare.prepare(toy_pipeline(), request, ledger)
     job = Job.of(
-        prepared.plan, prepared.chosen, prepared.workspace, run_id="r", code={"mine.py": "x = 1"}
+        prepared.plan,
+        prepared.chosen,
+        prepared.workspace,
+        run_id="r",
+        right=PushRight(root / "runs" / "r" / "push_right.json", "a"),
+        code={"mine.py": "x = 1"},
     )
     there = Job.from_text(job.to_text())
     assert there == job
+    assert there.push_right == PushRight(root / "runs" / "r" / "push_right.json", "a")
     assert there.plan() == prepared.plan
     assert [p.step.name for p in prepared.plan if p.sealed] == ["count"]
     assert there.chosen == ("count", "add", "judge")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from toy_steps import Count, Judge
+from toy_steps import Count, Judge, Serve
 
 from data.base.durable_files import write_json
 from pipeline.config.graph import PipelineConfig, Ref, Step
@@ -50,3 +50,16 @@ def toy() -> PipelineConfig:
             ),
         ),
     )
+
+
+def pushing() -> PipelineConfig:
+    """As `toy`, and it pushes; where there is a file `hold`, in which folder it waits before."""
+    here = Path(__file__).parent
+    hold = (here / "hold").read_text() if (here / "hold").exists() else None
+    step = Step(
+        name="serve",
+        component="toy_steps:Serve",
+        config=Serve.Config(hold=hold),
+        inputs={"verdict": Ref("judge", "verdict")},
+    )
+    return PipelineConfig(name="toy", steps=(*toy().steps, step))

@@ -6,8 +6,9 @@ import sys
 import threading
 import time
 from collections import UserDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data.base.durable_files import read_json
-from data.errors import BadDataError, ConfigError, EnvironmentTrouble, StepError
+from data.errors import BadDataError, ConfigError, EnvironmentTrouble, RightLost, StepError
 from serving_export.bundle.manifest import verify_bundle, verify_version
 from serving_export.model_store import push as push_module
 from serving_export.model_store.layout import (
@@ -309,6 +310,40 @@ def test_a_copy_that_is_not_what_was_copied_is_not_pushed(
     with pytest.raises(BadDataError, match=name.replace(".", r"\.") + "|not the model"):
         push(candidate[0], serving, "m", record=Record(flip), beside={"verdict.json": b"{}"})
     assert visible(serving / "m") == set()
+
+
+def test_whoever_must_be_asked_is_asked_over_the_rename(
+    candidate: tuple[Path, str], serving: Path
+) -> None:
+    seen: list[tuple[Path, str, set[str]]] = []
+
+    @contextmanager
+    def held(served: Path, digest: str) -> Iterator[None]:
+        seen.append((served, digest, visible(serving / "m")))
+        yield
+        seen.append((served, digest, visible(serving / "m")))
+
+    target = serving / "m" / "1"
+    assert push(candidate[0], serving, "m", record={}, held=held)[0] == 1
+    (_, _, before), after = seen
+    assert [name[:9] for name in before] == [".staging-"]
+    assert after == (target, candidate[1], {"1"})
+    assert push(candidate[0], serving, "m", record={}, held=held)[0] == 1  # it serves already
+    assert seen[2:] == [(target, candidate[1], {"1"})] * 2
+
+
+def test_whoever_is_asked_may_forbid_it(candidate: tuple[Path, str], serving: Path) -> None:
+    @contextmanager
+    def held(served: Path, digest: str) -> Iterator[None]:
+        raise RightLost("the run was cancelled")
+        yield
+
+    with pytest.raises(RightLost):
+        push(candidate[0], serving, "m", record={}, held=held)
+    assert visible(serving / "m") == set()
+    push(candidate[0], serving, "m", record={})
+    with pytest.raises(RightLost):
+        push(candidate[0], serving, "m", record={}, held=held)
 
 
 def test_clocks_set_back_do_not_matter(

@@ -108,8 +108,7 @@ def test_a_submitted_job_is_asked_for_by_another_process(google: Any) -> None:
     left = submission.submit_detached(one_element, (*google.flags, OWN_IMAGE))
     found = submission.Submitted(left.job_id, "", left.url, list(left.flags))
     assert submission.state(found) == "RUNNING"
-    submission.cancel(found)
-    assert submission.state(found) == "CANCELLED"
+    assert submission.stop(found, 60) == "CANCELLED"
     ours = BadDataError("what it is", expected="another")
     google.messages = [{"messageText": f"Traceback: RuntimeError: {ours.marked()} [while …]"}]
     assert str(submission.failure(found)) == str(ours)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +22,7 @@ from pipeline.schedule.schedule import Schedule, Tick
 from pipeline.schedule.tick.tick import do_tick
 from pipeline.schedule.triggers.triggers import Every, NewData
 
+HOME = Path(__file__).parents[4]
 TELL = """
 import sys
 with open(sys.argv[1], "a") as file:
@@ -63,6 +67,15 @@ class Nights:
         self.now += 60
         return do_tick(self.root, "nightly", None, clock=lambda: self.now)
 
+    def start(self) -> subprocess.Popen[bytes]:
+        """One that another scheduler starts now, in a process of its own."""
+        command = [sys.executable, "-m", "pipeline", "schedule", "tick", "nightly", "now"]
+        env = {**os.environ, "PYTHONPATH": f"{HOME}:{HOME / 'tests' / 'support'}"}
+        return subprocess.Popen([*command, "--root", str(self.root)], env=env)
+
+    def versions(self) -> list[str]:
+        return sorted(path.name for path in self.root.glob("serving/toy/[0-9]*"))
+
     @property
     def latest(self) -> Tick:
         with ScheduleStore(self.root) as store:
@@ -103,6 +116,27 @@ def test_new_data_runs_and_the_same_data_does_not(nightly: Nights) -> None:
     nightly.tick()
     assert nightly.latest.outcome == "ran"
     assert nightly.latest.run_id != first.run_id
+
+
+@pytest.mark.slow
+def test_of_two_runs_at_once_only_the_later_pushes(nights: Nights) -> None:
+    """The first is taken for dead, on a machine that shares no locks, and is not."""
+    nights.add(recipe=f"{nights.folder}/toy_recipe.py:pushing")
+    (nights.folder / "hold").write_text(str(nights.folder))
+    first = nights.start()
+    while not (nights.folder / "started").exists():
+        time.sleep(0.05)
+    (nights.root / "schedules" / "nightly.lock").unlink()
+    (nights.folder / "hold").unlink()
+    nights.numbers("4 5 6")
+    second = nights.start()
+    assert (second.wait(), nights.versions()) == (exit_codes.DONE, ["1"])
+    (nights.folder / "go").touch()
+    assert (first.wait(), nights.versions()) == (exit_codes.ENVIRONMENT, ["1"])
+    with ScheduleStore(nights.root) as store:
+        late, early = store.history("nightly")
+    assert (late.outcome, late.pushed) == ("ran", True)
+    assert early.outcome is None  # to be taken up again
 
 
 def test_another_setting_is_new(nightly: Nights) -> None:
