@@ -31,6 +31,7 @@ from components.context import Context
 from components.train.devices import Hardware
 from components.train.loop.checkpoints import Checkpoints
 from components.train.loop.compiled_steps import CompiledLoop, Step, Sums
+from components.train.loop.final_weights import FinalWeights
 from components.train.loop.hook import Hook
 from components.train.loop.monitoring import Watch
 from components.train.loop.training_loop import TrainingLoop
@@ -43,7 +44,7 @@ from data.batches.training import SPLIT, Feed, plan_feed, training_chunks
 if TYPE_CHECKING:
     from components.train.config import Config
 
-__all__ = ["Hook", "Training"]
+__all__ = ["FinalWeights", "Hook", "Training"]
 
 VALIDATION = "validation"
 _VALIDATION_BATCH = 512
@@ -104,6 +105,7 @@ class Training:
         variables: Sequence[Any],
         validate: Values | None = None,
         hooks: Sequence[Hook] = (),
+        final: FinalWeights | None = None,
     ) -> dict[str, list[float]]:
         """Take all steps of all epochs, from the last checkpoint if there is one.
 
@@ -117,12 +119,16 @@ class Training:
                 optimizer's, generators of random numbers.
             validate: from images and labels of the validation split, the same values.
             hooks: told as the training goes.
+            final: where not the weights as trained are to be returned but, say, their average:
+                these are validated, seen by the hooks when an epoch or the training ends, and in
+                the variables at the end.
 
         Returns:
             `history`, with the validation's values as `val_…`.
 
         Raises:
             StepError: the loss became NaN or infinite, or a device has not enough memory.
+            ConfigError: a hook wrote into the weights where `final` had put others.
             BadDataError: the examples cannot be read.
         """
         config, context = self.config, self._context
@@ -135,6 +141,7 @@ class Training:
             variables=[*variables, *self._preparation.variables],
             hooks=[*hooks, Watch(context, config, self.steps_per_epoch, variables)],
             validate=self._validation(validate),
+            final=final or FinalWeights(),
             checkpoints=Checkpoints(folder, config.checkpoint_seconds, context.logger),
             epochs=config.epochs,
             steps_per_epoch=self.steps_per_epoch,
