@@ -91,12 +91,15 @@ class Training:
         """Give the weights of the model that `train.warm_start` names to these, if it names one.
 
         Raises:
-            BadDataError: no model of ours lies there, or its bytes changed.
+            BadDataError: no model of ours lies there, its bytes changed, or it is not the one that
+                was vouched for when the step was planned.
             ConfigError: its classes, or the shapes of its weights, are others; each is named.
         """
         self.warm = True
-        if self.config.warm_start:
-            load_weights(weights, self.examples.spec, Path(self.config.warm_start))
+        config = self.config
+        if config.warm_start:
+            folder, digest = Path(config.warm_start), config.warm_start_digest
+            load_weights(weights, self.examples.spec, folder, digest)
 
     def run(
         self,

@@ -117,7 +117,7 @@ VAST: dict[str, Callable[[], bytes]] = {
     "tiff": lambda: vast("TIFF", compression="tiff_deflate"),
     "turned png": lambda: vast("PNG", exif=exif(6)),
 }
-REFUSAL_BYTES = 8_000_000  # what refusing one may take: the file, its header; decoded it is 16 MB or 64 MB
+REFUSAL_BYTES = 8_000_000  # for the file and its header; decoded, each takes 16 MB or 64 MB
 
 
 # What → (the file, made from RGB pixels 6 high and 5 wide; words of the error).

@@ -5,7 +5,6 @@ import pytest
 
 from data.errors import ConfigError
 
-
 AVERAGES = {"use_ema": True, "ema_momentum": 0.9}
 
 
