@@ -108,6 +108,7 @@ def test_as_keras_s_own_fit(fit, made, model, output, options, class_weights, op
     np.testing.assert_allclose(trained.history["val_accuracy"], history["val_accuracy"], atol=0.01)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [{}, {"ema_overwrite_frequency": 20}], ids=["", "overwritten"])
 @pytest.mark.parametrize("model", ["dense", "own_models:normalized"])
 def test_averages_are_keras_s_own_and_are_what_is_validated(fit, made, model, options) -> None:
@@ -127,14 +128,16 @@ def test_averages_are_keras_s_own_and_are_what_is_validated(fit, made, model, op
         np.testing.assert_allclose(trained.history[name], history[name], rtol=2e-3)
 
 
-def test_the_last_validation_is_of_the_very_model_that_is_exported(fit, made) -> None:
-    trained = fit(optimizer_options={"use_ema": True}, batch_size=BATCH)
+@pytest.mark.slow
+@pytest.mark.parametrize("precision", ["float32", "mixed_float16"])  # whose optimizer is inside
+def test_the_last_validation_is_of_the_very_model_that_is_exported(fit, made, precision) -> None:
+    trained = fit(optimizer_options={"use_ema": True}, batch_size=BATCH, precision=precision)
     images, labels = next(
         iter(batches(made[0], "validation", batch_size=10_000).as_numpy_iterator())
     )
     answer = load_bundle(trained.path / "bundle")("images", images)["probabilities"]
     losses = -np.log(answer[np.arange(len(labels)), labels])
-    np.testing.assert_allclose(trained.history["val_loss"][-1], losses.mean(), rtol=1e-5)
+    np.testing.assert_allclose(trained.history["val_loss"][-1], losses.mean(), rtol=1e-4)
     accuracy = (answer.argmax(axis=1) == labels).mean()
     np.testing.assert_allclose(trained.history["val_accuracy"][-1], accuracy, rtol=1e-6)
 
