@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from serving_export.bundle.vouching import Vouch, caller_vouches
+
 
 class Progress(Protocol):
     """Called as often as the component likes; shown at most a few times a second."""
@@ -58,6 +60,7 @@ class Context:
     model_name: str | None = None  # the model's folder there
     work_dir: Path | None = None  # exists; holds what a killed attempt at this very step left
     log_dir: Path | None = None  # the run's folder, for logs that one watches as they grow
+    vouch: Vouch = caller_vouches  # who says, when a step is planned, that a model may be loaded
     seed: int = 0
     beam_args: tuple[str, ...] = ("--runner=FnApiRunner",)  # named, so that no runner is downloaded
     shared_filesystem: bool = False  # remote workers see this machine's files, by the same paths

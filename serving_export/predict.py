@@ -48,37 +48,42 @@ class Answer(NamedTuple):
         return None if self.label is None else self.label == self.prediction.class_name
 
 
-def predict_files(model_dir: Path, paths: Sequence[Path]) -> list[Prediction]:
+def predict_files(
+    model_dir: Path, paths: Sequence[Path], digest: str | None = None
+) -> list[Prediction]:
     """Predict the classes of image files.
 
     Args:
         model_dir: a model's folder, of which the highest version answers, or one version.
         paths: PNG or JPEG files of the size and channels that the model was trained on, as
             `data.image_files.decode_file` takes them.
+        digest: of the model that is meant; None: whoever calls vouches for what lies there.
 
     Raises:
-        BadDataError: no model there, or its files changed; a file that is missing, no such image,
-            or of another size. All files are checked before TensorFlow is loaded.
+        BadDataError: no model there, another, or its files changed; a file that is missing, no
+            such image, or of another size. All files are checked before TensorFlow is loaded.
     """
     bundle = bundle_folder(model_dir)
-    digest = verify_bundle(bundle)
+    digest = verify_bundle(bundle, digest)
     spec = read_manifest(bundle).spec
     files = [checked_bytes(Path(path), spec) for path in paths]
     return _predict(bundle, digest, ENCODED, files)
 
 
-def predict_images(model_dir: Path, images: np.ndarray) -> list[Prediction]:
+def predict_images(
+    model_dir: Path, images: np.ndarray, digest: str | None = None
+) -> list[Prediction]:
     """Predict the classes of images.
 
     Args:
-        model_dir: as in `predict_files`.
+        model_dir, digest: as in `predict_files`.
         images: (n, height, width, channels) uint8, 0-255, of the shape that the model knows.
 
     Raises:
-        BadDataError: no model there, or its files changed; images of another shape.
+        BadDataError: no model there, another, or its files changed; images of another shape.
     """
     bundle = bundle_folder(model_dir)
-    digest = verify_bundle(bundle)
+    digest = verify_bundle(bundle, digest)
     spec = read_manifest(bundle).spec
     if images.shape[1:] != spec.shape:
         raise BadDataError(
@@ -88,14 +93,20 @@ def predict_images(model_dir: Path, images: np.ndarray) -> list[Prediction]:
 
 
 def answers_on_examples(
-    model_dir: Path, examples: Examples, split: str, indices: Sequence[int]
+    model_dir: Path,
+    examples: Examples,
+    split: str,
+    indices: Sequence[int],
+    digest: str | None = None,
 ) -> list[Answer]:
     """Ask a model about images of the examples, from their places in a split, from 0.
 
+    `model_dir` and `digest` are as in `predict_files`.
+
     Raises:
         ConfigError: no such split, or no such place in it.
-        BadDataError: no model there, or its files changed; it was trained on other images than
-            these; the examples are damaged.
+        BadDataError: no model there, another, or its files changed; it was trained on other images
+            than these; the examples are damaged.
     """
     from data.examples.read_images import read_images
 
@@ -105,21 +116,24 @@ def answers_on_examples(
         raise BadDataError(
             "the model was trained on other images than these", expected=known, got=examples.spec
         )
+    predictions = predict_images(model_dir, images, digest)
     return [
         Answer(f"{split}[{index}]", image, prediction, examples.spec.class_names[label])
         for index, image, prediction, label in zip(
-            indices, images, predict_images(model_dir, images), labels.tolist(), strict=True
+            indices, images, predictions, labels.tolist(), strict=True
         )
     ]
 
 
-def answers_on_files(model_dir: Path, paths: Sequence[Path]) -> list[Answer]:
-    """Ask a model about image files.
+def answers_on_files(
+    model_dir: Path, paths: Sequence[Path], digest: str | None = None
+) -> list[Answer]:
+    """Ask a model about image files; all arguments are as in `predict_files`.
 
     Raises:
         BadDataError: as `predict_files` does.
     """
-    predictions = predict_files(model_dir, paths)
+    predictions = predict_files(model_dir, paths, digest)
     spec = read_manifest(bundle_folder(model_dir)).spec
     return [
         Answer(str(path), read_pixels(path, spec), prediction)

@@ -1,4 +1,4 @@
-"""Nothing unpickles, and nothing is loaded that a manifest of ours does not vouch for."""
+"""Nothing unpickles, and models are loaded in a few known places."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ MODULES = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "joblib", "she
 CALLS = {"eval", "exec", "yaml.load", "yaml.unsafe_load", "compile"}
 # Where a program is loaded, and what vouches for it.
 LOADERS = {
-    "components/evaluate/standalone/foreign_model.py",  # only on --trust, in a child process
-    "serving_export/bundle/saved_model.py",  # every byte was held against the bundle's manifest
+    "components/evaluate/standalone/foreign_model.py",  # in a child process, by a digest
+    "serving_export/bundle/saved_model.py",  # every byte is held against a digest
     "serving_export/bundle/transform_graph.py",  # an artifact of the root, sealed with its digests
 }
 

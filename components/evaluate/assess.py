@@ -65,7 +65,7 @@ def _references(
         return {}
     folder = model_folder(context.serving_dir, context.model_name)
     return {
-        name: look_up(folder, digest, examples.spec)
+        name: look_up(folder, digest, examples.spec, found.unvouched.get(digest, ""))
         for name, digest in named.items()
         if digest != NONE
     }

@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from components.artifacts import Examples, Model, Verdict
@@ -16,7 +17,8 @@ from components.evaluate.config import Config
 from components.evaluate.rules import check_slices, check_subjects, slice_features
 from data.base.durable_files import write_json
 from data.errors import BadDataError, ConfigError, did_you_mean
-from serving_export.model_store.baseline import against
+from serving_export.bundle.vouching import Vouch
+from serving_export.model_store.baseline import against, find
 from serving_export.model_store.layout import model_folder
 
 VERDICT = "verdict.json"
@@ -45,7 +47,25 @@ def pin(config: Config, inputs: Inputs | None, context: Context) -> Config:
         return config
     folder = model_folder(context.serving_dir, context.model_name)
     candidate = inputs.model.digest if inputs else None
-    return dataclasses.replace(config, against=against(folder, candidate, config.best_of_last))
+    found = against(folder, candidate, config.best_of_last)
+    unvouched = {
+        digest: why
+        for digest in (found.baseline, found.best)
+        if (why := _unvouched(folder, digest, context.vouch))
+    }
+    return dataclasses.replace(config, against=dataclasses.replace(found, unvouched=unvouched))
+
+
+def _unvouched(model_dir: Path, digest: str, vouch: Vouch) -> str:
+    """Why a version of ours may not be loaded, and what to do; "" where it may, or is not there."""
+    version = find(model_dir, digest) if not digest.startswith("foreign:") else None
+    if version is None:
+        return ""
+    try:
+        vouch(version[1], digest)
+    except BadDataError as error:
+        return f"{error.what}; {error.remedy}"
+    return ""
 
 
 def run(inputs: Inputs, config: Config, context: Context) -> Outputs:

@@ -20,12 +20,20 @@ from serving_export.bundle.manifest import (
 from serving_export.model_store.baseline import find
 
 
-def look_up(model_dir: Path, digest: str, spec: ImageSpec) -> tuple[Reference, Path | None]:
+def look_up(
+    model_dir: Path, digest: str, spec: ImageSpec, unvouched: str = ""
+) -> tuple[Reference, Path | None]:
     """Find a version by its digest and try it.
+
+    Args:
+        model_dir: `<serving>/<model>`.
+        digest: of the bundle, or `foreign:N`.
+        spec: of the images that it will be asked about.
+        unvouched: why it may not be loaded, where nobody vouches for it.
 
     Returns:
         The model, with its trouble in words, and its folder; None in place of the folder where it
-        cannot be compared with. It is loaded only if its manifest vouches for every byte.
+        cannot be compared with. It is loaded only if every byte of it goes into the digest.
     """
     if digest.startswith("foreign:"):
         version = int(digest.partition(":")[2])
@@ -35,7 +43,7 @@ def look_up(model_dir: Path, digest: str, spec: ImageSpec) -> tuple[Reference, P
     if found is None:
         return Reference(digest=digest, trouble="the version is gone"), None
     version, folder = found
-    trouble = _trouble(folder, digest, spec)
+    trouble = unvouched or _trouble(folder, digest, spec)
     if trouble:
         trouble = f"version {version} cannot be compared with: {trouble}"
     reference = Reference(digest=digest, version=version, trouble=trouble, met=_met(folder))

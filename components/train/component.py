@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 
 from components.artifacts import Examples, Model, TransformGraph
 from components.context import Context, Depends
 from components.train.config import Config
+from data.base.durable_files import sha256_file
 from data.base.import_path import load_object
 from serving_export.bundle.manifest import read_manifest
 
@@ -32,6 +34,21 @@ def depends(config: Config) -> Depends:
     return Depends(modules=tuple(modules), files=files)
 
 
+def pin(config: Config, inputs: Inputs | None, context: Context) -> Config:
+    """The config with the model that it warm-starts from named by a digest that is vouched for.
+
+    Raises:
+        BadDataError: no model of ours lies there, or nobody vouches for it.
+    """
+    if not config.warm_start:
+        return config
+    folder = config.warm_start_manifest.parent
+    read_manifest(folder)  # says so where there is none
+    digest = config.warm_start_digest or sha256_file(config.warm_start_manifest)
+    context.vouch(folder, digest)
+    return dataclasses.replace(config, warm_start_digest=digest)
+
+
 def run(inputs: Inputs, config: Config, context: Context) -> Outputs:
     """Train, then write `bundle/`, `history.json` and `parity.npz`.
 
@@ -41,7 +58,7 @@ def run(inputs: Inputs, config: Config, context: Context) -> Outputs:
     Raises:
         ConfigError: a model, optimizer or function that cannot be had or does not fit; a setting
             that the data does not allow.
-        BadDataError: the examples cannot be read.
+        BadDataError: the examples cannot be read; the model to warm-start from changed.
         EnvironmentTrouble: a GPU is asked for and there is none.
         StepError: the loss became NaN or infinite, says at which step; a device is out of memory.
     """

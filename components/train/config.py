@@ -47,6 +47,8 @@ class Config:
     # begin with the weights of this pushed model, a folder, of a run, run:ID, or of the model that
     # serves, serving; None: anew
     warm_start: str | None = None
+    # the digest of that model, found when the step is planned; no other is loaded
+    warm_start_digest: str | None = None
     # random changes of the images in training: flip, rotation, shift, crop; see docs/training.md
     augmentation: dict[str, Any] = field(default_factory=dict)
     # one's own, by import path: augmentation_fn(images, seed) -> images

@@ -109,4 +109,11 @@ def _own(path: str) -> keras.callbacks.Callback:
             expected="a class or function without arguments that gives a keras.callbacks.Callback",
             got=type(made).__name__,
         )
+    if isinstance(made, keras.callbacks.SwapEMAWeights):
+        raise ConfigError(
+            f"{path} exchanges the weights and their averages, and so does Train",
+            follows="nothing was trained",
+            remedy="leave it out of train.callbacks: with use_ema the averages are validated, "
+            "chosen and exported",
+        )
     return made

@@ -9,6 +9,7 @@ import keras
 import tensorflow as tf
 
 from components.train.keras_callbacks import KerasCallbacks
+from components.train.loop.final_weights import FinalWeights
 from components.train.model_checks import checked_model
 from data.errors import ConfigError, did_you_mean
 
@@ -59,9 +60,18 @@ def train_fn(training: Training) -> keras.Model:
         variables=[*model.variables, *model.optimizer.variables],
         validate=validate,
         hooks=[KerasCallbacks(model, training)],
+        final=final_weights(model),
     )
-    model.optimizer.finalize_variable_values(model.trainable_weights)
     return model
+
+
+def final_weights(model: keras.Model) -> FinalWeights:
+    """Of a model whose optimizer averages them (`use_ema`) the averages, as `fit` ends with."""
+    optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)  # of loss scaling
+    if not optimizer.use_ema:
+        return FinalWeights()
+    weights = model.trainable_variables
+    return FinalWeights(weights, lambda: optimizer.finalize_variable_values(weights))
 
 
 def losses_of(model_output: str) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:

@@ -31,6 +31,7 @@ from components.context import Context
 from components.train.devices import Hardware
 from components.train.loop.checkpoints import Checkpoints
 from components.train.loop.compiled_steps import CompiledLoop, Step, Sums
+from components.train.loop.final_weights import FinalWeights
 from components.train.loop.hook import Hook
 from components.train.loop.monitoring import Watch
 from components.train.loop.training_loop import TrainingLoop
@@ -43,7 +44,7 @@ from data.batches.training import SPLIT, Feed, plan_feed, training_chunks
 if TYPE_CHECKING:
     from components.train.config import Config
 
-__all__ = ["Hook", "Training"]
+__all__ = ["FinalWeights", "Hook", "Training"]
 
 VALIDATION = "validation"
 _VALIDATION_BATCH = 512
@@ -90,12 +91,15 @@ class Training:
         """Give the weights of the model that `train.warm_start` names to these, if it names one.
 
         Raises:
-            BadDataError: no model of ours lies there, or its bytes changed.
+            BadDataError: no model of ours lies there, its bytes changed, or it is not the one that
+                was vouched for when the step was planned.
             ConfigError: its classes, or the shapes of its weights, are others; each is named.
         """
         self.warm = True
-        if self.config.warm_start:
-            load_weights(weights, self.examples.spec, Path(self.config.warm_start))
+        config = self.config
+        if config.warm_start:
+            folder, digest = Path(config.warm_start), config.warm_start_digest
+            load_weights(weights, self.examples.spec, folder, digest)
 
     def run(
         self,
@@ -104,6 +108,7 @@ class Training:
         variables: Sequence[Any],
         validate: Values | None = None,
         hooks: Sequence[Hook] = (),
+        final: FinalWeights | None = None,
     ) -> dict[str, list[float]]:
         """Take all steps of all epochs, from the last checkpoint if there is one.
 
@@ -117,12 +122,16 @@ class Training:
                 optimizer's, generators of random numbers.
             validate: from images and labels of the validation split, the same values.
             hooks: told as the training goes.
+            final: where not the weights as trained are to be returned but, say, their average:
+                these are validated, seen by the hooks when an epoch or the training ends, and in
+                the variables at the end.
 
         Returns:
             `history`, with the validation's values as `val_…`.
 
         Raises:
             StepError: the loss became NaN or infinite, or a device has not enough memory.
+            ConfigError: a hook wrote into the weights where `final` had put others.
             BadDataError: the examples cannot be read.
         """
         config, context = self.config, self._context
@@ -135,6 +144,7 @@ class Training:
             variables=[*variables, *self._preparation.variables],
             hooks=[*hooks, Watch(context, config, self.steps_per_epoch, variables)],
             validate=self._validation(validate),
+            final=final or FinalWeights(),
             checkpoints=Checkpoints(folder, config.checkpoint_seconds, context.logger),
             epochs=config.epochs,
             steps_per_epoch=self.steps_per_epoch,

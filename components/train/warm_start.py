@@ -13,16 +13,19 @@ from serving_export.bundle.saved_model import load_bundle
 from serving_export.model_store.layout import bundle_folder
 
 
-def load_weights(weights: Sequence[Any], spec: ImageSpec, model_dir: Path) -> None:
+def load_weights(
+    weights: Sequence[Any], spec: ImageSpec, model_dir: Path, digest: str | None = None
+) -> None:
     """Give variables the values that they have in a pushed model; matched by their order.
 
     Args:
         weights: Keras's or TensorFlow's variables.
         spec: of the images and classes that are to be trained on.
         model_dir: a bundle, or a model's folder, of which the highest version is taken.
+        digest: of the model that is meant; None: whoever calls vouches for what lies there.
 
     Raises:
-        BadDataError: no bundle of ours lies there, or its bytes changed.
+        BadDataError: no bundle of ours lies there, its bytes changed, or it is another model.
         ConfigError: its classes, or the shapes of its weights, are others; each is named.
     """
     folder = bundle_folder(model_dir)
@@ -34,7 +37,7 @@ def load_weights(weights: Sequence[Any], spec: ImageSpec, model_dir: Path) -> No
             got=names,
             remedy="warm-start from a model of the same classes, or train without",
         )
-    theirs = getattr(load_bundle(folder).saved, WEIGHTS)
+    theirs = getattr(load_bundle(folder, digest).saved, WEIGHTS)
     fits = len(theirs) == len(weights) and all(
         tuple(a.shape) == tuple(b.shape) for a, b in zip(theirs, weights, strict=True)
     )

@@ -13,6 +13,7 @@ import numpy as np
 from data.errors import BadDataError, EnvironmentTrouble, in_one_line
 from data.sources.class_names import named_classes
 from data.sources.source import SPLITS, Chunk, Part, chunk_size
+from data.sources.tfds_images import sized_decoders
 from data.spec import ImageSpec
 
 _PART_IMAGES = 20_000  # a few seconds' work, most of it decoding
@@ -65,6 +66,7 @@ class PreparedSource(ABC):
         with self.holding(which) as builder:
             dataset = builder.as_dataset(
                 split=which,
+                decoders=sized_decoders(builder.info.features, image, spec),
                 shuffle_files=False,
                 read_config=tfds.ReadConfig(interleave_cycle_length=1, try_autocache=False),
             )

@@ -158,6 +158,23 @@ def prepare_libraries() -> None:
     skip_unneeded_imports()
 
 
+def trust_model(folder: Path, root: Path) -> str:
+    """Let a model be loaded that no run in the root made; says where that is remembered.
+
+    Returns:
+        The digest of all its bytes.
+    """
+    from pipeline.storage.known_models import trust
+
+    digest, remembered = trust(folder, root)
+    click.echo(
+        f"trusted: {folder}, digest {digest[:12]}…"
+        + (f", from now on in {root}" if remembered else f", this once: nothing ran in {root} yet"),
+        err=True,
+    )
+    return digest
+
+
 def debug() -> bool:
     return "--debug" in sys.argv
 

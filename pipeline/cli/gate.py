@@ -1,8 +1,9 @@
-"""`penstock gate`: print a run's verdict again, or judge two models without a pipeline."""
+"""`penstock gate`: print a run's verdict again, or judge two models; `trust`: let one be loaded."""
 
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
@@ -12,7 +13,7 @@ import click
 
 from data.errors import BadDataError, ConfigError
 from pipeline import exit_codes
-from pipeline.cli.app import cli, debug, prepare_libraries, root_option
+from pipeline.cli.app import cli, debug, prepare_libraries, root_option, trust_model
 
 if TYPE_CHECKING:
     from components.evaluate import Config
@@ -50,6 +51,7 @@ def judge_and_show(
     config_file: Path | None,
     settings: Sequence[str],
     recipe: str | None,
+    root: Path,
     trusted: Sequence[Path],
     output: Path | None,
     as_json: bool,
@@ -58,18 +60,38 @@ def judge_and_show(
     """Judge a SavedModel by a recipe's rules, a config file and settings. Returns the exit code.
 
     Raises:
-        ConfigError, BadDataError: as `components.evaluate.standalone.judge_models.judge_models`.
+        ConfigError, BadDataError: as `components.evaluate.standalone.judge_models.judge_models`;
+            a folder to trust that is neither of the models.
     """
     from components.evaluate.standalone.judge_models import judge_models
     from data.base.durable_files import write_json
     from pipeline.console.quiet_libraries import libraries_to
+    from pipeline.storage.known_models import KnownModels
 
     config = _rules(recipe, config_file, settings)
+    models = [model for model in (candidate, baseline) if model]
+    vouch = KnownModels(root, _trusted(trusted, models, root), option="--trust FOLDER")
     with nullcontext() if debug else libraries_to(None):
-        content = judge_models(candidate, baseline, examples, config, trusted)
+        content = judge_models(candidate, baseline, examples, config, vouch)
     if output:
         write_json(output, content)
     return _print(content, as_json=as_json)
+
+
+def _trusted(trusted: Sequence[Path], models: Sequence[Path], root: Path) -> frozenset[str]:
+    """Digests of the folders to trust, each of which must be one of the models that are judged."""
+    from serving_export.model_store.layout import bundle_folder
+
+    judged = {bundle_folder(model).resolve() for model in models}
+    for folder in trusted:
+        if bundle_folder(folder).resolve() not in judged:
+            raise ConfigError(
+                f"--trust {folder} is neither the candidate nor the baseline",
+                expected=" or ".join(map(str, models)),
+                follows="nothing was loaded",
+                remedy=f"penstock trust {folder} lets other commands load it",
+            )
+    return frozenset(trust_model(bundle_folder(folder), root) for folder in trusted)
 
 
 def _rules(recipe: str | None, config_file: Path | None, settings: Sequence[str]) -> Config:
@@ -142,7 +164,8 @@ def _print(content: dict[str, Any], *, as_json: bool) -> int:
     type=click.Path(path_type=Path),
     metavar="DIR",
     multiple=True,
-    help="Load this model though no manifest of Penstock's vouches for it; repeatable.",
+    help="Load this model though no run in ROOT trained or pushed it, and remember that there; "
+    "repeatable.",
 )
 @click.option("--recipe", help="Take the rules of this recipe's evaluate.")
 @click.option(
@@ -175,6 +198,9 @@ def gate(
 
     The exit code is 0 where the verdict is passed, 3 where it is failed, and 4 where no rule is
     set that could be asked, so that CI can act on it.
+
+    A SavedModel is a program. One that no run in ROOT trained or pushed is loaded only with
+    --trust; it is asked for once, for a digest of all its bytes.
     """
     if bool(run_id) == bool(candidate):
         raise click.UsageError("name either a RUN, or --candidate with --examples")
@@ -190,8 +216,39 @@ def gate(
         config_file=config_file,
         settings=settings,
         recipe=recipe,
+        root=root,
         trusted=trusted,
         output=output,
         as_json=as_json,
         debug=debug(),
     )
+
+
+@cli.command(
+    examples="""
+    penstock trust /srv/models/digits
+    penstock trust Downloads/their_model --root /data/penstock
+    penstock trust
+    """
+)
+@click.argument("model", required=False, type=click.Path(path_type=Path))
+@root_option
+def trust(model: Path | None, root: Path) -> None:
+    """Let runs in ROOT load MODEL, which none of them trained or pushed; or list such models.
+
+    MODEL is a folder with a SavedModel, or a folder of versions, of which the highest is meant. A
+    SavedModel is a program, so know where it comes from. What is remembered is a digest of all its
+    bytes: it may be moved, and is another model if one byte changes.
+    """
+    from pipeline.storage.ledger import Ledger
+    from serving_export.model_store.layout import bundle_folder
+
+    if model:
+        root.mkdir(parents=True, exist_ok=True)
+        Ledger(root)  # made here where nothing ran yet
+        trust_model(bundle_folder(model), root)
+        return
+    with Ledger.existing(root) as ledger:
+        for known in ledger.trusted():
+            day = time.strftime("%Y-%m-%d", time.localtime(known.time))
+            click.echo(f"{known.digest[:12]}…  {day}  {known.by}  {known.path}")

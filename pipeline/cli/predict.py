@@ -11,7 +11,7 @@ import click
 
 from data.base.visible_text import visible
 from data.errors import ConfigError
-from pipeline.cli.app import cli, debug, prepare_libraries, root_option
+from pipeline.cli.app import cli, debug, prepare_libraries, root_option, trust_model
 
 if TYPE_CHECKING:
     from serving_export.predict import Answer, Prediction
@@ -37,6 +37,11 @@ if TYPE_CHECKING:
     help="Ask about this image of the examples that the model was trained on, counted from 0; "
     "repeatable.",
 )
+@click.option(
+    "--trust",
+    is_flag=True,
+    help="Load MODEL though no run in ROOT trained or pushed it, and remember that there.",
+)
 @click.option("--split", metavar="NAME", help="The split that --index counts in.  [default: test]")
 @click.option(
     "--chart",
@@ -49,6 +54,7 @@ def predict(
     images: tuple[Path, ...],
     root: Path,
     indices: tuple[int, ...],
+    trust: bool,
     split: str | None,
     chart: Path | None,
 ) -> None:
@@ -58,6 +64,9 @@ def predict(
     model under ROOT/serving. Images are PNG or JPEG of just the size that the model knows; or, by
     --index, those of the examples that it was trained on, if a run in ROOT trained it: then the
     true class stands beside the answer.
+
+    A SavedModel is a program. One that no run in ROOT trained or pushed is loaded only with
+    --trust; it is asked for once, for a digest of all its bytes.
     """
     if images and indices:
         raise click.UsageError("IMAGE files and --index do not go together: ask twice")
@@ -66,12 +75,21 @@ def predict(
             f"there is nothing to ask about; try `penstock predict {model} IMAGE.png` "
             f"or `penstock predict {model} --index 0`"
         )
+    if trust and indices:
+        raise click.UsageError("--index asks a model that a run in ROOT trained: leave --trust out")
     if split and not indices:
         raise click.UsageError("--split goes with --index, which counts in it")
 
     prepare_libraries()
     predict_and_show(
-        model, images, root, indices=indices, split=split or "test", chart=chart, debug=debug()
+        model,
+        images,
+        root,
+        indices=indices,
+        trusted=trust,
+        split=split or "test",
+        chart=chart,
+        debug=debug(),
     )
 
 
@@ -85,6 +103,7 @@ def predict_and_show(
     root: Path,
     *,
     indices: Sequence[int] = (),
+    trusted: bool = False,
     split: str = "test",
     chart: Path | None = None,
     debug: bool,
@@ -97,10 +116,12 @@ def predict_and_show(
 
     Raises:
         ConfigError: no such split, an index that it does not have, too many images for a chart.
-        BadDataError: no model, an image that does not fit it, examples that cannot be found.
+        BadDataError: no model, or one that nobody vouches for; an image that does not fit it;
+            examples that cannot be found.
         EnvironmentTrouble: the chart cannot be written.
     """
     from pipeline.console.quiet_libraries import libraries_to
+    from serving_export.model_store.layout import bundle_folder
     from serving_export.predict import answers_on_files
 
     if chart and len(images) + len(indices) > _MOST_IN_CHART:
@@ -110,12 +131,12 @@ def predict_and_show(
             got=len(images) + len(indices),
             remedy="leave --chart away, or ask in parts",
         )
-    folder = _folder(model, root)
+    folder = bundle_folder(_folder(model, root))
     with nullcontext() if debug else libraries_to(None):
         if indices:
             answers = _on_examples(folder, root, split, indices)
         else:
-            answers = answers_on_files(folder, images)
+            answers = answers_on_files(folder, images, _vouched(folder, root, trusted))
         if chart:
             _draw(answers, chart)
     _print(answers)
@@ -123,17 +144,29 @@ def predict_and_show(
         print(f"chart  {chart}")
 
 
+def _vouched(folder: Path, root: Path, trusted: bool) -> str:
+    """The model's digest, once somebody vouches for it."""
+    from pipeline.storage.known_models import KnownModels
+    from serving_export.bundle.manifest import verify_bundle
+
+    digest = verify_bundle(folder)
+    if trusted:
+        return trust_model(folder, root)
+    KnownModels(root, option="--trust")(folder, digest)
+    return digest
+
+
 def _on_examples(folder: Path, root: Path, split: str, indices: Sequence[int]) -> list[Answer]:
+    """Only of a model that a run in the root trained: it knows the examples, and vouches for it."""
     from pipeline.storage.artifact_lookup import examples_of
     from pipeline.storage.ledger import Ledger
     from serving_export.bundle.manifest import verify_bundle
-    from serving_export.model_store.layout import bundle_folder
     from serving_export.predict import answers_on_examples
 
-    digest = verify_bundle(bundle_folder(folder))
+    digest = verify_bundle(folder)
     with Ledger.existing(root) as ledger:
         examples = examples_of(root, ledger, digest)
-    return answers_on_examples(folder, examples, split, indices)
+    return answers_on_examples(folder, examples, split, indices, digest)
 
 
 def _draw(answers: Sequence[Answer], path: Path) -> None:

@@ -16,6 +16,7 @@ from data.errors import ConfigError
 from pipeline.config.graph import Input, PipelineConfig, Ref, Step, as_refs
 from pipeline.planning import fingerprint
 from pipeline.storage.artifact_store import Sealed, Slot
+from pipeline.storage.known_models import KnownModels
 from pipeline.storage.ledger import Ledger
 
 
@@ -190,6 +191,7 @@ def context_of(workspace: Workspace, output_dir: Path) -> Context:
         output_dir=output_dir,
         serving_dir=workspace.serving_dir,
         model_name=workspace.model_name,
+        vouch=KnownModels(workspace.root),
         seed=workspace.seed,
         beam_args=workspace.beam_args,
         shared_filesystem=workspace.shared_filesystem,

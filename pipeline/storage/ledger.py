@@ -16,6 +16,7 @@ from sqlalchemy.dialects.sqlite import insert
 from data.errors import ConfigError, did_you_mean
 from pipeline.storage import tables
 from pipeline.storage.file_digests import FileDigests
+from pipeline.storage.trusted_models import TrustedModels
 
 RunStatus = Literal[
     "running",
@@ -81,8 +82,8 @@ class Pushed:
     rules: dict[str, str]  # those that were overruled, each with what it needed
 
 
-class Ledger(FileDigests):
-    """Runs, executions, artifacts, lineage and pushes of a root."""
+class Ledger(FileDigests, TrustedModels):
+    """Runs, executions, artifacts, lineage and pushes of a root, and what it may load of others."""
 
     metadata = tables.meta
 

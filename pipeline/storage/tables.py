@@ -59,6 +59,14 @@ pushes = sa.Table(  # by `penstock push`: those of runs are artifacts
         "rules", sa.JSON, nullable=False
     ),  # those that were overruled: name -> what it needed
 )
+trusted_models = sa.Table(  # of others, which somebody lets this root load
+    "trusted_models",
+    meta,
+    sa.Column("digest", sa.String, primary_key=True),
+    sa.Column("path", sa.String, nullable=False),  # where it lay then
+    sa.Column("time", sa.Float, nullable=False),  # seconds since the epoch
+    sa.Column("by", sa.String, nullable=False),
+)
 file_digests = sa.Table(
     "file_digests",
     meta,

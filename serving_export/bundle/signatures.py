@@ -125,36 +125,41 @@ def decode(file: tf.Tensor, spec: ImageSpec) -> tf.Tensor:
 
     Returns:
         (height, width, channels) uint8. Nothing is resized or turned, and no colours are made or
-        dropped: a file of another shape is an error, for the model never saw its like.
+        dropped: a file of another shape is an error, for the model never saw its like. No decoder
+        is asked before the file's header passed.
     """
 
     def jpeg() -> tf.Tensor:
         # The file's own number of channels; decode_jpeg would make RGB of CMYK in silence.
-        shape = tf.image.extract_jpeg_shape(file)
-        _require(tf.reduce_all(shape == spec.shape), "a JPEG of another size or colours")
+        fits = tf.reduce_all(tf.image.extract_jpeg_shape(file) == spec.shape)
+        checked = _require(file, fits, "a JPEG of another size or colours")
         # The default method is faster and differs by a few levels from what other libraries decode.
-        return tf.io.decode_jpeg(file, dct_method="INTEGER_ACCURATE")
+        return tf.io.decode_jpeg(checked, dct_method="INTEGER_ACCURATE")
 
     def png() -> tf.Tensor:
         # decode_png would drop the lower byte of 16-bit pixels and look up palettes in silence.
-        _require(
-            tf.strings.substr(file, 0, len(head)) == head,
-            "neither JPEG nor PNG, or a PNG of another size, colours or bits",
-        )
-        before_pixels = tf.strings.regex_replace(file, rf"{IDAT}\C*", "")
+        fits = tf.strings.substr(file, 0, len(head)) == head
+        words = "neither JPEG nor PNG, or a PNG of another size, colours or bits"
+        checked = _require(file, fits, words)
+        before_pixels = tf.strings.regex_replace(checked, rf"{IDAT}\C*", "")
         animated = tf.strings.regex_full_match(before_pixels, rf"\C*{ANIMATION}\C*")
-        _require(~animated, "an animated PNG")
-        return tf.io.decode_png(file)
+        return tf.io.decode_png(_require(checked, ~animated, "an animated PNG"))
 
     head = png_head(spec)
     for header, tag in TURNED:
         turned = tf.strings.regex_full_match(file, rf"\C*{header}\C*{tag}\C*")
-        _require(~turned, "an EXIF orientation other than 1")
+        file = _require(file, ~turned, "an EXIF orientation other than 1")
     return tf.ensure_shape(tf.cond(tf.io.is_jpeg(file), jpeg, png), spec.shape)
 
 
-def _require(condition: tf.Tensor, otherwise: str) -> None:
-    tf.debugging.Assert(condition, [otherwise])
+def _require(file: tf.Tensor, condition: tf.Tensor, otherwise: str) -> tf.Tensor:
+    """The same file, of which nothing is read before the condition held.
+
+    In a graph an assertion alone holds up nobody: a few hundred KB of PNG would first become 16,000
+    x 16,000 pixels, and then be refused.
+    """
+    with tf.control_dependencies([tf.debugging.Assert(condition, [otherwise])]):
+        return tf.identity(file)
 
 
 def parse(serialized: tf.Tensor, spec: ImageSpec) -> tf.Tensor:

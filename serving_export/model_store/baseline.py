@@ -6,7 +6,7 @@ Read without TensorFlow, when a step is planned: what is found goes into its fin
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,8 @@ class Against:
     best: str = NONE
     # the version that the candidate itself was, and the one that replaced it
     replaced: tuple[int, int] | None = None
+    # of those two, what nobody vouches for and is not loaded: digest → why not, and what to do
+    unvouched: dict[str, str] = field(default_factory=dict)
 
 
 def against(model_dir: Path, candidate: str | None, last: int) -> Against:

@@ -4,6 +4,7 @@ import io
 
 import image_files as files
 import numpy as np
+import peak_memory
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -108,3 +109,14 @@ def test_a_damaged_file_is_refused_or_has_the_shape(
     assert (found.shape, found.dtype) == (pixels.shape, np.uint8)
     if form == "PNG":
         np.testing.assert_array_equal(found, pixels)
+
+
+@pytest.mark.parametrize("what", files.VAST)
+def test_a_vast_image_is_refused_by_its_header(what: str) -> None:
+    file, spec = files.VAST[what](), spec_of(noise(6, 5, 1))
+
+    def refused() -> None:
+        with pytest.raises(BadDataError):
+            decode_file(file, spec)
+
+    assert peak_memory.growth(refused) < files.REFUSAL_BYTES

@@ -101,6 +101,25 @@ def of_bits(bits: int) -> Callable[[np.ndarray], bytes]:
     return make
 
 
+def vast(kind: str, side: int = 8000, **options: Any) -> bytes:
+    """A small file of a black image that takes `side` squared bytes once it is decoded."""
+    buffer = io.BytesIO()
+    Image.new("L", (side, side)).save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+VAST: dict[str, Callable[[], bytes]] = {
+    "png": lambda: vast("PNG"),
+    "jpeg": lambda: vast("JPEG"),
+    "progressive jpeg": lambda: vast("JPEG", progressive=True),
+    "gif": lambda: vast("GIF"),
+    "webp": lambda: vast("WEBP", 4000, method=0),
+    "tiff": lambda: vast("TIFF", compression="tiff_deflate"),
+    "turned png": lambda: vast("PNG", exif=exif(6)),
+}
+REFUSAL_BYTES = 8_000_000  # for the file and its header; decoded, each takes 16 MB or 64 MB
+
+
 # What → (the file, made from RGB pixels 6 high and 5 wide; words of the error).
 BAD: dict[str, tuple[Callable[[np.ndarray], bytes], str]] = {
     "animated": (animated, "animated"),

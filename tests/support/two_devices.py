@@ -33,6 +33,7 @@ CASES = {
         "model_output": "probabilities",
         "learning_rate": 0.005,  # at 0.05 rounding errors grow to 1e-2 on some processors
     },
+    "averages": {"optimizer_options": {"use_ema": True, "ema_momentum": 0.9}},
     "mixed_bfloat16": {"precision": "mixed_bfloat16"},
 }
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import tempfile
-from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,10 +12,10 @@ from components.evaluate.measure.measurements import Facts, Measured, Reference
 from components.evaluate.provenance import code_versions, data_identity
 from components.evaluate.standalone.worker import measure_in_child
 from components.evaluate.verdict import judge
-from data.base.durable_files import digest_tree
 from data.errors import BadDataError
 from data.examples.artifact import Examples, load_examples
-from serving_export.bundle.manifest import MANIFEST, read_manifest, verify_bundle
+from serving_export.bundle.manifest import MANIFEST, read_manifest
+from serving_export.bundle.vouching import Vouch, model_digest
 from serving_export.model_store.layout import bundle_folder
 
 if TYPE_CHECKING:
@@ -29,7 +27,7 @@ def judge_models(
     baseline: Path | None,
     examples_dir: Path,
     config: Config,
-    trusted: Collection[Path] = (),
+    vouch: Vouch,
 ) -> dict[str, Any]:
     """The verdict on a candidate, as `verdict.json` has it.
 
@@ -40,30 +38,27 @@ def judge_models(
         baseline: what it is compared with; None: absolute rules alone decide.
         examples_dir: a folder of Examples.
         config: the rules; what it says of the model that serves is not looked at.
-        trusted: folders of models that are to be loaded though no manifest of ours vouches for
-            them.
+        vouch: asked about both models, whose bytes were all read, before either is loaded.
 
     Raises:
         ConfigError: no such split; a rule on something that the data does not have.
-        BadDataError: a model without a manifest that is not trusted, whose bytes changed, or that
-            cannot be asked about these images.
+        BadDataError: a model that nobody vouches for, that is not whole, or that cannot be asked
+            about these images.
     """
     examples = load_examples(examples_dir)
     check_inputs(config, {"examples": examples})
     folders = {CANDIDATE: bundle_folder(candidate)}
     if baseline is not None:
         folders[BASELINE] = bundle_folder(baseline)
-    trusted = {path.resolve() for path in trusted}
-    foreign = {
-        name
-        for name, folder in folders.items()
-        if {folder.resolve(), folder.resolve().parent} & trusted
-        and not (folder / MANIFEST).is_file()
-    }
-    digests = {n: _digest(f, n in foreign, examples) for n, f in folders.items()}
+    digests = {name: model_digest(folder) for name, folder in folders.items()}
+    for name, folder in folders.items():
+        vouch(folder, digests[name])
+    foreign = {name for name, folder in folders.items() if not (folder / MANIFEST).is_file()}
+    for name in folders.keys() - foreign:
+        _check_spec(folders[name], examples)
     with tempfile.TemporaryDirectory(prefix="penstock-gate-") as output:
         whole, slices, alone = measure_in_child(
-            examples_dir, config.split, folders, sorted(foreign), config.slices, Path(output)
+            examples_dir, config.split, folders, digests, foreign, config.slices, Path(output)
         )
     measured = Measured(
         split=config.split,
@@ -78,23 +73,9 @@ def judge_models(
     return judge(measured, config, digests[CANDIDATE], about)
 
 
-def _digest(folder: Path, foreign: bool, examples: Examples) -> str:
-    """What names a model's bytes; of one of ours they are checked."""
-    if foreign:
-        listed = digest_tree(folder)
-        return hashlib.sha256(repr(sorted(listed.items())).encode()).hexdigest()
-    if not (folder / MANIFEST).is_file():
-        raise BadDataError(
-            f"no manifest vouches for {folder}",
-            expected=f"a model that Penstock wrote, with its {MANIFEST}",
-            got="no such folder" if not folder.is_dir() else "none",
-            follows="it was not loaded: a SavedModel is a program",
-            remedy=f"if you know where it comes from: --trust {folder}",
-        )
-    digest = verify_bundle(folder)
+def _check_spec(folder: Path, examples: Examples) -> None:
     spec = read_manifest(folder).spec
     if spec != examples.spec:
         raise BadDataError(
             f"{folder} was trained on other images than these", expected=examples.spec, got=spec
         )
-    return digest

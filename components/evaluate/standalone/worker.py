@@ -1,8 +1,9 @@
-"""The child process in which models that no manifest of ours vouches for are loaded and measured.
+"""The child process in which any two models are loaded and measured.
 
 `python -m components.evaluate.standalone.worker` reads one line of JSON on stdin: {"examples",
-"split", "bundles": {name: folder}, "trusted": [name], "slices", "output"}. It leaves tallies in the
-folder `output`, or says on stdout what is wrong. What comes back are numbers, never objects.
+"split", "bundles": {name: folder}, "digests": {name: digest}, "foreign": [name], "slices",
+"output"}. It leaves tallies in the folder `output`, or says on stdout what is wrong. What comes
+back are numbers, never objects.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from data.base.unneeded_imports import skip_unneeded_imports
 from data.errors import PenstockError, StepError, revive
 from data.examples.artifact import Examples, load_examples
 from serving_export.bundle.manifest import EXAMPLES
+from serving_export.bundle.vouching import check_digest
 from serving_export.clean_process import CleanProcess
 from serving_export.parity.neighbours import Difference
 
@@ -28,7 +30,8 @@ def measure_in_child(
     examples: Path,
     split: str,
     bundles: Mapping[str, Path],
-    trusted: Sequence[str],
+    digests: Mapping[str, str],
+    foreign: Collection[str],
     slices: Sequence[str],
     output: Path,
 ) -> tuple[Tally, dict[str, Tally], Difference]:
@@ -40,7 +43,8 @@ def measure_in_child(
         examples: a folder of Examples.
         split: of them.
         bundles: model's name → SavedModel.
-        trusted: names of those that are not ours, and are to be loaded all the same.
+        digests: model's name → what names its bytes: no others are loaded.
+        foreign: names of those that have no manifest of ours, and are to be loaded all the same.
         slices: further slices.
         output: a folder for the child's files.
 
@@ -52,7 +56,8 @@ def measure_in_child(
         "examples": str(examples),
         "split": split,
         "bundles": {name: str(path) for name, path in bundles.items()},
-        "trusted": list(trusted),
+        "digests": dict(digests),
+        "foreign": sorted(foreign),
         "slices": list(slices),
         "output": str(output),
     }
@@ -89,10 +94,12 @@ def _work(job: dict[str, Any], output: Path) -> None:
     from components.evaluate.measure.model_analysis import measure
     from components.evaluate.standalone.foreign_model import adapt
 
+    for name, path in job["bundles"].items():
+        check_digest(Path(path), job["digests"][name])
     examples = load_examples(Path(job["examples"]))
     bundles = {
         name: adapt(Path(path), examples.spec, output / f"adapted-{name}")
-        if name in job["trusted"]
+        if name in job["foreign"]
         else Path(path)
         for name, path in job["bundles"].items()
     }
@@ -101,7 +108,7 @@ def _work(job: dict[str, Any], output: Path) -> None:
     (output / "tally-all.npz").write_bytes(whole.to_bytes())
     for place, tally in enumerate(slices.values()):
         (output / f"tally-{place}.npz").write_bytes(tally.to_bytes())
-    alone = _alone(bundles[CANDIDATE], examples, job["split"], CANDIDATE in job["trusted"])
+    alone = _alone(bundles[CANDIDATE], examples, job["split"], CANDIDATE in job["foreign"])
     said = {"slices": list(slices), "alone": alone}
     (output / "said.json").write_text(json.dumps(said), encoding="utf-8")
 

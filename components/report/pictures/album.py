@@ -66,7 +66,7 @@ def _pictures(
             @functools.cache
             def answers() -> list[Answer]:
                 asked = first_places(_ASKED, examples, split)
-                return answers_on_examples(model.bundle, examples, split, asked)
+                return answers_on_examples(model.bundle, examples, split, asked, model.digest)
 
             yield "prediction.png", lambda: _chart(answers()[:1])
             yield "predictions.png", lambda: _chart(answers())

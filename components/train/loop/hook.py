@@ -23,11 +23,14 @@ class Hook:
         """After it; `step` was its last; means over the images of the epoch so far."""
 
     def on_epoch_end(self, epoch: int, means: Mapping[str, float]) -> bool:
-        """Whether training is to go on. `means` has the validation's as well."""
+        """Whether training is to go on. `means` has the validation's as well.
+
+        The weights are those that would be exported now: where an average is, the averages.
+        """
         return True
 
     def on_train_end(self) -> None:
-        """After the last step."""
+        """After the last step, the weights as they will be exported."""
 
     def epoch_values(self) -> Mapping[str, float]:
         """What the hook adds to the means of an epoch that has ended."""

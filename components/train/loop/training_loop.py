@@ -14,9 +14,10 @@ import tensorflow as tf
 
 from components.train.loop.checkpoints import Checkpoint, Checkpoints
 from components.train.loop.compiled_steps import CompiledLoop
+from components.train.loop.final_weights import FinalWeights
 from components.train.loop.hook import Hook
 from data.batches.training import Feed
-from data.errors import StepError
+from data.errors import ConfigError, StepError
 
 _CALL_SECONDS = 0.25  # what a call of the compiled loop should take: progress, Ctrl-C, checkpoints
 
@@ -36,6 +37,7 @@ class TrainingLoop:
         variables: Sequence[Any],
         hooks: Sequence[Hook],
         validate: Callable[[], Mapping[str, float]],
+        final: FinalWeights,
         checkpoints: Checkpoints,
         epochs: int,
         steps_per_epoch: int,
@@ -45,6 +47,7 @@ class TrainingLoop:
         self._variables = variables
         self._hooks = hooks
         self._validate = validate
+        self._final = final
         self._checkpoints = checkpoints
         self._epochs = epochs
         self._steps_per_epoch = steps_per_epoch
@@ -66,6 +69,7 @@ class TrainingLoop:
                     self._take(epoch, feed, *next(iterator))
                 if not self._end(epoch):
                     break
+        self._final.show()
         for hook in self._hooks:
             hook.on_train_end()
 
@@ -107,11 +111,22 @@ class TrainingLoop:
         self._steps_per_call = max(1, int(count * faster))
 
     def _end(self, epoch: int) -> bool:
+        self._final.show()  # what is judged, chosen and exported is one model
         means = {**self._compiled.sums.means(), **self._validate()}
         self._begun = None  # hooks change: what an interrupt leaves is the last checkpoint
         for hook in self._hooks:
             means |= hook.epoch_values()
         goes_on = [hook.on_epoch_end(epoch, means) for hook in self._hooks]
+        if self._final.changed():
+            raise ConfigError(
+                f"a callback changed the weights at the end of epoch {epoch + 1}",
+                expected="that it only reads them there: they are averages, which are judged and "
+                "exported, and training goes on without them",
+                follows="training stopped; nothing was kept",
+                remedy="let it change them in on_epoch_begin or on_train_batch_end, or train "
+                "without use_ema in train.optimizer_options",
+            )
+        self._final.put_back()
         for name, mean in means.items():
             self.history.setdefault(name, []).append(mean)
         return all(goes_on)
@@ -169,6 +184,7 @@ class TrainingLoop:
             return
         if not sums.names:  # no step was taken
             return
+        self._final.put_back()  # where it was interrupted while others were judged
         arrays = {name: variable.numpy() for name, variable in self._named().items()}
         facts = {
             **self._begun.facts,

@@ -435,6 +435,24 @@ def test_the_step_is_pinned_to_what_serves(tmp_path: Path) -> None:
         assert pin(config, None, where).against is None
 
 
+def test_what_nobody_vouches_for_is_part_of_what_the_step_depends_on(tmp_path: Path) -> None:
+    """Else the verdict that it failed by would be cached when somebody vouches for it."""
+    folder = tmp_path / MODEL_NAME / "3"
+    folder.mkdir(parents=True)
+    (folder / MANIFEST).write_text("{}", encoding="utf-8")
+    digest = sha256_file(folder / MANIFEST)
+
+    def vouch(asked: Path, for_digest: str) -> None:
+        assert (asked, for_digest) == (folder, digest)
+        raise BadDataError("nobody vouches for it", remedy="trust it")
+
+    context = Context(output_dir=tmp_path, serving_dir=tmp_path, model_name=MODEL_NAME, vouch=vouch)
+    pinned = pin(Config(), None, context)
+    assert pinned.against.unvouched == {digest: "nobody vouches for it; trust it"}
+    (folder / MANIFEST).unlink()  # without a manifest of ours it is not loaded in any case
+    assert pin(Config(), None, context).against == Against(baseline="foreign:3")
+
+
 def test_own_slices_are_part_of_what_the_step_depends_on() -> None:
     config = Config(slices=("span", "data.content_hash:content_hashes"))
     assert depends(config).modules == ("data.content_hash",)

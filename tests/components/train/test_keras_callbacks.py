@@ -5,9 +5,13 @@ import pytest
 
 from data.errors import ConfigError
 
+AVERAGES = {"use_ema": True, "ema_momentum": 0.9}
 
-def test_early_stopping_ends_and_keeps_the_best_weights(fit) -> None:
-    settings = {"callbacks": ("own_models:spoils_the_end",)}  # so that it stops, anywhere
+
+@pytest.mark.parametrize("options", [{}, AVERAGES], ids=["as trained", "averages"])
+def test_early_stopping_ends_and_keeps_the_best_weights(fit, options) -> None:
+    # so that it stops, anywhere
+    settings = {"callbacks": ("own_models:spoils_the_end",), "optimizer_options": options}
     trained = fit(epochs=60, early_stop_patience=2, **settings)
     losses = trained.history["val_loss"]
     assert len(losses) < 60
@@ -16,8 +20,10 @@ def test_early_stopping_ends_and_keeps_the_best_weights(fit) -> None:
     np.testing.assert_array_equal(trained.probabilities, straight.probabilities)
 
 
-def test_the_best_weights_without_a_stop(fit) -> None:
+@pytest.mark.parametrize("options", [{}, AVERAGES], ids=["as trained", "averages"])
+def test_the_best_weights_without_a_stop(fit, options) -> None:
     settings = {"optimizer": "rmsprop", "callbacks": ("own_models:spoils_the_end",)}
+    settings["optimizer_options"] = options
     trained = fit(epochs=5, best_weights=True, **settings)
     best = int(np.argmin(trained.history["val_loss"]))
     assert len(trained.history["loss"]) == 5
@@ -64,3 +70,35 @@ def test_the_learning_rate_of_a_schedule_is_recorded(fit) -> None:
 def test_what_is_no_callback(fit) -> None:
     with pytest.raises(ConfigError, match="gives no Keras callback"):
         fit(callbacks=("own_models:no_callback",))
+
+
+def test_at_an_epoch_s_end_a_callback_sees_what_is_exported(fit, made) -> None:
+    """Also when the training ends; in between, the weights as trained."""
+    import own_models
+
+    from serving_export.bundle.manifest import WEIGHTS
+    from serving_export.bundle.saved_model import load_bundle
+
+    trained = fit(callbacks=("own_models:KeepsWeights",), optimizer_options=AVERAGES)
+    seen = own_models.KeepsWeights.seen
+    exported = [w.numpy() for w in getattr(load_bundle(trained.path / "bundle").saved, WEIGHTS)]
+    for when in ("epoch 1 end", "train end"):
+        for weight, theirs in zip(seen[when], exported, strict=True):
+            np.testing.assert_array_equal(weight, theirs)
+    for weight, before, average in zip(
+        seen["epoch 1 begin"], seen["steps"], seen["epoch 0 end"], strict=True
+    ):
+        np.testing.assert_array_equal(weight, before)
+        assert not np.array_equal(weight, average)
+
+
+def test_what_a_callback_writes_into_averages_would_be_lost_and_is_refused(fit) -> None:
+    settings = {"callbacks": ("own_models:WritesWeights",), "epochs": 1}
+    fit(**settings)
+    with pytest.raises(ConfigError, match="changed the weights at the end of epoch 1"):
+        fit(**settings, optimizer_options=AVERAGES)
+
+
+def test_keras_s_own_exchange_of_averages_is_refused(fit) -> None:
+    with pytest.raises(ConfigError, match="leave it out"):
+        fit(callbacks=("keras.callbacks:SwapEMAWeights",), optimizer_options=AVERAGES)

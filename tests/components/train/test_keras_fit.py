@@ -11,6 +11,7 @@ from components.train import Config
 from components.train.keras_fit import losses_of, make_optimizer
 from data.batches.sequential import batches
 from data.errors import ConfigError, StepError
+from serving_export.bundle.saved_model import load_bundle
 from serving_export.bundle.transform_graph import TransformFn
 
 BATCH = 48  # 1,265 images: the last batch has 17
@@ -21,7 +22,9 @@ def arrays(examples, split: str = "train"):
     return images.astype(np.float32) / np.float32(255), labels
 
 
-def keras_s_own(made, build, options, *, optimizer, from_logits, epochs=2, weights=None):
+def keras_s_own(
+    made, build, options, *, optimizer, from_logits, epochs=2, weights=None, callbacks=()
+):
     """History and predictions of Keras's `fit`; weights as our loop's, by the same seed."""
     images, labels = arrays(made[0])
     keras.utils.set_random_seed(0)
@@ -40,6 +43,7 @@ def keras_s_own(made, build, options, *, optimizer, from_logits, epochs=2, weigh
         shuffle=False,
         class_weight=weights,
         validation_data=arrays(made[0], "validation"),
+        callbacks=list(callbacks),
         verbose=0,
     ).history
     output = model.predict(images[:1000], verbose=0)
@@ -102,6 +106,40 @@ def test_as_keras_s_own_fit(fit, made, model, output, options, class_weights, op
     if "regularized" not in model:
         np.testing.assert_allclose(trained.history["val_loss"], history["val_loss"], rtol=2e-3)
     np.testing.assert_allclose(trained.history["val_accuracy"], history["val_accuracy"], atol=0.01)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("options", [{}, {"ema_overwrite_frequency": 20}], ids=["", "overwritten"])
+@pytest.mark.parametrize("model", ["dense", "own_models:normalized"])
+def test_averages_are_keras_s_own_and_are_what_is_validated(fit, made, model, options) -> None:
+    """Keras's `SwapEMAWeights` is the oracle of the validation, `fit` of the weights at the end."""
+    options = {"use_ema": True, "ema_momentum": 0.9, **options}
+    trained = fit(model=model, batch_size=BATCH, shuffle=False, optimizer_options=options)
+    history, probabilities = keras_s_own(
+        made,
+        own(model.rpartition(":")[2]),
+        {},
+        optimizer=keras.optimizers.Adam(**options),
+        from_logits=True,
+        callbacks=[keras.callbacks.SwapEMAWeights()],
+    )
+    np.testing.assert_allclose(trained.probabilities, probabilities, atol=2e-4)
+    for name in ("loss", "accuracy", "val_loss", "val_accuracy"):
+        np.testing.assert_allclose(trained.history[name], history[name], rtol=2e-3)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("precision", ["float32", "mixed_float16"])  # whose optimizer is inside
+def test_the_last_validation_is_of_the_very_model_that_is_exported(fit, made, precision) -> None:
+    trained = fit(optimizer_options={"use_ema": True}, batch_size=BATCH, precision=precision)
+    images, labels = next(
+        iter(batches(made[0], "validation", batch_size=10_000).as_numpy_iterator())
+    )
+    answer = load_bundle(trained.path / "bundle")("images", images)["probabilities"]
+    losses = -np.log(answer[np.arange(len(labels)), labels])
+    np.testing.assert_allclose(trained.history["val_loss"][-1], losses.mean(), rtol=1e-4)
+    accuracy = (answer.argmax(axis=1) == labels).mean()
+    np.testing.assert_allclose(trained.history["val_accuracy"][-1], accuracy, rtol=1e-6)
 
 
 def test_losses_against_numpy() -> None:

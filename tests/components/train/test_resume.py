@@ -21,6 +21,12 @@ SETTINGS = {
     "augmentation": {"augmentation": {"flip": "horizontal", "shift": 0.1, "rotation": 10}},
     "own augmentation": {"augmentation_fn": "own_models:noise"},
     "best weights": {"best_weights": True, "optimizer": "rmsprop", "learning_rate": 0.03},
+    "averages": {"optimizer_options": {"use_ema": True, "ema_momentum": 0.9}},
+    "best averages": {
+        "best_weights": True,
+        "optimizer_options": {"use_ema": True, "ema_overwrite_frequency": 30},
+        "callbacks": ("own_models:HalvesTheRate",),
+    },
     "streamed": {"cache": "stream"},
     "from disk": {"cache": "disk"},
     "own callback": {"callbacks": ("own_models:HalvesTheRate",)},
@@ -68,10 +74,13 @@ def test_ends_bit_for_bit_as_without_interrupts(fit, work: Path, settings: dict)
 
 
 @pytest.mark.slow
-def test_an_interrupt_while_validating_costs_no_step(fit, work: Path, monkeypatch) -> None:
+@pytest.mark.parametrize("options", [{}, {"use_ema": True}], ids=["as trained", "averages"])
+def test_an_interrupt_while_validating_costs_no_step(
+    fit, work: Path, monkeypatch, options: dict
+) -> None:
     from components.train.training import Training
 
-    settings = {"epochs": 3, "best_weights": True}
+    settings = {"epochs": 3, "best_weights": True, "optimizer_options": options}
     straight = fit(**settings)
     validation, calls = Training._validation, []
 

@@ -7,7 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from components.context import Context
+from components.train import Config, pin
+from data.base.durable_files import sha256_file
 from data.errors import BadDataError, ConfigError
+from serving_export.bundle.manifest import MANIFEST
 
 
 @pytest.fixture
@@ -71,3 +75,38 @@ def test_where_there_is_no_model(fit, tmp_path: Path) -> None:
 def test_a_training_that_takes_no_warm_start_says_so(fit, trained) -> None:
     with pytest.raises(ConfigError, match="did not take the weights"):
         fit(train_fn="own_models:silent_loop", warm_start=str(trained.path / "bundle"))
+
+
+def test_the_model_is_pinned_by_its_digest_and_no_other_is_loaded(
+    fit, fit_once, trained, tmp_path: Path
+) -> None:
+    """Between the plan and the training somebody may exchange the folder, its manifest too."""
+    asked = []
+    context = Context(output_dir=tmp_path, vouch=lambda *what: asked.append(what))
+    folder = shutil.copytree(trained.path / "bundle", tmp_path / "bundle")
+    pinned = pin(Config(warm_start=str(folder)), None, context)
+    digest = sha256_file(trained.path / "bundle" / MANIFEST)
+    assert pinned.warm_start_digest == digest
+    assert asked == [(folder, digest)]
+    assert pin(pinned, None, context) == pinned
+    assert pin(Config(), None, context) == Config()
+
+    settings = {"warm_start": str(folder), "warm_start_digest": digest, "epochs": 1}
+    fit(**settings)
+    shutil.rmtree(folder)
+    shutil.copytree(fit_once(epochs=1).path / "bundle", folder)
+    with pytest.raises(BadDataError, match="not the model that was meant"):
+        fit(**settings)
+
+
+def test_a_model_that_nobody_vouches_for_is_refused_when_the_step_is_planned(
+    trained, tmp_path: Path
+) -> None:
+    def vouch(folder: Path, digest: str) -> None:
+        raise BadDataError("nobody vouches for it")
+
+    context = Context(output_dir=tmp_path, vouch=vouch)
+    with pytest.raises(BadDataError, match="nobody vouches"):
+        pin(Config(warm_start=str(trained.path / "bundle")), None, context)
+    with pytest.raises(BadDataError, match="not a model that Penstock wrote"):
+        pin(Config(warm_start=str(tmp_path)), None, context)

@@ -9,7 +9,9 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+import image_files
 import numpy as np
+import peak_memory
 import pytest
 import stores
 import tensorflow as tf
@@ -17,6 +19,7 @@ import tensorflow_datasets as tfds
 
 from data.errors import BadDataError, ConfigError, EnvironmentTrouble
 from data.sources import SourceConfig, make_source, tfds_prepared
+from data.sources.tfds_images import header_size
 
 # TFDS reads its JSON files by a way that protobuf is about to end.
 pytestmark = pytest.mark.filterwarnings(r"ignore:label\(\) is deprecated:DeprecationWarning")
@@ -162,6 +165,39 @@ def test_supervised_keys_of_another_shape(tmp_path: Path, store_tfds, items: lis
     with pytest.raises(BadDataError, match="supervised_keys of two features") as caught:
         make_source("tfds_dir", SourceConfig(path=str(folder))).spec()
     assert "got:" in str(caught.value)
+
+
+@pytest.mark.parametrize("what", ["png", "jpeg", "gif"])
+def test_an_image_of_another_size_is_not_decoded(tmp_path: Path, store_tfds, what: str) -> None:
+    """TFDS itself would decode a few KB to 64 MB, several at a time, and then look at the size."""
+    grey = {split: (images[..., :1], labels) for split, (images, labels) in SPLITS.items()}
+    feature = tfds.features.Image(shape=(None, None, 1))
+    folder = store_tfds(tmp_path, "vast", feature, grey, NAMES)
+    source = make_source("tfds_dir", SourceConfig(path=str(folder)))
+    assert source.spec().shape == (6, 5, 1)
+    images_of(source, "test")
+    (shard,) = folder.glob("vast-train.tfrecord*")
+    file = tf.train.Feature(bytes_list=tf.train.BytesList(value=[image_files.VAST[what]()]))
+    label = tf.train.Feature(int64_list=tf.train.Int64List(value=[0]))
+    features = tf.train.Features(feature={"image": file, "label": label})
+    with tf.io.TFRecordWriter(str(shard)) as writer:
+        for _ in range(25):
+            writer.write(tf.train.Example(features=features).SerializeToString())
+
+    def refused() -> None:
+        with pytest.raises(BadDataError, match="as images of one size") as caught:
+            images_of(source, "train")
+        assert "an image that is not 6 high and 5 wide" in str(caught.value.got)
+
+    assert peak_memory.growth(refused) < 40_000_000  # TFDS's own work; decoded each takes 64 MB
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "BMP"])
+def test_the_size_that_a_header_tells_is_pillow_s(kind: str) -> None:
+    for height, width in ((1, 1), (6, 5), (300, 2), (70, 65_000)):
+        file = image_files.to_file(np.zeros((height, width, 3), np.uint8), kind)
+        assert header_size(tf.constant(file)).numpy().tolist() == [height, width]
+    assert header_size(tf.constant(b"something else")).numpy().tolist() == [-1, -1]
 
 
 def test_a_set_without_test_split(tmp_path: Path, store_tfds) -> None:

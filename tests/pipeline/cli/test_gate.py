@@ -40,6 +40,15 @@ def without_manifest(bundle: Path, folder: Path) -> Path:
     return folder
 
 
+@pytest.fixture
+def its_root(worse: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The default root: its ledger alone, of the runs that made both models."""
+    (root := tmp_path / "root").mkdir()
+    shutil.copy(worse.parents[4] / "ledger.sqlite", root)
+    monkeypatch.setenv("PENSTOCK_ROOT", str(root))
+    return root
+
+
 def judged(*words: object) -> int:
     return call(["gate", *map(str, words)])
 
@@ -71,7 +80,9 @@ def test_either_a_run_or_a_candidate(capfd):
 
 
 @pytest.mark.slow
-def test_two_models_are_judged_without_a_pipeline(model, worse, examples, tmp_path, capfd):
+def test_two_models_are_judged_without_a_pipeline(
+    its_root, model, worse, examples, tmp_path, capfd
+):
     verdict = tmp_path / "verdict.json"
     words = ("--candidate", worse, "--baseline", model, "--examples", examples)
     assert judged(*words, "--recipe", "digits", "--output", verdict) == exit_codes.VERDICT_FAILED
@@ -82,7 +93,7 @@ def test_two_models_are_judged_without_a_pipeline(model, worse, examples, tmp_pa
 
 
 @pytest.mark.slow
-def test_alone_a_model_needs_a_floor(model, examples, capfd):
+def test_alone_a_model_needs_a_floor(its_root, model, examples, capfd):
     alone = ("--candidate", model, "--examples", examples)
     assert judged(*alone) == exit_codes.GATE_NOT_CONFIGURED
     assert "set evaluate.thresholds" in capfd.readouterr().out
@@ -91,7 +102,9 @@ def test_alone_a_model_needs_a_floor(model, examples, capfd):
 
 
 @pytest.mark.slow
-def test_a_model_of_others_is_loaded_only_if_trusted(model, worse, examples, tmp_path, capfd):
+def test_a_model_of_others_is_loaded_only_if_trusted(
+    its_root, model, worse, examples, tmp_path, capfd
+):
     foreign = without_manifest(worse, tmp_path / "foreign")
     words = ("--candidate", model, "--baseline", foreign, "--examples", examples)
     assert judged(*words) == exit_codes.BAD_DATA
@@ -101,7 +114,7 @@ def test_a_model_of_others_is_loaded_only_if_trusted(model, worse, examples, tmp
 
 
 @pytest.mark.slow
-def test_a_trusted_model_must_take_these_images(examples, tmp_path, capfd):
+def test_a_trusted_model_must_take_these_images(its_root, examples, tmp_path, capfd):
     import tensorflow as tf
 
     class Words(tf.Module):

@@ -8,6 +8,7 @@ from typing import Any
 
 import image_files as files
 import numpy as np
+import peak_memory
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -183,3 +184,21 @@ def test_what_pillow_takes_of_damaged_files_the_graph_reads_alike_or_refuses(
         np.testing.assert_array_equal(graph, pillow)
     if form == "PNG" and graph is not None:
         np.testing.assert_array_equal(graph, pixels)
+
+
+@pytest.mark.parametrize("what", files.VAST)
+def test_no_decoder_is_asked_before_the_header_passed(what: str, bundle: Any) -> None:
+    """In the signature, a graph, where an assertion alone holds up nobody."""
+    import tensorflow as tf
+
+    from serving_export.bundle.saved_model import load_bundle
+
+    ask = load_bundle(bundle.path)
+    small, large = files.vast("PNG", 8), files.VAST[what]()
+    ask("serving_default", [small])
+
+    def refused() -> None:
+        with pytest.raises(tf.errors.InvalidArgumentError):
+            ask("serving_default", [small, large])
+
+    assert peak_memory.growth(refused) < files.REFUSAL_BYTES
