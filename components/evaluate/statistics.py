@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import math
 
-from scipy import optimize, stats
+from scipy import optimize, special
 
 from components.evaluate.paired_loss import score
+
+
+def normal_quantile(share: float) -> float:
+    """What a standard normal number stays below so often."""
+    return float(special.ndtri(share))
 
 
 def wilson(successes: int, trials: int, confidence: float) -> tuple[float, float] | None:
@@ -16,8 +21,11 @@ def wilson(successes: int, trials: int, confidence: float) -> tuple[float, float
     """
     if not trials:
         return None
-    found = stats.binomtest(successes, trials).proportion_ci(confidence, "wilson")
-    return float(found.low), float(found.high)
+    z, share = normal_quantile((1 + confidence) / 2), successes / trials
+    middle = share + z * z / (2 * trials)
+    half = z * math.sqrt(share * (1 - share) / trials + z * z / (4 * trials**2))
+    low, high = ((middle + sign * half) / (1 + z * z / trials) for sign in (-1, 1))
+    return (low if successes else 0.0), (high if successes < trials else 1.0)
 
 
 def of_mean(
@@ -28,7 +36,7 @@ def of_mean(
         return None
     mean = total / number
     variance = max(squares / number - mean**2, 0.0) * number / (number - 1)
-    half = float(stats.norm.ppf((1 + confidence) / 2)) * math.sqrt(variance / number)
+    half = normal_quantile((1 + confidence) / 2) * math.sqrt(variance / number)
     return mean - half, mean + half
 
 
@@ -47,7 +55,7 @@ def loss_interval(lost: int, won: int, images: int, confidence: float) -> tuple[
     Returns:
         The least and the greatest loss that the images do not contradict, within -1 to 1.
     """
-    z = float(stats.norm.ppf(confidence))
+    z = normal_quantile(confidence)
 
     def bound(low: float, high: float, wanted: float) -> float:
         def distance(margin: float) -> float:

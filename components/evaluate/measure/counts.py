@@ -13,12 +13,14 @@ from typing import Any
 
 import numpy as np
 
+from components.evaluate.measure.auc import count_odds
+from components.evaluate.measure.confusion import add_pairs, count_pairs
+
 BINS = 15  # of confidence, equally wide from 0 to 1: Guo et al., ICML 2017
 RANKS = 10  # places of the label among the probabilities that are told apart, for top-k
 KEPT = 24  # images of each kind of mistake
 CANDIDATE, BASELINE, BEST = "candidate", "baseline", "best"
 
-_ODDS = np.linspace(-16.0, 16.0, 399)  # edges of bins of log-odds: finest where probabilities crowd
 _LEAST = 1e-7  # probability below which a loss grows no further, as in Keras
 
 
@@ -26,23 +28,57 @@ _LEAST = 1e-7  # probability below which a loss grows no further, as in Keras
 class Answers:
     """Counts of one model's answers to C classes; int64 unless said otherwise."""
 
-    confusion: np.ndarray  # (C, C + 1) by label and predicted class; the last: no number
+    confusion: np.ndarray  # (n, 3) label, predicted class (C: no number), images; see `confusion`
     ranks: np.ndarray  # (C, RANKS) images whose label has this place among the probabilities
     losses: np.ndarray  # (C, 2) float64: sum of -ln p(label), nats, and of its squares
     calibration: np.ndarray  # (C, BINS, 3) float64: images, sum of confidences, right ones
-    odds: np.ndarray  # (C, 2, bins) of a class's log-odds, in others' images and in its own
+    odds: np.ndarray  # (C, 2, bins) int32 of a class's log-odds, see `auc.count_odds`
     off_one: np.ndarray  # () float64: the largest |sum of an image's probabilities - 1|
     lowest: np.ndarray  # (C,) float64: the least probability of each class
     highest: np.ndarray  # (C,) float64: and the greatest
 
     def __add__(self, other: Answers) -> Answers:
-        how = {"off_one": np.maximum, "lowest": np.minimum, "highest": np.maximum}
+        how: dict[str, Any] = {
+            "confusion": add_pairs,
+            "off_one": np.maximum,
+            "lowest": np.minimum,
+            "highest": np.maximum,
+        }
         return Answers(
             **{
                 f.name: how.get(f.name, np.add)(getattr(self, f.name), getattr(other, f.name))
                 for f in fields(self)
             }
         )
+
+    @property
+    def classes(self) -> int:
+        return len(self.lowest)
+
+    @property
+    def examples(self) -> np.ndarray:
+        """(C,) images with each label."""
+        return self._by_class(0)
+
+    @property
+    def predicted(self) -> np.ndarray:
+        """(C,) images said to be of each class."""
+        return self._by_class(1)
+
+    @property
+    def right(self) -> np.ndarray:
+        """(C,) images with each label that are said to be of it."""
+        return self._by_class(1, self.confusion[:, 0] == self.confusion[:, 1])
+
+    @property
+    def unsound(self) -> int:
+        """Images whose answer is no number."""
+        return int(self.confusion[self.confusion[:, 1] == self.classes, 2].sum())
+
+    def _by_class(self, column: int, chosen: np.ndarray | slice = slice(None)) -> np.ndarray:
+        cells = self.confusion[chosen]
+        found = np.bincount(cells[:, column], weights=cells[:, 2], minlength=self.classes)
+        return found[: self.classes].astype(np.int64)
 
 
 @dataclass(frozen=True)
@@ -78,7 +114,7 @@ class Tally:
         )
 
     def to_bytes(self) -> bytes:
-        """As a NumPy archive, without pickles."""
+        """As a compressed NumPy archive, without pickles."""
         arrays: dict[str, Any] = {f"right.{name}": right for name, right in self.right.items()}
         parts: dict[str, Answers | Mistakes] = {
             **self.models,
@@ -88,8 +124,12 @@ class Tally:
         for name, part in parts.items():
             arrays |= {f"{name}.{f.name}": getattr(part, f.name) for f in fields(part)}
         file = io.BytesIO()
-        np.savez(file, **arrays)
+        np.savez_compressed(file, **arrays)
         return file.getvalue()
+
+    def __reduce__(self) -> Any:
+        """Pickled, as Beam does between stages, it is as small: most of the counts are 0."""
+        return Tally.from_bytes, (self.to_bytes(),)
 
     @classmethod
     def from_bytes(cls, content: bytes) -> Tally:
@@ -167,27 +207,12 @@ def _count(labels: np.ndarray, answered: np.ndarray, predicted: np.ndarray) -> A
     np.add.at(calibration, (labels[sound], bins), seen)
     finite = probabilities[sound]
     return Answers(
-        confusion=np.bincount(
-            labels * (classes + 1) + predicted, minlength=classes * (classes + 1)
-        ).reshape(classes, classes + 1),
+        confusion=count_pairs(labels, predicted),
         ranks=ranks,
         losses=losses,
         calibration=calibration,
-        odds=_odds(labels[sound], finite),
+        odds=count_odds(labels[sound], finite),
         off_one=np.abs(finite.sum(axis=1) - 1).max(initial=0.0),
         lowest=finite.min(axis=0, initial=np.inf),
         highest=finite.max(axis=0, initial=-np.inf),
     )
-
-
-def _odds(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
-    """(C, 2, bins) how often a class's log-odds lie in a bin, in others' images and in its own."""
-    size, classes = probabilities.shape
-    with np.errstate(divide="ignore"):
-        share = np.clip(probabilities, 0.0, 1.0)
-        found = np.searchsorted(_ODDS, np.log(share) - np.log1p(-share))
-    of_class = np.broadcast_to(np.arange(classes), (size, classes))
-    own = of_class == labels[:, None]
-    shape = (classes, 2, len(_ODDS) + 1)
-    code = np.ravel_multi_index((of_class, own.astype(np.int64), found), shape)
-    return np.bincount(code.ravel(), minlength=int(np.prod(shape))).reshape(shape)

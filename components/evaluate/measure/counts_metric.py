@@ -44,25 +44,31 @@ def _computations(
     ]
 
 
+# Of probabilities that wait to be counted, for each slice.
+_WAITING_BYTES = 8 << 20
+
+
 @dataclass
 class _Counted:
     """A tally, and images that still wait to be counted."""
 
     tally: Tally | None = None
-    waiting: list[Any] = field(default_factory=list)
+    # label, index in the split, and each model's probabilities
+    waiting: list[tuple[Any, Any, dict[str, np.ndarray]]] = field(default_factory=list)
 
-    def settle(self, models: Sequence[str]) -> _Counted:
+    @property
+    def is_due(self) -> bool:
+        if not self.waiting:
+            return False
+        of_one = sum(probabilities.nbytes for probabilities in self.waiting[0][2].values())
+        return len(self.waiting) >= min(BATCH_IMAGES, max(1, _WAITING_BYTES // max(of_one, 1)))
+
+    def settle(self) -> _Counted:
         """Count what waits: together, for one image at a time takes fifty times as long."""
         if self.waiting:
-            labels = np.concatenate([_of_model(one.labels, CANDIDATE) for one in self.waiting])
-            places = np.concatenate([one.features[PLACE] for one in self.waiting])
-            answers = {
-                model: np.stack(
-                    [_probabilities(_of_model(one.predictions, model)) for one in self.waiting]
-                )
-                for model in models
-            }
-            self.add(tally(labels, places, answers))
+            labels, places, answers = zip(*self.waiting, strict=True)
+            of_models = {m: np.stack([one[m] for one in answers]) for m in answers[0]}
+            self.add(tally(np.concatenate(labels), np.concatenate(places), of_models))
             self.waiting = []
         return self
 
@@ -77,9 +83,12 @@ def _of_model(found: Any, model: str) -> Any:
 
 
 def _probabilities(found: Any) -> np.ndarray:
-    """A signature's only output comes without its name."""
+    """A signature's only output comes without its name.
+
+    A copy: what comes is a row of a batch, all of which would wait with it.
+    """
     answer: np.ndarray = found[PROBABILITIES] if isinstance(found, Mapping) else found
-    return answer
+    return answer.copy()
 
 
 class _Count(beam.CombineFn):
@@ -92,18 +101,20 @@ class _Count(beam.CombineFn):
         return _Counted()
 
     def add_input(self, counted: _Counted, one: Any) -> _Counted:
-        counted.waiting.append(one)
-        return counted.settle(self.models) if len(counted.waiting) >= BATCH_IMAGES else counted
+        answers = {m: _probabilities(_of_model(one.predictions, m)) for m in self.models}
+        label = _of_model(one.labels, CANDIDATE)
+        counted.waiting.append((label, one.features[PLACE], answers))
+        return counted.settle() if counted.is_due else counted
 
     def compact(self, counted: _Counted) -> _Counted:
-        return counted.settle(self.models)
+        return counted.settle()
 
     def merge_accumulators(self, several: Iterable[_Counted]) -> _Counted:
         merged = _Counted()
         for counted in several:
-            merged.add(counted.settle(self.models).tally)
+            merged.add(counted.settle().tally)
         return merged
 
     def extract_output(self, counted: _Counted) -> dict[metric_types.MetricKey, bytes]:
-        found = counted.settle(self.models).tally
+        found = counted.settle().tally
         return {self.key: found.to_bytes()} if found else {}

@@ -90,8 +90,8 @@ def test_of_10_000_classes_one_that_loses_all_is_worse_and_one_that_agrees_is_no
     assert fewest_images(0.3, LEVEL / 2373) == 26
     assert fewest_images(0.3, LEVEL / 10_000) == 29
     assert p_lost_more(29, 0, 29, 0.3, LEVEL / 10_000) < LEVEL / 10_000
-    # "shown no worse" can be: the same answers to 40 images, and a loss of 30 points
-    assert p_lost_more(0, 0, 40, -0.3, LEVEL / 10_000) < LEVEL / 10_000
+    # "shown no worse" can be: the same answers to 50 images, and a loss of 30 points
+    assert p_lost_more(0, 0, 50, -0.3, LEVEL / 10_000) < LEVEL / 10_000
 
 
 @given(
