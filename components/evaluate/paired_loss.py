@@ -15,7 +15,8 @@ from scipy import special
 
 # Of the level: how likely the truth lies outside the range searched. It is added to the p-value.
 _OUTSIDE = 1e-3
-_GRID = 33  # truths tried in the whole range, and then twice between the neighbours of the worst
+# Truths tried: in the whole range, then between the neighbours of the worst, and again.
+_TRIED = (33, 9, 9)
 
 
 def score(
@@ -66,12 +67,12 @@ def p_lost_more(lost: int, won: int, images: int, margin: float, level: float) -
     winnings = _likely(low, high, images, ignored)
     least = _least_lost(winnings, images, margin, reached)
     worst = 0.0
-    for _ in range(3):
-        truths = np.linspace(low, high, _GRID)
+    for number in _TRIED:
+        truths = np.linspace(low, high, number)
         tails = _tails(truths, winnings, least, images, margin)
         at = int(tails.argmax())
         worst = max(worst, float(tails[at]))
-        low, high = truths[max(at - 1, 0)], truths[min(at + 1, _GRID - 1)]
+        low, high = truths[max(at - 1, 0)], truths[min(at + 1, number - 1)]
     return min(1.0, worst + 2 * ignored + outside)
 
 

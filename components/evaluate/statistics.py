@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 from scipy import optimize, special
 
@@ -40,6 +41,7 @@ def of_mean(
     return mean - half, mean + half
 
 
+@lru_cache(maxsize=1 << 16)  # many classes have the same counts
 def loss_interval(lost: int, won: int, images: int, confidence: float) -> tuple[float, float]:
     """Tango's score interval of how much smaller a share the candidate has right.
 

@@ -12,16 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from components.evaluate import sanity_rules
-from components.evaluate.measure.confusion import largest, table
-from components.evaluate.measure.counts import (
-    BASELINE,
-    BEST,
-    CANDIDATE,
-    KEPT,
-    Answers,
-    Mistakes,
-    Tally,
-)
+from components.evaluate.measure.answers import Answers
+from components.evaluate.measure.cells import largest, table
+from components.evaluate.measure.counts import BASELINE, BEST, CANDIDATE, KEPT, Mistakes, Tally
 from components.evaluate.measure.measurements import Measured, Reference
 from components.evaluate.measure.metrics import calibration
 from components.evaluate.rule_outcomes import Outcome, of_change, of_paired, of_threshold
@@ -147,7 +140,7 @@ def _confusion(answers: Answers) -> list[list[int]] | None:
     """Rows are labels, columns predictions; None where they would be more than can be kept."""
     if answers.classes > _TABLE:
         return None
-    rows: list[list[int]] = table(answers.confusion, answers.classes).tolist()
+    rows: list[list[int]] = table(answers.confusion, answers.classes, answers.classes).tolist()
     return rows
 
 

@@ -7,7 +7,6 @@ same numbers. Tests hold the two against one another.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import apache_beam as beam
@@ -44,37 +43,49 @@ def _computations(
     ]
 
 
-# Of probabilities that wait to be counted, for each slice.
-_WAITING_BYTES = 8 << 20
+_WAITING_BYTES = 4 << 20  # of probabilities that wait to be counted, for each slice
 
 
-@dataclass
 class _Counted:
-    """A tally, and images that still wait to be counted."""
+    """A tally, and images that still wait to be counted.
 
-    tally: Tally | None = None
-    # label, index in the split, and each model's probabilities
-    waiting: list[tuple[Any, Any, dict[str, np.ndarray]]] = field(default_factory=list)
+    Together, for one image at a time takes fifty times as long. Their probabilities are copied: what
+    comes is a row of a batch, all of which would wait with it.
+    """
 
-    @property
-    def is_due(self) -> bool:
-        if not self.waiting:
-            return False
-        of_one = sum(probabilities.nbytes for probabilities in self.waiting[0][2].values())
-        return len(self.waiting) >= min(BATCH_IMAGES, max(1, _WAITING_BYTES // max(of_one, 1)))
+    def __init__(self) -> None:
+        self.tally: Tally | None = None
+        self._labels: list[Any] = []
+        self._places: list[Any] = []
+        self._answers: dict[str, np.ndarray] = {}  # model → (room for images, classes) float32
+
+    def wait(self, label: Any, place: Any, answers: Mapping[str, np.ndarray]) -> None:
+        """Take an image; count all that wait where there is room for no more."""
+        if not self._answers:
+            of_one = 4 * sum(map(len, answers.values()))
+            room = min(BATCH_IMAGES, max(1, _WAITING_BYTES // max(of_one, 1)))
+            self._answers = {m: np.empty((room, len(a)), np.float32) for m, a in answers.items()}
+        for model, answer in answers.items():
+            self._answers[model][len(self._labels)] = answer
+        self._labels.append(label)
+        self._places.append(place)
+        if len(self._labels) == len(self._answers[CANDIDATE]):
+            self.settle()
 
     def settle(self) -> _Counted:
-        """Count what waits: together, for one image at a time takes fifty times as long."""
-        if self.waiting:
-            labels, places, answers = zip(*self.waiting, strict=True)
-            of_models = {m: np.stack([one[m] for one in answers]) for m in answers[0]}
-            self.add(tally(np.concatenate(labels), np.concatenate(places), of_models))
-            self.waiting = []
+        """Count what waits."""
+        if self._labels:
+            answers = {m: found[: len(self._labels)] for m, found in self._answers.items()}
+            self.add(tally(np.concatenate(self._labels), np.concatenate(self._places), answers))
+            self._labels, self._places = [], []
         return self
 
     def add(self, other: Tally | None) -> None:
         if other is not None:
             self.tally = other if self.tally is None else self.tally + other
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(_Counted()), "tally": self.settle().tally}
 
 
 def _of_model(found: Any, model: str) -> Any:
@@ -83,12 +94,9 @@ def _of_model(found: Any, model: str) -> Any:
 
 
 def _probabilities(found: Any) -> np.ndarray:
-    """A signature's only output comes without its name.
-
-    A copy: what comes is a row of a batch, all of which would wait with it.
-    """
+    """A signature's only output comes without its name."""
     answer: np.ndarray = found[PROBABILITIES] if isinstance(found, Mapping) else found
-    return answer.copy()
+    return answer
 
 
 class _Count(beam.CombineFn):
@@ -103,8 +111,8 @@ class _Count(beam.CombineFn):
     def add_input(self, counted: _Counted, one: Any) -> _Counted:
         answers = {m: _probabilities(_of_model(one.predictions, m)) for m in self.models}
         label = _of_model(one.labels, CANDIDATE)
-        counted.waiting.append((label, one.features[PLACE], answers))
-        return counted.settle() if counted.is_due else counted
+        counted.wait(label, one.features[PLACE], answers)
+        return counted
 
     def compact(self, counted: _Counted) -> _Counted:
         return counted.settle()

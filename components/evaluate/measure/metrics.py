@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from components.evaluate.measure.auc import auc
-from components.evaluate.measure.counts import RANKS, Answers
+from components.evaluate.measure.answers import Answers
 from components.evaluate.statistics import of_mean, wilson
 
 
@@ -16,9 +17,10 @@ def describe(answers: Answers, class_names: tuple[str, ...], confidence: float) 
     """Metrics of a model: {"overall": …, "classes": {name: …}}, as in `verdict.json`."""
     found = _of_classes(answers)
     of_class = zip(*(found[metric].tolist() for metric in _OF_CLASSES), strict=True)
+    sums = zip(*_sums(answers), strict=True)
     classes = {
-        name: _describe_class(answers, label, one, confidence)
-        for label, (name, one) in enumerate(zip(class_names, of_class, strict=True))
+        name: _describe_class(one, of_one, confidence)
+        for name, one, of_one in zip(class_names, of_class, sums, strict=True)
     }
     return {"overall": describe_overall(answers, confidence), "classes": classes}
 
@@ -26,7 +28,9 @@ def describe(answers: Answers, class_names: tuple[str, ...], confidence: float) 
 def describe_overall(answers: Answers, confidence: float) -> dict[str, Any]:
     """Metrics of all images of a slice, as in `verdict.json`."""
     found = _of_classes(answers)
-    overall = _of_rows(answers, slice(None), found["examples"], found["right"], confidence)
+    number, right = int(found["examples"].sum()), int(found["right"].sum())
+    sums = [of_classes.sum(axis=0) for of_classes in _sums(answers)]
+    overall = _of_images(number, right, sums, confidence)
     present = found["examples"] > 0
     for metric in ("precision", "recall", "f1", "auc"):
         # The macro mean: each class that has images counts the same, one without a number as 0.
@@ -49,41 +53,47 @@ def _of_classes(answers: Answers) -> dict[str, np.ndarray]:
             "precision": right / predicted,
             "recall": right / examples,
             "f1": 2 * right / (examples + predicted),  # harmonic mean of both
-            "auc": auc(answers.odds),
+            "auc": auc(answers.own_odds, answers.odds),
         }
 
 
-def _of_rows(
-    answers: Answers,
-    rows: slice,
-    examples: np.ndarray | int,
-    right: np.ndarray | int,
-    confidence: float,
+def _sums(answers: Answers) -> list[np.ndarray]:
+    """Of each class: losses, ranks but the last possible one, calibration; see `Answers`."""
+    return [answers.losses, answers.ranks[:, : answers.classes - 1], answers.calibration]
+
+
+def _of_images(
+    number: int, correct: int, sums: Sequence[np.ndarray], confidence: float
 ) -> dict[str, Any]:
-    """What can be said of the images with these labels."""
-    number, correct = int(np.sum(examples)), int(np.sum(right))
-    loss, squares = (float(x) for x in answers.losses[rows].sum(axis=0))
-    ranks = answers.ranks[rows].sum(axis=0).cumsum().tolist()
-    most = min(answers.classes - 1, RANKS)
+    """What can be said of some images.
+
+    Args:
+        number: of them.
+        correct: of them.
+        sums: of them, see `_sums`.
+    """
+    losses, of_ranks, of_bins = sums
+    loss, squares = losses.tolist()
+    ranks = of_ranks.cumsum().tolist()
     return {
         "examples": number,
         "accuracy": correct / number if number else None,
         "accuracy_interval": wilson(correct, number, confidence),
         # Share of images whose label is among the k most probable classes.
-        "top_k": {str(k): ranks[k - 1] / number for k in range(2, most + 1) if number},
+        "top_k": {str(k): ranks[k - 1] / number for k in range(2, len(ranks) + 1) if number},
         # Mean of -ln p(label), in nats.
         "loss": _number(loss / number) if number else None,
         "loss_interval": of_mean(loss, squares, number, confidence),
-        "ece": _ece(answers.calibration[rows].sum(axis=0)),
+        "ece": _ece(of_bins),
     }
 
 
 def _describe_class(
-    answers: Answers, label: int, numbers: tuple[Any, ...], confidence: float
+    numbers: tuple[Any, ...], sums: Sequence[np.ndarray], confidence: float
 ) -> dict[str, Any]:
     one = dict(zip(_OF_CLASSES, numbers, strict=True))
     right, predicted = one["right"], one["predicted"]
-    found = _of_rows(answers, slice(label, label + 1), one["examples"], right, confidence)
+    found = _of_images(one["examples"], right, sums, confidence)
     return {
         **found,
         "predicted": predicted,

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn import metrics as sk
 
-from components.evaluate.measure.confusion import table
-from components.evaluate.measure.counts import BASELINE, BINS, CANDIDATE, KEPT, RANKS, Tally, tally
+from components.evaluate.measure.answers import BINS, RANKS
+from components.evaluate.measure.cells import table
+from components.evaluate.measure.counts import BASELINE, CANDIDATE, KEPT, Tally, tally
 from components.evaluate.measure.metrics import calibration, describe
 
 NAMES = ("a", "b", "c", "d")
@@ -57,7 +58,7 @@ def test_metrics_are_scikit_learns():
         assert of_class["auc"] == pytest.approx(auc, abs=2e-3)  # scores are counted in bins
     assert overall["f1"] == pytest.approx(f1.mean())
     cells = counted(labels, answers).models[CANDIDATE].confusion
-    assert np.array_equal(table(cells, 4), sk.confusion_matrix(labels, predicted))
+    assert np.array_equal(table(cells, 4, 4), sk.confusion_matrix(labels, predicted))
 
 
 def test_calibration_is_a_naive_loops():

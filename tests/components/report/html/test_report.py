@@ -21,7 +21,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from PIL import Image
 
-from components.evaluate.measure.confusion import largest
+from components.evaluate.measure.cells import largest
 from components.report.html import charts, comparison, confusion, number_formats
 from components.report.html.facts import Facts, Made
 from components.report.html.mistakes import data_uri, mistakes
