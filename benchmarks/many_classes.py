@@ -1,6 +1,6 @@
 """What judging many classes costs: `python benchmarks/many_classes.py [--classes 10 1000 10000]`.
 
-CPU seconds from counts to a verdict by the default paired rules, both "each class" rules among them:
+CPU seconds from counts to a verdict by the default paired rules and a strict one on each class:
 candidate, baseline and best, 11 slices. Classes have 20 to 80 images each, drawn at random, so that
 few share their numbers; models are right about 7 of 10 images, and differ on 2 of 10.
 """

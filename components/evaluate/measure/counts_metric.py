@@ -49,8 +49,8 @@ _WAITING_BYTES = 4 << 20  # of probabilities that wait to be counted, for each s
 class _Counted:
     """A tally, and images that still wait to be counted.
 
-    Together, for one image at a time takes fifty times as long. Their probabilities are copied: what
-    comes is a row of a batch, all of which would wait with it.
+    They are counted together, for one at a time takes fifty times as long. Their probabilities are
+    copied: what comes is a row of a batch, all of which would wait with it.
     """
 
     def __init__(self) -> None:

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from components.evaluate.measure.auc import auc
 from components.evaluate.measure.answers import Answers
+from components.evaluate.measure.auc import auc
 from components.evaluate.statistics import of_mean, wilson
 
 

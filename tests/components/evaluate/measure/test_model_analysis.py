@@ -116,8 +116,8 @@ def same(seen: Tally, wanted: Tally) -> None:
         np.testing.assert_allclose(mine.lowest, model.lowest, rtol=1e-4)
         np.testing.assert_allclose(mine.highest, model.highest, rtol=1e-4)
         assert mine.off_one == pytest.approx(model.off_one, abs=1e-6)
-    for name, table in wanted.right.items():
-        np.testing.assert_array_equal(seen.right[name], table)
+    for name, right in wanted.right.items():
+        np.testing.assert_array_equal(seen.right[name], right)
     for key in ("worst", "lost"):
         mine, theirs = getattr(seen, key), getattr(wanted, key)
         np.testing.assert_array_equal(mine.images, theirs.images)
