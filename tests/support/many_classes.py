@@ -112,7 +112,7 @@ def main(folder: Path, classes: int, images: int) -> None:
     print(mib("VmHWM") - before)
 
 
-_ABOUT = {"data": {"digest": "", "examples": ""}, "code": {}}
+_ABOUT: dict[str, dict[str, str]] = {"data": {}, "code": {}}
 
 if __name__ == "__main__":
     main(Path(sys.argv[1]), *map(int, sys.argv[2:]))

@@ -18,7 +18,7 @@ from data.spec import LABEL, ImageSpec
 # which takes as long as the model; NumPy cuts short what has more than 1,000 values.
 BATCH_IMAGES = 1024
 _BATCH_BYTES = 16 << 20  # of pixels: fewer images where they are large
-_ANSWER_BYTES = 4 << 20  # of a model's probabilities; the analysis holds on to some batches' of them
+_ANSWER_BYTES = 4 << 20  # of a model's probabilities: the analysis holds on to some batches
 
 
 PLACE = "place"  # column: where the image is in the split, from 0
