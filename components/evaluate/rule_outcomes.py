@@ -7,10 +7,10 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from components.evaluate.measure.counts import BASELINE, CANDIDATE
+from components.evaluate.measure.intervals import loss_interval
 from components.evaluate.measure.measurements import Measured, View
 from components.evaluate.paired_loss import fewest_images, p_lost_more
 from components.evaluate.rules import METRICS, Change, Paired, Threshold
-from components.evaluate.statistics import loss_interval
 
 Status = Literal["passed", "failed", "not enough data", "not applicable"]
 _BADNESS: dict[Status, int] = {"failed": 2, "not enough data": 1, "passed": 0}

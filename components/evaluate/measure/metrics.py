@@ -10,7 +10,7 @@ import numpy as np
 
 from components.evaluate.measure.answers import Answers
 from components.evaluate.measure.auc import auc
-from components.evaluate.statistics import of_mean, wilson
+from components.evaluate.measure.intervals import of_mean, wilson
 
 
 def describe(answers: Answers, class_names: tuple[str, ...], confidence: float) -> dict[str, Any]:

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
+from components.evaluate.measure.intervals import loss_interval, of_mean, wilson
 from components.evaluate.paired_loss import score
-from components.evaluate.statistics import loss_interval, of_mean, wilson
 
 
 @pytest.mark.parametrize(("successes", "trials"), [(36, 36), (0, 36), (1, 2), (9800, 10000)])
