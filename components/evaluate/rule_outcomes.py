@@ -7,9 +7,10 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from components.evaluate.measure.counts import BASELINE, CANDIDATE
+from components.evaluate.measure.intervals import loss_interval
 from components.evaluate.measure.measurements import Measured, View
+from components.evaluate.paired_loss import fewest_images, p_lost_more
 from components.evaluate.rules import METRICS, Change, Paired, Threshold
-from components.evaluate.statistics import loss_interval, p_lost_more
 
 Status = Literal["passed", "failed", "not enough data", "not applicable"]
 _BADNESS: dict[Status, int] = {"failed": 2, "not enough data": 1, "passed": 0}
@@ -94,16 +95,16 @@ def of_paired(rule: Paired, measured: Measured, min_examples: int) -> Outcome:
         return _alone(rule, kind, rule.needed, _absent(measured, rule.against))
     # Of several slices one is likely to look bad by chance: Bonferroni's correction.
     error = (1 - rule.confidence) / max(1, len(measured.views(rule.on)))
+    strict = rule.require == "shown no worse"
+    # Of fewer images nothing that is seen could fail the rule, or pass the strict one.
+    least = max(min_examples, fewest_images(-rule.margin if strict else rule.margin, error))
 
     def look(view: View) -> _Seen:
         (_, lost), (won, _) = view.pairs[rule.against].tolist()
-        images = int(view.pairs[rule.against].sum())
-        worse = p_lost_more(lost, won, images, rule.margin)
-        if rule.require == "not shown worse":
-            fails, p = worse < error, worse
-        else:
-            p = p_lost_more(won, lost, images, -rule.margin)
-            fails = p >= error
+        images = lost + won + int(view.pairs[rule.against].trace())
+        worse = p_lost_more(lost, won, images, rule.margin, error)
+        p = p_lost_more(won, lost, images, -rule.margin, error) if strict else worse
+        fails = p >= error if strict else p < error
         loss = (lost - won) / images
         low, high = loss_interval(lost, won, images, 1 - error)
         reason = (
@@ -112,7 +113,7 @@ def of_paired(rule: Paired, measured: Measured, min_examples: int) -> Outcome:
         )
         return _Seen("failed" if fails else "passed", (-worse, loss), reason, loss, (low, high))
 
-    return _worst(rule, kind, rule.needed, measured, min_examples, look)
+    return _worst(rule, kind, rule.needed, measured, least, look)
 
 
 def _alone(rule: Change | Paired, kind: Any, needed: str, reason: str) -> Outcome:

@@ -19,19 +19,17 @@ _SUM_TOLERANCE = 1e-3  # of 1; a softmax in float16 stays within
 def outcomes(measured: Measured, allowed: Allowed) -> Iterator[Outcome]:
     """Hold the candidate against every sanity rule, and against what served before."""
     answers, facts = measured.tally.models[CANDIDATE], measured.facts
-    confusion = answers.confusion
-    unsound, weights = int(confusion[:, -1].sum()), facts.unsound_weights
+    unsound, weights = answers.unsound, facts.unsound_weights
     yield _sanity(
         rules.FINITE,
         "every probability and every weight a finite number",
         not (unsound or weights),
         f"{unsound} images bad, {weights} weights NaN or infinite",
     )
-    seen = confusion[:, :-1].sum(axis=0)
     never = [
         name
         for name, of_class, predicted in zip(
-            measured.class_names, confusion.sum(axis=1), seen, strict=True
+            measured.class_names, answers.examples, answers.predicted, strict=True
         )
         if of_class and not predicted
     ]
@@ -104,7 +102,7 @@ def _alone(seen: Difference | None, tolerance: float) -> Outcome:
 
 def _trained_on(measured: Measured, share: float) -> Outcome:
     needed = f"at most {share:g} of the images"
-    count, number = measured.facts.trained_on, int(measured.tally.models[CANDIDATE].confusion.sum())
+    count, number = measured.facts.trained_on, int(measured.tally.models[CANDIDATE].examples.sum())
     if count is None:
         return _not_known(rules.TRAINED_ON, needed, "there is no record of the training")
     reason = f"the model was trained on {count:,} of {number:,}{_examples(measured)}"

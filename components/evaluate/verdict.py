@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from components.evaluate import sanity_rules
-from components.evaluate.measure.counts import BASELINE, BEST, CANDIDATE, Mistakes, Tally
+from components.evaluate.measure.answers import Answers
+from components.evaluate.measure.cells import largest, table
+from components.evaluate.measure.counts import BASELINE, BEST, CANDIDATE, KEPT, Mistakes, Tally
 from components.evaluate.measure.measurements import Measured, Reference
 from components.evaluate.measure.metrics import calibration
 from components.evaluate.rule_outcomes import Outcome, of_change, of_paired, of_threshold
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from components.evaluate.config import Config
 
 SCHEMA_VERSION = 2
+_TABLE = 1000  # classes of which the verdict holds the whole table of confusions
 
 
 def outcomes(measured: Measured, config: Config) -> list[Outcome]:
@@ -79,7 +82,8 @@ def judge(
         "rules": [outcome.plain() for outcome in found],
         "metrics": {name: metrics.get(name) for name in (CANDIDATE, BASELINE, BEST)},
         "weakest_class": _weakest(metrics[CANDIDATE]["classes"]),
-        "confusion": _of_models(lambda name: models[name].confusion[:, :-1].tolist(), measured),
+        "confusion": _of_models(lambda name: _confusion(models[name]), measured),
+        "confusions": _confusions(models[CANDIDATE], models.get(BASELINE)),
         "calibration": _of_models(lambda name: calibration(models[name]), measured),
         "paired": {name: _paired(measured, name) for name in (BASELINE, BEST)},
         "worst": _mistakes(measured.tally.worst),
@@ -130,6 +134,29 @@ def _reference(reference: Reference | None, **facts: Any) -> dict[str, Any] | No
 
 def _of_models(make: Any, measured: Measured) -> dict[str, Any]:
     return {n: make(n) if n in measured.tally.models else None for n in (CANDIDATE, BASELINE)}
+
+
+def _confusion(answers: Answers) -> list[list[int]] | None:
+    """Rows are labels, columns predictions; None where they would be more than can be kept."""
+    if answers.classes > _TABLE:
+        return None
+    rows: list[list[int]] = table(answers.confusion, answers.classes, answers.classes).tolist()
+    return rows
+
+
+def _confusions(after: Answers, before: Answers | None) -> list[dict[str, int | None]]:
+    """The largest of the candidate, and how many images the baseline took so."""
+    cells = before.confusion.tolist() if before else []
+    earlier = {(label, predicted): images for label, predicted, images in cells}
+    return [
+        {
+            "label": label,
+            "predicted": predicted,
+            "images": images,
+            "before": earlier.get((label, predicted), 0) if before else None,
+        }
+        for label, predicted, images in largest(after.confusion, after.classes, KEPT).tolist()
+    ]
 
 
 def _paired(measured: Measured, reference: str) -> dict[str, Any] | None:

@@ -28,7 +28,10 @@ _WORDS = {"print", "progress", "_progress", "told"} | {
     *("_changed", "_wrong", "_nothing", "_log", "warning"),
 }
 _Place = tuple[int, int]  # line from 1, column from 0
-_ARITHMETIC = ("metrics.py", "statistics.py", "rule_outcomes.py", "counts.py", "slices.py")
+_ARITHMETIC = (
+    *("metrics.py", "intervals.py", "paired_loss.py", "rule_outcomes.py", "slices.py"),
+    *("answers.py", "auc.py", "cells.py", "counts.py"),
+)
 
 
 class CallRemover(Operator):

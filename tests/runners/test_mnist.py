@@ -65,7 +65,7 @@ def test_ingest_on_flink_gives_the_same_bytes(flink, mnist, made, tmp_path):
 @pytest.mark.parametrize("name", ["flink", "spark"])
 def test_evaluation_counts_the_same(name, counted, here, request):
     whole, slices = counted(request.getfixturevalue(name).args)
-    assert whole.models[CANDIDATE].confusion.sum() == 10_000
+    assert whole.models[CANDIDATE].examples.sum() == 10_000
     assert slices.keys() == here[1].keys()
     for found, expected in ((whole, here[0]), *((slices[s], here[1][s]) for s in slices)):
         np.testing.assert_array_equal(

@@ -7,7 +7,6 @@ same numbers. Tests hold the two against one another.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import apache_beam as beam
@@ -44,31 +43,49 @@ def _computations(
     ]
 
 
-@dataclass
+_WAITING_BYTES = 4 << 20  # of probabilities that wait to be counted, for each slice
+
+
 class _Counted:
-    """A tally, and images that still wait to be counted."""
+    """A tally, and images that still wait to be counted.
 
-    tally: Tally | None = None
-    waiting: list[Any] = field(default_factory=list)
+    They are counted together, for one at a time takes fifty times as long. Their probabilities are
+    copied: what comes is a row of a batch, all of which would wait with it.
+    """
 
-    def settle(self, models: Sequence[str]) -> _Counted:
-        """Count what waits: together, for one image at a time takes fifty times as long."""
-        if self.waiting:
-            labels = np.concatenate([_of_model(one.labels, CANDIDATE) for one in self.waiting])
-            places = np.concatenate([one.features[PLACE] for one in self.waiting])
-            answers = {
-                model: np.stack(
-                    [_probabilities(_of_model(one.predictions, model)) for one in self.waiting]
-                )
-                for model in models
-            }
-            self.add(tally(labels, places, answers))
-            self.waiting = []
+    def __init__(self) -> None:
+        self.tally: Tally | None = None
+        self._labels: list[Any] = []
+        self._places: list[Any] = []
+        self._answers: dict[str, np.ndarray] = {}  # model → (room for images, classes) float32
+
+    def wait(self, label: Any, place: Any, answers: Mapping[str, np.ndarray]) -> None:
+        """Take an image; count all that wait where there is room for no more."""
+        if not self._answers:
+            of_one = 4 * sum(map(len, answers.values()))
+            room = min(BATCH_IMAGES, max(1, _WAITING_BYTES // max(of_one, 1)))
+            self._answers = {m: np.empty((room, len(a)), np.float32) for m, a in answers.items()}
+        for model, answer in answers.items():
+            self._answers[model][len(self._labels)] = answer
+        self._labels.append(label)
+        self._places.append(place)
+        if len(self._labels) == len(self._answers[CANDIDATE]):
+            self.settle()
+
+    def settle(self) -> _Counted:
+        """Count what waits."""
+        if self._labels:
+            answers = {m: found[: len(self._labels)] for m, found in self._answers.items()}
+            self.add(tally(np.concatenate(self._labels), np.concatenate(self._places), answers))
+            self._labels, self._places = [], []
         return self
 
     def add(self, other: Tally | None) -> None:
         if other is not None:
             self.tally = other if self.tally is None else self.tally + other
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(_Counted()), "tally": self.settle().tally}
 
 
 def _of_model(found: Any, model: str) -> Any:
@@ -92,18 +109,20 @@ class _Count(beam.CombineFn):
         return _Counted()
 
     def add_input(self, counted: _Counted, one: Any) -> _Counted:
-        counted.waiting.append(one)
-        return counted.settle(self.models) if len(counted.waiting) >= BATCH_IMAGES else counted
+        answers = {m: _probabilities(_of_model(one.predictions, m)) for m in self.models}
+        label = _of_model(one.labels, CANDIDATE)
+        counted.wait(label, one.features[PLACE], answers)
+        return counted
 
     def compact(self, counted: _Counted) -> _Counted:
-        return counted.settle(self.models)
+        return counted.settle()
 
     def merge_accumulators(self, several: Iterable[_Counted]) -> _Counted:
         merged = _Counted()
         for counted in several:
-            merged.add(counted.settle(self.models).tally)
+            merged.add(counted.settle().tally)
         return merged
 
     def extract_output(self, counted: _Counted) -> dict[metric_types.MetricKey, bytes]:
-        found = counted.settle(self.models).tally
+        found = counted.settle().tally
         return {self.key: found.to_bytes()} if found else {}

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from components.evaluate.measure.counts import CANDIDATE, Tally
-from components.evaluate.measure.metrics import describe
+from components.evaluate.measure.metrics import describe, describe_overall
 from components.evaluate.rules import EACH, EACH_CLASS, OVERALL
 from serving_export.parity.neighbours import Difference
 
@@ -77,26 +77,23 @@ class Measured:
         """Model → {"overall", "classes", "slices"}: the metrics as `verdict.json` has them."""
         return {
             model: {
-                **self._describe(self.tally, model),
+                **describe(self.tally.models[model], self.class_names, self.confidence),
                 "slices": {
-                    name: self._describe(tally, model)["overall"]
+                    name: describe_overall(tally.models[model], self.confidence)
                     for name, tally in sorted(self.slices.items())
                 },
             }
             for model in self.tally.models
         }
 
-    def _describe(self, tally: Tally, model: str) -> dict[str, Any]:
-        return describe(tally.models[model], self.class_names, self.confidence)
-
     def views(self, on: str) -> dict[str, View]:
         """The slices that a rule is on, by name; an unknown one is a slice without images."""
         if on == OVERALL:
             return {on: self._whole(self.tally, "overall", None)}
         if on == EACH_CLASS:
-            return {name: self._class(name) for name in self.class_names}
+            return {name: self._class(row, name) for row, name in enumerate(self.class_names)}
         if on in self.class_names:
-            return {on: self._class(on)}
+            return {on: self._class(self.class_names.index(on), on)}
         start = f"{on.removeprefix(EACH)}=" if on.startswith(EACH) else None
         names = [n for n in self.slices if (n.startswith(start) if start else n == on)]
         return {name: self._whole(self.slices[name], "slices", name) for name in names}
@@ -106,8 +103,7 @@ class Measured:
         metrics = {model: m if name is None else m[name] for model, m in found.items()}
         return View(metrics, {r: right.sum(axis=0) for r, right in tally.right.items()})
 
-    def _class(self, name: str) -> View:
-        row = self.class_names.index(name)
+    def _class(self, row: int, name: str) -> View:
         return View(
             {model: known["classes"][name] for model, known in self.described.items()},
             {reference: right[row] for reference, right in self.tally.right.items()},

@@ -3,65 +3,106 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from components.evaluate.measure.counts import RANKS, Answers
-from components.evaluate.statistics import of_mean, wilson
+from components.evaluate.measure.answers import Answers
+from components.evaluate.measure.auc import auc
+from components.evaluate.measure.intervals import of_mean, wilson
 
 
 def describe(answers: Answers, class_names: tuple[str, ...], confidence: float) -> dict[str, Any]:
-    """Metrics of a slice: {"overall": …, "classes": {name: …}}, as in `verdict.json`."""
+    """Metrics of a model: {"overall": …, "classes": {name: …}}, as in `verdict.json`."""
+    found = _of_classes(answers)
+    of_class = zip(*(found[metric].tolist() for metric in _OF_CLASSES), strict=True)
+    sums = zip(*_sums(answers), strict=True)
     classes = {
-        name: _of_class(answers, label, confidence) for label, name in enumerate(class_names)
+        name: _describe_class(one, of_one, confidence)
+        for name, one, of_one in zip(class_names, of_class, sums, strict=True)
     }
-    rows = np.arange(len(class_names))
-    overall = _of_rows(answers, rows, confidence)
-    present = [c for c in classes.values() if c["examples"]]
+    return {"overall": describe_overall(answers, confidence), "classes": classes}
+
+
+def describe_overall(answers: Answers, confidence: float) -> dict[str, Any]:
+    """Metrics of all images of a slice, as in `verdict.json`."""
+    found = _of_classes(answers)
+    number, right = int(found["examples"].sum()), int(found["right"].sum())
+    sums = [of_classes.sum(axis=0) for of_classes in _sums(answers)]
+    overall = _of_images(number, right, sums, confidence)
+    present = found["examples"] > 0
     for metric in ("precision", "recall", "f1", "auc"):
         # The macro mean: each class that has images counts the same, one without a number as 0.
-        values = [c[metric] or 0.0 for c in present]
-        overall[metric] = sum(values) / len(values) if values else None
-    overall |= {"precision_interval": None, "recall_interval": None}
-    return {"overall": overall, "classes": classes}
+        values = np.nan_to_num(found[metric][present])
+        overall[metric] = float(values.mean()) if len(values) else None
+    return overall | {"precision_interval": None, "recall_interval": None}
 
 
-def _of_rows(answers: Answers, rows: np.ndarray, confidence: float) -> dict[str, Any]:
-    """What can be said of the images with these labels."""
-    number = int(answers.confusion[rows].sum())
-    correct = int(answers.confusion[rows, rows].sum())
-    loss, squares = (float(x) for x in answers.losses[rows].sum(axis=0))
-    ranks = answers.ranks[rows].sum(axis=0).cumsum()
-    most = min(answers.confusion.shape[0] - 1, RANKS)
+_OF_CLASSES = ("examples", "right", "predicted", "precision", "recall", "f1", "auc")
+
+
+def _of_classes(answers: Answers) -> dict[str, np.ndarray]:
+    """(C,) of each class against the rest: of its images, and of those said to be of it."""
+    examples, right, predicted = answers.examples, answers.right, answers.predicted
+    with np.errstate(invalid="ignore"):
+        return {
+            "examples": examples,
+            "right": right,
+            "predicted": predicted,
+            "precision": right / predicted,
+            "recall": right / examples,
+            "f1": 2 * right / (examples + predicted),  # harmonic mean of both
+            "auc": auc(answers.own_odds, answers.odds),
+        }
+
+
+def _sums(answers: Answers) -> list[np.ndarray]:
+    """Of each class: losses, ranks but the last possible one, calibration; see `Answers`."""
+    return [answers.losses, answers.ranks[:, : answers.classes - 1], answers.calibration]
+
+
+def _of_images(
+    number: int, correct: int, sums: Sequence[np.ndarray], confidence: float
+) -> dict[str, Any]:
+    """What can be said of some images.
+
+    Args:
+        number: of them.
+        correct: of them.
+        sums: of them, see `_sums`.
+    """
+    losses, of_ranks, of_bins = sums
+    loss, squares = losses.tolist()
+    ranks = of_ranks.cumsum().tolist()
     return {
         "examples": number,
         "accuracy": correct / number if number else None,
         "accuracy_interval": wilson(correct, number, confidence),
         # Share of images whose label is among the k most probable classes.
-        "top_k": {str(k): int(ranks[k - 1]) / number for k in range(2, most + 1) if number},
+        "top_k": {str(k): ranks[k - 1] / number for k in range(2, len(ranks) + 1) if number},
         # Mean of -ln p(label), in nats.
         "loss": _number(loss / number) if number else None,
         "loss_interval": of_mean(loss, squares, number, confidence),
-        "ece": _ece(answers.calibration[rows].sum(axis=0)),
+        "ece": _ece(of_bins),
     }
 
 
-def _of_class(answers: Answers, label: int, confidence: float) -> dict[str, Any]:
-    """One class against the rest: of its images, and of those that are said to be of it."""
-    found = _of_rows(answers, np.array([label]), confidence)
-    right = int(answers.confusion[label, label])
-    predicted = int(answers.confusion[:, label].sum())
-    either = found["examples"] + predicted
+def _describe_class(
+    numbers: tuple[Any, ...], sums: Sequence[np.ndarray], confidence: float
+) -> dict[str, Any]:
+    one = dict(zip(_OF_CLASSES, numbers, strict=True))
+    right, predicted = one["right"], one["predicted"]
+    found = _of_images(one["examples"], right, sums, confidence)
     return {
         **found,
         "predicted": predicted,
-        "precision": right / predicted if predicted else None,  # right / predicted
+        "precision": _number(one["precision"]),  # right / predicted
         "precision_interval": wilson(right, predicted, confidence),
         "recall": found["accuracy"],  # right / images of the class
         "recall_interval": found["accuracy_interval"],
-        "f1": 2 * right / either if either else None,  # harmonic mean of both
-        "auc": _auc(answers.odds[label]),
+        "f1": _number(one["f1"]),
+        "auc": _number(one["auc"]),
     }
 
 
@@ -87,15 +128,6 @@ def _ece(bins: np.ndarray) -> float | None:
     """
     number, confidence, right = bins.T
     return float(np.abs(right - confidence).sum() / number.sum()) if number.sum() else None
-
-
-def _auc(odds: np.ndarray) -> float | None:
-    """P(an image of the class scores higher than another's), ties half: Mann and Whitney, 1947."""
-    others, own = odds.astype(np.float64)
-    if not (others.sum() and own.sum()):
-        return None
-    below = others.cumsum() - others
-    return float((own * (below + others / 2)).sum() / (own.sum() * others.sum()))
 
 
 def _number(value: float) -> float | None:

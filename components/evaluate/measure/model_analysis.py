@@ -144,7 +144,7 @@ def _read(folder: Path) -> dict[str, Tally]:
 def _check(found: Tally | None, examples: Examples, split: str) -> None:
     """Every example of the split must have been seen, once."""
     wanted = examples.counts[split]
-    counts = tuple(found.models[CANDIDATE].confusion.sum(axis=1).tolist()) if found else ()
+    counts = tuple(found.models[CANDIDATE].examples.tolist()) if found else ()
     if counts != tuple(wanted):
         raise StepError(
             f"the analysis did not see the examples of {split!r} once each",

@@ -18,6 +18,7 @@ from data.spec import LABEL, ImageSpec
 # which takes as long as the model; NumPy cuts short what has more than 1,000 values.
 BATCH_IMAGES = 1024
 _BATCH_BYTES = 16 << 20  # of pixels: fewer images where they are large
+_ANSWER_BYTES = 4 << 20  # of a model's probabilities: the analysis holds on to some batches
 
 
 PLACE = "place"  # column: where the image is in the split, from 0
@@ -32,7 +33,8 @@ class ReadBatches(SameCodeDoFn):
 
     def __init__(self, spec: ImageSpec, slices: Sequence[str]) -> None:
         self.spec, self.slices = spec, slices
-        self.images = max(1, min(BATCH_IMAGES, _BATCH_BYTES // spec.image_bytes))
+        fitting = min(_BATCH_BYTES // spec.image_bytes, _ANSWER_BYTES // (4 * spec.num_classes))
+        self.images = max(1, min(BATCH_IMAGES, fitting))
 
     def process(self, shard: tuple[str, int]) -> Iterator[pa.RecordBatch]:
         """One shard, in order; given with the place of its first image."""

@@ -70,7 +70,7 @@ def measure_in_child(
                 got=process.last_words(),
                 follows="there is no verdict",
             )
-    found = {p.stem: Tally.from_bytes(p.read_bytes()) for p in output.glob("tally-*.npz")}
+    found = {p.name: Tally.from_bytes(p.read_bytes()) for p in output.glob("tally-*")}
     said = json.loads((output / "said.json").read_text(encoding="utf-8"))
     of_slices = {name: found[f"tally-{place}"] for place, name in enumerate(said["slices"])}
     return found["tally-all"], of_slices, Difference(*said["alone"])
@@ -105,9 +105,9 @@ def _work(job: dict[str, Any], output: Path) -> None:
     }
     context = Context(output_dir=output)
     whole, slices = measure(examples, job["split"], bundles, context, slices=job["slices"])
-    (output / "tally-all.npz").write_bytes(whole.to_bytes())
+    (output / "tally-all").write_bytes(whole.to_bytes())
     for place, tally in enumerate(slices.values()):
-        (output / f"tally-{place}.npz").write_bytes(tally.to_bytes())
+        (output / f"tally-{place}").write_bytes(tally.to_bytes())
     alone = _alone(bundles[CANDIDATE], examples, job["split"], CANDIDATE in job["foreign"])
     said = {"slices": list(slices), "alone": alone}
     (output / "said.json").write_text(json.dumps(said), encoding="utf-8")

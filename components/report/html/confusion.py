@@ -56,14 +56,14 @@ def matrix(verdict: Mapping[str, Any]) -> Matrix | None:
         level = math.ceil(LEVELS * (share if right else math.sqrt(share)))
         return Cell(f"{images:,}" if images else "", _shade("good" if right else "bad", level))
 
-    rows = verdict["confusion"]["candidate"]
+    rows = verdict["confusion"]["candidate"] or []
     return _matrix(verdict, [[cell(i, j, row) for j in range(len(row))] for i, row in _few(rows)])
 
 
 def difference(verdict: Mapping[str, Any]) -> Matrix | None:
     """The candidate's counts less the baseline's; None where there is none, or as `matrix`."""
     before, after = verdict["confusion"]["baseline"], verdict["confusion"]["candidate"]
-    if before is None:
+    if before is None or len(before) > _WITH_CELLS:
         return None
     changes = [[a - b for a, b in zip(*r, strict=True)] for r in zip(after, before, strict=True)]
     largest = max((abs(change) for row in changes for change in row), default=0) or 1
@@ -80,24 +80,23 @@ def difference(verdict: Mapping[str, Any]) -> Matrix | None:
 
 def confusions(verdict: Mapping[str, Any]) -> list[Confusion]:
     """The largest, by images."""
-    names, after = verdict["data"]["class_names"], verdict["confusion"]["candidate"]
-    before = verdict["confusion"]["baseline"]
-    wrong = [
-        (images, i, j)
-        for i, row in enumerate(after)
-        for j, images in enumerate(row)
-        if images and i != j
-    ]
+    names, classes = verdict["data"]["class_names"], verdict["metrics"]["candidate"]["classes"]
     return [
-        Confusion(names[i], names[j], n, n / sum(after[i]), before[i][j] if before else None)
-        for n, i, j in sorted(wrong, key=lambda found: (-found[0], *found[1:]))[:_LISTED]
+        Confusion(
+            label=(label := names[cell["label"]]),
+            predicted=names[cell["predicted"]],
+            images=cell["images"],
+            share=cell["images"] / classes[label]["examples"],
+            before=cell["before"],
+        )
+        for cell in verdict["confusions"][:_LISTED]
     ]
 
 
 def without_class(verdict: Mapping[str, Any]) -> int:
     """Images for which the candidate's answer was no number, so that no column counts them."""
-    counted = sum(map(sum, verdict["confusion"]["candidate"]))
-    return int(verdict["data"]["examples"] - counted)
+    classes = verdict["metrics"]["candidate"]["classes"].values()
+    return int(verdict["data"]["examples"] - sum(one["predicted"] for one in classes))
 
 
 def _few(rows: Counts) -> list[tuple[int, Sequence[int]]]:

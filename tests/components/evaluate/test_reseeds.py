@@ -23,15 +23,8 @@ from hypothesis import strategies as st
 from components import train
 from components.context import Context
 from components.evaluate import Config
-from components.evaluate.measure.counts import (
-    BASELINE,
-    BEST,
-    CANDIDATE,
-    Answers,
-    Mistakes,
-    Tally,
-    tally,
-)
+from components.evaluate.measure.answers import Answers
+from components.evaluate.measure.counts import BASELINE, BEST, CANDIDATE, Mistakes, Tally, tally
 from components.evaluate.measure.measurements import Facts, Measured, Reference
 from components.evaluate.verdict import outcomes, status_of
 from data.batches.sequential import batches

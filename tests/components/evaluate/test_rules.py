@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 
 from components.evaluate import Config
-from components.evaluate.measure.counts import BASELINE, BEST, CANDIDATE, tally
+from components.evaluate.measure.auc import count_bins
+from components.evaluate.measure.counts import BASELINE, BEST, CANDIDATE, Tally, tally
 from components.evaluate.measure.measurements import Facts, Measured, Reference
+from components.evaluate.paired_loss import fewest_images
 from components.evaluate.rule_outcomes import Outcome, of_change, of_paired, of_threshold
 from components.evaluate.rules import (
     METRICS,
@@ -338,6 +340,62 @@ def test_failed_comes_before_not_configured_and_that_before_passed():
         assert verdict["status"] == status
         assert bool(verdict["reasons"]) == (status == "failed")
         json.dumps(verdict, allow_nan=False)
+
+
+def of_classes(classes: int, each: int, lost: int, *, won: int = 0) -> Measured:
+    """`each` images of every class: of class 1 so many are lost and won, of all others none."""
+    pairs = np.zeros((classes, 2, 2), np.int64)
+    pairs[:, 1, 1] = each
+    pairs[1] = [[0, lost], [won, each - lost - won]]
+    nothing = measured(wrong={CANDIDATE: [0] * 4, BASELINE: [0] * 4})
+    answers = nothing.tally.models[CANDIDATE]
+    labels = np.arange(classes)
+    many = dataclasses.replace(
+        answers,
+        **{
+            key: np.stack([labels, labels * 0, *[labels * 0 + each] * sums], axis=1)
+            for key, sums in (("rank_cells", 1), ("calibration_cells", 3), ("odds_cells", 1))
+        },
+        confusion=np.stack([labels, labels, labels * 0 + each], axis=1),
+        odds=np.full((classes, count_bins(classes)), each, np.int32),
+        losses=np.ones((classes, 2)),
+        lowest=np.zeros(classes),
+        highest=np.ones(classes),
+    )
+    whole = Tally({CANDIDATE: many, BASELINE: many}, {BASELINE: pairs}, *[nothing.tally.worst] * 2)
+    names = tuple(f"c{label}" for label in range(classes))
+    return dataclasses.replace(nothing, class_names=names, tally=whole)
+
+
+@pytest.mark.parametrize(
+    "classes", [2, 10, 499, 500, 501, 1000, pytest.param(10_000, marks=pytest.mark.slow)]
+)
+def test_a_class_that_loses_all_is_worse_among_however_many(classes):
+    """From 500 classes on it passed: the p-value was never below 1e-4, the level 0.05 / 500."""
+    each = 29 if classes == 10_000 else 25
+    rule = Paired(margin=0.3, on="each class")
+    outcome = asked(rule, of_classes(classes, each, lost=each))
+    assert (outcome.status, outcome.at) == ("failed", "c1")
+    assert asked(rule, of_classes(classes, each, lost=0)).status == "passed"
+    strict = Paired(margin=0.3, on="each class", require="shown no worse")
+    assert asked(strict, of_classes(classes, 50, lost=0)).status == "passed"
+    assert asked(strict, of_classes(classes, 50, lost=25)).status == "failed"
+
+
+@pytest.mark.parametrize("margin", [0.0, 0.015, 0.15, 0.3])
+@pytest.mark.parametrize("error", [0.1, 0.05, 1e-3, 1e-6])
+@pytest.mark.parametrize("classes", [2, 500, pytest.param(10_000, marks=pytest.mark.slow)])
+def test_25_lost_of_25_never_pass(margin, error, classes):
+    """They fail, or no outcome of 25 images could: then they are too few, whatever is seen."""
+    rule = Paired(margin=margin, on="each class", confidence=1 - error)
+    outcome = asked(rule, of_classes(classes, 25, lost=25))
+    can_be_shown = ((1 + margin) / 2) ** 25 < error / classes * 0.99
+    assert outcome.status == ("failed" if can_be_shown else "not enough data")
+    if not can_be_shown:
+        assert asked(rule, of_classes(classes, 25, lost=0)).status == "not enough data"
+        needed = fewest_images(margin, (1 - rule.confidence) / classes)
+        assert f"25 images, of {needed} needed" in outcome.reason
+        assert asked(rule, of_classes(classes, needed, lost=needed)).status == "failed"
 
 
 def test_the_data_are_suspect_where_the_baseline_falls_below_its_floor_too():

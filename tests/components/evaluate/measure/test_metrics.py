@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from components.evaluate.measure.counts import CANDIDATE, Answers, tally
+from components.evaluate.measure.answers import Answers
+from components.evaluate.measure.counts import CANDIDATE, tally
+from components.evaluate.measure.intervals import of_mean
 from components.evaluate.measure.metrics import calibration, describe
-from components.evaluate.statistics import of_mean
 
 NAMES = ("a", "b", "c")
 

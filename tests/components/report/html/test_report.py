@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import copy
 import dataclasses
 import io
 import itertools
@@ -20,6 +21,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from PIL import Image
 
+from components.evaluate.measure.cells import largest
 from components.report.html import charts, comparison, confusion, number_formats
 from components.report.html.facts import Facts, Made
 from components.report.html.mistakes import data_uri, mistakes
@@ -181,9 +183,20 @@ def test_confusions_are_the_largest_entries_beside_the_diagonal(data: st.DataObj
         data.draw(st.lists(st.integers(0, 50), min_size=size**2, max_size=size**2))
     ).reshape(size, size)
     names = [f"c{i}" for i in range(size)]
+    cells = np.array([(i, j, n) for (i, j), n in np.ndenumerate(counts) if n]).reshape(-1, 3)
     verdict = {
         "data": {"class_names": names},
-        "confusion": {"candidate": counts.tolist(), "baseline": None},
+        "metrics": {
+            "candidate": {
+                "classes": {
+                    name: {"examples": n} for name, n in zip(names, counts.sum(axis=1), strict=True)
+                }
+            }
+        },
+        "confusions": [
+            {"label": i, "predicted": j, "images": n, "before": None}
+            for i, j, n in largest(cells, size, 24).tolist()
+        ],
     }
     found = confusion.confusions(verdict)
     wrong = counts[~np.eye(size, dtype=bool)]
@@ -198,9 +211,9 @@ def test_images_without_an_answer_are_counted(facts: Facts) -> None:
     verdict = facts.verdict
     assert verdict
     assert confusion.without_class(verdict) == 0
-    rows = [list(row) for row in verdict["confusion"]["candidate"]]
-    rows[0][0] -= 3
-    lacking = {**verdict, "confusion": {**verdict["confusion"], "candidate": rows}}
+    metrics = copy.deepcopy(verdict["metrics"])
+    next(iter(metrics["candidate"]["classes"].values()))["predicted"] -= 3
+    lacking = {**verdict, "metrics": metrics}
     assert (
         "3 images have no column" in Page(render(dataclasses.replace(facts, verdict=lacking))).text
     )

@@ -1,0 +1,72 @@
+"""What chance can do: intervals of proportions, of means, and of losses on the same images."""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+
+from scipy import optimize, special
+
+from components.evaluate.paired_loss import score
+
+
+def normal_quantile(share: float) -> float:
+    """What a standard normal number stays below so often."""
+    return float(special.ndtri(share))
+
+
+def wilson(successes: int, trials: int, confidence: float) -> tuple[float, float] | None:
+    """Wilson's score interval of a proportion: never of width 0, not even for 36 of 36.
+
+    Wilson, JASA 22 (1927) 209-212. None where there were no trials.
+    """
+    if not trials:
+        return None
+    z, share = normal_quantile((1 + confidence) / 2), successes / trials
+    middle = share + z * z / (2 * trials)
+    half = z * math.sqrt(share * (1 - share) / trials + z * z / (4 * trials**2))
+    low, high = ((middle + sign * half) / (1 + z * z / trials) for sign in (-1, 1))
+    return (low if successes else 0.0), (high if successes < trials else 1.0)
+
+
+def of_mean(
+    total: float, squares: float, number: int, confidence: float
+) -> tuple[float, float] | None:
+    """The normal interval of a mean, from sum and sum of squares; None for less than two."""
+    if number < 2 or not math.isfinite(total):
+        return None
+    mean = total / number
+    variance = max(squares / number - mean**2, 0.0) * number / (number - 1)
+    half = normal_quantile((1 + confidence) / 2) * math.sqrt(variance / number)
+    return mean - half, mean + half
+
+
+@lru_cache(maxsize=1 << 16)  # many classes have the same counts
+def loss_interval(lost: int, won: int, images: int, confidence: float) -> tuple[float, float]:
+    """Tango's score interval of how much smaller a share the candidate has right.
+
+    Tango, Statistics in Medicine 17 (1998) 891-908: for the difference of proportions on the same
+    images, sound near 0 and for few differences.
+
+    Args:
+        lost: images that only the reference has right.
+        won: images that only the candidate has right.
+        images: all of them, more than 0.
+        confidence: of each of the two bounds.
+
+    Returns:
+        The least and the greatest loss that the images do not contradict, within -1 to 1.
+    """
+    z = normal_quantile(confidence)
+
+    def bound(low: float, high: float, wanted: float) -> float:
+        def distance(margin: float) -> float:
+            return float(score(lost, won, images, margin)) - wanted
+
+        if distance(low) * distance(high) > 0:
+            return low if wanted > 0 else high
+        return float(optimize.brentq(distance, low, high, xtol=1e-7))
+
+    seen, edge = (lost - won) / images, 1 - 1e-9
+    low, high = bound(-edge, max(seen, -edge), z), bound(min(seen, edge), edge, -z)
+    return min(low, seen), max(high, seen)
