@@ -19,7 +19,7 @@ from pipeline.planning import prepare
 from pipeline.planning.plan import Workspace, context_of
 from pipeline.planning.prepare import Prepared, Request
 from pipeline.storage.ledger import Ledger
-from pipeline.storage.push_right import PushRight
+from pipeline.storage.pushes.push_right import PushRight
 from pipeline.storage.run_folder import prepare_root
 
 Orchestrator = Literal["local", "beam"]

@@ -6,12 +6,9 @@ import errno
 import io
 import os
 import sys
-from typing import TYPE_CHECKING, TextIO
+from typing import Any, TextIO
 
 from data.errors import EnvironmentTrouble
-
-if TYPE_CHECKING:
-    from _typeshed import ReadableBuffer
 
 _LEFT = {errno.EPIPE, errno.EIO}  # the pipe has no reader; the terminal is closed
 
@@ -37,7 +34,7 @@ class _Outlasting(io.FileIO):
         super().__init__(descriptor, "w", closefd=closefd)
         self._essential = essential
 
-    def write(self, content: ReadableBuffer, /) -> int:
+    def write(self, content: Any, /) -> int:
         try:
             return super().write(content) or 0
         except OSError as error:

@@ -26,7 +26,7 @@ from pipeline.planning.plan import Done, Planned, Workspace
 class RunStep(SameCodeDoFn):
     """A job's text → the same, with one more of its steps done; the runner may try it again.
 
-    Each try has the right to push in the place of those before; see `pipeline.storage.push_right`.
+    Each try has the right to push in the place of those before; see `storage.pushes.push_right`.
     """
 
     def __init__(self, step: str) -> None:

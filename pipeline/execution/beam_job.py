@@ -13,9 +13,9 @@ from components.context import Context
 from pipeline.config.convert import from_plain, to_plain
 from pipeline.config.graph import Input, Ref, Step
 from pipeline.planning.plan import Done, Planned, Workspace
-from pipeline.storage import push_right
 from pipeline.storage.artifact_store import Slot
-from pipeline.storage.push_right import PushRight
+from pipeline.storage.pushes import push_right
+from pipeline.storage.pushes.push_right import PushRight
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,7 +23,7 @@ class Job:
     """What a worker must know of a run. Paths are those of the shared file system."""
 
     run_id: str
-    attempt: str  # that the worker goes on from, as `pipeline.storage.push_right` names it
+    attempt: str  # that the worker goes on from, as `pipeline.storage.pushes.push_right` names it
     root: Path
     serving_dir: Path
     seed: int

@@ -17,8 +17,8 @@ from pipeline.execution.journal import JournalReader
 from pipeline.execution.run_record import RunRecord
 from pipeline.execution.watcher import Watcher
 from pipeline.exit_codes import INTERRUPTED
-from pipeline.storage import push_right
 from pipeline.storage.ledger import Ledger, Run
+from pipeline.storage.pushes import push_right
 
 OPEN = ("submitted", "unknown")  # states of runs whose end is not in the ledger
 WAIT = 60.0  # seconds for a job to stop

@@ -19,7 +19,7 @@ from pipeline.inspection.run_pictures import FOLDER
 from pipeline.inspection.run_report import write_report
 from pipeline.planning.plan import Done, Workspace
 from pipeline.storage.ledger import Execution, Ledger, Run
-from pipeline.storage.push_overrides import covers, overruled
+from pipeline.storage.pushes.overrides import covers, overruled
 from serving_export.model_store.baseline import serves
 from serving_export.model_store.layout import model_folder
 

@@ -22,9 +22,9 @@ from pipeline.config.convert import to_plain
 from pipeline.config.graph import PipelineConfig
 from pipeline.execution.watcher import Watcher
 from pipeline.planning.plan import Planned
-from pipeline.storage import push_right
 from pipeline.storage.ledger import Execution, Ledger, Lineage, Run
-from pipeline.storage.push_right import PushRight
+from pipeline.storage.pushes import push_right
+from pipeline.storage.pushes.push_right import PushRight
 from pipeline.storage.run_folder import EVENTS, LOCK
 
 

@@ -12,7 +12,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from pipeline.storage.push_right import PushRight
+from pipeline.storage.pushes.push_right import PushRight
 
 FOLDER = "schedules"  # in the root
 INHERITED = "PENSTOCK_SCHEDULE_LOCK"  # the file descriptor, in a child's environment

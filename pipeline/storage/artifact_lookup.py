@@ -13,7 +13,7 @@ from data.errors import BadDataError
 from pipeline.config.convert import from_plain
 from pipeline.storage.artifact_store import Slot
 from pipeline.storage.ledger import Ledger
-from pipeline.storage.push_overrides import concerns
+from pipeline.storage.pushes.overrides import concerns
 
 _KINDS: dict[str, type[Examples | Model | Verdict]] = {
     "Examples": Examples,

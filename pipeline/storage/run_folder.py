@@ -10,8 +10,8 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from data.errors import EnvironmentTrouble, RightLost
-from pipeline.storage import push_right
 from pipeline.storage.ledger import Ledger
+from pipeline.storage.pushes import push_right
 
 LOCK = ".lock"
 EVENTS = "events.jsonl"

@@ -29,7 +29,7 @@ from pipeline.planning import prepare
 from pipeline.planning.prepare import Request
 from pipeline.run import run
 from pipeline.storage.ledger import Ledger
-from pipeline.storage.push_right import PushRight
+from pipeline.storage.pushes.push_right import PushRight
 
 pytestmark = [
     pytest.mark.runners,

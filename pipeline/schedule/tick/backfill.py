@@ -18,7 +18,7 @@ from pipeline.schedule.ledger.store import ScheduleStore
 from pipeline.schedule.schedule import Schedule, Tick
 from pipeline.schedule.tick.pipeline_run import Attempt, attempt, built
 from pipeline.spans.states import Standing, pattern_steps, standings
-from pipeline.storage.push_right import PushRight
+from pipeline.storage.pushes.push_right import PushRight
 
 
 def backfill(

@@ -13,7 +13,7 @@ from pipeline import recipes
 from pipeline.config import beam_flags
 from pipeline.config.graph import PipelineConfig
 from pipeline.schedule.schedule import Schedule
-from pipeline.storage.push_right import PushRight
+from pipeline.storage.pushes.push_right import PushRight
 
 _REASONS = 3  # of a verdict, in words
 

@@ -30,7 +30,7 @@ from pipeline.schedule.tick.pipeline_run import Attempt, attempt, built
 from pipeline.schedule.triggers.triggers import NewData
 from pipeline.spans.data_key import data_key
 from pipeline.spans.quarantine import unreadable
-from pipeline.storage.push_right import PushRight
+from pipeline.storage.pushes.push_right import PushRight
 
 Clock = Callable[[], float]  # seconds since the epoch
 

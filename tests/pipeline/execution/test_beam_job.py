@@ -5,7 +5,7 @@ from pipeline.planning import prepare
 from pipeline.planning.prepare import Request
 from pipeline.run import run
 from pipeline.storage.ledger import Ledger
-from pipeline.storage.push_right import PushRight
+from pipeline.storage.pushes.push_right import PushRight
 
 
 def test_a_plan_is_the_same_after_its_travel(toy_pipeline, tmp_path):

@@ -10,7 +10,7 @@ import pytest
 from data.errors import RightLost
 from pipeline.run import run
 from pipeline.storage.ledger import Ledger
-from pipeline.storage.push_right import FILE, PushRight
+from pipeline.storage.pushes.push_right import FILE, PushRight
 from pipeline.storage.run_folder import settle_dead_runs
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.storage.push_overrides import concerns, covers, overruled, unmet
+from pipeline.storage.pushes.overrides import concerns, covers, overruled, unmet
 
 
 def rule(name: str, needed: str, status: str) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.storage.push_right_file import WAIT, State, locked, lost, read, write
+from pipeline.storage.pushes.right_file import WAIT, State, locked, lost, read, write
 
 FILE = "push_right.json"
 _SUPERSEDED = "another attempt has taken its place"

@@ -10,10 +10,10 @@ import pytest
 
 from data.base.durable_files import read_json, sha256_file, write_json
 from data.errors import EnvironmentTrouble, RightLost
-from pipeline.storage.push_right import PushRight, lost_because, pushed_by, revoke
+from pipeline.storage.pushes.push_right import PushRight, lost_because, pushed_by, revoke
 from serving_export.bundle.manifest import MANIFEST
 
-HOME = Path(__file__).parents[3]
+HOME = Path(__file__).parents[4]
 
 
 @pytest.fixture
@@ -114,7 +114,7 @@ def test_a_worker_that_died_right_after_its_rename_has_pushed(file, served, make
     digest = make_served(served)
     code = (
         "import os, signal, sys; from pathlib import Path\n"
-        "from pipeline.storage.push_right import PushRight\n"
+        "from pipeline.storage.pushes.push_right import PushRight\n"
         "with PushRight.begin(Path(sys.argv[1])).held(Path(sys.argv[2]), sys.argv[3]):\n"
         "    os.kill(os.getpid(), signal.SIGKILL)"
     )

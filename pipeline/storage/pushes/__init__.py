@@ -1,0 +1,1 @@
+"""What a run may push, and what a person pushed over a verdict."""
