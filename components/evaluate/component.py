@@ -38,20 +38,23 @@ def depends(config: Config) -> Depends:
 
 
 def pin(config: Config, inputs: Inputs | None, context: Context) -> Config:
-    """The config with what serves now named by digest; `inputs` are None until they are made."""
+    """The config with what serves now, and the best ever pushed, named by digest.
+
+    `inputs` are None until they are made.
+    """
     if config.against is not None or config.baseline == "none":
         return config
     if context.serving_dir is None or context.model_name is None:
         return config
     folder = model_folder(context.serving_dir, context.model_name)
-    candidate = inputs.model.digest if inputs else None
-    return dataclasses.replace(config, against=against(folder, candidate, config.best_of_last))
+    candidate = inputs.model.bundle if inputs else None
+    return dataclasses.replace(config, against=against(folder, candidate))
 
 
 def run(inputs: Inputs, config: Config, context: Context) -> Outputs:
     """Measure with TensorFlow Model Analysis, hold against the rules, write the verdict.
 
-    The model that serves, and the best of the last pushes, are measured in the same pass.
+    The model that serves, and the best ever pushed, are measured in the same pass.
 
     Raises:
         ConfigError: no such split, a rule on something that the data does not have, or a function

@@ -18,6 +18,7 @@ from serving_export.bundle.manifest import (
     verify_bundle,
 )
 from serving_export.model_store.baseline import find
+from serving_export.model_store.best import UNKNOWN
 
 
 def look_up(model_dir: Path, digest: str, spec: ImageSpec) -> tuple[Reference, Path | None]:
@@ -31,9 +32,15 @@ def look_up(model_dir: Path, digest: str, spec: ImageSpec) -> tuple[Reference, P
         version = int(digest.partition(":")[2])
         words = f"version {version} has no manifest of ours, so it is not loaded"
         return Reference(digest=digest, version=version, trouble=words), None
+    if digest.startswith(UNKNOWN):
+        version = int(digest.partition(":")[2])
+        words = f"the push record of version {version}, which names it, cannot be read"
+        return Reference(digest=digest, trouble=words), None
     found = find(model_dir, digest)
     if found is None:
-        return Reference(digest=digest, trouble="the version is gone"), None
+        return Reference(
+            digest=digest, trouble=f"the version with digest {digest[:12]} is gone"
+        ), None
     version, folder = found
     trouble = _trouble(folder, digest, spec)
     if trouble:

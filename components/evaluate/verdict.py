@@ -64,7 +64,7 @@ def judge(
         "suspect_the_data": _suspect(measured, config),
         "model": {"digest": model_digest},
         "baseline": _reference(measured.baseline),
-        "best": _reference(measured.best, of_last=config.best_of_last),
+        "best": _reference(measured.best),
         "replaced": measured.facts.replaced,
         "data": {
             "split": measured.split,
@@ -116,7 +116,7 @@ def _baseline_alone(tally: Tally) -> Tally:
     return dataclasses.replace(tally, models={CANDIDATE: tally.models[BASELINE]}, right={})
 
 
-def _reference(reference: Reference | None, **facts: Any) -> dict[str, Any] | None:
+def _reference(reference: Reference | None) -> dict[str, Any] | None:
     if reference is None:
         return None
     return {
@@ -124,7 +124,6 @@ def _reference(reference: Reference | None, **facts: Any) -> dict[str, Any] | No
         "version": reference.version,
         "comparable": not reference.trouble,
         "why": reference.trouble,
-        **facts,
     }
 
 

@@ -12,6 +12,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +28,16 @@ from serving_export.bundle.manifest import (
     verify_bundle,
     verify_version,
 )
+from serving_export.model_store.best import (
+    BEST_SO_FAR,
+    NONE,
+    best_digest,
+    best_until,
+    better,
+)
 from serving_export.model_store.layout import (
-    is_ours,
     model_folder,
+    model_of,
     newest_folder,
     next_version,
     serving_identity,
@@ -52,6 +60,8 @@ def push(
     record: Mapping[str, Any],
     beside: Mapping[str, bytes] | None = None,
     judged_against: str | None = ANY,
+    best: str = ANY,
+    begins_anew: bool = False,
     keep: int | None = None,
     progress: Callable[..., None] = lambda *_: None,
 ) -> tuple[int, Path]:
@@ -62,24 +72,29 @@ def push(
         serving_dir: made where it does not exist.
         model_name: folder in `serving_dir`.
         digest: what the bundle's digest must be, where the caller knows.
-        record: JSON-able facts about this push. `push.json`, beside the manifest, has them, and
-            `version`, `digest`, `time` (seconds since the epoch, unless `record` says) and
-            `beside`: the sha256 of each file laid there.
+        record: JSON-able facts about this push; `accuracy` and `examples` say how good it is.
+            `push.json`, beside the manifest, has them, and `version`, `digest`, `time` (seconds
+            since the epoch, unless `record` says), `best_so_far` (see `best`, unless `record` says)
+            and `beside`: the sha256 of each file laid there.
         beside: content of further files to lay beside the manifest, by names of
             `manifest.BESIDE`.
         judged_against: what must serve when the new version appears, as
-            `versions.serving_identity` names it; None: nothing may. `ANY`: not checked.
+            `layout.serving_identity` names it; None: nothing may. `ANY`: not checked.
+        best: what must be the best version until then, as `best.best_digest` names it.
+        begins_anew: from this version on, those before it count no longer as the best.
         keep: how many of the newest versions to keep, 2 or more; older ones that Penstock pushed
             are deleted. None: all.
         progress: called with (done, total, what is being done).
 
     Returns:
-        Version and its folder. Where the newest version is this very bundle, that one.
+        Version and its folder. Where the newest version is this very model, that one, unless the
+        push begins anew: that must be on record.
 
     Raises:
         ConfigError: the name cannot be a model's; `keep` or a name in `beside` is not allowed.
         BadDataError: the bundle, or its copy read back, is not what its manifest says.
-        StepError: another model serves than the one that the bundle was judged against.
+        StepError: another model serves than the one that the bundle was judged against, or another
+            version is the best.
         EnvironmentTrouble: the disk would not take it, or another push does not end.
     """
     folder = model_folder(serving_dir, model_name)
@@ -91,12 +106,16 @@ def push(
         with _turn(folder, progress):
             sweep(folder, _STAGING)
             newest = newest_folder(folder)
-            if newest is not None and _holds(newest, digest):
+            serves = newest is not None and model_of(newest) == model_of(bundle)
+            if newest is not None and serves and _is_whole(newest) and not begins_anew:
                 target = newest
                 fsync_path(folder)  # a push that failed right after its rename did not
             else:
                 progress(0, None, f"pushing {model_name}")
-                target = _push_locked(bundle, folder, digest, record, beside, judged_against)
+                # What serves already, and is damaged, was judged: it is only made whole again.
+                judged = _Judged() if serves else _Judged(judged_against, best)
+                record = {BEST_SO_FAR: None, "begins_anew": begins_anew, **record}
+                target = _push_locked(bundle, folder, digest, record, beside, judged)
             if keep is not None:
                 retire(folder, keep)
             return int(target.name), target
@@ -149,29 +168,63 @@ def _turn(folder: Path, progress: Callable[..., None]) -> Iterator[None]:
         lock.release()
 
 
+@dataclass(frozen=True)
+class _Judged:
+    """What a bundle was judged against; what became another meanwhile forbids the push."""
+
+    serving: str | None = ANY
+    best: str = ANY
+
+    def check(self, folder: Path) -> None:
+        serves = serving_identity(folder)
+        self._compare(f"another model serves in {folder}", self.serving, serves or NONE)
+        self._compare(f"another version is the best in {folder}", self.best, best_digest(folder))
+
+    @staticmethod
+    def _compare(what: str, expected: str | None, got: str) -> None:
+        if expected != ANY and (expected or NONE) != got:
+            raise StepError(
+                f"{what} than the one that this one was judged against",
+                expected=expected or NONE,
+                got=got,
+                follows="nothing was pushed",
+                remedy="run again: the candidate is then compared with what is there now",
+            )
+
+
 def _push_locked(
     bundle: Path,
     folder: Path,
     digest: str,
     record: Mapping[str, Any],
     beside: Mapping[str, bytes],
-    judged_against: str | None,
+    judged: _Judged,
 ) -> Path:
-    _check_serving(folder, judged_against)  # before the work, and again right before the rename
+    judged.check(folder)  # before the work, and again right before the rename
     staging = folder / f"{_STAGING}{uuid.uuid4().hex}"
     try:
         _copy(bundle, staging, beside)
         version = next_version(folder)
         digests = {n: hashlib.sha256(content).hexdigest() for n, content in sorted(beside.items())}
         told = {"version": version, "digest": digest, "beside": digests}
-        write_json(staging / PUSH_RECORD, {"time": time.time(), **record, **told})
+        best = record.get(BEST_SO_FAR) or _best(folder, {**record, **told})
+        write_json(
+            staging / PUSH_RECORD, {"time": time.time(), **record, **told, BEST_SO_FAR: best}
+        )
         verify_version(staging, digest)
-        _check_serving(folder, judged_against)
+        judged.check(folder)
         target = staging.rename(folder / str(version))
         fsync_path(folder)
         return target
     finally:
         shutil.rmtree(staging, ignore_errors=True)
+
+
+def _best(folder: Path, record: Mapping[str, Any]) -> dict[str, Any]:
+    """The best version once this one is pushed."""
+    before = None if record["begins_anew"] else best_until(folder, record["version"])
+    facts = ("version", "digest", "accuracy", "examples")
+    return better(before, {name: record.get(name) for name in facts})
 
 
 def _copy(bundle: Path, staging: Path, beside: Mapping[str, bytes]) -> None:
@@ -185,20 +238,8 @@ def _copy(bundle: Path, staging: Path, beside: Mapping[str, bytes]) -> None:
     fsync_tree(staging)
 
 
-def _check_serving(folder: Path, judged_against: str | None) -> None:
-    serves = serving_identity(folder)
-    if judged_against not in (ANY, serves):
-        raise StepError(
-            f"another model serves in {folder} than the one that this one was judged against",
-            expected=judged_against or "none",
-            got=serves or "none",
-            follows="nothing was pushed",
-            remedy="run again: the candidate is then compared with what serves now",
-        )
-
-
-def _holds(version: Path, digest: str) -> bool:
+def _is_whole(version: Path) -> bool:
     try:
-        return is_ours(version) and verify_version(version, digest) == digest
+        return bool(verify_version(version))
     except BadDataError:
         return False
