@@ -14,7 +14,7 @@ from components.artifacts import Examples, Model, Verdict
 from components.context import Context, Depends
 from components.evaluate.config import Config
 from components.evaluate.rules import check_slices, check_subjects, slice_features
-from data.base.durable_files import write_json
+from data.base.durable_files import read_json, write_json
 from data.errors import BadDataError, ConfigError, did_you_mean
 from serving_export.model_store.baseline import against
 from serving_export.model_store.layout import model_folder
@@ -84,6 +84,21 @@ def run(inputs: Inputs, config: Config, context: Context) -> Outputs:
             baseline_digest=config.against.baseline if config.against else None,
         )
     )
+
+
+def is_current(outputs: Outputs, context: Context) -> bool:
+    """Whether what could not be asked, being damaged or gone, still is: else the verdict is due."""
+    if context.serving_dir is None or context.model_name is None:
+        return True
+    verdict = read_json(outputs.verdict.path / VERDICT)
+    named = [verdict[name] for name in ("baseline", "best") if verdict[name]]
+    damaged = [reference["digest"] for reference in named if not reference["whole"]]
+    if not damaged:
+        return True
+    from components.evaluate.references import is_whole
+
+    folder = model_folder(context.serving_dir, context.model_name)
+    return not any(is_whole(folder, digest) for digest in damaged)
 
 
 def check_inputs(config: Config, made: Mapping[str, Any]) -> None:

@@ -135,8 +135,8 @@ def _no_best(outcome: Outcome, measured: Measured) -> Outcome:
     if measured.best is None:
         return outcome
     reason = (
-        f"the best version cannot be compared with: {outcome.reason}; put it back whole, or begin "
-        f'anew with this model: penstock push RUN --override "{outcome.name}" --reason "…"'
+        f"{outcome.reason}; it is the best that was pushed: put it back whole, or begin anew with "
+        f'this model, by penstock push RUN --override "{outcome.name}" --reason "…"'
     )
     return dataclasses.replace(outcome, status="failed", reason=reason)
 

@@ -21,7 +21,7 @@ from components.evaluate.rules import OVERALL
 if TYPE_CHECKING:
     from components.evaluate.config import Config
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 
 def outcomes(measured: Measured, config: Config) -> list[Outcome]:
@@ -123,6 +123,7 @@ def _reference(reference: Reference | None) -> dict[str, Any] | None:
         "digest": reference.digest,
         "version": reference.version,
         "comparable": not reference.trouble,
+        "whole": reference.whole,
         "why": reference.trouble,
     }
 

@@ -51,13 +51,16 @@ def better(before: Mapping[str, Any] | None, pushed: Mapping[str, Any]) -> dict[
     """Which is the best from now on: the one before, unless the one that is pushed is better.
 
     Each by the lower end of Wilson's interval of its accuracy, as it was judged when it was pushed:
-    a perfect score on few images is luck more often than skill.
+    a perfect score on few images is luck more often than skill. Of equals the first stays; of two
+    that nobody judged, the one that is pushed.
 
     Args:
         before: the best until now; None where there is none, or a person begins anew.
         pushed: `version`, `digest`, `accuracy`, `examples`; the last two None where nobody judged.
     """
-    return dict(pushed if before is None or _shown(pushed) > _shown(before) else before)
+    if before is None or _shown(pushed) > _shown(before) or _shown(before) == -math.inf:
+        return dict(pushed)
+    return dict(before)
 
 
 def needed_by(path: Path) -> set[str]:

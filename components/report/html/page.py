@@ -12,7 +12,7 @@ from components.report.html import charts, comparison, confusion, number_formats
 from components.report.html.facts import Facts
 from components.report.html.mistakes import mistakes
 
-SCHEMA_VERSION = 2  # of the verdicts that it shows
+SCHEMA_VERSION = 3  # of the verdicts that it shows
 
 
 def render(facts: Facts) -> str:
@@ -22,7 +22,7 @@ def render(facts: Facts) -> str:
     forbids itself to run scripts or to load anything.
 
     Args:
-        facts: its verdict, if there is one, is of schema 2.
+        facts: its verdict, if there is one, is of schema 3.
     """
     page = _environment().get_template("report.html.j2").render(facts=facts, **_views(facts))
     # A path may hold bytes that are no UTF-8, which Python keeps as lone surrogates.
