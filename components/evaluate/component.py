@@ -64,7 +64,7 @@ def run(inputs: Inputs, config: Config, context: Context) -> Outputs:
         StepError: the analysis saw other examples than the split holds.
     """
     examples, model = inputs.examples, inputs.model
-    config = pin(config, inputs, context)
+    config = _with_replaced(pin(config, inputs, context), inputs, context)
     check_inputs(config, {"examples": examples})
     _check(examples, model, config)
 
@@ -84,6 +84,16 @@ def run(inputs: Inputs, config: Config, context: Context) -> Outputs:
             baseline_digest=config.against.baseline if config.against else None,
         )
     )
+
+
+def _with_replaced(config: Config, inputs: Inputs, context: Context) -> Config:
+    """When the step was planned, the candidate may not have been trained: is it an old model?"""
+    if config.against is None or context.serving_dir is None or context.model_name is None:
+        return config
+    folder = model_folder(context.serving_dir, context.model_name)
+    replaced = config.against.replaced or against(folder, inputs.model.bundle).replaced
+    found = dataclasses.replace(config.against, replaced=replaced)
+    return dataclasses.replace(config, against=found)
 
 
 def is_current(outputs: Outputs, context: Context) -> bool:

@@ -33,8 +33,9 @@ def against(model_dir: Path, candidate: Path | None) -> Against:
     """Find what serves in a model's folder now, and what is the best.
 
     A candidate that serves already is held against what it was held against when it was pushed:
-    nothing has changed for it, and it is not judged again. That is so of another bundle of the very
-    same model too.
+    nothing has changed for it, and it is not judged again. Another bundle of the very model that
+    serves is held against that, like any other candidate, for nobody knows of a model that is not
+    trained yet that it will be the same; the push then finds that it serves.
 
     Args:
         model_dir: `<serving>/<model>`; need not exist.
@@ -44,9 +45,7 @@ def against(model_dir: Path, candidate: Path | None) -> Against:
     if not folders:
         return Against()
     newest = max(folders)
-    model = None if candidate is None else model_of(candidate)
-    same = [v for v, path in folders.items() if model is not None and model_of(path) == model]
-    if newest in same:
+    if candidate is not None and identity(folders[newest]) == identity(candidate):
         record = _record(folders[newest])
         replaced = record.get("replaced")
         return Against(
@@ -54,10 +53,12 @@ def against(model_dir: Path, candidate: Path | None) -> Against:
             best=str(record.get("best") or NONE),
             replaced=(int(replaced[0]), int(replaced[1])) if replaced else None,
         )
+    model = None if candidate is None else model_of(candidate)
+    same = [v for v, path in folders.items() if model is not None and model_of(path) == model]
     return Against(
         baseline=identity(folders[newest]),
         best=best_digest(model_dir),
-        replaced=(same[-1], newest) if same else None,
+        replaced=(same[-1], newest) if same and same[-1] != newest else None,
     )
 
 

@@ -114,8 +114,7 @@ def push(
                 progress(0, None, f"pushing {model_name}")
                 # What serves already, and is damaged, was judged: it is only made whole again.
                 judged = _Judged() if serves else _Judged(judged_against, best)
-                record = {BEST_SO_FAR: None, "begins_anew": begins_anew, **record}
-                target = _push_locked(bundle, folder, digest, record, beside, judged)
+                target = _push_locked(bundle, folder, digest, record, beside, judged, begins_anew)
             if keep is not None:
                 retire(folder, keep)
             return int(target.name), target
@@ -199,6 +198,7 @@ def _push_locked(
     record: Mapping[str, Any],
     beside: Mapping[str, bytes],
     judged: _Judged,
+    begins_anew: bool,
 ) -> Path:
     judged.check(folder)  # before the work, and again right before the rename
     staging = folder / f"{_STAGING}{uuid.uuid4().hex}"
@@ -206,11 +206,10 @@ def _push_locked(
         _copy(bundle, staging, beside)
         version = next_version(folder)
         digests = {n: hashlib.sha256(content).hexdigest() for n, content in sorted(beside.items())}
-        told = {"version": version, "digest": digest, "beside": digests}
-        best = record.get(BEST_SO_FAR) or _best(folder, {**record, **told})
-        write_json(
-            staging / PUSH_RECORD, {"time": time.time(), **record, **told, BEST_SO_FAR: best}
-        )
+        known = {"version": version, "digest": digest, "beside": digests}
+        told = {"time": time.time(), "begins_anew": begins_anew, **record, **known}
+        told[BEST_SO_FAR] = told.get(BEST_SO_FAR) or _best(folder, told)
+        write_json(staging / PUSH_RECORD, told)
         verify_version(staging, digest)
         judged.check(folder)
         target = staging.rename(folder / str(version))

@@ -28,9 +28,10 @@ def retire(folder: Path, keep: int) -> None:
     seen as a version. What cannot be deleted is logged and left to the next push.
     """
     found = list(version_folders(folder).values())
-    needed = set().union(*map(needed_by, found[-keep:]))
+    newest = {identity(path): path for path in found}
+    needed = {newest.get(digest) for path in found[-keep:] for digest in needed_by(path)}
     for path in found[:-keep]:
-        if is_ours(path) and (path / PUSH_RECORD).is_file() and identity(path) not in needed:
+        if is_ours(path) and (path / PUSH_RECORD).is_file() and path not in needed:
             with _tolerated(f"cannot delete the old version {path}"):
                 hidden = path.rename(folder / f"{_RETIRED}{uuid.uuid4().hex}")
                 fsync_path(folder)  # else a power cut could bring back the name without the files

@@ -69,34 +69,30 @@ def answers(labels: np.ndarray, right: np.ndarray) -> np.ndarray:
     return (0.8 * np.eye(CLASSES)[said] + 0.02).astype(np.float32)
 
 
+POPULATION = 100_000  # images that there are
+
+
 class World:
     """Many images, of which a test split is some; a model is which of them it has right."""
 
     def __init__(self, images: int, seed: int, *, fresh: bool) -> None:
         self.random = np.random.default_rng(seed)
-        self.labels = self.random.integers(0, CLASSES, 400_000)
+        self.labels = self.random.integers(0, CLASSES, POPULATION)
         self.images, self.fresh = images, fresh
         self.split = self.draw()
 
     def draw(self) -> np.ndarray:
         """A test split."""
-        return self.random.choice(len(self.labels), self.images, replace=False)
+        return self.random.choice(POPULATION, self.images, replace=False)
 
     def first(self, accuracy: float) -> np.ndarray:
-        return self.random.random(len(self.labels)) < accuracy
+        return self.random.random(POPULATION) < accuracy
 
     def worse(self, model: np.ndarray, loss: float) -> np.ndarray:
-        """Another training: as many more images wrong as `loss` says, and others besides."""
-        changed, right, wrong = model.copy(), np.flatnonzero(model), np.flatnonzero(~model)
-        churn = min(len(model) // 200, len(wrong) // 2)
-        changed[self.random.choice(wrong, churn, replace=False)] = True
-        lost = churn + round(loss * len(model))
-        changed[self.random.choice(right, lost, replace=False)] = False
-        return changed
-
-    def judge(self, config: Config, *models: np.ndarray) -> list[str]:
-        """What blocks the first, where the second serves and the third is the best."""
-        return self.seen(config, *models).blocked_by(0, 1, 2)
+        """Another training: so many more images wrong, and half a point lost and won besides."""
+        right = model.mean()
+        changes = np.where(model, (0.005 + loss) / right, 0.005 / (1 - right))
+        return model ^ (self.random.random(POPULATION) < changes)
 
     def seen(self, config: Config, *models: np.ndarray) -> Reseeds:
         labels = self.labels[self.split]
@@ -111,30 +107,27 @@ class Eroded:
     seen: float  # the greatest loss from the best, on the images that a push was judged by
     half: float  # of the interval of that loss
     past: float  # by how much a loss exceeded the margin and its half-width, at most; < 0: never
-    true: float  # the loss from the best at the end, over all images that there are
+    true: float  # the loss from the first at the end, over all images that there are
 
 
 def erode(world: World, config: Config) -> Eroded:
-    served, first = Served(), world.first(0.977)
+    first = model = world.first(0.977)
+    served = Served()
     worst, past = (0.0, 0.0), -np.inf
-    model = first
     for _ in range(NIGHTS):
         if world.fresh:
             world.split = world.draw()
-        seen = world.seen(config, model)
-        pushed = served.night(model, seen.seeds[0], lambda *models: world.judge(config, *models))
-        if pushed and served.pushes > 1:
-            ours, best = (m[world.split] for m in (model, served.best))
+        others = () if served.serving is None else (served.serving, served.best)
+        seen = world.seen(config, model, *others)
+        pushed = served.night(model, seen.seeds[0], lambda *_, seen=seen: seen.blocked_by(0, 1, 2))
+        if pushed and others:
+            ours, best = seen.seeds[0].right, seen.seeds[2].right
             lost, won = int((best & ~ours).sum()), int((ours & ~best).sum())
             loss = (lost - won) / world.images
             half = loss - loss_interval(lost, won, world.images, 0.95)[0]
-            worst = max(worst, (loss, half))
-            past = max(past, loss - MARGIN - half)
+            worst, past = max(worst, (loss, half)), max(past, loss - MARGIN - half)
         model = world.worse(served.serving, world.random.uniform(0.0005, 0.01))
-    true = float(served.best.mean() - served.serving.mean())
-    return Eroded(
-        served.pushes, *worst, past, max(true, float(first.mean() - served.serving.mean()))
-    )
+    return Eroded(served.pushes, *worst, past, float(first.mean() - served.serving.mean()))
 
 
 STRICT = Paired(margin=MARGIN, against="best", require="shown no worse", confidence=0.9)
@@ -236,6 +229,6 @@ def test_300_honest_nights(
             f"\n{name}, {of}: {nights} nights of {len(found.seeds)} trainings; "
             f"blocked {blocked.pop('nights', 0)} ({dict(blocked)})"
         )
-    assert len(found.seeds) >= 30
+    assert len(found.seeds) == 30
     worst = max(served.blocked["nights"] for served in campaigns)
     assert worst <= BLOCKED_SHARE * NIGHTS

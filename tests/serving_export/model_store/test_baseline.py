@@ -90,14 +90,15 @@ def test_who_serves_is_held_against_what_it_was_held_against(place):
     assert place.against("one") == Against(baseline=first, replaced=(1, 2))
 
 
-def test_another_bundle_of_the_model_that_serves_is_that_model(place):
-    """Saving one model twice gives other bytes: its twin is up to date, and an old twin is old."""
-    first = place.push("one")
-    place.push("two", baseline=first, best=first)
+def test_another_bundle_of_a_model_is_that_model(place):
+    """Saving one model twice gives other bytes: a twin of what serves, and of what did once."""
+    first = place.push("one", accuracy=0.9, examples=100)
+    second = place.push("two", baseline=first, best=first)
     twin = place.twin("two")
-    assert against(place.folder, twin) == Against(baseline=first, best=first)
+    assert against(place.folder, twin) == Against(baseline=second, best=first) == place.against()
     assert serves(place.folder, twin) == place.folder / "2"
     assert against(place.folder, place.twin("one")).replaced == (1, 2)
+    assert serves(place.folder, place.made / "one-again") is None
 
 
 def test_who_was_replaced_is_told(place):
