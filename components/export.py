@@ -114,8 +114,9 @@ def push_judged(
     Returns:
         The push's record, the version and its folder.
     """
+    from serving_export.model_store.judged import ANY
     from serving_export.model_store.model_card import card_markdown, make_card
-    from serving_export.model_store.push import ANY, push
+    from serving_export.model_store.push import push
 
     _check(model, verdict, context)
     record = {

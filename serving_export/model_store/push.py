@@ -12,14 +12,13 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
 
 from data.base.durable_files import disk_trouble, fsync_path, fsync_tree, write_json
-from data.errors import BadDataError, ConfigError, EnvironmentTrouble, StepError
+from data.errors import BadDataError, ConfigError, EnvironmentTrouble
 from serving_export.bundle.manifest import (
     BESIDE,
     MANIFEST,
@@ -28,23 +27,15 @@ from serving_export.bundle.manifest import (
     verify_bundle,
     verify_version,
 )
-from serving_export.model_store.best import (
-    BEST_SO_FAR,
-    NONE,
-    best_digest,
-    best_until,
-    better,
-)
+from serving_export.model_store.best import BEST_SO_FAR, best_until, better
+from serving_export.model_store.judged import ANY, Judged
 from serving_export.model_store.layout import (
     model_folder,
     model_of,
     newest_folder,
     next_version,
-    serving_identity,
 )
 from serving_export.model_store.retention import LEAST_KEPT, retire, sweep
-
-ANY = "any"  # for `judged_against`: whatever serves
 
 _STAGING = ".staging-"
 _LOCK = ".push.lock"
@@ -113,7 +104,7 @@ def push(
             else:
                 progress(0, None, f"pushing {model_name}")
                 # What serves already, and is damaged, was judged: it is only made whole again.
-                judged = _Judged() if serves else _Judged(judged_against, best)
+                judged = Judged() if serves else Judged(judged_against, best)
                 target = _push_locked(bundle, folder, digest, record, beside, judged, begins_anew)
             if keep is not None:
                 retire(folder, keep)
@@ -167,37 +158,13 @@ def _turn(folder: Path, progress: Callable[..., None]) -> Iterator[None]:
         lock.release()
 
 
-@dataclass(frozen=True)
-class _Judged:
-    """What a bundle was judged against; what became another meanwhile forbids the push."""
-
-    serving: str | None = ANY
-    best: str = ANY
-
-    def check(self, folder: Path) -> None:
-        serves = serving_identity(folder)
-        self._compare(f"another model serves in {folder}", self.serving, serves or NONE)
-        self._compare(f"another version is the best in {folder}", self.best, best_digest(folder))
-
-    @staticmethod
-    def _compare(what: str, expected: str | None, got: str) -> None:
-        if expected != ANY and (expected or NONE) != got:
-            raise StepError(
-                f"{what} than the one that this one was judged against",
-                expected=expected or NONE,
-                got=got,
-                follows="nothing was pushed",
-                remedy="run again: the candidate is then compared with what is there now",
-            )
-
-
 def _push_locked(
     bundle: Path,
     folder: Path,
     digest: str,
     record: Mapping[str, Any],
     beside: Mapping[str, bytes],
-    judged: _Judged,
+    judged: Judged,
     begins_anew: bool,
 ) -> Path:
     judged.check(folder)  # before the work, and again right before the rename
