@@ -9,7 +9,7 @@ begins anew.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -63,11 +63,14 @@ def better(before: Mapping[str, Any] | None, pushed: Mapping[str, Any]) -> dict[
     return dict(before)
 
 
-def needed_by(path: Path) -> set[str]:
-    """The digests that a version's record names as the best: then judged against, or since."""
-    record = _readable(path)
-    best = _said(record) or {}
-    return {str(record.get("best")), str(best.get("digest"))}
+def needed_by(kept: Sequence[Path]) -> set[str]:
+    """The digests that versions need kept: of the best of each, were it to serve again.
+
+    Args:
+        kept: their folders; the last one serves, so also the best that it was judged against.
+    """
+    named = {str((_said(_readable(path)) or {}).get("digest")) for path in kept}
+    return named | {str(_readable(kept[-1]).get("best"))}
 
 
 def _pushed(folder: Path) -> Iterator[Path]:

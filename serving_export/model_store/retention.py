@@ -22,14 +22,14 @@ _log = logging.getLogger("penstock")
 def retire(folder: Path, keep: int) -> None:
     """Delete what Penstock pushed before the newest `keep` versions; what others put there stays.
 
-    The best version stays too, however old: what any version that is kept names as the best.
+    The best version stays too, however old: what a version that is kept names so.
 
     A version is hidden by one rename before its first file goes, so that no half of it is ever
     seen as a version. What cannot be deleted is logged and left to the next push.
     """
     found = list(version_folders(folder).values())
     newest = {identity(path): path for path in found}
-    needed = {newest.get(digest) for path in found[-keep:] for digest in needed_by(path)}
+    needed = {newest.get(digest) for digest in needed_by(found[-keep:])}
     for path in found[:-keep]:
         if is_ours(path) and (path / PUSH_RECORD).is_file() and path not in needed:
             with _tolerated(f"cannot delete the old version {path}"):

@@ -36,7 +36,7 @@ class Pushes:
         bundle.mkdir()
         (bundle / "saved_model.pb").write_text(bundle.name)
         write_manifest(bundle, SPEC, {})
-        record = {"accuracy": accuracy, "examples": examples}
+        record = {"accuracy": accuracy, "examples": examples, "best": keywords.pop("judged", None)}
         return push(bundle, self.serving, "m", record=record, **keywords)[0]
 
     def rollback(self, to: int) -> int:
@@ -154,11 +154,14 @@ def test_the_best_is_kept_from_every_retention(pushes):
     for _ in range(12):
         pushes.push(0.95, keep=2)
     assert versions(pushes.folder) == [1, 12, 13]
-    pushes.push(0.999, keep=2)  # what serves was judged against the best before it
-    assert versions(pushes.folder) == [1, 13, 14]
+    first = best_digest(pushes.folder)
+    pushes.push(0.999, keep=2, judged=first)
+    assert versions(pushes.folder) == [1, 13, 14]  # were 13 to serve again, 1 would be the best
+    pushes.push(0.95, keep=2, judged=first)
+    assert versions(pushes.folder) == [1, 14, 15]  # what serves was judged against it
     for _ in range(2):
         pushes.push(0.95, keep=2)
-    assert versions(pushes.folder) == [14, 15, 16]
+    assert versions(pushes.folder) == [14, 16, 17]
 
 
 def test_a_best_that_somebody_deleted_is_not_forgotten(pushes):
