@@ -290,7 +290,7 @@ def test_what_serves_is_the_baseline(
     pushed(serving, other)
     got = judge(good, serving)
     assert (got["status"], got["best"]) == ("passed", got["baseline"])
-    wanted = {"digest": other.digest, "version": 1, "comparable": True, "why": ""}
+    wanted = {"digest": other.digest, "version": 1, "comparable": True, "whole": True, "why": ""}
     assert got["baseline"] == wanted
     table = got["paired"]["baseline"]["overall"]
     assert sum(table.values()) == IMAGES
