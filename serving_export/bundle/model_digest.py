@@ -69,7 +69,10 @@ class _Library:
                 for name, value in sorted(node.attr.items())
                 if not name.startswith("_") and name not in _NAMES  # "_…": notes of TensorFlow's
             ]
-            yield [node.op, [_reference(name, names) for name in node.input], attributes]
+            given = [_reference(name, names) for name in node.input]
+            after = sorted(name for name in given if name.startswith("^"))  # listed by their names
+            inputs = [name for name in given if not name.startswith("^")]
+            yield [node.op, inputs, after, attributes]
 
     def _attribute(self, value: Any) -> Any:
         if value.HasField("func"):
