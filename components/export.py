@@ -15,11 +15,11 @@ from typing import Any
 
 from components.artifacts import Model, Push, Verdict
 from components.context import Context
-from data.base.durable_files import read_json, sha256_file, write_json
+from data.base.durable_files import read_json, write_json
 from data.errors import ConfigError, StepError
-from serving_export.bundle.manifest import MANIFEST, read_manifest, verify_bundle
-from serving_export.model_store.baseline import NONE
-from serving_export.model_store.layout import model_folder
+from serving_export.bundle.manifest import read_manifest, verify_bundle
+from serving_export.model_store.best import NONE
+from serving_export.model_store.layout import model_folder, model_of, version_folder
 
 PUSH = "push.json"
 SCHEMA_VERSION = 1
@@ -109,24 +109,29 @@ def push_judged(
         model, verdict: the candidate and what is said of it.
         judged: the content of `verdict.json` as it is to lie beside the pushed model.
         config, context: of Export.
-        why: further facts for the push's record, such as `by`, `reason` and `override`.
+        why: further facts for the push's record, such as `by`, `reason` and `override`: the rules
+            that are overruled. One of the best among them, and the push begins anew.
 
     Returns:
         The push's record, the version and its folder.
     """
+    from serving_export.model_store.judged import ANY
     from serving_export.model_store.model_card import card_markdown, make_card
-    from serving_export.model_store.push import ANY, push
+    from serving_export.model_store.push import push
 
     _check(model, verdict, context)
     record = {
         **_record(model, verdict, config, context),
-        "baseline": (judged.get("baseline") or {}).get("digest", NONE),
-        "best": (judged.get("best") or {}).get("digest", NONE),
+        "baseline": _digest(judged, "baseline"),
+        "best": _digest(judged, "best"),
         "replaced": judged["replaced"],
         "accuracy": judged["metrics"]["candidate"]["overall"]["accuracy"],
+        "examples": judged["metrics"]["candidate"]["overall"]["examples"],
         "by": login_name(),
         **why,
     }
+    looked, overruled = verdict.baseline_digest, set(why.get("override") or ())
+    begins_anew = any(r["name"] in overruled and r["kind"] == "best" for r in judged["rules"])
     card = make_card(read_manifest(model.bundle), model.digest, dict(judged))
     beside = {
         "verdict.json": _json(judged),
@@ -134,7 +139,6 @@ def push_judged(
         "model_card.md": card_markdown(card).encode(),
     }
     context.progress(0, None, f"pushing {config.model_name}")
-    looked_at = verdict.baseline_digest
     assert context.serving_dir is not None  # by _check
     version, served = push(
         model.bundle,
@@ -143,11 +147,19 @@ def push_judged(
         digest=model.digest,
         record=record,
         beside=beside,
-        judged_against=ANY if looked_at is None else None if looked_at == NONE else looked_at,
+        # Whoever overrules has seen what was compared; what serves meanwhile is theirs to know.
+        judged_against=ANY if looked is None or overruled else None if looked == NONE else looked,
+        best=ANY if looked is None or begins_anew else _digest(judged, "best"),
+        begins_anew=begins_anew,
         keep=config.keep_versions,
         held=context.push_right.held,
     )
     return record, version, served
+
+
+def _digest(judged: Mapping[str, Any], reference: str) -> str:
+    """What names a model that a verdict compares with; `NONE` where there was none."""
+    return str((judged.get(reference) or {}).get("digest", NONE))
 
 
 def _check(model: Model, verdict: Verdict, context: Context) -> None:
@@ -180,6 +192,7 @@ def _record(model: Model, verdict: Verdict, config: Config, context: Context) ->
         "schema_version": SCHEMA_VERSION,
         "model_name": config.model_name,
         "digest": model.digest,
+        "model": read_manifest(model.bundle).model,
         "run": context.log_dir.name if context.log_dir else None,
         "verdict": verdict.status,
         "parity": asdict(parity),
@@ -210,6 +223,5 @@ def is_current(outputs: Outputs, context: Context) -> bool:
     if context.serving_dir is None:
         return False
     record = read_json(outputs.push.path / PUSH)
-    version = model_folder(context.serving_dir, record["model_name"]) / str(record["version"])
-    manifest = version / MANIFEST
-    return manifest.is_file() and sha256_file(manifest) == record["digest"]
+    folder = model_folder(context.serving_dir, record["model_name"])
+    return bool(model_of(version_folder(folder, record["version"])) == record["model"])

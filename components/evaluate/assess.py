@@ -18,7 +18,8 @@ from components.evaluate.verdict import judge
 from serving_export.bundle.saved_model import load_bundle
 from serving_export.bundle.training_images import read_trained_on, split_hashes
 from serving_export.bundle.weights import changed_weights, unsound_weights
-from serving_export.model_store.baseline import NONE, Against
+from serving_export.model_store.baseline import Against
+from serving_export.model_store.best import NONE
 from serving_export.model_store.layout import model_folder
 from serving_export.parity.check import images_difference, transform_difference
 from serving_export.parity.neighbours import bundle_difference, some_images
@@ -38,9 +39,15 @@ def assess(examples: Examples, model: Model, config: Config, context: Context) -
         CANDIDATE: model.bundle,
         **{name: folder for name, (_, folder) in references.items() if folder},
     }
+    serves_best = BASELINE in bundles and bundles.get(BEST) == bundles[BASELINE]
+    if serves_best:
+        del bundles[BEST]  # measured once
     from components.evaluate.measure.model_analysis import measure
 
     whole, slices = measure(examples, config.split, bundles, context, slices=config.slices)
+    if serves_best:
+        whole = whole.also(BEST, BASELINE)
+        slices = {name: some.also(BEST, BASELINE) for name, some in slices.items()}
     known: dict[str, Reference] = {name: reference for name, (reference, _) in references.items()}
     measured = Measured(
         split=config.split,

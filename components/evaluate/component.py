@@ -15,7 +15,7 @@ from components.artifacts import Examples, Model, Verdict
 from components.context import Context, Depends
 from components.evaluate.config import Config
 from components.evaluate.rules import check_slices, check_subjects, slice_features
-from data.base.durable_files import write_json
+from data.base.durable_files import read_json, write_json
 from data.errors import BadDataError, ConfigError, did_you_mean
 from serving_export.bundle.vouching import Vouch
 from serving_export.model_store.baseline import against, find
@@ -40,14 +40,17 @@ def depends(config: Config) -> Depends:
 
 
 def pin(config: Config, inputs: Inputs | None, context: Context) -> Config:
-    """The config with what serves now named by digest; `inputs` are None until they are made."""
+    """The config with what serves now, and the best ever pushed, named by digest.
+
+    `inputs` are None until they are made.
+    """
     if config.against is not None or config.baseline == "none":
         return config
     if context.serving_dir is None or context.model_name is None:
         return config
     folder = model_folder(context.serving_dir, context.model_name)
-    candidate = inputs.model.digest if inputs else None
-    found = against(folder, candidate, config.best_of_last)
+    candidate = inputs.model.bundle if inputs else None
+    found = against(folder, candidate)
     unvouched = {
         digest: why
         for digest in (found.baseline, found.best)
@@ -71,7 +74,7 @@ def _unvouched(model_dir: Path, digest: str, vouch: Vouch) -> str:
 def run(inputs: Inputs, config: Config, context: Context) -> Outputs:
     """Measure with TensorFlow Model Analysis, hold against the rules, write the verdict.
 
-    The model that serves, and the best of the last pushes, are measured in the same pass.
+    The model that serves, and the best ever pushed, are measured in the same pass.
 
     Raises:
         ConfigError: no such split, a rule on something that the data does not have, or a function
@@ -81,7 +84,7 @@ def run(inputs: Inputs, config: Config, context: Context) -> Outputs:
         StepError: the analysis saw other examples than the split holds.
     """
     examples, model = inputs.examples, inputs.model
-    config = pin(config, inputs, context)
+    config = _with_replaced(pin(config, inputs, context), inputs, context)
     check_inputs(config, {"examples": examples})
     _check(examples, model, config)
 
@@ -101,6 +104,31 @@ def run(inputs: Inputs, config: Config, context: Context) -> Outputs:
             baseline_digest=config.against.baseline if config.against else None,
         )
     )
+
+
+def _with_replaced(config: Config, inputs: Inputs, context: Context) -> Config:
+    """When the step was planned, the candidate may not have been trained: is it an old model?"""
+    if config.against is None or context.serving_dir is None or context.model_name is None:
+        return config
+    folder = model_folder(context.serving_dir, context.model_name)
+    replaced = config.against.replaced or against(folder, inputs.model.bundle).replaced
+    found = dataclasses.replace(config.against, replaced=replaced)
+    return dataclasses.replace(config, against=found)
+
+
+def is_current(outputs: Outputs, context: Context) -> bool:
+    """Whether what could not be asked, being damaged or gone, still is: else the verdict is due."""
+    if context.serving_dir is None or context.model_name is None:
+        return True
+    verdict = read_json(outputs.verdict.path / VERDICT)
+    named = [verdict[name] for name in ("baseline", "best") if verdict[name]]
+    damaged = [reference["digest"] for reference in named if not reference["whole"]]
+    if not damaged:
+        return True
+    from components.evaluate.references import is_whole
+
+    folder = model_folder(context.serving_dir, context.model_name)
+    return not any(is_whole(folder, digest) for digest in damaged)
 
 
 def check_inputs(config: Config, made: Mapping[str, Any]) -> None:

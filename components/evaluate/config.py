@@ -20,7 +20,7 @@ class Config:
     thresholds: tuple[Threshold, ...] = ()
     # how much worse than the baseline's a metric may be, chance aside
     changes: tuple[Change, ...] = ()
-    # accuracy on the same images, against the baseline and the best of the last pushes
+    # accuracy on the same images, against the baseline and the best version ever pushed
     paired: tuple[Paired, ...] = DEFAULT_PAIRED
     # how far the rules that always hold give way
     allowed: Allowed = Allowed()  # noqa: RUF009  (frozen)
@@ -30,8 +30,6 @@ class Config:
     min_examples: int = 20
     # serving: the model that serves now; none: absolute rules alone decide
     baseline: Literal["serving", "none"] = "serving"
-    # how many pushes "the best" is of; 0: none
-    best_of_last: int = 5
     # of the intervals beside the numbers, 0 to 1
     confidence: float = 0.95
     # found when the step is planned, by `baseline`
@@ -45,13 +43,10 @@ class Config:
                 got=self.confidence,
                 remedy="write 0.95 for 95 %",
             )
-        for name, least in (("min_examples", 1), ("best_of_last", 0)):
-            if getattr(self, name) < least:
-                raise ConfigError(
-                    f"evaluate.{name} is out of range",
-                    expected=f"{least} or more",
-                    got=getattr(self, name),
-                )
+        if self.min_examples < 1:
+            raise ConfigError(
+                "evaluate.min_examples is out of range", expected="1 or more", got=self.min_examples
+            )
         _check_unique([rule.name for rule in self.rules], "rules", "one override would be of both")
         _check_unique([slice_name(name) for name in self.slices], "slices", "no rule tells them")
 

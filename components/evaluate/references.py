@@ -18,6 +18,7 @@ from serving_export.bundle.manifest import (
     verify_bundle,
 )
 from serving_export.model_store.baseline import find
+from serving_export.model_store.best import UNKNOWN
 
 
 def look_up(
@@ -38,16 +39,38 @@ def look_up(
     if digest.startswith("foreign:"):
         version = int(digest.partition(":")[2])
         words = f"version {version} has no manifest of ours, so it is not loaded"
-        return Reference(digest=digest, version=version, trouble=words), None
+        return Reference(digest=digest, version=version, trouble=words, whole=False), None
+    if digest.startswith(UNKNOWN):
+        version = int(digest.partition(":")[2])
+        words = f"the push record of version {version}, which names it, cannot be read"
+        return Reference(digest=digest, trouble=words, whole=False), None
     found = find(model_dir, digest)
     if found is None:
-        return Reference(digest=digest, trouble="the version is gone"), None
+        words = f"the version with digest {digest[:12]} is gone"
+        return Reference(digest=digest, trouble=words, whole=False), None
     version, folder = found
-    trouble = unvouched or _trouble(folder, digest, spec)
+    damage = _damage(folder, digest)
+    trouble = damage or unvouched or _trouble(folder, digest, spec)
     if trouble:
         trouble = f"version {version} cannot be compared with: {trouble}"
-    reference = Reference(digest=digest, version=version, trouble=trouble, met=_met(folder))
+    reference = Reference(
+        digest=digest, version=version, trouble=trouble, whole=not damage, met=_met(folder)
+    )
     return reference, None if trouble else folder
+
+
+def is_whole(model_dir: Path, digest: str) -> bool:
+    """Whether a version is there, and every byte of it what its manifest says."""
+    found = find(model_dir, digest)
+    return found is not None and not _damage(found[1], digest)
+
+
+def _damage(folder: Path, digest: str) -> str:
+    try:
+        verify_bundle(folder, digest)
+    except PenstockError as error:
+        return error.what
+    return ""
 
 
 def _met(folder: Path) -> frozenset[tuple[str, str]]:
@@ -61,7 +84,6 @@ def _met(folder: Path) -> frozenset[tuple[str, str]]:
 
 def _trouble(folder: Path, digest: str, spec: ImageSpec) -> str:
     try:
-        verify_bundle(folder, digest)
         theirs = read_manifest(folder).spec
         if theirs.class_names != spec.class_names:
             return f"it has other classes: {', '.join(theirs.class_names)}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
@@ -92,7 +93,8 @@ def of_paired(rule: Paired, measured: Measured, min_examples: int) -> Outcome:
     """The candidate against another model on the same images."""
     kind: Any = "paired" if rule.against == BASELINE else "best"
     if rule.against not in measured.tally.models:
-        return _alone(rule, kind, rule.needed, _absent(measured, rule.against))
+        found = _alone(rule, kind, rule.needed, _absent(measured, rule.against))
+        return _no_best(found, measured) if kind == "best" else found
     # Of several slices one is likely to look bad by chance: Bonferroni's correction.
     error = (1 - rule.confidence) / max(1, len(measured.views(rule.on)))
     strict = rule.require == "shown no worse"
@@ -127,6 +129,17 @@ def _alone(rule: Change | Paired, kind: Any, needed: str, reason: str) -> Outcom
         status="not applicable",
         reason=reason,
     )
+
+
+def _no_best(outcome: Outcome, measured: Measured) -> Outcome:
+    """A best version that cannot be asked fails its rules: else losing it would forget it."""
+    if measured.best is None:
+        return outcome
+    reason = (
+        f"{outcome.reason}; it is the best that was pushed: put it back whole, or begin anew with "
+        f'this model, by penstock push RUN --override "{outcome.name}" --reason "…"'
+    )
+    return dataclasses.replace(outcome, status="failed", reason=reason)
 
 
 def _worst(
@@ -184,7 +197,7 @@ def _absent(measured: Measured, reference: str) -> str:
     known = measured.baseline if reference == BASELINE else measured.best
     if known and known.trouble:
         return known.trouble
-    return "no model served" if reference == BASELINE else "no other push was better"
+    return "no model served" if reference == BASELINE else "no version was pushed before"
 
 
 def _points(loss: float) -> str:

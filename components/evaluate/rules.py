@@ -132,7 +132,7 @@ class Paired:
 
     margin: float  # share of images, 0 to 1: 0.01 is one point of accuracy
     require: Literal["not shown worse", "shown no worse"] = "not shown worse"
-    against: Literal["baseline", "best"] = "baseline"  # best: of the last pushes
+    against: Literal["baseline", "best"] = "baseline"  # best: ever pushed
     on: str = OVERALL
     confidence: float = 0.95  # one-sided; of each of several slices, shared out among them
 

@@ -23,7 +23,7 @@ from components.evaluate.rules import OVERALL
 if TYPE_CHECKING:
     from components.evaluate.config import Config
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 _TABLE = 1000  # classes of which the verdict holds the whole table of confusions
 
 
@@ -67,7 +67,7 @@ def judge(
         "suspect_the_data": _suspect(measured, config),
         "model": {"digest": model_digest},
         "baseline": _reference(measured.baseline),
-        "best": _reference(measured.best, of_last=config.best_of_last),
+        "best": _reference(measured.best),
         "replaced": measured.facts.replaced,
         "data": {
             "split": measured.split,
@@ -120,15 +120,15 @@ def _baseline_alone(tally: Tally) -> Tally:
     return dataclasses.replace(tally, models={CANDIDATE: tally.models[BASELINE]}, right={})
 
 
-def _reference(reference: Reference | None, **facts: Any) -> dict[str, Any] | None:
+def _reference(reference: Reference | None) -> dict[str, Any] | None:
     if reference is None:
         return None
     return {
         "digest": reference.digest,
         "version": reference.version,
         "comparable": not reference.trouble,
+        "whole": reference.whole,
         "why": reference.trouble,
-        **facts,
     }
 
 

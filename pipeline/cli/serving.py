@@ -51,7 +51,9 @@ def push(
 ) -> None:
     """Push the model of RUN: one that passed and does not serve, or one against the verdict.
 
-    An override is written down in the ledger, in the verdict and in the pushed version.
+    An override is written down in the ledger, in the verdict and in the pushed version. One of the
+    comparison with the best version, such as "not worse than best overall", makes the pushed model
+    the new start: versions before it count as the best no longer.
     """
     from pipeline.console.quiet_libraries import libraries_to
     from pipeline.manual_push import push_run
@@ -73,7 +75,7 @@ def push(
 @click.argument("model", metavar="SERVING/MODEL", type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="For machines: a list, the newest first.")
 def serving(model: Path, as_json: bool) -> None:
-    """List the versions of a model: which one serves, its verdict, who pushed it and why.
+    """List the versions of a model: which one serves, which is the best, who pushed it and why.
 
     Every byte of each version is held against its manifest; what is damaged, or was not pushed by
     Penstock, is shown as such.
@@ -170,6 +172,7 @@ def _plain(version: Version) -> dict[str, Any]:
     return {
         "version": version.number,
         "serves": version.serves,
+        "best": version.best,
         "state": version.state,
         "trouble": version.trouble,
         "digest": version.digest,
@@ -197,7 +200,7 @@ def _table(found: list[Version]) -> Table:
         state = "" if version.state == "whole" else version.state
         table.add_row(
             str(version.number),
-            "[bold green]serves[/]" if version.serves else "",
+            _place(version),
             _when(record.get("time")),
             _coloured(state or verdict),
             f"{accuracy:.4f}" if isinstance(accuracy, int | float) else "",
@@ -206,6 +209,12 @@ def _table(found: list[Version]) -> Table:
             (version.digest or "")[:12],
         )
     return table
+
+
+def _place(version: Version) -> str:
+    """What it is among the versions: the one that serves, the best that was pushed, or both."""
+    words = ["[bold green]serves[/]"] * version.serves + ["best"] * version.best
+    return ", ".join(words)
 
 
 def _why(version: Version) -> str:

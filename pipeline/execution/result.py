@@ -90,10 +90,11 @@ def illustrated(result: RunResult, root: Path, ledger: Ledger) -> RunResult:
 
 
 def _serves_against_its_verdict(result: RunResult, workspace: Workspace) -> Path | None:
-    verdict = result.verdict
+    verdict, model = result.verdict, result.artifact(Model)
     if verdict is None or verdict.status == "passed" or workspace.model_name is None:
         return None
-    return serves(model_folder(workspace.serving_dir, workspace.model_name), verdict.model_digest)
+    folder = model_folder(workspace.serving_dir, workspace.model_name)
+    return None if model is None else serves(folder, model.bundle)
 
 
 def _is_overruled(verdict: Verdict | None, served: Path, ledger: Ledger) -> bool:

@@ -169,7 +169,7 @@ def _why(planned: Planned, done: Done, workspace: Workspace, before: str | None)
     sealed = slot.load(planned.step.load().Outputs)
     seals = done.seals(planned.step)
     if sealed and seals is not None and sealed.upstream == seals:
-        return ("what it made outside the root is gone or was changed",)
+        return ("what lies outside the root is gone or was changed",)
     if before is None:
         return ("first time",)
     if before == planned.fingerprint:

@@ -8,6 +8,7 @@ which describe the push and not the model; its record names those in the same wa
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ MODEL_CARD_TEXT = "model_card.md"
 BESIDE = frozenset(
     {PUSH_RECORD, VERDICT, MODEL_CARD, MODEL_CARD_TEXT}
 )  # of no bundle, of a version
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 ENCODED = "serving_default"  # signature names
 IMAGES = "images"
@@ -44,20 +45,33 @@ class Manifest:
     """What `penstock.json` says."""
 
     spec: ImageSpec
+    # names what the model computes: bundles of one model have it in common, whatever their bytes
+    model: str
     about: dict[str, Any]  # JSON-able facts of whoever wrote the bundle
     files: dict[str, str]  # relative path → sha256, of every file but the manifest itself
 
 
-def write_manifest(bundle: Path, spec: ImageSpec, about: dict[str, Any]) -> str:
-    """Describe a finished bundle; returns its digest."""
+def write_manifest(
+    bundle: Path, spec: ImageSpec, about: dict[str, Any], model: str | None = None
+) -> str:
+    """Describe a finished bundle; returns its digest.
+
+    Args:
+        bundle: its folder.
+        spec: of its images and classes.
+        about: JSON-able facts.
+        model: what `model_digest` says that it computes; None: only its bytes are known.
+    """
+    files = digest_tree(bundle, exclude=(MANIFEST,))
     write_json(
         bundle / MANIFEST,
         {
             "schema_version": SCHEMA_VERSION,
             "spec": asdict(spec),
             "signatures": SIGNATURES,
+            "model": model or sha256(repr(sorted(files.items())).encode()).hexdigest(),
             "about": about,
-            "files": digest_tree(bundle, exclude=(MANIFEST,)),
+            "files": files,
         },
     )
     return sha256_file(bundle / MANIFEST)
@@ -83,12 +97,15 @@ def read_manifest(bundle: Path) -> Manifest:
             raise ValueError(f"schema_version {content['schema_version']}")
         spec = dict(content["spec"], class_names=tuple(content["spec"]["class_names"]))
         return Manifest(
-            spec=ImageSpec(**spec), about=dict(content["about"]), files=dict(content["files"])
+            spec=ImageSpec(**spec),
+            model=str(content["model"]),
+            about=dict(content["about"]),
+            files=dict(content["files"]),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise BadDataError(
             f"{path} is no manifest that this version reads",
-            expected=f"schema_version {SCHEMA_VERSION} with spec, about and files",
+            expected=f"schema_version {SCHEMA_VERSION} with spec, model, about and files",
             got=f"{type(error).__name__}: {error}",
             remedy="use the Penstock that wrote it, or train the model again",
         ) from error

@@ -23,6 +23,7 @@ from serving_export.bundle.manifest import (
     verify_bundle,
     write_manifest,
 )
+from serving_export.bundle.model_digest import model_digest
 from serving_export.bundle.signatures import (
     ModelOutput,
     probabilities_fn,
@@ -72,18 +73,20 @@ def write_bundle(
     archive = ExportArchive()  # finds the variables and tables of any Keras model
     archive.track(model)
     archive.track(transform)
-    archive.add_variable_collection(WEIGHTS, list(getattr(model, "weights", model.variables)))
+    weights = list(getattr(model, "weights", model.variables))
+    archive.add_variable_collection(WEIGHTS, weights)
     for name, function in functions.items():
         function.get_concrete_function()
         archive.add_endpoint(name, function)
     # Keras has no public way to save a function that is no signature.
     setattr(archive._tf_trackable, TRANSFORM, transform_function(transform, spec))
     archive.write_out(str(path), verbose=False)
+    computes = model_digest(functions, weights, path)
     write_warmup(path, spec)
     for name, content in (assets or {}).items():
         (path / name).parent.mkdir(parents=True, exist_ok=True)
         (path / name).write_bytes(content)
-    return write_manifest(path, spec, about)
+    return write_manifest(path, spec, about, computes)
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,10 @@
-"""The models that a candidate is held against: what serves now, and the best of the last pushes.
+"""The models that a candidate is held against: what serves now, and the best version ever pushed.
 
 Read without TensorFlow, when a step is planned: what is found goes into its fingerprint.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,18 +12,18 @@ from typing import Any
 from data.base.durable_files import read_json
 from data.errors import PenstockError
 from serving_export.bundle.manifest import PUSH_RECORD
-from serving_export.model_store.layout import identity, newest_folder, version_folders
-
-NONE = "none"
+from serving_export.model_store.best import NONE, best_digest
+from serving_export.model_store.layout import identity, model_of, newest_folder, version_folders
 
 
 @dataclass(frozen=True, kw_only=True)
 class Against:
-    """What a candidate is held against. A model is named by its bundle's digest."""
+    """What a candidate is held against. A version is named by its bundle's digest."""
 
     # the model that serves; "none", or "foreign:N" where version N has no manifest of ours
     baseline: str = NONE
-    # the best of the last pushes, where it is another
+    # the best version ever pushed, which may be the one that serves; "unknown:N" where the record
+    # of version N, which says so, cannot be read
     best: str = NONE
     # the version that the candidate itself was, and the one that replaced it
     replaced: tuple[int, int] | None = None
@@ -32,23 +31,23 @@ class Against:
     unvouched: dict[str, str] = field(default_factory=dict)
 
 
-def against(model_dir: Path, candidate: str | None, last: int) -> Against:
-    """Find what serves in a model's folder now.
+def against(model_dir: Path, candidate: Path | None) -> Against:
+    """Find what serves in a model's folder now, and what is the best.
 
     A candidate that serves already is held against what it was held against when it was pushed:
-    nothing has changed for it, and it is not judged again.
+    nothing has changed for it, and it is not judged again. Another bundle of the very model that
+    serves is held against that, like any other candidate, for nobody knows of a model that is not
+    trained yet that it will be the same; the push then finds that it serves.
 
     Args:
         model_dir: `<serving>/<model>`; need not exist.
-        candidate: its digest; None where it is not trained yet.
-        last: how many pushes to take the best of.
+        candidate: its bundle; None where it is not trained yet.
     """
     folders = version_folders(model_dir)
     if not folders:
         return Against()
     newest = max(folders)
-    serving = identity(folders[newest])
-    if candidate is not None and serving == candidate:
+    if candidate is not None and identity(folders[newest]) == identity(candidate):
         record = _record(folders[newest])
         replaced = record.get("replaced")
         return Against(
@@ -56,18 +55,19 @@ def against(model_dir: Path, candidate: str | None, last: int) -> Against:
             best=str(record.get("best") or NONE),
             replaced=(int(replaced[0]), int(replaced[1])) if replaced else None,
         )
-    earlier = [version for version, path in folders.items() if identity(path) == candidate]
+    model = None if candidate is None else model_of(candidate)
+    same = [v for v, path in folders.items() if model is not None and model_of(path) == model]
     return Against(
-        baseline=serving,
-        best=_best(folders, serving, last),
-        replaced=(earlier[-1], newest) if earlier else None,
+        baseline=identity(folders[newest]),
+        best=best_digest(model_dir),
+        replaced=(same[-1], newest) if same and same[-1] != newest else None,
     )
 
 
-def serves(model_dir: Path, digest: str) -> Path | None:
-    """The newest version's folder, if it is this model."""
-    newest = newest_folder(model_dir)
-    return newest if newest is not None and identity(newest) == digest else None
+def serves(model_dir: Path, candidate: Path) -> Path | None:
+    """The newest version's folder, if it is the model of this bundle."""
+    newest, model = newest_folder(model_dir), model_of(candidate)
+    return newest if newest and model is not None and model_of(newest) == model else None
 
 
 def find(model_dir: Path, digest: str) -> tuple[int, Path] | None:
@@ -76,27 +76,6 @@ def find(model_dir: Path, digest: str) -> tuple[int, Path] | None:
         if identity(path) == digest:
             return version, path
     return None
-
-
-def _best(folders: Mapping[int, Path], serving: str, last: int) -> str:
-    """The most accurate of the last pushes, each as it was judged then."""
-    known = list(folders)[-last:] if last else []
-    records = {version: _record(folders[version]) for version in known}
-    # What a rollback took out of service is no example to follow.
-    withdrawn = {
-        version
-        for later, record in records.items()
-        for version in known
-        if isinstance(record.get("rollback_of"), int) and record["rollback_of"] < version < later
-    }
-    scores = {
-        version: record["accuracy"]
-        for version, record in records.items()
-        if version not in withdrawn and isinstance(record.get("accuracy"), float)
-    }
-    best = max(scores, key=lambda v: (scores[v], v), default=max(folders))
-    digest = identity(folders[best])
-    return NONE if digest == serving or digest.startswith("foreign") else digest
 
 
 def _record(version: Path) -> dict[str, Any]:

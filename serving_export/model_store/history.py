@@ -7,8 +7,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 from data.errors import BadDataError
-from serving_export.bundle.manifest import read_push_record, verify_version
-from serving_export.model_store.layout import is_ours, newest_version, version_folders
+from serving_export.bundle.manifest import read_manifest, read_push_record, verify_version
+from serving_export.model_store.best import best_digest
+from serving_export.model_store.layout import (
+    identity,
+    is_ours,
+    newest_version,
+    version_folders,
+)
 
 State = Literal["whole", "damaged", "foreign"]
 
@@ -20,8 +26,10 @@ class Version:
     number: int
     path: Path
     serves: bool  # the highest: the one that TensorFlow Serving takes
+    best: bool  # the best of those pushed: what the gate holds every candidate against
     state: State  # "foreign": no manifest of ours, or a link
     digest: str | None  # of the bundle, where it is whole
+    model: str | None  # what names the model in it, whatever the bytes, where it is whole
     trouble: str | None  # what is wrong with it, where it is damaged
     record: dict[str, Any]  # of its push; empty where it has none that can be read
 
@@ -38,10 +46,11 @@ def history(folder: Path) -> list[Version]:
 def look_at(path: Path) -> Version:
     """One version, of its folder; every byte of it is read."""
     state: State = "foreign"
-    digest, trouble, record = None, None, {}
+    digest, model, trouble, record = None, None, None, {}
     if is_ours(path):
         try:
             digest, record = verify_version(path), read_push_record(path)
+            model = read_manifest(path).model
             state = "whole"
         except BadDataError as error:
             state, trouble = "damaged", error.what
@@ -50,8 +59,10 @@ def look_at(path: Path) -> Version:
         number=int(path.name),
         path=path,
         serves=newest_version(path.parent) == int(path.name),
+        best=identity(path) == best_digest(path.parent),
         state=state,
         digest=digest,
+        model=model,
         trouble=trouble,
         record=record,
     )

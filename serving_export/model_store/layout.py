@@ -6,8 +6,8 @@ import re
 from pathlib import Path
 
 from data.base.durable_files import sha256_file
-from data.errors import ConfigError, EnvironmentTrouble
-from serving_export.bundle.manifest import MANIFEST
+from data.errors import BadDataError, ConfigError, EnvironmentTrouble
+from serving_export.bundle.manifest import MANIFEST, read_manifest
 
 HIGHEST = 2**63 - 1  # TensorFlow Serving reads a version as an int64 and passes over what is more
 
@@ -73,6 +73,14 @@ def is_ours(version: Path) -> bool:
 def identity(version: Path) -> str:
     """What names a version: its bundle's digest, unverified; `foreign:N` where it is not ours."""
     return sha256_file(version / MANIFEST) if is_ours(version) else f"foreign:{version.name}"
+
+
+def model_of(bundle: Path) -> str | None:
+    """What names the model in a bundle, whatever its bytes; None where no manifest says so."""
+    try:
+        return read_manifest(bundle).model if is_ours(bundle) else None
+    except BadDataError:
+        return None
 
 
 def serving_identity(folder: Path) -> str | None:

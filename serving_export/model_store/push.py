@@ -18,7 +18,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from data.base.durable_files import disk_trouble, fsync_path, fsync_tree, write_json
-from data.errors import BadDataError, ConfigError, EnvironmentTrouble, StepError
+from data.errors import BadDataError, ConfigError, EnvironmentTrouble
 from serving_export.bundle.manifest import (
     BESIDE,
     MANIFEST,
@@ -27,18 +27,17 @@ from serving_export.bundle.manifest import (
     verify_bundle,
     verify_version,
 )
+from serving_export.model_store.best import BEST_SO_FAR, best_until, better
+from serving_export.model_store.judged import ANY, Judged
 from serving_export.model_store.layout import (
-    is_ours,
     model_folder,
+    model_of,
     newest_folder,
     next_version,
-    serving_identity,
 )
 from serving_export.model_store.retention import LEAST_KEPT, retire, sweep
 
-ANY = "any"  # for `judged_against`: whatever serves
 Held = Callable[[Path, str], AbstractContextManager[None]]  # entered over the rename
-
 
 _STAGING = ".staging-"
 _LOCK = ".push.lock"
@@ -54,6 +53,8 @@ def push(
     record: Mapping[str, Any],
     beside: Mapping[str, bytes] | None = None,
     judged_against: str | None = ANY,
+    best: str = ANY,
+    begins_anew: bool = False,
     keep: int | None = None,
     held: Held = lambda *_: nullcontext(),
     progress: Callable[..., None] = lambda *_: None,
@@ -65,13 +66,16 @@ def push(
         serving_dir: made where it does not exist.
         model_name: folder in `serving_dir`.
         digest: what the bundle's digest must be, where the caller knows.
-        record: JSON-able facts about this push. `push.json`, beside the manifest, has them, and
-            `version`, `digest`, `time` (seconds since the epoch, unless `record` says) and
-            `beside`: the sha256 of each file laid there.
+        record: JSON-able facts about this push; `accuracy` and `examples` say how good it is.
+            `push.json`, beside the manifest, has them, and `version`, `digest`, `time` (seconds
+            since the epoch, unless `record` says), `best_so_far` (see `best`, unless `record` says)
+            and `beside`: the sha256 of each file laid there.
         beside: content of further files to lay beside the manifest, by names of
             `manifest.BESIDE`.
         judged_against: what must serve when the new version appears, as
-            `versions.serving_identity` names it; None: nothing may. `ANY`: not checked.
+            `layout.serving_identity` names it; None: nothing may. `ANY`: not checked.
+        best: what must be the best version until then, as `best.best_digest` names it.
+        begins_anew: from this version on, those before it count no longer as the best.
         keep: how many of the newest versions to keep, 2 or more; older ones that Penstock pushed
             are deleted. None: all.
         held: called with the version's folder and the digest; what it gives is entered over the
@@ -79,12 +83,14 @@ def push(
         progress: called with (done, total, what is being done).
 
     Returns:
-        Version and its folder. Where the newest version is this very bundle, that one.
+        Version and its folder. Where the newest version is this very model, that one, unless the
+        push begins anew: that must be on record.
 
     Raises:
         ConfigError: the name cannot be a model's; `keep` or a name in `beside` is not allowed.
         BadDataError: the bundle, or its copy read back, is not what its manifest says.
-        StepError: another model serves than the one that the bundle was judged against.
+        StepError: another model serves than the one that the bundle was judged against, or another
+            version is the best.
         EnvironmentTrouble: the disk would not take it, or another push does not end.
     """
     folder = model_folder(serving_dir, model_name)
@@ -96,13 +102,18 @@ def push(
         with _turn(folder, progress):
             sweep(folder, _STAGING)
             newest = newest_folder(folder)
-            if newest is not None and _holds(newest, digest):
+            serves = newest is not None and model_of(newest) == model_of(bundle)
+            if newest is not None and serves and _is_whole(newest) and not begins_anew:
                 target = newest
                 with held(target, digest):
                     fsync_path(folder)  # a push that failed right after its rename did not
             else:
                 progress(0, None, f"pushing {model_name}")
-                target = _push_locked(bundle, folder, digest, record, beside, judged_against, held)
+                # What serves already, and is damaged, was judged: it is only made whole again.
+                judged = Judged() if serves else Judged(judged_against, best)
+                target = _push_locked(
+                    bundle, folder, digest, record, beside, judged, begins_anew, held
+                )
             if keep is not None:
                 retire(folder, keep)
             return int(target.name), target
@@ -161,25 +172,35 @@ def _push_locked(
     digest: str,
     record: Mapping[str, Any],
     beside: Mapping[str, bytes],
-    judged_against: str | None,
+    judged: Judged,
+    begins_anew: bool,
     held: Held,
 ) -> Path:
-    _check_serving(folder, judged_against)  # before the work, and again right before the rename
+    judged.check(folder)  # before the work, and again right before the rename
     staging = folder / f"{_STAGING}{uuid.uuid4().hex}"
     try:
         _copy(bundle, staging, beside)
         version = next_version(folder)
         digests = {n: hashlib.sha256(content).hexdigest() for n, content in sorted(beside.items())}
-        told = {"version": version, "digest": digest, "beside": digests}
-        write_json(staging / PUSH_RECORD, {"time": time.time(), **record, **told})
+        known = {"version": version, "digest": digest, "beside": digests}
+        told = {"time": time.time(), "begins_anew": begins_anew, **record, **known}
+        told[BEST_SO_FAR] = told.get(BEST_SO_FAR) or _best(folder, told)
+        write_json(staging / PUSH_RECORD, told)
         verify_version(staging, digest)
         with held(folder / str(version), digest):
-            _check_serving(folder, judged_against)
+            judged.check(folder)
             target = staging.rename(folder / str(version))
             fsync_path(folder)
         return target
     finally:
         shutil.rmtree(staging, ignore_errors=True)
+
+
+def _best(folder: Path, record: Mapping[str, Any]) -> dict[str, Any]:
+    """The best version once this one is pushed."""
+    before = None if record["begins_anew"] else best_until(folder, record["version"])
+    facts = ("version", "digest", "accuracy", "examples")
+    return better(before, {name: record.get(name) for name in facts})
 
 
 def _copy(bundle: Path, staging: Path, beside: Mapping[str, bytes]) -> None:
@@ -193,20 +214,8 @@ def _copy(bundle: Path, staging: Path, beside: Mapping[str, bytes]) -> None:
     fsync_tree(staging)
 
 
-def _check_serving(folder: Path, judged_against: str | None) -> None:
-    serves = serving_identity(folder)
-    if judged_against not in (ANY, serves):
-        raise StepError(
-            f"another model serves in {folder} than the one that this one was judged against",
-            expected=judged_against or "none",
-            got=serves or "none",
-            follows="nothing was pushed",
-            remedy="run again: the candidate is then compared with what serves now",
-        )
-
-
-def _holds(version: Path, digest: str) -> bool:
+def _is_whole(version: Path) -> bool:
     try:
-        return is_ours(version) and verify_version(version, digest) == digest
+        return bool(verify_version(version))
     except BadDataError:
         return False

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from data.base.durable_files import fsync_path
 from serving_export.bundle.manifest import PUSH_RECORD
-from serving_export.model_store.layout import is_ours, version_folders
+from serving_export.model_store.best import needed_by
+from serving_export.model_store.layout import identity, is_ours, version_folders
 
 LEAST_KEPT = 2  # the version that serves, and the one before it
 _RETIRED = ".retired-"
@@ -21,11 +22,16 @@ _log = logging.getLogger("penstock")
 def retire(folder: Path, keep: int) -> None:
     """Delete what Penstock pushed before the newest `keep` versions; what others put there stays.
 
+    The best version stays too, however old: what a version that is kept names so.
+
     A version is hidden by one rename before its first file goes, so that no half of it is ever
     seen as a version. What cannot be deleted is logged and left to the next push.
     """
-    for path in list(version_folders(folder).values())[:-keep]:
-        if is_ours(path) and (path / PUSH_RECORD).is_file():
+    found = list(version_folders(folder).values())
+    newest = {identity(path): path for path in found}
+    needed = {newest.get(digest) for digest in needed_by(found[-keep:])}
+    for path in found[:-keep]:
+        if is_ours(path) and (path / PUSH_RECORD).is_file() and path not in needed:
             with _tolerated(f"cannot delete the old version {path}"):
                 hidden = path.rename(folder / f"{_RETIRED}{uuid.uuid4().hex}")
                 fsync_path(folder)  # else a power cut could bring back the name without the files

@@ -9,6 +9,7 @@ from pathlib import Path
 from data.base.durable_files import disk_trouble
 from data.errors import BadDataError, ConfigError
 from serving_export.bundle.manifest import BESIDE, PUSH_RECORD
+from serving_export.model_store.best import BEST_SO_FAR, best_until
 from serving_export.model_store.history import Version, history, look_at, record_of
 from serving_export.model_store.layout import (
     model_folder,
@@ -31,12 +32,13 @@ def rollback(
     """Push an earlier version's bytes, and what lies beside them, under the next integer.
 
     Nothing is renamed away or deleted. The new version's `push.json` is the old one's, with
-    `rollback_of`, `by`, `reason` and `time` of the rollback.
+    `rollback_of`, `by`, `reason` and `time` of the rollback: the best version is again what it was
+    then.
 
     Args:
         serving_dir, model_name: as for `push`.
         to: the version to go back to. None: the newest whole one that is older than the one that
-            serves and of another bundle. Where that one came by a rollback itself, older than the
+            serves and of another model. Where that one came by a rollback itself, older than the
             version that it brought back: what was rolled back from does not come again unasked.
         by: who wants it.
         reason: why.
@@ -46,7 +48,7 @@ def rollback(
         The new version and its folder.
 
     Raises:
-        ConfigError: no such version, nothing to go back to, or its bytes serve already.
+        ConfigError: no such version, nothing to go back to, or it serves already.
         BadDataError: the version is not whole, or no model that Penstock pushed.
         StepError: another push came between.
         EnvironmentTrouble: the disk would not take it, or another push does not end.
@@ -57,7 +59,16 @@ def rollback(
         old = _earlier(folder) if to is None else _named(folder, to)
         names = sorted(BESIDE - {PUSH_RECORD})
         beside = {n: (old.path / n).read_bytes() for n in names if (old.path / n).is_file()}
-    record = {**old.record, "rollback_of": old.number, "by": by, "reason": reason, "time": clock()}
+    record = {
+        **old.record,
+        # What was rolled back from counts no longer.
+        BEST_SO_FAR: best_until(folder, old.number)
+        or {"version": old.number, "digest": old.digest},
+        "rollback_of": old.number,
+        "by": by,
+        "reason": reason,
+        "time": clock(),
+    }
     return push(
         old.path,
         serving_dir,
@@ -88,10 +99,10 @@ def _named(folder: Path, to: int) -> Version:
             follows="nothing was pushed",
             remedy=f"name another: {_listed(folder)}",
         )
-    if old.digest == serving.digest:
+    if old.model == serving.model:
         raise ConfigError(
             f"version {serving.number} in {folder} is version {to} already",
-            expected="a version of another bundle than the one that serves",
+            expected="a version of another model than the one that serves",
             got=f"digest {old.digest}",
             follows="nothing was pushed",
         )
@@ -105,11 +116,11 @@ def _earlier(folder: Path) -> Version:
     for number in reversed(known):
         if serving and number < _origin(serving):
             version = look_at(known[number])
-            if version.state == "whole" and version.digest != serving.digest:
+            if version.state == "whole" and version.model != serving.model:
                 return version
     raise ConfigError(
         f"there is no version in {folder} to go back to",
-        expected="a whole version of another bundle, older than the one that serves",
+        expected="a whole version of another model, older than the one that serves",
         got=_listed(folder),
         follows="nothing was pushed",
         remedy="name one with --to, or push another model",

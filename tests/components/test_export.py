@@ -25,7 +25,11 @@ VERDICT = {
     "best": None,
     "replaced": None,
     "rules": [],
-    "metrics": {"candidate": {"overall": {"accuracy": 0.9, "accuracy_interval": [0.8, 0.95]}}},
+    "metrics": {
+        "candidate": {
+            "overall": {"accuracy": 0.9, "accuracy_interval": [0.8, 0.95], "examples": 50}
+        }
+    },
 }
 SPEC = ImageSpec(height=8, width=8, channels=1, class_names=("a", "b", "c"))
 

@@ -9,11 +9,13 @@ from typing import Any
 
 import pytest
 
-from data.base.durable_files import read_json
+from data.base.durable_files import read_json, write_json
 from pipeline import exit_codes
 from pipeline.cli.main import call
 from pipeline.storage.ledger import Ledger
 from serving_export.model_store.layout import newest_version
+
+BEST_RULE = "not worse than best overall"
 
 
 def run(root: Path, *settings: str) -> int:
@@ -101,11 +103,111 @@ def test_a_model_that_serves_and_is_damaged_fails_one_rule_only(root, capfd):
     served.write_bytes(content)
     assert run(root, "seed=1") == exit_codes.VERDICT_FAILED
     verdict = gate(root, capfd)
-    assert failed(verdict) == {"baseline comparable"}
+    assert failed(verdict) == {"baseline comparable", BEST_RULE}
     assert "saved_model.pb" in " ".join(verdict["reasons"])
-    override = ["--override", "baseline comparable", "--reason", "the disk had a fault"]
-    assert call(["push", "latest", "--root", str(root), *override]) == exit_codes.DONE
+    push = ["push", "latest", "--root", str(root), "--reason", "the disk had a fault"]
+    assert call([*push, "--override", "baseline comparable"]) == exit_codes.BAD_CONFIG
+    assert BEST_RULE in capfd.readouterr().err
+    assert call([*push, "--override", "all"]) == exit_codes.DONE
     assert newest_version(root / "serving" / "digits") == 2
+    record = read_json(root / "serving" / "digits" / "2" / "push.json")
+    assert (record["begins_anew"], record["best_so_far"]["version"]) == (True, 2)
+
+    # From there on it is what others are held against, and the damaged one is out of the way.
+    assert run(root, "seed=2") == exit_codes.DONE
+    assert gate(root, capfd)["best"]["version"] == 2
+
+
+@pytest.mark.slow
+def test_a_best_that_is_put_back_whole_is_asked_again(root_of_two, capfd):
+    """The verdict on the damaged one was cached: what lies outside the root was not looked at."""
+    root = root_of_two
+    served = root / "serving" / "digits" / "1" / "saved_model.pb"
+    content = served.read_bytes()
+    served.write_bytes(content[::-1])
+    best = read_json(root / "serving" / "digits" / "2" / "push.json")["best_so_far"]["version"]
+    assert best == 1, "choose seeds of which the first is the better"
+    for _ in range(2):
+        assert run(root, "seed=2") == exit_codes.VERDICT_FAILED
+        assert failed(gate(root, capfd)) == {BEST_RULE}
+    assert "train" in [path.name for path in (root / "artifacts").iterdir()]
+    served.write_bytes(content)
+    assert run(root, "seed=2") == exit_codes.DONE
+    assert newest_version(root / "serving" / "digits") == 3
+
+
+@pytest.mark.slow
+def test_the_same_training_again_is_up_to_date(root, capfd):
+    """Saved again, equal weights have another digest; the twin was pushed as version 2."""
+    (first,) = (root / "artifacts" / "train").glob("*/model/bundle/penstock.json")
+    before = read_json(first)
+    shutil.rmtree(root / "artifacts" / "train")  # which is safe: what is missing is made anew
+    for made in (True, False):
+        capfd.readouterr()
+        assert run(root) == exit_codes.DONE
+        assert ("all is up to date" in capfd.readouterr().out) != made
+        assert newest_version(root / "serving" / "digits") == 1
+    after = read_json(first)
+    assert after["model"] == before["model"]
+    assert after["files"] != before["files"], (
+        "TensorFlow saves deterministically: drop model_digest"
+    )
+    assert gate(root, capfd)["status"] == "passed"
+    # Another training is no twin of it, nor is a twin of what was replaced a new model.
+    assert run(root, "seed=1") == exit_codes.DONE
+    assert newest_version(root / "serving" / "digits") == 2
+    shutil.rmtree(root / "artifacts" / "train")
+    assert run(root) == exit_codes.VERDICT_FAILED
+    assert failed(gate(root, capfd)) == {"not replaced"}
+
+
+@pytest.mark.slow
+def test_fewer_and_fewer_epochs_end_at_the_best_version_ever_pushed(root, capfd):
+    """Each training a bit worse than the one before it: none was blocked, by any rule."""
+    for epochs in (12, 6, 3):
+        code = run(root, LOW, PAIRED_WITH_BEST, f"train.epochs={epochs}")
+    assert code == exit_codes.VERDICT_FAILED
+    verdict = gate(root, capfd)
+    assert failed(verdict) == {BEST_RULE}
+    assert verdict["best"]["version"] == 1
+    served = root / "serving" / "digits"
+    reset = ["push", "latest", "--root", str(root), "--override", BEST_RULE, "--reason", "so be it"]
+    assert call(reset) == exit_codes.DONE
+    newest = read_json(served / str(newest_version(served)) / "push.json")
+    assert newest["best_so_far"]["version"] == newest["version"]
+    assert call(["serving", str(served)]) == exit_codes.DONE
+    assert "serves, best" in capfd.readouterr().out
+
+
+@pytest.mark.slow
+def test_an_override_of_another_rule_does_not_go_past_a_best_that_came_since(root_of_two, capfd):
+    root = root_of_two
+    assert run(root, "seed=2", STRICTER) == exit_codes.VERDICT_FAILED
+    old = gate(root, capfd)
+    served = root / "serving" / "digits"
+    better = served / "2" / "push.json"
+    record = read_json(better)
+    record["best_so_far"] = {
+        "version": 2,
+        "digest": record["digest"],
+        "accuracy": 1.0,
+        "examples": 391,
+    }
+    assert old["best"]["digest"] != record["digest"]
+    write_json(better, record)  # as if version 2 had been judged better meanwhile
+    push = [
+        "push",
+        "latest",
+        "--root",
+        str(root),
+        "--override",
+        "accuracy overall",
+        "--reason",
+        "x",
+    ]
+    assert call(push) == exit_codes.STEP_FAILED
+    assert "another version is the best" in capfd.readouterr().err
+    assert newest_version(served) == 2
 
 
 @pytest.mark.slow
@@ -119,7 +221,7 @@ def test_after_a_rollback_the_next_gate_compares_with_what_then_serves(
     verdict = gate(root, capfd)
     assert verdict["baseline"]["digest"] == first
     assert verdict["baseline"]["version"] == 3
-    assert verdict["best"] is None  # what was rolled back is no example to follow
+    assert verdict["best"]["digest"] == first  # what was rolled back is no example to follow
     assert run(root, "seed=1") == exit_codes.VERDICT_FAILED
     assert failed(gate(root, capfd)) == {"not replaced"}
 
@@ -128,6 +230,8 @@ STRICTER = 'evaluate.thresholds=[{metric = "accuracy", at_least = 0.9999}]'
 STRICTEST = 'evaluate.thresholds=[{metric = "accuracy", at_least = 1.0}]'
 NO_RULE = "evaluate.thresholds=[]"
 PAIRED = "evaluate.paired=[]"
+LOW = 'evaluate.thresholds=[{metric = "accuracy", at_least = 0.5}]'
+PAIRED_WITH_BEST = 'evaluate.paired=[{margin = 0.01, against = "best"}]'
 
 
 @pytest.mark.slow

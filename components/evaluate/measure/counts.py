@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -49,6 +49,14 @@ class Tally:
             {name: right + other.right[name] for name, right in self.right.items()},
             self.worst + other.worst,
             self.lost + other.lost,
+        )
+
+    def also(self, name: str, of: str) -> Tally:
+        """The same, with one reference under another name too."""
+        return replace(
+            self,
+            models={**self.models, name: self.models[of]},
+            right={**self.right, name: self.right[of]},
         )
 
     def to_bytes(self) -> bytes:

@@ -22,6 +22,7 @@ class Reference:
     digest: str
     version: int | None = None  # under the serving directory, if it lies there
     trouble: str = ""  # why it cannot be compared with; empty where it can
+    whole: bool = True  # it is there, and no byte of it changed
     # the rules that it met when it was pushed: names, and what was needed
     met: frozenset[tuple[str, str]] = frozenset()
 

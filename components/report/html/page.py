@@ -13,7 +13,7 @@ from components.report.html.facts import Facts
 from components.report.html.mistakes import mistakes
 from data.base.visible_text import visible
 
-SCHEMA_VERSION = 2  # of the verdicts that it shows
+SCHEMA_VERSION = 3  # of the verdicts that it shows
 
 
 def render(facts: Facts) -> str:
@@ -23,7 +23,7 @@ def render(facts: Facts) -> str:
     forbids itself to run scripts or to load anything. What would act unseen is written out.
 
     Args:
-        facts: its verdict, if there is one, is of schema 2.
+        facts: its verdict, if there is one, is of schema 3.
     """
     page = _environment().get_template("report.html.j2").render(facts=facts, **_views(facts))
     # A path may hold bytes that are no UTF-8, which Python keeps as lone surrogates.

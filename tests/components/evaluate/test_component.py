@@ -11,16 +11,27 @@ from typing import Any
 import numpy as np
 import pytest
 
-from components.artifacts import Model
+from components.artifacts import Model, Verdict
 from components.context import Context
-from components.evaluate import VERDICT, Config, Inputs, Outputs, check_inputs, depends, pin, run
+from components.evaluate import (
+    VERDICT,
+    Config,
+    Inputs,
+    Outputs,
+    check_inputs,
+    depends,
+    is_current,
+    pin,
+    run,
+)
 from components.evaluate.rules import Allowed, Paired, Threshold
 from data.base.durable_files import read_json, sha256_file, write_json
 from data.errors import BadDataError, ConfigError, PenstockError, StepError
 from data.examples.artifact import Examples
 from data.spec import ImageSpec
-from serving_export.bundle.manifest import MANIFEST
-from serving_export.model_store.baseline import NONE, Against
+from serving_export.bundle.manifest import MANIFEST, write_manifest
+from serving_export.model_store.baseline import Against
+from serving_export.model_store.best import NONE
 from serving_export.model_store.push import push
 from serving_export.model_store.rollback import rollback
 
@@ -278,8 +289,8 @@ def test_what_serves_is_the_baseline(
     serving = tmp_path / "serving"
     pushed(serving, other)
     got = judge(good, serving)
-    assert (got["status"], got["best"]) == ("passed", None)
-    wanted = {"digest": other.digest, "version": 1, "comparable": True, "why": ""}
+    assert (got["status"], got["best"]) == ("passed", got["baseline"])
+    wanted = {"digest": other.digest, "version": 1, "comparable": True, "whole": True, "why": ""}
     assert got["baseline"] == wanted
     table = got["paired"]["baseline"]["overall"]
     assert sum(table.values()) == IMAGES
@@ -335,15 +346,18 @@ def test_a_baseline_that_cannot_be_asked_fails_in_words_and_the_rest_is_judged(
         pushed(serving, write_model(dense_layer(changed.height, 10), changed))
         cases[serving] = words
     for serving, words in cases.items():
-        against = {"against": Against(baseline="0" * 64)} if serving == gone else {}
+        against = {"against": Against(baseline="0" * 64, best="0" * 64)} if serving == gone else {}
+        best = "is gone" if serving == foreign else words  # a best is known by its manifest
         got = judge(good, serving, **against)
-        assert (got["status"], broken(got)) == ("failed", {"baseline comparable"})
+        lost = {"baseline comparable", "not worse than best overall"}  # it was the best too
+        assert (got["status"], broken(got)) == ("failed", lost)
         assert words in rule(got, "baseline comparable")["reason"]
         assert (got["baseline"]["comparable"], got["metrics"]["baseline"]) == (False, None)
         assert words in got["baseline"]["why"]
         assert rule(got, "not worse than baseline overall")["status"] == "not applicable"
         assert rule(got, "accuracy overall")["status"] == "passed"
-        assert len(got["reasons"]) == 1
+        assert best in rule(got, "not worse than best overall")["reason"]
+        assert len(got["reasons"]) == 2
 
 
 @pytest.mark.slow
@@ -353,7 +367,8 @@ def test_a_candidate_that_serves_is_held_against_what_it_was_then(
     serving = tmp_path / "serving"
     pushed(serving, other, accuracy=0.9)
     first = judge(good, serving)
-    pushed(serving, good, accuracy=0.9, baseline=first["baseline"]["digest"], best=NONE)
+    judged = {name: first[name]["digest"] for name in ("baseline", "best")}
+    pushed(serving, good, accuracy=0.9, **judged)
     assert judge(good, serving) == first
 
     replaced = judge(other, serving)
@@ -362,18 +377,27 @@ def test_a_candidate_that_serves_is_held_against_what_it_was_then(
 
 
 @pytest.mark.slow
-def test_small_drops_do_not_add_up_past_the_best_of_the_last_pushes(
+def test_small_drops_do_not_add_up_past_the_best_version_ever_pushed(
     judge: Callable[..., dict[str, Any]], good: Model, other: Model, worse: Model, tmp_path: Path
 ) -> None:
     serving = tmp_path / "serving"
-    pushed(serving, other, accuracy=0.95)
-    pushed(serving, worse, accuracy=0.5)
     again = Paired(margin=0.0, against="best")
-    # The same weights under another digest.
+    # One rule alone, where the best serves: it was not applicable, so that one push went past it.
+    pushed(serving, other, accuracy=0.95, examples=IMAGES)
+    got = judge(worse, serving, paired=(again,))
+    assert broken(got) == {again.name}
+    assert got["best"]["digest"] == got["baseline"]["digest"] == other.digest
+    assert got["metrics"]["best"] == got["metrics"]["baseline"]
+
+    for _ in range(6):  # it was of the last five
+        pushed(serving, worse, accuracy=0.5, examples=IMAGES)
+        pushed(serving, good, accuracy=0.5, examples=IMAGES)
+    pushed(serving, worse, accuracy=0.5, examples=IMAGES)
+    # The same weights in a model of another kind, as far as the manifest says.
     copy = tmp_path / "copy"
     shutil.copytree(worse.path, copy)
     described = read_json(copy / "bundle" / MANIFEST)
-    described["about"] = {"copy": True}
+    described["model"] = "0" * 64
     (copy / "bundle" / MANIFEST).write_text(json.dumps(described), encoding="utf-8")
     twin = Model(path=copy, spec=worse.spec, digest=sha256_file(copy / "bundle" / MANIFEST))
     got = judge(twin, serving, paired=(Paired(margin=0.0), again))
@@ -382,16 +406,11 @@ def test_small_drops_do_not_add_up_past_the_best_of_the_last_pushes(
         "digest": other.digest,
         "version": 1,
         "comparable": True,
+        "whole": True,
         "why": "",
-        "of_last": 5,
     }
     assert rule(got, "not worse than baseline overall")["status"] == "passed"
     assert got["metrics"]["best"]["overall"]["accuracy"] > 0.85
-
-    for config in ({"best_of_last": 1}, {"best_of_last": 0}):
-        got = judge(twin, serving, paired=(Paired(margin=0.0), again), **config)
-        assert (got["best"], broken(got)) == (None, set())
-        assert "no other push was better" in rule(got, again.name)["reason"]
 
 
 @pytest.mark.slow
@@ -399,12 +418,12 @@ def test_what_a_rollback_took_out_of_service_is_not_the_best(
     judge: Callable[..., dict[str, Any]], good: Model, other: Model, worse: Model, tmp_path: Path
 ) -> None:
     serving = tmp_path / "serving"
-    pushed(serving, worse, accuracy=0.5)
-    pushed(serving, good, accuracy=0.95)
+    pushed(serving, worse, accuracy=0.5, examples=IMAGES)
+    pushed(serving, good, accuracy=0.95, examples=IMAGES)
     rollback(serving, MODEL_NAME, by="ann", reason="worse on sevens")
     got = judge(other, serving)
     assert (got["baseline"]["digest"], got["baseline"]["version"]) == (worse.digest, 3)
-    assert (got["best"], got["status"]) == (None, "passed")
+    assert (got["best"], got["status"]) == (got["baseline"], "passed")
 
 
 @pytest.mark.slow
@@ -423,9 +442,10 @@ def test_the_step_is_pinned_to_what_serves(tmp_path: Path) -> None:
     folder = tmp_path / MODEL_NAME / "3"
     folder.mkdir(parents=True)
     (folder / MANIFEST).write_text("{}", encoding="utf-8")
+    (folder / "push.json").write_text('{"best_so_far": {"digest": "abc"}}', encoding="utf-8")
     context = Context(output_dir=tmp_path, serving_dir=tmp_path, model_name=MODEL_NAME)
     pinned = pin(Config(), None, context)
-    assert pinned.against == Against(baseline=sha256_file(folder / MANIFEST))
+    assert pinned.against == Against(baseline=sha256_file(folder / MANIFEST), best="abc")
     assert pin(pinned, None, context) == pinned
     for config, where in (
         (Config(baseline="none"), context),
@@ -451,6 +471,29 @@ def test_what_nobody_vouches_for_is_part_of_what_the_step_depends_on(tmp_path: P
     assert pinned.against.unvouched == {digest: "nobody vouches for it; trust it"}
     (folder / MANIFEST).unlink()  # without a manifest of ours it is not loaded in any case
     assert pin(Config(), None, context).against == Against(baseline="foreign:3")
+
+
+def test_a_verdict_on_what_was_damaged_is_due_again_once_that_is_whole(tmp_path: Path) -> None:
+    folder = tmp_path / MODEL_NAME / "3"
+    folder.mkdir(parents=True)
+    (folder / "saved_model.pb").write_bytes(b"graph")
+    digest = write_manifest(folder, SPEC, {})
+    context = Context(output_dir=tmp_path, serving_dir=tmp_path, model_name=MODEL_NAME)
+    outputs = Outputs(verdict=Verdict(path=tmp_path, status="failed", model_digest="m"))
+    for name in ("baseline", "best"):
+        references: dict[str, Any] = {"baseline": None, "best": None}
+        for reference, current in (
+            ({"digest": digest, "whole": False}, False),
+            ({"digest": digest, "whole": True}, True),  # other classes, perhaps: that stays so
+            ({"digest": "d" * 64, "whole": False}, True),
+            ({"digest": "unknown:3", "whole": False}, True),
+        ):
+            write_json(tmp_path / VERDICT, {**references, name: reference})
+            assert is_current(outputs, context) == current
+    write_json(tmp_path / VERDICT, {**references, "best": {"digest": digest, "whole": False}})
+    assert is_current(outputs, dataclasses.replace(context, serving_dir=None))
+    (folder / "saved_model.pb").write_bytes(b"other")
+    assert is_current(outputs, context)
 
 
 def test_own_slices_are_part_of_what_the_step_depends_on() -> None:

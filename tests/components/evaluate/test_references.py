@@ -101,8 +101,13 @@ def write_manifest_of(folder: Path, spec: ImageSpec) -> str:
 def test_gone_and_foreign(tmp_path: Path) -> None:
     spec = ImageSpec(height=2, width=2, channels=1, class_names=("a", "b"))
     gone, nowhere = look_up(tmp_path / "no such folder", "d" * 64, spec)
-    assert (gone.version, gone.trouble, nowhere) == (None, "the version is gone", None)
+    assert (gone.version, nowhere) == (None, None)
+    assert gone.trouble == "the version with digest dddddddddddd is gone"
     (tmp_path / "7").mkdir()
     foreign, nowhere = look_up(tmp_path, "foreign:7", spec)
     assert (foreign.version, nowhere) == (7, None)
     assert "no manifest of ours" in foreign.trouble
+    unknown, nowhere = look_up(tmp_path, "unknown:7", spec)
+    assert (unknown.version, nowhere) == (None, None)
+    assert "push record of version 7, which names it, cannot be read" in unknown.trouble
+    assert (gone.whole, foreign.whole, unknown.whole) == (False, False, False)

@@ -419,7 +419,7 @@ def test_the_data_are_suspect_where_the_baseline_falls_below_its_floor_too():
 def test_the_verdict_has_every_key_that_is_documented():
     found = measured(wrong={CANDIDATE: [9, 1, 0, 0], BASELINE: [0, 2, 0, 0]})
     verdict = judge(found, Config(thresholds=FLOOR), "m" * 64, ABOUT)
-    assert verdict["schema_version"] == 2
+    assert verdict["schema_version"] == 3
     assert verdict["model"] == {"digest": "m" * 64}
     assert verdict["baseline"]["comparable"] is True
     assert verdict["data"]["per_class"] == dict.fromkeys(NAMES, 50)
@@ -459,7 +459,6 @@ def test_the_verdict_has_every_key_that_is_documented():
         (lambda: Config(confidence=0.0), "confidence is out of range"),
         (lambda: Config(confidence=1.0), "confidence is out of range"),
         (lambda: Config(min_examples=0), "min_examples is out of range"),
-        (lambda: Config(best_of_last=-1), "best_of_last is out of range"),
     ],
 )
 def test_what_makes_no_sense_is_refused_when_it_is_made(make, words):
@@ -485,7 +484,7 @@ def test_the_edges_of_what_is_allowed_are_allowed():
     for margin in (0.0, 1.0):
         assert Allowed(parity=margin, alone=margin, trained_on_share=margin).alone == margin
     assert Threshold(metric="loss", at_most=7.0).needed == "at most 7"
-    assert Config(min_examples=1, best_of_last=0).min_examples == 1
+    assert Config(min_examples=1).min_examples == 1
 
 
 @pytest.mark.parametrize(

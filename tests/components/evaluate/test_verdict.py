@@ -14,7 +14,7 @@ import pytest
 from components.evaluate import Config, rules
 from components.evaluate.measure.counts import BASELINE, BEST, CANDIDATE, tally
 from components.evaluate.measure.measurements import Facts, Measured, Reference
-from components.evaluate.rules import METRICS, Allowed, Change, Paired, Threshold
+from components.evaluate.rules import DEFAULT_PAIRED, METRICS, Allowed, Change, Paired, Threshold
 from components.evaluate.verdict import SCHEMA_VERSION, judge
 from pipeline import recipes
 from pipeline.config.overrides import apply
@@ -138,25 +138,54 @@ def test_the_data_are_suspect_by_slices_too_and_not_for_too_few_images() -> None
     assert judge(found, few, "m", ABOUT)["suspect_the_data"] is None
 
 
-@pytest.mark.parametrize("trouble", ["", "version 2 cannot be compared with: it is damaged"])
-def test_a_comparison_with_nobody_asks_for_no_images(trouble: str) -> None:
-    of_all = measured(images=45)  # 15 of each class, of 20 needed
-    alone = dataclasses.replace(
+def alone(of_all: Measured, **references: Reference) -> Measured:
+    """What is measured where there is nothing to compare with."""
+    labels = np.arange(45) % 3
+    return dataclasses.replace(
         of_all,
-        tally=tally(np.arange(45) % 3, np.arange(45), {CANDIDATE: np.eye(3)[np.arange(45) % 3]}),
+        tally=tally(labels, np.arange(45), {CANDIDATE: np.eye(3)[labels]}),
         facts=Facts(),
         baseline=None,
-        best=Reference(digest="c" * 64, version=2, trouble=trouble) if trouble else None,
+        best=references.get("best"),
     )
+
+
+def test_a_comparison_with_nobody_asks_for_no_images() -> None:
+    of_all = measured(images=45)  # 15 of each class, of 20 needed
     floor = Config(thresholds=(Threshold(metric="accuracy", at_least=0.9),))
-    verdict = judge(alone, floor, "m" * 64, ABOUT)
+    verdict = judge(alone(of_all), floor, "m" * 64, ABOUT)
     assert (verdict["status"], verdict["reasons"]) == ("passed", [])
     compared = [one for one in verdict["rules"] if one["kind"] in ("paired", "best")]
     assert {one["status"] for one in compared} == {"not applicable"}
-    assert compared[-1]["reason"] == (trouble or "no other push was better")
+    assert compared[-1]["reason"] == "no version was pushed before"
     assert [one["at"] for one in compared] == ["overall", "each class", "overall"]
     # With a baseline, each class has too few.
     assert "not enough data" in {one["status"] for one in judge(of_all, floor, "m", ABOUT)["rules"]}
+
+
+def test_a_best_that_cannot_be_asked_fails_its_rules_and_says_what_to_do() -> None:
+    """It was passed over: who lost the best version lost what held the next ones."""
+    trouble = "version 2 cannot be compared with: it is damaged"
+    best = Reference(digest="c" * 64, version=2, trouble=trouble, whole=False)
+    every = Paired(margin=0.3, against="best", on="each class")
+    config = Config(
+        thresholds=(Threshold(metric="accuracy", at_least=0.9),), paired=(*DEFAULT_PAIRED, every)
+    )
+    verdict = judge(alone(measured(images=45), best=best), config, "m" * 64, ABOUT)
+    failed = {one["name"]: one for one in verdict["rules"] if one["status"] == "failed"}
+    assert failed.keys() == {"not worse than best overall", "not worse than best each class"}
+    for name, outcome in failed.items():
+        assert trouble in outcome["reason"]
+        assert f'--override "{name}"' in outcome["reason"]
+    assert verdict["best"] == {
+        "digest": "c" * 64,
+        "version": 2,
+        "comparable": False,
+        "whole": False,
+        "why": trouble,
+    }
+    without = dataclasses.replace(config, paired=())
+    assert judge(alone(measured(images=45), best=best), without, "m", ABOUT)["status"] == "passed"
 
 
 @pytest.mark.parametrize("model", [CANDIDATE, BASELINE, BEST])

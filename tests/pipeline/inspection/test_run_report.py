@@ -83,7 +83,7 @@ def test_what_went_wrong_is_told_as_by_other_commands(root, tmp_path, capfd):
     verdict = next(root.glob("artifacts/evaluate/*/verdict.json"))
     write_json(verdict, {**read_json(verdict), "schema_version": 1})
     assert report(root) == exit_codes.BAD_DATA
-    assert "schema_version 2" in capfd.readouterr().err
+    assert "schema_version 3" in capfd.readouterr().err
     verdict.write_text("{")
     assert report(root) == exit_codes.BAD_DATA
     assert "is not JSON" in capfd.readouterr().err

@@ -90,7 +90,7 @@ def test_another_bundle_is_refused(sealed: tuple[Path, str]) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[]", "{", '{"schema_version": 2}', '{"schema_version": 1}', "\xff\x00"]
+    "text", ["", "[]", "{", '{"schema_version": 3}', '{"schema_version": 2}', "\xff\x00"]
 )
 def test_a_broken_manifest_is_bad_data(sealed: tuple[Path, str], tmp_path: Path, text: str) -> None:
     path = copy(sealed, tmp_path / "copy")

@@ -12,6 +12,7 @@ from serving_export.model_store.model_card import card_markdown, make_card
 NAMES = ("zero", "<script>alert(1)</script>", "a|b", "*bold*", "ä\nö", "\x1b[2J\u202elapis")
 MANIFEST = Manifest(
     spec=ImageSpec(height=8, width=9, channels=3, class_names=NAMES),
+    model="m" * 64,
     about={"epochs": 5, "seed": 3, "model": "dense", "warm_start": None},
     files={},
 )

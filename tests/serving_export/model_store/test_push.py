@@ -57,7 +57,10 @@ def test_first_version_is_1_and_holds_the_very_bytes(
     assert (version, path) == (1, serving / "m" / "1")
     assert verify_bundle(path, candidate[1]) == verify_version(path) == candidate[1]
     told = read_json(path / "push.json")
-    assert told == {**record, "version": 1, "digest": candidate[1], "beside": {}}
+    best = {"version": 1, "digest": candidate[1], "accuracy": None, "examples": None}
+    assert told.pop("best_so_far") == best
+    known = {"version": 1, "digest": candidate[1], "beside": {}, "begins_anew": False}
+    assert told == {**record, **known}
     assert visible(serving / "m") == {"1"}
 
 
