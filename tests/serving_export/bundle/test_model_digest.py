@@ -91,7 +91,7 @@ def layered(
 def test_in_one_process_names_do_not_matter(write: Callable[..., str]) -> None:
     model = layered()
     assert write(model) == write(model) == write(model, about={"seed": 3})
-    # As after dense_9 comes dense_10, which is before it in the alphabet: operations wait for others
+    # After dense_9 comes dense_10, before it in the alphabet, and operations wait for others
     # by lists in the order of names.
     assert write(layered(names=("a", "b"))) == write(layered(names=("b", "a"))) == write(model)
 
