@@ -121,6 +121,13 @@ class Ledger(FileDigests, TrustedModels):
                 if rows:
                     db.execute(sa.delete(table).where(table.c.fingerprint == execution.fingerprint))
                     db.execute(insert(table), rows)
+            models = [
+                {**key, "digest": facts["digest"]}
+                for kind, facts in artifacts.values()
+                if kind == "Model"
+            ]
+            if models:
+                db.execute(insert(tables.models).on_conflict_do_nothing(), models)
 
     def runs(self, limit: int = 20) -> list[Run]:
         """The latest runs, the newest first."""
@@ -246,13 +253,13 @@ class Ledger(FileDigests, TrustedModels):
             return db.execute(query.limit(1)).scalar()
 
     def model(self, digest: str) -> str | None:
-        """The fingerprint of the step that made the model whose bundle has this digest."""
-        query = sa.select(tables.artifacts.c.fingerprint).where(
-            tables.artifacts.c.type == "Model",
-            tables.artifacts.c.facts["digest"].as_string() == digest,
-        )
+        """The fingerprint of the step that made the model whose bundle has this digest.
+
+        Also of one that is in the root no more, such as a training that was made again.
+        """
+        query = sa.select(tables.models.c.fingerprint).where(tables.models.c.digest == digest)
         with self._reading() as db:
-            return db.execute(query.limit(1)).scalar()
+            return db.execute(query).scalar()
 
     def previous(self, pipeline: str, step: str) -> str | None:
         """The fingerprint that this step had when it last ended well in a run of this pipeline."""

@@ -36,6 +36,12 @@ artifacts = sa.Table(
     sa.Column("type", sa.String, nullable=False),
     sa.Column("facts", sa.JSON, nullable=False),
 )
+models = sa.Table(  # all that steps ever made, though others took their place since
+    "models",
+    meta,
+    sa.Column("digest", sa.String, primary_key=True),  # of the model's bundle
+    sa.Column("fingerprint", sa.String, nullable=False),  # of the step that made it
+)
 lineage = sa.Table(
     "lineage",
     meta,

@@ -153,6 +153,8 @@ def test_the_same_training_again_is_up_to_date(root, capfd):
         "TensorFlow saves deterministically: drop model_digest"
     )
     assert gate(root, capfd)["status"] == "passed"
+    # What serves is known though its place in the root was taken.
+    assert call(["predict", "digits", "--index", "0", "--root", str(root)]) == exit_codes.DONE
     # Another training is no twin of it, nor is a twin of what was replaced a new model.
     assert run(root, "seed=1") == exit_codes.DONE
     assert newest_version(root / "serving" / "digits") == 2
