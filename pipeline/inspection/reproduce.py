@@ -45,9 +45,8 @@ def commands(
         baseline = _baseline(root, verdict, run)
         against = ["--baseline", baseline] if baseline else []
         words = ["--candidate", model.bundle.resolve(), *against]
-        found.append(
-            _line("gate", *words, "--examples", examples.path.resolve(), "--config", CONFIG)
-        )
+        words += ["--examples", examples.path.resolve(), "--config", CONFIG]
+        found.append(_line("gate", *words, "--root", root.resolve()))
     return tuple(found)
 
 

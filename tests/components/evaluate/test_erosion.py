@@ -18,8 +18,8 @@ import pytest
 from reseeds import Reseeds, Seed
 
 from components.evaluate import Config
+from components.evaluate.measure.intervals import loss_interval
 from components.evaluate.rules import Paired, Threshold
-from components.evaluate.statistics import loss_interval
 from serving_export.model_store.best import better
 
 NIGHTS = 300
