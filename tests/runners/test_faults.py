@@ -90,21 +90,30 @@ def test_flink_cancels(flink, slow_digits, when_started, examples, tmp_path):
 
 def test_flink_ends_a_job_whose_run_is_interrupted(flink, slow_digits, tmp_path):
     """Its job server calls it cancelled, and lets it go on."""
+    heard = threading.Event()
 
     def press_ctrl_c() -> None:
         while not (tmp_path / "started").exists():
             time.sleep(0.1)
         os.kill(os.getpid(), signal.SIGINT)
+        while not heard.wait(10):  # Python loses an exception that is raised in a callback
+            os.kill(os.getpid(), signal.SIGINT)
 
     def alive() -> list[str]:
         jobs = flink.ask("/jobs/overview")["jobs"]
         return [j["state"] for j in jobs if j["state"] not in ("FINISHED", "CANCELED", "FAILED")]
 
+    def run_until_interrupted() -> None:
+        try:
+            run(slow_digits, root=root, beam_args=flink.args, last="ingest")
+        finally:
+            heard.set()
+
     root = tmp_path / "root"
     thread = threading.Thread(target=press_ctrl_c)
     thread.start()
     with pytest.raises(KeyboardInterrupt):
-        run(slow_digits, root=root, beam_args=flink.args, last="ingest")
+        run_until_interrupted()
     thread.join()
     assert "RUNNING" not in alive()
     (tmp_path / "go").touch()
