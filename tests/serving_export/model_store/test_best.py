@@ -75,6 +75,7 @@ def test_it_is_the_best_ever_however_many_came_since(pushes):
     for night in range(50):
         pushes.push(0.977 - 0.005 * night)
         assert pushes.best == 1
+    assert [v.number for v in history(pushes.folder) if v.best] == [1]
     pushes.push(0.978)
     assert pushes.best == 51
     assert [v.number for v in history(pushes.folder) if v.best] == [51]
