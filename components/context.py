@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 from serving_export.bundle.vouching import Vouch, caller_vouches
+from serving_export.model_store.layout import model_folder
 
 
 class Progress(Protocol):
@@ -68,6 +69,13 @@ class Context:
     progress: Progress = _silent
     logger: logging.Logger = field(default_factory=lambda: logging.getLogger("penstock"))
     clock: Callable[[], float] = time.time  # seconds since the epoch
+
+    @property
+    def model_dir(self) -> Path | None:
+        """`<serving_dir>/<model_name>`, which need not exist; None where nothing is pushed."""
+        if self.serving_dir is None or self.model_name is None:
+            return None
+        return model_folder(self.serving_dir, self.model_name)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,7 +20,6 @@ from serving_export.bundle.training_images import read_trained_on, split_hashes
 from serving_export.bundle.weights import changed_weights, unsound_weights
 from serving_export.model_store.baseline import Against
 from serving_export.model_store.best import NONE
-from serving_export.model_store.layout import model_folder
 from serving_export.parity.check import images_difference, transform_difference
 from serving_export.parity.neighbours import bundle_difference, some_images
 
@@ -67,15 +66,16 @@ def _references(
     found: Against, examples: Examples, context: Context
 ) -> dict[str, tuple[Reference, Path | None]]:
     """The models to compare with, by what they are to the candidate."""
-    named = {BASELINE: found.baseline, BEST: found.best}
-    if context.serving_dir is None or context.model_name is None:
+    folder = context.model_dir
+    if folder is None:
         return {}
-    folder = model_folder(context.serving_dir, context.model_name)
-    return {
-        name: look_up(folder, digest, examples.spec, found.unvouched.get(digest, ""))
-        for name, digest in named.items()
+    named = {BASELINE: found.baseline, BEST: found.best}
+    versions = {  # looked up once, for the best is often the one that serves
+        digest: look_up(folder, digest, examples.spec, found.unvouched.get(digest, ""))
+        for digest in dict.fromkeys(named.values())
         if digest != NONE
     }
+    return {name: versions[digest] for name, digest in named.items() if digest in versions}
 
 
 def _facts(model: Model, examples: Examples, split: str) -> Facts:

@@ -19,7 +19,6 @@ from data.base.durable_files import read_json, write_json
 from data.errors import BadDataError, ConfigError, did_you_mean
 from serving_export.bundle.vouching import Vouch
 from serving_export.model_store.baseline import against, find
-from serving_export.model_store.layout import model_folder
 
 VERDICT = "verdict.json"
 
@@ -44,16 +43,14 @@ def pin(config: Config, inputs: Inputs | None, context: Context) -> Config:
 
     `inputs` are None until they are made.
     """
-    if config.against is not None or config.baseline == "none":
+    folder = context.model_dir
+    if config.against is not None or config.baseline == "none" or folder is None:
         return config
-    if context.serving_dir is None or context.model_name is None:
-        return config
-    folder = model_folder(context.serving_dir, context.model_name)
     candidate = inputs.model.bundle if inputs else None
     found = against(folder, candidate)
     unvouched = {
         digest: why
-        for digest in (found.baseline, found.best)
+        for digest in dict.fromkeys((found.baseline, found.best))
         if (why := _unvouched(folder, digest, context.vouch))
     }
     return dataclasses.replace(config, against=dataclasses.replace(found, unvouched=unvouched))
@@ -108,17 +105,17 @@ def run(inputs: Inputs, config: Config, context: Context) -> Outputs:
 
 def _with_replaced(config: Config, inputs: Inputs, context: Context) -> Config:
     """When the step was planned, the candidate may not have been trained: is it an old model?"""
-    if config.against is None or context.serving_dir is None or context.model_name is None:
+    if config.against is None or context.model_dir is None:
         return config
-    folder = model_folder(context.serving_dir, context.model_name)
-    replaced = config.against.replaced or against(folder, inputs.model.bundle).replaced
-    found = dataclasses.replace(config.against, replaced=replaced)
-    return dataclasses.replace(config, against=found)
+    found = config.against
+    replaced = found.replaced or against(context.model_dir, inputs.model.bundle).replaced
+    return dataclasses.replace(config, against=dataclasses.replace(found, replaced=replaced))
 
 
 def is_current(outputs: Outputs, context: Context) -> bool:
     """Whether what could not be asked, being damaged or gone, still is: else the verdict is due."""
-    if context.serving_dir is None or context.model_name is None:
+    folder = context.model_dir
+    if folder is None:
         return True
     verdict = read_json(outputs.verdict.path / VERDICT)
     named = [verdict[name] for name in ("baseline", "best") if verdict[name]]
@@ -127,7 +124,6 @@ def is_current(outputs: Outputs, context: Context) -> bool:
         return True
     from components.evaluate.references import is_whole
 
-    folder = model_folder(context.serving_dir, context.model_name)
     return not any(is_whole(folder, digest) for digest in damaged)
 
 

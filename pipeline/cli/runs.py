@@ -24,7 +24,8 @@ def show_runs(root: Path, limit: int) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    from pipeline.console.run_summary import coloured, console
+    from pipeline.console.run_summary import coloured
+    from pipeline.console.terminal import Console
 
     with _ledger(root) as ledger:
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
@@ -39,7 +40,7 @@ def show_runs(root: Path, limit: int) -> None:
                 coloured(found.verdict or ""),
                 "" if found.exit_code is None else str(found.exit_code),
             )
-    console().print(table)
+    Console().print(table)
 
 
 def show_run(root: Path, run_id: str) -> None:
@@ -52,7 +53,8 @@ def show_run(root: Path, run_id: str) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    from pipeline.console.run_summary import coloured, console, from_here
+    from pipeline.console.run_summary import coloured, from_here
+    from pipeline.console.terminal import Console
     from pipeline.console.verdict_table import verdict_table
     from pipeline.inspection.run_pictures import FOLDER
     from pipeline.storage.artifact_lookup import verdict_content, verdict_of
@@ -63,7 +65,7 @@ def show_run(root: Path, run_id: str) -> None:
         executions = ledger.executions(found.id)
         verdict = verdict_of(root, ledger, found.id)
         content = verdict_content(ledger, verdict) if verdict else None
-    out = console()
+    out = Console()
     took = "" if found.seconds is None else f", {found.seconds:.1f} s"
     out.print(f"[bold]{escape(found.id)}[/]  {_when(found)}{took}  {coloured(found.status)}")
     said = summaries(root / "runs" / found.id)

@@ -25,7 +25,7 @@ _STYLES = {
 
 def show_result(result: RunResult, recipe: str, root: Path, seconds: float) -> int:
     """Print what a run came to that has just ended. Returns its exit code."""
-    out = console()
+    out = Console()
     if all(execution.status == "reused" for execution in result.executions):
         steps = len(result.executions)
         out.print(f"[green]all is up to date[/]: {steps} steps reused, nothing ran")
@@ -71,7 +71,3 @@ def from_here(path: Path) -> Path:
 
 def coloured(word: str) -> str:
     return f"[{_STYLES[word]}]{word}[/]" if word in _STYLES else word
-
-
-def console() -> Console:
-    return Console()

@@ -26,11 +26,11 @@ class Request:
     """What is asked for beside the pipeline itself; as `pipeline.run.run` has it."""
 
     root: Path
-    serving_dir: Path | None
-    only: str | None
-    first: str | None
-    last: str | None
-    force: Collection[str]
+    serving_dir: Path | None = None
+    only: str | None = None
+    first: str | None = None
+    last: str | None = None
+    force: Collection[str] = ()
     beam_args: tuple[str, ...]
     shared_filesystem: bool
     now: float = field(default_factory=time.time)  # seconds since the epoch

@@ -82,7 +82,7 @@ class Slot:
             plain = read_json(self.path / MANIFEST)
             if any((self.path / f).stat().st_size != n for f, n in plain["sizes"].items()):
                 return None
-            outputs = from_plain(plain.pop("outputs"), outputs_type, "outputs")
+            outputs = from_plain(plain["outputs"], outputs_type, "outputs")
             facts = {name: plain[name] for name in ("parts", "upstream", "seconds", "seal")}
             return Sealed(outputs=_anchored(outputs, self.path), **facts)
         except (BadDataError, ConfigError, OSError, KeyError, TypeError, AttributeError):

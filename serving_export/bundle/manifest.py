@@ -145,6 +145,14 @@ def read_push_record(version: Path) -> dict[str, Any]:
     return record
 
 
+def record_of(version: Path) -> dict[str, Any]:
+    """What the push of a version recorded; empty where that is no push record, too."""
+    try:
+        return read_push_record(version)
+    except BadDataError:
+        return {}
+
+
 def verify_version(version: Path, digest: str | None = None) -> str:
     """Check a pushed version: its bundle, and what its push record says lies beside that.
 

@@ -13,8 +13,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from data.base.wilson import wilson_bounds
 from data.errors import BadDataError
-from serving_export.bundle.manifest import PUSH_RECORD, read_push_record
+from serving_export.bundle.manifest import PUSH_RECORD, read_push_record, record_of
 from serving_export.model_store.layout import version_folders
 
 BEST_SO_FAR = "best_so_far"  # in `push.json`: version, digest, accuracy and examples of the best
@@ -42,7 +43,7 @@ def best_digest(folder: Path) -> str:
 def best_until(folder: Path, version: int) -> dict[str, Any] | None:
     """What the newest record up to a version, of those that can be read, says of the best."""
     for path in _pushed(folder):
-        if int(path.name) <= version and (best := _said(_readable(path))):
+        if int(path.name) <= version and (best := _said(record_of(path))):
             return best
     return None
 
@@ -69,8 +70,8 @@ def needed_by(kept: Sequence[Path]) -> set[str]:
     Args:
         kept: their folders; the last one serves, so also the best that it was judged against.
     """
-    named = {str((_said(_readable(path)) or {}).get("digest")) for path in kept}
-    return named | {str(_readable(kept[-1]).get("best"))}
+    named = {str((_said(record_of(path)) or {}).get("digest")) for path in kept}
+    return named | {str(record_of(kept[-1]).get("best"))}
 
 
 def _pushed(folder: Path) -> Iterator[Path]:
@@ -80,23 +81,14 @@ def _pushed(folder: Path) -> Iterator[Path]:
             yield path
 
 
-def _readable(path: Path) -> dict[str, Any]:
-    try:
-        return read_push_record(path)
-    except BadDataError:
-        return {}
-
-
 def _said(record: Mapping[str, Any]) -> dict[str, Any] | None:
     best = record.get(BEST_SO_FAR)
     return best if isinstance(best, dict) and isinstance(best.get("digest"), str) else None
 
 
 def _shown(best: Mapping[str, Any]) -> float:
-    """The lower end of Wilson's score interval, JASA 22 (1927) 209-212; of nothing, -infinity."""
+    """The lower end of Wilson's interval; of nothing, -infinity."""
     accuracy, number = best.get("accuracy"), best.get("examples")
     if not (isinstance(accuracy, int | float) and isinstance(number, int) and number > 0):
         return -math.inf
-    middle = accuracy + _Z**2 / (2 * number)
-    half = _Z * math.sqrt(accuracy * (1 - accuracy) / number + (_Z / (2 * number)) ** 2)
-    return (middle - half) / (1 + _Z**2 / number)
+    return wilson_bounds(accuracy, number, _Z)[0]

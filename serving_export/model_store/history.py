@@ -7,7 +7,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from data.errors import BadDataError
-from serving_export.bundle.manifest import read_manifest, read_push_record, verify_version
+from serving_export.bundle.manifest import (
+    read_manifest,
+    read_push_record,
+    record_of,
+    verify_version,
+)
 from serving_export.model_store.best import best_digest
 from serving_export.model_store.layout import (
     identity,
@@ -66,11 +71,3 @@ def look_at(path: Path) -> Version:
         trouble=trouble,
         record=record,
     )
-
-
-def record_of(path: Path) -> dict[str, Any]:
-    """What the push of a version recorded; empty where that cannot be read."""
-    try:
-        return read_push_record(path)
-    except BadDataError:
-        return {}

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from data.base.durable_files import disk_trouble
 from data.errors import BadDataError, ConfigError
-from serving_export.bundle.manifest import BESIDE, PUSH_RECORD
+from serving_export.bundle.manifest import BESIDE, PUSH_RECORD, record_of
 from serving_export.model_store.best import BEST_SO_FAR, best_until
-from serving_export.model_store.history import Version, history, look_at, record_of
+from serving_export.model_store.history import Version, history, look_at
 from serving_export.model_store.layout import (
     model_folder,
     serving_identity,

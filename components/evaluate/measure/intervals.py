@@ -8,6 +8,7 @@ from functools import lru_cache
 from scipy import optimize, special
 
 from components.evaluate.paired_loss import score
+from data.base.wilson import wilson_bounds
 
 
 def normal_quantile(share: float) -> float:
@@ -18,14 +19,12 @@ def normal_quantile(share: float) -> float:
 def wilson(successes: int, trials: int, confidence: float) -> tuple[float, float] | None:
     """Wilson's score interval of a proportion: never of width 0, not even for 36 of 36.
 
-    Wilson, JASA 22 (1927) 209-212. None where there were no trials.
+    None where there were no trials.
     """
     if not trials:
         return None
-    z, share = normal_quantile((1 + confidence) / 2), successes / trials
-    middle = share + z * z / (2 * trials)
-    half = z * math.sqrt(share * (1 - share) / trials + z * z / (4 * trials**2))
-    low, high = ((middle + sign * half) / (1 + z * z / trials) for sign in (-1, 1))
+    z = normal_quantile((1 + confidence) / 2)
+    low, high = wilson_bounds(successes / trials, trials, z)
     return (low if successes else 0.0), (high if successes < trials else 1.0)
 
 

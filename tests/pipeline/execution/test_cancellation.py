@@ -43,16 +43,7 @@ def sent(server: DeafJobServer, tmp_path: Path) -> Callable[[PipelineConfig], Jo
 
     def send(pipeline: PipelineConfig) -> Job:
         root = tmp_path / "root"
-        request = Request(
-            root=root,
-            serving_dir=None,
-            only=None,
-            first=None,
-            last=None,
-            force=(),
-            beam_args=(),
-            shared_filesystem=True,
-        )
+        request = Request(root=root, beam_args=(), shared_filesystem=True)
         root.mkdir()
         with Ledger(root) as ledger:
             prepared = prepare.prepare(pipeline, request, ledger)

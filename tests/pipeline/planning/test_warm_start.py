@@ -75,16 +75,7 @@ def test_a_window_of_spans_begins_with_the_model_that_serves(root, spans) -> Non
 
 
 def test_the_plan_says_that_no_model_serves_yet(tmp_path) -> None:
-    request = Request(
-        root=tmp_path,
-        serving_dir=None,
-        only=None,
-        first=None,
-        last=None,
-        force=(),
-        beam_args=(),
-        shared_filesystem=False,
-    )
+    request = Request(root=tmp_path, beam_args=(), shared_filesystem=False)
     with Ledger(tmp_path) as ledger:
         prepared = prepare(digits("train.warm_start=serving"), request, ledger)
     why = {planned.step.name: planned.why for planned in prepared.plan}

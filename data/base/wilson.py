@@ -1,0 +1,19 @@
+"""Wilson's score interval of a proportion, JASA 22 (1927) 209-212."""
+
+from __future__ import annotations
+
+import math
+
+
+def wilson_bounds(share: float, trials: int, z: float) -> tuple[float, float]:
+    """The least and the greatest proportion that an observed one does not contradict.
+
+    Args:
+        share: observed, 0 to 1.
+        trials: how many it was observed in, more than 0.
+        z: the quantile of the normal distribution that is the interval's: 1.96 for 95 %.
+    """
+    middle = share + z * z / (2 * trials)
+    half = z * math.sqrt(share * (1 - share) / trials + z * z / (4 * trials**2))
+    low, high = ((middle + sign * half) / (1 + z * z / trials) for sign in (-1, 1))
+    return low, high
