@@ -109,6 +109,11 @@ def of_paired(rule: Paired, measured: Measured, min_examples: int) -> Outcome:
         fails = p >= error if strict else p < error
         loss = (lost - won) / images
         low, high = loss_interval(lost, won, images, 1 - error)
+        # The score's interval is near the exact test's; at the margin that has the last word.
+        if strict:
+            high = max(high, rule.margin) if fails else min(high, rule.margin)
+        else:
+            low = max(low, rule.margin) if fails else min(low, rule.margin)
         reason = (
             f"of {images:,} images {lost} are lost and {won} won: {_points(loss)} "
             f"({low:+.4f} to {high:+.4f}), p = {p:.2g}"

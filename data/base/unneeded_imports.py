@@ -2,9 +2,10 @@
 
 Keras looks for IPython, Matplotlib and scikit-learn as it is imported: to show its files in a
 notebook, to draw images, to be wrapped as a scikit-learn estimator. NLTK, which TensorFlow Model
-Analysis imports, looks for scikit-learn. Each is imported where it is installed: 1,200 modules, a
-third of TensorFlow's import. Keras and NLTK go on without them, and where one of these is asked
-for they say which library they lack.
+Analysis imports, looks for scikit-learn; TensorFlow looks for Google's API client, to list the
+machines of a cluster; BigQuery's client, which Beam imports, looks for progress bars of notebooks.
+Each is imported where it is installed: 1,200 modules, a third of TensorFlow's import. The importers
+go on without them, and where one of these is asked for they say which library they lack.
 """
 
 from __future__ import annotations
@@ -17,8 +18,16 @@ from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
 from typing import Any
 
-IMPORTERS = frozenset({"keras", "nltk"})
-UNNEEDED = frozenset({"IPython", "matplotlib", "sklearn"})
+IMPORTERS = frozenset(
+    {
+        "google.cloud.bigquery",
+        "keras",
+        "nltk",
+        "tensorflow.python.distribute.cluster_resolver.gce_cluster_resolver",
+        "tensorflow.python.tpu.client.client",
+    }
+)
+UNNEEDED = frozenset({"IPython", "googleapiclient", "matplotlib", "sklearn", "tqdm.notebook"})
 
 
 def skip_unneeded_imports() -> None:

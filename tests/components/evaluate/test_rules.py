@@ -12,6 +12,7 @@ import pytest
 from components.evaluate import Config
 from components.evaluate.measure.auc import count_bins
 from components.evaluate.measure.counts import BASELINE, BEST, CANDIDATE, Tally, tally
+from components.evaluate.measure.intervals import loss_interval
 from components.evaluate.measure.measurements import Facts, Measured, Reference
 from components.evaluate.paired_loss import fewest_images
 from components.evaluate.rule_outcomes import Outcome, of_change, of_paired, of_threshold
@@ -539,3 +540,22 @@ def test_a_rule_is_on_something_that_is_there():
         check_subjects([Paired(margin=0.1, on="thre")], NAMES, ())
     with pytest.raises(ConfigError, match="source=web"):
         check_subjects([Paired(margin=0.1, on="source=web")], NAMES, ())
+
+
+@pytest.mark.parametrize(
+    ("require", "bound"), [("not shown worse", 0), ("shown no worse", 1)], ids=["lenient", "strict"]
+)
+def test_the_interval_never_contradicts_the_answer(require: Any, bound: int) -> None:
+    """The score's interval does, for some counts: its normal distribution is near, not exact."""
+    rule, contradictions = Paired(margin=0.02, require=require, confidence=0.9), 0
+    for lost in range(14):
+        for won in range(6):
+            wrong = {CANDIDATE: [lost, 0, 0, 0], BASELINE: [0, won, 0, 0]}
+            found = asked(rule, measured(wrong=wrong))
+            assert found.interval is not None
+            assert found.seen is not None
+            assert found.interval[0] <= found.seen <= found.interval[1]
+            failed, end = found.status == "failed", found.interval[bound]
+            assert end >= 0.02 if failed else end <= 0.02
+            contradictions += (loss_interval(lost, won, 200, 0.9)[bound] > 0.02) != failed
+    assert contradictions  # else nothing here is tested
