@@ -274,6 +274,23 @@ class Ledger(FileDigests, TrustedModels):
         with self._reading() as db:
             return db.execute(query).scalar()
 
+    def all_previous(self, pipeline: str) -> dict[str, str]:
+        """`previous` of every step that ever ended well in a run of this pipeline."""
+        query = (
+            # SQLite takes the other columns from the row that has the maximum
+            sa.select(
+                tables.executions.c.step,
+                tables.executions.c.fingerprint,
+                sa.func.max(tables.runs.c.started),
+            )
+            .join(tables.runs)
+            .where(tables.runs.c.pipeline == pipeline)
+            .where(tables.executions.c.status.in_(("made", "reused")))
+            .group_by(tables.executions.c.step)
+        )
+        with self._reading() as db:
+            return {row.step: row.fingerprint for row in db.execute(query)}
+
 
 def _of(execution: Execution) -> sa.ColumnElement[bool]:
     return (tables.executions.c.run_id == execution.run_id) & (
