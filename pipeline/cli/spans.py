@@ -38,18 +38,26 @@ def span() -> None:
     "list",
     examples="""
     penstock span list
-    penstock span list --schedule nightly
+    penstock span list --schedule nightly --last 1000
     penstock span list mnist --set ingest.source=idx --set ingest.path='/data/span-{SPAN}'
     """,
 )
 @_whose
-def list_(root: Path, **whose: Any) -> None:
+@click.option(
+    "--last",
+    "limit",
+    type=click.IntRange(min=1),
+    default=100,
+    show_default=True,
+    help="How many, the newest ones.",
+)
+def list_(root: Path, limit: int, **whose: Any) -> None:
     """List the spans, the oldest first: version, state, images, when ingested.
 
     A span is usable, arriving (still being copied), excluded, or unreadable until its files change.
     """
     root = root.absolute()  # a schedule works in a folder of its own
-    show_spans(_pipeline(root, **whose), root, now=time.time())
+    show_spans(_pipeline(root, **whose), root, limit, now=time.time())
 
 
 @span.command(
@@ -107,12 +115,13 @@ class Ingested(NamedTuple):
     when: float  # seconds since the epoch
 
 
-def show_spans(pipeline: PipelineConfig, root: Path, *, now: float) -> None:
+def show_spans(pipeline: PipelineConfig, root: Path, limit: int, *, now: float) -> None:
     """Print the spans of each pattern of a pipeline, the oldest first: version, state, images.
 
     Args:
         pipeline: as its recipe has it.
         root: whose ledger says what is left out, and what was ingested.
+        limit: how many of each pattern, the newest ones; no other is looked at.
         now: seconds since the epoch.
 
     Raises:
@@ -134,11 +143,13 @@ def show_spans(pipeline: PipelineConfig, root: Path, *, now: float) -> None:
             justify = "right" if heading in ("version", "images") else "left"
             table.add_column(heading, justify=justify)  # type: ignore[arg-type]
         spans = Standings(step.config, root, now=now)
-        for standing in spans:
+        for standing in spans.newest(limit):
             made_as = fingerprints.get(step_name(step, standing.span.name))
             table.add_row(*_row(standing, _ingested(step, standing, root, made_as)))
         out.print(escape(absolute(step.config.path)), soft_wrap=True)
         out.print(table)
+        if (older := len(spans.names) - limit) > 0:
+            out.print(f"[dim]and {older:,} older: --last {len(spans.names)}[/]")
         if spans.temporary:
             out.print(f"[dim]{escape(temporary_words(spans.temporary))}[/]", soft_wrap=True)
 

@@ -66,8 +66,13 @@ class Standings:
 
     def __iter__(self) -> Iterator[Standing]:
         """All of them, each looked at."""
-        self._look(self.names)
-        return iter([self._looked[name] for name in self.names])
+        return iter(self.newest(len(self.names)))
+
+    def newest(self, count: int) -> list[Standing]:
+        """So many of them, the oldest first."""
+        names = self.names[-count:]
+        self._look(names)
+        return [self._looked[name] for name in names]
 
     def of(self, name: str) -> Standing:
         """How one of `names` stands."""

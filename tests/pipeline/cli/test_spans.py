@@ -54,6 +54,14 @@ def test_spans_are_listed_before_anything_ran(span, tmp_path) -> None:
     assert not (tmp_path / "root").exists()
 
 
+def test_the_newest_are_listed_and_how_many_are_older(span) -> None:
+    code, out = span("list", "--last", "2")
+    assert (code, [row[0] for row in rows(out)]) == (0, ["9", "10"])
+    assert out.endswith("and 1 older: --last 3\n")
+    assert "older" not in span("list", "--last", "3")[1]
+    assert span("list", "--last", "0")[0] == BAD_CONFIG
+
+
 def test_temporary_names_are_told(span, tmp_path) -> None:
     for name in ("span-11.part", "span-12.tmp"):
         (tmp_path / name).mkdir()
