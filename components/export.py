@@ -9,7 +9,7 @@ import getpass
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -223,5 +223,17 @@ def is_current(outputs: Outputs, context: Context) -> bool:
     if context.serving_dir is None:
         return False
     record = read_json(outputs.push.path / PUSH)
-    folder = model_folder(context.serving_dir, record["model_name"])
-    return bool(model_of(version_folder(folder, record["version"])) == record["model"])
+    return bool(model_of(_served(record, context.serving_dir)) == record["model"])
+
+
+def locate(outputs: Outputs, context: Context) -> Outputs:
+    """The outputs, what was pushed named by where it lies now: a root may be moved."""
+    push = outputs.push
+    if not push.pushed or context.serving_dir is None:
+        return outputs
+    served = _served(read_json(push.path / PUSH), context.serving_dir)
+    return Outputs(push=replace(push, served_path=served))
+
+
+def _served(record: Mapping[str, Any], serving_dir: Path) -> Path:
+    return version_folder(model_folder(serving_dir, record["model_name"]), record["version"])

@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 from components.artifacts import Examples
 from components.context import Context, Depends
+from data.base.file_tree import walk
 from data.base.import_path import resolve
 from data.base.input_files import is_url
 from data.errors import ConfigError, EnvironmentTrouble
@@ -117,7 +118,12 @@ def check_config(config: Config) -> None:
 
 
 def depends(config: Config) -> Depends:
-    """The source's module, and the files behind `path`: it, or all under it but hidden ones."""
+    """The source's module, and the files behind `path`: it, or all under it but hidden ones.
+
+    Raises:
+        BadDataError: a link among them leads nowhere.
+        EnvironmentTrouble: a folder may not be listed.
+    """
     module = resolve(config.source, NAMES, "source").partition(":")[0]
     if config.path and is_url(config.path):
         return Depends(modules=(module,), urls=(config.path,))
@@ -213,16 +219,10 @@ def _watched(
 def _files(path: str | None) -> list[Path]:
     if not path:
         return []
-    start = Path(path).expanduser()
-    if start.is_file():
-        return [start]
-    shown = (
-        p
-        for p in start.rglob("*")
-        if not any(name.startswith(".") for name in p.relative_to(start).parts)
-    )
     try:
-        return sorted(p for p in shown if p.is_file())
+        return [Path(file.path) for file in walk(Path(path).expanduser(), hidden=False)]
+    except (FileNotFoundError, NotADirectoryError):  # the source says what it misses
+        return []
     except OSError as error:
         raise EnvironmentTrouble(
             f"{error.filename} cannot be looked at",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import shlex
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -142,7 +143,7 @@ def _no_best(outcome: Outcome, measured: Measured) -> Outcome:
         return outcome
     reason = (
         f"{outcome.reason}; it is the best that was pushed: put it back whole, or begin anew with "
-        f'this model, by penstock push RUN --override "{outcome.name}" --reason "…"'
+        f'this model, by penstock push RUN --override {shlex.quote(outcome.name)} --reason "…"'
     )
     return dataclasses.replace(outcome, status="failed", reason=reason)
 

@@ -1,14 +1,19 @@
-"""The spans that lie under a pattern: which version of each counts, and whether it is all there."""
+"""The spans that lie under a pattern: which version of each counts, and whether it is all there.
+
+A pattern is listed by names alone; the files of a span are looked at when somebody asks for it.
+"""
 
 from __future__ import annotations
 
 import hashlib
-import os
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
+from data.base.file_tree import File, walk
+from data.errors import BadDataError
 from data.spans.patterns import Match, matches, order
 
 FILE_MARKER = ".done"  # behind the name of a span that is a file, where markers are asked for
@@ -18,12 +23,14 @@ FILE_MARKER = ".done"  # behind the name of a span that is a file, where markers
 class Ready:
     """How to tell that a span is no longer being copied; without either, it is taken as it lies.
 
-    `now` is in seconds since the epoch.
+    `now` is in seconds since the epoch, and `first_seen(path, digest)` when somebody first saw the
+    files that lie there now.
     """
 
     done_marker: str | None = None  # a file of this name in the span's folder; FILE.done for a file
     quiet_minutes: float | None = None  # no file of it was changed for so long
     now: float
+    first_seen: Callable[[Path, str], float] = lambda *_: math.inf
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,16 +44,33 @@ class Span:
     arriving: str | None  # why it is not taken yet; None: it is all there
 
 
-def list_spans(pattern: str, ready: Ready) -> list[Span]:
-    """The spans of a pattern, the oldest first: of each the newest version that is all there.
+class Listing:
+    """The spans of a pattern by their names, the oldest first.
 
-    A span none of whose versions is all there shows its newest.
+    Args:
+        pattern: with {SPAN}, or a day.
 
     Raises:
         ConfigError, BadDataError, EnvironmentTrouble: as `data.spans.patterns.matches`.
     """
-    found = sorted(matches(pattern), key=lambda m: (order(m.span), m.version or 0))
-    return [_newest(list(of_span), ready) for _, of_span in groupby(found, lambda m: m.span)]
+
+    def __init__(self, pattern: str) -> None:
+        found, self.temporary = matches(pattern)  # paths that were left out for their names
+        found.sort(key=lambda match: (order(match.span), match.version or 0))
+        self._versions = {
+            name: list(versions) for name, versions in groupby(found, lambda match: match.span)
+        }
+        self.names = list(self._versions)
+
+    def look(self, name: str, ready: Ready) -> Span:
+        """The newest version of a span that is all there; the newest where none is."""
+        return _newest(self._versions[name], ready)
+
+
+def list_spans(pattern: str, ready: Ready) -> list[Span]:
+    """All spans of a pattern, the oldest first, each looked at. Raises as `Listing`."""
+    listing = Listing(pattern)
+    return [listing.look(name, ready) for name in listing.names]
 
 
 def _newest(versions: Sequence[Match], ready: Ready) -> Span:
@@ -61,60 +85,62 @@ def _newest(versions: Sequence[Match], ready: Ready) -> Span:
 
 def _span(match: Match, ready: Ready) -> Span:
     try:
-        files, trouble = sorted(_files(match.path)), None
+        files, trouble = list(walk(match.path)), None
     except OSError as error:
         files, trouble = [], f"cannot be looked at: {error.strerror}"
+    except BadDataError as error:  # a link that leads nowhere, perhaps not yet
+        files, trouble = [], error.what
+    shown = [file for file in files if not file.is_hidden and file.name != ready.done_marker]
     return Span(
         name=match.span,
         version=match.version,
         path=match.path,
-        stamp=_stamp(files, ready.done_marker),
+        stamp=_digest(shown),
         arriving=trouble or _arriving(match.path, files, ready),
     )
 
 
-def _arriving(path: Path, files: Sequence[tuple[str, int, int]], ready: Ready) -> str | None:
+def _arriving(path: Path, files: Sequence[File], ready: Ready) -> str | None:
     if not files:
         return "no file in it yet"
-    if ready.done_marker is not None:
-        is_file = path.is_file()
-        marker = path.with_name(path.name + FILE_MARKER) if is_file else path / ready.done_marker
-        if not marker.exists():
-            return f"no {marker.name} yet"
+    if ready.done_marker is not None and (missing := _missing(path, files, ready.done_marker)):
+        return f"no {missing} yet"
     if ready.quiet_minutes is not None:
-        newest = max(changed for _, _, changed in files) / 1e9
-        if ready.now - newest < ready.quiet_minutes * 60:
-            return f"changed less than {ready.quiet_minutes:g} minutes ago"
+        return _still_changing(path, files, ready, ready.quiet_minutes)
     return None
 
 
-def _files(path: Path) -> Iterator[tuple[str, int, int]]:
-    """Name, size in bytes and time of the last change in ns of each file, hidden ones included."""
-    if path.is_file():
-        yield from _seen(path, path.name)
-        return
-    for folder, _, names in os.walk(path, onerror=_raise):
-        for name in names:
-            file = Path(folder, name)
-            yield from _seen(file, file.relative_to(path).as_posix())
+def _missing(path: Path, files: Sequence[File], marker: str) -> str | None:
+    """The name of the marker that does not lie there yet."""
+    if files[0].path == str(path):  # the span is a file
+        name = path.name + FILE_MARKER
+        return None if path.with_name(name).exists() else name
+    return None if any(file.name == marker for file in files) else marker
 
 
-def _raise(error: OSError) -> None:
-    raise error
+def _still_changing(path: Path, files: Sequence[File], ready: Ready, minutes: float) -> str | None:
+    """Why it does not count as quiet, by the later of mtime, which copies keep, and ctime.
+
+    A time of modification that lies ahead was set by somebody. Where a ctime lies ahead, so does
+    the clock of the file system, and nothing can be counted by it: then the files have to lie as
+    they are for so long by this machine's own.
+    """
+    since, words = ready.now - minutes * 60, f"changed less than {minutes:g} minutes ago"
+    times = [time for file in files for time in (file.stat.st_mtime, file.stat.st_ctime)]
+    if max((time for time in times if time <= ready.now), default=since) > since:
+        return words
+    is_ahead = any(file.stat.st_ctime > ready.now for file in files)
+    if is_ahead and ready.first_seen(path, _digest(files)) > since:
+        return f"{words}, or its file system's clock is ahead: looked at again after that time"
+    return None
 
 
-def _seen(file: Path, name: str) -> Iterator[tuple[str, int, int]]:
-    try:
-        stat = file.stat()
-    except FileNotFoundError:  # moved while one looked
-        return
-    yield name, stat.st_size, stat.st_mtime_ns
-
-
-def _stamp(files: Sequence[tuple[str, int, int]], marker: str | None) -> str:
-    """A digest of all but the marker and what is hidden."""
+def _digest(files: Sequence[File]) -> str:
+    """Changes when a file does, by name, size or one of its times."""
     digest = hashlib.sha256()
-    for name, size, changed in files:
-        if name != marker and not any(part.startswith(".") for part in name.split("/")):
-            digest.update(f"{name}\0{size}\0{changed}\n".encode())
+    for name, size, modified, changed in sorted(
+        (file.name, file.stat.st_size, file.stat.st_mtime_ns, file.stat.st_ctime_ns)
+        for file in files
+    ):
+        digest.update(f"{name}\0{size}\0{modified}\0{changed}\n".encode(errors="surrogateescape"))
     return digest.hexdigest()[:32]

@@ -6,15 +6,18 @@ for, or its day, YYYY-MM-DD.
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import NamedTuple
 
 from data.base.input_files import is_url
 from data.errors import BadDataError, ConfigError, EnvironmentTrouble, did_you_mean
+from data.spans.temporary import bare, is_temporary
 
 _FIELDS = {
     "SPAN": r"[A-Za-z0-9_][A-Za-z0-9_.-]*",
@@ -34,6 +37,13 @@ class Match:
     span: str
     version: int | None  # None: the pattern has no {VERSION}
     path: Path
+
+
+class Matches(NamedTuple):
+    """What fits a pattern, in no order, and what would if its name were not a temporary one."""
+
+    found: list[Match]
+    temporary: list[str]  # paths
 
 
 def is_pattern(path: str | None) -> bool:
@@ -72,20 +82,22 @@ def absolute(text: str) -> str:
     return os.path.abspath(os.path.expanduser(text))
 
 
-def matches(text: str) -> list[Match]:
+def matches(text: str) -> Matches:
     """All that fits the pattern now, in no order; hidden files and folders do not count.
 
     Raises:
         ConfigError: as `check_pattern`.
-        BadDataError: nothing fits, or one version of a span lies at two paths.
+        BadDataError: nothing fits, or one span, or one version of it, lies at two paths.
         EnvironmentTrouble: a folder cannot be listed.
     """
     check_pattern(text)
     parts = Path(absolute(text)).parts
     fixed = next(place for place, part in enumerate(parts) if is_pattern(part))
-    start = Path(*parts[:fixed])
+    start, temporary = str(Path(*parts[:fixed])), list[str]()
     found = [
-        _match(fields, path) for fields, path in _walk(start, parts[fixed:], {}) if _is_day(fields)
+        _match(fields, path)
+        for fields, path in _walk(start, parts[fixed:], {}, temporary)
+        if _is_day(fields)
     ]
     if not found:
         raise BadDataError(
@@ -95,29 +107,38 @@ def matches(text: str) -> list[Match]:
             remedy="mend ingest.path, or wait for the first span",
         )
     _refuse_two(text, found)
-    return found
+    return Matches(found, sorted(temporary))
 
 
 def _walk(
-    folder: Path, parts: tuple[str, ...], fields: Mapping[str, str]
-) -> Iterator[tuple[Mapping[str, str], Path]]:
-    """Fields → path of each that fits; only names that a folder lists are followed."""
+    folder: str, parts: tuple[str, ...], fields: Mapping[str, str], temporary: list[str]
+) -> Iterator[tuple[Mapping[str, str], str]]:
+    """Fields → path of each that fits; only names that a folder lists are followed.
+
+    Paths of what would fit if its name were not a temporary one are added to `temporary`.
+    """
     if not parts:
         yield fields, folder
         return
     if not is_pattern(parts[0]):
-        if (folder / parts[0]).exists():
-            yield from _walk(folder / parts[0], parts[1:], fields)
+        path = os.path.join(folder, parts[0])
+        if os.path.exists(path):
+            yield from _walk(path, parts[1:], fields, temporary)
         return
     form = _form(parts[0])
     names = _names(folder)
     for name in names:
+        if name.endswith(".done") and name.removesuffix(".done") in names:  # a marker
+            continue
         fits = form.fullmatch(name)
-        is_marker = name.endswith(".done") and name.removesuffix(".done") in names
-        if fits and not name.startswith(".") and not is_marker:
-            yield from _walk(folder / name, parts[1:], {**fields, **fits.groupdict()})
+        here, path = fits.groupdict() if fits else {}, os.path.join(folder, name)
+        if fits and not name.startswith(".") and not is_temporary(here.get("SPAN", "")):
+            yield from _walk(path, parts[1:], {**fields, **here}, temporary)
+        elif fits or (is_temporary(name) and form.fullmatch(bare(name))):
+            temporary.append(path)
 
 
+@functools.cache
 def _form(part: str) -> re.Pattern[str]:
     """A regular expression for a name: all but the fields stands for itself."""
     pieces = _FIELD.split(part)  # text, field, text, field, …, text
@@ -129,7 +150,7 @@ def _form(part: str) -> re.Pattern[str]:
     )
 
 
-def _names(folder: Path) -> set[str]:
+def _names(folder: str) -> set[str]:
     try:
         return {entry.name for entry in os.scandir(folder)}
     except (FileNotFoundError, NotADirectoryError):
@@ -154,10 +175,10 @@ def _is_day(fields: Mapping[str, str]) -> bool:
     return True
 
 
-def _match(fields: Mapping[str, str], path: Path) -> Match:
+def _match(fields: Mapping[str, str], path: str) -> Match:
     name = fields.get("SPAN") or "-".join(fields[field] for field in _DAY)
     version = fields.get("VERSION")
-    return Match(name, None if version is None else int(version), path)
+    return Match(name, None if version is None else int(version), Path(path))
 
 
 def order(span: str) -> tuple[int, int, str]:
@@ -166,20 +187,24 @@ def order(span: str) -> tuple[int, int, str]:
 
 
 def _refuse_two(text: str, found: list[Match]) -> None:
-    known: dict[object, Path] = {}
-    for match in sorted(found, key=lambda match: match.path):
-        other = known.setdefault((order(match.span), match.version), match.path)
-        if other != match.path:
+    """Refuse a number that is written in two ways, of whatever versions, and one version twice."""
+    spans: dict[object, Match] = {}
+    versions: dict[object, Match] = {}
+    for match in sorted(found, key=lambda match: str(match.path)):
+        other, which = spans.setdefault(order(match.span), match), ""
+        if other.span == match.span:
+            other = versions.setdefault((match.span, match.version), match)
             which = "" if match.version is None else f", version {match.version},"
+        if other is not match:
             raise BadDataError(
                 f"the span {match.span}{which} of {text} lies at two paths",
                 expected="one",
-                got=f"{other} and {match.path}",
+                got=f"{other.path} and {match.path}",
                 follows="nothing ran",
                 remedy="move one of them away",
             )
 
 
-def _seen(start: Path) -> str:
+def _seen(start: str) -> str:
     names = sorted(_names(start))
     return f"{', '.join(names[:8])}{' …' if len(names) > 8 else ''}" or "nothing there"

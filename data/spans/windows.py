@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from data.errors import ConfigError
@@ -64,9 +64,23 @@ class Window:
             and (not self.since_push or pushed is None or order(name) > order(pushed))
         ]
 
-    def taken(self, usable: Sequence[str]) -> list[str]:
-        """Those of the usable candidates, the oldest first, that the window takes."""
-        return list(usable if self.count is None else usable[-self.count :])
+    def take(
+        self, candidates: Sequence[str], is_usable: Callable[[str], bool]
+    ) -> tuple[list[str], list[str]]:
+        """Those of the candidates that the window takes, and those that it would have taken.
+
+        Args:
+            candidates: the oldest first. The newest are asked about first, and no more of them
+                than are needed.
+            is_usable: whether a candidate can be taken.
+        """
+        taken: list[str] = []
+        passed_over: list[str] = []
+        for name in reversed(candidates):
+            (taken if is_usable(name) else passed_over).append(name)
+            if len(taken) == self.count:
+                break
+        return taken[::-1], passed_over[::-1]
 
 
 def named(names: Sequence[str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import time
 from collections.abc import Sequence
 from contextlib import nullcontext
@@ -89,7 +90,7 @@ def _trusted(trusted: Sequence[Path], models: Sequence[Path], root: Path) -> fro
                 f"--trust {folder} is neither the candidate nor the baseline",
                 expected=" or ".join(map(str, models)),
                 follows="nothing was loaded",
-                remedy=f"penstock trust {folder} lets other commands load it",
+                remedy=f"penstock trust {shlex.quote(str(folder))} lets other commands load it",
             )
     return frozenset(trust_model(bundle_folder(folder), root) for folder in trusted)
 

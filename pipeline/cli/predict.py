@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
@@ -72,8 +73,8 @@ def predict(
         raise click.UsageError("IMAGE files and --index do not go together: ask twice")
     if not images and not indices:
         raise click.UsageError(
-            f"there is nothing to ask about; try `penstock predict {model} IMAGE.png` "
-            f"or `penstock predict {model} --index 0`"
+            f"there is nothing to ask about; try `penstock predict {shlex.quote(model)} IMAGE.png` "
+            f"or `penstock predict {shlex.quote(model)} --index 0`"
         )
     if trust and indices:
         raise click.UsageError("--index asks a model that a run in ROOT trained: leave --trust out")

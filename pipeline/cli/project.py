@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import click
@@ -22,7 +23,7 @@ def new(folder: Path) -> None:
 
     for path in make_project(folder):
         click.echo(f"wrote {path}")
-    click.echo(f"next: cd {folder} && penstock run ./recipe.py:recipe")
+    click.echo(f"next: cd {shlex.quote(str(folder))} && penstock run ./recipe.py:recipe")
 
 
 @cli.command(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from data.errors import BadDataError, ConfigError, did_you_mean
+from data.errors import ConfigError, did_you_mean
 from pipeline.cli.app import Group, cli, config_options, root_option
 
 if TYPE_CHECKING:
@@ -38,18 +38,26 @@ def span() -> None:
     "list",
     examples="""
     penstock span list
-    penstock span list --schedule nightly
+    penstock span list --schedule nightly --last 1000
     penstock span list mnist --set ingest.source=idx --set ingest.path='/data/span-{SPAN}'
     """,
 )
 @_whose
-def list_(root: Path, **whose: Any) -> None:
+@click.option(
+    "--last",
+    "limit",
+    type=click.IntRange(min=1),
+    default=100,
+    show_default=True,
+    help="How many, the newest ones.",
+)
+def list_(root: Path, limit: int, **whose: Any) -> None:
     """List the spans, the oldest first: version, state, images, when ingested.
 
     A span is usable, arriving (still being copied), excluded, or unreadable until its files change.
     """
     root = root.absolute()  # a schedule works in a folder of its own
-    show_spans(_pipeline(root, **whose), root, now=time.time())
+    show_spans(_pipeline(root, **whose), root, limit, now=time.time())
 
 
 @span.command(
@@ -107,17 +115,18 @@ class Ingested(NamedTuple):
     when: float  # seconds since the epoch
 
 
-def show_spans(pipeline: PipelineConfig, root: Path, *, now: float) -> None:
+def show_spans(pipeline: PipelineConfig, root: Path, limit: int, *, now: float) -> None:
     """Print the spans of each pattern of a pipeline, the oldest first: version, state, images.
 
     Args:
         pipeline: as its recipe has it.
         root: whose ledger says what is left out, and what was ingested.
+        limit: how many of each pattern, the newest ones; no other is looked at.
         now: seconds since the epoch.
 
     Raises:
         ConfigError: a run of the pipeline would be refused, or its ingest has no pattern.
-        BadDataError, EnvironmentTrouble: as `pipeline.spans.states.standings`.
+        BadDataError, EnvironmentTrouble: as `pipeline.spans.states.Standings`.
     """
     from rich import box
     from rich.markup import escape
@@ -125,18 +134,24 @@ def show_spans(pipeline: PipelineConfig, root: Path, *, now: float) -> None:
 
     from data.spans.patterns import absolute
     from pipeline.console.terminal import Console
-    from pipeline.spans.states import standings
+    from pipeline.spans.states import Standings, step_name, temporary_words
 
-    out = Console()
+    out, fingerprints = Console(), _last_fingerprints(root, pipeline.name)
     for step in _patterns(pipeline):
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
         for heading in ("span", "version", "state", "images", "ingested", "why"):
             justify = "right" if heading in ("version", "images") else "left"
             table.add_column(heading, justify=justify)  # type: ignore[arg-type]
-        for standing in standings(step.config, root, now=now):
-            table.add_row(*_row(standing, _ingested(pipeline, step, standing, root)))
+        spans = Standings(step.config, root, now=now)
+        for standing in spans.newest(limit):
+            made_as = fingerprints.get(step_name(step, standing.span.name))
+            table.add_row(*_row(standing, _ingested(step, standing, root, made_as)))
         out.print(escape(absolute(step.config.path)), soft_wrap=True)
         out.print(table)
+        if (older := len(spans.names) - limit) > 0:
+            out.print(f"[dim]and {older:,} older: --last {len(spans.names)}[/]")
+        if spans.temporary:
+            out.print(f"[dim]{escape(temporary_words(spans.temporary))}[/]", soft_wrap=True)
 
 
 def exclude_span(
@@ -146,11 +161,11 @@ def exclude_span(
 
     Raises:
         ConfigError: no such span, with the close matches; no reason; or no pattern.
-        BadDataError, EnvironmentTrouble: as `pipeline.spans.states.standings`.
+        BadDataError, EnvironmentTrouble: as `pipeline.spans.states.Standings`.
     """
     from components.export import login_name
     from data.spans.patterns import absolute
-    from pipeline.spans.states import standings
+    from pipeline.spans.states import Standings
     from pipeline.spans.store import Excluded, SpanStore
     from pipeline.storage.run_folder import prepare_root
 
@@ -160,9 +175,9 @@ def exclude_span(
             "a span is excluded for a reason, by somebody", remedy='--reason "…" --by NAME'
         )
     known = {
-        standing.span.name: absolute(step.config.path)
+        name: absolute(step.config.path)
         for step in _patterns(pipeline)
-        for standing in standings(step.config, root, now=now)
+        for name in Standings(step.config, root, now=now).names
     }
     if span not in known:
         raise _unknown(span, known)
@@ -249,29 +264,27 @@ def _row(standing: Standing, ingested: Ingested | None) -> Iterator[str]:
     yield escape(standing.why)
 
 
-def _ingested(
-    pipeline: PipelineConfig, step: Step, standing: Standing, root: Path
-) -> Ingested | None:
-    """The examples of just this version, if they still lie there."""
-    from components.artifacts import Examples
-    from data.base.durable_files import read_json
-    from pipeline.spans.states import step_name
-    from pipeline.storage.artifact_lookup import remembered
-    from pipeline.storage.artifact_store import MANIFEST, Slot
+def _last_fingerprints(root: Path, pipeline: str) -> dict[str, str]:
+    """Step → the fingerprint that it had when it last ended well."""
     from pipeline.storage.database import FILE
     from pipeline.storage.ledger import Ledger
 
     if not (root / FILE).is_file():
-        return None
+        return {}
     with Ledger(root) as ledger:
-        fingerprint = ledger.previous(pipeline.name, step_name(step, standing.span.name))
-        found = list(remembered(root, ledger, fingerprint)) if fingerprint else []
-    for examples in found:
-        manifest = Slot.of(root, step.component, str(fingerprint)).path / MANIFEST
-        try:
-            path = read_json(manifest)["parts"]["config"]["path"]
-        except BadDataError:
-            return None
-        if isinstance(examples, Examples) and path == str(standing.span.path):
-            return Ingested(examples, manifest.stat().st_mtime)
-    return None
+        return ledger.all_previous(pipeline)
+
+
+def _ingested(
+    step: Step, standing: Standing, root: Path, fingerprint: str | None
+) -> Ingested | None:
+    """The examples of just this version, if they still lie there."""
+    from pipeline.storage.artifact_store import MANIFEST, Slot
+
+    if fingerprint is None:
+        return None
+    slot = Slot.of(root, step.component, fingerprint)
+    sealed = slot.load(step.load().Outputs)
+    if sealed is None or sealed.parts["config"]["path"] != str(standing.span.path):
+        return None
+    return Ingested(sealed.outputs.examples, (slot.path / MANIFEST).stat().st_mtime)

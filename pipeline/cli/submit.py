@@ -22,6 +22,7 @@ from pipeline.cli.app import (
     run_options,
 )
 from pipeline.cli.recipes import configured
+from pipeline.config.commands import command
 
 if TYPE_CHECKING:
     from pipeline.config.graph import PipelineConfig
@@ -146,7 +147,8 @@ def cancel_and_show(root: Path, run_id: str, *, wait: float) -> int:
         print(f"steps     {', '.join(cancelled.made)}: what they made stays and will be reused")
     code = _show_job(cancelled.job)
     if code:
-        print(f"          or ask again: penstock cancel {cancelled.run_id}{_at(root)}")
+        again = command("cancel", cancelled.run_id, root=root)
+        print(f"          or ask again: {again}")
     return code
 
 
@@ -156,10 +158,6 @@ def _show_job(job: Stopped) -> int:
         return exit_codes.DONE
     print("          It may go on for a while, and holds its place on the cluster: stop it there")
     return exit_codes.ENVIRONMENT
-
-
-def _at(root: Path) -> str:
-    return "" if root == Path(".penstock") else f" --root {root}"
 
 
 def _show(
@@ -180,9 +178,9 @@ def _show(
         with view:
             result = follow(view)
     except submit.Detached:
-        at = _at(root)
-        print(f"the run goes on without this process\nnext      penstock attach {view.run_id}{at}")
-        print(f"          penstock cancel {view.run_id}{at}")
+        print("the run goes on without this process")
+        for heading, verb in (("next", "attach"), ("", "cancel")):
+            print(f"{heading:<9} {command(verb, view.run_id, root=root)}")
         return exit_codes.INTERRUPTED if detached is None else detached
     except submit.Cancelled as cancelled:
         print("the run was cancelled; what its steps had made will be reused")

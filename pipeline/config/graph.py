@@ -24,6 +24,7 @@ class Component(Protocol):
     `check_inputs(config, made)`: raises where inputs that are made, by name, do not fit the config;
     called before anything runs and after each earlier step, so that no hour is lost;
     `is_current(outputs, context) -> bool`: whether what a cached step made outside the root stands;
+    `locate(outputs, context) -> outputs`: of a cached step, with that named by where it lies now;
     `prepare()`: called when the step before begins, to start a process that takes long to be ready.
     """
 

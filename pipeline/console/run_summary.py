@@ -8,6 +8,7 @@ from pathlib import Path
 from rich.markup import escape
 
 from data.base.durable_files import read_json
+from pipeline.config.commands import command
 from pipeline.console.terminal import Console
 from pipeline.console.verdict_table import verdict_table
 from pipeline.execution.result import RunResult
@@ -38,12 +39,12 @@ def show_result(result: RunResult, recipe: str, root: Path, seconds: float) -> i
 
 
 def _where_and_what_next(result: RunResult, recipe: str, root: Path) -> Iterator[str]:
-    push, at = result.push, "" if root == Path(".penstock") else f" --root {root}"
-    following = [f"penstock show {result.run.id}{at}", f"penstock config {recipe}"]
+    push = result.push
+    following = [command("show", result.run.id, root=root), command("config", recipe)]
     if push and push.served_path:
         served = from_here(push.served_path)
         yield f"model     {escape(str(served))}"
-        following.insert(0, f"penstock predict {served.parent} IMAGE.png")
+        following.insert(0, command("predict", served.parent, "IMAGE.png"))
     elif push and result.serves and result.by_hand:
         yield f"model     {escape(str(from_here(result.serves)))}, pushed by hand"
     elif push:
@@ -51,7 +52,7 @@ def _where_and_what_next(result: RunResult, recipe: str, root: Path) -> Iterator
     if result.serves and not result.by_hand:
         served = from_here(result.serves)
         yield f"serving   {escape(str(served))}: this very model, pushed under other rules"
-        following.insert(1, f"penstock rollback {served.parent}")
+        following.insert(1, command("rollback", served.parent))
     if result.report:
         yield f"report    {escape(str(from_here(result.report)))}"
     if result.pictures.files:
@@ -59,8 +60,8 @@ def _where_and_what_next(result: RunResult, recipe: str, root: Path) -> Iterator
         yield f"pictures  {escape(str(folder))}"
     for problem in result.pictures.problems:
         yield f"[yellow]warning[/]   {escape(problem)}"
-    for heading, command in zip(("next", "", ""), following, strict=False):
-        yield f"{heading:<9} {escape(command)}"
+    for heading, words in zip(("next", "", ""), following, strict=False):
+        yield f"{heading:<9} {escape(words)}"
 
 
 def from_here(path: Path) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -135,5 +136,5 @@ def _refuse_pushed(job: Job, pushed: list[Path]) -> None:
             expected="one that has not come so far",
             got=", ".join(map(str, pushed)),
             follows="the run was not cancelled, and what it pushed stays",
-            remedy=f"penstock rollback {pushed[0].parent}",
+            remedy=f"penstock rollback {shlex.quote(str(pushed[0].parent))}",
         )

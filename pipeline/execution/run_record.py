@@ -22,7 +22,7 @@ from pipeline.config.convert import to_plain
 from pipeline.config.graph import PipelineConfig
 from pipeline.execution.watcher import Watcher
 from pipeline.planning.plan import Planned
-from pipeline.storage.ledger import Execution, Ledger, Lineage, Run
+from pipeline.storage.ledger import Ended, Execution, Ledger, Lineage, Run
 from pipeline.storage.pushes import push_right
 from pipeline.storage.pushes.push_right import PushRight
 from pipeline.storage.run_folder import EVENTS, LOCK
@@ -68,6 +68,8 @@ class RunRecord:
     ) -> None:
         self.run = run
         self.executions: list[Execution] = []  # of steps that were made or reused
+        self._cached: set[str] = set()  # steps by the plan
+        self._unentered: list[Ended] = []  # what cached steps came to: entered with what follows
         self._folder = root / "runs" / run.id
         self.ledger = ledger
         self._watcher = watcher
@@ -98,9 +100,12 @@ class RunRecord:
     def __exit__(
         self, _: type[BaseException] | None, error: BaseException | None, __: TracebackType | None
     ) -> None:
-        if error is not None and not self._goes_on(error):
+        if error is not None:
             with contextlib.suppress(OSError, EnvironmentTrouble):  # `error` came first
-                self._fail(error)
+                if self._goes_on(error):
+                    self._enter_ended()
+                else:
+                    self._fail(error)
         self._lock.release()
 
     def _goes_on(self, error: BaseException) -> bool:
@@ -143,6 +148,7 @@ class RunRecord:
         return self.run.id
 
     def planned(self, plan: Sequence[Planned]) -> None:
+        self._cached = {p.step.name for p in plan if p.sealed}
         steps = {p.step.name: p.fingerprint for p in plan}
         self._event("planned", steps=steps, reuse=[p.step.name for p in plan if p.sealed])
         self._watcher.planned(self.run.id, plan)
@@ -152,6 +158,8 @@ class RunRecord:
         self._watcher.job(state, url)
 
     def started(self, step: str) -> None:
+        if step not in self._cached:
+            self._enter_ended()
         self._event("started", step=step)
         self._watcher.started(step)
 
@@ -171,13 +179,22 @@ class RunRecord:
         lineage: Sequence[Lineage],
         summary: str,
     ) -> None:
-        self.ledger.record(execution, artifacts, lineage)
+        self._unentered.append((execution, artifacts, lineage))
+        if execution.step not in self._cached:
+            self._enter_ended()
         if execution.status in ("made", "reused"):
             self.executions.append(execution)
         self._event("ended", **dataclasses.asdict(execution), summary=summary)
         self._watcher.ended(execution, summary)
 
+    def _enter_ended(self) -> None:
+        """A transaction for many cached steps: each takes longer than all else of such a step."""
+        if self._unentered:
+            self.ledger.record_all(self._unentered)
+            self._unentered = []
+
     def _end(self, **changes: Any) -> None:
+        self._enter_ended()
         seconds = round(time.time() - self.run.started, 3)
         self.run = dataclasses.replace(self.run, seconds=seconds, **changes)
         self._event("finished", status=self.run.status, exit_code=self.run.exit_code)

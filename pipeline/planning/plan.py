@@ -158,9 +158,14 @@ def usable(planned: Planned, done: Done, workspace: Workspace) -> Sealed | None:
     sealed = planned.slot(workspace.root).load(planned.step.load().Outputs)
     if sealed is None or sealed.upstream != seals:
         return None
-    is_current = getattr(planned.step.load(), "is_current", None)
-    context = context_of(workspace, workspace.root)
-    return sealed if is_current is None or is_current(sealed.outputs, context) else None
+    component, context = planned.step.load(), context_of(workspace, workspace.root)
+    is_current = getattr(component, "is_current", None)
+    if is_current and not is_current(sealed.outputs, context):
+        return None
+    locate = getattr(component, "locate", None)
+    if locate is None:
+        return sealed
+    return dataclasses.replace(sealed, outputs=locate(sealed.outputs, context))
 
 
 def _why(planned: Planned, done: Done, workspace: Workspace, before: str | None) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pipeline.schedule.schedule import Outcome, Schedule, Tick
 
 OVERLAP = "the one before had not ended"
+WAITING = "the one before had not begun; its run does for both"
 MISSED = "nobody was there to take it in time"
 SUPERSEDED = "nobody was there to take it in time; a later one runs instead"
 PAUSED = "the schedule was paused"
@@ -21,7 +22,9 @@ class Decision:
     next_due: float
 
 
-def decide(schedule: Schedule, next_due: float, now: float, *, ahead: int) -> Decision | None:
+def decide(
+    schedule: Schedule, next_due: float, now: float, *, ahead: int, begun: bool = True
+) -> Decision | None:
     """The next decision about the due times from `next_due` to `now`; None: none is to be made.
 
     Ask again, from the `next_due` of the decision, until it answers None.
@@ -31,6 +34,7 @@ def decide(schedule: Schedule, next_due: float, now: float, *, ahead: int) -> De
         next_due: the first that nobody has taken.
         now: seconds since the epoch.
         ahead: how many ticks of the schedule are under way or wait.
+        begun: whether one of them is under way, or was.
     """
     if next_due > now:
         return None
@@ -38,12 +42,12 @@ def decide(schedule: Schedule, next_due: float, now: float, *, ahead: int) -> De
         return _all_of(schedule, next_due, now, now, "paused", PAUSED)
     in_time = now - schedule.grace  # from here on
     if next_due < in_time:
-        return _late(schedule, next_due, now, in_time, ahead)
-    return _taken(schedule, next_due, now, ahead)
+        return _late(schedule, next_due, now, in_time, ahead, begun)
+    return _taken(schedule, next_due, now, ahead, begun)
 
 
 def _late(
-    schedule: Schedule, next_due: float, now: float, in_time: float, ahead: int
+    schedule: Schedule, next_due: float, now: float, in_time: float, ahead: int, begun: bool
 ) -> Decision | None:
     if schedule.missed == "skip":
         return _all_of(schedule, next_due, in_time, now, "missed", MISSED, reaching=False)
@@ -55,17 +59,17 @@ def _late(
     for due in _dues(schedule, schedule.next_after(next_due), now):
         newest, before, count = due, newest, count + 1
     if count == 0:
-        return _taken(schedule, next_due, now, ahead)
+        return _taken(schedule, next_due, now, ahead, begun)
     if newest >= in_time:  # those in time are decided each by itself
         return _all_of(schedule, next_due, in_time, now, "missed", SUPERSEDED, reaching=False)
     missed = _tick(schedule, next_due, now, "missed", SUPERSEDED, count, before)
     return Decision((missed,), newest)
 
 
-def _taken(schedule: Schedule, due: float, now: float, ahead: int) -> Decision:
+def _taken(schedule: Schedule, due: float, now: float, ahead: int, begun: bool) -> Decision:
     if ahead < (2 if schedule.overlap == "queue" else 1):
         return Decision((_tick(schedule, due, now),), schedule.next_after(due))
-    return _all_of(schedule, due, now, now, "skipped", OVERLAP)
+    return _all_of(schedule, due, now, now, "skipped", OVERLAP if begun else WAITING)
 
 
 def _all_of(

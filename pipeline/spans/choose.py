@@ -8,10 +8,10 @@ from pathlib import Path
 
 from components.ingest import Config as Ingest
 from data.errors import BadDataError, ConfigError, did_you_mean
-from data.spans.patterns import absolute, order
+from data.spans.patterns import absolute
 from data.spans.windows import Window
 from pipeline.config.graph import Step
-from pipeline.spans.states import Standing, standings
+from pipeline.spans.states import Standing, Standings
 from pipeline.storage.database import FILE
 from pipeline.storage.ledger import Ledger
 
@@ -24,64 +24,59 @@ class Chosen:
 
     taken: list[Standing]
     left_out: list[Standing]
+    temporary: list[str]  # paths that are no spans, since their names are temporary ones
 
 
 def chosen_of(pipeline: str, step: Step, root: Path, *, now: float) -> Chosen:
     """What the window of an ingest step takes now; `pipeline` is the pipeline's name.
 
     Raises:
-        ConfigError, BadDataError, EnvironmentTrouble: as `standings` and `choose`.
+        ConfigError, BadDataError, EnvironmentTrouble: as `Standings` and `choose`.
     """
-    found = standings(step.config, root, now=now)
     pushed = None
     if Window.of(step.config.window).since_push:
         pushed = _pushed_span(root, pipeline, step.name, absolute(step.config.path))
-    return choose(step.config, found, pushed)
+    return choose(step.config, Standings(step.config, root, now=now), pushed)
 
 
-def choose(config: Ingest, found: Sequence[Standing], pushed: str | None) -> Chosen:
-    """What `config.window` takes of the spans.
+def choose(config: Ingest, spans: Standings, pushed: str | None) -> Chosen:
+    """What `config.window` takes of the spans; no more of them are looked at than that needs.
 
     Args:
         config: of the ingest step.
-        found: all of the pattern, the oldest first.
+        spans: all of the pattern.
         pushed: the newest span of the last run that pushed; None where none did.
 
     Raises:
         ConfigError: the window names a span that there is not, with the close matches.
         BadDataError: none of the window's spans can be used; says why of each.
     """
-    window, known = Window.of(config.window), {s.span.name: s for s in found}
+    window = Window.of(config.window)
     for name in window.names or ():
-        if name not in known:
+        if name not in spans.names:
             raise ConfigError(
                 f"ingest.window: no span {name!r} fits {config.path}",
-                remedy=did_you_mean(name, known),
+                remedy=did_you_mean(name, spans.names),
             )
-    candidates = [known[name] for name in window.candidates(list(known), pushed)]
-    usable = [standing.span.name for standing in candidates if standing.state == "usable"]
-    taken = window.taken(usable)
+    candidates = window.candidates(spans.names, pushed)
+    taken, passed_over = window.take(candidates, lambda name: spans.of(name).state == "usable")
     if not taken:
-        raise _nothing(config, candidates, pushed if window.since_push else None)
-    is_full = window.count is not None and len(taken) == window.count
+        newest = [spans.of(name) for name in candidates[-_SHOWN:]]
+        raise _nothing(config, newest, pushed if window.since_push else None)
     return Chosen(
-        taken=[known[name] for name in taken],
-        left_out=[
-            standing
-            for standing in candidates
-            if standing.state != "usable"
-            and not (is_full and order(standing.span.name) < order(taken[0]))
-        ],
+        taken=[spans.of(name) for name in taken],
+        left_out=[spans.of(name) for name in passed_over],
+        temporary=spans.temporary,
     )
 
 
-def _nothing(config: Ingest, candidates: Sequence[Standing], pushed: str | None) -> BadDataError:
-    newest = "; ".join(standing.words for standing in candidates[-_SHOWN:])
+def _nothing(config: Ingest, newest: Sequence[Standing], pushed: str | None) -> BadDataError:
+    words = "; ".join(standing.words for standing in newest)
     behind = f" newer than {pushed}, which was pushed" if pushed else ""
     return BadDataError(
         f"no span of {config.path} can be used",
         expected=f"the window: {config.window}",
-        got=newest or f"no span{behind}",
+        got=words or f"no span{behind}",
         follows="nothing ran",
         remedy="wait for new data, or take a span back: penstock span include",
     )

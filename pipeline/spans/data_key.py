@@ -15,7 +15,7 @@ from data.spans.windows import Window
 from pipeline.config.convert import to_plain
 from pipeline.config.graph import PipelineConfig, Step
 from pipeline.spans.choose import chosen_of
-from pipeline.spans.states import has_pattern, standings
+from pipeline.spans.states import Standings, has_pattern
 
 
 def data_key(
@@ -42,7 +42,7 @@ def _key(
     if not has_pattern(step):
         return [step.name, *_stamps(step, beam_args)]
     if Window.of(step.config.window).since_push:
-        taken = [s for s in standings(step.config, root, now=now) if s.state == "usable"]
+        taken = [s for s in Standings(step.config, root, now=now) if s.state == "usable"]
     else:
         taken = chosen_of(pipeline, step, root, now=now).taken
     return [
@@ -59,6 +59,6 @@ def _stamps(step: Step, beam_args: tuple[str, ...]) -> Iterator[list[Any]]:
             stat = file.stat()
         except OSError as error:
             raise EnvironmentTrouble(f"{file} cannot be read", got=error.strerror) from error
-        yield [str(file), stat.st_size, stat.st_mtime_ns]
+        yield [str(file), stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns]
     for url in depends.urls:
         yield sorted(stamps(url, beam_args).items())

@@ -7,7 +7,7 @@ from pathlib import Path
 from data.errors import BadDataError, PenstockError
 from data.spans.patterns import absolute
 from pipeline.config.graph import PipelineConfig
-from pipeline.spans.states import pattern_steps, standings, step_name
+from pipeline.spans.states import Standings, pattern_steps, step_name
 from pipeline.spans.store import SpanStore, Unreadable
 from pipeline.storage.ledger import Ledger
 
@@ -35,9 +35,12 @@ def unreadable(
         run = ledger.find_run(run_id)
         failed = {e.step for e in ledger.executions(run.id) if e.status == "failed"}
     for step in pattern_steps(pipeline):
-        for standing in standings(step.config, root, now=now):
-            span, name = standing.span, step_name(step, standing.span.name)
-            if name in failed and run.config[name]["path"] == str(span.path):
+        spans = Standings(step.config, root, now=now)
+        for name in spans.names:
+            if (made_by := step_name(step, name)) not in failed:
+                continue
+            span = spans.of(name).span
+            if run.config[made_by]["path"] == str(span.path):
                 note = Unreadable(
                     pattern=absolute(step.config.path),
                     span=span.name,

@@ -7,6 +7,7 @@ and who asks for it by name, finds it there.
 from __future__ import annotations
 
 import dataclasses
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,9 @@ from data.spans.patterns import absolute
 from data.spans.windows import named
 from pipeline.config.graph import PipelineConfig, Ref, Step
 from pipeline.spans.choose import Chosen, chosen_of
-from pipeline.spans.states import Standing, has_pattern, step_name
+from pipeline.spans.states import Standing, has_pattern, step_name, temporary_words
 
+_log = logging.getLogger("penstock")
 _OF_WINDOWS = ("window", "test", "done_marker", "quiet_minutes")  # mean nothing to one span
 
 
@@ -39,7 +41,10 @@ def resolved(pipeline: PipelineConfig, root: Path, *, now: float) -> PipelineCon
     steps: list[Step] = []
     for step in pipeline.steps:
         if has_pattern(step):
-            steps += _expanded(step, chosen_of(pipeline.name, step, root, now=now))
+            chosen = chosen_of(pipeline.name, step, root, now=now)
+            if chosen.temporary:
+                _log.warning("%s: %s", step.name, temporary_words(chosen.temporary))
+            steps += _expanded(step, chosen)
         else:
             _refuse_window(step)
             steps.append(step)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from components.ingest import Config as Ingest
-from data.spans.listing import Ready, Span, list_spans
+from data.spans.listing import Listing, Ready, Span
 from data.spans.patterns import absolute, is_pattern
 from pipeline.config.graph import PipelineConfig, Step
-from pipeline.spans.store import Notes, notes_of
+from pipeline.spans.store import Notes, Sighting, notes_of, remember_sightings
+
+_SHOWN = 8  # names that are listed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,22 +30,72 @@ class Standing:
         return f"{self.span.name}: {self.state}{', ' if self.why else ''}{self.why}"
 
 
-def standings(config: Ingest, root: Path, *, now: float) -> list[Standing]:
-    """Every span of the pattern `config.path`, the oldest first.
+class Standings:
+    """How the spans of the pattern `config.path` stand, the oldest first.
+
+    The pattern is listed at once; the files of a span are looked at when it is first asked for.
 
     Args:
         config: of the ingest step.
         root: whose ledger remembers what is excluded or could not be read.
         now: seconds since the epoch.
 
+    Attributes:
+        names: of all spans, the oldest first.
+        temporary: paths that are no spans, since their names are temporary ones.
+
     Raises:
-        ConfigError, BadDataError, EnvironmentTrouble: as `data.spans.listing.list_spans`, or the
+        ConfigError, BadDataError, EnvironmentTrouble: as `data.spans.listing.Listing`, or the
             ledger cannot be used.
     """
-    pattern = absolute(str(config.path))
-    ready = Ready(done_marker=config.done_marker, quiet_minutes=config.quiet_minutes, now=now)
-    notes = notes_of(root, pattern)
-    return [_standing(span, notes) for span in list_spans(pattern, ready)]
+
+    def __init__(self, config: Ingest, root: Path, *, now: float) -> None:
+        self._pattern = absolute(str(config.path))
+        self._root = root
+        self._listing = Listing(self._pattern)
+        self._notes = notes_of(root, self._pattern)
+        self._ready = Ready(
+            done_marker=config.done_marker,
+            quiet_minutes=config.quiet_minutes,
+            now=now,
+            first_seen=self._first_seen,
+        )
+        self._looked: dict[str, Standing] = {}
+        self._sighted: list[Sighting] = []
+        self.names, self.temporary = self._listing.names, self._listing.temporary
+
+    def __iter__(self) -> Iterator[Standing]:
+        """All of them, each looked at."""
+        return iter(self.newest(len(self.names)))
+
+    def newest(self, count: int) -> list[Standing]:
+        """So many of them, the oldest first."""
+        names = self.names[-count:]
+        self._look(names)
+        return [self._looked[name] for name in names]
+
+    def of(self, name: str) -> Standing:
+        """How one of `names` stands."""
+        self._look([name])
+        return self._looked[name]
+
+    def _look(self, names: Sequence[str]) -> None:
+        for name in names:
+            if name not in self._looked:
+                span = self._listing.look(name, self._ready)
+                self._looked[name] = _standing(span, self._notes)
+        if self._sighted:
+            remember_sightings(self._root, self._sighted)
+            self._sighted = []
+
+    def _first_seen(self, path: Path, digest: str) -> float:
+        known = self._notes.sightings.get(str(path))
+        if known and known.digest == digest and known.time <= self._ready.now:
+            return known.time
+        self._sighted.append(
+            Sighting(pattern=self._pattern, path=str(path), digest=digest, time=self._ready.now)
+        )
+        return self._ready.now
 
 
 def _standing(span: Span, notes: Notes) -> Standing:
@@ -54,6 +108,13 @@ def _standing(span: Span, notes: Notes) -> Standing:
     if broken and (broken.version, broken.stamp) == (span.version, span.stamp):
         return Standing(span=span, state="unreadable", why=broken.why)
     return Standing(span=span, state="usable")
+
+
+def temporary_words(paths: Sequence[str]) -> str:
+    """What is said of paths that are no spans because of their names."""
+    names = ", ".join(os.path.basename(path) for path in paths[:_SHOWN])
+    more = f" and {len(paths) - _SHOWN} more" if len(paths) > _SHOWN else ""
+    return f"left out, for temporary or hidden names: {names}{more}"
 
 
 def has_pattern(step: Step) -> bool:

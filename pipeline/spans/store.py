@@ -1,8 +1,9 @@
-"""What the ledger remembers of spans: those excluded by hand, and those that could not be read."""
+"""What the ledger remembers of spans: excluded by hand, not to be read, or seen at a wrong time."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -30,6 +31,14 @@ _unreadable = sa.Table(
     sa.Column("why", sa.String, nullable=False),
     sa.Column("time", sa.Float, nullable=False),
 )
+_sightings = sa.Table(
+    "span_sightings",
+    _meta,
+    sa.Column("pattern", sa.String, primary_key=True),
+    sa.Column("path", sa.String, primary_key=True),  # of a version of a span
+    sa.Column("digest", sa.String, nullable=False),  # of its files, by name, size and times
+    sa.Column("time", sa.Float, nullable=False),  # when they were first seen so
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,11 +65,22 @@ class Unreadable:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Notes:
-    """All that is remembered of a pattern's spans, by their names."""
+class Sighting:
+    """Files of a span whose times lie ahead of this machine's clock, and since when by that."""
 
-    excluded: dict[str, Excluded]
-    unreadable: dict[str, Unreadable]
+    pattern: str
+    path: str
+    digest: str
+    time: float  # seconds since the epoch
+
+
+@dataclass(frozen=True, kw_only=True)
+class Notes:
+    """All that is remembered of a pattern's spans: by their names, and sightings by path."""
+
+    excluded: dict[str, Excluded] = field(default_factory=dict)
+    unreadable: dict[str, Unreadable] = field(default_factory=dict)
+    sightings: dict[str, Sighting] = field(default_factory=dict)
 
 
 class SpanStore(Database):
@@ -70,11 +90,15 @@ class SpanStore(Database):
 
     def exclude(self, note: Excluded) -> None:
         """Leave a span out of all windows; a later reason takes the place of an earlier one."""
-        self._enter(_excluded, asdict(note))
+        self._enter(_excluded, [asdict(note)])
 
     def unreadable(self, note: Unreadable) -> None:
         """Leave a span out for as long as its files are as they were."""
-        self._enter(_unreadable, asdict(note))
+        self._enter(_unreadable, [asdict(note)])
+
+    def sighted(self, notes: Sequence[Sighting]) -> None:
+        """Remember when files were first seen as they are."""
+        self._enter(_sightings, [asdict(note) for note in notes])
 
     def include(self, pattern: str, span: str) -> bool:
         """Forget both; whether there was anything to forget."""
@@ -90,25 +114,25 @@ class SpanStore(Database):
     def notes(self, pattern: str) -> Notes:
         """What is remembered of the pattern's spans."""
         with self._reading() as db:
-            excluded, unreadable = (
+            excluded, unreadable, sightings = (
                 [
                     row._mapping
                     for row in db.execute(table.select().where(table.c.pattern == pattern))
                 ]
-                for table in (_excluded, _unreadable)
+                for table in (_excluded, _unreadable, _sightings)
             )
         return Notes(
             excluded={row["span"]: Excluded(**row) for row in excluded},
             unreadable={row["span"]: Unreadable(**row) for row in unreadable},
+            sightings={row["path"]: Sighting(**row) for row in sightings},
         )
 
-    def _enter(self, table: sa.Table, values: dict[str, object]) -> None:
+    def _enter(self, table: sa.Table, rows: list[dict[str, object]]) -> None:
+        enter = insert(table)
+        key = [column.name for column in table.primary_key]
+        taken = {name: enter.excluded[name] for name in rows[0] if name not in key}
         with self._writing() as db:
-            db.execute(
-                insert(table)
-                .values(**values)
-                .on_conflict_do_update(["pattern", "span"], set_=values)
-            )
+            db.execute(enter.on_conflict_do_update(key, set_=taken), rows)
 
 
 def notes_of(root: Path, pattern: str) -> Notes:
@@ -118,6 +142,13 @@ def notes_of(root: Path, pattern: str) -> Notes:
         EnvironmentTrouble: the ledger cannot be used.
     """
     if not (root / FILE).is_file():
-        return Notes(excluded={}, unreadable={})
+        return Notes()
     with SpanStore(root) as store:
         return store.notes(pattern)
+
+
+def remember_sightings(root: Path, sightings: Sequence[Sighting]) -> None:
+    """Enter them in the ledger of a root in which something ran; raises as `notes_of`."""
+    if (root / FILE).is_file():
+        with SpanStore(root) as store:
+            store.sighted(sightings)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy.dialects.sqlite import insert
 
@@ -38,12 +41,9 @@ class FileDigests(Database):
         stat = path.stat()
         seen = {"size": stat.st_size, "mtime_ns": stat.st_mtime_ns, "inode": stat.st_ino}
         key = str(path.resolve())
-        with self._writing() as db:
-            row = db.execute(
-                tables.file_digests.select().where(tables.file_digests.c.path == key)
-            ).first()
-            if row and all(row._mapping[name] == value for name, value in seen.items()):
-                return str(row.digest)
+        row = self._remembered(key)
+        if row and all(row[name] == value for name, value in seen.items()):
+            return str(row["digest"])
         digest = sha256_file(path)
         # a file written to within the clock's grain could change again and keep its time
         if time.time() - stat.st_mtime > 2:
@@ -54,4 +54,21 @@ class FileDigests(Database):
                     .values(**values)
                     .on_conflict_do_update(["path"], set_=values)
                 )
+            self._known[key.rpartition("/")[0]][key] = values
         return digest
+
+    @functools.cached_property
+    def _known(self) -> dict[str, dict[str, Mapping[Any, Any]]]:
+        """Folder → path → row, of the folders that were asked about."""
+        return {}
+
+    def _remembered(self, path: str) -> Mapping[Any, Any] | None:
+        """What is known of a file; the ledger is asked once for all that lie in its folder."""
+        folder = path.rpartition("/")[0]
+        if folder not in self._known:
+            known = tables.file_digests
+            inside = (known.c.path > f"{folder}/") & (known.c.path < f"{folder}0")  # 0 follows /
+            with self._reading() as db:
+                rows = db.execute(known.select().where(inside)).mappings()
+                self._known[folder] = {row["path"]: row for row in rows}
+        return self._known[folder].get(path)

@@ -68,6 +68,9 @@ class Lineage:
     output: str
 
 
+Ended = tuple[Execution, Mapping[str, tuple[str, Any]], Sequence[Lineage]]  # as `Ledger.record`
+
+
 @dataclass(frozen=True, kw_only=True)
 class Pushed:
     """A push that somebody made by hand, perhaps against the verdict."""
@@ -106,28 +109,13 @@ class Ledger(FileDigests, TrustedModels):
         lineage: Sequence[Lineage],
     ) -> None:
         """Enter what a step did; `artifacts` maps an output to its type and facts."""
-        key = {"fingerprint": execution.fingerprint}
-        made = [
-            {**key, "output": output, "type": kind, "facts": facts}
-            for output, (kind, facts) in artifacts.items()
-        ]
+        self.record_all([(execution, artifacts, lineage)])
+
+    def record_all(self, ended: Sequence[Ended]) -> None:
+        """Enter what several steps did, in the order in which they ended, or nothing of it."""
         with self._writing() as db:
-            db.execute(sa.delete(tables.executions).where(_of(execution)))  # a runner may try again
-            db.execute(insert(tables.executions).values(**asdict(execution)))
-            for table, rows in (
-                (tables.artifacts, made),
-                (tables.lineage, [{**key, **asdict(x)} for x in lineage]),
-            ):
-                if rows:
-                    db.execute(sa.delete(table).where(table.c.fingerprint == execution.fingerprint))
-                    db.execute(insert(table), rows)
-            models = [
-                {**key, "digest": facts["digest"]}
-                for kind, facts in artifacts.values()
-                if kind == "Model"
-            ]
-            if models:
-                db.execute(insert(tables.models).on_conflict_do_nothing(), models)
+            for one in ended:
+                _record(db, *one)
 
     def runs(self, limit: int = 20) -> list[Run]:
         """The latest runs, the newest first."""
@@ -273,6 +261,50 @@ class Ledger(FileDigests, TrustedModels):
         )
         with self._reading() as db:
             return db.execute(query).scalar()
+
+    def all_previous(self, pipeline: str) -> dict[str, str]:
+        """`previous` of every step that ever ended well in a run of this pipeline."""
+        query = (
+            # SQLite takes the other columns from the row that has the maximum
+            sa.select(
+                tables.executions.c.step,
+                tables.executions.c.fingerprint,
+                sa.func.max(tables.runs.c.started),
+            )
+            .join(tables.runs)
+            .where(tables.runs.c.pipeline == pipeline)
+            .where(tables.executions.c.status.in_(("made", "reused")))
+            .group_by(tables.executions.c.step)
+        )
+        with self._reading() as db:
+            return {row.step: row.fingerprint for row in db.execute(query)}
+
+
+def _record(
+    db: sa.Connection,
+    execution: Execution,
+    artifacts: Mapping[str, tuple[str, Any]],
+    lineage: Sequence[Lineage],
+) -> None:
+    key = {"fingerprint": execution.fingerprint}
+    made = [
+        {**key, "output": output, "type": kind, "facts": facts}
+        for output, (kind, facts) in artifacts.items()
+    ]
+    db.execute(sa.delete(tables.executions).where(_of(execution)))  # a runner may try again
+    db.execute(insert(tables.executions).values(**asdict(execution)))
+    for table, rows in (
+        (tables.artifacts, made),
+        (tables.lineage, [{**key, **asdict(x)} for x in lineage]),
+    ):
+        if rows:
+            db.execute(sa.delete(table).where(table.c.fingerprint == execution.fingerprint))
+            db.execute(insert(table), rows)
+    models = [
+        {**key, "digest": facts["digest"]} for kind, facts in artifacts.values() if kind == "Model"
+    ]
+    if models:
+        db.execute(insert(tables.models).on_conflict_do_nothing(), models)
 
 
 def _of(execution: Execution) -> sa.ColumnElement[bool]:

@@ -11,7 +11,7 @@ import pytest
 
 from components.artifacts import Model, Push, Verdict
 from components.context import Context
-from components.export import Config, Inputs, Outputs, is_current, run
+from components.export import Config, Inputs, Outputs, is_current, locate, run
 from data.base.durable_files import read_json, write_json
 from data.errors import BadDataError, ConfigError, RightLost, StepError
 from data.spec import ImageSpec
@@ -99,6 +99,8 @@ def test_a_passed_model_is_pushed_with_its_very_bytes(model: Model, context: Con
     assert is_current(outputs, context)
     elsewhere = dataclasses.replace(context, serving_dir=context.output_dir / "other")
     assert not is_current(outputs, elsewhere)
+    assert locate(outputs, context) == outputs
+    assert locate(outputs, elsewhere).push.served_path == elsewhere.serving_dir / "digits" / "1"
     assert not is_current(outputs, dataclasses.replace(context, serving_dir=None))
     (served / "penstock.json").write_text("{}")
     assert not is_current(outputs, context)
@@ -116,6 +118,7 @@ def test_only_a_passed_verdict_pushes(model: Model, context: Context, status: st
     assert not context.serving_dir.exists()
     assert read_json(context.output_dir / "push.json")["reason"] == outputs.push.reason
     assert is_current(outputs, context)
+    assert locate(outputs, context) == outputs
 
 
 class Fence:

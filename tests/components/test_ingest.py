@@ -341,6 +341,19 @@ def test_what_it_depends_on(tmp_path: Path) -> None:
     )
 
 
+def test_class_folders_that_are_links_count(tmp_path: Path) -> None:
+    for name in ("photos/cats/a", "data/dogs/b"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    data, config = tmp_path / "data", ingest.Config(source="idx", path=str(tmp_path / "data"))
+    (data / "cats").symlink_to(tmp_path / "photos/cats")
+    (data / "again").symlink_to(data)
+    assert ingest.depends(config).files == (data / "cats" / "a", data / "dogs" / "b")
+    (data / "gone").symlink_to("nowhere")
+    with pytest.raises(BadDataError, match="data/gone is a link that leads nowhere"):
+        ingest.depends(config)
+
+
 def test_a_link_that_may_not_be_followed(unprivileged) -> None:
     with tempfile.TemporaryDirectory() as name:  # pytest's own is closed to others
         folder, closed = Path(name, "data"), Path(name, "closed")

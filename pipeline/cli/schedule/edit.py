@@ -21,6 +21,7 @@ from pipeline.cli.app import (
 )
 from pipeline.cli.schedule.group import _name, schedule
 from pipeline.cli.schedule.times import when
+from pipeline.config.commands import command
 
 if TYPE_CHECKING:
     from pipeline.schedule.triggers.triggers import Trigger
@@ -112,7 +113,7 @@ def add_and_show(
     if warning:
         print(f"warning  {warning}", file=sys.stderr)
     if not daemon_lives(root, time.time()):
-        print("no daemon looks after this root: penstock schedule run")
+        print(f"no daemon looks after this root: {command('schedule', 'run', root=root)}")
 
 
 def pause_and_show(root: Path, name: str, reason: str | None) -> None:
@@ -142,7 +143,8 @@ def trigger_and_show(root: Path, name: str) -> None:
         store.trigger(name, time.time())
     print(f"asked for a tick of {name}")
     if not daemon_lives(root, time.time()):
-        print("no daemon looks after this root: penstock schedule run --once takes it up")
+        once = command("schedule", "run", "--once", root=root)
+        print(f"no daemon looks after this root: {once} takes it up")
 
 
 def remove_and_show(root: Path, name: str) -> None:

@@ -78,9 +78,12 @@ class Scheduler:
         if standing.next_due > horizon:
             return False
         schedule = standing.schedule
-        ahead = sum(tick.schedule == schedule.name for tick in survey.open_ticks)
-        ahead = ahead or self._launcher.is_running(schedule.name)  # a backfill
-        while decision := due_policy.decide(schedule, standing.next_due, horizon, ahead=ahead):
+        waiting = [tick.waits for tick in survey.open_ticks if tick.schedule == schedule.name]
+        runs = self._launcher.is_running(schedule.name)  # a backfill, if no tick does
+        ahead, begun = len(waiting) or runs, runs or not all(waiting)
+        while decision := due_policy.decide(
+            schedule, standing.next_due, horizon, ahead=ahead, begun=begun
+        ):
             if not self._store.advance(standing, decision):
                 break  # another daemon, or somebody at the command line, was here
             standing = dataclasses.replace(standing, next_due=decision.next_due)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 from data.errors import ConfigError, EnvironmentTrouble, did_you_mean
@@ -17,7 +17,7 @@ from pipeline.schedule import lock
 from pipeline.schedule.ledger.store import ScheduleStore
 from pipeline.schedule.schedule import Schedule, Tick
 from pipeline.schedule.tick.pipeline_run import Attempt, attempt, built
-from pipeline.spans.states import Standing, pattern_steps, standings
+from pipeline.spans.states import Standing, Standings, pattern_steps
 from pipeline.storage.pushes.push_right import PushRight
 
 
@@ -63,7 +63,7 @@ def backfill(
             )
         pipeline, beam_args = built(schedule)
         step = _only_pattern(pipeline)
-        spans = _between(standings(step.config, root, now=clock()), first, last)
+        spans = _between(Standings(step.config, root, now=clock()), first, last)
         if not push:
             serving = root / lock.FOLDER / f"{name}.backfill" / time.strftime("%Y%m%d-%H%M%S")
             schedule = dataclasses.replace(schedule, serving=str(serving))
@@ -90,13 +90,12 @@ def _only_pattern(pipeline: PipelineConfig) -> Step:
     return found[0]
 
 
-def _between(found: Sequence[Standing], first: str, last: str) -> list[Standing]:
+def _between(spans: Standings, first: str, last: str) -> list[Standing]:
     """The usable spans from `first` to `last`, the oldest first."""
-    known = [standing.span.name for standing in found]
     for name in (first, last):
-        if name not in known:
-            raise ConfigError(f"no span {name!r}", remedy=did_you_mean(name, known))
-    chosen = [s for s in found if order(first) <= order(s.span.name) <= order(last)]
+        if name not in spans.names:
+            raise ConfigError(f"no span {name!r}", remedy=did_you_mean(name, spans.names))
+    chosen = [spans.of(n) for n in spans.names if order(first) <= order(n) <= order(last)]
     for standing in chosen:
         if standing.state != "usable":
             print(f"left out: {standing.words}")

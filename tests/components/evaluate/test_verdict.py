@@ -176,7 +176,7 @@ def test_a_best_that_cannot_be_asked_fails_its_rules_and_says_what_to_do() -> No
     assert failed.keys() == {"not worse than best overall", "not worse than best each class"}
     for name, outcome in failed.items():
         assert trouble in outcome["reason"]
-        assert f'--override "{name}"' in outcome["reason"]
+        assert f"--override '{name}'" in outcome["reason"]
     assert verdict["best"] == {
         "digest": "c" * 64,
         "version": 2,

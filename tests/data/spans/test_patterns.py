@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from data.errors import BadDataError, ConfigError, EnvironmentTrouble
 from data.spans.patterns import absolute, check_pattern, is_pattern, matches, order
+from data.spans.temporary import is_temporary
 
 
 def touched(folder: Path, *names: str) -> Path:
@@ -20,7 +21,11 @@ def touched(folder: Path, *names: str) -> Path:
 
 
 def found(pattern: object) -> set[tuple[str, int | None, str]]:
-    return {(match.span, match.version, str(match.path)) for match in matches(str(pattern))}
+    return {(match.span, match.version, str(match.path)) for match in matches(str(pattern)).found}
+
+
+def left_out(pattern: object) -> list[str]:
+    return [Path(path).name for path in matches(str(pattern)).temporary]
 
 
 def test_days_with_versions(tmp_path: Path) -> None:
@@ -71,6 +76,7 @@ def test_a_marker_beside_a_file_is_no_span(tmp_path: Path) -> None:
 @given(st.lists(st.from_regex(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,8}", fullmatch=True), min_size=1))
 def test_names_come_back_as_they_were_written(names: list[str]) -> None:
     names = [name for name in {order(n): n for n in names}.values() if not name.endswith(".done")]
+    names = [name for name in names if not is_temporary(name)]
     with tempfile.TemporaryDirectory() as folder:
         touched(Path(folder), "d-x.npz", *(f"d-{name}.npz" for name in names))
         assert {span for span, _, _ in found(f"{folder}/d-{{SPAN}}.npz")} == {"x", *names}
@@ -122,12 +128,49 @@ def test_nothing_that_fits(tmp_path: Path) -> None:
     [
         (("s-7/a", "s-007/a"), "s-{SPAN}"),
         (("s-7/v1/a", "s-7/v01/a"), "s-{SPAN}/v{VERSION}"),
+        (("7/v1/a", "007/v2/a"), "{SPAN}/v{VERSION}"),
+        (("7/v1/a", "007/v2/a", "7/v3/a"), "{SPAN}/v{VERSION}"),
+        (("v1/7/a", "v2/07/a"), "v{VERSION}/{SPAN}"),
     ],
 )
 def test_one_span_at_two_paths(tmp_path: Path, names: tuple[str, ...], pattern: str) -> None:
     touched(tmp_path, *names)
     with pytest.raises(BadDataError, match="lies at two paths"):
         matches(str(tmp_path / pattern))
+
+
+def test_versions_of_one_span_in_folders_of_their_own(tmp_path: Path) -> None:
+    touched(tmp_path, "v1/7/a", "v2/7/a")
+    assert {version for _, version, _ in found(tmp_path / "v{VERSION}/{SPAN}")} == {1, 2}
+
+
+TEMPORARY = ("x.tmp", "x.part", ".x", "x~", ".x.a1B2c3", "x._COPYING_", "x.tmp.77", "#x#")
+
+
+def test_temporary_names_are_no_spans_and_are_told(tmp_path: Path) -> None:
+    touched(tmp_path, "x/a", *(f"{name}/a" for name in TEMPORARY), "é", "-x")
+    assert {span for span, _, _ in found(tmp_path / "{SPAN}")} == {"x"}
+    assert left_out(tmp_path / "{SPAN}") == sorted(TEMPORARY)
+
+
+def test_temporary_names_of_files_of_days_and_of_versions(tmp_path: Path) -> None:
+    touched(tmp_path, "s-1.npz", "s-1.npz.part", ".s-1.npz.a1B2c3", "s-1.tmp.npz", "other.part")
+    assert {span for span, _, _ in found(tmp_path / "s-{SPAN}.npz")} == {"1"}
+    assert left_out(tmp_path / "s-{SPAN}.npz") == [
+        ".s-1.npz.a1B2c3",
+        "s-1.npz.part",
+        "s-1.tmp.npz",
+    ]
+    touched(tmp_path, "2026-11-20/v1/a", "2026-11-20/v2.tmp/a", "2026-11-21.tmp/v1/a")
+    days = tmp_path / "{YYYY}-{MM}-{DD}/v{VERSION}"
+    assert found(days) == {("2026-11-20", 1, f"{tmp_path}/2026-11-20/v1")}
+    assert left_out(days) == ["v2.tmp", "2026-11-21.tmp"]
+
+
+def test_a_pattern_may_ask_for_names_that_look_temporary(tmp_path: Path) -> None:
+    touched(tmp_path, "x.tmp", "y.bak.tmp")
+    assert {span for span, _, _ in found(tmp_path / "{SPAN}.tmp")} == {"x"}
+    assert left_out(tmp_path / "{SPAN}.tmp") == ["y.bak.tmp"]
 
 
 def test_a_folder_that_may_not_be_listed(unprivileged) -> None:

@@ -12,7 +12,7 @@ SPANS = [str(number) for number in range(1, 8)]
 
 def taken(text: str, usable: list[str] = SPANS, pushed: str | None = None) -> list[str]:
     window = Window.of(text)
-    return window.taken([n for n in window.candidates(SPANS, pushed) if n in usable])
+    return window.take(window.candidates(SPANS, pushed), usable.__contains__)[0]
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,18 @@ def test_since_push_are_those_behind_the_one_that_was_pushed() -> None:
 @given(st.integers(1, 10), st.sets(st.sampled_from(SPANS)))
 def test_what_is_not_usable_does_not_count(count: int, usable: set[str]) -> None:
     expected = sorted(usable, key=int)[-count:]
-    assert taken(str(count), [s for s in SPANS if s in usable]) == expected
+    asked: list[str] = []
+
+    def is_usable(name: str) -> bool:
+        asked.append(name)
+        return name in usable
+
+    assert Window.of(str(count)).take(SPANS, is_usable) == (
+        expected,
+        [name for name in sorted(asked, key=int) if name not in usable],
+    )
+    oldest = SPANS.index(expected[0]) if len(expected) == count else 0
+    assert asked == SPANS[oldest:][::-1]  # no more than are needed
 
 
 @pytest.mark.parametrize("text", ["", "0", "a,", "span ,", "3 until ", ",", " "])

@@ -270,3 +270,17 @@ def test_the_summary_of_a_run(root, capfd):
     verdict = json.loads(next(root.glob("artifacts/evaluate/*/verdict.json")).read_text())
     assert f"{verdict['metrics']['candidate']['overall']['accuracy']:.4f}" in out
     assert "penstock predict" in out
+
+
+def test_after_the_root_was_moved_the_summary_names_what_lies_there_now(root, capfd, tmp_path):
+    moved = root.rename(tmp_path / "my root")
+    assert call(["run", "digits", "--root", str(moved)]) == 0
+    out = capfd.readouterr().out
+    assert "all is up to date" in out
+    model = moved / "serving" / "digits" / "1"
+    assert f"model     {model}\n" in out
+    lines = [shlex.split(line.removeprefix("next")) for line in out.splitlines()]
+    commands = [words for words in lines if words[:1] == ["penstock"]]
+    assert commands[0] == ["penstock", "predict", str(model.parent), "IMAGE.png"]
+    assert commands[1][1] == "show"
+    assert commands[1][3:] == ["--root", str(moved)]

@@ -11,6 +11,9 @@ from pipeline.cli.main import call
 from pipeline.config.overrides import apply_settings
 from pipeline.exit_codes import BAD_CONFIG, BAD_DATA
 from pipeline.run import run
+from pipeline.spans.store import SpanStore
+from pipeline.storage.database import Database
+from pipeline.storage.ledger import Ledger
 
 
 @pytest.fixture
@@ -49,6 +52,37 @@ def test_spans_are_listed_before_anything_ran(span, tmp_path) -> None:
     assert out.startswith(f"{tmp_path}/span-{{SPAN}}")
     assert rows(out) == [["8", "usable"], ["9", "usable"], ["10", "usable"]]
     assert not (tmp_path / "root").exists()
+
+
+def test_the_newest_are_listed_and_how_many_are_older(span) -> None:
+    code, out = span("list", "--last", "2")
+    assert (code, [row[0] for row in rows(out)]) == (0, ["9", "10"])
+    assert out.endswith("and 1 older: --last 3\n")
+    assert "older" not in span("list", "--last", "3")[1]
+    assert span("list", "--last", "0")[0] == BAD_CONFIG
+
+
+def test_temporary_names_are_told(span, tmp_path) -> None:
+    for name in ("span-11.part", "span-12.tmp"):
+        (tmp_path / name).mkdir()
+    code, out = span("list")
+    assert code == 0
+    assert [row[0] for row in rows(out)] == ["8", "9", "10"]
+    assert out.endswith("left out, for temporary or hidden names: span-11.part, span-12.tmp\n")
+
+
+def test_one_look_at_the_ledger_is_enough_for_all_spans(span, settings, tmp_path, monkeypatch):
+    pipeline = apply_settings(recipes.build("digits"), [*settings, "ingest.window=all"])
+    run(pipeline, root=tmp_path / "root", last="ingest")
+    opened = []
+    init = Database.__init__
+    monkeypatch.setattr(
+        Database,
+        "__init__",
+        lambda self, *a, **k: (opened.append(type(self)), init(self, *a, **k))[1],
+    )
+    assert [row[2] for row in rows(span("list")[1])] == ["16"] * 3
+    assert opened == [Ledger, SpanStore]
 
 
 def test_what_is_ingested_shows_its_images(span, settings, tmp_path) -> None:

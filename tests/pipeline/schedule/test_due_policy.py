@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.schedule.due_policy import decide
+from pipeline.schedule.due_policy import OVERLAP, WAITING, decide
 from pipeline.schedule.schedule import Schedule
 from pipeline.schedule.triggers.triggers import Every
 
@@ -65,6 +65,12 @@ def test_what_becomes_of_due_times_while_nothing_runs(fields, seconds_late, expe
 def test_what_becomes_of_due_times_while_the_last_one_runs(fields, ahead, expected):
     due = START + 10
     assert outcomes(schedule(**fields), due, due + 35, ahead=ahead) == expected
+
+
+@pytest.mark.parametrize(("begun", "detail"), [(True, OVERLAP), (False, WAITING)])
+def test_a_skipped_tick_says_whether_the_one_before_had_begun(begun, detail):
+    decision = decide(schedule(), START + 10, START + 35, ahead=1, begun=begun)
+    assert [(tick.outcome, tick.detail) for tick in decision.ticks] == [("skipped", detail)]
 
 
 def test_nothing_is_decided_before_it_is_due():

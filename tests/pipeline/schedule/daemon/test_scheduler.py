@@ -71,6 +71,16 @@ def test_a_tick_that_is_due_while_the_last_runs_is_skipped(bench):
     assert bench.outcomes() == ["ran", "skipped", None]
 
 
+def test_what_is_due_at_one_look_is_not_said_to_have_run(bench):
+    bench.add()
+    bench.look(35)  # three due times, in the time of grace
+    bench.look(40)
+    ran, together, overlap = bench.store.history("a")[::-1]
+    assert (ran.outcome, together.outcome, together.times) == (None, "skipped", 2)
+    assert together.detail == "the one before had not begun; its run does for both"
+    assert (overlap.outcome, overlap.detail) == ("skipped", "the one before had not ended")
+
+
 def test_one_waits_and_runs_when_the_other_ends(bench):
     bench.add(overlap="queue")
     for at in (10, 20, 30):
