@@ -46,14 +46,17 @@ def run(inputs: Inputs, config: Config, context: Context) -> Outputs:
     """Analyze the train split and write the transform graph.
 
     Raises:
-        ConfigError: a preprocessing_fn that cannot be loaded, fails, returns no `image`, or gives
-            other values for an image where other images are in its batch.
+        ConfigError: a preprocessing_fn that cannot be loaded, fails, returns no `image`, does
+            something to the labels, or gives other values for an image where its label is another
+            or other images are in its batch.
     """
     preprocessing_fn = load_object(_path_of(config))
     from components.normalize.analysis import check_neighbours, write_transform_graph
+    from components.normalize.label_probe import check_labels
 
     path = context.output_dir / "transform_graph"
     write_transform_graph(inputs.examples, preprocessing_fn, path, context)
+    check_labels(inputs.examples, path)
     check_neighbours(inputs.examples, path)
     return Outputs(transform_graph=TransformGraph(path=path, spec=inputs.examples.spec))
 

@@ -45,6 +45,12 @@ def parse_examples(serialized: tf.Tensor, spec: ImageSpec) -> tuple[tf.Tensor, t
     return tf.reshape(pixels, [tf.shape(serialized)[0], *spec.shape]), labels
 
 
+def parse_labels(serialized: tf.Tensor) -> tf.Tensor:
+    """(n,) serialized tf.Examples → labels (n,) int64; the images are passed over."""
+    wanted = {LABEL: tf.io.FixedLenFeature([], tf.int64)}
+    return tf.io.parse_example(serialized, wanted)[LABEL]
+
+
 def serialized(examples: Examples, split: str) -> tf.data.Dataset:
     """The split's records, () string each, in the order at rest.
 

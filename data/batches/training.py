@@ -1,7 +1,7 @@
 """The train split as training is fed: shuffled anew in each epoch, in chunks of many batches.
 
     memory   all images in one uint8 tensor → each epoch a permutation → gather chunk by chunk
-    disk     shards → a copy of the records on the local disk → shuffle buffer → chunk → parse
+    disk     shards → a copy on the local disk → each epoch a permutation → read chunk by chunk
     stream   shards in a new order each epoch, interleaved → shuffle buffer → chunk → parse
 
 A chunk holds the images of several optimizer steps, uint8, so that whatever tf.data costs for an
@@ -21,9 +21,9 @@ from typing import Literal
 import numpy as np
 import tensorflow as tf
 
+from data.batches.local_copy import LocalCopy
 from data.batches.parse import as_written, counted, parse_examples
 from data.batches.sequential import batches
-from data.errors import ConfigError
 from data.examples.artifact import Examples
 
 Cache = Literal["memory", "disk", "stream"]
@@ -43,7 +43,8 @@ class Feed:
     """How the train split comes. JSON-able but for `scratch`.
 
     cache: where the images lie between epochs.
-    shuffle: images in the shuffle buffer; the whole split where it fits, 0: the order at rest.
+    shuffle: images in the shuffle buffer; the whole split where they lie at hand, or it fits; 0:
+        the order at rest.
     batch_size: images per optimizer step; the last step of an epoch has what is left.
     chunk_steps: optimizer steps per element of the dataset.
     """
@@ -79,7 +80,7 @@ def plan_feed(
         elif scratch and total * image <= shutil.disk_usage(scratch).free * DISK_SHARE:
             cache = "disk"
     buffer = total
-    if cache != "memory":
+    if cache == "stream":
         buffer = max(1, min(total, max(BUFFER_BYTES // image, BUFFER_IMAGES), budget // image))
     steps = min(_CHUNK_STEPS, math.ceil(total / batch_size), _CHUNK_BYTES // (batch_size * image))
     return Feed(
@@ -117,9 +118,10 @@ def training_chunks(
     remaining, skip = tf.data.Dataset.range(epoch, epochs), step // feed.chunk_steps
     if feed.cache == "memory":
         chunks = _from_memory(examples, feed, remaining, seed, skip)
+    elif feed.cache == "disk":
+        chunks = _from_disk(examples, feed, remaining, seed, skip, scratch)
     else:
-        copy = None if feed.cache == "stream" else _empty_copy(scratch)
-        chunks = _from_records(examples, feed, remaining, seed, skip, copy)
+        chunks = _from_records(examples, feed, remaining, seed, skip)
     options = tf.data.Options()
     # Nothing here is left to tune, and the tuner's thread sleeps ever longer: seconds at the end.
     options.autotune.enabled = False
@@ -160,30 +162,41 @@ def _all_of_it(examples: Examples) -> tuple[tf.Tensor, tf.Tensor]:
         return tf.constant(images), tf.constant(labels)
 
 
-def _empty_copy(scratch: Path | None) -> str:
-    """Where the copy of the records is to lie; what a killed run left there is removed."""
-    if scratch is None:
-        raise ConfigError("a cache on disk needs a folder to work in", remedy="set train.cache")
-    folder = scratch / "records"
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    return str(folder / "copy")
-
-
-def _from_records(
+def _from_disk(
     examples: Examples,
     feed: Feed,
     epochs: tf.data.Dataset,
     seed: int,
     skip: int,
-    copy: str | None,
+    scratch: Path | None,
+) -> tf.data.Dataset:
+    copy = LocalCopy.write(examples, SPLIT, scratch)
+    total, size = examples.num_examples(SPLIT), feed.batch_size * feed.chunk_steps
+
+    @as_written
+    def indices(epoch: tf.Tensor) -> tf.data.Dataset:
+        @as_written
+        def of_chunk(chunk: tf.Tensor) -> tf.Tensor:
+            at = tf.range(chunk * size, tf.minimum((chunk + 1) * size, total))
+            if not feed.shuffle:
+                return at
+            # Each index's image in this epoch, computed: a list of them would grow with the data.
+            return tf.random.experimental.index_shuffle(at, [seed, epoch], total - 1)
+
+        return tf.data.Dataset.range(math.ceil(total / size)).map(of_chunk)
+
+    return epochs.flat_map(indices).skip(skip).map(as_written(copy.read))
+
+
+def _from_records(
+    examples: Examples, feed: Feed, epochs: tf.data.Dataset, seed: int, skip: int
 ) -> tf.data.Dataset:
     shards = tf.constant([str(shard) for shard in examples.shards(SPLIT)])
 
     @as_written
     def read(epoch: tf.Tensor) -> tf.data.Dataset:
         order = shards
-        if feed.shuffle and not copy:
+        if feed.shuffle:
             order = tf.random.experimental.stateless_shuffle(shards, seed=[seed, epoch])
         records = tf.data.Dataset.from_tensor_slices(order).interleave(
             tf.data.TFRecordDataset,
@@ -193,8 +206,6 @@ def _from_records(
             deterministic=True,
         )
         records = counted(records, examples, SPLIT)
-        if copy:
-            records = records.cache(copy)
         if feed.shuffle:
             # The seed of this graph alone: beside 0, shuffle takes no tensor for its own.
             tf.compat.v1.set_random_seed(1)

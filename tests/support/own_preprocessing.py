@@ -26,3 +26,33 @@ def fails(inputs):
 
 def no_image(inputs):
     return {"label": inputs["label"]}
+
+
+def image_alone(inputs):
+    return {"image": inputs["image"] / 255.0}
+
+
+def label_counted_from_1(inputs):
+    return {**divided(inputs), "label": inputs["label"] - 1}
+
+
+def label_one_hot(inputs):
+    return {**divided(inputs), "label": tf.one_hot(inputs["label"], 10)}
+
+
+def drops_a_class(inputs):
+    kept = inputs["label"] != 3
+    return {name: tf.boolean_mask(value, kept) for name, value in divided(inputs).items()}
+
+
+def tells_the_label(inputs):
+    shown = tf.cast(inputs["label"], tf.float32)[:, None, None, None]
+    return {**divided(inputs), "image": inputs["image"] / 255.0 + shown}
+
+
+def renamed_label(inputs):
+    return {**divided(inputs), "label_xf": inputs["label"] - 1}
+
+
+def divided(inputs):
+    return {**inputs, "image": inputs["image"] / 255.0}

@@ -63,6 +63,27 @@ def test_a_preprocessing_fn_that_does_not_work(examples, tmp_path, fn, words):
         transformed(examples, fn, tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("fn", "words"),
+    [
+        ("label_counted_from_1", "changes the labels"),
+        ("label_one_hot", "changes the labels"),
+        ("drops_a_class", "drops images"),
+        ("tells_the_label", "another 'image' where the label is another"),
+        ("renamed_label", "another 'label_xf' where the label is another"),
+    ],
+)
+def test_what_would_be_done_to_the_label_is_refused(examples, tmp_path, fn, words):
+    with pytest.raises(ConfigError, match=words):
+        transformed(examples, f"own_preprocessing:{fn}", tmp_path)
+
+
+@pytest.mark.parametrize("fn", ["image_alone", "divided"])
+def test_a_label_may_be_left_out_or_passed_on(examples, tmp_path, fn):
+    raw, seen = transformed(examples, f"own_preprocessing:{fn}", tmp_path)
+    np.testing.assert_allclose(seen, raw.astype(np.float32) / np.float32(255), rtol=1e-6)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("way", across_the_batch.WAYS, ids=lambda way: way.__name__)
 def test_arithmetic_across_the_batch_is_refused(examples, tmp_path, way):
