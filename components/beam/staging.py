@@ -11,41 +11,16 @@ import shutil
 import sys
 import tempfile
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from types import ModuleType
 
-from data.base.first_party import OUR_PACKAGES, code, first_party_root
+from data.base.first_party import OUR_PACKAGES, users_file
 
 _HOME = Path(__file__).resolve().parents[2]  # holds our packages
 _PACKED_WITH = ("setup.py", "pyproject.toml", "MANIFEST.in", "README.md", "LICENSE")
 _UNTRUE_ELSEWHERE = ("RECORD", "INSTALLER", "REQUESTED", "direct_url.json")
 # each says that the user sees to the workers' packages
 _OWN_WAY = ("setup_file", "extra_package", "extra_packages", "sdk_container_image")
-
-
-def user_modules(modules: Iterable[str]) -> dict[str, str]:
-    """The source files of the user's own code: modules, and what they import, transitively.
-
-    Args:
-        modules: dotted names; ours and libraries' among them are passed over.
-
-    Returns:
-        File name relative to the folder on `sys.path` that holds it, with "/" -> source text.
-    """
-    names = [name for name in modules if name.partition(".")[0] not in OUR_PACKAGES]
-    found: dict[str, str] = {}
-    for path in code(names)[0]:
-        if path.is_relative_to(_HOME) and path.relative_to(_HOME).parts[0] in OUR_PACKAGES:
-            continue
-        packages = []  # from the file's own package up to the outermost
-        root = path.parent
-        while (root / "__init__.py").is_file():
-            packages.append(root / "__init__.py")
-            root = root.parent
-        for file in (path, *packages):
-            found[file.relative_to(root).as_posix()] = file.read_text(encoding="utf-8")
-    return found
 
 
 def installed(files: Mapping[str, str], folder: Path) -> None:
@@ -61,7 +36,6 @@ def installed(files: Mapping[str, str], folder: Path) -> None:
     if files and str(folder) not in sys.path:
         sys.path.insert(0, str(folder))
     importlib.invalidate_caches()
-    first_party_root.cache_clear()
 
 
 @contextlib.contextmanager
@@ -72,7 +46,7 @@ def users_code_by_value() -> Iterator[None]:
         unregister_pickle_by_value,
     )
 
-    mine = [module for module in list(sys.modules.values()) if _is_users(module)]
+    mine = [sys.modules[name] for name in list(sys.modules) if _is_users(name)]
     for module in mine:
         register_pickle_by_value(module)
     try:
@@ -82,13 +56,9 @@ def users_code_by_value() -> Iterator[None]:
             unregister_pickle_by_value(module)
 
 
-def _is_users(module: ModuleType) -> bool:
-    name = getattr(module, "__name__", "__main__")
-    top = name.partition(".")[0]
-    known = name != "__main__" and sys.modules.get(name) is module
-    if not known or top in OUR_PACKAGES or top in sys.stdlib_module_names:
-        return False
-    return first_party_root(top) is not None
+def _is_users(name: str) -> bool:
+    """Whether it is a module of the user's, under its own name."""
+    return users_file(name) is not None and sys.modules[name].__name__ == name
 
 
 @contextlib.contextmanager

@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 
 from components.beam import staging
-from data.base.first_party import OUR_PACKAGES, first_party_root
+from components.beam.users_code import user_modules
+from data.base.first_party import OUR_PACKAGES
 
 MINE = """
 import helper_of_mine
@@ -37,15 +38,13 @@ def users_folder(tmp_path, monkeypatch) -> Path:
         (tmp_path / "pack_of_user" / name).write_text("")
     (tmp_path / "pack_of_user" / "deep" / "fn.py").write_text("import mine_of_user, numpy\n")
     monkeypatch.syspath_prepend(tmp_path)
-    first_party_root.cache_clear()
     yield tmp_path
     for name in ("mine_of_user", "helper_of_mine"):
         sys.modules.pop(name, None)
-    first_party_root.cache_clear()
 
 
 def test_user_modules_are_those_imported_with_their_packages_and_none_of_ours(users_folder):
-    files = staging.user_modules(["pack_of_user.deep.fn", "data.sources.idx", "numpy"])
+    files = user_modules(["pack_of_user.deep.fn", "data.sources.idx", "numpy"])
     assert set(files) == {
         "mine_of_user.py",
         "helper_of_mine.py",
@@ -54,11 +53,11 @@ def test_user_modules_are_those_imported_with_their_packages_and_none_of_ours(us
         "pack_of_user/deep/fn.py",
     }
     assert files["mine_of_user.py"] == MINE
-    assert staging.user_modules(["components.ingest", "data.sources.idx"]) == {}
+    assert user_modules(["components.ingest", "data.sources.idx"]) == {}
 
 
 def test_what_is_installed_elsewhere_is_imported_from_there(users_folder, tmp_path, monkeypatch):
-    files = staging.user_modules(["mine_of_user"])
+    files = user_modules(["mine_of_user"])
     there = tmp_path / "there"
     monkeypatch.setattr(sys, "path", [p for p in sys.path if p != str(users_folder)])
     staging.installed(files, there)
