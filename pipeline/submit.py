@@ -11,9 +11,10 @@ from components.beam import submission
 from components.beam.job_server import connected
 from components.beam.jobs.remote_job import OVER
 from components.beam.options import parse, runner, workers_are_elsewhere
-from components.beam.staging import installed, travelling
+from components.beam.staging import travelling
 from components.beam.submission import Submitted
 from components.beam.users_code import user_modules
+from data.base.worker_code import installed
 from data.errors import AlreadyPushed, ConfigError, ConnectionLost, EnvironmentTrouble
 from pipeline.config.graph import PipelineConfig
 from pipeline.execution import cancellation, submission_file

@@ -5,15 +5,15 @@ from __future__ import annotations
 import base64
 import contextlib
 import hashlib
-import importlib
 import importlib.metadata
 import shutil
 import sys
 import tempfile
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from components.beam.users_code import user_modules
 from data.base.first_party import OUR_PACKAGES, users_file
 
 _HOME = Path(__file__).resolve().parents[2]  # holds our packages
@@ -21,21 +21,6 @@ _PACKED_WITH = ("setup.py", "pyproject.toml", "MANIFEST.in", "README.md", "LICEN
 _UNTRUE_ELSEWHERE = ("RECORD", "INSTALLER", "REQUESTED", "direct_url.json")
 # each says that the user sees to the workers' packages
 _OWN_WAY = ("setup_file", "extra_package", "extra_packages", "sdk_container_image")
-
-
-def installed(files: Mapping[str, str], folder: Path) -> None:
-    """Write what `user_modules` gave to `folder` and let Python look there first.
-
-    Raises:
-        OSError: the folder cannot be written.
-    """
-    for name, text in files.items():
-        file = folder / name
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text, encoding="utf-8")
-    if files and str(folder) not in sys.path:
-        sys.path.insert(0, str(folder))
-    importlib.invalidate_caches()
 
 
 @contextlib.contextmanager
@@ -69,7 +54,14 @@ def travelling(args: Sequence[str]) -> Iterator[tuple[str, ...]]:
     if not workers_are_elsewhere(args):
         yield tuple(args)
         return
-    with tempfile.TemporaryDirectory(prefix="penstock-wheel-") as folder, users_code_by_value():
+    from data.base.worker_code import taken_along
+
+    files = user_modules(filter(_is_users, list(sys.modules)))
+    with (
+        tempfile.TemporaryDirectory(prefix="penstock-wheel-") as folder,
+        users_code_by_value(),
+        taken_along(files),
+    ):
         yield with_our_code(args, Path(folder))
 
 

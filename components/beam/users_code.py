@@ -30,9 +30,9 @@ def user_modules(modules: Iterable[str]) -> dict[str, str]:
         return found
     for distribution, plugins in _plugins(code):
         names += plugins
-        for file in _METADATA:
-            text = distribution.read_text(file)
-            found[f"{distribution.name}-{distribution.version}.dist-info/{file}"] = text or ""
+        for about in _METADATA:
+            text = distribution.read_text(about)
+            found[f"{distribution.name}-{distribution.version}.dist-info/{about}"] = text or ""
     closure = code.of(names)
     for name, path in (*closure.files.items(), *_computed(closure)):
         if name.partition(".")[0] not in OUR_PACKAGES and path.suffix == ".py":
@@ -41,8 +41,8 @@ def user_modules(modules: Iterable[str]) -> dict[str, str]:
         for folder in code.places(top):
             for file in folder.rglob("*.py"):
                 with contextlib.suppress(UnicodeDecodeError):  # nothing has imported it
-                    name = file.relative_to(folder.parent).as_posix()
-                    found.setdefault(name, file.read_text(encoding="utf-8"))
+                    short = file.relative_to(folder.parent).as_posix()
+                    found.setdefault(short, file.read_text(encoding="utf-8"))
     return found
 
 

@@ -133,7 +133,7 @@ class Code:
 
     def _lies_in(self, top: str) -> list[Path | None]:
         path = self.file(top)
-        return [path] if path or top == "__main__" else self.places(top)
+        return [path] if path or top == "__main__" else [*self.places(top)]
 
     def _spec(self, name: str) -> ModuleSpec | None:
         """As Python would find it; but no parent is imported, and what is imported says nothing."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import hashlib
-import importlib._bootstrap  # type: ignore[import-not-found]
 import importlib.util
 import itertools
 import os
@@ -22,6 +21,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
 
+_bootstrap: Any = importlib._bootstrap  # what `import_module` calls
 _STANDARD = os.path.dirname(os.__file__) + os.sep
 
 
@@ -137,7 +137,7 @@ def asked_for() -> Iterator[set[str]]:
 
 def _listen() -> None:
     """`import_module` goes through here even where it was imported by its name; so do plugins."""
-    find = importlib._bootstrap._gcd_import
+    find = _bootstrap._gcd_import
 
     @functools.wraps(find)
     def told(name: str, package: str | None = None, level: int = 0) -> Any:
@@ -148,7 +148,7 @@ def _listen() -> None:
                 names.add(full)
         return module
 
-    importlib._bootstrap._gcd_import = told
+    _bootstrap._gcd_import = told
 
 
 @functools.cache
