@@ -11,8 +11,10 @@ from components.beam import submission
 from components.beam.job_server import connected
 from components.beam.jobs.remote_job import OVER
 from components.beam.options import parse, runner, workers_are_elsewhere
-from components.beam.staging import installed, travelling, user_modules
+from components.beam.staging import travelling
 from components.beam.submission import Submitted
+from components.beam.users_code import user_modules
+from data.base.worker_code import installed
 from data.errors import AlreadyPushed, ConfigError, ConnectionLost, EnvironmentTrouble
 from pipeline.config.graph import PipelineConfig
 from pipeline.execution import cancellation, submission_file
@@ -157,11 +159,7 @@ def _refuse_hidden_inputs(prepared: Prepared) -> None:
 
 
 def _job(prepared: Prepared, record: RunRecord) -> Job:
-    modules = [
-        module
-        for planned in prepared.plan
-        for module in (planned.step.component.partition(":")[0], *planned.step.depends().modules)
-    ]
+    modules = [module for planned in prepared.plan for module in planned.step.modules()]
     return Job.of(
         prepared.plan,
         prepared.chosen,

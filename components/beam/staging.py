@@ -5,63 +5,22 @@ from __future__ import annotations
 import base64
 import contextlib
 import hashlib
-import importlib
 import importlib.metadata
 import shutil
 import sys
 import tempfile
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from types import ModuleType
 
-from data.base.first_party import OUR_PACKAGES, code, first_party_root
+from components.beam.users_code import user_modules
+from data.base.first_party import OUR_PACKAGES, users_file
 
 _HOME = Path(__file__).resolve().parents[2]  # holds our packages
 _PACKED_WITH = ("setup.py", "pyproject.toml", "MANIFEST.in", "README.md", "LICENSE")
 _UNTRUE_ELSEWHERE = ("RECORD", "INSTALLER", "REQUESTED", "direct_url.json")
 # each says that the user sees to the workers' packages
 _OWN_WAY = ("setup_file", "extra_package", "extra_packages", "sdk_container_image")
-
-
-def user_modules(modules: Iterable[str]) -> dict[str, str]:
-    """The source files of the user's own code: modules, and what they import, transitively.
-
-    Args:
-        modules: dotted names; ours and libraries' among them are passed over.
-
-    Returns:
-        File name relative to the folder on `sys.path` that holds it, with "/" -> source text.
-    """
-    names = [name for name in modules if name.partition(".")[0] not in OUR_PACKAGES]
-    found: dict[str, str] = {}
-    for path in code(names)[0]:
-        if path.is_relative_to(_HOME) and path.relative_to(_HOME).parts[0] in OUR_PACKAGES:
-            continue
-        packages = []  # from the file's own package up to the outermost
-        root = path.parent
-        while (root / "__init__.py").is_file():
-            packages.append(root / "__init__.py")
-            root = root.parent
-        for file in (path, *packages):
-            found[file.relative_to(root).as_posix()] = file.read_text(encoding="utf-8")
-    return found
-
-
-def installed(files: Mapping[str, str], folder: Path) -> None:
-    """Write what `user_modules` gave to `folder` and let Python look there first.
-
-    Raises:
-        OSError: the folder cannot be written.
-    """
-    for name, text in files.items():
-        file = folder / name
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text, encoding="utf-8")
-    if files and str(folder) not in sys.path:
-        sys.path.insert(0, str(folder))
-    importlib.invalidate_caches()
-    first_party_root.cache_clear()
 
 
 @contextlib.contextmanager
@@ -72,7 +31,7 @@ def users_code_by_value() -> Iterator[None]:
         unregister_pickle_by_value,
     )
 
-    mine = [module for module in list(sys.modules.values()) if _is_users(module)]
+    mine = [sys.modules[name] for name in list(sys.modules) if _is_users(name)]
     for module in mine:
         register_pickle_by_value(module)
     try:
@@ -82,13 +41,9 @@ def users_code_by_value() -> Iterator[None]:
             unregister_pickle_by_value(module)
 
 
-def _is_users(module: ModuleType) -> bool:
-    name = getattr(module, "__name__", "__main__")
-    top = name.partition(".")[0]
-    known = name != "__main__" and sys.modules.get(name) is module
-    if not known or top in OUR_PACKAGES or top in sys.stdlib_module_names:
-        return False
-    return first_party_root(top) is not None
+def _is_users(name: str) -> bool:
+    """Whether it is a module of the user's, under its own name."""
+    return users_file(name) is not None and sys.modules[name].__name__ == name
 
 
 @contextlib.contextmanager
@@ -99,7 +54,14 @@ def travelling(args: Sequence[str]) -> Iterator[tuple[str, ...]]:
     if not workers_are_elsewhere(args):
         yield tuple(args)
         return
-    with tempfile.TemporaryDirectory(prefix="penstock-wheel-") as folder, users_code_by_value():
+    from data.base.worker_code import taken_along
+
+    files = user_modules(filter(_is_users, list(sys.modules)))
+    with (
+        tempfile.TemporaryDirectory(prefix="penstock-wheel-") as folder,
+        users_code_by_value(),
+        taken_along(files),
+    ):
         yield with_our_code(args, Path(folder))
 
 

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from data.base import loaded_modules  # noqa: F401  # takes note of what is loaded from now on
 from data.errors import ConfigError, did_you_mean
 
 _WORKING_FOLDER = ""  # on `sys.path`: wherever the process works at the time of an import
@@ -65,7 +66,14 @@ def load_object(import_path: str) -> Any:
         )
     try:
         module = importlib.import_module(module_name)
-    except ModuleNotFoundError as error:
+    except ImportError as error:
+        from data.base.first_party import shadowed_by_ours
+
+        shadowed = shadowed_by_ours(error.name)
+        if shadowed:
+            raise shadowed from error
+        if not isinstance(error, ModuleNotFoundError):
+            raise
         raise ConfigError(
             f"cannot import {module_name!r}, needed for {import_path!r}",
             got=str(error),

@@ -1,13 +1,19 @@
-"""Whether a worker runs the same Python, Beam and Penstock as the process that sent it work."""
+"""Code on workers: the same Python, Beam and Penstock as the sender's, and the user's own files."""
 
 from __future__ import annotations
 
+import atexit
+import contextlib
 import functools
 import hashlib
 import importlib.metadata
 import importlib.util
+import json
 import platform
+import shutil
 import sys
+import tempfile
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -49,14 +55,55 @@ def differences(sender: dict[str, str]) -> dict[str, str]:
     return {name: mine for name, mine in here().items() if sender.get(name) != mine}
 
 
+_along: dict[str, str] = {}
+
+
+@contextlib.contextmanager
+def taken_along(files: Mapping[str, str]) -> Iterator[None]:
+    """Let DoFns that are pickled in the block bring the user's own modules to their worker.
+
+    Args:
+        files: name relative to a folder on `sys.path`, with "/" -> source text.
+    """
+    _along.update(files)
+    try:
+        yield
+    finally:
+        _along.clear()
+
+
+def installed(files: Mapping[str, str], folder: Path) -> None:
+    """Write the user's own modules to `folder` and let Python look there first.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    for name, text in files.items():
+        file = folder / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+    if files and str(folder) not in sys.path:
+        sys.path.insert(0, str(folder))
+    importlib.invalidate_caches()
+
+
+@functools.cache
+def _private_folder() -> Path:
+    """This process's own, which nobody else can have written to; removed at its end."""
+    folder = tempfile.mkdtemp(prefix="penstock-code-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return Path(folder)
+
+
 class SameCodeDoFn(beam.DoFn):
     """A DoFn that refuses to work where the code is another than at the sender.
 
-    What the sender runs travels in the pickle. A subclass with a `setup` calls this one first.
+    What the sender runs travels in the pickle, and what is `taken_along`. A subclass with a `setup`
+    calls this one first.
     """
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_sender": here()}
+        return {**self.__dict__, "_sender": here(), "_files": dict(_along)}
 
     def setup(self) -> None:
         """As a marked EnvironmentTrouble: another Python, Beam or Penstock than the sender's."""
@@ -64,6 +111,10 @@ class SameCodeDoFn(beam.DoFn):
         wrong = differences(sender) if sender else {}
         if wrong:
             raise RuntimeError(another_code(sender, wrong, platform.node()).marked())
+        files = self.__dict__.get("_files")
+        if files:
+            digest = hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest()[:16]
+            installed(files, _private_folder() / digest)
 
 
 def another_code(

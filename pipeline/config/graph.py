@@ -76,6 +76,10 @@ class Step:
         found: Depends = hook(self.config) if hook else Depends()
         return found
 
+    def modules(self) -> tuple[str, ...]:
+        """Those that import paths name: the component's own, and its config's."""
+        return (self.component.partition(":")[0], *self.depends().modules)
+
     def upstream(self) -> list[Ref]:
         return [ref for value in self.inputs.values() for ref in as_refs(value)]
 

@@ -12,9 +12,8 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 import apache_beam as beam
 
 from components.beam.run_pipeline import run_pipeline
-from components.beam.staging import installed
 from components.context import Context
-from data.base.worker_code import SameCodeDoFn
+from data.base.worker_code import SameCodeDoFn, installed
 from data.errors import EnvironmentTrouble, PenstockError
 from pipeline.execution.beam_job import Job, done_before
 from pipeline.execution.journal import Journal, JournalReader, passed_on

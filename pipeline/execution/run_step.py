@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from data.base.durable_files import disk_trouble
+from data.base.first_party import Code
 from data.errors import ConfigError, EnvironmentTrouble
 from pipeline.config.convert import to_plain
 from pipeline.config.graph import Step, as_refs
 from pipeline.execution.step_log import StepLog
+from pipeline.planning.imported_code import watched
 from pipeline.planning.plan import Done, Planned, Workspace, context_of, usable
 from pipeline.storage.artifact_store import Sealed
 from pipeline.storage.ledger import Execution, Lineage, StepStatus
@@ -98,12 +100,15 @@ def _make(
         raise ConfigError(f"step {step.name!r} is to run before what feeds it")
     forced = "forced" in planned.why
     with slot.held(functools.partial(log.waiting, step.name)):
-        waited = None if forced else usable(planned, done, workspace)
+        waited = None if forced else usable(planned, done, workspace, Code())
         if waited:  # another run made it in the meantime
             return "reused", waited
         folder, started = slot.open(), time.perf_counter()
         try:
-            with work_folder(workspace.root, planned.fingerprint, seals, anew=forced) as work_dir:
+            with (
+                work_folder(workspace.root, planned.fingerprint, seals, anew=forced) as work_dir,
+                watched(step, planned.parts["code"]) as imports,
+            ):
                 context = dataclasses.replace(
                     context_of(workspace, folder),
                     progress=functools.partial(log.progress, step.name),
@@ -112,7 +117,8 @@ def _make(
                 )
                 outputs = step.load().run(done.inputs(step), step.config, context)
                 seconds = time.perf_counter() - started
-                return "made", slot.seal(outputs, planned.parts, seals, seconds)
+                imported = imports.digests()  # raises where code is not what the plan looked at
+                return "made", slot.seal(outputs, planned.parts, seals, seconds, imported)
         finally:
             slot.discard()
 

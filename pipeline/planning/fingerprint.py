@@ -7,25 +7,16 @@ libraries used.
 
 from __future__ import annotations
 
-import functools
 import hashlib
-import importlib.metadata
 import json
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from data.base.first_party import code
+from data.base.first_party import Code, short_name
 from pipeline.config.convert import to_plain
 from pipeline.config.graph import Ref, Step, as_refs
 
-# where a library is imported by another name than its distribution's
-_DISTRIBUTIONS = {
-    "PIL": "pillow",
-    "grpc": "grpcio",
-    "sklearn": "scikit-learn",
-    "tensorflow_transform": "tensorflow-transform",
-}
 _SHOWN = 120  # characters of a changed value, before and after, that a phrase has room for
 _SCHEMA = 1  # of artifacts on disk: a change makes every step new
 
@@ -34,17 +25,16 @@ def parts(
     step: Step,
     seed: int,
     fingerprints: Mapping[Ref, str],
+    code: Code,
     digest_file: Callable[[Path], str],
     stamps: Callable[[str], Mapping[str, str]],
 ) -> dict[str, Any]:
     """All that the step's result depends on, in words, so that a change can be named.
 
-    `fingerprints` gives each input's; `digest_file` the sha256 of an input file's content; `stamps`
-    of the files behind a URL what changes when they do.
+    `fingerprints` gives each input's; `code` is one look at all modules; `digest_file` gives the
+    sha256 of an input file's content; `stamps` of the files behind a URL what changes when they do.
     """
     depends = step.depends()
-    modules = (step.component.partition(":")[0], *depends.modules)
-    files, libraries = code(modules)
     return {
         "schema": _SCHEMA,
         "component": step.component,
@@ -56,8 +46,16 @@ def parts(
         },
         "files": {str(path): digest_file(path) for path in depends.files}
         | {file: stamp for url in depends.urls for file, stamp in stamps(url).items()},
-        "code": {_short(path): _digest_source(path) for path in files},
-        "libraries": {name: version for name in libraries if (version := _version(name))},
+        **code_parts(step, code),
+    }
+
+
+def code_parts(step: Step, code: Code) -> dict[str, dict[str, str]]:
+    """Of the parts those that are code: first-party files by content, libraries by version."""
+    closure, version = code.of(step.modules()), code.distributions.version
+    return {
+        "code": {short_name(name, p): code.digest(p) for name, p in closure.files.items()},
+        "libraries": {name: v for name in closure.libraries if (v := version(name))},
     }
 
 
@@ -89,24 +87,3 @@ def _flat(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
             yield from _flat(inner, f"{prefix}.{key}" if prefix else str(key))
     else:
         yield prefix, value
-
-
-@functools.cache
-def _digest_source(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
-
-
-def _short(path: Path) -> str:
-    """A source file's name from its top-level package on: the same on every machine."""
-    root = path.parent
-    while (root / "__init__.py").exists():
-        root = root.parent
-    return path.relative_to(root).as_posix()
-
-
-@functools.cache
-def _version(library: str) -> str | None:
-    try:
-        return importlib.metadata.version(_DISTRIBUTIONS.get(library, library))
-    except importlib.metadata.PackageNotFoundError:
-        return None

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from components.context import Context, PushRight, Unfenced
+from data.base.first_party import Code
 from data.base.input_files import stamps
 from data.errors import ConfigError
 from pipeline.config.graph import Input, PipelineConfig, Ref, Step, as_refs
-from pipeline.planning import fingerprint
+from pipeline.planning import fingerprint, imported_code
 from pipeline.storage.artifact_store import Sealed, Slot
 from pipeline.storage.known_models import KnownModels
 from pipeline.storage.ledger import Ledger
@@ -105,10 +106,10 @@ def make_plan(
     ledger: Ledger,
 ) -> list[Planned]:
     """The steps up to the last chosen one; those before the first chosen must be there already."""
-    done, plan = Done(), []
+    done, plan, code = Done(), [], Code()
     for step in pipeline.steps[: pipeline.steps.index(chosen[-1]) + 1]:
         planned = plan_step(
-            step, done, workspace, ledger, pipeline=pipeline.name, force=step in forced
+            step, done, workspace, ledger, code, pipeline=pipeline.name, force=step in forced
         )
         if step not in chosen and planned.sealed is None:
             raise ConfigError(
@@ -124,19 +125,26 @@ def make_plan(
 
 
 def plan_step(
-    step: Step, done: Done, workspace: Workspace, ledger: Ledger, *, pipeline: str, force: bool
+    step: Step,
+    done: Done,
+    workspace: Workspace,
+    ledger: Ledger,
+    code: Code,
+    *,
+    pipeline: str,
+    force: bool,
 ) -> Planned:
     """Find out what the step depends on and whether it was made already; runs nothing."""
     step = _pinned(step, done, workspace)
-    outside = ledger.digest_file, functools.partial(stamps, beam_args=workspace.beam_args)
+    outside = code, ledger.digest_file, functools.partial(stamps, beam_args=workspace.beam_args)
     parts = fingerprint.parts(step, workspace.seed, done.fingerprints, *outside)
     planned = Planned(step=step, fingerprint=fingerprint.digest(parts), parts=parts, sealed=None)
     if force:
         return dataclasses.replace(planned, why=("forced",))
-    sealed = usable(planned, done, workspace)
+    sealed = usable(planned, done, workspace, code)
     if sealed:
         return dataclasses.replace(planned, sealed=sealed)
-    why = _why(planned, done, workspace, ledger.previous(pipeline, step.name))
+    why = _why(planned, done, workspace, code, ledger.previous(pipeline, step.name))
     return dataclasses.replace(planned, why=why)
 
 
@@ -150,13 +158,18 @@ def _pinned(step: Step, done: Done, workspace: Workspace) -> Step:
     return dataclasses.replace(step, config=pin(step.config, inputs, context))
 
 
-def usable(planned: Planned, done: Done, workspace: Workspace) -> Sealed | None:
-    """What lies sealed, if it was made of just what now lies upstream and still stands outside."""
+def usable(planned: Planned, done: Done, workspace: Workspace, code: Code) -> Sealed | None:
+    """What lies sealed, if it was made of just what now lies upstream and still stands outside.
+
+    And if the code that the step imported without its plan's foreseeing it is still the same.
+    """
     seals = done.seals(planned.step)
     if seals is None:
         return None
     sealed = planned.slot(workspace.root).load(planned.step.load().Outputs)
     if sealed is None or sealed.upstream != seals:
+        return None
+    if imported_code.changed(sealed.imported, code):
         return None
     component, context = planned.step.load(), context_of(workspace, workspace.root)
     is_current = getattr(component, "is_current", None)
@@ -168,13 +181,16 @@ def usable(planned: Planned, done: Done, workspace: Workspace) -> Sealed | None:
     return dataclasses.replace(sealed, outputs=locate(sealed.outputs, context))
 
 
-def _why(planned: Planned, done: Done, workspace: Workspace, before: str | None) -> tuple[str, ...]:
+def _why(
+    planned: Planned, done: Done, workspace: Workspace, code: Code, before: str | None
+) -> tuple[str, ...]:
     """Why the step must run; `before` is the fingerprint it had when it last ended well."""
     slot = planned.slot(workspace.root)
     sealed = slot.load(planned.step.load().Outputs)
     seals = done.seals(planned.step)
     if sealed and seals is not None and sealed.upstream == seals:
-        return ("what lies outside the root is gone or was changed",)
+        outside = ["what lies outside the root is gone or was changed"]
+        return tuple(imported_code.changed(sealed.imported, code) or outside)
     if before is None:
         return ("first time",)
     if before == planned.fingerprint:

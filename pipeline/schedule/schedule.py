@@ -86,7 +86,7 @@ class Tick:
         launched: when its process was last started.
         ended: when it had its outcome.
         attempts: how often it was launched.
-        data_key: what the data was, as `pipeline.spans.data_key` has it.
+        data_key: what data and code were, as `pipeline.spans.data_key` and `planning.code_key` say.
         pushed: the run's model was pushed.
         times: for how many due times the tick stands, from `due` to `until`.
         until: the last of them; None where `times` is 1.

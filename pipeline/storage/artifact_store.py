@@ -28,6 +28,7 @@ from pipeline.config.convert import from_plain, to_plain
 from pipeline.storage.work_folder import remove_forgotten
 
 MANIFEST = "manifest.json"
+_FACTS = ("parts", "upstream", "imported", "seconds", "seal")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +38,7 @@ class Sealed:
     outputs: Any  # the component's Outputs
     parts: dict[str, Any]  # what the result depends on, as `fingerprint.parts` words it
     upstream: dict[str, str]  # fingerprint of each step used -> its seal at that time
+    imported: dict[str, str]  # code that `parts` did not foresee, as planning.imported_code has it
     seconds: float  # what it took to make
     seal: str  # digest of the content: the same only if it was made the same to the byte
 
@@ -83,7 +85,7 @@ class Slot:
             if any((self.path / f).stat().st_size != n for f, n in plain["sizes"].items()):
                 return None
             outputs = from_plain(plain["outputs"], outputs_type, "outputs")
-            facts = {name: plain[name] for name in ("parts", "upstream", "seconds", "seal")}
+            facts = {name: plain[name] for name in _FACTS}
             return Sealed(outputs=_anchored(outputs, self.path), **facts)
         except (BadDataError, ConfigError, OSError, KeyError, TypeError, AttributeError):
             return None  # half a file, or one of another shape
@@ -99,7 +101,12 @@ class Slot:
         shutil.rmtree(self._temporary, ignore_errors=True)
 
     def seal(
-        self, outputs: Any, parts: Mapping[str, Any], upstream: Mapping[str, str], seconds: float
+        self,
+        outputs: Any,
+        parts: Mapping[str, Any],
+        upstream: Mapping[str, str],
+        seconds: float,
+        imported: Mapping[str, str],
     ) -> Sealed:
         """Digest, write the manifest, and rename the folder into its place, in this order."""
         digests = digest_tree(self._temporary)
@@ -108,6 +115,7 @@ class Slot:
         manifest = {
             "parts": parts,
             "upstream": upstream,
+            "imported": imported,
             "outputs": facts,
             "seal": hashlib.sha256(content.encode()).hexdigest(),
             "seconds": round(seconds, 3),

@@ -19,9 +19,8 @@ def test_code_of_a_new_project_is_part_of_what_a_step_depends_on(tmp_path, monke
     assert call(words) == 0
     file = tmp_path / "flowers" / "network.py"
     file.write_text(file.read_text().replace("127.5", "255"))
-    from pipeline.planning import fingerprint
-
-    fingerprint._digest_source.cache_clear()
+    for name in ("recipe", "network", "shapes"):  # as a new process has it
+        sys.modules.pop(name, None)
     capfd.readouterr()
     assert call(words) == 0
     told = capfd.readouterr().err

@@ -21,6 +21,7 @@ from data.errors import (
 from pipeline import exit_codes
 from pipeline.config.graph import PipelineConfig
 from pipeline.console.error_message import explain
+from pipeline.planning.code_key import code_key, imports_changed
 from pipeline.schedule import lock
 from pipeline.schedule.due_policy import OVERLAP, PAUSED
 from pipeline.schedule.ledger.store import ScheduleStore
@@ -33,6 +34,7 @@ from pipeline.spans.quarantine import unreadable
 from pipeline.storage.pushes.push_right import PushRight
 
 Clock = Callable[[], float]  # seconds since the epoch
+_AND = "."  # in a key, between the data's and the code's
 
 
 def do_tick(root: Path, name: str, due: float | None, *, clock: Clock = time.time) -> int:
@@ -117,6 +119,7 @@ class _Work:
         self._right = right
         self._run_id: str | None = None  # the last one that was begun
         self._left_out: list[str] = []  # spans that this tick found unreadable
+        self._news = ""  # what the run has that those before had not, where only code is new
 
     def do(self) -> int:
         """Returns the exit code."""
@@ -134,9 +137,7 @@ class _Work:
         """Run; again without it where a span proves to be unreadable."""
         while True:
             key = self._data_key(pipeline, beam_args)
-            if key is None or (
-                self._tick.kind == "due" and key in self._store.settled_keys(self._schedule.name)
-            ):
+            if key is None or (self._tick.kind == "due" and self._is_settled(key, pipeline)):
                 self._nothing_new(key)
                 return exit_codes.DONE
             made = attempt(
@@ -157,16 +158,27 @@ class _Work:
             self._tell("span unreadable", reason, run_id=made.run_id)
 
     def _data_key(self, pipeline: PipelineConfig, beam_args: tuple[str, ...]) -> str | None:
-        """What the run would read; None where a schedule that waits for data has none yet."""
+        """What the run would read, data and code; None where one that waits has no data yet."""
         try:
-            return data_key(pipeline, self._root, now=self._clock(), beam_args=beam_args)
+            data = data_key(pipeline, self._root, now=self._clock(), beam_args=beam_args)
+            return f"{data}{_AND}{code_key(pipeline)}"
         except BadDataError:
             if isinstance(self._schedule.trigger, NewData):
                 return None
             raise
 
+    def _is_settled(self, key: str, pipeline: PipelineConfig) -> bool:
+        """Whether the last run, or the last that pushed, had that data and that code."""
+        settled = self._store.settled_keys(self._schedule.name)
+        if key in settled and not imports_changed(pipeline, self._root):
+            return True
+        if key.partition(_AND)[0] in {old.partition(_AND)[0] for old in settled}:
+            self._news = "the code is new, the data is what an earlier run had"
+            print(f"{self._schedule.name}: {self._news}")
+        return False
+
     def _nothing_new(self, key: str | None) -> None:
-        detail = "no data yet" if key is None else "the data is what the last run had"
+        detail = "no data yet" if key is None else "data and code are what the last run had"
         if self._left_out:
             detail = f"{', '.join(self._left_out)} cannot be read; without it {detail}"
         self._end("nothing new", detail=detail, data_key=key)
@@ -180,7 +192,7 @@ class _Work:
             report=made.report,
             run_id=made.run_id,
             verdict=made.verdict,
-            detail=made.words,
+            detail="; ".join(filter(None, (made.words, self._news))),
             data_key=key,
             pushed=made.pushed,
         )

@@ -15,7 +15,9 @@ from pathlib import Path
 import pytest
 
 from components.beam import staging
-from data.base.first_party import OUR_PACKAGES, first_party_root
+from components.beam.users_code import user_modules
+from data.base.first_party import OUR_PACKAGES
+from data.base.worker_code import installed
 
 MINE = """
 import helper_of_mine
@@ -37,15 +39,13 @@ def users_folder(tmp_path, monkeypatch) -> Path:
         (tmp_path / "pack_of_user" / name).write_text("")
     (tmp_path / "pack_of_user" / "deep" / "fn.py").write_text("import mine_of_user, numpy\n")
     monkeypatch.syspath_prepend(tmp_path)
-    first_party_root.cache_clear()
     yield tmp_path
     for name in ("mine_of_user", "helper_of_mine"):
         sys.modules.pop(name, None)
-    first_party_root.cache_clear()
 
 
 def test_user_modules_are_those_imported_with_their_packages_and_none_of_ours(users_folder):
-    files = staging.user_modules(["pack_of_user.deep.fn", "data.sources.idx", "numpy"])
+    files = user_modules(["pack_of_user.deep.fn", "data.sources.idx", "numpy"])
     assert set(files) == {
         "mine_of_user.py",
         "helper_of_mine.py",
@@ -54,14 +54,14 @@ def test_user_modules_are_those_imported_with_their_packages_and_none_of_ours(us
         "pack_of_user/deep/fn.py",
     }
     assert files["mine_of_user.py"] == MINE
-    assert staging.user_modules(["components.ingest", "data.sources.idx"]) == {}
+    assert user_modules(["components.ingest", "data.sources.idx"]) == {}
 
 
 def test_what_is_installed_elsewhere_is_imported_from_there(users_folder, tmp_path, monkeypatch):
-    files = staging.user_modules(["mine_of_user"])
+    files = user_modules(["mine_of_user"])
     there = tmp_path / "there"
     monkeypatch.setattr(sys, "path", [p for p in sys.path if p != str(users_folder)])
-    staging.installed(files, there)
+    installed(files, there)
     found = importlib.import_module("mine_of_user")
     assert Path(found.__file__).parent == there
     assert found.Doubles()(21) == 42
@@ -87,6 +87,44 @@ def test_a_users_object_arrives_where_its_modules_are_not(users_folder, tmp_path
     assert done.stdout.strip() == "42", done.stderr
 
 
+@pytest.mark.slow
+def test_what_a_function_imports_late_arrives_too(users_folder, tmp_path, monkeypatch):
+    """The module by value, and in the worker the files that it imports at work."""
+    (users_folder / "late_of_user.py").write_text(
+        "from data.base.worker_code import SameCodeDoFn\n"
+        "class Fn(SameCodeDoFn):\n"
+        "    def process(self, x):\n"
+        "        from space_of_user.deep import twice\n"
+        "        yield twice(x)\n"
+    )
+    (users_folder / "space_of_user").mkdir()
+    (users_folder / "space_of_user" / "deep.py").write_text("from helper_of_mine import twice\n")
+    from apache_beam.internal import pickler
+
+    function = importlib.import_module("late_of_user").Fn()
+    args = ("--runner=PortableRunner", "--environment_type=EXTERNAL")
+    monkeypatch.setattr(sys, "modules", {n: m for n, m in sys.modules.items() if "test" not in n})
+    with staging.travelling(args):
+        sent = pickler.dumps(function)
+    (tmp_path / "empty").mkdir()
+    done = subprocess.run(
+        [sys.executable, "-c", _WORK, sent.decode()],
+        cwd=tmp_path / "empty",
+        env={**os.environ, "PYTHONPATH": str(staging._HOME)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout.strip() == "[42]", done.stderr
+
+
+_WORK = """
+import sys
+from apache_beam.internal import pickler
+function = pickler.loads(sys.argv[1].encode())
+function.setup()
+print(list(function.process(21)))
+"""
 _LOAD = """
 import sys
 from apache_beam.internal import pickler

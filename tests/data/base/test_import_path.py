@@ -58,6 +58,31 @@ def test_the_working_folder_is_looked_in_last(folder: Path, monkeypatch) -> None
         load_object("json:HERE")
 
 
+@pytest.mark.parametrize("words", ["import data.loader", "from data import loader"])
+def test_a_folder_called_as_a_package_of_ours_is_told_as_such(
+    folder: Path, words: str, monkeypatch
+) -> None:
+    monkeypatch.setattr(sys, "path", [place for place in sys.path if place.startswith(sys.prefix)])
+    (folder / "data").mkdir()
+    (folder / "data" / "loader.py").write_text("")
+    (folder / "own_recipes.py").write_text(f"{words}\n")
+    look_in_working_folder()
+    with pytest.raises(
+        ConfigError, match=r"data/loader\.py cannot be imported: .*/data shadows it"
+    ):
+        load_object("own_recipes:HERE")
+
+
+def test_a_name_that_ours_lacks_is_no_folder_of_the_users(folder: Path, monkeypatch) -> None:
+    (folder / "data").mkdir()
+    (folder / "data" / "one.png").write_text("")
+    monkeypatch.setattr(sys, "path", [place for place in sys.path if place.startswith(sys.prefix)])
+    (folder / "own_recipes.py").write_text("from data import loader\n")
+    look_in_working_folder()
+    with pytest.raises(ImportError, match="cannot import name 'loader'"):
+        load_object("own_recipes:HERE")
+
+
 def test_a_file_comes_before_its_like_in_the_working_folder(folder: Path) -> None:
     look_in_working_folder()
     assert look_beside(Path("sub/own_recipes.py")) == "own_recipes"

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from data.base import first_party
-from data.base.first_party import code
+from data.base.first_party import Code
 from pipeline import recipes
 from pipeline.planning import fingerprint
 from pipeline.planning.fingerprint import differences, digest
@@ -29,25 +28,23 @@ def user_code(tmp_path, monkeypatch):
     for name, text in USER_CODE.items():
         (tmp_path / f"{name}.py").write_text(text)
     monkeypatch.syspath_prepend(str(tmp_path))
-    yield tmp_path
-    for cached in (first_party.first_party_root, first_party._imports, fingerprint._digest_source):
-        cached.cache_clear()
+    return tmp_path
 
 
 def test_code_follows_imports_of_first_party_modules_only(user_code):
-    files, libraries = code(["mine_a"])
-    assert {f.relative_to(user_code).as_posix() for f in files} == {
+    closure = Code().of(["mine_a"])
+    assert {f.relative_to(user_code).as_posix() for f in closure.files.values()} == {
         "mine_a.py",
         "mine_package/__init__.py",
         "mine_package/inner.py",
         "mine_package/leaf.py",
     }
-    assert libraries == ["numpy", "sklearn"]
+    assert closure.libraries == ["numpy", "sklearn"]
 
 
 def test_code_imports_nothing(user_code):
     before = set(sys.modules)
-    code(["mine_a", "components.train", "components.evaluate", "components.ingest"])
+    Code().of(["mine_a", "components.train", "components.evaluate", "components.ingest"])
     assert set(sys.modules) - before <= {"encodings.idna"}
 
 
@@ -70,10 +67,10 @@ def test_code_agrees_with_what_python_really_imports(user_code):
                 origin = getattr(sys.modules[name], "__file__", None) or ""
                 if origin.startswith(f"{root}/") and "site-packages" not in origin:
                     todo.append(name)
-    files, libraries = code(["components.train.candidate"])
+    closure = Code().of(["components.train.candidate"])
     ours = {f for f in loaded if f.name != "__init__.py" or f.read_text()}
-    assert ours <= set(files)
-    assert {"tensorflow", "keras", "numpy"} <= set(libraries)
+    assert ours <= set(closure.files.values())
+    assert {"tensorflow", "keras", "numpy"} <= set(closure.libraries)
 
 
 def test_a_change_of_anything_is_a_change_and_is_named():
@@ -123,7 +120,7 @@ def test_what_is_new_or_gone_was_nothing_or_is_nothing():
 
 def test_every_source_file_of_a_step_counts():
     step = recipes.build("digits").step("ingest")
-    parts = fingerprint.parts(step, 0, {}, lambda path: "", lambda url: {})
+    parts = fingerprint.parts(step, 0, {}, Code(), lambda path: "", lambda url: {})
     root = Path(fingerprint.__file__).parents[2]
     assert "data/sources/digits.py" in parts["code"]
     assert "data/sources/idx.py" not in parts["code"]

@@ -147,7 +147,7 @@ def test_the_order_of_a_facts_keys_does_not_change_the_seal(tmp_path):
     seals = set()
     for place, counts in enumerate([{"a": 1, "b": 2}, {"b": 2, "a": 1}]):
         slot = Slot(tmp_path, str(place))
-        seals.add(slot.seal(Outputs(Counted(slot.open(), counts)), {}, {}, 0.0).seal)
+        seals.add(slot.seal(Outputs(Counted(slot.open(), counts)), {}, {}, 0.0, {}).seal)
     assert len(seals) == 1
 
 

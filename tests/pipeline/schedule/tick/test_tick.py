@@ -118,6 +118,38 @@ def test_new_data_runs_and_the_same_data_does_not(nightly: Nights) -> None:
     assert nightly.latest.run_id != first.run_id
 
 
+def test_a_bug_fixed_in_the_recipe_s_own_code_runs(nightly: Nights, capsys) -> None:
+    def fix(old: str, new: str) -> None:
+        file = nightly.folder / "toy_recipe.py"
+        assert old in file.read_text()
+        file.write_text(file.read_text().replace(old, new))
+        for name in ("toy_recipe", "toy_helper"):  # each tick is a process of its own
+            sys.modules.pop(name, None)
+
+    nightly.tick()
+    fix("the numbers are too small", "the numbers are small")
+    nightly.tick()
+    assert nightly.latest.outcome == "ran"
+    assert nightly.latest.detail.endswith("the code is new, the data is what an earlier run had")
+    assert "nightly: the code is new" in capsys.readouterr().out
+    nightly.tick()
+    assert nightly.latest.outcome == "nothing new"
+    assert nightly.latest.detail == "data and code are what the last run had"
+    late = "        import importlib; importlib.import_module('toy_' + 'helper')\n"
+    outputs = "        outputs = Judge.run"
+    (nightly.folder / "toy_helper.py").write_text("")
+    fix(outputs, late + outputs)
+    nightly.tick()
+    nightly.tick()
+    assert nightly.latest.outcome == "nothing new"
+    (nightly.folder / "toy_helper.py").write_text("# fixed")
+    fix("", "")
+    nightly.tick()
+    assert nightly.latest.outcome == "ran"
+    nightly.tick()
+    assert nightly.latest.outcome == "nothing new"
+
+
 @pytest.mark.slow
 def test_of_two_runs_at_once_only_the_later_pushes(nights: Nights) -> None:
     """The first is taken for dead, on a machine that shares no locks, and is not."""

@@ -1,0 +1,68 @@
+"""Which installed distribution a library belongs to, and its version."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import re
+import sys
+from pathlib import Path
+
+from data.base.loaded_modules import is_installed
+
+# where a library is imported by another name than its distribution's; others are searched for
+_NAMES = {
+    "PIL": "pillow",
+    "google": "protobuf",
+    "grpc": "grpcio",
+    "sklearn": "scikit-learn",
+    "tensorflow_serving": "tensorflow-serving-api",
+    "yaml": "pyyaml",
+}
+
+
+class Distributions:
+    """What is installed now: for one look."""
+
+    def __init__(self) -> None:
+        self._versions: dict[str, str | None] = {}
+        self._required: frozenset[str] | None = None
+
+    def version(self, library: str) -> str | None:
+        """Of the distribution that brought a top-level module; None where none did."""
+        if library not in self._versions:
+            name = _NAMES.get(library, library)
+            self._versions[library] = _version(name) or _version(_owner(library))
+        return self._versions[library]
+
+    def is_required(self, library: str) -> bool:
+        """Whether Penstock itself needs the library, so that its own lock names the version."""
+        if self._required is None:
+            try:
+                lines = importlib.metadata.requires("penstock") or []
+            except importlib.metadata.PackageNotFoundError:  # a checkout that is not installed
+                lines = []
+            names = (re.match(r"[\w.-]+", line) for line in lines if "extra ==" not in line)
+            self._required = frozenset(_normal(name.group()) for name in names if name)
+        return _normal(_NAMES.get(library, library)) in self._required
+
+
+def _normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def _version(distribution: str | None) -> str | None:
+    try:
+        return importlib.metadata.version(distribution) if distribution else None
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _owner(library: str) -> str | None:
+    """The distribution whose list of files has the top-level module."""
+    listed = re.compile(rf"^{re.escape(library)}(/|\.[^/,]*\.so,|\.py,|$)", re.MULTILINE)
+    for folder in filter(is_installed, (f"{entry}/" for entry in sys.path)):
+        for record in ("*.dist-info/RECORD", "*.egg-info/top_level.txt"):
+            for file in Path(folder).glob(record):
+                if listed.search(file.read_text(encoding="utf-8", errors="replace")):
+                    return file.parent.name.partition("-")[0]
+    return None

@@ -1,0 +1,33 @@
+"""Whether a schedule's next run would use other code than its last one."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+from data.base.first_party import Code
+from pipeline.config.graph import PipelineConfig
+from pipeline.planning import fingerprint, imported_code
+from pipeline.storage.artifact_store import Slot
+from pipeline.storage.ledger import Ledger
+
+
+def code_key(pipeline: PipelineConfig) -> str:
+    """All code and libraries of the steps, as a digest; nothing is imported."""
+    code = Code()
+    used = [fingerprint.code_parts(step, code) for step in pipeline.steps]
+    return hashlib.sha256(json.dumps(used, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def imports_changed(pipeline: PipelineConfig, root: Path) -> bool:
+    """Whether a step's last artifact was made by code that was imported and is another now."""
+    code = Code()
+    with Ledger(root) as ledger:
+        for step in pipeline.steps:
+            before = ledger.previous(pipeline.name, step.name)
+            slot = Slot.of(root, step.component, before) if before else None
+            sealed = slot.load(step.load().Outputs) if slot else None
+            if sealed and imported_code.changed(sealed.imported, code):
+                return True
+    return False
