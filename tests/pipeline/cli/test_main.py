@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -270,3 +271,24 @@ def test_the_summary_of_a_run(root, capfd):
     verdict = json.loads(next(root.glob("artifacts/evaluate/*/verdict.json")).read_text())
     assert f"{verdict['metrics']['candidate']['overall']['accuracy']:.4f}" in out
     assert "penstock predict" in out
+
+
+@pytest.mark.parametrize("named", ["images", "./images"])
+def test_what_was_not_looked_at_is_said(tmp_path, monkeypatch, capfd, named):
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(HOME / "tests" / "pipeline" / "schedule" / "toy_recipe.py", tmp_path / "seeing.py")
+    (tmp_path / "images").mkdir()
+    (tmp_path / "status").write_text("passed")
+    (tmp_path / "named").write_text(named)
+    words = ["seeing.py:reading", "--root", "root"]
+    for _ in range(2):
+        capfd.readouterr()
+        assert call(["run", *words, "--only", "read"]) == 0
+    out = capfd.readouterr().out
+    unseen = named == "images"
+    assert ("all is up to date" in out) != unseen
+    assert ("cached; the data of toy_steps:Read was not looked at" in out) == unseen
+    assert call(["schedule", "add", *words, "--every", "6h"]) == 0
+    told = "the data of toy_steps:Read cannot be looked at, so that every tick runs read again"
+    assert (told in capfd.readouterr().err) == unseen
