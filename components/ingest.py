@@ -41,7 +41,7 @@ class Config:
     data_dir: str | None = None
     # in the order of the labels; None: the source's own, else "0", "1", …
     class_names: tuple[str, ...] | None = None
-    # passed to a source of one's own; files and folders that a string with a / leads to are looked at
+    # passed to a source of one's own; files that a string with a / leads to are looked at
     options: dict[str, Any] = field(default_factory=dict)
     # of train, by content, 0 to less than 1; 0: no validation split
     validation_share: float = 0.0

@@ -52,8 +52,10 @@ def _files(folder: Path, leave_out: Collection[Path]) -> Iterator[tuple[str, os.
     return _walk(str(folder), "", left_out)
 
 
-def _walk(folder: str, prefix: str, closed: frozenset[_Key]) -> Iterator[tuple[str, os.stat_result]]:
-    """`closed` are folders not to go into: those left out, and those above, for links make loops."""
+def _walk(
+    folder: str, prefix: str, closed: frozenset[_Key]
+) -> Iterator[tuple[str, os.stat_result]]:
+    """As `_files`; `closed` are folders left out, and those above, since links make loops."""
     key = _key(os.stat(folder))
     if key in closed:
         return

@@ -8,6 +8,7 @@ and it keeps no open file.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
@@ -176,28 +177,28 @@ def ask_stamp(name: str, config: SourceConfig) -> Callable[[], str] | None:
     kind = load_object(resolve(name, NAMES, "source"))
     if isinstance(kind, type) and not hasattr(kind, "stamp"):
         return None  # not made for it
-    stamp = getattr(make_source(name, config), "stamp", None)
+    stamp: Callable[[], object] | None = getattr(make_source(name, config), "stamp", None)
+    return None if stamp is None else functools.partial(_ask, name, stamp)
 
-    def ask() -> str:
-        try:
-            said = stamp()
-        except OSError as error:
-            raise EnvironmentTrouble(
-                f"the source {name!r} cannot say what its data is now",
-                expected="an answer of its method stamp()",
-                got=in_one_line(error),
-                remedy="run the same command again once the data can be reached",
-            ) from error
-        if not isinstance(said, str):
-            raise ConfigError(
-                f"the stamp of the source {name!r} is no text",
-                expected="a str that changes when the data does",
-                got=repr(said),
-                follows="nothing ran",
-            )
-        return said
 
-    return ask if stamp else None
+def _ask(name: str, stamp: Callable[[], object]) -> str:
+    try:
+        said = stamp()
+    except OSError as error:
+        raise EnvironmentTrouble(
+            f"the source {name!r} cannot say what its data is now",
+            expected="an answer of its method stamp()",
+            got=in_one_line(error),
+            remedy="run the same command again once the data can be reached",
+        ) from error
+    if not isinstance(said, str):
+        raise ConfigError(
+            f"the stamp of the source {name!r} is no text",
+            expected="a str that changes when the data does",
+            got=repr(said),
+            follows="nothing ran",
+        )
+    return said
 
 
 def chunk_size(image_bytes: int) -> int:

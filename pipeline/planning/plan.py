@@ -135,9 +135,7 @@ def plan_step(
     """Find out what the step depends on and whether it was made already; runs nothing."""
     step = _pinned(step, done, workspace)
     outside = outside_data.look(step, workspace.beam_args, leave_out=workspace.own_folders)
-    parts = fingerprint.parts(
-        step, workspace.seed, done.fingerprints, outside, ledger.digest_file
-    )
+    parts = fingerprint.parts(step, workspace.seed, done.fingerprints, outside, ledger.digest_file)
     planned = Planned(
         step=step,
         fingerprint=fingerprint.digest(parts),

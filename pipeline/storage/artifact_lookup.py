@@ -74,9 +74,7 @@ def examples_of(root: Path, ledger: Ledger, digest: str) -> Examples:
     )
 
 
-def verdict_of(
-    root: Path, ledger: Ledger, run_id: str, *, verify: bool = False
-) -> Verdict | None:
+def verdict_of(root: Path, ledger: Ledger, run_id: str, *, verify: bool = False) -> Verdict | None:
     """The last verdict that a run's steps came to, if it still lies there.
 
     Raises:

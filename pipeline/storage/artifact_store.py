@@ -111,7 +111,7 @@ class Slot:
         return self._damaged(read_all=False) or MANIFEST
 
     def verify(self) -> str | None:
-        """Read every byte of what lies here: the first file that is not as it was sealed, or None."""
+        """Read every byte that lies here: the first file that is not as it was sealed, or None."""
         return self._damaged(read_all=True)
 
     def _damaged(self, *, read_all: bool) -> str | None:

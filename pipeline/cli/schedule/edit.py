@@ -155,9 +155,7 @@ def remove_and_show(root: Path, name: str) -> None:
     print(f"removed: {name}; its history stays")
 
 
-def _checked(
-    recipe: str, settings: tuple[str, ...], config_file: Path | None
-) -> PipelineConfig:
+def _checked(recipe: str, settings: tuple[str, ...], config_file: Path | None) -> PipelineConfig:
     """Build the pipeline as a tick will."""
     from pipeline import recipes
     from pipeline.config import beam_flags, graph_checks

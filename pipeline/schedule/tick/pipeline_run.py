@@ -11,8 +11,8 @@ from pathlib import Path
 from data.errors import ConfigError, PenstockError
 from pipeline import recipes
 from pipeline.config import beam_flags
-from pipeline.config.outside_data import unseen
 from pipeline.config.graph import PipelineConfig
+from pipeline.config.outside_data import unseen
 from pipeline.schedule.schedule import Schedule
 from pipeline.storage.pushes.push_right import PushRight
 
@@ -75,7 +75,8 @@ def attempt(
 ) -> Attempt:
     """Run the pipeline as `penstock run` would, and print what it came to.
 
-    A step whose data nobody can look at is made again, for it may have changed. The run pushes only while nobody has taken the schedule's `right` over.
+    A step whose data nobody can look at is made again, for it may have changed. The run
+    pushes only while nobody has taken the schedule's `right` over.
 
     Errors of the run come back in the answer; KeyboardInterrupt and bugs are raised.
     """

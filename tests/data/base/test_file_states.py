@@ -29,7 +29,10 @@ CHANGES: dict[str, Callable[[Path], object]] = {
     "a new file": lambda f: (f / "cat" / "2.png").touch(),
     "a file is gone": lambda f: (f / "labels.csv").unlink(),
     "a new name": lambda f: (f / "cat").rename(f / "dog"),
-    "a file replaced": lambda f: ((f / "new").write_bytes(b"dog"), (f / "new").rename(f / "cat/1.png")),
+    "a file replaced": lambda f: (
+        (f / "new").write_bytes(b"dog"),
+        (f / "new").rename(f / "cat/1.png"),
+    ),
     "a linked folder": lambda f: (f / "more").symlink_to(f / "cat"),
 }
 

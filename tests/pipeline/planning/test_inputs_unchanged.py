@@ -95,13 +95,15 @@ def test_the_word_of_a_source_counts(folder, tmp_path, monkeypatch) -> None:
 
 
 def kept(root: Path) -> list[str]:
-    return [p.name for p in root.glob("artifacts/*/[0-9a-f]*")] + list(map(str, root.glob("work/*")))
+    return [p.name for p in root.glob("artifacts/*/[0-9a-f]*")] + list(
+        map(str, root.glob("work/*"))
+    )
 
 
 @pytest.mark.parametrize("name", ["2", "3"])
 def test_what_changed_while_it_was_read_is_not_sealed(folder, tmp_path, name) -> None:
     root = tmp_path / "root"
-    with pytest.raises(InputChanged, match=rf"changed while it ran: {folder}/{name}$") as error:
+    with pytest.raises(InputChanged, match=rf"changed while it ran: {folder}/{name}\n") as error:
         run(reading(folder=str(folder), write=name), root=root)
     assert exit_codes.of_error(error.value) == exit_codes.ENVIRONMENT
     assert kept(root) == []
@@ -114,7 +116,7 @@ def test_what_changed_while_it_was_read_is_not_sealed(folder, tmp_path, name) ->
 
 def test_a_file_that_changed_while_it_was_read_is_named(folder, tmp_path) -> None:
     file = str(folder / "2")
-    with pytest.raises(InputChanged, match=rf"changed while it ran: {file}$"):
+    with pytest.raises(InputChanged, match=rf"changed while it ran: {file}\n"):
         run(reading(folder=f"{folder}", it=file, write="2"), root=tmp_path / "root")
     assert kept(tmp_path / "root") == []
 
@@ -141,7 +143,7 @@ def test_an_input_file_that_is_replaced_while_a_step_begins(toy_pipeline, tmp_pa
 
     with monkeypatch.context() as patched:
         patched.setattr(toy_steps.Count, "run", staticmethod(late))
-        with pytest.raises(InputChanged, match=rf"{file}$"):
+        with pytest.raises(InputChanged, match=rf"{file}\n"):
             run(toy_pipeline(file=str(file)), root=tmp_path / "root")
     assert kept(tmp_path / "root") == []
     result = run(toy_pipeline(file=str(file)), root=tmp_path / "root")

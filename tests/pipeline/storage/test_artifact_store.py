@@ -248,8 +248,7 @@ def test_replacing_an_artifact_never_leaves_a_mixture(toy_pipeline, tmp_path):
     assert not list(folder.parent.glob(".*.old"))
 
 
-def test_a_step_that_was_not_asked_for_stays_as_it_was(toy_pipeline, tmp_path):
-    """A flipped byte is seen before anything uses it, and all that uses it runs on the whole one."""
+def test_a_flipped_byte_is_gone_before_anything_uses_it(toy_pipeline, tmp_path):
     root = tmp_path / "root"
     first = run(toy_pipeline(), root=root)
     flip(first.outputs["count"].numbers.path / "1.txt")
