@@ -273,15 +273,22 @@ def test_the_summary_of_a_run(root, capfd):
     assert "penstock predict" in out
 
 
-@pytest.mark.parametrize("named", ["images", "./images"])
-def test_what_was_not_looked_at_is_said(tmp_path, monkeypatch, capfd, named):
+@pytest.fixture
+def toy_folder(tmp_path, monkeypatch):
+    """The working folder, with the toy recipe in it."""
     monkeypatch.setattr(sys, "path", [*sys.path])
     monkeypatch.chdir(tmp_path)
-    shutil.copy(HOME / "tests" / "pipeline" / "schedule" / "toy_recipe.py", tmp_path / "seeing.py")
-    (tmp_path / "images").mkdir()
+    shutil.copy(HOME / "tests" / "pipeline" / "schedule" / "toy_recipe.py", tmp_path)
     (tmp_path / "status").write_text("passed")
-    (tmp_path / "named").write_text(named)
-    words = ["seeing.py:reading", "--root", "root"]
+    yield tmp_path
+    sys.modules.pop("toy_recipe", None)
+
+
+@pytest.mark.parametrize("named", ["images", "./images"])
+def test_what_was_not_looked_at_is_said(toy_folder, capfd, named):
+    (toy_folder / "images").mkdir()
+    (toy_folder / "named").write_text(named)
+    words = ["toy_recipe.py:reading", "--root", "root"]
     for _ in range(2):
         capfd.readouterr()
         assert call(["run", *words, "--only", "read"]) == 0
