@@ -47,7 +47,7 @@ class FileDigests(Database):
             "inode": stat.st_ino,
         }
         key = str(path.resolve())
-        with self._writing() as db:
+        with self._reading() as db:
             row = db.execute(
                 tables.file_digests.select().where(tables.file_digests.c.path == key)
             ).first()
