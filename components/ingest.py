@@ -8,7 +8,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -20,7 +20,7 @@ from data.base.file_tree import walk
 from data.base.import_path import resolve
 from data.base.input_files import is_url
 from data.errors import ConfigError, EnvironmentTrouble
-from data.sources import NAMES, SPLITS, SourceConfig, make_source
+from data.sources import NAMES, SPLITS, SourceConfig, ask_stamp, make_source
 from data.spans.patterns import check_pattern, is_pattern
 from data.spans.windows import Window
 
@@ -42,7 +42,7 @@ class Config:
     data_dir: str | None = None
     # in the order of the labels; None: the source's own, else "0", "1", …
     class_names: tuple[str, ...] | None = None
-    # passed to a source of one's own
+    # passed to a source of one's own; files that a string with a / leads to are looked at
     options: dict[str, Any] = field(default_factory=dict)
     # of train, by content, 0 to less than 1; 0: no validation split
     validation_share: float = 0.0
@@ -128,6 +128,13 @@ def depends(config: Config) -> Depends:
     if config.path and is_url(config.path):
         return Depends(modules=(module,), urls=(config.path,))
     return Depends(modules=(module,), files=tuple(_files(config.path)))
+
+
+def stamp(config: Config, beam_args: tuple[str, ...]) -> Callable[[], str] | None:
+    """What asks a source of one's own for its stamp; None where it has none."""
+    if config.source in NAMES:
+        return None
+    return ask_stamp(config.source, config.source_config(beam_args))
 
 
 def run(inputs: Inputs, config: Config, context: Context) -> Outputs:

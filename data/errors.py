@@ -5,6 +5,7 @@
     ├── BadDataError        the input data is not what it says it is
     ├── EnvironmentTrouble  the machine, not the work: disk, permission, network; try again
     │   ├── ConnectionLost  what became of a remote job is not known
+    │   ├── InputChanged    what a step read is no longer what its plan had looked at
     │   └── RightLost       the run was cancelled, or another attempt has taken its place
     ├── StepError           the work itself cannot go on (a NaN loss, a parity difference)
     └── AlreadyPushed       it is too late to cancel: what serves is the run's
@@ -101,6 +102,10 @@ class ConnectionLost(EnvironmentTrouble):
     run_status = "unknown"
 
 
+class InputChanged(EnvironmentTrouble):
+    """What a step read is no longer what its plan had looked at: its result counts for nothing."""
+
+
 class RightLost(EnvironmentTrouble):
     """The run was cancelled, or another attempt has taken its place: it pushes nothing."""
 
@@ -124,6 +129,7 @@ _KINDS = {
         BadDataError,
         EnvironmentTrouble,
         ConnectionLost,
+        InputChanged,
         RightLost,
         StepError,
         AlreadyPushed,

@@ -45,7 +45,7 @@ def push_run(
     Raises:
         ConfigError: no such run; a rule that is not met and not named; a name that is no rule; no
             reason.
-        BadDataError: the run has no verdict, or its model was deleted or changed.
+        BadDataError: the run has no verdict, or it or its model was deleted or changed.
         EnvironmentTrouble, StepError: as `components.export.push_judged`.
     """
     with Ledger.existing(root) as ledger:
@@ -83,7 +83,7 @@ def push_run(
 
 
 def _candidate(root: Path, ledger: Ledger, run: Run) -> tuple[Model, Verdict]:
-    verdict = verdict_of(root, ledger, run.id)
+    verdict = verdict_of(root, ledger, run.id, verify=True)
     model = judged_model(root, ledger, verdict) if verdict else None
     if verdict is None or model is None:
         raise BadDataError(

@@ -13,6 +13,10 @@ from data.errors import ConfigError
 from serving_export.bundle.manifest import MANIFEST
 from serving_export.model_store.layout import bundle_folder
 
+# words of `warm_start` for a model that runs have made: the one that serves, and that of a run
+SERVING = "serving"
+RUN = "run:"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Config:

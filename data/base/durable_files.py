@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import uuid
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
@@ -110,6 +111,14 @@ def write_bytes(path: Path, content: bytes) -> None:
     finally:
         temporary.unlink(missing_ok=True)
     fsync_path(path.parent)
+
+
+def remove(path: Path) -> None:
+    """Remove a folder with all in it, or a file that lies where a folder should, if it is there."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def remove_half_written(folder: Path) -> None:

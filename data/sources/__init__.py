@@ -8,6 +8,7 @@ from data.sources.source import (
     Part,
     Source,
     SourceConfig,
+    ask_stamp,
     chunk_size,
     make_source,
 )
@@ -20,6 +21,7 @@ __all__ = [
     "Part",
     "Source",
     "SourceConfig",
+    "ask_stamp",
     "chunk_size",
     "make_source",
 ]

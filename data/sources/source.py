@@ -8,12 +8,13 @@ and it keeps no open file.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import functools
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
 from data.base.import_path import load_object, resolve
-from data.errors import ConfigError
+from data.errors import ConfigError, EnvironmentTrouble, in_one_line
 
 if TYPE_CHECKING:
     import numpy as np
@@ -117,6 +118,11 @@ class Source(Protocol):
 
     A source that has to fetch or prepare something first has a method `prepare()` as well; it is
     called once, in the process that launches the pipeline, before any other.
+
+    One that reads what no path of its settings leads to says what that is by `stamp() -> str`, a
+    word that changes when the data does: an ETag, a row count, a digest. It is asked each time that
+    a run is planned, before `prepare`, and once more when all is read: another word then, and what
+    was read counts for nothing. Without it Penstock says that it did not look at the data.
     """
 
     def spec(self) -> ImageSpec: ...
@@ -157,6 +163,42 @@ def make_source(name: str, config: SourceConfig) -> Source:
             remedy="see data.sources.source.Source",
         )
     return source
+
+
+def ask_stamp(name: str, config: SourceConfig) -> Callable[[], str] | None:
+    """What asks a source for its stamp, or None where it has none.
+
+    Asking raises EnvironmentTrouble where an OSError says that the data cannot be reached, and
+    ConfigError where the stamp is no text.
+
+    Raises:
+        ConfigError, BadDataError, EnvironmentTrouble: as `make_source`.
+    """
+    kind = load_object(resolve(name, NAMES, "source"))
+    if isinstance(kind, type) and not hasattr(kind, "stamp"):
+        return None  # not made for it
+    stamp: Callable[[], object] | None = getattr(make_source(name, config), "stamp", None)
+    return None if stamp is None else functools.partial(_ask, name, stamp)
+
+
+def _ask(name: str, stamp: Callable[[], object]) -> str:
+    try:
+        said = stamp()
+    except OSError as error:
+        raise EnvironmentTrouble(
+            f"the source {name!r} cannot say what its data is now",
+            expected="an answer of its method stamp()",
+            got=in_one_line(error),
+            remedy="run the same command again once the data can be reached",
+        ) from error
+    if not isinstance(said, str):
+        raise ConfigError(
+            f"the stamp of the source {name!r} is no text",
+            expected="a str that changes when the data does",
+            got=repr(said),
+            follows="nothing ran",
+        )
+    return said
 
 
 def chunk_size(image_bytes: int) -> int:

@@ -25,14 +25,14 @@ def show_verdict(root: Path, run_id: str, *, as_json: bool) -> int:
 
     Raises:
         ConfigError: no such run.
-        BadDataError: the run came to no verdict, or it was deleted.
+        BadDataError: the run came to no verdict, or it was deleted or changed.
     """
     from pipeline.storage.artifact_lookup import verdict_content, verdict_of
     from pipeline.storage.ledger import Ledger
 
     with Ledger.existing(root) as ledger:
         run = ledger.find_run(run_id)
-        verdict = verdict_of(root, ledger, run.id)
+        verdict = verdict_of(root, ledger, run.id, verify=True)
         if verdict is None:
             raise BadDataError(
                 f"the run {run.id} has no verdict",

@@ -18,6 +18,8 @@ class Component(Protocol):
 
     It may also have
     `depends(config) -> Depends`: code and files that the config names, for the fingerprint;
+    `stamp(config, beam_args)`: a function that says, in a word that changes when it does, what the
+    data outside is; None where nobody can say;
     `pin(config, inputs, context) -> config`: the config filled with what the step looks at outside
     the root, for the fingerprint; `inputs` are None while what feeds it is not made;
     `check_config(config)`: raises where its values do not fit together;

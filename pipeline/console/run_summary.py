@@ -28,8 +28,13 @@ def show_result(result: RunResult, recipe: str, root: Path, seconds: float) -> i
     """Print what a run came to that has just ended. Returns its exit code."""
     out = Console()
     if all(execution.status == "reused" for execution in result.executions):
-        steps = len(result.executions)
-        out.print(f"[green]all is up to date[/]: {steps} steps reused, nothing ran")
+        steps = f"{len(result.executions)} steps reused, nothing ran"
+        claim = "" if result.unseen else "[green]all is up to date[/]: "
+        out.print(f"{claim}{steps}")
+    for name in result.unseen:
+        out.print(
+            f"[yellow]cached[/]; the data of {escape(name)} was not looked at", soft_wrap=True
+        )
     if result.verdict:
         out.print(verdict_table(read_json(result.verdict.path / "verdict.json")))
     for line in _where_and_what_next(result, recipe, root):

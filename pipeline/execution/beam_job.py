@@ -12,6 +12,7 @@ from typing import Any
 from components.context import Context
 from pipeline.config.convert import from_plain, to_plain
 from pipeline.config.graph import Input, Ref, Step
+from pipeline.config.outside_data import OutsideData
 from pipeline.planning.plan import Done, Planned, Workspace
 from pipeline.storage.artifact_store import Slot
 from pipeline.storage.pushes import push_right
@@ -121,6 +122,7 @@ def _plain(planned: Planned) -> dict[str, Any]:
         "fingerprint": planned.fingerprint,
         "parts": dict(planned.parts),
         "why": list(planned.why),
+        "outside": to_plain(planned.outside),
         "reuse": planned.sealed is not None,
     }
 
@@ -141,6 +143,7 @@ def _planned(plain: Mapping[str, Any], root: Path) -> Planned:
         parts=plain["parts"],
         sealed=slot.load(component.Outputs) if plain["reuse"] else None,
         why=tuple(plain["why"]),
+        outside=from_plain(plain["outside"], OutsideData, "outside"),
     )
 
 

@@ -33,6 +33,7 @@ class RunResult:
     outputs: dict[str, Any]  # step name -> the component's Outputs, up to the last step that ran
     pictures: Album = field(default_factory=Album)  # none where all was reused
     report: Path | None = None  # likewise
+    unseen: tuple[str, ...] = ()  # whose data nobody looked at, of cached steps
     # where the model serves though its verdict is not passed
     serves: Path | None = None
     # whether a person pushed it there and overruled these very rules
@@ -47,6 +48,14 @@ class RunResult:
             if isinstance(value := getattr(outputs, field.name), kind)
         ]
         return found[-1] if found else None
+
+    def steps_of(self, artifact: Any) -> set[str]:
+        """The names of the steps that gave this artifact."""
+        return {
+            step
+            for step, outputs in self.outputs.items()
+            if any(getattr(outputs, f.name) is artifact for f in dataclasses.fields(outputs))
+        }
 
     @property
     def verdict(self) -> Verdict | None:

@@ -7,7 +7,6 @@ import dataclasses
 import functools
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from data.base.durable_files import disk_trouble
@@ -17,6 +16,11 @@ from pipeline.config.convert import to_plain
 from pipeline.config.graph import Step, as_refs
 from pipeline.execution.step_log import StepLog
 from pipeline.planning.imported_code import watched
+from pipeline.planning.inputs_unchanged import (
+    hold_artifacts,
+    hold_outside_data,
+    refresh_artifacts,
+)
 from pipeline.planning.plan import Done, Planned, Workspace, context_of, usable
 from pipeline.storage.artifact_store import Sealed
 from pipeline.storage.ledger import Execution, Lineage, StepStatus
@@ -72,9 +76,8 @@ def run_step(
             seconds=round(time.perf_counter() - started, 3),
             error=error,
         )
-        made = sealed if status == "made" else None
-        facts = _facts(made, planned.slot(workspace.root).path)
-        log.ended(execution, facts, _lineage(step, done) if made else [], _summary(sealed))
+        lineage = _lineage(step, done) if sealed else []
+        log.ended(execution, _facts(sealed), lineage, _summary(sealed))
         return execution
 
     if planned.sealed:
@@ -103,6 +106,9 @@ def _make(
         waited = None if forced else usable(planned, done, workspace, Code())
         if waited:  # another run made it in the meantime
             return "reused", waited
+        hold_artifacts(step, done)
+        if slot.damage(step.load().Outputs):
+            slot.set_aside()
         folder, started = slot.open(), time.perf_counter()
         try:
             with (
@@ -118,7 +124,10 @@ def _make(
                 outputs = step.load().run(done.inputs(step), step.config, context)
                 seconds = time.perf_counter() - started
                 imported = imports.digests()  # raises where code is not what the plan looked at
-                return "made", slot.seal(outputs, planned.parts, seals, seconds, imported)
+                hold_outside_data(planned, workspace)
+                sealed = slot.seal(outputs, planned.parts, seals, seconds, imported)
+                refresh_artifacts(step, done)
+                return "made", sealed
         finally:
             slot.discard()
 
@@ -131,14 +140,14 @@ def _summary(sealed: Sealed | None) -> str:
     return "; ".join(words for a in artifacts if (words := getattr(a, "summary", "")))
 
 
-def _facts(sealed: Sealed | None, folder: Path) -> dict[str, tuple[str, Any]]:
+def _facts(sealed: Sealed | None) -> dict[str, tuple[str, Any]]:
     """Output -> type and facts, with its path as it lies in the artifact's folder."""
     if sealed is None:
         return {}
     found = {}
     for field_ in dataclasses.fields(sealed.outputs):
         artifact = getattr(sealed.outputs, field_.name)
-        facts = {**to_plain(artifact), "path": str(artifact.path.relative_to(folder))}
+        facts = {**to_plain(artifact), "path": str(artifact.path.relative_to(sealed.path))}
         found[field_.name] = (type(artifact).__name__, facts)
     return found
 

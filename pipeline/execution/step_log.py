@@ -36,7 +36,7 @@ class StepLog(Protocol):
 
         Args:
             execution: what it did.
-            artifacts: output → type and facts of what was made now.
+            artifacts: output → type and facts of what was made, now or before.
             lineage: what those were made of.
             summary: what came out, in words.
         """

@@ -1,8 +1,8 @@
 """What a step's result depends on, as one digest, found without importing any of it.
 
 Component, its source and the first-party code that it imports, config, seed, the inputs'
-fingerprints, input files by content (behind a URL: by size and time), and the versions of the
-libraries used.
+fingerprints, input files by content (folders and URLs that its settings lead to: by size and time),
+what the source says of its data, and the versions of the libraries used.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Any
 from data.base.first_party import Code, short_name
 from pipeline.config.convert import to_plain
 from pipeline.config.graph import Ref, Step, as_refs
+from pipeline.config.outside_data import OutsideData
 
 _SHOWN = 120  # characters of a changed value, before and after, that a phrase has room for
 _SCHEMA = 1  # of artifacts on disk: a change makes every step new
@@ -26,15 +27,14 @@ def parts(
     seed: int,
     fingerprints: Mapping[Ref, str],
     code: Code,
+    outside: OutsideData,
     digest_file: Callable[[Path], str],
-    stamps: Callable[[str], Mapping[str, str]],
 ) -> dict[str, Any]:
     """All that the step's result depends on, in words, so that a change can be named.
 
-    `fingerprints` gives each input's; `code` is one look at all modules; `digest_file` gives the
-    sha256 of an input file's content; `stamps` of the files behind a URL what changes when they do.
+    `fingerprints` gives each input's; `code` is one look at all modules; `outside` is what the step
+    reads outside the root, and `digest_file` gives the sha256 of such a file's content.
     """
-    depends = step.depends()
     return {
         "schema": _SCHEMA,
         "component": step.component,
@@ -44,8 +44,8 @@ def parts(
             name: [f"{fingerprints[ref]}.{ref.output}" for ref in as_refs(value)]
             for name, value in step.inputs.items()
         },
-        "files": {str(path): digest_file(path) for path in depends.files}
-        | {file: stamp for url in depends.urls for file, stamp in stamps(url).items()},
+        "files": {**{name: digest_file(Path(name)) for name in outside.files}, **outside.listed},
+        **({} if outside.stamp is None else {"stamp": outside.stamp}),
         **code_parts(step, code),
     }
 
@@ -73,7 +73,7 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
 
 def _phrase(key: str, before: Any, after: Any) -> str:
     kind, _, name = key.partition(".")
-    if kind in ("config", "seed", "libraries"):
+    if kind in ("config", "seed", "stamp", "libraries"):
         shown = " → ".join("nothing" if v is None else str(v) for v in (before, after))
         if len(shown) > _SHOWN:
             return key

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
-import os
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,9 +10,10 @@ from typing import Any
 
 from components.context import Context, PushRight, Unfenced
 from data.base.first_party import Code
-from data.base.input_files import stamps
 from data.errors import ConfigError
+from pipeline.config import outside_data
 from pipeline.config.graph import Input, PipelineConfig, Ref, Step, as_refs
+from pipeline.config.outside_data import OutsideData
 from pipeline.planning import fingerprint, imported_code
 from pipeline.storage.artifact_store import Sealed, Slot
 from pipeline.storage.known_models import KnownModels
@@ -33,6 +32,11 @@ class Workspace:
     shared_filesystem: bool = False
     push_right: PushRight = field(default_factory=Unfenced)  # of the run, once it is
 
+    @property
+    def own_folders(self) -> tuple[Path, Path]:
+        """Where runs write: nothing in it is data that a step reads from outside."""
+        return self.root, self.serving_dir
+
 
 @dataclass(frozen=True, kw_only=True)
 class Planned:
@@ -43,6 +47,8 @@ class Planned:
     parts: Mapping[str, Any]
     sealed: Sealed | None  # what can be reused; None: the step must run
     why: tuple[str, ...] = ()  # why it must run
+    outside: OutsideData = field(default_factory=OutsideData)  # as it stood before it was digested
+    unseen: tuple[str, ...] = ()  # whose data nobody can look at
 
     def slot(self, root: Path) -> Slot:
         return Slot.of(root, self.step.component, self.fingerprint)
@@ -136,9 +142,18 @@ def plan_step(
 ) -> Planned:
     """Find out what the step depends on and whether it was made already; runs nothing."""
     step = _pinned(step, done, workspace)
-    outside = code, ledger.digest_file, functools.partial(stamps, beam_args=workspace.beam_args)
-    parts = fingerprint.parts(step, workspace.seed, done.fingerprints, *outside)
-    planned = Planned(step=step, fingerprint=fingerprint.digest(parts), parts=parts, sealed=None)
+    outside = outside_data.look(step, workspace.beam_args, leave_out=workspace.own_folders)
+    parts = fingerprint.parts(
+        step, workspace.seed, done.fingerprints, code, outside, ledger.digest_file
+    )
+    planned = Planned(
+        step=step,
+        fingerprint=fingerprint.digest(parts),
+        parts=parts,
+        sealed=None,
+        outside=outside,
+        unseen=outside_data.unseen(step),
+    )
     if force:
         return dataclasses.replace(planned, why=("forced",))
     sealed = usable(planned, done, workspace, code)
@@ -186,21 +201,19 @@ def _why(
 ) -> tuple[str, ...]:
     """Why the step must run; `before` is the fingerprint it had when it last ended well."""
     slot = planned.slot(workspace.root)
-    sealed = slot.load(planned.step.load().Outputs)
+    outputs = planned.step.load().Outputs
+    sealed = slot.load(outputs)
     seals = done.seals(planned.step)
     if sealed and seals is not None and sealed.upstream == seals:
         outside = ["what lies outside the root is gone or was changed"]
         return tuple(imported_code.changed(sealed.imported, code) or outside)
+    if damaged := slot.damage(outputs):
+        return (f"its artifact is damaged: {damaged}",)
     if before is None:
         return ("first time",)
     if before == planned.fingerprint:
-        if sealed:
-            return ("what feeds it is made anew",)
-        lost = "damaged" if os.path.lexists(slot.path) else "gone"
-        return (f"its artifact is {lost}",)
-    earlier = Slot.of(workspace.root, planned.step.component, before).load(
-        planned.step.load().Outputs
-    )
+        return ("what feeds it is made anew" if sealed else "its artifact is gone",)
+    earlier = Slot.of(workspace.root, planned.step.component, before).load(outputs)
     changed = fingerprint.differences(earlier.parts, planned.parts) if earlier else []
     own = [phrase for phrase in changed if not phrase.startswith("inputs")]
     return tuple(own or ["what feeds it changed"])

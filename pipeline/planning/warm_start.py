@@ -5,14 +5,12 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
+from components.train.config import RUN, SERVING
 from data.errors import ConfigError, did_you_mean
 from pipeline.config.graph import PipelineConfig, Step
 from pipeline.storage.artifact_store import Slot
 from pipeline.storage.ledger import Ledger
 from serving_export.model_store.layout import model_folder, newest_folder
-
-_RUN = "run:"
-_SERVING = "serving"
 
 
 def resolved(
@@ -31,10 +29,10 @@ def resolved(
     def change(step: Step) -> Step:
         named = getattr(step.config, "warm_start", None)
         folder: Path | None
-        if named == _SERVING:
+        if named == SERVING:
             folder = _that_serves(pipeline, serving_dir)
-        elif isinstance(named, str) and named.startswith(_RUN):
-            folder = _bundle_of(named.removeprefix(_RUN), root, ledger)
+        elif isinstance(named, str) and named.startswith(RUN):
+            folder = _bundle_of(named.removeprefix(RUN), root, ledger)
         else:
             return step
         meant = None if folder is None else str(folder)
@@ -47,7 +45,7 @@ def begins_anew(written: PipelineConfig, step: Step) -> bool:
     """Whether the step, as resolved, was to begin with the model that serves, and none does."""
     if getattr(step.config, "warm_start", "") is not None:
         return False
-    return getattr(written.step(step.name).config, "warm_start", None) == _SERVING
+    return getattr(written.step(step.name).config, "warm_start", None) == SERVING
 
 
 def _that_serves(pipeline: PipelineConfig, serving_dir: Path) -> Path | None:

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
-from collections.abc import Iterator
+import secrets
 from pathlib import Path
 from typing import Any
 
-from data.base.input_files import stamps
-from data.errors import EnvironmentTrouble
+from components.train.config import RUN, SERVING
 from data.spans.patterns import absolute
 from data.spans.windows import Window
+from pipeline.config import outside_data
 from pipeline.config.convert import to_plain
 from pipeline.config.graph import PipelineConfig, Step
 from pipeline.spans.choose import chosen_of
-from pipeline.spans.states import Standings, has_pattern
+from pipeline.spans.states import Standing, Standings, has_pattern
 
 
 def data_key(
@@ -25,40 +26,50 @@ def data_key(
 
     Of a pattern: the spans that the window takes, with versions and stamps; where the window is
     "since push", all usable spans. Without a pattern: the input files' names, sizes and times.
-    Files are looked at, not read; only URLs need Beam. Besides, all that is set of each step.
+    Of every step: whatever else it reads outside the root, all that is set of it, and the stamp of
+    its source. Files are looked at, not read; only URLs need Beam. Where there is data that nobody
+    can look at, no two keys are the same.
 
     Raises:
         ConfigError, BadDataError, EnvironmentTrouble: as `resolved`.
     """
-    seen = [_key(pipeline.name, s, root, now, beam_args) for s in pipeline.steps if not s.inputs]
-    seen += [[step.name, step.component, to_plain(step.config)] for step in pipeline.steps]
-    seen.append([pipeline.seed])
+    seen: list[Any] = [pipeline.seed]
+    for step in pipeline.steps:
+        seen += [step.name, step.component, to_plain(step.config)]
+        seen.append(_key(pipeline.name, _without_words(step), root, now, beam_args))
+        if outside_data.unseen(step):
+            seen.append(secrets.token_hex(16))
     return hashlib.sha256(json.dumps(seen).encode()).hexdigest()[:32]
 
 
 def _key(
     pipeline: str, step: Step, root: Path, now: float, beam_args: tuple[str, ...]
 ) -> list[Any]:
+    leave_out = (root, root / "serving")
+    outside = to_plain(outside_data.look(step, beam_args, leave_out=leave_out))
     if not has_pattern(step):
-        return [step.name, *_stamps(step, beam_args)]
+        return [outside]
     if Window.of(step.config.window).since_push:
         taken = [s for s in Standings(step.config, root, now=now) if s.state == "usable"]
     else:
         taken = chosen_of(pipeline, step, root, now=now).taken
-    return [
-        step.name,
-        absolute(step.config.path),
-        [[s.span.name, s.span.version, s.span.stamp] for s in taken],
+    spans = [
+        [s.span.name, s.span.version, s.span.stamp, _stamp_of_span(step, s, beam_args)]
+        for s in taken
     ]
+    return [outside, absolute(step.config.path), spans]
 
 
-def _stamps(step: Step, beam_args: tuple[str, ...]) -> Iterator[list[Any]]:
-    depends = step.depends()
-    for file in depends.files:
-        try:
-            stat = file.stat()
-        except OSError as error:
-            raise EnvironmentTrouble(f"{file} cannot be read", got=error.strerror) from error
-        yield [str(file), stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns]
-    for url in depends.urls:
-        yield sorted(stamps(url, beam_args).items())
+def _stamp_of_span(step: Step, standing: Standing, beam_args: tuple[str, ...]) -> str | None:
+    """What the source says of one span's data."""
+    config = dataclasses.replace(step.config, path=str(standing.span.path), window="latest")
+    ask = outside_data.stamp_asked(dataclasses.replace(step, config=config), beam_args)
+    return ask() if ask else None
+
+
+def _without_words(step: Step) -> Step:
+    """The step, but for a model that a word says it begins with: runs make it, it is no data."""
+    named = getattr(step.config, "warm_start", None)
+    if named == SERVING or str(named).startswith(RUN):
+        return dataclasses.replace(step, config=dataclasses.replace(step.config, warm_start=None))
+    return step

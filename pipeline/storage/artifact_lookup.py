@@ -74,13 +74,29 @@ def examples_of(root: Path, ledger: Ledger, digest: str) -> Examples:
     )
 
 
-def verdict_of(root: Path, ledger: Ledger, run_id: str) -> Verdict | None:
-    """The last verdict that a run's steps came to, if it still lies there."""
+def verdict_of(root: Path, ledger: Ledger, run_id: str, *, verify: bool = False) -> Verdict | None:
+    """The last verdict that a run's steps came to, if it still lies there.
+
+    Raises:
+        BadDataError: with `verify`, its bytes are not those that were sealed.
+    """
     for execution in reversed(ledger.executions(run_id)):
         for artifact in remembered(root, ledger, execution.fingerprint):
             if isinstance(artifact, Verdict):
+                if verify:
+                    _verify(Slot.of(root, execution.component, execution.fingerprint))
                 return artifact
     return None
+
+
+def _verify(slot: Slot) -> None:
+    if damaged := slot.verify():
+        raise BadDataError(
+            f"{slot.path / damaged} is not as it was made",
+            expected="the bytes whose digest its manifest holds",
+            follows="the verdict counts for nothing",
+            remedy="run the recipe again: what is damaged is made again",
+        )
 
 
 def judged_model(root: Path, ledger: Ledger, verdict: Verdict) -> Model | None:

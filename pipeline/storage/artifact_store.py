@@ -2,7 +2,7 @@
 
 A step runs in a temporary sibling folder; then every file is digested and forced to the disk,
 `manifest.json` is written last, and one rename makes the artifact. A process killed at any point
-leaves nothing or a whole artifact.
+leaves nothing or a whole artifact. One that was damaged since is moved to `<root>/damaged/`.
 """
 
 from __future__ import annotations
@@ -22,19 +22,30 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from data.base.durable_files import digest_tree, fsync_path, fsync_tree, read_json, write_json
+from data.base.durable_files import (
+    digest_tree,
+    fsync_path,
+    fsync_tree,
+    read_json,
+    remove,
+    write_json,
+)
+from data.base.sealed_files import check_files, file_facts
 from data.errors import BadDataError, ConfigError
 from pipeline.config.convert import from_plain, to_plain
 from pipeline.storage.work_folder import remove_forgotten
 
 MANIFEST = "manifest.json"
+DAMAGED = "damaged"  # folder of the root, for artifacts that somebody may want to look at
 _FACTS = ("parts", "upstream", "imported", "seconds", "seal")
+_NO_MANIFEST = (BadDataError, ConfigError, OSError, KeyError, TypeError, AttributeError)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Sealed:
     """A finished step's outputs as they lie on disk."""
 
+    path: Path  # its folder
     outputs: Any  # the component's Outputs
     parts: dict[str, Any]  # what the result depends on, as `fingerprint.parts` words it
     upstream: dict[str, str]  # fingerprint of each step used -> its seal at that time
@@ -78,17 +89,59 @@ class Slot:
     def load(self, outputs_type: type[Any]) -> Sealed | None:
         """What lies here, or None where there is nothing whole.
 
-        Files are compared by size; who loads a model verifies its digests as well.
+        Files are compared by size and ctime; where the ctime is another, as in a copy of the root,
+        they are read, once.
         """
         try:
             plain = read_json(self.path / MANIFEST)
-            if any((self.path / f).stat().st_size != n for f, n in plain["sizes"].items()):
+            checked = check_files(self.path, plain)
+            if checked.damaged is not None:
                 return None
             outputs = from_plain(plain["outputs"], outputs_type, "outputs")
             facts = {name: plain[name] for name in _FACTS}
-            return Sealed(outputs=_anchored(outputs, self.path), **facts)
-        except (BadDataError, ConfigError, OSError, KeyError, TypeError, AttributeError):
+            sealed = Sealed(path=self.path, outputs=_anchored(outputs, self.path), **facts)
+        except _NO_MANIFEST:
             return None  # half a file, or one of another shape
+        if checked.ctimes != plain.get("ctimes"):
+            self._remember(plain, checked.ctimes)
+        return sealed
+
+    def damage(self, outputs_type: type[Any]) -> str | None:
+        """Why `load` gives nothing though something lies here: the first file that is not whole."""
+        if not os.path.lexists(self.path) or self.load(outputs_type):
+            return None
+        return self._damaged(read_all=False) or MANIFEST
+
+    def verify(self) -> str | None:
+        """Read every byte that lies here: the first file that is not as it was sealed, or None."""
+        return self._damaged(read_all=True)
+
+    def _damaged(self, *, read_all: bool) -> str | None:
+        try:
+            plain = read_json(self.path / MANIFEST)
+            return check_files(self.path, plain, read_all=read_all).damaged
+        except _NO_MANIFEST:
+            return MANIFEST
+
+    def set_aside(self) -> Path:
+        """Move what lies here out of the way, for somebody to look at. The caller holds the slot.
+
+        What was set aside of this fingerprint before is removed.
+        """
+        aside = self.path.parents[2] / DAMAGED / self.path.parent.name / self.path.name
+        remove(aside)
+        aside.parent.mkdir(parents=True, exist_ok=True)
+        self.path.rename(aside)
+        return aside
+
+    def _remember(self, plain: Mapping[str, Any], ctimes: Mapping[str, int]) -> None:
+        """Write down the ctimes of files that were read and are whole; or not, where that fails."""
+        with (
+            contextlib.suppress(Timeout, OSError, BadDataError, TypeError, KeyError),
+            FileLock(self.lock).acquire(timeout=0),
+        ):
+            if read_json(self.path / MANIFEST)["seal"] == plain["seal"]:
+                write_json(self.path / MANIFEST, {**plain, "ctimes": ctimes})
 
     def open(self) -> Path:
         """An empty folder to make the artifact in; what a killed process left is removed."""
@@ -119,8 +172,7 @@ class Slot:
             "outputs": facts,
             "seal": hashlib.sha256(content.encode()).hexdigest(),
             "seconds": round(seconds, 3),
-            "sizes": {name: (self._temporary / name).stat().st_size for name in digests},
-            "digests": digests,
+            **file_facts(self._temporary, digests),
         }
         write_json(self._temporary / MANIFEST, manifest)
         fsync_tree(self._temporary)
@@ -128,7 +180,7 @@ class Slot:
             self.path.rename(self._old)
         self._temporary.rename(self.path)
         fsync_path(self.path.parent)
-        _remove(self._old)
+        remove(self._old)
         sealed = self.load(type(outputs))
         if sealed is None:
             raise BadDataError(f"{self.path} does not read back as it was written")
@@ -142,15 +194,7 @@ class Slot:
         if os.path.lexists(self._old) and not os.path.lexists(self.path):
             self._old.rename(self.path)
         for leftover in (self._old, self._temporary):
-            _remove(leftover)
-
-
-def _remove(path: Path) -> None:
-    """A folder with all in it, or a file that lies where a folder should."""
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
+            remove(leftover)
 
 
 def _relative(outputs: Any, base: Path) -> Any:

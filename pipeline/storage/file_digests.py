@@ -17,12 +17,16 @@ from pipeline.storage.database import Database
 
 
 class FileDigests(Database):
-    """Digests by path, size, time and inode."""
+    """Digests by path, size, times and inode.
+
+    The ctime is among the times: a program can set the mtime back, and a file system may give a new
+    file the inode of one that was removed.
+    """
 
     metadata = tables.meta
 
     def digest_file(self, path: Path) -> str:
-        """sha256 of a file's content; read again only when size, time or inode changed.
+        """sha256 of a file's content; read again only when size, a time or inode changed.
 
         Raises:
             EnvironmentTrouble: the file cannot be read.
@@ -39,14 +43,19 @@ class FileDigests(Database):
 
     def _digest_file(self, path: Path) -> str:
         stat = path.stat()
-        seen = {"size": stat.st_size, "mtime_ns": stat.st_mtime_ns, "inode": stat.st_ino}
+        seen = {
+            "size": stat.st_size,
+            "mtime_ns": stat.st_mtime_ns,
+            "ctime_ns": stat.st_ctime_ns,
+            "inode": stat.st_ino,
+        }
         key = str(path.resolve())
         row = self._remembered(key)
         if row and all(row[name] == value for name, value in seen.items()):
             return str(row["digest"])
         digest = sha256_file(path)
         # a file written to within the clock's grain could change again and keep its time
-        if time.time() - stat.st_mtime > 2:
+        if time.time() - max(stat.st_mtime, stat.st_ctime) > 2:
             values = {"path": key, "digest": digest, **seen}
             with self._writing() as db:
                 db.execute(

@@ -108,7 +108,10 @@ class Ledger(FileDigests, TrustedModels):
         artifacts: Mapping[str, tuple[str, Any]],
         lineage: Sequence[Lineage],
     ) -> None:
-        """Enter what a step did; `artifacts` maps an output to its type and facts."""
+        """Enter what a step did; `artifacts` maps an output to its type and facts.
+
+        Those of a cached step are entered where they are not known: of a ledger that was lost.
+        """
         self.record_all([(execution, artifacts, lineage)])
 
     def record_all(self, ended: Sequence[Ended]) -> None:
@@ -297,9 +300,10 @@ def _record(
         (tables.artifacts, made),
         (tables.lineage, [{**key, **asdict(x)} for x in lineage]),
     ):
-        if rows:
+        if rows and execution.status == "made":
             db.execute(sa.delete(table).where(table.c.fingerprint == execution.fingerprint))
-            db.execute(insert(table), rows)
+        if rows:
+            db.execute(insert(table).on_conflict_do_nothing(), rows)
     models = [
         {**key, "digest": facts["digest"]} for kind, facts in artifacts.values() if kind == "Model"
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import secrets
@@ -72,5 +73,10 @@ def summaries(folder: Path) -> dict[str, str]:
     events = folder / EVENTS
     if not events.is_file():
         return {}
-    ended = [json.loads(line) for line in events.read_text(encoding="utf-8").splitlines()]
-    return {e["step"]: e["summary"] for e in ended if e["event"] == "ended"}
+    found = {}
+    for line in events.read_text(encoding="utf-8", errors="replace").splitlines():
+        with contextlib.suppress(ValueError, KeyError, TypeError):  # half a line, of a killed run
+            event = json.loads(line)
+            if event["event"] == "ended":
+                found[event["step"]] = event["summary"]
+    return found

@@ -79,6 +79,7 @@ file_digests = sa.Table(
     sa.Column("path", sa.String, primary_key=True),
     sa.Column("size", sa.Integer, nullable=False),
     sa.Column("mtime_ns", sa.Integer, nullable=False),
+    sa.Column("ctime_ns", sa.Integer, nullable=False),
     sa.Column("inode", sa.Integer, nullable=False),
     sa.Column("digest", sa.String, nullable=False),
 )

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from data.base.durable_files import read_json, write_json
-from data.errors import BadDataError, EnvironmentTrouble, PenstockError
+from data.base.durable_files import read_json, remove, write_json
+from data.errors import BadDataError, EnvironmentTrouble, InputChanged, PenstockError
 
 _UPSTREAM = "upstream.json"
 _KEPT_DAYS = 14
@@ -23,8 +23,8 @@ def work_folder(
     """A step's folder to work in, as an attempt that was killed or interrupted left it.
 
     The caller holds the step's slot. The folder is removed when the step is done, and when it
-    says that it cannot go on: what lies there led to that. It stays after an interrupt, a crash,
-    or trouble of the machine.
+    says that it cannot go on, or its input changed: what lies there led to that. It stays after an
+    interrupt, a crash, or trouble of the machine.
 
     Args:
         root: of all that runs write.
@@ -34,14 +34,14 @@ def work_folder(
     """
     folder = root / "work" / fingerprint
     if anew or not _begun_on(folder, upstream):
-        shutil.rmtree(folder, ignore_errors=True)
+        remove(folder)
     folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / _UPSTREAM, dict(upstream))
     try:
         yield folder
-    except EnvironmentTrouble:
-        raise
-    except PenstockError:
+    except PenstockError as error:
+        if isinstance(error, EnvironmentTrouble) and not isinstance(error, InputChanged):
+            raise
         shutil.rmtree(folder, ignore_errors=True)
         raise
     shutil.rmtree(folder, ignore_errors=True)

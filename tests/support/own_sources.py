@@ -82,3 +82,20 @@ class Nothing(Files):
 
     def parts(self) -> list[Part]:
         return []
+
+
+class Stamped(Files):
+    """Says by the option `word` what its data is."""
+
+    def __init__(self, config: SourceConfig) -> None:
+        super().__init__(config)
+        self.word = config.options.get("word", "same")
+
+    def stamp(self) -> str:
+        if self.word == "down":
+            raise ConnectionRefusedError("nobody listens")
+        return self.word
+
+
+def make_stamped(config: SourceConfig) -> Stamped:
+    return Stamped(config)

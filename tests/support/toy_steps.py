@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from components.artifacts import Push, Verdict
 from components.context import Context, Depends
@@ -61,6 +62,46 @@ class Count:
             (context.output_dir / f"{number}.txt").write_text(str(number))
             time.sleep(config.pause)
         return Count.Outputs(numbers=Numbers(path=context.output_dir, total=sum(numbers)))
+
+
+class Read:
+    """Adds up the numbers in the files of a folder; nothing but its options says that it reads it.
+
+    Options: folder; write, a name in it that is written to at the end.
+    """
+
+    @dataclass(frozen=True, kw_only=True)
+    class Config:
+        options: dict[str, Any]
+
+    @dataclass(frozen=True, kw_only=True)
+    class Inputs:
+        pass
+
+    @dataclass(frozen=True, kw_only=True)
+    class Outputs:
+        numbers: Numbers
+
+    @staticmethod
+    def run(inputs: Any, config: Any, context: Context) -> Any:
+        _trace(context, "read")
+        folder = Path(config.options.get("folder", "nowhere"))
+        total = sum(int(file.read_text()) for file in folder.glob("*"))
+        (context.output_dir / "sum").write_text(str(total))
+        if "write" in config.options:
+            (folder / config.options["write"]).write_text("7")
+        return Read.Outputs(numbers=Numbers(path=context.output_dir, total=total))
+
+
+class Stamped(Read):
+    """Says what its data is: `words`, one after the other, the last again and again."""
+
+    words: ClassVar[list[str]] = []
+
+    @staticmethod
+    def stamp(config: Any, beam_args: tuple[str, ...]) -> Callable[[], str]:
+        words = Stamped.words
+        return lambda: words.pop(0) if len(words) > 1 else words[0]
 
 
 class Add:

@@ -24,6 +24,7 @@ from pipeline.cli.schedule.times import when
 from pipeline.config.commands import command
 
 if TYPE_CHECKING:
+    from pipeline.config.graph import PipelineConfig
     from pipeline.schedule.triggers.triggers import Trigger
 
 
@@ -88,9 +89,9 @@ def add_and_show(
 
     for target in options.get("notify", ()):
         check_target(target)
-    pipeline_name = _checked(recipe, settings, config_file)
+    pipeline = _checked(recipe, settings, config_file)
     schedule = Schedule(
-        name=pipeline_name.lower() if name is None else name,
+        name=pipeline.name.lower() if name is None else name,
         recipe=recipe,
         trigger=trigger,
         created=time.time(),
@@ -109,9 +110,10 @@ def add_and_show(
     for label in ("next", "then", "then"):
         print(f"{label:<9}{when(due, schedule)}")
         due = schedule.next_after(due)
-    warning = too_often(schedule, _seconds_of_runs(root, pipeline_name), schedule.created)
-    if warning:
-        print(f"warning  {warning}", file=sys.stderr)
+    often = too_often(schedule, _seconds_of_runs(root, pipeline.name), schedule.created)
+    for warning in (often, *unseen_words(pipeline)):
+        if warning:
+            print(f"warning  {warning}", file=sys.stderr)
     if not daemon_lives(root, time.time()):
         print(f"no daemon looks after this root: {command('schedule', 'run', root=root)}")
 
@@ -155,15 +157,27 @@ def remove_and_show(root: Path, name: str) -> None:
     print(f"removed: {name}; its history stays")
 
 
-def _checked(recipe: str, settings: tuple[str, ...], config_file: Path | None) -> str:
-    """Build the pipeline as a tick will. Returns its name."""
+def _checked(recipe: str, settings: tuple[str, ...], config_file: Path | None) -> PipelineConfig:
+    """Build the pipeline as a tick will."""
     from pipeline import recipes
     from pipeline.config import beam_flags, graph_checks
 
     pipeline, table = recipes.configured(recipe, config_file, settings)
     beam_flags.from_table(table)
     graph_checks.check(pipeline)
-    return pipeline.name
+    return pipeline
+
+
+def unseen_words(pipeline: PipelineConfig) -> list[str]:
+    """Why a schedule of the pipeline can never say that nothing is new."""
+    from pipeline.config.outside_data import unseen
+
+    return [
+        f"the data of {name} cannot be looked at, so that every tick runs {step.name} again: give "
+        "its source a method stamp(), or name files on this machine"
+        for step in pipeline.steps
+        for name in unseen(step)
+    ]
 
 
 def _seconds_of_runs(root: Path, pipeline: str) -> list[float]:

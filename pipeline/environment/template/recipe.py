@@ -17,6 +17,7 @@ def recipe() -> PipelineConfig:
         "shapes",
         ingest=Ingest(
             source="shapes:ShapesSource",  # a class of ours, by import path
+            # what a string with a slash leads to, such as "./images", is looked at for changes
             options={"train": 1200, "test": 300},
             validation_share=0.1,
         ),

@@ -26,6 +26,13 @@ class ShapesSource:
     def num_images(self) -> int:
         return sum(self._count.values())
 
+    def stamp(self) -> str:
+        """What the images are now, for data that no path in the options leads to.
+
+        Where it is another word than last time they are read again: an ETag, a row count, a digest.
+        """
+        return "drawn by this file"
+
     def read(self, part: Part) -> Iterator[Chunk]:
         rng = np.random.default_rng([part.split == "test", part.index])
         for start in range(0, self._count[part.split], CHUNK_IMAGES):

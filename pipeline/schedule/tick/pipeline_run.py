@@ -12,6 +12,7 @@ from data.errors import ConfigError, PenstockError
 from pipeline import recipes
 from pipeline.config import beam_flags
 from pipeline.config.graph import PipelineConfig
+from pipeline.config.outside_data import unseen
 from pipeline.schedule.schedule import Schedule
 from pipeline.storage.pushes.push_right import PushRight
 
@@ -74,7 +75,8 @@ def attempt(
 ) -> Attempt:
     """Run the pipeline as `penstock run` would, and print what it came to.
 
-    It pushes only while nobody has taken the schedule's `right` over.
+    A step whose data nobody can look at is made again, for it may have changed. The run
+    pushes only while nobody has taken the schedule's `right` over.
 
     Errors of the run come back in the answer; KeyboardInterrupt and bugs are raised.
     """
@@ -92,6 +94,7 @@ def attempt(
                 pipeline,
                 root=root,
                 serving_dir=Path(schedule.serving) if schedule.serving else None,
+                force=[step.name for step in pipeline.steps if unseen(step)],
                 beam_args=beam_args or Context.beam_args,
                 shared_filesystem=schedule.shared_filesystem,
                 watcher=view,
@@ -104,7 +107,7 @@ def attempt(
     verdict, push = result.verdict, result.push
     reasons = read_json(verdict.path / "verdict.json").get("reasons", []) if verdict else []
     made = {e.step for e in result.executions if e.status == "made"}
-    pushed = push is not None and push.pushed and bool(made)
+    pushed = push is not None and push.pushed and bool(made & result.steps_of(push))
     if push and pushed:
         words = f"version {push.version}"
     elif verdict and verdict.status != "passed" and not result.by_hand:

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import pickle
+from typing import Any
 
 import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
-from data.errors import ConfigError
-from data.sources import NAMES, Source, SourceConfig, chunk_size, make_source
+from data.errors import ConfigError, EnvironmentTrouble
+from data.sources import NAMES, Source, SourceConfig, ask_stamp, chunk_size, make_source
 
 
 class NoSource:
@@ -74,3 +75,22 @@ def test_digits_are_scikit_learns_in_two_splits() -> None:
 def test_digits_can_be_named() -> None:
     names = tuple("abcdefghij")
     assert make_source("digits", SourceConfig(class_names=names)).spec().class_names == names
+
+
+def test_a_source_is_asked_for_its_stamp() -> None:
+    def ask(source: str, **options: Any) -> str | None:
+        asked = ask_stamp(source, SourceConfig(options=options))
+        return asked() if asked else None
+
+    assert ask("own_sources:Stamped", word="one") == "one"
+    assert ask("own_sources:Files") is None
+    assert ask("own_sources:make_stamped", word="one") == "one"  # a function that makes one
+    with pytest.raises(EnvironmentTrouble, match="cannot say what its data is now") as caught:
+        ask("own_sources:Stamped", word="down")
+    assert "nobody listens" in str(caught.value.got)
+    with pytest.raises(ConfigError, match="is no text"):
+        ask("own_sources:Stamped", word=3)
+
+
+def test_a_source_without_a_stamp_is_not_made_to_ask_it() -> None:
+    assert ask_stamp("own_sources:Wrong", SourceConfig()) is None  # which needs an option

@@ -53,6 +53,16 @@ def judged(*words: object) -> int:
     return call(["gate", *map(str, words)])
 
 
+def test_a_verdict_whose_bytes_changed_counts_for_nothing(root, tmp_path, capfd):
+    (verdict,) = root.glob("artifacts/evaluate/*/verdict.json")
+    verdict.write_text(verdict.read_text().replace('"passed"', '"failed"', 1))
+    to = ["--serving", str(tmp_path / "other")]
+    for words in (["gate", "latest"], ["push", "latest", *to]):
+        assert call([*words, "--root", str(root)]) == exit_codes.BAD_DATA
+        assert f"{verdict} is not as it was made" in " ".join(capfd.readouterr().err.split())
+    assert not (tmp_path / "other").exists()
+
+
 def test_the_verdict_of_a_run_is_printed_again_with_every_rule(finished_root, capfd):
     assert judged("latest", "--root", finished_root) == exit_codes.DONE
     out = " ".join(capfd.readouterr().out.split())

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -284,3 +285,31 @@ def test_after_the_root_was_moved_the_summary_names_what_lies_there_now(root, ca
     assert commands[0] == ["penstock", "predict", str(model.parent), "IMAGE.png"]
     assert commands[1][1] == "show"
     assert commands[1][3:] == ["--root", str(moved)]
+
+
+@pytest.fixture
+def toy_folder(tmp_path, monkeypatch):
+    """The working folder, with the toy recipe in it."""
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(HOME / "tests" / "pipeline" / "schedule" / "toy_recipe.py", tmp_path)
+    (tmp_path / "status").write_text("passed")
+    yield tmp_path
+    sys.modules.pop("toy_recipe", None)
+
+
+@pytest.mark.parametrize("named", ["images", "./images"])
+def test_what_was_not_looked_at_is_said(toy_folder, capfd, named):
+    (toy_folder / "images").mkdir()
+    (toy_folder / "named").write_text(named)
+    words = ["toy_recipe.py:reading", "--root", "root"]
+    for _ in range(2):
+        capfd.readouterr()
+        assert call(["run", *words, "--only", "read"]) == 0
+    out = capfd.readouterr().out
+    unseen = named == "images"
+    assert ("all is up to date" in out) != unseen
+    assert ("cached; the data of toy_steps:Read was not looked at" in out) == unseen
+    assert call(["schedule", "add", *words, "--every", "6h"]) == 0
+    told = "the data of toy_steps:Read cannot be looked at, so that every tick runs read again"
+    assert (told in capfd.readouterr().err) == unseen

@@ -9,6 +9,7 @@ import pytest
 
 from data.base.first_party import Code
 from pipeline import recipes
+from pipeline.config.outside_data import OutsideData
 from pipeline.planning import fingerprint
 from pipeline.planning.fingerprint import differences, digest
 
@@ -90,6 +91,7 @@ def test_a_change_of_anything_is_a_change_and_is_named():
         "code components/train/component.py": {"code": {"components/train/component.py": "2"}},
         "keras 3.15.1 → 3.16.0": {"libraries": {"keras": "3.16.0"}},
         "files x.gz": {"files": {"x.gz": "2"}},
+        "stamp nothing → etag": {"stamp": "etag"},
         "inputs examples": {"inputs": {"examples": ["bb.examples"]}},
     }
     digests = {digest(old)}
@@ -120,7 +122,7 @@ def test_what_is_new_or_gone_was_nothing_or_is_nothing():
 
 def test_every_source_file_of_a_step_counts():
     step = recipes.build("digits").step("ingest")
-    parts = fingerprint.parts(step, 0, {}, Code(), lambda path: "", lambda url: {})
+    parts = fingerprint.parts(step, 0, {}, Code(), OutsideData(), lambda path: "")
     root = Path(fingerprint.__file__).parents[2]
     assert "data/sources/digits.py" in parts["code"]
     assert "data/sources/idx.py" not in parts["code"]

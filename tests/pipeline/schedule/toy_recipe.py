@@ -1,10 +1,11 @@
-"""A recipe that needs no library; it reads `numbers` and `status` beside it."""
+"""A recipe that needs no library; it reads `numbers`, `status` and `named` beside it."""
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
-from toy_steps import Count, Judge, Serve
+from toy_steps import Count, Judge, Read, Serve
 
 from data.base.durable_files import write_json
 from pipeline.config.graph import PipelineConfig, Ref, Step
@@ -63,3 +64,13 @@ def pushing() -> PipelineConfig:
         inputs={"verdict": Ref("judge", "verdict")},
     )
     return PipelineConfig(name="toy", steps=(*toy().steps, step))
+
+
+def reading() -> PipelineConfig:
+    """Reads the folder that `named` names, from the working folder on."""
+    options = {"folder": (Path(__file__).parent / "named").read_text()}
+    config = Read.Config(options=options)
+    read = Step(name="read", component="toy_steps:Read", config=config)
+    judge, serve = pushing().steps[1:]
+    judge = dataclasses.replace(judge, inputs={"numbers": Ref("read", "numbers")})
+    return PipelineConfig(name="toy", steps=(read, judge, serve))

@@ -15,7 +15,9 @@ import pytest
 import toy_steps
 from filelock import FileLock, Timeout
 
-from data.base.durable_files import read_json
+from data.base import sealed_files
+from data.base.durable_files import read_json, sha256_file
+from data.errors import EnvironmentTrouble
 from pipeline import exit_codes
 from pipeline.execution.watcher import Watcher
 from pipeline.run import run
@@ -188,7 +190,25 @@ DAMAGES = {
     "a file is gone": lambda folder: (folder / "2.txt").unlink(),
     "a longer file": lambda folder: (folder / "2.txt").write_text("22"),
     "a shorter file": lambda folder: (folder / "2.txt").write_text(""),
+    "another byte": lambda folder: (folder / "2.txt").write_text("3"),
+    "another byte of the same time": lambda folder: flip(folder / "2.txt"),
+    "a link that goes round": lambda folder: into_loop(folder / "2.txt"),
+    "a folder for a file": lambda folder: into_folder(folder / "2.txt"),
+    "digests that are a list": lambda folder: rewrite(folder, digests=["2.txt"]),
+    "ctimes that are a list": lambda folder: rewrite(folder, ctimes=[1]),
 }
+
+
+def flip(file: Path) -> None:
+    """Another byte, the size and the mtime as they were."""
+    stat = file.stat()
+    file.write_bytes(bytes([file.read_bytes()[0] ^ 1]) + file.read_bytes()[1:])
+    os.utime(file, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+
+
+def into_loop(file: Path) -> None:
+    file.unlink()
+    file.symlink_to(file)
 
 
 @pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
@@ -201,7 +221,9 @@ def test_what_is_not_whole_is_not_there_and_made_again(toy_pipeline, tmp_path, d
     assert slot.load(toy_steps.Count.Outputs) is None
     watcher = Why()
     again = run(toy_pipeline(), root=tmp_path / "root", last="count", watcher=watcher)
-    assert watcher.why == {"count": ("its artifact is damaged",)}
+    ((why,),) = watcher.why.values()
+    assert why in ("its artifact is damaged: manifest.json", "its artifact is damaged: 2.txt")
+    assert os.path.lexists(tmp_path / "root/damaged" / folder.parent.name / folder.name)
     assert again.outputs["count"] == made
     assert slot.load(toy_steps.Count.Outputs).outputs == made
     assert {path.name for path in folder.parent.iterdir()} == {folder.name, slot.lock.name}
@@ -224,3 +246,56 @@ def test_replacing_an_artifact_never_leaves_a_mixture(toy_pipeline, tmp_path):
     run(toy_pipeline(noisy=True), root=root, force=["add"])
     assert (folder / "noise").read_bytes() != before
     assert not list(folder.parent.glob(".*.old"))
+
+
+def test_a_flipped_byte_is_gone_before_anything_uses_it(toy_pipeline, tmp_path):
+    root = tmp_path / "root"
+    first = run(toy_pipeline(), root=root)
+    flip(first.outputs["count"].numbers.path / "1.txt")
+    again = run(toy_pipeline(constant=1), root=root)
+    assert [e.status for e in again.executions] == ["made"] * 3
+    assert (again.outputs["count"].numbers.path / "1.txt").read_text() == "1"
+
+
+def test_what_is_consumed_is_read_though_its_times_are_as_they_were(toy_pipeline, tmp_path, calls):
+    """As where a disk gives back other bytes than it was given."""
+    root = tmp_path / "root"
+    folder = run(toy_pipeline(), root=root, last="count").outputs["count"].numbers.path
+    flip(folder / "1.txt")
+    ctimes = {n: (folder / n).stat().st_ctime_ns for n in ("0.txt", "1.txt", "2.txt")}
+    rewrite(folder, ctimes=ctimes)
+    cached = run(toy_pipeline(), root=root, last="count")
+    assert [e.status for e in cached.executions] == ["reused"]  # by size and ctime
+    with pytest.raises(EnvironmentTrouble, match=r"1\.txt is not as it was made") as error:
+        run(toy_pipeline(), root=root)
+    aside = root / "damaged" / folder.parent.name / folder.name
+    assert str(aside) in error.value.follows
+    assert (aside / "1.txt").read_text() == "0"
+    assert "add" not in calls()
+    again = run(toy_pipeline(), root=root)
+    assert [e.status for e in again.executions] == ["made"] * 3
+
+
+def test_of_a_copied_root_every_byte_is_read_once(toy_pipeline, tmp_path, monkeypatch):
+    first = run(toy_pipeline(), root=tmp_path / "root")
+    copy = Path(shutil.copytree(tmp_path / "root", tmp_path / "copy", symlinks=True))
+    reads = []
+    monkeypatch.setattr(
+        sealed_files, "sha256_file", lambda file: (reads.append(file), sha256_file(file))[1]
+    )
+    for files in (5, 0):
+        reads.clear()
+        result = run(toy_pipeline(), root=copy)
+        assert [e.status for e in result.executions] == ["reused"] * 3
+        assert len(set(reads)) == len(reads) == files
+    assert result.outputs["add"].numbers.total == first.outputs["add"].numbers.total
+
+
+def test_who_only_looks_leaves_what_another_run_has_sealed_since(tmp_path):
+    slot = Slot(tmp_path, "f")
+    slot.seal(Outputs(Counted(slot.open(), {})), {}, {}, 1.0)
+    plain = read_json(slot.path / "manifest.json")
+    slot._remember({**plain, "seal": "of another"}, {"x": 1})
+    assert read_json(slot.path / "manifest.json") == plain
+    slot._remember(plain, {"x": 1})
+    assert read_json(slot.path / "manifest.json") == {**plain, "ctimes": {"x": 1}}

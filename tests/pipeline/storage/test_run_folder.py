@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import shutil
 import threading
 import time
@@ -11,7 +12,7 @@ from data.errors import RightLost
 from pipeline.run import run
 from pipeline.storage.ledger import Ledger
 from pipeline.storage.pushes.push_right import FILE, PushRight
-from pipeline.storage.run_folder import settle_dead_runs
+from pipeline.storage.run_folder import settle_dead_runs, summaries
 
 
 @pytest.fixture(params=["local", "beam"])
@@ -86,3 +87,19 @@ def test_a_run_whose_folder_is_gone_is_dead(toy_pipeline, tmp_path):
     shutil.rmtree(root / "runs")
     assert settled(root) == "killed"
     assert not (root / "runs").exists()
+
+
+def test_what_a_killed_run_wrote_half_is_passed_over(tmp_path):
+    whole = {"event": "ended", "step": "count", "summary": "3 numbers"}
+    lines = [json.dumps(whole), "[]", "null", '{"event": "ended"}', '{"event": "en']
+    (tmp_path / "events.jsonl").write_text("\n".join(lines))
+    assert summaries(tmp_path) == {"count": "3 numbers"}
+
+
+def test_a_file_where_a_step_is_to_work_is_removed(toy_pipeline, tmp_path):
+    root = tmp_path / "root"
+    made = run(toy_pipeline(), root=root, last="count").executions[0]
+    (root / "work").mkdir(exist_ok=True)
+    (root / "work" / made.fingerprint).write_text("x")
+    result = run(toy_pipeline(), root=root, last="count", force=["count"])
+    assert [e.status for e in result.executions] == ["made"]

@@ -14,13 +14,17 @@ from typing import Any
 
 import pytest
 
+from components import train
 from data.errors import ConfigError, EnvironmentTrouble
 from pipeline import exit_codes
+from pipeline.config.graph import PipelineConfig, Step
 from pipeline.schedule import lock
 from pipeline.schedule.ledger.store import ScheduleStore
 from pipeline.schedule.schedule import Schedule, Tick
 from pipeline.schedule.tick.tick import do_tick
 from pipeline.schedule.triggers.triggers import Every, NewData
+from pipeline.spans.data_key import data_key
+from pipeline.storage.ledger import Ledger
 
 HOME = Path(__file__).parents[4]
 TELL = """
@@ -148,6 +152,50 @@ def test_a_bug_fixed_in_the_recipe_s_own_code_runs(nightly: Nights, capsys) -> N
     assert nightly.latest.outcome == "ran"
     nightly.tick()
     assert nightly.latest.outcome == "nothing new"
+
+
+@pytest.mark.parametrize(
+    ("named", "then"), [("./images", "nothing new"), ("images", "ran")], ids=["seen", "unseen"]
+)
+def test_data_that_nobody_can_look_at_is_read_at_every_tick(
+    nights: Nights, named: str, then: str
+) -> None:
+    images = nights.folder / "work" / "images"
+    images.mkdir()
+    (images / "1").write_text("1")
+    (nights.folder / "named").write_text(named)
+    nights.add(recipe=f"{nights.folder}/toy_recipe.py:reading", trigger=NewData(check_every=60))
+
+    def total() -> int:
+        with Ledger(nights.root) as ledger:
+            read, *_ = ledger.executions(ledger.runs(1)[0].id)
+            return int(ledger.artifacts(read.fingerprint)["numbers"][1]["total"])
+
+    nights.tick()
+    assert (nights.latest.outcome, nights.latest.pushed, total()) == ("ran", True, 1)
+    nights.tick()
+    assert (nights.latest.outcome, nights.latest.pushed) == (then, False)  # it came out the same
+    assert nights.versions() == ["1"]
+    (images / "2").write_text("2")
+    nights.tick()
+    assert (nights.latest.outcome, total()) == ("ran", 3)
+
+
+def test_weights_that_a_later_step_reads_are_new_data(nights: Nights) -> None:
+    weights = nights.folder / "weights"
+    weights.write_text("1")
+
+    def key(**settings: Any) -> str:
+        config = train.Config(**settings)
+        step = Step(name="train", component="components.train", config=config, inputs={"x": ()})
+        return data_key(PipelineConfig(name="toy", steps=(step,)), nights.root, now=0.0)
+
+    options = {"weights": str(weights)}
+    before = key(model_options=options, warm_start="serving")
+    assert key(model_options=options, warm_start="serving") == before
+    assert key(model_options=options, warm_start="run:latest") != before
+    weights.write_text("2")
+    assert key(model_options=options, warm_start="serving") != before
 
 
 @pytest.mark.slow

@@ -1,0 +1,100 @@
+"""What a step consumes, looked at once more: artifacts before it runs, outside data before sealing.
+
+What its plan saw may have changed since; then nothing is sealed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from data.base.file_states import last_changed
+from data.errors import EnvironmentTrouble, InputChanged
+from pipeline.config import outside_data
+from pipeline.config.graph import Step
+from pipeline.planning.plan import Done, Planned, Workspace
+from pipeline.storage.artifact_store import Sealed, Slot
+
+
+def hold_artifacts(step: Step, done: Done) -> None:
+    """Read every byte of the artifacts that a step is to consume, against their digests.
+
+    Raises:
+        EnvironmentTrouble: one is damaged; it was moved aside, and the next run makes it again.
+    """
+    for sealed in _consumed(step, done):
+        slot = Slot(sealed.path.parent, sealed.path.name)
+        damaged = slot.verify()
+        if damaged is None:
+            continue
+        with slot.held():
+            aside = slot.set_aside() if slot.verify() else None
+        raise EnvironmentTrouble(
+            f"{sealed.path / damaged} is not as it was made",
+            expected="the bytes whose digest its manifest holds",
+            follows=f"step {step.name!r} did not run; the artifact was moved to {aside}"
+            if aside
+            else f"step {step.name!r} did not run",
+            remedy="run the same command again: it is made again. Check the disk",
+        )
+
+
+def refresh_artifacts(step: Step, done: Done) -> None:
+    """Remember the ctimes of consumed files as they are now: a window links its spans' shards.
+
+    So the next run need not read them.
+    """
+    for sealed in _consumed(step, done):
+        Slot(sealed.path.parent, sealed.path.name).load(type(sealed.outputs))
+
+
+def _consumed(step: Step, done: Done) -> Iterator[Sealed]:
+    for name in dict.fromkeys(ref.step for ref in step.upstream()):
+        if sealed := done.sealed[name]:
+            yield sealed
+
+
+def hold_outside_data(planned: Planned, workspace: Workspace) -> None:
+    """Hold what a step has read outside the root against what its plan saw.
+
+    Raises:
+        InputChanged: something is another now, or gone, or has come; says what.
+    """
+    before = planned.outside
+    try:
+        now = outside_data.look(
+            planned.step,
+            workspace.beam_args,
+            named=list(before.named),
+            leave_out=workspace.own_folders,
+        )
+    except EnvironmentTrouble as error:
+        raise _changed(planned, error.what, error.got) from error
+    if now.stamp != before.stamp:
+        raise _changed(planned, "the source's stamp", f"{before.stamp!r}, then {now.stamp!r}")
+    for name in _different(before.files, now.files):
+        raise _changed(planned, name, _became(before.files.get(name), now.files.get(name)))
+    for name in _different(before.listed, now.listed):
+        folder = Path(name)
+        shown = last_changed(folder, workspace.own_folders) if folder.is_dir() else name
+        raise _changed(planned, str(shown), _became(before.listed.get(name), now.listed.get(name)))
+
+
+def _different(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
+    names = sorted({**before, **now})
+    return [name for name in names if before.get(name) != now.get(name)]
+
+
+def _became(before: str | None, now: str | None) -> str:
+    return "it came" if before is None else "it is gone" if now is None else f"{before}, then {now}"
+
+
+def _changed(planned: Planned, what: str, got: str | None) -> InputChanged:
+    return InputChanged(
+        f"step {planned.step.name!r}: its data changed while it ran: {what}",
+        expected="the data that the plan saw, until the step has ended",
+        got=got,
+        follows="what it made was not kept, since it may be of either",
+        remedy="run the same command again once the data stands still; what the step itself writes "
+        "must not lie where its settings lead",
+    )

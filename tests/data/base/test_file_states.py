@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from data.base.file_states import file_state, folder_state, last_changed
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "images"
+    (folder / "cat").mkdir(parents=True)
+    (folder / "cat" / "1.png").write_bytes(b"cat")
+    (folder / "labels.csv").write_bytes(b"1,cat")
+    return folder
+
+
+def same_times(file: Path, content: bytes) -> None:
+    stat = file.stat()
+    file.write_bytes(content)
+    os.utime(file, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+
+
+CHANGES: dict[str, Callable[[Path], object]] = {
+    "another byte, size and mtime as before": lambda f: same_times(f / "cat/1.png", b"dog"),
+    "a new file": lambda f: (f / "cat" / "2.png").touch(),
+    "a file is gone": lambda f: (f / "labels.csv").unlink(),
+    "a new name": lambda f: (f / "cat").rename(f / "dog"),
+    "a file replaced": lambda f: (
+        (f / "new").write_bytes(b"dog"),
+        (f / "new").rename(f / "cat/1.png"),
+    ),
+    "a linked folder": lambda f: (f / "more").symlink_to(f / "cat"),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_a_change_under_a_folder_is_seen(folder: Path, change: Callable[[Path], object]) -> None:
+    before = folder_state(folder)
+    assert folder_state(folder) == before
+    change(folder)
+    assert folder_state(folder) != before
+
+
+def test_what_is_hidden_or_left_out_does_not_count(folder: Path) -> None:
+    before = folder_state(folder, [folder / "root", folder / "nowhere"])
+    for name in (".penstock/x", "__pycache__/x.pyc", "cat/.DS_Store", "root/ledger"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).touch()
+    (folder / "dead").symlink_to(folder / "nowhere")
+    (folder / "round").symlink_to(folder / "round")
+    assert folder_state(folder, [folder / "root"]) == before
+    assert folder_state(folder) != before
+
+
+def test_links_that_lead_up_end(folder: Path) -> None:
+    (folder / "cat" / "up").symlink_to(folder)
+    (folder / "cat" / "here").symlink_to(folder / "cat")
+    assert folder_state(folder).startswith("2 files, ")
+
+
+def test_the_file_that_was_changed_last_is_named(folder: Path) -> None:
+    (folder / "cat" / "1.png").write_bytes(b"dog")
+    assert last_changed(folder) == folder / "cat" / "1.png"
+    assert last_changed(folder / "cat", [folder / "cat"]) == folder / "cat"
+
+
+def test_a_file_s_state_changes_with_its_bytes_whatever_its_mtime(folder: Path) -> None:
+    file = folder / "labels.csv"
+    before = file_state(file)
+    same_times(file, b"1,dog")
+    assert file_state(file) != before
+    with pytest.raises(FileNotFoundError):
+        file_state(folder / "nowhere")

@@ -1,0 +1,54 @@
+"""Digests of input files are remembered while nothing says that the file was changed."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from data.base.durable_files import sha256_file
+from pipeline.storage import file_digests
+from pipeline.storage.ledger import Ledger
+
+
+@pytest.fixture
+def reads(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """The files that were read for a digest."""
+    found: list[Path] = []
+
+    def read(path: Path) -> str:
+        found.append(path)
+        return sha256_file(path)
+
+    monkeypatch.setattr(file_digests, "sha256_file", read)
+    monkeypatch.setattr(file_digests.time, "time", lambda: 4e9)  # every file is old
+    return found
+
+
+def test_other_bytes_with_the_same_size_mtime_and_inode_are_read(tmp_path, reads) -> None:
+    file = tmp_path / "images"
+    file.write_bytes(b"one")
+    stat = file.stat()
+    with Ledger(tmp_path) as ledger:
+        first = ledger.digest_file(file)
+        assert ledger.digest_file(file) == first
+        assert reads == [file]
+        file.write_bytes(b"two")
+        os.utime(file, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+        again = file.stat()
+        assert (again.st_size, again.st_mtime_ns) == (stat.st_size, stat.st_mtime_ns)
+        assert again.st_ino == stat.st_ino
+        assert ledger.digest_file(file) == sha256_file(file) != first
+
+
+def test_a_file_that_was_changed_just_now_is_read_each_time(tmp_path, reads, monkeypatch) -> None:
+    """It could be changed again within the clock's grain; a copy may have an old mtime."""
+    file = tmp_path / "images"
+    file.write_bytes(b"one")
+    os.utime(file, (1.0, 1.0))
+    monkeypatch.setattr(file_digests.time, "time", lambda: file.stat().st_ctime + 1)
+    with Ledger(tmp_path) as ledger:
+        for _ in range(2):
+            ledger.digest_file(file)
+    assert reads == [file, file]
