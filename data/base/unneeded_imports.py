@@ -5,6 +5,8 @@ notebook, to draw images, to be wrapped as a scikit-learn estimator. NLTK, which
 Analysis imports, looks for scikit-learn. Each is imported where it is installed: 1,200 modules, a
 third of TensorFlow's import. Keras and NLTK go on without them, and where one of these is asked
 for they say which library they lack.
+
+Both Keras are given their settings in the same place: see `keras_settings`.
 """
 
 from __future__ import annotations
@@ -17,7 +19,10 @@ from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
 from typing import Any
 
-IMPORTERS = frozenset({"keras", "nltk"})
+from data.base.keras_settings import set_keras
+
+KERAS = frozenset({"keras", "tf_keras"})
+IMPORTERS = frozenset({*KERAS, "nltk"})
 UNNEEDED = frozenset({"IPython", "matplotlib", "sklearn"})
 
 
@@ -63,5 +68,7 @@ class _Finder(MetaPathFinder):
                 execute(module)
             finally:
                 self._importing.depth -= 1
+            if module.__name__ in KERAS and hasattr(module, "backend"):
+                set_keras(module)
 
         loader.exec_module = exec_module

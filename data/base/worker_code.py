@@ -1,13 +1,21 @@
-"""Whether a worker runs the same Python, Beam and Penstock as the process that sent it work."""
+"""Whether a worker runs the same Python, Beam and Penstock as the process that sent it work.
+
+A worker that does says so by a file in a folder that the sender looks at, if there is one: by that
+it is known that a worker started at all, which not all runners tell.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import importlib.metadata
 import importlib.util
+import os
 import platform
 import sys
+from collections.abc import Iterator
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +24,7 @@ import apache_beam as beam
 from data.base.first_party import OUR_PACKAGES
 from data.errors import EnvironmentTrouble
 
+_folder: ContextVar[Path | None] = ContextVar("folder", default=None)  # of the job being sent
 _NOT_CODE = "template"  # pipeline/environment/template: a project's first files, never imported
 
 
@@ -49,6 +58,16 @@ def differences(sender: dict[str, str]) -> dict[str, str]:
     return {name: mine for name, mine in here().items() if sender.get(name) != mine}
 
 
+@contextlib.contextmanager
+def workers_report_to(folder: Path) -> Iterator[None]:
+    """Let workers of the jobs that the block sends write a file there as they begin."""
+    token = _folder.set(folder)
+    try:
+        yield
+    finally:
+        _folder.reset(token)
+
+
 class SameCodeDoFn(beam.DoFn):
     """A DoFn that refuses to work where the code is another than at the sender.
 
@@ -56,7 +75,7 @@ class SameCodeDoFn(beam.DoFn):
     """
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_sender": here()}
+        return {**self.__dict__, "_sender": here(), "_report_to": _folder.get()}
 
     def setup(self) -> None:
         """As a marked EnvironmentTrouble: another Python, Beam or Penstock than the sender's."""
@@ -64,6 +83,9 @@ class SameCodeDoFn(beam.DoFn):
         wrong = differences(sender) if sender else {}
         if wrong:
             raise RuntimeError(another_code(sender, wrong, platform.node()).marked())
+        if folder := self.__dict__.get("_report_to"):
+            with contextlib.suppress(OSError):  # the job is over; or its own files will fail
+                (folder / f"{platform.node()}-{os.getpid()}").touch()
 
 
 def another_code(

@@ -254,7 +254,7 @@ def _ingested(
 ) -> Ingested | None:
     """The examples of just this version, if they still lie there."""
     from components.artifacts import Examples
-    from data.base.durable_files import read_json
+    from data.base.documents import read_document
     from pipeline.spans.states import step_name
     from pipeline.storage.artifact_lookup import remembered
     from pipeline.storage.artifact_store import MANIFEST, Slot
@@ -269,7 +269,7 @@ def _ingested(
     for examples in found:
         manifest = Slot.of(root, step.component, str(fingerprint)).path / MANIFEST
         try:
-            path = read_json(manifest)["parts"]["config"]["path"]
+            path = read_document(manifest)["parts"]["config"]["path"]
         except BadDataError:
             return None
         if isinstance(examples, Examples) and path == str(standing.span.path):

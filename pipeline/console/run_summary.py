@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rich.markup import escape
 
-from data.base.durable_files import read_json
+from data.base.documents import read_document
 from pipeline.console.terminal import Console
 from pipeline.console.verdict_table import verdict_table
 from pipeline.execution.result import RunResult
@@ -30,7 +30,7 @@ def show_result(result: RunResult, recipe: str, root: Path, seconds: float) -> i
         steps = len(result.executions)
         out.print(f"[green]all is up to date[/]: {steps} steps reused, nothing ran")
     if result.verdict:
-        out.print(verdict_table(read_json(result.verdict.path / "verdict.json")))
+        out.print(verdict_table(read_document(result.verdict.path / "verdict.json")))
     for line in _where_and_what_next(result, recipe, root):
         out.print(line, soft_wrap=True)
     out.print(f"[dim]{seconds:.1f} s, exit code {result.run.exit_code}[/]")

@@ -1,8 +1,8 @@
 """What a step's result depends on, as one digest, found without importing any of it.
 
 Component, its source and the first-party code that it imports, config, seed, the inputs'
-fingerprints, input files by content (behind a URL: by size and time), and the versions of the
-libraries used.
+fingerprints, input files by content (behind a URL: by size and time), the versions of the
+libraries used, and what of the environment changes their results.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import Any
 from data.base.first_party import code
 from pipeline.config.convert import to_plain
 from pipeline.config.graph import Ref, Step, as_refs
+from pipeline.environment.library_settings import looked_at
 
 # where a library is imported by another name than its distribution's
 _DISTRIBUTIONS = {
@@ -58,6 +59,7 @@ def parts(
         | {file: stamp for url in depends.urls for file, stamp in stamps(url).items()},
         "code": {_short(path): _digest_source(path) for path in files},
         "libraries": {name: version for name in libraries if (version := _version(name))},
+        "environment": looked_at(),
     }
 
 
@@ -75,7 +77,7 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
 
 def _phrase(key: str, before: Any, after: Any) -> str:
     kind, _, name = key.partition(".")
-    if kind in ("config", "seed", "libraries"):
+    if kind in ("config", "seed", "libraries", "environment"):
         shown = " → ".join("nothing" if v is None else str(v) for v in (before, after))
         if len(shown) > _SHOWN:
             return key

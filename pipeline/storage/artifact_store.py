@@ -22,8 +22,10 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from data.base.durable_files import digest_tree, fsync_path, fsync_tree, read_json, write_json
-from data.errors import BadDataError, ConfigError
+from data.base.documents import read_document, write_document
+from data.base.durable_files import digest_tree, fsync_path, fsync_tree
+from data.base.waits import SECONDS
+from data.errors import BadDataError, ConfigError, EnvironmentTrouble
 from pipeline.config.convert import from_plain, to_plain
 from pipeline.storage.work_folder import remove_forgotten
 
@@ -60,6 +62,9 @@ class Slot:
         """Keep other runs from making the same artifact; the lock falls with its holder's death.
 
         `on_wait` is called once if another run holds it.
+
+        Raises:
+            EnvironmentTrouble: another holds it for longer than `ARTIFACT` among the waits says.
         """
         self.path.parent.mkdir(parents=True, exist_ok=True)
         lock = FileLock(self.lock)
@@ -67,11 +72,24 @@ class Slot:
             lock.acquire(timeout=0)
         except Timeout:
             on_wait()
-            lock.acquire(poll_interval=0.2)
+            self._wait_for(lock)
         try:
             yield
         finally:
             lock.release()
+
+    def _wait_for(self, lock: FileLock) -> None:
+        limit = SECONDS["ARTIFACT"]
+        try:
+            lock.acquire(timeout=limit, poll_interval=0.2)
+        except Timeout as error:
+            raise EnvironmentTrouble(
+                f"another run has been making {self.path} for {limit:g} s",
+                expected="its end: the lock falls with the process that holds it",
+                got=f"{lock.lock_file} still held",
+                follows="the step did not begin",
+                remedy="see what that run does, or wait longer: PENSTOCK_WAIT_ARTIFACT=SECONDS",
+            ) from error
 
     def load(self, outputs_type: type[Any]) -> Sealed | None:
         """What lies here, or None where there is nothing whole.
@@ -79,7 +97,7 @@ class Slot:
         Files are compared by size; who loads a model verifies its digests as well.
         """
         try:
-            plain = read_json(self.path / MANIFEST)
+            plain = read_document(self.path / MANIFEST)
             if any((self.path / f).stat().st_size != n for f, n in plain["sizes"].items()):
                 return None
             outputs = from_plain(plain["outputs"], outputs_type, "outputs")
@@ -114,7 +132,7 @@ class Slot:
             "sizes": {name: (self._temporary / name).stat().st_size for name in digests},
             "digests": digests,
         }
-        write_json(self._temporary / MANIFEST, manifest)
+        write_document(self._temporary / MANIFEST, manifest)
         fsync_tree(self._temporary)
         if os.path.lexists(self.path):
             self.path.rename(self._old)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from data.base.documents import checked
 from data.errors import EnvironmentTrouble, RightLost
 from pipeline.storage.ledger import Ledger
 from pipeline.storage.pushes import push_right
@@ -72,5 +73,6 @@ def summaries(folder: Path) -> dict[str, str]:
     events = folder / EVENTS
     if not events.is_file():
         return {}
-    ended = [json.loads(line) for line in events.read_text(encoding="utf-8").splitlines()]
+    lines = events.read_text(encoding="utf-8").splitlines()
+    ended = [checked(EVENTS, json.loads(line), events) for line in lines]
     return {e["step"]: e["summary"] for e in ended if e["event"] == "ended"}

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from data.base.durable_files import read_json, write_json
+from data.base.documents import read_document, write_document
 from data.errors import BadDataError, EnvironmentTrouble, PenstockError
 
 _UPSTREAM = "upstream.json"
@@ -36,7 +36,7 @@ def work_folder(
     if anew or not _begun_on(folder, upstream):
         shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True, exist_ok=True)
-    write_json(folder / _UPSTREAM, dict(upstream))
+    write_document(folder / _UPSTREAM, {"seals": dict(upstream)})
     try:
         yield folder
     except EnvironmentTrouble:
@@ -58,5 +58,5 @@ def remove_forgotten(root: Path) -> None:
 
 def _begun_on(folder: Path, upstream: Mapping[str, str]) -> bool:
     with contextlib.suppress(BadDataError):
-        return bool(read_json(folder / _UPSTREAM) == upstream)
+        return bool(read_document(folder / _UPSTREAM).get("seals") == upstream)
     return False
