@@ -13,12 +13,12 @@ from data.base.unneeded_imports import skip_unneeded_imports
 from data.errors import EnvironmentTrouble
 from pipeline.environment.wait_settings import read_waits
 
-# Results depend on these, and there are reasons to set them: they are part of a fingerprint.
+# Results depend on these, and there are reasons to set them: they are part of a fingerprint. No
+# library sets one of them itself, as TensorFlow Model Analysis does with TF_USE_LEGACY_KERAS.
 LOOKED_AT = (
     "DNNL_DEFAULT_FPMATH_MODE",
     "NVIDIA_TF32_OVERRIDE",
     "ONEDNN_DEFAULT_FPMATH_MODE",
-    "TF2_BEHAVIOR",
     "TF_CUDNN_DETERMINISTIC",
     "TF_CUDNN_USE_AUTOTUNE",
     "TF_DETERMINISTIC_OPS",
@@ -29,7 +29,6 @@ LOOKED_AT = (
     "TF_ENABLE_ONEDNN_OPTS",
     "TF_FUNCTION_JIT_COMPILE_DEFAULT",
     "TF_SET_ONEDNN_FPMATH_MODE",
-    "TF_USE_LEGACY_KERAS",
     "TF_XLA_FLAGS",
     "XLA_FLAGS",
 )
@@ -84,7 +83,9 @@ def _bypass_proxies() -> None:
     """Beam's workers, job servers on this machine and their like are reached directly."""
     if not any(os.environ.get(name) or os.environ.get(name.upper()) for name in _PROXIES):
         return
-    groups: list[tuple[str, ...]] = [("no_proxy", "NO_PROXY")]  # some look at the one, some at the other
+    groups: list[tuple[str, ...]] = [
+        ("no_proxy", "NO_PROXY")
+    ]  # some look at the one, some at the other
     if "no_grpc_proxy" in os.environ:  # then gRPC looks at this alone
         groups.append(("no_grpc_proxy",))
     for group in groups:
