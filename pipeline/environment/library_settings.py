@@ -83,12 +83,9 @@ def _bypass_proxies() -> None:
     """Beam's workers, job servers on this machine and their like are reached directly."""
     if not any(os.environ.get(name) or os.environ.get(name.upper()) for name in _PROXIES):
         return
-    groups: list[tuple[str, ...]] = [
-        ("no_proxy", "NO_PROXY")
-    ]  # some look at the one, some at the other
-    if "no_grpc_proxy" in os.environ:  # then gRPC looks at this alone
-        groups.append(("no_grpc_proxy",))
-    for group in groups:
+    # Libraries look at the one or the other, and gRPC at its own alone where there is one.
+    own = [("no_grpc_proxy",)] if "no_grpc_proxy" in os.environ else []
+    for group in (("no_proxy", "NO_PROXY"), *own):
         given = ",".join(os.environ.get(name, "") for name in group).split(",")
         hosts = dict.fromkeys(host.strip() for host in given if host.strip())
         for name in group:

@@ -443,7 +443,7 @@ def test_the_step_is_pinned_to_what_serves(tmp_path: Path) -> None:
     folder = tmp_path / MODEL_NAME / "3"
     folder.mkdir(parents=True)
     (folder / MANIFEST).write_text("{}", encoding="utf-8")
-    (folder / "push.json").write_text('{"best_so_far": {"digest": "abc"}}', encoding="utf-8")
+    write_document(folder / "push.json", {"best_so_far": {"digest": "abc"}})
     context = Context(output_dir=tmp_path, serving_dir=tmp_path, model_name=MODEL_NAME)
     pinned = pin(Config(), None, context)
     assert pinned.against == Against(baseline=sha256_file(folder / MANIFEST), best="abc")
