@@ -33,6 +33,7 @@ RUNTIME = [
     "jinja2>=3.1.6,<4",  # a run's report
     # The frame.
     "SQLAlchemy>=2.0.36,<2.2",  # the ledger, in SQLite
+    "alembic>=1.16,<2",  # brings an older ledger to today's schema; imported only then
     "cattrs>=24.1,<27",  # config dataclasses to and from plain values
     "filelock>=3.16,<5",  # one maker for one artifact
     "cronsim>=2.7,<3",  # cron expressions; Healthchecks' own, with Debian cron's daylight saving

@@ -15,14 +15,13 @@ from typing import Any
 
 from components.artifacts import Model, Push, Verdict
 from components.context import Context
-from data.base.durable_files import read_json, write_json
+from data.base.documents import read_document, write_document
 from data.errors import ConfigError, StepError
 from serving_export.bundle.manifest import read_manifest, verify_bundle
 from serving_export.model_store.best import NONE
 from serving_export.model_store.layout import model_folder, model_of, version_folder
 
 PUSH = "push.json"
-SCHEMA_VERSION = 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,7 +82,7 @@ def run(inputs: Inputs, config: Config, context: Context) -> Outputs:
     model, verdict = inputs.model, inputs.verdict
     _check(model, verdict, context)
     if verdict.status == "passed":
-        judged = read_json(verdict.path / "verdict.json")
+        judged = read_document(verdict.path / "verdict.json")
         record, version, served = push_judged(model, verdict, judged, config, context)
         push = Push(path=context.output_dir, pushed=True, version=version, served_path=served)
     else:
@@ -91,7 +90,7 @@ def run(inputs: Inputs, config: Config, context: Context) -> Outputs:
         reason = f"the verdict is: {verdict.status}"
         push = Push(path=context.output_dir, pushed=False, reason=reason)
     told = {"pushed": push.pushed, "version": push.version, "reason": push.reason}
-    write_json(context.output_dir / PUSH, {**record, **told})
+    write_document(context.output_dir / PUSH, {**record, **told})
     return Outputs(push=push)
 
 
@@ -189,7 +188,6 @@ def _record(model: Model, verdict: Verdict, config: Config, context: Context) ->
         progress=context.progress,
     )
     return {
-        "schema_version": SCHEMA_VERSION,
         "model_name": config.model_name,
         "digest": model.digest,
         "model": read_manifest(model.bundle).model,
@@ -222,7 +220,7 @@ def is_current(outputs: Outputs, context: Context) -> bool:
         return True
     if context.serving_dir is None:
         return False
-    record = read_json(outputs.push.path / PUSH)
+    record = read_document(outputs.push.path / PUSH)
     return bool(model_of(_served(record, context.serving_dir)) == record["model"])
 
 
@@ -231,7 +229,7 @@ def locate(outputs: Outputs, context: Context) -> Outputs:
     push = outputs.push
     if not push.pushed or context.serving_dir is None:
         return outputs
-    served = _served(read_json(push.path / PUSH), context.serving_dir)
+    served = _served(read_document(push.path / PUSH), context.serving_dir)
     return Outputs(push=replace(push, served_path=served))
 
 

@@ -12,6 +12,7 @@ from typing import Literal
 
 from components.context import Context
 from pipeline.config.graph import PipelineConfig
+from pipeline.environment.library_settings import pin_libraries
 from pipeline.execution.result import RunResult, conclude, illustrated
 from pipeline.execution.run_record import RunRecord, new_run
 from pipeline.execution.watcher import Watcher
@@ -75,6 +76,7 @@ def run(
         shared_filesystem=shared_filesystem,
         now=time.time() if now is None else now,
     )
+    pin_libraries()
     prepare.check(pipeline, request)
     prepare_root(root)
     with Ledger(root) as ledger:

@@ -14,9 +14,11 @@ from components.beam.options import parse, runner, workers_are_elsewhere
 from components.beam.staging import travelling
 from components.beam.submission import Submitted
 from components.beam.users_code import user_modules
+from data.base.waits import SECONDS
 from data.base.worker_code import installed
 from data.errors import AlreadyPushed, ConfigError, ConnectionLost, EnvironmentTrouble
 from pipeline.config.graph import PipelineConfig
+from pipeline.environment.library_settings import pin_libraries
 from pipeline.execution import cancellation, submission_file
 from pipeline.execution.beam import chain
 from pipeline.execution.beam_job import Job, done_before
@@ -56,6 +58,12 @@ class Cancelled(KeyboardInterrupt):
         self.job = job
 
 
+class NotBegun(EnvironmentTrouble):
+    """No worker has begun with a run for long; the run stays submitted."""
+
+    run_status = "submitted"
+
+
 def submit(
     pipeline: PipelineConfig,
     request: Request,
@@ -78,6 +86,7 @@ def submit(
         Cancelled: somebody cancelled it.
         PenstockError: it was refused before anything ran, or a step failed on the cluster.
     """
+    pin_libraries()
     prepare.check(pipeline, request)
     prepare_root(request.root)
     root = request.root.resolve()
@@ -180,7 +189,7 @@ def _followed(
     reader, lost = JournalReader(job.folder, record), None
     with passed_on(reader):
         try:
-            state = _awaited(job, submitted, record, on_interrupt)
+            state = _awaited(job, submitted, record, reader, on_interrupt)
         except ConnectionLost as error:
             lost = error
     whole = reader.settled.issuperset(job.chosen)
@@ -206,9 +215,15 @@ def _done(job: Job) -> Done:
     return done_before(plan, len(plan), job.root)
 
 
-def _awaited(job: Job, submitted: Submitted, record: RunRecord, on_interrupt: OnInterrupt) -> str:
+def _awaited(
+    job: Job,
+    submitted: Submitted,
+    record: RunRecord,
+    reader: JournalReader,
+    on_interrupt: OnInterrupt,
+) -> str:
     """The job's last state; the user is asked once what a Ctrl-C is to mean."""
-    before = ""
+    before, end = "", time.monotonic() + SECONDS["JOB_START"]
     while True:
         try:
             if cancellation.is_revoked(job):
@@ -219,6 +234,8 @@ def _awaited(job: Job, submitted: Submitted, record: RunRecord, on_interrupt: On
                 before = state
             if state in OVER:
                 return state
+            if time.monotonic() > end and not reader.begun:
+                raise _not_begun(job, submitted, state)
             time.sleep(_POLL)
         except Cancelled:
             raise
@@ -226,6 +243,17 @@ def _awaited(job: Job, submitted: Submitted, record: RunRecord, on_interrupt: On
             if on_interrupt() == "detach":
                 raise Detached from None
             raise _cancelled(job, submitted) from None
+
+
+def _not_begun(job: Job, submitted: Submitted, state: str) -> NotBegun:
+    return NotBegun(
+        f"no worker has begun with the run {job.run_id} after {SECONDS['JOB_START']:g} s",
+        expected="a worker that writes to the run's folder",
+        got=f"a job {submitted.job_id} that is {state.lower()}",
+        follows="the run stays submitted; nobody waits for it here any more",
+        remedy=f"see the runner's page and the workers' logs; then penstock attach {job.run_id}, "
+        f"or penstock cancel {job.run_id}; PENSTOCK_WAIT_JOB_START says how long to wait",
+    )
 
 
 def _cancelled(job: Job, submitted: Submitted) -> Cancelled:

@@ -20,9 +20,9 @@ from apache_beam.portability.api import beam_job_api_pb2_grpc
 from components.beam import options as flags
 from components.beam.job_server_process import started
 from components.beam.jobs.portable_job import url_of
+from data.base.waits import SECONDS
 from data.errors import ConfigError, EnvironmentTrouble
 
-_REACH = 10.0  # seconds for a job server to answer
 _ANSWERS_NOT = (grpc.StatusCode.UNIMPLEMENTED, grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN)
 
 
@@ -87,18 +87,19 @@ def _leading(args: Sequence[str], options: PipelineOptions, endpoint: str) -> tu
 
 
 def described(endpoint: str) -> set[str]:
-    """The names of the options that a job server knows; asks until it answers, 10 s at most.
+    """The names of the options that a job server knows; asks until it answers, for a while.
 
     Raises:
         EnvironmentTrouble: nothing answers there, or something that is no job server.
     """
     with grpc.insecure_channel(endpoint) as channel:
         stub = beam_job_api_pb2_grpc.JobServiceStub(channel)
-        end = time.monotonic() + _REACH
+        reach = SECONDS["JOB_SERVER"]
+        end = time.monotonic() + reach
         while True:
             try:
                 answer = stub.DescribePipelineOptions(
-                    job_api.DescribePipelineOptionsRequest(), timeout=_REACH
+                    job_api.DescribePipelineOptionsRequest(), timeout=reach
                 )
                 return {option.name for option in answer.options}
             except grpc.RpcError as error:
@@ -121,5 +122,6 @@ def _unreachable(endpoint: str, error: Any) -> EnvironmentTrouble:
         remedy="--job_endpoint names the job server's port (8099 by default), not a web page, the "
         "artifact port or the cluster itself"
         if spoken
-        else "start the job server, or mend --job_endpoint; then run again",
+        else "start the job server, or mend --job_endpoint; then run again "
+        f"(PENSTOCK_WAIT_JOB_SERVER says how long to wait for it, {SECONDS['JOB_SERVER']:g} s)",
     )

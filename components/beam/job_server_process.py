@@ -20,9 +20,9 @@ from apache_beam.runners.portability.spark_runner import SparkJarJobServer
 
 from components.beam.options import runner
 from components.beam.runner_errors import first_cause
+from data.base.waits import SECONDS
 from data.errors import EnvironmentTrouble, in_one_line
 
-_START = 120.0  # seconds for a JVM to start and to listen
 _STOP = 10.0  # seconds to end by itself
 
 
@@ -69,7 +69,8 @@ def _command(options: PipelineOptions, folder: str) -> tuple[list[str], str]:
 
 def _listens(process: subprocess.Popen[bytes], endpoint: str, log: IO[str]) -> None:
     host, _, port = endpoint.rpartition(":")
-    end = time.monotonic() + _START
+    limit = SECONDS["JOB_SERVER_START"]
+    end = time.monotonic() + limit
     while process.poll() is None and time.monotonic() < end:
         with contextlib.suppress(OSError), socket.create_connection((host, int(port)), 1.0):
             return
@@ -77,7 +78,11 @@ def _listens(process: subprocess.Popen[bytes], endpoint: str, log: IO[str]) -> N
     log.seek(0)
     said = first_cause(log.read())
     ended = process.poll()
-    raise _trouble(f"silent for {_START:.0f} s" if ended is None else f"exit {ended}: {said}")
+    raise _trouble(
+        f"silent for {limit:.0f} s, see PENSTOCK_WAIT_JOB_SERVER_START"
+        if ended is None
+        else f"exit {ended}: {said}"
+    )
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import shutil
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
@@ -28,16 +29,17 @@ def run_pipeline(build: Callable[[beam.Pipeline], None], context: Context) -> No
         ConnectionLost: the job server went away; what became of the job is not known.
         StepError: a remote worker failed; with the first cause.
     """
+    from components.beam.local_workers import run_watched
     from components.beam.options import new_pipeline
     from components.beam.runner_errors import not_taken
     from components.beam.staging import travelling
 
-    with travelling(context.beam_args) as args, quiet(context.logger):
+    with travelling(context.beam_args) as args, quiet(context.logger), _reports(context) as begun:
         pipeline = new_pipeline(args)
         build(pipeline)
         try:
-            result = pipeline.run()
-            _wait(result, context)
+            result = run_watched(pipeline)
+            _wait(result, context, begun)
         except Exception as error:
             if _was_interrupted(error):
                 raise KeyboardInterrupt from error
@@ -47,12 +49,30 @@ def run_pipeline(build: Callable[[beam.Pipeline], None], context: Context) -> No
             raise
 
 
-def _wait(result: PipelineResult, context: Context) -> None:
+@contextlib.contextmanager
+def _reports(context: Context) -> Iterator[Callable[[], bool]]:
+    """Let workers that are elsewhere say that they began; yields whether one has."""
+    from components.beam.options import workers_are_elsewhere
+    from data.base.worker_code import workers_report_to
+
+    if not workers_are_elsewhere(context.beam_args):
+        yield lambda: True
+        return
+    folder = context.output_dir / ".workers"
+    folder.mkdir(exist_ok=True)
+    try:
+        with workers_report_to(folder):
+            yield lambda: any(folder.iterdir())
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _wait(result: PipelineResult, context: Context, begun: Callable[[], bool]) -> None:
     """Wait for the end of what was started; on Ctrl-C cancel it."""
     from components.beam.jobs import find_job
 
     job = find_job.job_of(result, context.beam_args)
-    state = job.wait(context) if job else _wait_for_beam(result)
+    state = job.wait(context, "JOB_START", begun=begun) if job else _wait_for_beam(result)
     if state != "DONE":
         raise EnvironmentTrouble(
             "Beam's runner did not finish the job",

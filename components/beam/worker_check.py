@@ -18,8 +18,6 @@ from components.context import Context
 from data.base.worker_code import another_code, here
 from data.errors import in_one_line
 
-_LIMIT = 120.0  # seconds until a worker must have answered
-_LIMIT_IMAGE = 600.0  # the same where a container's image may have to be fetched
 _ELEMENTS = 3
 _FACT = "worker:"  # begins a counter's name: the only answer that every runner brings back
 
@@ -57,15 +55,12 @@ def _writes(folder: str) -> str:
     return "ok"
 
 
-def examine_workers(
-    args: Sequence[str], folders: Sequence[Path] = (), *, limit: float | None = None
-) -> dict[str, set[str]]:
+def examine_workers(args: Sequence[str], folders: Sequence[Path] = ()) -> dict[str, set[str]]:
     """Run three elements on the workers; what these are, by name.
 
     Args:
         args: as `job_service.connected` yields them.
         folders: where workers must be able to write.
-        limit: seconds; two minutes if None, ten where workers are containers.
 
     Returns:
         `python`, `beam`, `penstock`, `tensorflow`, `host`, `write <folder>`, each with what the
@@ -76,8 +71,7 @@ def examine_workers(
         StepError: the job failed.
     """
     options = parse(args)
-    if limit is None:
-        limit = _LIMIT_IMAGE if environment_type(options) == "DOCKER" else _LIMIT
+    wait = "CONTAINER" if environment_type(options) == "DOCKER" else "WORKER"
     pipeline = beam.Pipeline(options=options)
     names = [str(folder) for folder in folders]
     _ = pipeline | beam.Create(range(_ELEMENTS)) | "Examine" >> beam.ParDo(Examine(names))
@@ -89,7 +83,7 @@ def examine_workers(
             result.wait_until_finish()
             counted = {c.key.metric.name for c in result.metrics().query()["counters"]}
         else:
-            job.wait(context, limit=limit)
+            job.wait(context, wait)
             counted = set(job.counted)
     return _facts(counted)
 

@@ -15,7 +15,7 @@ from components.artifacts import Examples, Model, Verdict
 from components.context import Context, Depends
 from components.evaluate.config import Config
 from components.evaluate.rules import check_slices, check_subjects, slice_features
-from data.base.durable_files import read_json, write_json
+from data.base.documents import read_document, write_document
 from data.errors import BadDataError, ConfigError, did_you_mean
 from serving_export.bundle.vouching import Vouch
 from serving_export.model_store.baseline import against, find
@@ -92,7 +92,7 @@ def run(inputs: Inputs, config: Config, context: Context) -> Outputs:
     from components.evaluate.assess import assess
 
     verdict = assess(examples, model, config, context)
-    write_json(context.output_dir / VERDICT, verdict)
+    write_document(context.output_dir / VERDICT, verdict)
     return Outputs(
         verdict=Verdict(
             path=context.output_dir,
@@ -117,7 +117,7 @@ def is_current(outputs: Outputs, context: Context) -> bool:
     folder = context.model_dir
     if folder is None:
         return True
-    verdict = read_json(outputs.verdict.path / VERDICT)
+    verdict = read_document(outputs.verdict.path / VERDICT)
     named = [verdict[name] for name in ("baseline", "best") if verdict[name]]
     damaged = [reference["digest"] for reference in named if not reference["whole"]]
     if not damaged:

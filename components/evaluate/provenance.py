@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from data.base.durable_files import read_json, sha256_file
+from data.base.documents import read_document
+from data.base.durable_files import sha256_file
 from data.examples.artifact import DESCRIPTION, Examples
 
 
@@ -42,7 +43,7 @@ def spans_of(examples: Examples) -> dict[str, Any] | None:
     """
     if not (examples.path / DESCRIPTION).is_file():
         return None
-    source = read_json(examples.path / DESCRIPTION).get("source")
+    source = read_document(examples.path / DESCRIPTION).get("source")
     if not isinstance(source, dict) or not {"pattern", "spans", "left_out"} <= source.keys():
         return None
     return {name: source[name] for name in ("pattern", "spans", "left_out", "test")}

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from components.evaluate.measure.measurements import Reference
-from data.base.durable_files import read_json
+from data.base.documents import read_document
 from data.errors import PenstockError, in_one_line
 from data.spec import ImageSpec
 from serving_export.bundle.manifest import (
@@ -76,7 +76,7 @@ def _damage(folder: Path, digest: str) -> str:
 def _met(folder: Path) -> frozenset[tuple[str, str]]:
     """The rules that a version met when it was pushed; none where its verdict cannot be read."""
     try:
-        rules = read_json(folder / VERDICT)["rules"]
+        rules = read_document(folder / VERDICT)["rules"]
         return frozenset((r["name"], r["needed"]) for r in rules if r["status"] == "passed")
     except (PenstockError, KeyError, TypeError):
         return frozenset()

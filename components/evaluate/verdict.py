@@ -19,11 +19,11 @@ from components.evaluate.measure.measurements import Measured, Reference
 from components.evaluate.measure.metrics import calibration
 from components.evaluate.rule_outcomes import Outcome, of_change, of_paired, of_threshold
 from components.evaluate.rules import OVERALL
+from data.base.documents import numbered
 
 if TYPE_CHECKING:
     from components.evaluate.config import Config
 
-SCHEMA_VERSION = 3
 _TABLE = 1000  # classes of which the verdict holds the whole table of confusions
 
 
@@ -60,8 +60,7 @@ def judge(
     """
     found = outcomes(measured, config)
     metrics, models = measured.described, measured.tally.models
-    return {
-        "schema_version": SCHEMA_VERSION,
+    content = {
         "status": status_of(found, config),
         "reasons": [o.words for o in found if o.status in ("failed", "not enough data")],
         "suspect_the_data": _suspect(measured, config),
@@ -89,6 +88,7 @@ def judge(
         "worst": _mistakes(measured.tally.worst),
         "lost": _mistakes(measured.tally.lost) if BASELINE in models else [],
     }
+    return numbered("verdict.json", content)
 
 
 def _suspect(measured: Measured, config: Config) -> str | None:

@@ -21,7 +21,8 @@ from components.train import devices
 from components.train.config import Config
 from components.train.model_checks import check_served
 from components.train.training import Training
-from data.base.durable_files import sha256_file, write_json
+from data.base.documents import write_document
+from data.base.durable_files import sha256_file
 from data.base.import_path import load_object
 from data.batches.sequential import batches
 from data.batches.training import SPLIT
@@ -100,7 +101,7 @@ def record_history(training: Training, seconds: float, path: Path) -> None:
         "hardware": training.hardware.words,
         "seconds": round(seconds, 3),
     }
-    write_json(path, {**_json(training.history), **facts})
+    write_document(path, {**_json(training.history), **facts})
 
 
 def _json(history: Mapping[str, Sequence[float]]) -> dict[str, list[float | None]]:

@@ -6,6 +6,8 @@ Analysis imports, looks for scikit-learn; TensorFlow looks for Google's API clie
 machines of a cluster; BigQuery's client, which Beam imports, looks for progress bars of notebooks.
 Each is imported where it is installed: 1,200 modules, a third of TensorFlow's import. The importers
 go on without them, and where one of these is asked for they say which library they lack.
+
+Both Keras are given their settings in the same place: see `keras_settings`.
 """
 
 from __future__ import annotations
@@ -18,10 +20,13 @@ from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
 from typing import Any
 
+from data.base.keras_settings import set_keras
+
+KERAS = frozenset({"keras", "tf_keras"})
 IMPORTERS = frozenset(
     {
+        *KERAS,
         "google.cloud.bigquery",
-        "keras",
         "nltk",
         "tensorflow.python.distribute.cluster_resolver.gce_cluster_resolver",
         "tensorflow.python.tpu.client.client",
@@ -72,5 +77,7 @@ class _Finder(MetaPathFinder):
                 execute(module)
             finally:
                 self._importing.depth -= 1
+            if module.__name__ in KERAS and hasattr(module, "backend"):
+                set_keras(module)
 
         loader.exec_module = exec_module

@@ -1,4 +1,8 @@
-"""Code on workers: the same Python, Beam and Penstock as the sender's, and the user's own files."""
+"""Code on workers: the same Python, Beam and Penstock as the sender's, and the user's own files.
+
+A worker that has it says so by a file in a folder that the sender looks at, if there is one: by
+that it is known that a worker started at all, which not all runners tell.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +13,13 @@ import hashlib
 import importlib.metadata
 import importlib.util
 import json
+import os
 import platform
 import shutil
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +28,7 @@ import apache_beam as beam
 from data.base.first_party import OUR_PACKAGES
 from data.errors import EnvironmentTrouble
 
+_folder: ContextVar[Path | None] = ContextVar("folder", default=None)  # of the job being sent
 _NOT_CODE = "template"  # pipeline/environment/template: a project's first files, never imported
 
 
@@ -95,6 +102,16 @@ def _private_folder() -> Path:
     return Path(folder)
 
 
+@contextlib.contextmanager
+def workers_report_to(folder: Path) -> Iterator[None]:
+    """Let workers of the jobs that the block sends write a file there as they begin."""
+    token = _folder.set(folder)
+    try:
+        yield
+    finally:
+        _folder.reset(token)
+
+
 class SameCodeDoFn(beam.DoFn):
     """A DoFn that refuses to work where the code is another than at the sender.
 
@@ -103,7 +120,12 @@ class SameCodeDoFn(beam.DoFn):
     """
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_sender": here(), "_files": dict(_along)}
+        return {
+            **self.__dict__,
+            "_sender": here(),
+            "_files": dict(_along),
+            "_report_to": _folder.get(),
+        }
 
     def setup(self) -> None:
         """As a marked EnvironmentTrouble: another Python, Beam or Penstock than the sender's."""
@@ -115,6 +137,9 @@ class SameCodeDoFn(beam.DoFn):
         if files:
             digest = hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest()[:16]
             installed(files, _private_folder() / digest)
+        if folder := self.__dict__.get("_report_to"):
+            with contextlib.suppress(OSError):  # the job is over; or its own files will fail
+                (folder / f"{platform.node()}-{os.getpid()}").touch()
 
 
 def another_code(

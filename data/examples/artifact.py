@@ -13,7 +13,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from data.base.durable_files import read_json, write_json
+from data.base.documents import read_document, write_document
+from data.base.durable_files import read_json
 from data.errors import BadDataError
 from data.spec import ImageSpec
 
@@ -80,7 +81,7 @@ def shard_lengths(examples: Examples, split: str) -> list[int]:
 
 def write_description(examples: Examples, source: dict[str, Any]) -> None:
     """Write `examples.json`; `source` says where the images came from, JSON-able."""
-    write_json(
+    write_document(
         examples.path / DESCRIPTION,
         {"spec": asdict(examples.spec), "counts": examples.counts, "source": source},
     )
@@ -93,7 +94,7 @@ def load_examples(path: Path) -> Examples:
         BadDataError: there is none, it is not one of ours, or shards that it tells of are missing.
         EnvironmentTrouble: it cannot be read.
     """
-    plain = read_json(path / DESCRIPTION)
+    plain = read_document(path / DESCRIPTION)
     try:
         spec = ImageSpec(**{**plain["spec"], "class_names": tuple(plain["spec"]["class_names"])})
         counts = {split: tuple(map(int, found)) for split, found in plain["counts"].items()}

@@ -2,13 +2,38 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import os
+import socket
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from data.base.waits import SECONDS
 from data.errors import ConfigError, EnvironmentTrouble, did_you_mean, in_one_line
 from data.sources.source import SourceConfig
 from data.sources.tfds_prepared import PreparedSource
+
+
+@contextlib.contextmanager
+def servers_answer_within(seconds: float) -> Iterator[None]:
+    """Give up a server that is silent for so long in the block, where TFDS would wait for ever."""
+    from requests.adapters import HTTPAdapter
+
+    send, before = HTTPAdapter.send, socket.getdefaulttimeout()
+
+    @functools.wraps(send)
+    def bounded(self: Any, *args: Any, **options: Any) -> Any:
+        return send(self, *args, **{**options, "timeout": options.get("timeout") or seconds})
+
+    HTTPAdapter.send = bounded  # type: ignore[method-assign]
+    socket.setdefaulttimeout(seconds)  # for FTP
+    try:
+        yield
+    finally:
+        HTTPAdapter.send = send  # type: ignore[method-assign]
+        socket.setdefaulttimeout(before)
 
 
 class TfdsSource(PreparedSource):
@@ -33,15 +58,16 @@ class TfdsSource(PreparedSource):
         """
         builder = self.builder()
         try:
-            builder.download_and_prepare()
+            with servers_answer_within(SECONDS["DOWNLOAD"]):
+                builder.download_and_prepare()
         except Exception as error:  # whatever the dataset's own code and the network come up with
             raise EnvironmentTrouble(
                 f"{self._what} could not be prepared",
                 expected=f"a download, then a prepared dataset in {builder.data_dir}",
                 got=in_one_line(error),
                 follows="nothing was ingested",
-                remedy="check the network and try again; or prepare it elsewhere, copy it, "
-                "and set ingest.data_dir",
+                remedy="check the network and try again (PENSTOCK_WAIT_DOWNLOAD says how long a "
+                "server may be silent); or prepare it elsewhere, copy it, and set ingest.data_dir",
             ) from error
 
     def builder(self) -> Any:

@@ -148,14 +148,17 @@ def cli() -> None:
 
     Start with `penstock run digits`.
     """
+    from pipeline.environment.wait_settings import read_waits
+
+    read_waits()
 
 
 def prepare_libraries() -> None:
-    """Before TensorFlow is imported: it looks at these once. Set by hand, they stay."""
-    from data.base.unneeded_imports import skip_unneeded_imports
+    """Before libraries are imported: they look at the environment once."""
+    from pipeline.environment.library_settings import pin_libraries
 
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    skip_unneeded_imports()
+    pin_libraries()
 
 
 def trust_model(folder: Path, root: Path) -> str:

@@ -119,6 +119,7 @@ def rollback_and_show(model_dir: Path, to: int | None, reason: str | None, by: s
             `serving_export.model_store.rollback`.
     """
     from components.export import login_name
+    from data.base.documents import read_document
     from serving_export.model_store.layout import newest_version
     from serving_export.model_store.rollback import rollback
 
@@ -127,7 +128,7 @@ def rollback_and_show(model_dir: Path, to: int | None, reason: str | None, by: s
     _, path = rollback(
         folder.parent, folder.name, to=to, by=by or login_name(), reason=reason or "not stated"
     )
-    record = json.loads((path / "push.json").read_bytes())
+    record = read_document(path / "push.json")
     print(f"from     {before}")
     print(f"back to  {record['rollback_of']}")
     print(f"serves   {path}")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rich.markup import escape
 
-from data.base.durable_files import read_json
+from data.base.documents import read_document
 from pipeline.config.commands import command
 from pipeline.console.terminal import Console
 from pipeline.console.verdict_table import verdict_table
@@ -36,7 +36,7 @@ def show_result(result: RunResult, recipe: str, root: Path, seconds: float) -> i
             f"[yellow]cached[/]; the data of {escape(name)} was not looked at", soft_wrap=True
         )
     if result.verdict:
-        out.print(verdict_table(read_json(result.verdict.path / "verdict.json")))
+        out.print(verdict_table(read_document(result.verdict.path / "verdict.json")))
     for line in _where_and_what_next(result, recipe, root):
         out.print(line, soft_wrap=True)
     out.print(f"[dim]{seconds:.1f} s, exit code {result.run.exit_code}[/]")

@@ -15,6 +15,7 @@ from components.beam.run_pipeline import run_pipeline
 from components.context import Context
 from data.base.worker_code import SameCodeDoFn, installed
 from data.errors import EnvironmentTrouble, PenstockError
+from pipeline.environment.library_settings import pin_libraries, refuse_other_variables
 from pipeline.execution.beam_job import Job, done_before
 from pipeline.execution.journal import Journal, JournalReader, passed_on
 from pipeline.execution.run_record import RunRecord
@@ -39,6 +40,8 @@ class RunStep(SameCodeDoFn):
         try:
             right = job.push_right.claim()
             plan, place = job.plan(), job.place(self._step)
+            pin_libraries()
+            refuse_other_variables(plan[place].parts["environment"], platform.node())
             done = done_before(plan, place, job.root)
             workspace = dataclasses.replace(job.workspace(), push_right=right)
             run_next(plan, place, done, workspace, journal)

@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from data.base.documents import checked, numbered
 from data.errors import PenstockError, RightLost, revive
 from pipeline.execution.step_log import StepLog
 from pipeline.storage.ledger import Execution, Lineage
@@ -66,7 +67,8 @@ class Journal:
         self._write("failed", error=error.marked())
 
     def _write(self, event: str, **facts: Any) -> None:
-        line = json.dumps({"time": time.time(), "event": event, **facts}) + "\n"
+        entry = numbered(_FILE, {"time": time.time(), "event": event, **facts})
+        line = json.dumps(entry) + "\n"
         with self._file.open("a", encoding="utf-8") as file:  # one write: lines do not mix
             file.write(line)
 
@@ -81,12 +83,17 @@ class JournalReader:
         self.settled: set[str] = set()  # steps whose artifact is there
         self.error: PenstockError | None = None  # why the last attempt ended
 
+    @property
+    def begun(self) -> bool:
+        """Whether any worker has written a line."""
+        return self._file.is_file()
+
     def pass_on(self) -> None:
         """Read what is new; a line that is not yet whole waits.
 
         A runner may try a step again: what counts is the first time that it came to something.
         """
-        if not self._file.is_file():
+        if not self.begun:
             return
         with self._file.open("rb") as file:
             file.seek(self._read)
@@ -94,7 +101,7 @@ class JournalReader:
         whole = new[: new.rfind(b"\n") + 1]
         self._read += len(whole)
         for line in whole.splitlines():
-            self._enter(json.loads(line))
+            self._enter(checked(_FILE, json.loads(line), self._file))
 
     def _enter(self, entry: dict[str, Any]) -> None:
         event = entry["event"]

@@ -11,7 +11,7 @@ from typing import Any
 from components.artifacts import Examples, Model, Push, Verdict
 from components.evaluate import VERDICT
 from components.report.pictures.album import Album, draw_album
-from data.base.durable_files import read_json
+from data.base.documents import read_document
 from data.errors import PenstockError
 from pipeline import exit_codes
 from pipeline.execution.run_record import RunRecord
@@ -113,8 +113,8 @@ def _is_overruled(verdict: Verdict | None, served: Path, ledger: Ledger) -> bool
     known = [push.rules for push in ledger.pushes(verdict.model_digest)]
     # a file that cannot be read vouches for nothing
     with contextlib.suppress(PenstockError):
-        known.append(overruled(read_json(served / VERDICT)))
+        known.append(overruled(read_document(served / VERDICT)))
     with contextlib.suppress(PenstockError):
-        content = read_json(verdict.path / VERDICT)
+        content = read_document(verdict.path / VERDICT)
         return any(covers(rules, content) for rules in known)
     return False

@@ -15,7 +15,8 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from data.base.durable_files import disk_trouble, write_json
+from data.base.documents import numbered, write_document
+from data.base.durable_files import disk_trouble
 from data.errors import ConfigError, EnvironmentTrouble
 from pipeline import exit_codes
 from pipeline.config.convert import to_plain
@@ -203,7 +204,8 @@ class RunRecord:
 
     def _event(self, kind: str, **facts: Any) -> None:
         with (self._folder / EVENTS).open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"time": time.time(), "event": kind, **facts}) + "\n")
+            event = numbered(EVENTS, {"time": time.time(), "event": kind, **facts})
+            file.write(json.dumps(event) + "\n")
 
     def _save(self) -> None:
-        write_json(self._folder / "run.json", dataclasses.asdict(self.run))
+        write_document(self._folder / "run.json", dataclasses.asdict(self.run))

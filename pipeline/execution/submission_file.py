@@ -6,7 +6,7 @@ import dataclasses
 from pathlib import Path
 
 from components.beam.submission import Submitted
-from data.base.durable_files import read_json, write_json
+from data.base.documents import read_document, write_document
 from data.errors import BadDataError, ConfigError
 from pipeline.execution.beam_job import Job
 
@@ -16,13 +16,13 @@ _FILE = "submission.json"
 def save(job: Job, submitted: Submitted) -> None:
     """Write it into the run's folder."""
     content = {"job": job.to_text(), "submitted": dataclasses.asdict(submitted)}
-    write_json(job.folder / _FILE, content)
+    write_document(job.folder / _FILE, content)
 
 
 def load(root: Path, run_id: str) -> tuple[Job, Submitted]:
     """Raises ConfigError where the run was not submitted."""
     try:
-        plain = read_json(root / "runs" / run_id / _FILE)
+        plain = read_document(root / "runs" / run_id / _FILE)
     except BadDataError as error:
         raise ConfigError(
             f"the run {run_id} was not submitted to a cluster",

@@ -8,7 +8,8 @@ from typing import Any
 
 from components.artifacts import Examples, Model, Verdict
 from components.report.html.facts import Facts, Made
-from data.base.durable_files import disk_trouble, read_json, write_text
+from data.base.documents import read_document
+from data.base.durable_files import disk_trouble, write_text
 from data.errors import BadDataError
 from pipeline.config.overrides import plain_to_toml
 from pipeline.inspection.reproduce import commands
@@ -92,17 +93,7 @@ def gather(root: Path, ledger: Ledger, run_id: str) -> Facts:
 
 
 def _content(ledger: Ledger, verdict: Verdict) -> dict[str, Any]:
-    from components.report.html.page import SCHEMA_VERSION
-
-    content = verdict_content(ledger, verdict)
-    if content.get("schema_version") != SCHEMA_VERSION:
-        raise BadDataError(
-            f"the verdict in {verdict.path} cannot be shown",
-            expected=f"schema_version {SCHEMA_VERSION}",
-            got=content.get("schema_version"),
-            remedy="run the recipe again: it is judged anew",
-        )
-    return content
+    return verdict_content(ledger, verdict)
 
 
 def _judged_examples(
@@ -122,10 +113,10 @@ def _history(model: Model | None) -> dict[str, Any] | None:
     if model is None:
         return None
     try:
-        found = read_json(model.path / "history.json")
+        found = read_document(model.path / "history.json")
     except BadDataError:
         return None
-    return found if isinstance(found, dict) else None
+    return found
 
 
 def _lineage(folder: Path, ledger: Ledger, executions: Sequence[Execution]) -> tuple[Made, ...]:

@@ -2,7 +2,8 @@
 
 Component, its source and the first-party code that it imports, config, seed, the inputs'
 fingerprints, input files by content (folders and URLs that its settings lead to: by size and time),
-what the source says of its data, and the versions of the libraries used.
+what the source says of its data, the versions of the libraries used, and what of the environment
+changes their results.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from data.base.first_party import Code, short_name
 from pipeline.config.convert import to_plain
 from pipeline.config.graph import Ref, Step, as_refs
 from pipeline.config.outside_data import OutsideData
+from pipeline.environment.library_settings import looked_at
 
 _SHOWN = 120  # characters of a changed value, before and after, that a phrase has room for
 _SCHEMA = 1  # of artifacts on disk: a change makes every step new
@@ -47,6 +49,7 @@ def parts(
         "files": {**{name: digest_file(Path(name)) for name in outside.files}, **outside.listed},
         **({} if outside.stamp is None else {"stamp": outside.stamp}),
         **code_parts(step, code),
+        "environment": looked_at(),
     }
 
 
@@ -73,7 +76,7 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
 
 def _phrase(key: str, before: Any, after: Any) -> str:
     kind, _, name = key.partition(".")
-    if kind in ("config", "seed", "stamp", "libraries"):
+    if kind in ("config", "seed", "stamp", "libraries", "environment"):
         shown = " → ".join("nothing" if v is None else str(v) for v in (before, after))
         if len(shown) > _SHOWN:
             return key

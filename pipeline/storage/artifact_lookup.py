@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from components.artifacts import Examples, Model, Verdict
-from data.base.durable_files import read_json
+from data.base.documents import read_document
 from data.errors import BadDataError
 from pipeline.config.convert import from_plain
 from pipeline.storage.artifact_store import Slot
@@ -110,7 +110,7 @@ def judged_model(root: Path, ledger: Ledger, verdict: Verdict) -> Model | None:
 
 def verdict_content(ledger: Ledger, verdict: Verdict) -> dict[str, Any]:
     """A verdict as its file has it, and under "override" who pushed against it since, and why."""
-    content: dict[str, Any] = read_json(verdict.path / "verdict.json")
+    content = read_document(verdict.path / "verdict.json")
     against = [p for p in ledger.pushes(verdict.model_digest) if concerns(p.rules, content)]
     if not against:
         return content

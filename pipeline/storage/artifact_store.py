@@ -22,16 +22,11 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from data.base.durable_files import (
-    digest_tree,
-    fsync_path,
-    fsync_tree,
-    read_json,
-    remove,
-    write_json,
-)
+from data.base.documents import read_document, write_document
+from data.base.durable_files import digest_tree, fsync_path, fsync_tree, remove
 from data.base.sealed_files import check_files, file_facts
-from data.errors import BadDataError, ConfigError
+from data.base.waits import SECONDS
+from data.errors import BadDataError, ConfigError, EnvironmentTrouble
 from pipeline.config.convert import from_plain, to_plain
 from pipeline.storage.work_folder import remove_forgotten
 
@@ -73,6 +68,9 @@ class Slot:
         """Keep other runs from making the same artifact; the lock falls with its holder's death.
 
         `on_wait` is called once if another run holds it.
+
+        Raises:
+            EnvironmentTrouble: another holds it for longer than `ARTIFACT` among the waits says.
         """
         self.path.parent.mkdir(parents=True, exist_ok=True)
         lock = FileLock(self.lock)
@@ -80,11 +78,24 @@ class Slot:
             lock.acquire(timeout=0)
         except Timeout:
             on_wait()
-            lock.acquire(poll_interval=0.2)
+            self._wait_for(lock)
         try:
             yield
         finally:
             lock.release()
+
+    def _wait_for(self, lock: FileLock) -> None:
+        limit = SECONDS["ARTIFACT"]
+        try:
+            lock.acquire(timeout=limit, poll_interval=0.2)
+        except Timeout as error:
+            raise EnvironmentTrouble(
+                f"another run has been making {self.path} for {limit:g} s",
+                expected="its end: the lock falls with the process that holds it",
+                got=f"{lock.lock_file} still held",
+                follows="the step did not begin",
+                remedy="see what that run does, or wait longer: PENSTOCK_WAIT_ARTIFACT=SECONDS",
+            ) from error
 
     def load(self, outputs_type: type[Any]) -> Sealed | None:
         """What lies here, or None where there is nothing whole.
@@ -93,7 +104,7 @@ class Slot:
         they are read, once.
         """
         try:
-            plain = read_json(self.path / MANIFEST)
+            plain = read_document(self.path / MANIFEST)
             checked = check_files(self.path, plain)
             if checked.damaged is not None:
                 return None
@@ -118,7 +129,7 @@ class Slot:
 
     def _damaged(self, *, read_all: bool) -> str | None:
         try:
-            plain = read_json(self.path / MANIFEST)
+            plain = read_document(self.path / MANIFEST)
             return check_files(self.path, plain, read_all=read_all).damaged
         except _NO_MANIFEST:
             return MANIFEST
@@ -140,8 +151,8 @@ class Slot:
             contextlib.suppress(Timeout, OSError, BadDataError, TypeError, KeyError),
             FileLock(self.lock).acquire(timeout=0),
         ):
-            if read_json(self.path / MANIFEST)["seal"] == plain["seal"]:
-                write_json(self.path / MANIFEST, {**plain, "ctimes": ctimes})
+            if read_document(self.path / MANIFEST)["seal"] == plain["seal"]:
+                write_document(self.path / MANIFEST, {**plain, "ctimes": ctimes})
 
     def open(self) -> Path:
         """An empty folder to make the artifact in; what a killed process left is removed."""
@@ -174,7 +185,7 @@ class Slot:
             "seconds": round(seconds, 3),
             **file_facts(self._temporary, digests),
         }
-        write_json(self._temporary / MANIFEST, manifest)
+        write_document(self._temporary / MANIFEST, manifest)
         fsync_tree(self._temporary)
         if os.path.lexists(self.path):
             self.path.rename(self._old)

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from typing import ClassVar, Self
 
 import sqlalchemy as sa
 
-from data.errors import ConfigError, EnvironmentTrouble
+from data.base.durable_files import disk_trouble
+from data.base.waits import SECONDS
+from data.errors import ConfigError
+from pipeline.storage.schema.trouble import explain
+from pipeline.storage.schema.version import bring_up_to_date, check_version
 
 FILE = "ledger.sqlite"
 
@@ -17,23 +22,27 @@ FILE = "ledger.sqlite"
 class Database:
     """Opens, and creates on first use, `<root>/ledger.sqlite`, with the tables of `metadata`.
 
+    One that an older Penstock made is migrated first, see `schema.version`.
+
     Args:
         root: the folder it lies in.
-        patience: seconds to wait for another process's write.
+        patience: seconds to wait for another process's write; None: as `LEDGER` among the waits.
 
     Raises:
-        EnvironmentTrouble: the file cannot be opened, is no ledger, or stays locked.
+        EnvironmentTrouble: the file cannot be opened, is no ledger, is newer, or stays locked.
     """
 
     metadata: ClassVar[sa.MetaData]
 
-    def __init__(self, root: Path, *, patience: float = 30) -> None:
+    def __init__(self, root: Path, *, patience: float | None = None) -> None:
         self.path = root / FILE
         self._engine = sa.create_engine(
             f"sqlite:///{self.path}",
-            connect_args={"timeout": patience},
+            connect_args={"timeout": SECONDS["LEDGER"] if patience is None else patience},
             poolclass=sa.NullPool,  # nothing is open between two calls, in whatever thread
         )
+        with self._trouble(), disk_trouble(f"the ledger {self.path} cannot be copied"):
+            bring_up_to_date(self._engine, self.path)
         with self._writing() as db:
             for table in self.metadata.sorted_tables:  # not create_all: two may start at once
                 db.execute(sa.schema.CreateTable(table, if_not_exists=True))
@@ -64,12 +73,14 @@ class Database:
     @contextlib.contextmanager
     def _reading(self) -> Iterator[sa.Connection]:
         with self._trouble(), self._engine.connect() as db:
+            check_version(db, self.path)
             yield db
 
     @contextlib.contextmanager
     def _writing(self) -> Iterator[sa.Connection]:
         """One transaction, begun with the first statement."""
         with self._trouble(), self._engine.begin() as db:
+            check_version(db, self.path)
             yield db
 
     @contextlib.contextmanager
@@ -78,10 +89,6 @@ class Database:
             yield
         except sa.exc.IntegrityError:
             raise  # a bug of ours
-        except sa.exc.DatabaseError as error:
-            raise EnvironmentTrouble(
-                f"the ledger {self.path} cannot be used",
-                got=error.orig,
-                remedy="check the disk and permissions; if the file is damaged, move it away: "
-                "artifacts are kept and found again; past runs and schedules are forgotten",
-            ) from error
+        except (sa.exc.DatabaseError, sqlite3.Error) as error:
+            cause = error if isinstance(error, sqlite3.Error) else error.orig
+            raise explain(self.path, cause) from error

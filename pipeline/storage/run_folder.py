@@ -10,6 +10,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from data.base.documents import checked
 from data.errors import EnvironmentTrouble, RightLost
 from pipeline.storage.ledger import Ledger
 from pipeline.storage.pushes import push_right
@@ -76,7 +77,7 @@ def summaries(folder: Path) -> dict[str, str]:
     found = {}
     for line in events.read_text(encoding="utf-8", errors="replace").splitlines():
         with contextlib.suppress(ValueError, KeyError, TypeError):  # half a line, of a killed run
-            event = json.loads(line)
+            event = checked(EVENTS, json.loads(line), events)
             if event["event"] == "ended":
                 found[event["step"]] = event["summary"]
     return found

@@ -9,7 +9,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from data.base.durable_files import read_json, remove, write_json
+from data.base.documents import read_document, write_document
+from data.base.durable_files import remove
 from data.errors import BadDataError, EnvironmentTrouble, InputChanged, PenstockError
 
 _UPSTREAM = "upstream.json"
@@ -36,7 +37,7 @@ def work_folder(
     if anew or not _begun_on(folder, upstream):
         remove(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    write_json(folder / _UPSTREAM, dict(upstream))
+    write_document(folder / _UPSTREAM, {"seals": dict(upstream)})
     try:
         yield folder
     except PenstockError as error:
@@ -58,5 +59,5 @@ def remove_forgotten(root: Path) -> None:
 
 def _begun_on(folder: Path, upstream: Mapping[str, str]) -> bool:
     with contextlib.suppress(BadDataError):
-        return bool(read_json(folder / _UPSTREAM) == upstream)
+        return bool(read_document(folder / _UPSTREAM).get("seals") == upstream)
     return False

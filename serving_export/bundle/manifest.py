@@ -12,7 +12,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from data.base.durable_files import digest_tree, read_json, sha256_file, write_json
+from data.base.documents import read_document, write_document
+from data.base.durable_files import digest_tree, sha256_file
 from data.errors import BadDataError
 from data.spec import ImageSpec
 
@@ -24,7 +25,6 @@ MODEL_CARD_TEXT = "model_card.md"
 BESIDE = frozenset(
     {PUSH_RECORD, VERDICT, MODEL_CARD, MODEL_CARD_TEXT}
 )  # of no bundle, of a version
-SCHEMA_VERSION = 2
 
 ENCODED = "serving_default"  # signature names
 IMAGES = "images"
@@ -63,10 +63,9 @@ def write_manifest(
         model: what `model_digest` says that it computes; None: only its bytes are known.
     """
     files = digest_tree(bundle, exclude=(MANIFEST,))
-    write_json(
+    write_document(
         bundle / MANIFEST,
         {
-            "schema_version": SCHEMA_VERSION,
             "spec": asdict(spec),
             "signatures": SIGNATURES,
             "model": model or sha256(repr(sorted(files.items())).encode()).hexdigest(),
@@ -92,9 +91,7 @@ def read_manifest(bundle: Path) -> Manifest:
             remedy="name a model's folder, <serving>/<model>, or one of its versions",
         )
     try:
-        content = read_json(path)
-        if content["schema_version"] != SCHEMA_VERSION:
-            raise ValueError(f"schema_version {content['schema_version']}")
+        content = read_document(path)
         spec = dict(content["spec"], class_names=tuple(content["spec"]["class_names"]))
         return Manifest(
             spec=ImageSpec(**spec),
@@ -105,7 +102,7 @@ def read_manifest(bundle: Path) -> Manifest:
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise BadDataError(
             f"{path} is no manifest that this version reads",
-            expected=f"schema_version {SCHEMA_VERSION} with spec, model, about and files",
+            expected="spec, model, about and files",
             got=f"{type(error).__name__}: {error}",
             remedy="use the Penstock that wrote it, or train the model again",
         ) from error
@@ -139,8 +136,8 @@ def read_push_record(version: Path) -> dict[str, Any]:
         BadDataError: there is one and it is not a JSON object.
     """
     path = version / PUSH_RECORD
-    record = read_json(path) if path.is_file() else {}
-    if not isinstance(record, dict) or not isinstance(record.get("beside", {}), dict):
+    record = read_document(path) if path.is_file() else {}
+    if not isinstance(record.get("beside", {}), dict):
         raise BadDataError(f"{path} is no push record", expected="a JSON object", got=record)
     return record
 

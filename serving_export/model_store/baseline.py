@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from data.base.durable_files import read_json
+from data.base.documents import read_document
 from data.errors import PenstockError
 from serving_export.bundle.manifest import PUSH_RECORD
 from serving_export.model_store.best import NONE, best_digest
@@ -81,7 +81,6 @@ def find(model_dir: Path, digest: str) -> tuple[int, Path] | None:
 def _record(version: Path) -> dict[str, Any]:
     """What its push said; nothing where that cannot be read."""
     try:
-        found = read_json(version / PUSH_RECORD)
+        return read_document(version / PUSH_RECORD)
     except PenstockError:
         return {}
-    return found if isinstance(found, dict) else {}

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from data.base.documents import numbered
 from data.base.visible_text import visible
 from serving_export.bundle.manifest import (
     CLASS_INDEX,
@@ -18,8 +19,6 @@ from serving_export.bundle.manifest import (
     SIGNATURES,
     Manifest,
 )
-
-SCHEMA_VERSION = 1
 
 _TAKES = {
     ENCODED: "PNG or JPEG files, each the file's bytes; (batch,) string",
@@ -44,8 +43,7 @@ def make_card(manifest: Manifest, digest: str, verdict: Mapping[str, Any] | None
             lacks too.
     """
     spec = manifest.spec
-    return {
-        "schema_version": SCHEMA_VERSION,
+    card = {
         "what": "an image classifier: a TensorFlow SavedModel with its preprocessing",
         "input": {"height": spec.height, "width": spec.width, "channels": spec.channels},
         "classes": list(spec.class_names),
@@ -57,6 +55,7 @@ def make_card(manifest: Manifest, digest: str, verdict: Mapping[str, Any] | None
             for signature, name in SIGNATURES.items()
         },
     }
+    return numbered("model_card.json", card)
 
 
 def _judged(verdict: Mapping[str, Any]) -> dict[str, Any]:

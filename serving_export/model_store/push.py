@@ -17,7 +17,9 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from data.base.durable_files import disk_trouble, fsync_path, fsync_tree, write_json
+from data.base.documents import write_document
+from data.base.durable_files import disk_trouble, fsync_path, fsync_tree
+from data.base.waits import SECONDS
 from data.errors import BadDataError, ConfigError, EnvironmentTrouble
 from serving_export.bundle.manifest import (
     BESIDE,
@@ -41,7 +43,6 @@ Held = Callable[[Path, str], AbstractContextManager[None]]  # entered over the r
 
 _STAGING = ".staging-"
 _LOCK = ".push.lock"
-_WAIT = 600  # seconds for another push to end
 
 
 def push(
@@ -152,13 +153,14 @@ def _turn(folder: Path, progress: Callable[..., None]) -> Iterator[None]:
             lock.acquire(timeout=0)
         except Timeout:
             progress(0, None, "waiting for another push to end")
-            lock.acquire(timeout=_WAIT)
+            lock.acquire(timeout=SECONDS["PUSH"])
     except Timeout as error:
         raise EnvironmentTrouble(
             f"another push to {folder} does not end",
-            got=f"its lock {folder / _LOCK} held for {_WAIT} s",
+            got=f"its lock {folder / _LOCK} held for {SECONDS['PUSH']:g} s",
             follows="nothing was pushed",
-            remedy="see what holds it, then run the same command again",
+            remedy="see what holds it, then run the same command again; "
+            "PENSTOCK_WAIT_PUSH says how long to wait",
         ) from error
     try:
         yield
@@ -185,7 +187,7 @@ def _push_locked(
         known = {"version": version, "digest": digest, "beside": digests}
         told = {"time": time.time(), "begins_anew": begins_anew, **record, **known}
         told[BEST_SO_FAR] = told.get(BEST_SO_FAR) or _best(folder, told)
-        write_json(staging / PUSH_RECORD, told)
+        write_document(staging / PUSH_RECORD, told)
         verify_version(staging, digest)
         with held(folder / str(version), digest):
             judged.check(folder)

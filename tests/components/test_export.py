@@ -12,7 +12,8 @@ import pytest
 from components.artifacts import Model, Push, Verdict
 from components.context import Context
 from components.export import Config, Inputs, Outputs, is_current, locate, run
-from data.base.durable_files import read_json, write_json
+from data.base.documents import write_document
+from data.base.durable_files import read_json
 from data.errors import BadDataError, ConfigError, RightLost, StepError
 from data.spec import ImageSpec
 from serving_export.bundle.manifest import verify_bundle
@@ -75,7 +76,7 @@ def context(tmp_path: Path) -> Context:
 
 
 def inputs(model: Model, status: str = "passed") -> Inputs:
-    write_json(model.path / "verdict.json", VERDICT)
+    write_document(model.path / "verdict.json", VERDICT)
     verdict = Verdict(path=model.path, status=status, model_digest=model.digest)  # type: ignore[arg-type]
     return Inputs(model=model, verdict=verdict)
 

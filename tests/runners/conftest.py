@@ -11,6 +11,7 @@ import clusters
 import pytest
 import toy_steps
 
+from data.base.waits import SECONDS
 from pipeline import recipes
 from pipeline.config.graph import PipelineConfig, Ref, Step
 from pipeline.config.overrides import apply_settings
@@ -21,7 +22,7 @@ from pipeline.run import run
 @pytest.fixture(autouse=True)
 def patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """A job server that is slow to answer on a busy machine is no failure."""
-    monkeypatch.setattr("components.beam.job_server._REACH", 120.0)
+    monkeypatch.setitem(SECONDS, "JOB_SERVER", 120.0)
 
 
 @contextlib.contextmanager

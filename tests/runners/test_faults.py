@@ -14,7 +14,7 @@ from typing import Any
 import clusters
 import pytest
 
-from components.beam.jobs import portable_job
+from data.base.waits import SECONDS
 from data.errors import ConnectionLost, EnvironmentTrouble
 from pipeline import exit_codes
 from pipeline.config.graph import PipelineConfig
@@ -142,7 +142,7 @@ def test_flink_loses_its_task_managers(flink, slow_digits, when_started, example
 
 
 def test_the_job_server_goes(flink, slow_digits, when_started, examples, tmp_path, monkeypatch):
-    monkeypatch.setattr(portable_job, "PATIENCE", 3.0)
+    monkeypatch.setitem(SECONDS, "JOB_SERVER_AWAY", 3.0)
     root = tmp_path / "root"
     when_started(lambda: flink.processes.kill("job-server"))
     with pytest.raises(ConnectionLost, match="connection to the job server"):

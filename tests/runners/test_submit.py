@@ -13,8 +13,8 @@ import pytest
 import same_runs
 
 from components.beam import submission
-from components.beam.jobs import portable_job
 from components.beam.jobs.remote_job import OVER
+from data.base.waits import SECONDS
 from data.errors import AlreadyPushed, BadDataError, ConfigError, EnvironmentTrouble
 from pipeline import exit_codes, submit
 from pipeline.cli.main import call
@@ -107,7 +107,7 @@ def test_a_runner_that_forgot_the_job(slow_digits, pool, request_at, tmp_path):
         while submission.state(sent) not in OVER:
             time.sleep(0.1)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(portable_job, "PATIENCE", 2.0)
+        patch.setitem(SECONDS, "JOB_SERVER_AWAY", 2.0)
         assert attach(root).run.exit_code == exit_codes.DONE
     assert job.chosen[-1] == "export"
 

@@ -12,9 +12,9 @@ from typing import Any
 import clusters
 import pytest
 
-from components.beam import worker_check
 from components.beam.worker_check import check_workers
 from data.base.first_party import OUR_PACKAGES
+from data.base.waits import SECONDS
 from data.errors import EnvironmentTrouble, StepError
 from pipeline.config.graph import PipelineConfig
 from pipeline.config.overrides import apply_settings
@@ -98,7 +98,7 @@ def test_workers_without_penstock(job_service, pool_of, tmp_path, monkeypatch):
         (bare / package).mkdir(parents=True)
         missing = f"raise ModuleNotFoundError(\"No module named '{package}'\", name={package!r})\n"
         (bare / package / "__init__.py").write_text(missing)
-    monkeypatch.setattr(worker_check, "_LIMIT", 20.0)
+    monkeypatch.setitem(SECONDS, "WORKER", 20.0)
     with pool_of(home=bare) as pool, pytest.raises(EnvironmentTrouble, match="lacks") as found:
         check_workers(job_service.external(pool))
     assert "--setup_file" in str(found.value)
@@ -109,7 +109,7 @@ def test_workers_that_die_at_their_start(job_service, pool_of, tmp_path, monkeyp
     broken.mkdir()
     (broken / "python").write_text("#!/bin/sh\nexit 3\n")
     (broken / "python").chmod(0o755)
-    monkeypatch.setattr(worker_check, "_LIMIT", 5.0)
+    monkeypatch.setitem(SECONDS, "WORKER", 5.0)
     with pool_of(first=broken) as pool, pytest.raises(EnvironmentTrouble) as found:
         check_workers(job_service.external(pool))
     assert "see the worker's log" in str(found.value)

@@ -191,3 +191,10 @@ def _shell(text: str) -> Iterator[str]:
     for line in re.sub(r"\\\n", " ", text).splitlines():
         told = _CODE.match(line)
         yield f"code=0; {told[1]} || code=$?; [ $code = {told[2]} ]" if told else line
+
+
+def names_in_table(page: str, head: str) -> set[str]:
+    """The names in backquotes in the first column of a page's table, whose head begins so."""
+    _, _, rest = (HOME / "docs" / page).read_text().partition(f"| {head} |")
+    rows = rest.partition("\n\n")[0].splitlines()[2:]
+    return {name for row in rows for name in re.findall(r"`(\w+)`", row.split("|")[1])}

@@ -21,7 +21,7 @@ from components.evaluate.measure.measurements import Facts, Measured, Reference
 from components.evaluate.measure.model_analysis import measure
 from components.evaluate.rules import Threshold
 from components.evaluate.verdict import judge
-from data.base.durable_files import write_json
+from data.base.documents import write_document
 from data.examples.artifact import Examples, shard_name
 from data.spec import ImageSpec
 from serving_export.bundle.manifest import EXAMPLES, PROBABILITIES
@@ -106,7 +106,7 @@ def main(folder: Path, classes: int, images: int) -> None:
     )
     rules = (Threshold(metric="auc", at_least=0.1, on="each source"),)
     verdict = judge(found, Config(thresholds=rules, slices=("source",)), "m" * 64, _ABOUT)
-    write_json(folder / "verdict.json", verdict)
+    write_document(folder / "verdict.json", verdict)
     print(f"base {before:.0f} measured {measured_at:.0f} s {measured_in:.1f}", file=sys.stderr)
     print(f"all s {time.perf_counter() - started:.1f}", file=sys.stderr)
     print(mib("VmHWM") - before)

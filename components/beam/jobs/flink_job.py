@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from components.beam.jobs.portable_job import ServedJob
+from data.base.waits import SECONDS
 from data.errors import ConnectionLost
 
 _ENDED = ("FINISHED", "CANCELED", "FAILED")
-_PATIENCE = 10.0  # seconds for an answer
 _ON_ITS_WAY = 1.5  # seconds from a job server to Flink: an interrupted process has two
 _POLL = 0.1  # seconds between two looks for it
 
@@ -56,7 +56,7 @@ class FlinkJob(ServedJob):
     def _ask(self, path: str, method: str = "GET") -> Any:
         request = urllib.request.Request(f"{self.url}{path}", method=method)
         try:
-            with urllib.request.urlopen(request, timeout=_PATIENCE) as answer:
+            with urllib.request.urlopen(request, timeout=SECONDS["FLINK"]) as answer:
                 return json.loads(answer.read() or b"{}")
         except (OSError, ValueError) as error:
             raise ConnectionLost(
@@ -64,5 +64,6 @@ class FlinkJob(ServedJob):
                 expected="its REST interface, where --flink_master leads",
                 got=error,
                 follows=f"whether the job {self.id} goes on is not known",
-                remedy="look at Flink's page, and cancel the job there if it still runs",
+                remedy="look at Flink's page, and cancel the job there if it still runs; "
+                "PENSTOCK_WAIT_FLINK says how long to wait for an answer",
             ) from error

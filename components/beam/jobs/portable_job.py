@@ -20,9 +20,9 @@ from apache_beam.runners.portability import portable_metrics
 from apache_beam.runners.runner import PipelineResult
 
 from components.beam.jobs.remote_job import RemoteJob
+from data.base.waits import SECONDS
 from data.errors import ConnectionLost
 
-PATIENCE = 60.0  # seconds that a job server may be away before the job counts as lost
 _POLL = 0.25  # seconds between two tries
 _LAST_WORDS = 5.0  # seconds to wait for a failed job's messages
 _TRANSIENT = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
@@ -56,7 +56,7 @@ class ServedJob(RemoteJob):
     def counters(self) -> dict[str, int]:
         request = job_api.GetJobMetricsRequest(job_id=self.id)
         try:
-            found = self._stub.GetJobMetrics(request, timeout=PATIENCE).metrics
+            found = self._stub.GetJobMetrics(request, timeout=SECONDS["JOB_SERVER_AWAY"]).metrics
         except grpc.RpcError:  # only shown; some runners have none before the end
             return {}
         counted: dict[str, int] = {}
@@ -80,7 +80,7 @@ class ServedJob(RemoteJob):
 
     def _asked(self, ask: Callable[..., Answer], request: Any) -> Answer:
         """The answer; a server that is away is asked again, gRPC backs off while it connects."""
-        end = time.monotonic() + PATIENCE
+        end = time.monotonic() + SECONDS["JOB_SERVER_AWAY"]
         while True:
             left = max(0.1, end - time.monotonic())
             try:
@@ -94,7 +94,8 @@ class ServedJob(RemoteJob):
     def _lost(self, error: Any) -> ConnectionLost:
         return ConnectionLost(
             f"the connection to the job server at {self.endpoint} is lost",
-            expected=f"an answer about the job {self.id} within {PATIENCE:.0f} s",
+            expected=f"an answer about the job {self.id} within {SECONDS['JOB_SERVER_AWAY']:.0f} s "
+            "(PENSTOCK_WAIT_JOB_SERVER_AWAY)",
             got=f"{error.code().name}: {error.details()}",
             follows="whether the job goes on is not known; nothing that it writes counts here",
             remedy="look at the runner's own page"

@@ -6,12 +6,14 @@ import abc
 import contextlib
 import dataclasses
 import time
+from collections.abc import Callable
 from typing import ClassVar, Protocol
 
 from apache_beam.runners.runner import PipelineResult
 
 from components.beam import runner_errors
 from components.context import Context
+from data.base.waits import SECONDS
 from data.errors import EnvironmentTrouble, PenstockError
 
 OVER = ("DONE", "FAILED", "CANCELLED", "DRAINED", "UPDATED")
@@ -67,18 +69,25 @@ class RemoteJob(abc.ABC):
     def close(self) -> None:
         """Hang up."""
 
-    def wait(self, context: Context, *, limit: float | None = None) -> str:
+    def wait(
+        self, context: Context, wait: str = "", *, begun: Callable[[], bool] = lambda: False
+    ) -> str:
         """Report what is to be told, until the job is over. Returns the last state.
 
         Ctrl-C cancels the job.
 
+        Args:
+            context: whose progress is told.
+            wait: which of the waits bounds it; none: it may take as long as it takes.
+            begun: from the time on at which this is true it may, too.
+
         Raises:
             ConnectionLost: the runner went away.
-            EnvironmentTrouble: the job was not over after `limit` seconds; it is cancelled.
+            EnvironmentTrouble: the time was over, and the job is cancelled.
             PenstockError: it failed; see `failure`.
         """
         words = self.words()
-        end = None if limit is None else time.monotonic() + limit
+        end = time.monotonic() + SECONDS[wait] if wait else None
         before = ""
         try:
             while (state := self.state()) not in OVER:
@@ -87,8 +96,10 @@ class RemoteJob(abc.ABC):
                     context.progress(0, None, detail)
                     before = detail
                 if end and time.monotonic() > end:
-                    self.cancel()
-                    raise self._too_late(limit, words)
+                    if not begun():
+                        self.cancel()
+                        raise self._too_late(wait, words)
+                    end = None
                 time.sleep(self.poll)
             if state == "FAILED":
                 raise runner_errors.error_of(words.last())
@@ -122,13 +133,14 @@ class RemoteJob(abc.ABC):
         numbers = [f"{counted[name]:,} {name}" for name in _SHOWN if name in counted]
         return "  ".join(filter(None, [f"job {state.lower()}", *numbers, self.url]))
 
-    def _too_late(self, limit: float | None, words: Words) -> EnvironmentTrouble:
+    def _too_late(self, wait: str, words: Words) -> EnvironmentTrouble:
         return EnvironmentTrouble(
-            f"the job {self.id} was not over after {limit:.0f} s, and was cancelled",
+            f"the job {self.id} came to nothing within {SECONDS[wait]:g} s, and was cancelled",
             expected="workers that start and answer",
             got=runner_errors.first_cause(words.last())
             if words.any()
             else "no word from any worker",
             remedy="see the worker's log: its `python` may lack apache_beam, the cluster be full, "
-            "or --environment_config name a worker pool that does not run",
+            "or --environment_config name a worker pool that does not run; "
+            f"PENSTOCK_WAIT_{wait} says how long to wait",
         )

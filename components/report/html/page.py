@@ -13,8 +13,6 @@ from components.report.html.facts import Facts
 from components.report.html.mistakes import mistakes
 from data.base.visible_text import visible
 
-SCHEMA_VERSION = 3  # of the verdicts that it shows
-
 
 def render(facts: Facts) -> str:
     """The page of a run. The same facts give the same page.

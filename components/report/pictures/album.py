@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from components.artifacts import Examples, Model
-from data.base.durable_files import disk_trouble, read_json
+from data.base.documents import read_document
+from data.base.durable_files import disk_trouble
 from data.errors import PenstockError, in_one_line
 from serving_export.predict import Answer, answers_on_examples
 
@@ -106,4 +107,4 @@ def _chart(answers: list[Answer]) -> Axes:
 def _curves(model: Model) -> Axes | None:
     from components.report.pictures.curves import learning_curves
 
-    return learning_curves(read_json(model.path / "history.json"))
+    return learning_curves(read_document(model.path / "history.json"))

@@ -10,7 +10,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from data.base.documents import checked, numbered
 from data.base.durable_files import fsync_path, sha256_file
+from data.errors import BadDataError
 
 _KEPT = 2
 _FACTS = "facts"
@@ -45,7 +47,9 @@ class Checkpoints:
         if self._folder is None:
             return
         temporary = self._folder / "half.tmp"
-        facts = np.frombuffer(json.dumps(checkpoint.facts).encode(), np.uint8)
+        facts = np.frombuffer(
+            json.dumps(numbered("checkpoint", checkpoint.facts)).encode(), np.uint8
+        )
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             with temporary.open("wb") as file:
@@ -68,7 +72,11 @@ class Checkpoints:
                 continue
             with np.load(path, allow_pickle=False) as file:
                 arrays = {name: file[name] for name in file.files}
-            return Checkpoint(arrays, json.loads(arrays.pop(_FACTS).tobytes()))
+            facts = json.loads(arrays.pop(_FACTS).tobytes())
+            try:
+                return Checkpoint(arrays, checked("checkpoint", facts, f"the checkpoint {path}"))
+            except BadDataError as error:
+                self.logger.warning("%s; trying the one before", error.brief)
         return None
 
     def _newest_first(self) -> list[Path]:

@@ -30,12 +30,13 @@ def deliver(
     targets: Sequence[str],
     *,
     log: logging.Logger,
-    patience: Patience = Patience(),  # noqa: B008  (frozen)
+    patience: Patience | None = None,
 ) -> list[Delivery]:
     """Tell all targets, side by side. Never raises, and takes no longer than `patience.all`.
 
     Each delivery is logged: what was told as info, what was not as an error.
     """
+    patience = patience or Patience()
     done: dict[int, Delivery] = {}
 
     def tell(number: int) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
+
+from data.base.waits import SECONDS
 
 
 class Refused(Exception):
@@ -88,4 +90,4 @@ class Patience:
     answer: float = 10.0
     pause: float = 1.0
     command: float = 30.0
-    all: float = 60.0
+    all: float = field(default_factory=lambda: SECONDS["NOTIFY"])

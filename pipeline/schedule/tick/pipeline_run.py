@@ -81,7 +81,7 @@ def attempt(
     Errors of the run come back in the answer; KeyboardInterrupt and bugs are raised.
     """
     from components.context import Context
-    from data.base.durable_files import read_json
+    from data.base.documents import read_document
     from pipeline.console.live_view import RunView
     from pipeline.console.run_summary import show_result
     from pipeline.run import run
@@ -105,7 +105,7 @@ def attempt(
         return Attempt(run_id=view.run_id or None, error=error)
     code = show_result(result, schedule.recipe, root, time.perf_counter() - started)
     verdict, push = result.verdict, result.push
-    reasons = read_json(verdict.path / "verdict.json").get("reasons", []) if verdict else []
+    reasons = read_document(verdict.path / "verdict.json").get("reasons", []) if verdict else []
     made = {e.step for e in result.executions if e.status == "made"}
     pushed = push is not None and push.pushed and bool(made & result.steps_of(push))
     if push and pushed:

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.storage.pushes.right_file import WAIT, State, locked, lost, read, write
+from pipeline.storage.pushes.right_file import State, locked, lost, read, write
 
 FILE = "push_right.json"
 _SUPERSEDED = "another attempt has taken its place"
@@ -93,13 +93,13 @@ class PushRight:
             raise lost(state.lost or _SUPERSEDED)
 
 
-def revoke(file: Path, why: str, *, wait: float = WAIT) -> list[Path]:
+def revoke(file: Path, why: str, *, wait: float | None = None) -> list[Path]:
     """Take the right away for good, from every attempt, unless the run has pushed.
 
     Args:
         file: where the right is written down.
         why: in words that follow "the run is not to go on: ".
-        wait: seconds for a push to end that is at its rename right now.
+        wait: seconds for a push to end that is at its rename right now; None: as `locked`.
 
     Returns:
         The versions that the run has pushed, and then nothing is taken; none: and none follows.

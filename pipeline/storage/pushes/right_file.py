@@ -11,12 +11,13 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from data.base.durable_files import disk_trouble, read_json, sha256_file, write_json
+from data.base.documents import KEY, read_document, write_document
+from data.base.durable_files import disk_trouble, sha256_file
+from data.base.waits import SECONDS
 from data.errors import BadDataError, EnvironmentTrouble, RightLost
 from serving_export.bundle.manifest import MANIFEST
 
-SCHEMA_VERSION = 1
-WAIT = 60.0  # seconds for another's rename to end
+_KIND = "push_right.json"  # a schedule's file has another name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,27 +44,27 @@ class State:
 def read(file: Path) -> State:
     """What the file says. Raises RightLost where it is gone, or of another version."""
     try:
-        plain = read_json(file)
+        plain = read_document(file, _KIND)
     except BadDataError as error:
         raise lost(f"{error}") from error
-    if plain.pop("schema_version", None) != SCHEMA_VERSION:
-        raise lost(f"{file} was written by another version of Penstock")
-    return State(**plain)
+    return State(**{name: value for name, value in plain.items() if name != KEY})
 
 
 def write(file: Path, state: State) -> None:
     """Raises EnvironmentTrouble where the disk would not take it."""
     with disk_trouble(f"{file} cannot be written"):
-        write_json(file, {"schema_version": SCHEMA_VERSION, **dataclasses.asdict(state)})
+        write_document(file, dataclasses.asdict(state), _KIND)
 
 
 @contextlib.contextmanager
-def locked(file: Path, wait: float = WAIT) -> Iterator[None]:
+def locked(file: Path, wait: float | None = None) -> Iterator[None]:
     """Hold the file's lock in the block; it falls with its holder.
 
     Raises:
-        EnvironmentTrouble: somebody else holds it, and for longer than `wait` seconds.
+        EnvironmentTrouble: somebody else holds it, and for longer than `wait` seconds; None: as
+            `PUSH_RIGHT` among the waits.
     """
+    wait = SECONDS["PUSH_RIGHT"] if wait is None else wait
     lock = FileLock(file.with_name(f".{file.stem}.lock"))
     with disk_trouble(f"{file} cannot be locked"):
         try:
@@ -73,7 +74,8 @@ def locked(file: Path, wait: float = WAIT) -> Iterator[None]:
                 f"somebody holds {lock.lock_file} and does not let go",
                 expected=f"a push at its last moment, and its end within {wait:.0f} s",
                 follows="whether the model is pushed is not known yet; nothing was changed here",
-                remedy="see whether a worker hangs, then run the same command again",
+                remedy="see whether a worker hangs, then run the same command again; "
+                "PENSTOCK_WAIT_PUSH_RIGHT says how long to wait",
             ) from None
     try:
         yield

@@ -19,6 +19,7 @@ from components.beam.run_pipeline import run_pipeline
 from components.beam.worker_check import check_workers, examine_workers
 from components.context import Context
 from data.base import worker_code
+from data.base.waits import SECONDS
 from data.errors import BadDataError, ConfigError, ConnectionLost, EnvironmentTrouble, StepError
 
 pytestmark = pytest.mark.runners  # servers of Beam's own, in Python
@@ -80,7 +81,9 @@ def test_workers_with_other_code_are_refused(external: tuple[str, ...], monkeypa
         check_workers(external)
 
 
-def test_a_pool_whose_python_lacks_beam_ends_in_time(tmp_path: Path, start, service: str) -> None:
+def test_a_pool_whose_python_lacks_beam_ends_in_time(
+    tmp_path: Path, start, service: str, monkeypatch
+) -> None:
     bare = tmp_path / "python"
     bare.write_text("#!/bin/sh\necho no apache_beam >&2\nexit 1\n")
     bare.chmod(0o755)
@@ -91,9 +94,21 @@ def test_a_pool_whose_python_lacks_beam_ends_in_time(tmp_path: Path, start, serv
         "--environment_type=EXTERNAL",
         f"--environment_config=localhost:{pool}",
     )
-    with pytest.raises(EnvironmentTrouble, match="not over after 4 s") as caught:
-        examine_workers(args, limit=4)
+    monkeypatch.setitem(SECONDS, "WORKER", 4.0)
+    with pytest.raises(EnvironmentTrouble, match="came to nothing within 4 s") as caught:
+        examine_workers(args)
     assert "lack apache_beam" in str(caught.value)
+    assert "PENSTOCK_WAIT_WORKER" in str(caught.value)
+
+    # Nor does a later job wait for ever, if the pool broke after that.
+    monkeypatch.setitem(SECONDS, "JOB_START", 3.0)
+    with pytest.raises(EnvironmentTrouble, match="came to nothing within 3 s") as caught:
+        run_pipeline(
+            lambda p: p | beam.Create([1]) | beam.Map(str),
+            Context(output_dir=tmp_path, beam_args=args),
+        )
+    assert "PENSTOCK_WAIT_JOB_START" in str(caught.value)
+    assert not (tmp_path / ".workers").exists()
 
 
 def test_submitted_jobs_are_asked_for_by_their_id(external: tuple[str, ...]) -> None:
@@ -111,7 +126,7 @@ def test_a_loopback_job_is_not_submitted(loopback: tuple[str, ...]) -> None:
 def test_a_job_server_killed_in_mid_job_is_a_lost_connection(
     tmp_path: Path, start, monkeypatch
 ) -> None:
-    monkeypatch.setattr("components.beam.jobs.portable_job.PATIENCE", 2.0)
+    monkeypatch.setitem(SECONDS, "JOB_SERVER_AWAY", 2.0)
     server, port = start("apache_beam.runners.portability.local_job_service_main", "-p")
     pid = server.pid
 
@@ -131,7 +146,7 @@ def test_a_job_server_killed_in_mid_job_is_a_lost_connection(
 
 
 def test_a_dead_port(monkeypatch) -> None:
-    monkeypatch.setattr(job_server, "_REACH", 2.0)
+    monkeypatch.setitem(SECONDS, "JOB_SERVER", 2.0)
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         endpoint = f"localhost:{taken.getsockname()[1]}"
@@ -141,7 +156,7 @@ def test_a_dead_port(monkeypatch) -> None:
 
 
 def test_a_port_that_never_speaks(monkeypatch) -> None:
-    monkeypatch.setattr(job_server, "_REACH", 2.0)
+    monkeypatch.setitem(SECONDS, "JOB_SERVER", 2.0)
     with (
         socket.create_server(("127.0.0.1", 0)) as silent,
         pytest.raises(EnvironmentTrouble, match="no job server answers"),
@@ -150,7 +165,7 @@ def test_a_port_that_never_speaks(monkeypatch) -> None:
 
 
 def test_a_web_server(monkeypatch) -> None:
-    monkeypatch.setattr(job_server, "_REACH", 3.0)
+    monkeypatch.setitem(SECONDS, "JOB_SERVER", 3.0)
     server = http.server.HTTPServer(("127.0.0.1", 0), http.server.BaseHTTPRequestHandler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:

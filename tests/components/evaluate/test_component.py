@@ -25,7 +25,8 @@ from components.evaluate import (
     run,
 )
 from components.evaluate.rules import Allowed, Paired, Threshold
-from data.base.durable_files import read_json, sha256_file, write_json
+from data.base.documents import write_document
+from data.base.durable_files import read_json, sha256_file
 from data.errors import BadDataError, ConfigError, PenstockError, StepError
 from data.examples.artifact import Examples
 from data.spec import ImageSpec
@@ -315,7 +316,7 @@ def test_a_baseline_below_its_floor_makes_the_data_suspect(
 ) -> None:
     folder = pushed(tmp_path / "serving", worse)
     met = {"name": "accuracy overall", "needed": "at least 0.85", "status": "passed"}
-    write_json(folder / "verdict.json", {"rules": [met]})
+    write_document(folder / "verdict.json", {"rules": [met]})
     floor = (Threshold(metric="accuracy", at_least=0.85),)
     got = judge(good, tmp_path / "serving", thresholds=floor)
     assert got["status"] == "passed"
@@ -442,7 +443,7 @@ def test_the_step_is_pinned_to_what_serves(tmp_path: Path) -> None:
     folder = tmp_path / MODEL_NAME / "3"
     folder.mkdir(parents=True)
     (folder / MANIFEST).write_text("{}", encoding="utf-8")
-    (folder / "push.json").write_text('{"best_so_far": {"digest": "abc"}}', encoding="utf-8")
+    write_document(folder / "push.json", {"best_so_far": {"digest": "abc"}})
     context = Context(output_dir=tmp_path, serving_dir=tmp_path, model_name=MODEL_NAME)
     pinned = pin(Config(), None, context)
     assert pinned.against == Against(baseline=sha256_file(folder / MANIFEST), best="abc")
@@ -488,9 +489,9 @@ def test_a_verdict_on_what_was_damaged_is_due_again_once_that_is_whole(tmp_path:
             ({"digest": "d" * 64, "whole": False}, True),
             ({"digest": "unknown:3", "whole": False}, True),
         ):
-            write_json(tmp_path / VERDICT, {**references, name: reference})
+            write_document(tmp_path / VERDICT, {**references, name: reference})
             assert is_current(outputs, context) == current
-    write_json(tmp_path / VERDICT, {**references, "best": {"digest": digest, "whole": False}})
+    write_document(tmp_path / VERDICT, {**references, "best": {"digest": digest, "whole": False}})
     assert is_current(outputs, dataclasses.replace(context, serving_dir=None))
     (folder / "saved_model.pb").write_bytes(b"other")
     assert is_current(outputs, context)

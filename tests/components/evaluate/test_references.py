@@ -10,6 +10,7 @@ import pytest
 from components.artifacts import Model
 from components.evaluate.measure.measurements import Reference
 from components.evaluate.references import look_up
+from data.base.documents import write_document
 from data.base.durable_files import read_json, write_json
 from data.spec import ImageSpec
 from serving_export.bundle.manifest import MANIFEST, write_manifest
@@ -40,7 +41,7 @@ def test_a_sound_model_is_found_by_its_digest_at_its_highest_version(
         {"name": "accuracy overall", "needed": "at least 0.9", "status": "passed"},
         {"name": "ece overall", "needed": "at most 0.1", "status": "failed"},  # overruled, that is
     ]
-    write_json(folder / "verdict.json", {"rules": rules})
+    write_document(folder / "verdict.json", {"rules": rules})
     reference, _ = look_up(folder.parent, model.digest, model.spec)
     assert reference.met == {("accuracy overall", "at least 0.9")}
 

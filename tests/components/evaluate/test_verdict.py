@@ -15,7 +15,8 @@ from components.evaluate import Config, rules
 from components.evaluate.measure.counts import BASELINE, BEST, CANDIDATE, tally
 from components.evaluate.measure.measurements import Facts, Measured, Reference
 from components.evaluate.rules import DEFAULT_PAIRED, METRICS, Allowed, Change, Paired, Threshold
-from components.evaluate.verdict import SCHEMA_VERSION, judge
+from components.evaluate.verdict import judge
+from data.base.documents import SCHEMAS
 from pipeline import recipes
 from pipeline.config.overrides import apply
 
@@ -72,7 +73,7 @@ def keys(value: Any, names: frozenset[str]) -> Iterator[str]:
 def test_every_key_of_the_verdict_is_documented() -> None:
     verdict = judge(measured(), EVERYTHING, "m" * 64, ABOUT)
     _, table = PAGE.split("## verdict.json, schema ")
-    assert table.startswith(str(SCHEMA_VERSION))
+    assert table.startswith(str(SCHEMAS["verdict.json"]))
     found = set(keys(verdict, frozenset(NAMES) | ABOUT["code"].keys()))
     words = {word for row in re.findall(r"`([\w.]+)`", table) for word in row.split(".")}
     assert found <= words, found - words

@@ -34,3 +34,16 @@ def test_another_version_is_named(monkeypatch, name: str) -> None:
     assert isinstance(error, EnvironmentTrouble)
     assert error.expected == f"{name} another"
     assert error.got == f"{name} {worker_code.here()[name]}"
+
+
+def test_a_worker_says_that_it_began_where_the_sender_looks(tmp_path) -> None:
+    with worker_code.workers_report_to(tmp_path):
+        sent = pickle.dumps(Keep(3))
+    assert list(tmp_path.iterdir()) == []
+    again = pickle.dumps(pickle.loads(sent))  # not of that job any more
+    pickle.loads(again).setup()
+    assert list(tmp_path.iterdir()) == []
+    pickle.loads(sent).setup()
+    assert len(list(tmp_path.iterdir())) == 1
+    with worker_code.workers_report_to(tmp_path / "gone"):
+        pickle.loads(pickle.dumps(Keep(3))).setup()

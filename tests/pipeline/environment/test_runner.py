@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from pathlib import Path
 
+from data.base.waits import SECONDS
 from pipeline.environment.runner import examine_runner
 
 
@@ -22,7 +23,7 @@ def test_a_root_that_workers_cannot_write(tmp_path: Path) -> None:
 
 
 def test_no_job_server_is_one_finding_with_what_to_do(monkeypatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("components.beam.job_server._REACH", 1.0)
+    monkeypatch.setitem(SECONDS, "JOB_SERVER", 1.0)
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         endpoint = f"localhost:{taken.getsockname()[1]}"

@@ -14,8 +14,8 @@ import pytest
 from apache_beam.portability.api import beam_job_api_pb2 as job_api
 from deaf_job_server import DeafJobServer, deaf_job_server
 
-from components.beam.jobs import portable_job
 from components.beam.submission import Submitted
+from data.base.waits import SECONDS
 from data.errors import AlreadyPushed, ConfigError, RightLost, revive
 from pipeline import exit_codes, submit
 from pipeline.cli.main import call
@@ -192,7 +192,7 @@ def test_a_job_that_does_not_stop_is_said_and_asked_again(sent, pushing_pipeline
 def test_a_runner_that_does_not_answer_keeps_nobody_from_cancelling(
     sent, pushing_pipeline, tmp_path, monkeypatch, capsys
 ):
-    monkeypatch.setattr(portable_job, "PATIENCE", 0.1)
+    monkeypatch.setitem(SECONDS, "JOB_SERVER_AWAY", 0.1)
     job = sent(pushing_pipeline())
     content = json.loads((job.folder / "submission.json").read_text())
     content["submitted"]["endpoint"] = "127.0.0.1:1"
@@ -322,3 +322,21 @@ def test_only_what_was_submitted_and_is_not_over_is_cancelled(sent, pushing_pipe
     (job.folder / "submission.json").unlink()
     with pytest.raises(ConfigError, match="was not submitted"):
         cancel(job.root, "latest")
+
+
+def test_a_run_that_no_worker_begins_is_not_waited_for_for_ever(
+    sent, pushing_pipeline, server, monkeypatch, capfd
+):
+    """It may be that the cluster is full: the run stays as it is."""
+    monkeypatch.setitem(SECONDS, "JOB_START", 0.01)
+    job = sent(pushing_pipeline())
+    assert call(["attach", "latest", "--root", str(job.root)]) == exit_codes.ENVIRONMENT
+    said = capfd.readouterr().err
+    assert "no worker has begun with the run" in said
+    assert "a job job-1 that is running" in said
+    assert "PENSTOCK_WAIT_JOB_START" in said
+    assert entered(job.root)[0].status == "submitted"
+    assert server.asked == 0
+    Worker(job).run()
+    server.state = job_api.JobState.DONE
+    assert attach(job.root).push.version == 1

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from toy_steps import Count, Judge, Read, Serve
 
-from data.base.durable_files import write_json
+from data.base.documents import write_document
 from pipeline.config.graph import PipelineConfig, Ref, Step
 
 OVERALL = {"examples": 3, "accuracy": None, "loss": None}
@@ -28,7 +28,7 @@ class Gate(Judge):
             "rules": [],
             "suspect_the_data": None,
         }
-        write_json(context.output_dir / "verdict.json", verdict)
+        write_document(context.output_dir / "verdict.json", verdict)
         return outputs
 
 

@@ -18,9 +18,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data.base.durable_files import read_json
+from data.base.waits import SECONDS
 from data.errors import BadDataError, ConfigError, EnvironmentTrouble, RightLost, StepError
 from serving_export.bundle.manifest import verify_bundle, verify_version
-from serving_export.model_store import push as push_module
 from serving_export.model_store.layout import (
     model_folder,
     newest_version,
@@ -363,7 +363,7 @@ def test_a_push_that_waits_in_vain_says_for_what(
     candidate: tuple[Path, str], serving: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (serving / "m").mkdir(parents=True)
-    monkeypatch.setattr(push_module, "_WAIT", 0.01)
+    monkeypatch.setitem(SECONDS, "PUSH", 0.01)
     seen: list[str] = []
     with (
         FileLock(serving / "m" / ".push.lock"),

@@ -1,0 +1,92 @@
+"""What libraries read from the environment: pinned, looked at, or harmless; see docs/training.md.
+
+Called before any of them is imported, by the command line and by whoever calls from Python.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+from data.base.keras_settings import BACKEND, refuse_other_keras
+from data.base.unneeded_imports import skip_unneeded_imports
+from data.errors import EnvironmentTrouble
+from pipeline.environment.wait_settings import read_waits
+
+# Results depend on these, and there are reasons to set them: they are part of a fingerprint. No
+# library sets one of them itself, as TensorFlow Model Analysis does with TF_USE_LEGACY_KERAS.
+LOOKED_AT = (
+    "DNNL_DEFAULT_FPMATH_MODE",
+    "NVIDIA_TF32_OVERRIDE",
+    "ONEDNN_DEFAULT_FPMATH_MODE",
+    "TF_CUDNN_DETERMINISTIC",
+    "TF_CUDNN_USE_AUTOTUNE",
+    "TF_DETERMINISTIC_OPS",
+    "TF_ENABLE_AUTO_MIXED_PRECISION",
+    "TF_ENABLE_AUTO_MIXED_PRECISION_GRAPH_REWRITE",
+    "TF_ENABLE_CUBLAS_TENSOR_OP_MATH_FP32",
+    "TF_ENABLE_CUDNN_TENSOR_OP_MATH_FP32",
+    "TF_ENABLE_ONEDNN_OPTS",
+    "TF_FUNCTION_JIT_COMPILE_DEFAULT",
+    "TF_SET_ONEDNN_FPMATH_MODE",
+    "TF_XLA_FLAGS",
+    "XLA_FLAGS",
+)
+# Set, or taken away, whatever they were.
+PINNED = {"KERAS_BACKEND": BACKEND}
+REMOVED = ("KERAS_MAX_EPOCHS", "KERAS_MAX_STEPS_PER_EPOCH")
+_LOOPBACK = dict.fromkeys(("localhost", "127.0.0.1", "::1"))
+_PROXIES = ("http_proxy", "https_proxy", "all_proxy", "grpc_proxy")
+
+
+def pin_libraries() -> None:
+    """Give Keras its settings, keep what is on this machine from any proxy, and set the waits.
+
+    Children have them too.
+
+    Raises:
+        ConfigError: Keras was imported before, with other settings; or a wait is no time.
+    """
+    read_waits()
+    os.environ.update(PINNED)
+    for name in REMOVED:
+        os.environ.pop(name, None)
+    _bypass_proxies()
+    skip_unneeded_imports()
+    refuse_other_keras()
+
+
+def looked_at() -> dict[str, str]:
+    """The variables that are set of those that results depend on."""
+    return {name: os.environ[name] for name in LOOKED_AT if name in os.environ}
+
+
+def refuse_other_variables(planned: Mapping[str, str], where: str) -> None:
+    """Raise EnvironmentTrouble where they are set otherwise than where the step was planned."""
+    here = looked_at()
+    for name in sorted({*here, *planned}):
+        if here.get(name) != planned.get(name):
+            raise EnvironmentTrouble(
+                f"on {where} {name} is set otherwise than where the run was planned",
+                expected=_words(planned.get(name)),
+                got=_words(here.get(name)),
+                follows="the step did not begin: its result depends on it",
+                remedy=f"set it the same for the workers, or unset it in both places: {name}",
+            )
+
+
+def _words(value: str | None) -> str:
+    return "not set" if value is None else repr(value)
+
+
+def _bypass_proxies() -> None:
+    """Beam's workers, job servers on this machine and their like are reached directly."""
+    if not any(os.environ.get(name) or os.environ.get(name.upper()) for name in _PROXIES):
+        return
+    # Libraries look at the one or the other, and gRPC at its own alone where there is one.
+    own = [("no_grpc_proxy",)] if "no_grpc_proxy" in os.environ else []
+    for group in (("no_proxy", "NO_PROXY"), *own):
+        given = ",".join(os.environ.get(name, "") for name in group).split(",")
+        hosts = dict.fromkeys(host.strip() for host in given if host.strip())
+        for name in group:
+            os.environ[name] = ",".join(hosts if "*" in hosts else {**hosts, **_LOOPBACK})

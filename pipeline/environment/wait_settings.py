@@ -1,0 +1,33 @@
+"""`PENSTOCK_WAIT_<NAME>`: how long to wait for somebody else, from the environment."""
+
+from __future__ import annotations
+
+import math
+import os
+
+from data.base.waits import SECONDS, set_waits
+from data.errors import ConfigError, did_you_mean
+
+_PREFIX = "PENSTOCK_WAIT_"
+
+
+def read_waits() -> None:
+    """Set the waits that the environment names.
+
+    Raises:
+        ConfigError: there is no such wait, or it is no number of seconds.
+    """
+    given = {name: value for name, value in os.environ.items() if name.startswith(_PREFIX)}
+    set_waits({name.removeprefix(_PREFIX): _seconds(name, given[name]) for name in given})
+
+
+def _seconds(name: str, value: str) -> float:
+    if name.removeprefix(_PREFIX) not in SECONDS:
+        known = [_PREFIX + wait for wait in SECONDS]
+        raise ConfigError(f"there is no wait {name}", remedy=did_you_mean(name, known))
+    try:
+        if 0 < (seconds := float(value)) < math.inf:
+            return seconds
+    except ValueError:
+        pass
+    raise ConfigError(f"{name} is no time", expected="seconds, above 0", got=repr(value))

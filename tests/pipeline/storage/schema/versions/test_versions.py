@@ -1,0 +1,42 @@
+"""The migrations are one line of numbers that ends with today's."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+
+import pytest
+import sqlalchemy as sa
+
+from pipeline.storage.schema.migrate import migrate, scripts
+from pipeline.storage.schema.version import TODAY
+
+NUMBERS = [script.revision for script in reversed(list(scripts().walk_revisions()))]
+
+
+def test_they_follow_one_another_up_to_today():
+    assert [f"{place + 1:04d}" for place in range(len(NUMBERS))] == NUMBERS
+    assert scripts().get_current_head() == TODAY
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+def test_each_has_a_name_that_begins_with_its_number(number):
+    assert scripts().get_revision(number).module.__name__.startswith(f"v{number}_")
+
+
+def test_one_after_the_other_comes_to_the_same_as_all_at_once(tmp_path):
+    def made(*steps: str) -> list[str]:
+        file = tmp_path / f"{len(steps)}.sqlite"
+        engine = sa.create_engine(f"sqlite:///{file}", poolclass=sa.NullPool)
+        with closing(sqlite3.connect(file)) as db:
+            db.execute(
+                "CREATE TABLE runs (id, pipeline, status, verdict, exit_code, started, "
+                "seconds, config)"
+            )
+        for step in steps:
+            with engine.begin() as db:
+                migrate(db, step)
+        with closing(sqlite3.connect(file)) as db:
+            return list(db.iterdump())
+
+    assert made(*NUMBERS) == made("head")
