@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import json
 import secrets
 import time
-import traceback
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -16,6 +14,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from data.base.durable_files import disk_trouble, write_json
+from data.base.own_code import own_place
 from data.errors import ConfigError, EnvironmentTrouble
 from pipeline import exit_codes
 from pipeline.config.convert import to_plain
@@ -25,7 +24,9 @@ from pipeline.planning.plan import Planned
 from pipeline.storage.ledger import Execution, Ledger, Lineage, Run
 from pipeline.storage.pushes import push_right
 from pipeline.storage.pushes.push_right import PushRight
-from pipeline.storage.run_folder import EVENTS, LOCK
+from pipeline.storage.run_folder import LOCK, append_event, write_traceback
+
+_UNRECORDED = "the run cannot be recorded"
 
 
 def new_run(pipeline: PipelineConfig) -> Run:
@@ -78,7 +79,7 @@ class RunRecord:
         self._lock = FileLock(self._folder / LOCK)  # held while this process lives
 
     def __enter__(self) -> RunRecord:
-        with disk_trouble("the run cannot be recorded"):
+        with disk_trouble(_UNRECORDED):
             self._folder.mkdir(parents=True, exist_ok=self._again)
             try:
                 self._lock.acquire(timeout=self._patience)
@@ -116,8 +117,8 @@ class RunRecord:
         if status != "unknown":
             with contextlib.suppress(EnvironmentTrouble):  # a worker may go on for all that
                 push_right.revoke(self._folder / push_right.FILE, f"it counts as {status}")
-        if code == exit_codes.CRASH:
-            (self._folder / "traceback.txt").write_text("".join(traceback.format_exception(error)))
+        if code == exit_codes.CRASH or (not interrupted and own_place(error)):
+            write_traceback(self._folder, error)
         self._end(status=status, exit_code=code)
 
     def finish(self, verdict: str | None, exit_code: int) -> None:
@@ -185,8 +186,9 @@ class RunRecord:
         self.ledger.finish_run(self.run)
 
     def _event(self, kind: str, **facts: Any) -> None:
-        with (self._folder / EVENTS).open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"time": time.time(), "event": kind, **facts}) + "\n")
+        with disk_trouble(_UNRECORDED):
+            append_event(self._folder, kind, **facts)
 
     def _save(self) -> None:
-        write_json(self._folder / "run.json", dataclasses.asdict(self.run))
+        with disk_trouble(_UNRECORDED):
+            write_json(self._folder / "run.json", dataclasses.asdict(self.run))
