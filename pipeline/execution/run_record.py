@@ -117,7 +117,7 @@ class RunRecord:
         if status != "unknown":
             with contextlib.suppress(EnvironmentTrouble):  # a worker may go on for all that
                 push_right.revoke(self._folder / push_right.FILE, f"it counts as {status}")
-        if code == exit_codes.CRASH or (not interrupted and own_place(error)):
+        if code == exit_codes.CRASH or (code == exit_codes.BAD_CONFIG and own_place(error)):
             write_traceback(self._folder, error)
         self._end(status=status, exit_code=code)
 
