@@ -12,7 +12,22 @@ from typing import Literal
 from data.examples.artifact import Examples
 from data.spec import ImageSpec
 
-__all__ = ["Examples", "Model", "Push", "TransformGraph", "Verdict"]
+__all__ = ["Examples", "Foreseen", "Model", "Push", "TransformGraph", "Verdict"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Foreseen:
+    """What is known of Examples before they are made; None: not yet."""
+
+    spec: ImageSpec | None = None
+    class_names: tuple[str, ...] | None = None
+    splits: tuple[str, ...] | None = None  # those that have images
+
+    @classmethod
+    def of(cls, examples: Examples) -> Foreseen:
+        """All of it, of such as are made."""
+        splits = tuple(split for split in examples.counts if examples.num_examples(split))
+        return cls(spec=examples.spec, class_names=examples.spec.class_names, splits=splits)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,21 +8,23 @@ from __future__ import annotations
 import shutil
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from components.artifacts import Examples
+from components.artifacts import Examples, Foreseen
 from components.context import Context, Depends
 from data.base.file_tree import walk
-from data.base.import_path import resolve
+from data.base.import_path import load_object, resolve
 from data.base.input_files import is_url
+from data.base.own_object import check_call, check_object
 from data.errors import ConfigError, EnvironmentTrouble
 from data.sources import NAMES, SPLITS, SourceConfig, ask_stamp, make_source
 from data.spans.patterns import check_pattern, is_pattern
 from data.spans.windows import Window
+from data.spec import ImageSpec
 
 _POLL = 0.2  # seconds between looks at how much is written
 
@@ -115,6 +117,42 @@ class Outputs:
 def check_config(config: Config) -> None:
     """Raises ConfigError where the source needs another setting, or cannot use one."""
     config.source_config(()).check(config.source)
+
+
+def foresee(
+    config: Config, inputs: Mapping[str, Foreseen], *, thorough: bool
+) -> dict[str, Foreseen]:
+    """What is known of the examples: by the settings, or `thorough`, by the source's own word."""
+    splits = None
+    if config.span is None and not is_pattern(config.path):
+        from_train = ("validation",) if config.validation_share else ()
+        splits = ("train", *from_train, "test")
+    names = config.class_names if config.source in NAMES else None
+    spec = _spec(config) if thorough else None
+    if spec is not None:
+        names = spec.class_names
+    return {"examples": Foreseen(spec=spec, class_names=names, splits=splits)}
+
+
+def _spec(config: Config) -> ImageSpec | None:
+    """Of a source that is near and needs no preparation; what is wrong with it, the step tells."""
+    if config.path is not None and is_url(config.path):
+        return None
+    try:
+        source = make_source(config.source, config.source_config(()))
+        return None if hasattr(source, "prepare") else source.spec()
+    except ConfigError:
+        raise
+    except Exception:
+        return None
+
+
+def check_foreseen(config: Config, inputs: Mapping[str, Foreseen], *, thorough: bool) -> None:
+    """Raises ConfigError where there is no such source, or it cannot be made of a SourceConfig."""
+    path = resolve(config.source, NAMES, "source")
+    check_object(path)
+    if thorough:
+        check_call(load_object(path), path, "a class whose __init__ takes a SourceConfig", 1)
 
 
 def depends(config: Config) -> Depends:

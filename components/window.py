@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
-from components.artifacts import Examples
+from components.artifacts import Examples, Foreseen
 from components.context import Context
 from data.base.durable_files import disk_trouble
 from data.errors import BadDataError
@@ -59,6 +59,15 @@ class Inputs:
 @dataclass(frozen=True, kw_only=True)
 class Outputs:
     examples: Examples
+
+
+def foresee(
+    config: Config, inputs: Mapping[str, tuple[Foreseen, ...]], *, thorough: bool
+) -> dict[str, Foreseen]:
+    """The spans' spec and classes, which must be the same."""
+    spans = inputs.get("spans", ())
+    found = next((span for span in spans if span.class_names is not None), Foreseen())
+    return {"examples": Foreseen(spec=found.spec, class_names=found.class_names)}
 
 
 def check_inputs(config: Config, made: dict[str, tuple[Examples, ...]]) -> None:

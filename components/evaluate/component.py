@@ -6,16 +6,18 @@ The answer is `verdict.json`: passed, failed, or not configured where no thresho
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from components.artifacts import Examples, Model, Verdict
+from components.artifacts import Examples, Foreseen, Model, Verdict
 from components.context import Context, Depends
 from components.evaluate.config import Config
 from components.evaluate.rules import check_slices, check_subjects, slice_features
 from data.base.documents import read_document, write_document
+from data.base.import_path import load_object
+from data.base.own_object import check_call, check_object
 from data.errors import BadDataError, ConfigError, did_you_mean
 from serving_export.bundle.vouching import Vouch
 from serving_export.model_store.baseline import against, find
@@ -36,6 +38,31 @@ class Outputs:
 
 def depends(config: Config) -> Depends:
     return Depends(modules=tuple(path.partition(":")[0] for path in config.own_code))
+
+
+def check_foreseen(config: Config, inputs: Mapping[str, Foreseen], *, thorough: bool) -> None:
+    """Hold the config against what is known of the examples, before there are any.
+
+    Raises:
+        ConfigError: no such split; a rule on something that the data does not have; a function of
+            a slice that cannot be had.
+    """
+    for path in config.own_code:
+        check_object(path)
+        if thorough:
+            check_call(load_object(path), path, "a function of images", 1)
+    examples = inputs.get("examples", Foreseen())
+    if examples.splits is not None:
+        _check_split(config.split, examples.splits)
+    if examples.class_names is not None:
+        check_subjects(config.rules, examples.class_names, config.slices)
+
+
+def _check_split(split: str, known: Collection[str]) -> None:
+    if split not in known:
+        raise ConfigError(
+            f"the examples have no split {split!r}", remedy=did_you_mean(split, known)
+        )
 
 
 def pin(config: Config, inputs: Inputs | None, context: Context) -> Config:
@@ -137,11 +164,7 @@ def check_inputs(config: Config, made: Mapping[str, Any]) -> None:
     examples: Examples | None = made.get("examples")
     if examples is None:
         return
-    if config.split not in examples.counts:
-        raise ConfigError(
-            f"the examples have no split {config.split!r}",
-            remedy=did_you_mean(config.split, examples.counts),
-        )
+    _check_split(config.split, examples.counts)
     check_subjects(config.rules, examples.spec.class_names, config.slices)
     if by_feature := slice_features(config.slices):
         from data.examples.features import features_of

@@ -7,35 +7,17 @@ from typing import Any
 
 import keras
 
-from data.errors import ConfigError, did_you_mean
+from components.models.options import dense as checked
 from data.spec import ImageSpec
-
-_DEFAULTS = {"units": 128, "dropout": 0.0, "softmax": False}
 
 
 def build_model(spec: ImageSpec, options: Mapping[str, Any]) -> keras.Model:
     """(batch, height, width, channels) float32 -> (batch, classes) float32, by default logits.
 
-    Options: units (int, hidden width, default 128), dropout (0 <= float < 1, default 0), softmax
-    (bool, whether the last layer gives probabilities, default false).
-
     Raises:
-        ConfigError: an unknown option or a value out of range.
+        ConfigError: an option that `options.dense` refuses.
     """
-    for name in options:
-        if name not in _DEFAULTS:
-            raise ConfigError(
-                f"the model 'dense' has no option {name!r}", remedy=did_you_mean(name, _DEFAULTS)
-            )
-    units, dropout, softmax = ({**_DEFAULTS, **options}[name] for name in _DEFAULTS)
-    if not (
-        isinstance(units, int) and units >= 1 and 0 <= dropout < 1 and softmax in (True, False)
-    ):
-        raise ConfigError(
-            "the options of the model 'dense' are out of range",
-            expected="units >= 1, 0 <= dropout < 1, softmax true or false",
-            got=f"units={units!r}, dropout={dropout!r}, softmax={softmax!r}",
-        )
+    units, dropout, softmax = checked(options).values()
     layers: list[keras.Layer] = [
         keras.Input(spec.shape),
         keras.layers.Flatten(),

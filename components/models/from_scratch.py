@@ -12,12 +12,11 @@ from typing import Any
 
 import tensorflow as tf
 
-from data.errors import ConfigError, did_you_mean
+from components.models.options import from_scratch as checked
 from data.spec import ImageSpec
 
 Activation = Callable[[tf.Tensor], tf.Tensor]
 
-_DEFAULTS = {"units": 512}
 _GREATEST_WEIGHT = 0.1
 _EPSILON = 1e-7  # keras.config.epsilon(), unless somebody changed it
 
@@ -73,24 +72,10 @@ class Sequential(tf.Module):
 def build(spec: ImageSpec, options: Mapping[str, Any], seed: int) -> Sequential:
     """Dense relu, dense softmax: (n, height, width, channels) -> (n, classes) probabilities.
 
-    Options: units (int, hidden width, default 512).
-
     Raises:
-        ConfigError: an unknown option or a value out of range.
+        ConfigError: an option that `options.from_scratch` refuses.
     """
-    for name in options:
-        if name not in _DEFAULTS:
-            raise ConfigError(
-                f"the model 'from_scratch' has no option {name!r}",
-                remedy=did_you_mean(name, _DEFAULTS),
-            )
-    units = {**_DEFAULTS, **options}["units"]
-    if not (isinstance(units, int) and units >= 1):
-        raise ConfigError(
-            "the options of the model 'from_scratch' are out of range",
-            expected="units >= 1",
-            got=f"units={units!r}",
-        )
+    units = checked(options)["units"]
     return Sequential(
         [
             Dense(spec.image_bytes, units, tf.nn.relu, (seed, 0)),

@@ -22,7 +22,7 @@ from components.beam.shared_filesystem import refuse_hidden
 from components.context import Context
 from data.base.worker_code import SameCodeDoFn
 from data.batches.parse import parse_examples
-from data.errors import ConfigError, in_one_line
+from data.errors import ConfigError, PenstockError, in_one_line
 from data.examples.artifact import Examples
 from data.spec import IMAGE, LABEL, ImageSpec
 from serving_export.bundle.transform_graph import TransformFn
@@ -103,12 +103,6 @@ def write_transform_graph(
     ):
         refuse_hidden(context)
         run_pipeline(build, context)
-    if IMAGE not in tft.TFTransformOutput(str(path)).transformed_feature_spec():
-        raise ConfigError(
-            "the preprocessing_fn returns no image",
-            expected=f"a dict with {IMAGE!r}, what the model is to see",
-            remedy=f"return {{{IMAGE!r}: …}} from normalize.preprocessing_fn",
-        )
 
 
 def check_neighbours(examples: Examples, path: Path) -> None:
@@ -147,8 +141,16 @@ def _has_analyzer(preprocessing_fn: PreprocessingFn, spec: ImageSpec) -> bool:
         IMAGE: tf.TensorSpec([None, *spec.shape], tf.float32),
         LABEL: tf.TensorSpec([None], tf.int64),
     }
+
+    def checked(inputs: Mapping[str, tf.Tensor]) -> Mapping[str, tf.Tensor]:
+        outputs = preprocessing_fn(inputs)
+        _check_image(outputs)
+        return outputs
+
     try:
-        return bool(tft.get_analyze_input_columns(preprocessing_fn, types))
+        return bool(tft.get_analyze_input_columns(checked, types))
+    except PenstockError:
+        raise
     except Exception as error:
         raise ConfigError(
             "the preprocessing_fn fails on the features it gets",
@@ -157,3 +159,19 @@ def _has_analyzer(preprocessing_fn: PreprocessingFn, spec: ImageSpec) -> bool:
             got=in_one_line(error),
             remedy="mend the function that normalize.preprocessing_fn names",
         ) from error
+
+
+def _check_image(outputs: Any) -> None:
+    """Raises ConfigError where there is none that the model and the serving graph take."""
+    is_dict = isinstance(outputs, Mapping)
+    image = outputs.get(IMAGE) if is_dict else None
+    dtype = getattr(image, "dtype", None)
+    if dtype == tf.float32:
+        return
+    raise ConfigError(
+        f"the preprocessing_fn returns no {'image of float32' if is_dict else 'dict'}",
+        expected=f"a dict with {IMAGE!r}, float32: what the model is to see",
+        got=dtype.name if dtype is not None else type(image if is_dict else outputs).__name__,
+        follows="nothing was trained",
+        remedy=f"return {{{IMAGE!r}: tf.cast(…, tf.float32), …}} from normalize.preprocessing_fn",
+    )

@@ -10,11 +10,13 @@ as a dict and returns a dict with at least `image`: what the model is to see.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from components.artifacts import Examples, TransformGraph
+from components.artifacts import Examples, Foreseen, TransformGraph
 from components.context import Context, Depends
 from data.base.import_path import load_object, resolve
+from data.base.own_object import check_call, check_object
 
 NAMES = {"divide_by_255": "components.normalize.functions:divide_by_255"}
 
@@ -40,6 +42,14 @@ class Outputs:
 
 def depends(config: Config) -> Depends:
     return Depends(modules=(_path_of(config).partition(":")[0],))
+
+
+def check_foreseen(config: Config, inputs: Mapping[str, Foreseen], *, thorough: bool) -> None:
+    """Raises ConfigError where there is no such preprocessing_fn, or it takes no inputs."""
+    path = _path_of(config)
+    check_object(path)
+    if thorough:
+        check_call(load_object(path), path, "preprocessing_fn(inputs)", 1)
 
 
 def run(inputs: Inputs, config: Config, context: Context) -> Outputs:

@@ -18,8 +18,8 @@ import tensorflow as tf
 from components.artifacts import Examples, TransformGraph
 from components.context import Context
 from components.train import devices
+from components.train.checks.model import check_served
 from components.train.config import Config
-from components.train.model_checks import check_served
 from components.train.training import Training
 from data.base.documents import write_document
 from data.base.durable_files import sha256_file

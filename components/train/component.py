@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from components.artifacts import Examples, Model, TransformGraph
+from components.artifacts import Examples, Foreseen, Model, TransformGraph
 from components.context import Context, Depends
+from components.train.checks import settings
 from components.train.config import Config
 from data.base.durable_files import sha256_file
 from data.base.import_path import load_object
+from data.base.own_object import check_call
+from data.spec import ImageSpec
 from serving_export.bundle.manifest import read_manifest
 
 
@@ -32,6 +37,61 @@ def depends(config: Config) -> Depends:
         read_manifest(config.warm_start_manifest.parent)  # says so at once where there is none
         files = (config.warm_start_manifest,)
     return Depends(modules=tuple(modules), files=files)
+
+
+def check_foreseen(config: Config, inputs: Mapping[str, Foreseen], *, thorough: bool) -> None:
+    """Hold the settings against what there is; `thorough`: make with Keras what they name.
+
+    Raises:
+        ConfigError: as `checks.settings.check`; one of a user's own cannot be imported or called,
+            Keras does not take the optimizer's options, the model cannot be built, a batch cannot
+            be shared by the devices.
+        EnvironmentTrouble: a GPU is asked for and there is none.
+    """
+    examples = inputs.get("examples", Foreseen())
+    settings.check(config, examples)
+    if thorough:
+        _check_calls(config)
+        _try_out(config, examples.spec)
+
+
+def _check_calls(config: Config) -> None:
+    """Import what is the user's own, and hold it to how it will be called."""
+    calls = [
+        (config.augmentation_fn, "augmentation_fn(images, seed)", 2),
+        (config.sample_weight_fn, "sample_weight_fn(images, labels)", 2),
+        *((path, "a class or function without arguments", 0) for path in config.callbacks),
+    ]
+    if config.train_fn:
+        calls.append((config.train_fn, "train_fn(training)", 1))
+    else:
+        calls.append((config.model_path, "build_model(spec, options)", 2))
+    for path, expected, arguments in calls:
+        if path is not None:
+            check_call(load_object(path), path, expected, arguments)
+
+
+def _try_out(config: Config, spec: ImageSpec | None) -> None:
+    """Make optimizer and model, and throw them away: the libraries are what `run` imports anyway.
+
+    In a thread of its own, since Keras counts the names of layers in each: those of the model that
+    is trained stay as they would be.
+    """
+    from components.train import devices
+    from components.train.checks.model import built_model
+    from components.train.keras_fit import make_optimizer
+
+    hardware = devices.choose(config)
+
+    def make() -> None:
+        with hardware.scope():
+            make_optimizer(config)
+            if spec is not None:
+                built_model(config, spec)
+
+    if config.train_fn is None:
+        with ThreadPoolExecutor(1) as thread:
+            thread.submit(make).result()
 
 
 def pin(config: Config, inputs: Inputs | None, context: Context) -> Config:

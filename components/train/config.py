@@ -89,7 +89,7 @@ class Config:
             resolve(path, {}, "callback")
         for name in ("epochs", "batch_size", "early_stop_patience", "learning_rate"):
             value = getattr(self, name)
-            if value is not None and value <= 0:
+            if value is not None and not 0 < value < math.inf:
                 raise ConfigError(f"train.{name} must be more than 0", got=value)
         for name, weight in self.class_weights.items():
             if not (math.isfinite(weight) and weight >= 0):
@@ -103,11 +103,18 @@ class Config:
                 "train.learning_rate and train.learning_rate_schedule exclude one another",
                 remedy="set the schedule's initial_learning_rate in train.schedule_options",
             )
-        if self.checkpoint_seconds < 0:
+        if not self.checkpoint_seconds >= 0:
             raise ConfigError(
                 "train.checkpoint_seconds is out of range",
                 expected="seconds, from 0",
                 got=self.checkpoint_seconds,
+            )
+        first, last = self.profile_steps or (0, 1)
+        if not 0 <= first < last:
+            raise ConfigError(
+                "train.profile_steps is out of range",
+                expected="the first step, from 0, and a later one",
+                got=list(self.profile_steps or ()),
             )
 
     @property

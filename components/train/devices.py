@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 import tensorflow as tf
 
+from data.base.durable_files import disk_words
 from data.errors import ConfigError, EnvironmentTrouble, StepError
 
 if TYPE_CHECKING:
@@ -65,6 +66,8 @@ class Hardware:
         try:
             yield
         except tf.errors.ResourceExhaustedError as error:
+            if disk_words(str(error)):  # so TensorFlow calls a full disk too
+                raise
             raise StepError(
                 f"out of memory at batch_size={batch_size}",
                 expected="model, gradients and one batch fit into the memory of the device",

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import keras
 import tensorflow as tf
 
+from components.train.checks.model import checked_model
 from components.train.keras_callbacks import KerasCallbacks
 from components.train.loop.final_weights import FinalWeights
-from components.train.model_checks import checked_model
 from data.errors import ConfigError, did_you_mean
 
 if TYPE_CHECKING:

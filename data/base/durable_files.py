@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import uuid
 from collections.abc import Collection, Iterator
@@ -14,6 +15,12 @@ from typing import Any
 
 from data.errors import BadDataError, EnvironmentTrouble
 
+# as `strerror` has it, behind the file's name
+_TENSORFLOW = re.compile(
+    r"(\S+); (No space left on device|Disk quota exceeded|Read-only file system"
+    r"|Input/output error|File too large|Permission denied)"
+)
+
 
 @contextmanager
 def disk_trouble(what: str) -> Iterator[None]:
@@ -21,13 +28,28 @@ def disk_trouble(what: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        where = f" ({error.filename})" if error.filename else ""
-        raise EnvironmentTrouble(
-            what,
-            got=f"{error.strerror or error}{where}",
-            follows="nothing was left half written",
-            remedy="free disk space or mend the permissions, then run the same command again",
-        ) from error
+        raise not_written(what, error) from error
+
+
+def not_written(what: str, error: OSError) -> EnvironmentTrouble:
+    """The error for a write that failed; of a copy that is the file that was written to."""
+    name = error.filename2 or error.filename
+    return EnvironmentTrouble(
+        what,
+        got=f"{error.strerror or error}" + (f" ({_shown(name)})" if name else ""),
+        follows="nothing was left half written",
+        remedy="free disk space or mend the permissions, then run the same command again",
+    )
+
+
+def disk_words(text: str) -> tuple[str, str] | None:
+    """The file and what is wrong with its disk, where TensorFlow says so: it has no errno."""
+    said = _TENSORFLOW.search(text)
+    return (said[1], said[2]) if said else None
+
+
+def _shown(name: object) -> str:
+    return os.fsdecode(name) if isinstance(name, str | bytes | os.PathLike) else str(name)
 
 
 def sha256_file(path: Path) -> str:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import sys
+from collections.abc import Iterable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
-from data.base import loaded_modules  # noqa: F401  # takes note of what is loaded from now on
-from data.errors import ConfigError, did_you_mean
+from data.base.first_party import OUR_PACKAGES, shadowed_by_ours
+from data.errors import ConfigError, PenstockError, did_you_mean, in_one_line
 
 _WORKING_FOLDER = ""  # on `sys.path`: wherever the process works at the time of an import
 
@@ -56,6 +58,40 @@ def load_object(import_path: str) -> Any:
     Raises:
         ConfigError: the text has another form, the module cannot be imported, or has no such name.
     """
+    module_name, name = parts(import_path)
+    module = load_module(module_name, repr(import_path))
+    try:
+        return getattr(module, name)
+    except AttributeError:
+        raise no_such_name(import_path, vars(module), getattr(module, "__file__", None)) from None
+
+
+def load_module(name: str, needed_for: str) -> ModuleType:
+    """The module of this name.
+
+    Raises:
+        ConfigError: there is none, or it fails when it is imported, unless it is one of ours.
+    """
+    try:
+        return importlib.import_module(name)
+    except PenstockError:
+        raise
+    except (Exception, SystemExit) as error:
+        if isinstance(error, ImportError) and (shadowed := shadowed_by_ours(error.name)):
+            raise shadowed from error
+        if isinstance(error, ModuleNotFoundError):
+            raise no_such_module(name, needed_for, str(error)) from error
+        if name.partition(".")[0] in OUR_PACKAGES:
+            raise
+        raise ConfigError(
+            f"{name!r}, needed for {needed_for}, fails when it is imported",
+            got=in_one_line(error),
+            remedy="mend it",
+        ) from error
+
+
+def parts(import_path: str) -> tuple[str, str]:
+    """Module and name. Raises ConfigError where the text has another form."""
     module_name, _, name = import_path.partition(":")
     if not module_name or not name:
         raise ConfigError(
@@ -64,30 +100,25 @@ def load_object(import_path: str) -> Any:
             got=import_path,
             remedy="write the module, a colon, and the name in it",
         )
-    try:
-        module = importlib.import_module(module_name)
-    except ImportError as error:
-        from data.base.first_party import shadowed_by_ours
+    return module_name, name
 
-        shadowed = shadowed_by_ours(error.name)
-        if shadowed:
-            raise shadowed from error
-        if not isinstance(error, ModuleNotFoundError):
-            raise
-        raise ConfigError(
-            f"cannot import {module_name!r}, needed for {import_path!r}",
-            got=str(error),
-            remedy="run from the folder that holds the module, or set PYTHONPATH",
-        ) from error
-    try:
-        return getattr(module, name)
-    except AttributeError:
-        public = [n for n in vars(module) if not n.startswith("_")]
-        raise ConfigError(
-            f"module {module_name!r} has no {name!r}",
-            got=getattr(module, "__file__", None),
-            remedy=did_you_mean(name, public),
-        ) from None
+
+def no_such_module(name: str, needed_for: str, said: str) -> ConfigError:
+    """The error for a module that is not there, or that needs one that is not."""
+    return ConfigError(
+        f"cannot import {name!r}, needed for {needed_for}",
+        got=said,
+        remedy="run from the folder that holds the module, or set PYTHONPATH",
+    )
+
+
+def no_such_name(import_path: str, names: Iterable[str], file: object) -> ConfigError:
+    """The error for a name that its module does not have, with the close matches."""
+    module_name, name = parts(import_path)
+    public = [n for n in names if not n.startswith("_")]
+    return ConfigError(
+        f"module {module_name!r} has no {name!r}", got=file, remedy=did_you_mean(name, public)
+    )
 
 
 def resolve(name: str, known: dict[str, str], what: str) -> str:

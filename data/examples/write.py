@@ -187,7 +187,8 @@ def checked(chunk: Chunk, spec: ImageSpec, part: Part) -> Chunk:
             expected=f"0 to {spec.num_classes - 1}",
             got=labels[wrong][0],
             follows="nothing was ingested",
-            remedy="name all classes, or mend the labels",
+            remedy="labels count from 0: subtract 1 from each if yours count from 1; else name all "
+            "classes, or mend the labels",
         )
     return Chunk(images, labels.astype(np.int64))
 

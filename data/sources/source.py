@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
 from data.base.import_path import load_object, resolve
+from data.base.own_object import check_call
 from data.errors import ConfigError, EnvironmentTrouble, in_one_line
 
 if TYPE_CHECKING:
@@ -152,7 +153,10 @@ def make_source(name: str, config: SourceConfig) -> Source:
         BadDataError: what is seen at once to be wrong with the input.
         EnvironmentTrouble: the input cannot be read.
     """
-    source = load_object(resolve(name, NAMES, "source"))(config)
+    path = resolve(name, NAMES, "source")
+    make = load_object(path)
+    check_call(make, path, "a class whose __init__ takes a SourceConfig", 1)
+    source = make(config)
     if not isinstance(source, Source):
         wanted = ("spec", "parts", "num_images", "read")
         raise ConfigError(

@@ -204,18 +204,41 @@ def refuse_strangers(
     stranger = flags[0].partition("=")[0]
     if not stranger.startswith("-"):
         raise click.UsageError(f"what is {stranger!r}? One recipe is expected, then options.")
-    keys = keys_named(stranger.removeprefix("--").replace("-", "_"))
-    advice = " or ".join(f"--set {key}=…" for key in keys)
+    keys = keys_named(_setting(stranger))
     raise click.NoSuchOption(
         stranger,
         f"No such option: {stranger}. "
-        + (
-            f"A setting is given by {advice}."
-            if advice
-            else "If it is a flag of Beam's, add --beam."
-        ),
+        + (_given_by(keys) if keys else "If it is a flag of Beam's, add --beam."),
         possibilities=difflib.get_close_matches(stranger, own, cutoff=0.75),
     )
+
+
+def refuse_settings(flags: Sequence[str], keys_named: Callable[[str], list[str]]) -> None:
+    """Refuse a flag among Beam's that Beam does not know, and that has the name of a setting.
+
+    Args:
+        flags: for Beam.
+        keys_named: as `refuse_strangers` has it.
+
+    Raises:
+        click.UsageError: there is one.
+    """
+    names = {flag.partition("=")[0] for flag in flags if flag.startswith("--")}
+    if not any(keys_named(_setting(name)) for name in names):
+        return  # without a look at what Beam knows, which takes seconds
+    from components.beam.options import unknown
+
+    for flag in unknown(flags):
+        if keys := keys_named(_setting(flag)):
+            raise click.NoSuchOption(flag, f"No such option: {flag}. {_given_by(keys)}")
+
+
+def _setting(flag: str) -> str:
+    return flag.removeprefix("--").replace("-", "_")
+
+
+def _given_by(keys: Sequence[str]) -> str:
+    return "A setting is given by " + " or ".join(f"--set {key}=…" for key in keys) + "."
 
 
 def run_arguments(options: dict[str, Any]) -> dict[str, Any]:

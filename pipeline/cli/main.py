@@ -34,6 +34,10 @@ def call(args: Sequence[str]) -> int:
         return error.exit_code
     except click.Abort:  # what click makes of KeyboardInterrupt
         return explain(KeyboardInterrupt(), debug=debug())
+    except SystemExit as error:  # of a user's own code: its code would be taken for one of ours
+        left = RuntimeError(f"something called sys.exit({error.code!r})")
+        left.__cause__ = error
+        return explain(left, debug=debug())
     except Exception as error:
         return explain(error, debug=debug())
 

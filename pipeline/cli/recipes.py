@@ -30,11 +30,11 @@ def recipes() -> None:
 @recipe_options
 def config(recipe: str, config_file: Path | None, settings: tuple[str, ...]) -> None:
     """Print the whole config of RECIPE as it would run, as TOML that --config reads."""
-    from pipeline.config.graph_checks import check
+    from pipeline.config.foresight import check_whole
     from pipeline.config.overrides import to_toml
 
     pipeline, table = configured(recipe, config_file, settings)
-    check(pipeline)
+    check_whole(pipeline)
     click.echo(to_toml(pipeline, table), nl=False)
 
 

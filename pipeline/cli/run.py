@@ -65,7 +65,7 @@ def run(
     path (package.module:recipe). The exit code is 0 only if all that was asked for is done and no
     verdict is against it; docs/exit-codes.md has the table.
     """
-    from pipeline.cli.app import refuse_strangers
+    from pipeline.cli.app import refuse_settings, refuse_strangers
     from pipeline.config.beam_flags import from_table
     from pipeline.config.overrides import keys_named
     from pipeline.console.interrupt import promptly
@@ -73,8 +73,11 @@ def run(
     prepare_libraries()
     with promptly():
         pipeline, table = configured(recipe, config_file, settings)
-        if not beam:
-            refuse_strangers(flags, _own_options(), partial(keys_named, pipeline))
+        named = partial(keys_named, pipeline)
+        if beam:
+            refuse_settings(flags, named)
+        else:
+            refuse_strangers(flags, _own_options(), named)
         beam_args = (*from_table(table), *flags)
         return run_and_show(
             pipeline, recipe=recipe, debug=debug(), beam_args=beam_args, **run_arguments(options)

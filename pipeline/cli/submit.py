@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -55,10 +56,13 @@ def submit(
     that this machine may leave; the root must lie where workers see it by the same path. Ctrl-C
     asks whether to cancel the job or to leave it running.
     """
+    from pipeline.cli.app import refuse_settings
     from pipeline.config.beam_flags import from_table
+    from pipeline.config.overrides import keys_named
 
     prepare_libraries()
     pipeline, table = configured(recipe, config_file, settings)
+    refuse_settings(flags, partial(keys_named, pipeline))
     beam_args = (*from_table(table), *flags)
     return submit_and_show(
         pipeline, recipe=recipe, debug=debug(), beam_args=beam_args, **run_arguments(options)

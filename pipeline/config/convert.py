@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import types
 import typing
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_origin
 
@@ -109,6 +110,10 @@ _converter.register_unstructure_hook(Path, str)
 
 def to_plain(value: Any) -> Any:
     """Dataclasses, tuples and paths as dicts, lists and strings that JSON can hold."""
+    if isinstance(value, Mapping):
+        return {key: to_plain(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):  # cattrs leaves what is in a bare one as it is
+        return [to_plain(inner) for inner in value]
     return _converter.unstructure(value)
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from components.context import Context, Depends
-from data.base.import_path import load_object
+from data.base.import_path import load_module, load_object
 from data.errors import ConfigError, did_you_mean
 
 
@@ -23,6 +22,10 @@ class Component(Protocol):
     `pin(config, inputs, context) -> config`: the config filled with what the step looks at outside
     the root, for the fingerprint; `inputs` are None while what feeds it is not made;
     `check_config(config)`: raises where its values do not fit together;
+    `check_foreseen(config, inputs, thorough)`: raises where a step that is to run would fail, by
+    what is known of its inputs before they are made; called before anything runs, and once more,
+    `thorough`, when the first step begins: then it may import what `run` imports;
+    `foresee(config, inputs, thorough) -> {output: Foreseen}`: what is known of its examples;
     `check_inputs(config, made)`: raises where inputs that are made, by name, do not fit the config;
     called before anything runs and after each earlier step, so that no hour is lost;
     `is_current(outputs, context) -> bool`: whether what a cached step made outside the root stands;
@@ -66,12 +69,7 @@ class Step:
         """The component; its heavy libraries are not imported by this."""
         if ":" in self.component:
             return typing.cast(Component, load_object(self.component))
-        try:
-            return typing.cast(Component, importlib.import_module(self.component))
-        except ModuleNotFoundError as error:
-            raise ConfigError(
-                f"step {self.name!r}: no component {self.component!r}", got=str(error)
-            ) from error
+        return typing.cast(Component, load_module(self.component, f"the step {self.name!r}"))
 
     def depends(self) -> Depends:
         hook = getattr(self.load(), "depends", None)

@@ -11,12 +11,14 @@ from typing import Any, get_args, get_origin
 from data.errors import ConfigError, did_you_mean
 from pipeline.config.graph import PipelineConfig, Ref, Step, as_refs
 
+_GREATEST_SEED = 2**31 - 1  # that NumPy, Keras and TensorFlow all take
+
 
 def check(pipeline: PipelineConfig) -> None:
     """Everything that can be known before anything runs.
 
     Raises:
-        ConfigError: a name that cannot be a folder's, a seed below 0, a step twice, an unknown
+        ConfigError: a name that cannot be a folder's, a seed out of range, a step twice, an unknown
             component, config of another component or values that do not fit together, an input
             that is missing, unknown, of the wrong type, or comes from no earlier step.
     """
@@ -25,8 +27,10 @@ def check(pipeline: PipelineConfig) -> None:
             f"{pipeline.name!r} cannot name a pipeline: its runs' folders are called by it",
             expected="letters, digits, _ . and -, not beginning with . or -",
         )
-    if pipeline.seed < 0:
-        raise ConfigError("seed is out of range", expected="0 or more", got=pipeline.seed)
+    if not 0 <= pipeline.seed <= _GREATEST_SEED:
+        raise ConfigError(
+            "seed is out of range", expected=f"0 to {_GREATEST_SEED}", got=pipeline.seed
+        )
     earlier: dict[str, Step] = {}
     for step in pipeline.steps:
         if step.name in earlier:

@@ -10,12 +10,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from rich.markup import escape
+from rich.text import Text
 
+from pipeline.console.own_output import own_output_to
 from pipeline.console.quiet_libraries import libraries_to
 from pipeline.console.terminal import Console
 from pipeline.execution.watcher import Watcher
 from pipeline.planning.plan import Planned
 from pipeline.storage.ledger import Execution
+from pipeline.storage.run_folder import append_event
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -35,7 +38,7 @@ class RunView(Watcher):
     """Shows a run; on a terminal it is live, else it prints plain lines.
 
     What libraries write to stdout and stderr goes to `<root>/runs/<run id>/libraries.log`, unless
-    `debug`.
+    `debug`; what a user's own code prints is shown, and is an event of the run.
     """
 
     def __init__(self, root: Path, *, debug: bool = False) -> None:
@@ -77,8 +80,14 @@ class RunView(Watcher):
         if not self._debug:
             self.log = self._root / "runs" / run_id / "libraries.log"
             self.console = self._stack.enter_context(libraries_to(self.log))
+            self._stack.enter_context(own_output_to(self._show_own))
         if self.console.is_terminal:
             self._progress = self._stack.enter_context(_live(self.console))
+
+    def _show_own(self, line: str) -> None:
+        self.console.print(Text(line), soft_wrap=True)
+        with contextlib.suppress(OSError):
+            append_event(self._root / "runs" / self.run_id, "printed", text=line)
 
     def started(self, step: str) -> None:
         self._last_line = time.monotonic()
@@ -151,4 +160,11 @@ def _live(console: Console) -> Progress:
         columns[1:1] = [BarColumn(bar_width=24)]
         columns[3:3] = [TimeElapsedColumn()]
         columns[0:0] = [SpinnerColumn()]
-    return Progress(*columns, console=console, transient=True, expand=True)
+    return Progress(
+        *columns,
+        console=console,
+        transient=True,
+        expand=True,
+        redirect_stdout=False,  # `own_output_to` does it, for whom it is to
+        redirect_stderr=False,
+    )

@@ -21,6 +21,7 @@ from pipeline.execution.journal import Journal, JournalReader, passed_on
 from pipeline.execution.run_record import RunRecord
 from pipeline.execution.run_step import run_next
 from pipeline.planning.plan import Done, Planned, Workspace
+from pipeline.storage.run_folder import write_traceback
 
 
 class RunStep(SameCodeDoFn):
@@ -48,6 +49,9 @@ class RunStep(SameCodeDoFn):
         except PenstockError as error:
             journal.failed(error)
             raise RuntimeError(error.marked()) from error
+        except Exception as error:  # a crash: the runner keeps a part of its traceback, if any
+            write_traceback(job.folder, error)
+            raise
         yield dataclasses.replace(job, attempt=right.attempt).to_text()
 
 

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import json
 import secrets
 import time
-import traceback
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -15,8 +13,9 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from data.base.documents import numbered, write_document
+from data.base.documents import write_document
 from data.base.durable_files import disk_trouble
+from data.base.own_code import own_place
 from data.errors import ConfigError, EnvironmentTrouble
 from pipeline import exit_codes
 from pipeline.config.convert import to_plain
@@ -26,7 +25,9 @@ from pipeline.planning.plan import Planned
 from pipeline.storage.ledger import Ended, Execution, Ledger, Lineage, Run
 from pipeline.storage.pushes import push_right
 from pipeline.storage.pushes.push_right import PushRight
-from pipeline.storage.run_folder import EVENTS, LOCK
+from pipeline.storage.run_folder import LOCK, append_event, write_traceback
+
+_UNRECORDED = "the run cannot be recorded"
 
 
 def new_run(pipeline: PipelineConfig) -> Run:
@@ -81,7 +82,7 @@ class RunRecord:
         self._lock = FileLock(self._folder / LOCK)  # held while this process lives
 
     def __enter__(self) -> RunRecord:
-        with disk_trouble("the run cannot be recorded"):
+        with disk_trouble(_UNRECORDED):
             self._folder.mkdir(parents=True, exist_ok=self._again)
             try:
                 self._lock.acquire(timeout=self._patience)
@@ -122,8 +123,8 @@ class RunRecord:
         if status != "unknown":
             with contextlib.suppress(EnvironmentTrouble):  # a worker may go on for all that
                 push_right.revoke(self._folder / push_right.FILE, f"it counts as {status}")
-        if code == exit_codes.CRASH:
-            (self._folder / "traceback.txt").write_text("".join(traceback.format_exception(error)))
+        if code == exit_codes.CRASH or (code == exit_codes.BAD_CONFIG and own_place(error)):
+            write_traceback(self._folder, error)
         self._end(status=status, exit_code=code)
 
     def finish(self, verdict: str | None, exit_code: int) -> None:
@@ -203,9 +204,9 @@ class RunRecord:
         self.ledger.finish_run(self.run)
 
     def _event(self, kind: str, **facts: Any) -> None:
-        with (self._folder / EVENTS).open("a", encoding="utf-8") as file:
-            event = numbered(EVENTS, {"time": time.time(), "event": kind, **facts})
-            file.write(json.dumps(event) + "\n")
+        with disk_trouble(_UNRECORDED):
+            append_event(self._folder, kind, **facts)
 
     def _save(self) -> None:
-        write_document(self._folder / "run.json", dataclasses.asdict(self.run))
+        with disk_trouble(_UNRECORDED):
+            write_document(self._folder / "run.json", dataclasses.asdict(self.run))

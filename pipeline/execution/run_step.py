@@ -9,11 +9,11 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from data.base.durable_files import disk_trouble
 from data.base.first_party import Code
 from data.errors import ConfigError, EnvironmentTrouble
 from pipeline.config.convert import to_plain
 from pipeline.config.graph import Step, as_refs
+from pipeline.execution.step_errors import told
 from pipeline.execution.step_log import StepLog
 from pipeline.planning.imported_code import watched
 from pipeline.planning.inputs_unchanged import (
@@ -21,7 +21,14 @@ from pipeline.planning.inputs_unchanged import (
     hold_outside_data,
     refresh_artifacts,
 )
-from pipeline.planning.plan import Done, Planned, Workspace, context_of, usable
+from pipeline.planning.plan import (
+    Done,
+    Planned,
+    Workspace,
+    check_foreseen,
+    context_of,
+    usable,
+)
 from pipeline.storage.artifact_store import Sealed
 from pipeline.storage.ledger import Execution, Lineage, StepStatus
 from pipeline.storage.work_folder import work_folder
@@ -34,10 +41,13 @@ def run_next(
 
     Raises:
         RightLost: the run was cancelled or taken over; the step has not begun.
+        ConfigError: before anything has run, a step sees that it would fail.
         PenstockError: as `run_step`, or a later step sees that it cannot use what was made.
     """
     planned = plan[place]
     workspace.push_right.check()
+    if not planned.sealed and all(before.sealed for before in plan[:place]):  # nothing ran yet
+        check_foreseen(plan, [later.step.name for later in plan[place:]], thorough=True)
     log.started(planned.step.name)
     _prepare_next(plan[place:])
     execution, sealed = run_step(planned, done, workspace, log)
@@ -62,7 +72,7 @@ def run_step(
 
     Raises:
         PenstockError: the step cannot go on; nothing is left behind but the log's entry.
-        EnvironmentTrouble: the disk is full or not writable.
+        EnvironmentTrouble, StepError, RuntimeError: as `step_errors.told`.
     """
     step, started = planned.step, time.perf_counter()
 
@@ -83,7 +93,7 @@ def run_step(
     if planned.sealed:
         return ended("reused", planned.sealed), planned.sealed
     try:
-        with disk_trouble(f"step {step.name!r} could not write to {workspace.root}"):
+        with told(step.name, workspace):
             status, sealed = _make(planned, done, workspace, log)
     except BaseException as error:
         with contextlib.suppress(EnvironmentTrouble, OSError):  # of the log: `error` came first

@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from components.artifacts import Examples, Foreseen
 from components.context import Context, PushRight, Unfenced
 from data.base.first_party import Code
 from data.errors import ConfigError
-from pipeline.config import outside_data
+from pipeline.config import foresight, outside_data
 from pipeline.config.graph import Input, PipelineConfig, Ref, Step, as_refs
 from pipeline.config.outside_data import OutsideData
 from pipeline.planning import fingerprint, imported_code
@@ -128,6 +129,25 @@ def make_plan(
     for planned in plan:
         done.check(planned.step)
     return plan
+
+
+def check_foreseen(plan: Sequence[Planned], chosen: Collection[str], *, thorough: bool) -> None:
+    """Let the steps that have work to do look ahead; see `foresight.check`.
+
+    Raises:
+        ConfigError, EnvironmentTrouble: one of them would fail.
+    """
+    to_do = [p.step.name for p in plan if p.step.name in chosen and not p.sealed]
+    outputs = [(p.step.name, vars(p.sealed.outputs)) for p in plan if p.sealed]
+    made = {
+        Ref(step, name): Foreseen.of(artifact)
+        for step, artifacts in outputs
+        for name, artifact in artifacts.items()
+        if isinstance(artifact, Examples)
+    }
+    if to_do:
+        steps = [planned.step for planned in plan]
+        foresight.check(steps, to_do, made, thorough=thorough)
 
 
 def plan_step(

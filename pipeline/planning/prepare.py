@@ -10,10 +10,10 @@ from pathlib import Path
 
 from data.base.input_files import refuse_url
 from data.errors import ConfigError
-from pipeline.config import graph_checks
+from pipeline.config import foresight, graph_checks
 from pipeline.config.graph import PipelineConfig, Step
 from pipeline.planning import warm_start
-from pipeline.planning.plan import Planned, Workspace, make_plan
+from pipeline.planning.plan import Planned, Workspace, check_foreseen, make_plan
 from pipeline.spans import resolve
 from pipeline.spans.states import pattern_steps
 from pipeline.storage.artifact_store import remove_leftovers
@@ -62,7 +62,14 @@ def check(pipeline: PipelineConfig, request: Request) -> None:
         refuse_url(request.serving_dir, "the serving folder")
     graph_checks.check(pipeline)
     if not pattern_steps(pipeline):  # else the steps are known once the files are seen
-        _asked(pipeline, request)
+        chosen, _ = _asked(pipeline, request)
+        _foresee(pipeline, chosen)
+    elif not (request.only or request.first or request.last):
+        _foresee(pipeline, pipeline.steps)
+
+
+def _foresee(pipeline: PipelineConfig, chosen: Sequence[Step]) -> None:
+    foresight.check(pipeline.steps, [step.name for step in chosen], {}, thorough=False)
 
 
 def _asked(pipeline: PipelineConfig, request: Request) -> tuple[Sequence[Step], list[Step]]:
@@ -99,7 +106,13 @@ def prepare(pipeline: PipelineConfig, request: Request, ledger: Ledger) -> Prepa
         beam_args=request.beam_args,
         shared_filesystem=request.shared_filesystem,
     )
-    plan = make_plan(resolved, chosen, forced, workspace, ledger)
+    try:
+        plan = make_plan(resolved, chosen, forced, workspace, ledger)
+    except SyntaxError as error:  # of a module that one of the config's imports
+        raise ConfigError(
+            f"{error.filename} is no Python", got=error, follows="nothing ran", remedy="mend it"
+        ) from error
+    check_foreseen(plan, [step.name for step in chosen], thorough=False)
     return Prepared(
         pipeline=resolved,
         plan=[_saying_anew(planned, pipeline) for planned in plan],

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from data.base.import_path import load_object, look_beside
-from data.errors import ConfigError, did_you_mean
+from data.base.own_object import check_call
+from data.errors import ConfigError, PenstockError, did_you_mean, in_one_line
 from pipeline.config import beam_flags, overrides
 from pipeline.config.graph import PipelineConfig
 
@@ -53,13 +54,14 @@ def build(name: str) -> PipelineConfig:
         ConfigError: there is no such recipe, it fails, or it returns something else.
     """
     recipe = find(name)
+    check_call(recipe, name, "a function without arguments that returns a PipelineConfig", 0)
     try:
         built = recipe()
-    except TypeError as error:
+    except PenstockError:
+        raise
+    except (Exception, SystemExit) as error:
         raise ConfigError(
-            f"the recipe {name!r} cannot be called",
-            expected="a function without arguments that returns a PipelineConfig",
-            got=error,
+            f"the recipe {name!r} fails", got=in_one_line(error), remedy="mend it"
         ) from error
     if not isinstance(built, PipelineConfig):
         raise ConfigError(

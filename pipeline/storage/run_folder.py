@@ -6,17 +6,22 @@ import contextlib
 import dataclasses
 import json
 import secrets
+import time
+import traceback
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock, Timeout
 
-from data.base.documents import checked
+from data.base.documents import checked, numbered
+from data.base.own_code import TRACEBACK_NOTE
 from data.errors import EnvironmentTrouble, RightLost
 from pipeline.storage.ledger import Ledger
 from pipeline.storage.pushes import push_right
 
 LOCK = ".lock"
 EVENTS = "events.jsonl"
+_TRACEBACK = "traceback.txt"
 
 
 def prepare_root(root: Path) -> None:
@@ -67,6 +72,20 @@ def _may_be_buried(folder: Path) -> bool:
     except EnvironmentTrouble:
         return False
     return True
+
+
+def append_event(folder: Path, kind: str, **facts: Any) -> None:
+    """One more line of what happened in a run."""
+    with (folder / EVENTS).open("a", encoding="utf-8") as file:
+        event = numbered(EVENTS, {"time": time.time(), "event": kind, **facts})
+        file.write(json.dumps(event) + "\n")
+
+
+def write_traceback(folder: Path, error: BaseException) -> None:
+    """Keep a run's traceback in its folder, and note on the error where it lies."""
+    file = folder / _TRACEBACK
+    file.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
+    error.add_note(f"{TRACEBACK_NOTE}{file}")
 
 
 def summaries(folder: Path) -> dict[str, str]:

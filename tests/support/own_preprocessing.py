@@ -56,3 +56,15 @@ def renamed_label(inputs):
 
 def divided(inputs):
     return {**inputs, "image": inputs["image"] / 255.0}
+
+
+def in_float64(inputs):
+    return {"image": tf.cast(inputs["image"], tf.float64) / 255, "label": inputs["label"]}
+
+
+def in_uint8(inputs):
+    return {"image": tf.cast(inputs["image"], tf.uint8), "label": inputs["label"]}
+
+
+def bare(inputs):
+    return inputs["image"] / 255

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 import time
 from pathlib import Path
@@ -160,11 +161,12 @@ def remove_and_show(root: Path, name: str) -> None:
 def _checked(recipe: str, settings: tuple[str, ...], config_file: Path | None) -> PipelineConfig:
     """Build the pipeline as a tick will."""
     from pipeline import recipes
-    from pipeline.config import beam_flags, graph_checks
+    from pipeline.config import beam_flags
+    from pipeline.config.foresight import check_whole
 
     pipeline, table = recipes.configured(recipe, config_file, settings)
     beam_flags.from_table(table)
-    graph_checks.check(pipeline)
+    check_whole(pipeline)
     return pipeline
 
 
@@ -178,6 +180,13 @@ def unseen_words(pipeline: PipelineConfig) -> list[str]:
         for step in pipeline.steps
         for name in unseen(step)
     ]
+
+
+def _keys_named(recipe: str, name: str) -> list[str]:
+    from pipeline import recipes
+    from pipeline.config.overrides import keys_named
+
+    return keys_named(recipes.build(recipe), name)
 
 
 def _seconds_of_runs(root: Path, pipeline: str) -> list[float]:
@@ -262,13 +271,16 @@ def add(
 
     Relative paths of the recipe and its settings count from the folder in which you add it.
     """
-    from pipeline.cli.app import refuse_strangers
+    from pipeline.cli.app import refuse_settings, refuse_strangers
 
     if recipe.startswith("-"):
         raise click.UsageError(f"the recipe comes before Beam's flags, not {recipe}")
-    if not beam:
+    named = functools.partial(_keys_named, recipe)
+    if beam:
+        refuse_settings(flags, named)
+    else:
         command = click.get_current_context().command
-        refuse_strangers(flags, [name for p in command.params for name in p.opts])
+        refuse_strangers(flags, [name for p in command.params for name in p.opts], named)
     trigger = chosen_trigger(cron, tz, every, on_new_data, check_every)
     add_and_show(root, recipe, trigger=trigger, beam_args=flags, **options)
 

@@ -31,7 +31,11 @@ def test_a_pipeline_that_holds_together_passes(toy_pipeline):
         ("add", {"inputs": {"many": Ref("count", "numbers")}}, "a list of Numbers"),
         ("add", {"inputs": {"many": (Ref("judge", "verdict"),)}}, "no earlier step 'judge'"),
         ("add", {"component": "toy_steps:Ad"}, "did you mean 'Add'"),
-        ("add", {"component": "no_such_module"}, "no component"),
+        (
+            "add",
+            {"component": "no_such_module"},
+            "cannot import 'no_such_module', needed for the step 'add'",
+        ),
         ("add", {"component": "json"}, "is not a component"),
         ("add", {"config": None}, "config of another component"),
         ("add", {"name": "count"}, "two steps named 'count'"),

@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+import json
 import tomllib
+from pathlib import Path
 
 import pytest
 
 from data.errors import ConfigError
 from pipeline import recipes
+from pipeline.config.convert import to_plain
 from pipeline.config.graph_checks import check
 from pipeline.config.overrides import apply, apply_settings, read_toml, to_toml
+from pipeline.image_classifier import Allowed, Change, Paired, Threshold, variant
 
 
 @pytest.mark.parametrize("name", recipes.names())
@@ -94,3 +98,31 @@ def test_a_config_file_that_is_none(tmp_path):
 def test_a_recipe_that_is_none(name, words):
     with pytest.raises(ConfigError, match=words):
         recipes.build(name)
+
+
+@pytest.mark.parametrize("many", [list, tuple])
+@pytest.mark.parametrize(
+    ("key", "rule"),
+    [
+        ("thresholds", Threshold(metric="accuracy", at_least=0.98)),
+        ("changes", Change(metric="loss", worse_by_at_most=0.1)),
+        ("paired", Paired(margin=0.02, against="best")),
+    ],
+)
+def test_a_variant_takes_rules_as_objects_in_a_list_or_a_tuple(many, key, rule):
+    made = variant(recipes.build("digits"), "mine", evaluate={key: many([rule])})
+    assert getattr(made.step("evaluate").config, key) == (rule,)
+
+
+def test_a_variant_takes_an_object_and_a_path():
+    given = {"allowed": Allowed(parity=1e-4)}
+    made = variant(recipes.build("digits"), "mine", evaluate=given, train={"warm_start": Path("m")})
+    assert made.step("evaluate").config.allowed == Allowed(parity=1e-4)
+    assert made.step("train").config.warm_start == "m"
+
+
+def test_plain_values_hold_what_json_can_hold_however_deep():
+    rule = Threshold(metric="accuracy", at_least=0.5)
+    plain = to_plain({"a": ({"b": (rule, Path("x"))},)})
+    assert json.loads(json.dumps(plain)) == plain
+    assert plain["a"][0]["b"][0]["metric"] == "accuracy"

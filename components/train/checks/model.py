@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import keras
@@ -14,6 +15,7 @@ from data.errors import ConfigError, PenstockError, in_one_line
 from data.spec import ImageSpec
 
 if TYPE_CHECKING:
+    from components.train.config import Config
     from components.train.training import Training
 
 _IMAGES = 8
@@ -28,11 +30,38 @@ def checked_model(training: Training) -> keras.Model:
             of its own, or gives something else than `train.model_output` says.
     """
     config, spec = training.config, training.examples.spec
-    build_model = load_object(config.model_path)
-    try:
-        model = build_model(spec, config.model_options)
+    model = built_model(config, spec)
+    with _told(config, spec):
         output = model(training.transform(tf.constant(_noise(spec))), training=False)
         output = np.asarray(tf.cast(output, tf.float32))
+    check_output(output, spec, config.model, config.model_output)
+    return model
+
+
+def built_model(config: Config, spec: ImageSpec) -> keras.Model:
+    """What the config's build_model gives for these images.
+
+    Raises:
+        ConfigError: it fails, gives no Keras model, or one with a training step of its own.
+    """
+    build_model = load_object(config.model_path)
+    with _told(config, spec):
+        model = build_model(spec, config.model_options)
+        if not isinstance(model, keras.Model):
+            raise TypeError(f"a {type(model).__name__}, which is no Keras model")
+    if type(model).train_step is not keras.Model.train_step:
+        raise ConfigError(
+            f"the model {config.model!r} has a train_step of its own, which would not be called",
+            remedy="write it as a train_fn: see train.train_fn in docs/training.md",
+        )
+    return model
+
+
+@contextmanager
+def _told(config: Config, spec: ImageSpec) -> Iterator[None]:
+    """Turn what the user's own model raises in the block into words."""
+    try:
+        yield
     except PenstockError:
         raise
     except Exception as error:
@@ -42,13 +71,6 @@ def checked_model(training: Training) -> keras.Model:
             got=in_one_line(error),
             remedy="mend the function that train.model names",
         ) from error
-    if type(model).train_step is not keras.Model.train_step:
-        raise ConfigError(
-            f"the model {config.model!r} has a train_step of its own, which would not be called",
-            remedy="write it as a train_fn: see train.train_fn in docs/training.md",
-        )
-    check_output(output, spec, config.model, config.model_output)
-    return model
 
 
 def check_output(output: np.ndarray, spec: ImageSpec, model: str, model_output: str) -> None:

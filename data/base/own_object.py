@@ -1,0 +1,130 @@
+"""Whether an import path leads to what is needed: looked up in the source, or held to a call."""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import importlib.util
+import inspect
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from data.base.import_path import no_such_module, no_such_name, parts
+from data.base.own_code import owner
+from data.errors import ConfigError
+
+# what may make a name that stands nowhere in the module
+_DYNAMIC = {"globals", "vars", "setattr", "exec", "__getattr__"}
+
+
+def check_object(import_path: str) -> None:
+    """Check that a module has a name, without importing it where that is to be seen.
+
+    A module that is installed, or that makes its names as it runs, is left to its import.
+
+    Raises:
+        ConfigError: no such module, one that is no Python, or it has no such name.
+    """
+    module_name, name = parts(import_path)
+    loaded = sys.modules.get(module_name)
+    if loaded is not None:
+        if not hasattr(loaded, name):
+            raise no_such_name(import_path, vars(loaded), getattr(loaded, "__file__", None))
+        return
+    file = _source(module_name, import_path)
+    if file is None:
+        return
+    names = set(_bound(_parsed(file, import_path)))
+    if name not in names and not names & _DYNAMIC:
+        raise no_such_name(import_path, names, file)
+
+
+def check_call(function: Any, import_path: str, expected: str, arguments: int) -> None:
+    """Check that what an import path leads to can be called; it is not.
+
+    Args:
+        function: what it leads to.
+        import_path: for messages.
+        expected: how it is called, for messages: "build_model(spec, options)".
+        arguments: how many it is given, by position.
+
+    Raises:
+        ConfigError: it cannot be called so.
+    """
+    why = None if callable(function) else f"a {type(function).__name__}, which cannot be called"
+    try:
+        if why is None:
+            inspect.signature(function).bind(*range(arguments))
+    except TypeError as error:
+        why = str(error)
+    except ValueError:  # one without a signature, as in C
+        return
+    if why is None:
+        return
+    with contextlib.suppress(OSError, TypeError):
+        file, line = inspect.getsourcefile(function), inspect.getsourcelines(function)[1]
+        why += f" ({file}:{line})"
+    raise ConfigError(f"{import_path} cannot be called as it is to be", expected=expected, got=why)
+
+
+def _source(module_name: str, import_path: str) -> Path | None:
+    """The file of a user's own module; None for one of others, or where only Python can tell."""
+    top, *inner = module_name.split(".")
+    try:
+        spec = importlib.util.find_spec(top)
+    except (ImportError, ValueError):
+        return None
+    if spec is None:
+        raise no_such_module(module_name, repr(import_path), f"No module named {top!r}")
+    folders = [Path(folder) for folder in spec.submodule_search_locations or ()]
+    file = Path(spec.origin) if spec.origin and spec.has_location else None
+    for part in inner:
+        before = folders
+        file, folders = _inside(part, before)
+        if file is None and not folders:
+            compiled = any(True for folder in before for _ in folder.glob(f"{part}.*"))
+            if compiled or owner(str(spec.origin or before[0] if before else "<")) == "library":
+                return None
+            raise no_such_module(module_name, repr(import_path), f"No module named {module_name!r}")
+    is_source = file is not None and file.suffix == ".py"
+    return file if file and is_source and owner(str(file)) != "library" else None
+
+
+def _inside(part: str, folders: list[Path]) -> tuple[Path | None, list[Path]]:
+    """The file and the folders of a module in a package's folders; none where it is not there."""
+    for folder in folders:
+        package, module = folder / part / "__init__.py", folder / f"{part}.py"
+        if package.is_file():
+            return package, [folder / part]
+        if module.is_file():
+            return module, []
+    return None, [folder / part for folder in folders if (folder / part).is_dir()]
+
+
+def _parsed(file: Path, import_path: str) -> ast.Module:
+    try:
+        return ast.parse(file.read_bytes(), str(file))
+    except (SyntaxError, ValueError) as error:
+        raise ConfigError(
+            f"{file}, needed for {import_path!r}, is no Python", got=error, remedy="mend it"
+        ) from error
+
+
+def _bound(tree: ast.AST) -> Iterator[str]:
+    """The names that a module's statements bind, and what hints at more than is to be seen."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            yield node.name
+            yield from (n for g in ast.walk(node) if isinstance(g, ast.Global) for n in g.names)
+            continue
+        if isinstance(node, ast.alias):
+            yield "__getattr__" if node.name == "*" else node.asname or node.name.split(".")[0]
+        elif isinstance(node, ast.Name) and (
+            isinstance(node.ctx, ast.Store) or node.id in _DYNAMIC
+        ):
+            yield node.id
+        elif isinstance(node, ast.MatchAs | ast.MatchStar | ast.ExceptHandler) and node.name:
+            yield node.name
+        yield from _bound(node)
