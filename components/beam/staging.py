@@ -16,6 +16,7 @@ from pathlib import Path
 from types import ModuleType
 
 from data.base.first_party import OUR_PACKAGES, code, first_party_root
+from data.base.private_files import open_private
 
 _HOME = Path(__file__).resolve().parents[2]  # holds our packages
 _PACKED_WITH = ("setup.py", "pyproject.toml", "MANIFEST.in", "README.md", "LICENSE")
@@ -57,7 +58,8 @@ def installed(files: Mapping[str, str], folder: Path) -> None:
     for name, text in files.items():
         file = folder / name
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text, encoding="utf-8")
+        with open_private(file, "w", encoding="utf-8") as source:
+            source.write(text)
     if files and str(folder) not in sys.path:
         sys.path.insert(0, str(folder))
     importlib.invalidate_caches()

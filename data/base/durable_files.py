@@ -13,6 +13,8 @@ from typing import Any
 
 from data.errors import BadDataError, EnvironmentTrouble
 
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+
 
 @contextmanager
 def disk_trouble(what: str) -> Iterator[None]:
@@ -97,12 +99,15 @@ def write_text(path: Path, text: str) -> None:
 def write_bytes(path: Path, content: bytes) -> None:
     """Write so that a reader sees the old file or the whole new one, even after a power cut.
 
+    Whom the folder is closed to, the file is closed to as well.
+
     Raises:
         OSError: the disk would not take it; the old file still stands.
     """
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
     try:
-        with temporary.open("xb") as file:
+        access = 0o666 & path.parent.stat().st_mode
+        with os.fdopen(os.open(temporary, _NEW, access), "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())

@@ -21,7 +21,7 @@ from typing import Literal
 import numpy as np
 import tensorflow as tf
 
-from data.batches.parse import as_written, counted, parse_examples
+from data.batches.parse import as_written, checked_shards, counted, parse_examples
 from data.batches.sequential import batches
 from data.errors import ConfigError
 from data.examples.artifact import Examples
@@ -178,7 +178,7 @@ def _from_records(
     skip: int,
     copy: str | None,
 ) -> tf.data.Dataset:
-    shards = tf.constant([str(shard) for shard in examples.shards(SPLIT)])
+    shards = tf.constant(checked_shards(examples, SPLIT))
 
     @as_written
     def read(epoch: tf.Tensor) -> tf.data.Dataset:

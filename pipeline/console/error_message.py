@@ -17,7 +17,7 @@ def explain(error: BaseException, *, debug: bool) -> int:
     if debug:
         import traceback
 
-        traceback.print_exception(error)
+        print(visible("".join(traceback.format_exception(error))), file=sys.stderr, end="")
     if isinstance(error, PenstockError):
         message = f"{error.kind}: {error}"
     elif code == exit_codes.INTERRUPTED:

@@ -15,7 +15,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from data.base.private_files import open_private
 from data.errors import PenstockError, RightLost, revive
+from data.redaction import redact
 from pipeline.execution.step_log import StepLog
 from pipeline.storage.ledger import Execution, Lineage
 
@@ -66,8 +68,9 @@ class Journal:
         self._write("failed", error=error.marked())
 
     def _write(self, event: str, **facts: Any) -> None:
-        line = json.dumps({"time": time.time(), "event": event, **facts}) + "\n"
-        with self._file.open("a", encoding="utf-8") as file:  # one write: lines do not mix
+        line = redact(json.dumps({"time": time.time(), "event": event, **facts})) + "\n"
+        # one write: lines do not mix
+        with open_private(self._file, "a", encoding="utf-8") as file:
             file.write(line)
 
 

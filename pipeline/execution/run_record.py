@@ -15,8 +15,10 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from data.base.durable_files import disk_trouble, write_json
+from data.base.durable_files import disk_trouble, write_json, write_text
+from data.base.private_files import FILE_MODE, make_private, open_private, private_folder
 from data.errors import ConfigError, EnvironmentTrouble
+from data.redaction import redact
 from pipeline import exit_codes
 from pipeline.config.convert import to_plain
 from pipeline.config.graph import PipelineConfig
@@ -75,11 +77,12 @@ class RunRecord:
         self._again = again
         self._patience = patience
         self.right: PushRight  # of a run that begins, from then on
-        self._lock = FileLock(self._folder / LOCK)  # held while this process lives
+        self._lock = FileLock(self._folder / LOCK, mode=FILE_MODE)  # held while this process lives
 
     def __enter__(self) -> RunRecord:
         with disk_trouble("the run cannot be recorded"):
-            self._folder.mkdir(parents=True, exist_ok=self._again)
+            private_folder(self._folder.parent)
+            private_folder(self._folder, new=not self._again)
             try:
                 self._lock.acquire(timeout=self._patience)
             except Timeout:
@@ -117,7 +120,8 @@ class RunRecord:
             with contextlib.suppress(EnvironmentTrouble):  # a worker may go on for all that
                 push_right.revoke(self._folder / push_right.FILE, f"it counts as {status}")
         if code == exit_codes.CRASH:
-            (self._folder / "traceback.txt").write_text("".join(traceback.format_exception(error)))
+            told = redact("".join(traceback.format_exception(error)))
+            write_text(self._folder / "traceback.txt", told)
         self._end(status=status, exit_code=code)
 
     def finish(self, verdict: str | None, exit_code: int) -> None:
@@ -182,11 +186,12 @@ class RunRecord:
         self.run = dataclasses.replace(self.run, seconds=seconds, **changes)
         self._event("finished", status=self.run.status, exit_code=self.run.exit_code)
         self._save()
+        make_private(self._folder)  # what libraries wrote there, such as TensorBoard's logs
         self.ledger.finish_run(self.run)
 
     def _event(self, kind: str, **facts: Any) -> None:
-        with (self._folder / EVENTS).open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"time": time.time(), "event": kind, **facts}) + "\n")
+        with open_private(self._folder / EVENTS, "a", encoding="utf-8") as file:
+            file.write(redact(json.dumps({"time": time.time(), "event": kind, **facts})) + "\n")
 
     def _save(self) -> None:
         write_json(self._folder / "run.json", dataclasses.asdict(self.run))

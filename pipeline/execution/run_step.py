@@ -12,6 +12,7 @@ from typing import Any
 
 from data.base.durable_files import disk_trouble
 from data.errors import ConfigError, EnvironmentTrouble
+from data.redaction import redact
 from pipeline.config.convert import to_plain
 from pipeline.config.graph import Step, as_refs
 from pipeline.execution.step_log import StepLog
@@ -83,7 +84,7 @@ def run_step(
     except BaseException as error:
         with contextlib.suppress(EnvironmentTrouble, OSError):  # of the log: `error` came first
             interrupted = isinstance(error, KeyboardInterrupt)
-            words = None if interrupted else f"{type(error).__name__}: {error}"
+            words = None if interrupted else redact(f"{type(error).__name__}: {error}")
             ended("interrupted" if interrupted else "failed", None, words)
         raise
     return ended(status, sealed), sealed

@@ -14,6 +14,7 @@ from data.spans.patterns import absolute
 from data.spans.windows import Window
 from pipeline.config.convert import to_plain
 from pipeline.config.graph import PipelineConfig, Step
+from pipeline.config.secrets import read_flags
 from pipeline.spans.choose import chosen_of
 from pipeline.spans.states import has_pattern, standings
 
@@ -30,6 +31,7 @@ def data_key(
     Raises:
         ConfigError, BadDataError, EnvironmentTrouble: as `resolved`.
     """
+    beam_args = read_flags(beam_args)
     seen = [_key(pipeline.name, s, root, now, beam_args) for s in pipeline.steps if not s.inputs]
     seen += [[step.name, step.component, to_plain(step.config)] for step in pipeline.steps]
     seen.append([pipeline.seed])

@@ -9,6 +9,7 @@ from typing import ClassVar, Self
 
 import sqlalchemy as sa
 
+from data.base.private_files import make_private, touch_private
 from data.errors import ConfigError, EnvironmentTrouble
 
 FILE = "ledger.sqlite"
@@ -29,6 +30,9 @@ class Database:
 
     def __init__(self, root: Path, *, patience: float = 30) -> None:
         self.path = root / FILE
+        with contextlib.suppress(OSError):  # SQLite says it in its own words
+            touch_private(self.path)  # what SQLite puts beside it has the same mode
+            make_private(*root.glob(f"{FILE}*"))
         self._engine = sa.create_engine(
             f"sqlite:///{self.path}",
             connect_args={"timeout": patience},

@@ -9,21 +9,29 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from data.base.private_files import FILE_MODE, private_folder
 from data.errors import EnvironmentTrouble, RightLost
 from pipeline.storage.ledger import Ledger
 from pipeline.storage.pushes import push_right
 
 LOCK = ".lock"
 EVENTS = "events.jsonl"
+PRIVATE = ("runs", "schedules")  # the root's folders of what only its owner is to read
 
 
 def prepare_root(root: Path) -> None:
-    """Make the root folder. Raises EnvironmentTrouble where it cannot be made or written to."""
+    """Make the root folder, and in it those for its owner alone.
+
+    Raises:
+        EnvironmentTrouble: it cannot be made or written to.
+    """
     probe = root / f".probe-{secrets.token_hex(4)}"
     try:
         root.mkdir(parents=True, exist_ok=True)
         probe.touch()
         probe.unlink()
+        for name in PRIVATE:
+            private_folder(root / name)
     except OSError as error:
         raise EnvironmentTrouble(
             f"the root {root} cannot be written to",
@@ -49,7 +57,7 @@ def _is_alive(folder: Path) -> bool:
     if not folder.is_dir():
         return False
     try:
-        with FileLock(folder / LOCK).acquire(timeout=0):
+        with FileLock(folder / LOCK, mode=FILE_MODE).acquire(timeout=0):
             return False
     except Timeout:
         return True

@@ -12,6 +12,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from data.base.durable_files import disk_trouble, read_json, sha256_file, write_json
+from data.base.private_files import FILE_MODE
 from data.errors import BadDataError, EnvironmentTrouble, RightLost
 from serving_export.bundle.manifest import MANIFEST
 
@@ -64,7 +65,7 @@ def locked(file: Path, wait: float = WAIT) -> Iterator[None]:
     Raises:
         EnvironmentTrouble: somebody else holds it, and for longer than `wait` seconds.
     """
-    lock = FileLock(file.with_name(f".{file.stem}.lock"))
+    lock = FileLock(file.with_name(f".{file.stem}.lock"), mode=FILE_MODE)
     with disk_trouble(f"{file} cannot be locked"):
         try:
             lock.acquire(timeout=wait)
