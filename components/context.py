@@ -63,7 +63,8 @@ class Context:
     log_dir: Path | None = None  # the run's folder, for logs that one watches as they grow
     vouch: Vouch = caller_vouches  # who says, when a step is planned, that a model may be loaded
     seed: int = 0
-    beam_args: tuple[str, ...] = ("--runner=FnApiRunner",)  # named, so that no runner is downloaded
+    # Beam's flags, with keys that they need; the runner is named, so that none is downloaded
+    beam_args: tuple[str, ...] = field(default=("--runner=FnApiRunner",), repr=False)
     shared_filesystem: bool = False  # remote workers see this machine's files, by the same paths
     push_right: PushRight = field(default_factory=Unfenced)  # asked for right before a push
     progress: Progress = _silent

@@ -19,11 +19,13 @@ import json
 import re
 from collections.abc import Iterable
 
+from data.redaction import redact
+
 _MARK = re.compile(r"\[\[penstock:(\w+) (?={)")
 
 
 class PenstockError(Exception):
-    """An error that a user can act on.
+    """An error that a user can act on; secrets are hidden in all that it says.
 
     Args:
         what: one sentence: what is wrong, with the name of the thing.
@@ -44,12 +46,12 @@ class PenstockError(Exception):
         follows: str | None = None,
         remedy: str | None = None,
     ) -> None:
-        self.what = what
-        self.expected = None if expected is None else str(expected)
-        self.got = None if got is None else str(got)
-        self.follows = follows
-        self.remedy = remedy
-        super().__init__(what)
+        self.what = redact(what)
+        self.expected = None if expected is None else redact(str(expected))
+        self.got = None if got is None else redact(str(got))
+        self.follows = follows and redact(follows)
+        self.remedy = remedy and redact(remedy)
+        super().__init__(self.what)
 
     @property
     def brief(self) -> str:
@@ -156,7 +158,7 @@ def revive(text: str) -> PenstockError | None:
 
 def in_one_line(error: BaseException) -> str:
     """A foreign error's type and the first line of what it says."""
-    first = str(error).strip().splitlines()[:1]
+    first = redact(str(error)).strip().splitlines()[:1]
     return ": ".join([type(error).__name__, *first])
 
 

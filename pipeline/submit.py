@@ -94,7 +94,7 @@ def submit(
         prepared = prepare.prepare(pipeline, request, ledger)
         _refuse_hidden_root(prepared)
         _refuse_hidden_inputs(prepared)
-        with connected(request.beam_args) as beam_args:
+        with connected(prepared.workspace.beam_args) as beam_args:
             record = RunRecord(root, new_run(prepared.pipeline), ledger, watcher)
             with record:
                 record.planned(prepared.chosen_plan)

@@ -195,6 +195,12 @@ def fashion_dir() -> Path:
 
 
 @pytest.fixture(autouse=True)
+def no_secrets_from_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What one test read as a secret is plain text in the next."""
+    monkeypatch.setattr("data.redaction._read", set())
+
+
+@pytest.fixture(autouse=True)
 def no_root_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tests name their roots; one that the environment names is somebody's."""
     monkeypatch.delenv("PENSTOCK_ROOT", raising=False)

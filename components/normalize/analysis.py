@@ -20,10 +20,12 @@ from components.beam.prune import keep_needed
 from components.beam.run_pipeline import run_pipeline
 from components.beam.shared_filesystem import refuse_hidden
 from components.context import Context
+from data.base.tfrecord_frames import check_lengths
 from data.base.worker_code import SameCodeDoFn
 from data.batches.parse import parse_examples
 from data.errors import ConfigError, PenstockError, in_one_line
 from data.examples.artifact import Examples
+from data.examples.write import crossing
 from data.spec import IMAGE, LABEL, ImageSpec
 from serving_export.bundle.transform_graph import TransformFn
 from serving_export.parity.neighbours import largest_difference, some_images
@@ -41,6 +43,8 @@ class ReadBatches(SameCodeDoFn):
         self.spec = spec
 
     def process(self, shard: str) -> Iterator[pa.RecordBatch]:
+        with crossing():
+            check_lengths(shard)
         for records in tf.data.TFRecordDataset(shard).batch(_BATCH):
             images, labels = parse_examples(records, self.spec)
             yield record_batch(images.numpy(), labels.numpy())

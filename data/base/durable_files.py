@@ -20,6 +20,7 @@ _TENSORFLOW = re.compile(
     r"(\S+); (No space left on device|Disk quota exceeded|Read-only file system"
     r"|Input/output error|File too large|Permission denied)"
 )
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 
 
 @contextmanager
@@ -120,12 +121,15 @@ def write_text(path: Path, text: str) -> None:
 def write_bytes(path: Path, content: bytes) -> None:
     """Write so that a reader sees the old file or the whole new one, even after a power cut.
 
+    Whom the folder is closed to, the file is closed to as well.
+
     Raises:
         OSError: the disk would not take it; the old file still stands.
     """
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
     try:
-        with temporary.open("xb") as file:
+        access = 0o666 & path.parent.stat().st_mode
+        with os.fdopen(os.open(temporary, _NEW, access), "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())

@@ -11,7 +11,7 @@ import io
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Literal
 
@@ -41,7 +41,8 @@ class RemotePath:
     """
 
     url: str  # without a slash at its end
-    beam_args: tuple[str, ...] = ()  # taken along, since not every worker is told Beam's flags
+    # taken along, since not every worker is told Beam's flags; they may hold keys
+    beam_args: tuple[str, ...] = field(default=(), repr=False)
 
     def __str__(self) -> str:
         return self.url

@@ -26,6 +26,7 @@ from typing import Any
 import apache_beam as beam
 
 from data.base.first_party import OUR_PACKAGES
+from data.base.private_files import open_private
 from data.errors import EnvironmentTrouble
 
 _folder: ContextVar[Path | None] = ContextVar("folder", default=None)  # of the job being sent
@@ -88,7 +89,8 @@ def installed(files: Mapping[str, str], folder: Path) -> None:
     for name, text in files.items():
         file = folder / name
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text, encoding="utf-8")
+        with open_private(file, "w", encoding="utf-8") as source:
+            source.write(text)
     if files and str(folder) not in sys.path:
         sys.path.insert(0, str(folder))
     importlib.invalidate_caches()

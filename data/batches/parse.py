@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import tensorflow as tf
 
+from data.base.tfrecord_frames import check_lengths
 from data.errors import BadDataError
 from data.examples.artifact import Examples
 from data.spec import IMAGE, LABEL, ImageSpec
@@ -55,9 +56,24 @@ def serialized(examples: Examples, split: str) -> tf.data.Dataset:
     """The split's records, () string each, in the order at rest.
 
     Iterate it inside `sound_records`: too few or too many records are an error.
+
+    Raises:
+        BadDataError: as `checked_shards`.
+    """
+    return counted(tf.data.TFRecordDataset(checked_shards(examples, split)), examples, split)
+
+
+def checked_shards(examples: Examples, split: str) -> list[str]:
+    """The split's files for TensorFlow, which would believe whatever length a record claims.
+
+    Raises:
+        BadDataError: one has a record whose length is wrong.
+        EnvironmentTrouble: one cannot be read.
     """
     shards = [str(shard) for shard in examples.shards(split)]
-    return counted(tf.data.TFRecordDataset(shards), examples, split)
+    for shard in shards:
+        check_lengths(shard)
+    return shards
 
 
 def counted(records: tf.data.Dataset, examples: Examples, split: str) -> tf.data.Dataset:

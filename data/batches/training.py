@@ -22,7 +22,7 @@ import numpy as np
 import tensorflow as tf
 
 from data.batches.local_copy import LocalCopy
-from data.batches.parse import as_written, counted, parse_examples
+from data.batches.parse import as_written, checked_shards, counted, parse_examples
 from data.batches.sequential import batches
 from data.examples.artifact import Examples
 
@@ -191,7 +191,7 @@ def _from_disk(
 def _from_records(
     examples: Examples, feed: Feed, epochs: tf.data.Dataset, seed: int, skip: int
 ) -> tf.data.Dataset:
-    shards = tf.constant([str(shard) for shard in examples.shards(SPLIT)])
+    shards = tf.constant(checked_shards(examples, SPLIT))
 
     @as_written
     def read(epoch: tf.Tensor) -> tf.data.Dataset:

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from data.examples.tfrecord import FRAME_BYTES, damaged, framed
+from data.base.tfrecord_frames import FRAME_BYTES, framed
+from data.examples.tfrecord import damaged
 from data.spec import IMAGE, LABEL, SPAN, ImageSpec
 
 

@@ -1,35 +1,20 @@
-"""TFRecord files without TensorFlow: each record a length, the content, and their checksums."""
+"""The TFRecords of Examples at rest, read without TensorFlow."""
 
 from __future__ import annotations
 
 import os
-import struct
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-import google_crc32c
-
+from data.base.tfrecord_frames import framed, masked_crc
 from data.errors import BadDataError, EnvironmentTrouble
 from data.examples.artifact import Examples
-
-FRAME_BYTES = 16  # of a TFRecord around its content: length, its checksum, the content's checksum
 
 
 def frame(content: bytes) -> bytes:
     """The content as a TFRecord."""
     return b"".join(framed(content))
-
-
-def framed(content: bytes) -> tuple[bytes, bytes, bytes, bytes]:
-    length = struct.pack("<Q", len(content))
-    return length, _masked_crc(length), content, _masked_crc(content)
-
-
-def _masked_crc(content: bytes) -> bytes:
-    """TFRecord's checksum: CRC-32C, turned by 15 bits, plus a constant."""
-    crc = google_crc32c.value(content)
-    return struct.pack("<I", ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF)
 
 
 def records(examples: Examples, split: str, wanted: Collection[int]) -> Iterator[bytes]:
@@ -68,7 +53,7 @@ def _content(shard: BinaryIO, length: int, path: Path) -> bytes:
 
 
 def _check(content: bytes, masked: bytes, path: Path) -> None:
-    if masked != _masked_crc(content):
+    if masked != masked_crc(content):
         raise damaged(path, "whole TFRecords", "a record whose checksum is wrong")
 
 

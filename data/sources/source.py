@@ -61,7 +61,8 @@ class SourceConfig:
     data_dir: str | None = None  # where prepared datasets lie (tfds)
     class_names: tuple[str, ...] | None = None  # None: the source's own, else "0", "1", …
     options: dict[str, Any] = field(default_factory=dict)  # for one's own source
-    beam_args: tuple[str, ...] = ()  # Beam's flags: its file systems take hosts and keys from them
+    # Beam's flags: its file systems take hosts and keys from them
+    beam_args: tuple[str, ...] = field(default=(), repr=False)
 
     def check(self, source: str) -> None:
         """Hold the settings against what a source by name needs and takes.

@@ -1,4 +1,4 @@
-"""Images as TensorFlow Datasets decodes them, each only after its header told the right size."""
+"""Images as TensorFlow Datasets has them, each decoded only after its header told its size."""
 
 from __future__ import annotations
 
@@ -8,6 +8,20 @@ from data.spec import ImageSpec
 
 if TYPE_CHECKING:
     import tensorflow as tf
+
+
+def is_image(feature: Any) -> bool:
+    """Whether it is one image or array: no sequence, no video, no features of its own."""
+    import tensorflow_datasets as tfds
+
+    return isinstance(feature, tfds.features.Image | tfds.features.Tensor)
+
+
+def is_label(feature: Any) -> bool:
+    """Whether it is one class label: a sequence of them has names too."""
+    import tensorflow_datasets as tfds
+
+    return isinstance(feature, tfds.features.ClassLabel)
 
 
 def sized_decoders(features: Any, image: str, spec: ImageSpec) -> dict[str, Any]:

@@ -13,7 +13,8 @@ import numpy as np
 from data.errors import BadDataError, EnvironmentTrouble, in_one_line
 from data.sources.class_names import named_classes
 from data.sources.source import SPLITS, Chunk, Part, chunk_size
-from data.sources.tfds_images import sized_decoders
+from data.sources.tfds_images import is_image, is_label, sized_decoders
+from data.sources.tfds_shards import check_shards
 from data.spec import ImageSpec
 
 _PART_IMAGES = 20_000  # a few seconds' work, most of it decoding
@@ -64,6 +65,7 @@ class PreparedSource(ABC):
         spec, _, (image, label) = self._facts
         which = tfds.core.ReadInstruction(part.split, from_=part.start, to=part.stop, unit="abs")
         with self.holding(which) as builder:
+            check_shards(builder, which)
             dataset = builder.as_dataset(
                 split=which,
                 decoders=sized_decoders(builder.info.features, image, spec),
@@ -98,7 +100,7 @@ class PreparedSource(ABC):
         if [type(key) for key in keys] != [str, str] or not isinstance(keys, tuple):
             raise self._unfit("supervised_keys of two features, an image and a label", keys)
         image, label = keys
-        if image not in features or not hasattr(features.get(label), "names"):
+        if not is_image(features.get(image)) or not is_label(features.get(label)):
             raise self._unfit(
                 "an image and a class label, as the features image and label or as supervised_keys",
                 ", ".join(f"{name}: {type(f).__name__}" for name, f in features.items()),
@@ -124,6 +126,7 @@ class PreparedSource(ABC):
         shape = builder.info.features[image].shape
         if None in shape:
             with self.holding("train[:1]") as holder:
+                check_shards(holder, "train[:1]")
                 first = next(iter(holder.as_dataset(split="train[:1]")), None)
             shape = shape if first is None else tuple(first[image].shape)
         if len(shape) not in (2, 3) or None in shape:

@@ -10,6 +10,8 @@ from typing import Any, TypeVar
 
 import click
 
+from pipeline.console.streams import say
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -170,10 +172,10 @@ def trust_model(folder: Path, root: Path) -> str:
     from pipeline.storage.known_models import trust
 
     digest, remembered = trust(folder, root)
-    click.echo(
+    say(
         f"trusted: {folder}, digest {digest[:12]}…"
         + (f", from now on in {root}" if remembered else f", this once: nothing ran in {root} yet"),
-        err=True,
+        error=True,
     )
     return digest
 

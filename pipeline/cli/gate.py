@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 import time
 from collections.abc import Sequence
@@ -12,9 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from data.base.visible_text import visible_json
 from data.errors import BadDataError, ConfigError
 from pipeline import exit_codes
 from pipeline.cli.app import cli, debug, prepare_libraries, root_option, trust_model
+from pipeline.console.streams import say
 
 if TYPE_CHECKING:
     from components.evaluate import Config
@@ -125,7 +126,7 @@ def _print(content: dict[str, Any], *, as_json: bool) -> int:
     from pipeline.console.verdict_table import verdict_table
 
     if as_json:
-        print(json.dumps(content, indent=2, ensure_ascii=False))
+        print(visible_json(content))
     else:
         Console().print(verdict_table(content, all_rules=True))
     return exit_codes.of_verdict(content["status"])
@@ -252,4 +253,4 @@ def trust(model: Path | None, root: Path) -> None:
     with Ledger.existing(root) as ledger:
         for known in ledger.trusted():
             day = time.strftime("%Y-%m-%d", time.localtime(known.time))
-            click.echo(f"{known.digest[:12]}…  {day}  {known.by}  {known.path}")
+            say(f"{known.digest[:12]}…  {day}  {known.by}  {known.path}")

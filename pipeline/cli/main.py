@@ -9,6 +9,7 @@ from typing import NoReturn
 
 import click
 
+from data.base.visible_text import visible
 from pipeline.cli.app import Group, cli, debug
 
 
@@ -30,7 +31,7 @@ def call(args: Sequence[str]) -> int:
     try:
         return penstock().main(list(args), prog_name="penstock", standalone_mode=False) or 0
     except click.ClickException as error:
-        error.show()
+        click.echo(visible(error.format_message()), err=True)
         return error.exit_code
     except click.Abort:  # what click makes of KeyboardInterrupt
         return explain(KeyboardInterrupt(), debug=debug())

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from data.base.visible_text import visible
 from data.errors import ConfigError
 from pipeline.cli.app import cli, debug, prepare_libraries, root_option, trust_model
+from pipeline.console.streams import say
 
 if TYPE_CHECKING:
     from serving_export.predict import Answer, Prediction
@@ -142,7 +142,7 @@ def predict_and_show(
             _draw(answers, chart)
     _print(answers)
     if chart:
-        print(f"chart  {chart}")
+        say(f"chart  {chart}")
 
 
 def _vouched(folder: Path, root: Path, trusted: bool) -> str:
@@ -188,7 +188,7 @@ def _print(answers: Sequence[Answer]) -> None:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        print(visible("  ".join(cells).rstrip()))
+        say("  ".join(cells).rstrip())
 
 
 def _next(prediction: Prediction) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from pipeline.cli.app import BEAM_FLAGS, beam_flags, cli, prepare_libraries, root_option
+from pipeline.console.streams import say
 
 
 @cli.command(
@@ -22,8 +23,8 @@ def new(folder: Path) -> None:
     from pipeline.environment.new_project import make_project
 
     for path in make_project(folder):
-        click.echo(f"wrote {path}")
-    click.echo(f"next: cd {shlex.quote(str(folder))} && penstock run ./recipe.py:recipe")
+        say(f"wrote {path}")
+    say(f"next: cd {shlex.quote(str(folder))} && penstock run ./recipe.py:recipe")
 
 
 @cli.command(

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from data.base.visible_text import visible_toml
 from pipeline.cli.app import cli, recipe_options
+from pipeline.console.streams import say
 
 if TYPE_CHECKING:
     from pipeline.config.graph import PipelineConfig
@@ -23,7 +25,7 @@ def recipes() -> None:
     names = known.names()
     width = max(map(len, names))
     for name in names:
-        click.echo(f"{name:<{width}}  {(inspect.getdoc(known.find(name)) or '').splitlines()[0]}")
+        say(f"{name:<{width}}  {(inspect.getdoc(known.find(name)) or '').splitlines()[0]}")
 
 
 @cli.command(examples="penstock config mnist --set train.epochs=3 > mine.toml")
@@ -35,7 +37,7 @@ def config(recipe: str, config_file: Path | None, settings: tuple[str, ...]) -> 
 
     pipeline, table = configured(recipe, config_file, settings)
     check_whole(pipeline)
-    click.echo(to_toml(pipeline, table), nl=False)
+    print(visible_toml(to_toml(pipeline, table)), end="")
 
 
 def configured(
@@ -45,5 +47,6 @@ def configured(
     from pipeline import recipes
 
     if recipe.startswith("-"):
-        raise click.UsageError(f"the recipe comes before Beam's flags, not {recipe}")
+        stranger = recipe.partition("=")[0]
+        raise click.UsageError(f"the recipe comes before Beam's flags, not {stranger}")
     return recipes.configured(recipe, config_file, settings)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from contextlib import nullcontext
 from pathlib import Path
@@ -10,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from data.base.visible_text import visible
 from data.errors import BadDataError
 from pipeline.cli.app import cli, debug, prepare_libraries, root_option
+from pipeline.console.streams import say
 
 if TYPE_CHECKING:
     from pipeline.storage.ledger import Ledger, Run
@@ -99,9 +98,9 @@ def show_pictures(root: Path, run_id: str, folder: Path, *, debug: bool) -> None
     with nullcontext() if debug else libraries_to(None), _ledger(root) as ledger:
         album = fetch(root, ledger, ledger.find_run(run_id).id, folder)
     for file in album.files:
-        print(file)
+        say(file)
     for problem in album.problems:
-        print(f"warning: {visible(problem)}", file=sys.stderr)
+        say(f"warning: {problem}", error=True)
     if not album.files:
         raise BadDataError(f"no picture of {run_id} could be drawn", got="; ".join(album.problems))
 
@@ -176,4 +175,4 @@ def report(run_id: str, root: Path, output: Path | None) -> None:
     """
     from pipeline.inspection.run_report import report_run
 
-    click.echo(report_run(root, run_id, output))
+    say(report_run(root, run_id, output))

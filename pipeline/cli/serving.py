@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from contextlib import nullcontext
 from pathlib import Path
@@ -10,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from data.base.visible_text import visible_json
 from data.errors import ConfigError
 from pipeline.cli.app import SERVING, cli, debug, prepare_libraries, root_option
+from pipeline.console.streams import say
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -63,7 +64,7 @@ def push(
         version, served = push_run(
             root, run_id, serving_dir=serving, override=override, reason=reason, by=by
         )
-    click.echo(f"version {version} serves: {served}")
+    say(f"version {version} serves: {served}")
 
 
 @cli.command(
@@ -129,10 +130,10 @@ def rollback_and_show(model_dir: Path, to: int | None, reason: str | None, by: s
         folder.parent, folder.name, to=to, by=by or login_name(), reason=reason or "not stated"
     )
     record = read_document(path / "push.json")
-    print(f"from     {before}")
-    print(f"back to  {record['rollback_of']}")
-    print(f"serves   {path}")
-    print(f"digest   {record['digest'][:12]}")
+    say(f"from     {before}")
+    say(f"back to  {record['rollback_of']}")
+    say(f"serves   {path}")
+    say(f"digest   {record['digest'][:12]}")
 
 
 def show_serving(model_dir: Path, *, as_json: bool) -> None:
@@ -156,7 +157,7 @@ def show_serving(model_dir: Path, *, as_json: bool) -> None:
             got="no such folder" if not folder.exists() else "a folder without versions",
         )
     if as_json:
-        print(json.dumps([_plain(version) for version in found], indent=2, ensure_ascii=False))
+        print(visible_json([_plain(version) for version in found]))
     else:
         Console().print(_table(found))
 

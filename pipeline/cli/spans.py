@@ -11,6 +11,7 @@ import click
 
 from data.errors import ConfigError, did_you_mean
 from pipeline.cli.app import Group, cli, config_options, root_option
+from pipeline.console.streams import say
 
 if TYPE_CHECKING:
     from components.artifacts import Examples
@@ -184,7 +185,7 @@ def exclude_span(
     prepare_root(root)
     with SpanStore(root) as store:
         store.exclude(Excluded(pattern=known[span], span=span, reason=reason, by=by, time=now))
-    print(f"{span} is excluded by {by}: {reason}")
+    say(f"{span} is excluded by {by}: {reason}")
 
 
 def include_span(pipeline: PipelineConfig, root: Path, span: str) -> None:
@@ -205,7 +206,7 @@ def include_span(pipeline: PipelineConfig, root: Path, span: str) -> None:
     with SpanStore(root) as store:
         for pattern in patterns:
             store.include(pattern, span)
-    print(f"windows take {span} again")
+    say(f"windows take {span} again")
 
 
 def pipeline_of_schedule(root: Path, name: str | None) -> PipelineConfig:

@@ -24,6 +24,7 @@ from pipeline.cli.app import (
 )
 from pipeline.cli.recipes import configured
 from pipeline.config.commands import command
+from pipeline.console.streams import say
 
 if TYPE_CHECKING:
     from pipeline.config.graph import PipelineConfig
@@ -146,21 +147,20 @@ def cancel_and_show(root: Path, run_id: str, *, wait: float) -> int:
     from pipeline.execution import cancellation
 
     cancelled = cancellation.cancel(root, run_id, wait=wait)
-    print(f"cancelled {cancelled.run_id}: nothing of it will be pushed")
+    say(f"cancelled {cancelled.run_id}: nothing of it will be pushed")
     if cancelled.made:
-        print(f"steps     {', '.join(cancelled.made)}: what they made stays and will be reused")
+        say(f"steps     {', '.join(cancelled.made)}: what they made stays and will be reused")
     code = _show_job(cancelled.job)
     if code:
-        again = command("cancel", cancelled.run_id, root=root)
-        print(f"          or ask again: {again}")
+        say(f"          or ask again: {command('cancel', cancelled.run_id, root=root)}")
     return code
 
 
 def _show_job(job: Stopped) -> int:
-    print(f"job       {job.said}, by the word of {job.by}")
+    say(f"job       {job.said}, by the word of {job.by}")
     if job.over:
         return exit_codes.DONE
-    print("          It may go on for a while, and holds its place on the cluster: stop it there")
+    say("          It may go on for a while, and holds its place on the cluster: stop it there")
     return exit_codes.ENVIRONMENT
 
 
@@ -182,12 +182,12 @@ def _show(
         with view:
             result = follow(view)
     except submit.Detached:
-        print("the run goes on without this process")
+        say("the run goes on without this process")
         for heading, verb in (("next", "attach"), ("", "cancel")):
-            print(f"{heading:<9} {command(verb, view.run_id, root=root)}")
+            say(f"{heading:<9} {command(verb, view.run_id, root=root)}")
         return exit_codes.INTERRUPTED if detached is None else detached
     except submit.Cancelled as cancelled:
-        print("the run was cancelled; what its steps had made will be reused")
+        say("the run was cancelled; what its steps had made will be reused")
         if cancelled.job:
             _show_job(cancelled.job)
         return exit_codes.INTERRUPTED

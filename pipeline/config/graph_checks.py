@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, get_args, get_origin
 
 from data.errors import ConfigError, did_you_mean
+from pipeline.config import secrets
+from pipeline.config.convert import to_plain
 from pipeline.config.graph import PipelineConfig, Ref, Step, as_refs
 
 _GREATEST_SEED = 2**31 - 1  # that NumPy, Keras and TensorFlow all take
@@ -55,6 +57,7 @@ def _check_component(step: Step) -> None:
             expected=f"{step.component}.Config",
             got=f"{type(step.config).__module__}.{type(step.config).__qualname__}",
         )
+    secrets.check_config(step.name, to_plain(step.config))
     check_config = getattr(component, "check_config", None)
     if check_config:
         check_config(step.config)

@@ -23,7 +23,7 @@ def explain(error: BaseException, *, debug: bool) -> int:
     if debug or (code == exit_codes.CRASH and error.__traceback__ and not kept):
         import traceback
 
-        traceback.print_exception(error)
+        print(visible("".join(traceback.format_exception(error))), file=sys.stderr, end="")
     if code == exit_codes.INTERRUPTED:
         message = f"interrupted: {WHERE_NEXT}"
     else:

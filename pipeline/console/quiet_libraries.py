@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from data.base.private_files import open_private
 from pipeline.console.streams import open_stream
 from pipeline.console.terminal import Console
 
@@ -22,7 +23,7 @@ def libraries_to(log: Path | None) -> Iterator[Console]:
     sys.stderr.flush()
     saved = {fd: os.dup(fd) for fd in (1, 2)}
     terminal = open_stream(os.dup(saved[2]))
-    with open(log or os.devnull, "ab") as file:
+    with open_private(log or Path(os.devnull), "ab") as file:
         for fd in saved:
             os.dup2(file.fileno(), fd)
     try:

@@ -8,6 +8,7 @@ import os
 import sys
 from typing import Any, TextIO
 
+from data.base.visible_text import visible
 from data.errors import EnvironmentTrouble
 
 _LEFT = {errno.EPIPE, errno.EIO}  # the pipe has no reader; the terminal is closed
@@ -22,6 +23,11 @@ def survive_readers() -> None:
     """
     sys.stdout = _reopen(sys.stdout, essential=True)
     sys.stderr = _reopen(sys.stderr, essential=False)
+
+
+def say(text: object, *, error: bool = False) -> None:
+    """Print a line on standard output, or error, in which nothing acts unseen."""
+    print(visible(str(text)), file=sys.stderr if error else sys.stdout)
 
 
 def open_stream(descriptor: int) -> TextIO:

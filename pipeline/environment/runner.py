@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from data.errors import PenstockError
+from pipeline.config import secrets
 from pipeline.environment.machine import Finding
 
 _SAME = "install the same versions on the workers as here, and start them anew"
@@ -30,6 +31,8 @@ def examine_runner(args: Sequence[str], root: Path) -> Iterator[Finding]:
 
     place = "flags"
     try:
+        secrets.check_flags(args)
+        args = secrets.read_flags(args)
         temporary = value(parse(args), "temp_location")
         folders = [root.absolute()]
         if temporary and "://" not in str(temporary):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,7 @@ class Job:
     serving_dir: Path
     seed: int
     model_name: str | None
-    beam_args: tuple[str, ...]  # for the steps' own Beam work
+    beam_args: tuple[str, ...] = field(repr=False)  # for the steps' own Beam work
     shared_filesystem: bool
     chosen: tuple[str, ...]  # steps to run; those before them lie in the root
     steps: tuple[dict[str, Any], ...]

@@ -16,7 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from data.base.documents import checked, numbered
+from data.base.private_files import open_private
 from data.errors import PenstockError, RightLost, revive
+from data.redaction import redact
 from pipeline.execution.step_log import StepLog
 from pipeline.storage.ledger import Execution, Lineage
 
@@ -68,8 +70,9 @@ class Journal:
 
     def _write(self, event: str, **facts: Any) -> None:
         entry = numbered(_FILE, {"time": time.time(), "event": event, **facts})
-        line = json.dumps(entry) + "\n"
-        with self._file.open("a", encoding="utf-8") as file:  # one write: lines do not mix
+        line = redact(json.dumps(entry)) + "\n"
+        # one write: lines do not mix
+        with open_private(self._file, "a", encoding="utf-8") as file:
             file.write(line)
 
 

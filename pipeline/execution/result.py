@@ -12,6 +12,7 @@ from components.artifacts import Examples, Model, Push, Verdict
 from components.evaluate import VERDICT
 from components.report.pictures.album import Album, draw_album
 from data.base.documents import read_document
+from data.base.private_files import make_private
 from data.errors import PenstockError
 from pipeline import exit_codes
 from pipeline.execution.run_record import RunRecord
@@ -84,7 +85,14 @@ def illustrated(result: RunResult, root: Path, ledger: Ledger) -> RunResult:
     """
     if all(execution.status != "made" for execution in result.executions):
         return result
-    folder = root / "runs" / result.run.id / FOLDER
+    folder = root / "runs" / result.run.id
+    try:
+        return _illustrated(result, root, ledger, folder / FOLDER)
+    finally:
+        make_private(folder)
+
+
+def _illustrated(result: RunResult, root: Path, ledger: Ledger, folder: Path) -> RunResult:
     pictures = draw_album(result.artifact(Examples), result.artifact(Model), folder)
     result = dataclasses.replace(result, pictures=pictures)
     if result.verdict is None or not (result.verdict.path / VERDICT).is_file():

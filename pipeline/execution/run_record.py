@@ -16,6 +16,7 @@ from filelock import FileLock, Timeout
 from data.base.documents import write_document
 from data.base.durable_files import disk_trouble
 from data.base.own_code import own_place
+from data.base.private_files import FILE_MODE, make_private, private_folder
 from data.errors import ConfigError, EnvironmentTrouble
 from pipeline import exit_codes
 from pipeline.config.convert import to_plain
@@ -79,11 +80,12 @@ class RunRecord:
         self._again = again
         self._patience = patience
         self.right: PushRight  # of a run that begins, from then on
-        self._lock = FileLock(self._folder / LOCK)  # held while this process lives
+        self._lock = FileLock(self._folder / LOCK, mode=FILE_MODE)  # held while this process lives
 
     def __enter__(self) -> RunRecord:
         with disk_trouble(_UNRECORDED):
-            self._folder.mkdir(parents=True, exist_ok=self._again)
+            private_folder(self._folder.parent)
+            private_folder(self._folder, new=not self._again)
             try:
                 self._lock.acquire(timeout=self._patience)
             except Timeout:
@@ -201,6 +203,7 @@ class RunRecord:
         self.run = dataclasses.replace(self.run, seconds=seconds, **changes)
         self._event("finished", status=self.run.status, exit_code=self.run.exit_code)
         self._save()
+        make_private(self._folder)  # what libraries wrote there, such as TensorBoard's logs
         self.ledger.finish_run(self.run)
 
     def _event(self, kind: str, **facts: Any) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 from data.base.first_party import Code
 from data.errors import ConfigError, EnvironmentTrouble
+from data.redaction import redact
 from pipeline.config.convert import to_plain
 from pipeline.config.graph import Step, as_refs
 from pipeline.execution.step_errors import told
@@ -98,7 +99,7 @@ def run_step(
     except BaseException as error:
         with contextlib.suppress(EnvironmentTrouble, OSError):  # of the log: `error` came first
             interrupted = isinstance(error, KeyboardInterrupt)
-            words = None if interrupted else f"{type(error).__name__}: {error}"
+            words = None if interrupted else redact(f"{type(error).__name__}: {error}")
             ended("interrupted" if interrupted else "failed", None, words)
         raise
     return ended(status, sealed), sealed

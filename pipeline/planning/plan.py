@@ -29,7 +29,7 @@ class Workspace:
     serving_dir: Path
     seed: int
     model_name: str | None = None  # the folder that the pipeline pushes to
-    beam_args: tuple[str, ...] = Context.beam_args
+    beam_args: tuple[str, ...] = field(default=Context.beam_args, repr=False)  # secrets read
     shared_filesystem: bool = False
     push_right: PushRight = field(default_factory=Unfenced)  # of the run, once it is
 

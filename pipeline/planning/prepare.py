@@ -10,7 +10,7 @@ from pathlib import Path
 
 from data.base.input_files import refuse_url
 from data.errors import ConfigError
-from pipeline.config import foresight, graph_checks
+from pipeline.config import foresight, graph_checks, secrets
 from pipeline.config.graph import PipelineConfig, Step
 from pipeline.planning import warm_start
 from pipeline.planning.plan import Planned, Workspace, check_foreseen, make_plan
@@ -60,6 +60,7 @@ def check(pipeline: PipelineConfig, request: Request) -> None:
     refuse_url(request.root, "the root")
     if request.serving_dir:
         refuse_url(request.serving_dir, "the serving folder")
+    secrets.check_flags(request.beam_args)
     graph_checks.check(pipeline)
     if not pattern_steps(pipeline):  # else the steps are known once the files are seen
         chosen, _ = _asked(pipeline, request)
@@ -88,9 +89,9 @@ def prepare(pipeline: PipelineConfig, request: Request, ledger: Ledger) -> Prepa
     """Tidy the root, and plan.
 
     Raises:
-        PenstockError: a step cannot run alone, or an input file cannot be read.
+        PenstockError: a step cannot run alone, or an input file or a secret cannot be read.
     """
-    root = request.root.resolve()
+    root, beam_args = request.root.resolve(), secrets.read_flags(request.beam_args)
     settle_dead_runs(root, ledger)
     remove_leftovers(root)
     serving_dir = (request.serving_dir or request.root / "serving").resolve()
@@ -103,7 +104,7 @@ def prepare(pipeline: PipelineConfig, request: Request, ledger: Ledger) -> Prepa
         serving_dir=serving_dir,
         seed=resolved.seed,
         model_name=resolved.model_name,
-        beam_args=request.beam_args,
+        beam_args=beam_args,
         shared_filesystem=request.shared_filesystem,
     )
     try:

@@ -15,6 +15,7 @@ from data.spans.windows import Window
 from pipeline.config import outside_data
 from pipeline.config.convert import to_plain
 from pipeline.config.graph import PipelineConfig, Step
+from pipeline.config.secrets import read_flags
 from pipeline.spans.choose import chosen_of
 from pipeline.spans.states import Standing, Standings, has_pattern
 
@@ -33,6 +34,7 @@ def data_key(
     Raises:
         ConfigError, BadDataError, EnvironmentTrouble: as `resolved`.
     """
+    beam_args = read_flags(beam_args)
     seen: list[Any] = [pipeline.seed]
     for step in pipeline.steps:
         seen += [step.name, step.component, to_plain(step.config)]

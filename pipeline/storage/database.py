@@ -11,6 +11,7 @@ from typing import ClassVar, Self
 import sqlalchemy as sa
 
 from data.base.durable_files import disk_trouble
+from data.base.private_files import make_private, touch_private
 from data.base.waits import SECONDS
 from data.errors import ConfigError
 from pipeline.storage.schema.trouble import explain
@@ -36,6 +37,9 @@ class Database:
 
     def __init__(self, root: Path, *, patience: float | None = None) -> None:
         self.path = root / FILE
+        with contextlib.suppress(OSError):  # SQLite says it in its own words
+            touch_private(self.path)  # what SQLite puts beside it has the same mode
+            make_private(*root.glob(f"{FILE}*"))
         self._engine = sa.create_engine(
             f"sqlite:///{self.path}",
             connect_args={"timeout": SECONDS["LEDGER"] if patience is None else patience},

@@ -15,22 +15,31 @@ from filelock import FileLock, Timeout
 
 from data.base.documents import checked, numbered
 from data.base.own_code import TRACEBACK_NOTE
+from data.base.private_files import FILE_MODE, open_private, private_folder
 from data.errors import EnvironmentTrouble, RightLost
+from data.redaction import redact
 from pipeline.storage.ledger import Ledger
 from pipeline.storage.pushes import push_right
 
 LOCK = ".lock"
 EVENTS = "events.jsonl"
 _TRACEBACK = "traceback.txt"
+PRIVATE = ("runs", "schedules")  # the root's folders of what only its owner is to read
 
 
 def prepare_root(root: Path) -> None:
-    """Make the root folder. Raises EnvironmentTrouble where it cannot be made or written to."""
+    """Make the root folder, and in it those for its owner alone.
+
+    Raises:
+        EnvironmentTrouble: it cannot be made or written to.
+    """
     probe = root / f".probe-{secrets.token_hex(4)}"
     try:
         root.mkdir(parents=True, exist_ok=True)
         probe.touch()
         probe.unlink()
+        for name in PRIVATE:
+            private_folder(root / name)
     except OSError as error:
         raise EnvironmentTrouble(
             f"the root {root} cannot be written to",
@@ -56,7 +65,7 @@ def _is_alive(folder: Path) -> bool:
     if not folder.is_dir():
         return False
     try:
-        with FileLock(folder / LOCK).acquire(timeout=0):
+        with FileLock(folder / LOCK, mode=FILE_MODE).acquire(timeout=0):
             return False
     except Timeout:
         return True
@@ -76,15 +85,16 @@ def _may_be_buried(folder: Path) -> bool:
 
 def append_event(folder: Path, kind: str, **facts: Any) -> None:
     """One more line of what happened in a run."""
-    with (folder / EVENTS).open("a", encoding="utf-8") as file:
-        event = numbered(EVENTS, {"time": time.time(), "event": kind, **facts})
-        file.write(json.dumps(event) + "\n")
+    event = numbered(EVENTS, {"time": time.time(), "event": kind, **facts})
+    with open_private(folder / EVENTS, "a", encoding="utf-8") as file:
+        file.write(redact(json.dumps(event)) + "\n")
 
 
 def write_traceback(folder: Path, error: BaseException) -> None:
     """Keep a run's traceback in its folder, and note on the error where it lies."""
     file = folder / _TRACEBACK
-    file.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
+    with open_private(file, "w", encoding="utf-8") as kept:
+        kept.write(redact("".join(traceback.format_exception(error))))
     error.add_note(f"{TRACEBACK_NOTE}{file}")
 
 

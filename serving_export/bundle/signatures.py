@@ -10,6 +10,7 @@ import tensorflow as tf
 from data.errors import ConfigError
 from data.image_files import ANIMATION, IDAT, TURNED, png_head
 from data.spec import IMAGE, ImageSpec
+from serving_export.bundle import whole_jpeg, whole_png
 from serving_export.bundle.manifest import (
     CLASS_INDEX,
     CLASS_NAME,
@@ -133,6 +134,7 @@ def decode(file: tf.Tensor, spec: ImageSpec) -> tf.Tensor:
         # The file's own number of channels; decode_jpeg would make RGB of CMYK in silence.
         fits = tf.reduce_all(tf.image.extract_jpeg_shape(file) == spec.shape)
         checked = _require(file, fits, "a JPEG of another size or colours")
+        checked = _require(checked, whole_jpeg.is_whole(checked), "a JPEG that is not whole")
         # The default method is faster and differs by a few levels from what other libraries decode.
         return tf.io.decode_jpeg(checked, dct_method="INTEGER_ACCURATE")
 
@@ -143,7 +145,9 @@ def decode(file: tf.Tensor, spec: ImageSpec) -> tf.Tensor:
         checked = _require(file, fits, words)
         before_pixels = tf.strings.regex_replace(checked, rf"{IDAT}\C*", "")
         animated = tf.strings.regex_full_match(before_pixels, rf"\C*{ANIMATION}\C*")
-        return tf.io.decode_png(_require(checked, ~animated, "an animated PNG"))
+        checked = _require(checked, ~animated, "an animated PNG")
+        checked = _require(checked, whole_png.is_whole(checked), "a PNG that is not whole")
+        return tf.io.decode_png(checked)
 
     head = png_head(spec)
     for header, tag in TURNED:

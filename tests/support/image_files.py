@@ -146,3 +146,226 @@ BAD: dict[str, tuple[Callable[[np.ndarray], bytes], str]] = {
     "another height": (lambda p: to_file(p[1:], "JPEG"), "5 high"),
     "turned by a quarter": (lambda p: to_file(p.transpose(1, 0, 2)), "6 wide, 5 high"),
 }
+
+
+def split_png(file: bytes) -> list[tuple[bytes, bytes]]:
+    """The chunks of a whole PNG: names and contents."""
+    found, at = [], 8
+    while at < len(file):
+        length, name = struct.unpack_from(">I4s", file, at)
+        found.append((name, file[at + 8 : at + 8 + length]))
+        at += 12 + length
+    return found
+
+
+def _edited(edit: Callable[[list[tuple[bytes, bytes]]], Any]) -> Callable[[np.ndarray], bytes]:
+    """A PNG with two texts, its chunks edited, with the right checksums."""
+
+    def make(pixels: np.ndarray) -> bytes:
+        named = split_png(png(pixels, (b"gAMA", bytes(4)), (b"tEXt", b"a\0b")))
+        return chunks(*(edit(named) or named))
+
+    return make
+
+
+def _header(**fields: int) -> Callable[[np.ndarray], bytes]:
+    places = {"compression": 10, "filter": 11, "interlace": 12, "width": 3}
+
+    def edit(named: list[tuple[bytes, bytes]]) -> None:
+        head = bytearray(named[0][1])
+        for field, value in fields.items():
+            head[places[field]] = value
+        named[0] = (b"IHDR", bytes(head))
+
+    return _edited(edit)
+
+
+def _rows(change: Callable[[bytes], bytes]) -> Callable[[np.ndarray], bytes]:
+    """A PNG whose compressed pixels are changed, with the right checksum of the chunk."""
+
+    def edit(named: list[tuple[bytes, bytes]]) -> None:
+        named[-2] = (b"IDAT", change(named[-2][1]))
+
+    return _edited(edit)
+
+
+def _wrong_checksum(of: bytes) -> Callable[[np.ndarray], bytes]:
+    def make(pixels: np.ndarray) -> bytes:
+        file = bytearray(png(pixels, (b"gAMA", bytes(4)), (b"tEXt", b"a\0b"), (b"PLTE", bytes(6))))
+        at = file.index(of)
+        (length,) = struct.unpack_from(">I", file, at - 4)
+        file[at + 4 + length] ^= 1
+        return bytes(file)
+
+    return make
+
+
+def _jpeg(change: Callable[[bytes], bytes], **options: Any) -> Callable[[np.ndarray], bytes]:
+    return lambda pixels: change(to_file(pixels, "JPEG", **options))
+
+
+def _without(marker: int) -> Callable[[bytes], bytes]:
+    """A JPEG without its segments of this marker."""
+
+    def change(file: bytes) -> bytes:
+        while (at := file.find(bytes([0xFF, marker]))) >= 0:
+            (length,) = struct.unpack_from(">H", file, at + 2)
+            file = file[:at] + file[at + 2 + length :]
+        return file
+
+    return change
+
+
+def _second_header(pixels: np.ndarray) -> bytes:
+    file = to_file(pixels, "JPEG")
+    at = file.index(b"\xff\xc0")
+    (length,) = struct.unpack_from(">H", file, at + 2)
+    return file[: at + 2 + length] + file[at:]
+
+
+_SMALL = zlib.compress(bytes(16))  # one row of five RGB pixels
+
+# What → a damaged file, made from RGB pixels 6 high and 5 wide. Nobody is to read it.
+DAMAGED: dict[str, Callable[[np.ndarray], bytes]] = {
+    **{
+        f"png: checksum of {name.decode()}": _wrong_checksum(name)
+        for name in (b"IHDR", b"gAMA", b"tEXt", b"PLTE", b"IDAT", b"IEND")
+    },
+    "png: second header": _edited(lambda named: named.insert(1, named[0])),
+    "png: second header, another size": _edited(
+        lambda named: named.insert(1, (b"IHDR", struct.pack(">IIBBBBB", 50, 60, 8, 2, 0, 0, 0)))
+    ),
+    "png: header again behind the pixels": _edited(lambda named: named.insert(-1, named[0])),
+    "png: bytes behind the end": lambda p: png(p) + b"x",
+    "png: a file behind the end": lambda p: png(p) + png(p),
+    "png: end twice": _edited(lambda named: named.append(named[-1])),
+    "png: no end": _edited(lambda named: named.pop() and None),
+    "png: an end with content": _edited(lambda named: [*named[:-1], (b"IEND", b"x")]),
+    "png: no pixels": _edited(lambda named: named.pop(-2) and None),
+    "png: no header": _edited(lambda named: named.pop(0) and None),
+    "png: text between the pixels": _edited(
+        lambda named: [*named[:-1], (b"tEXt", b"a\0b"), (b"IDAT", b""), named[-1]]
+    ),
+    "png: two palettes": _edited(
+        lambda named: [named[0], (b"PLTE", bytes(6)), (b"PLTE", bytes(6)), *named[1:]]
+    ),
+    "png: palette behind the pixels": _edited(lambda n: [*n[:-1], (b"PLTE", bytes(6)), n[-1]]),
+    "png: unknown chunk that is needed": _edited(lambda n: n.insert(1, (b"QRST", b""))),
+    "png: name of no letters": _edited(lambda n: n.insert(1, (b"a1b2", b""))),
+    "png: too many chunks": _edited(lambda n: [n[0], *[(b"teXt", b"")] * 5000, *n[1:]]),
+    "png: chunk longer than the file": lambda p: png(p, (b"gAMA", bytes(4))).replace(
+        b"\0\0\0\x04gAMA", b"\0\1\0\4gAMA"
+    ),
+    "png: chunk of a negative length": lambda p: png(p, (b"gAMA", bytes(4))).replace(
+        b"\0\0\0\x04gAMA", b"\xff\xff\xff\xf4gAMA"
+    ),
+    "png: other compression": _header(compression=1),
+    "png: other filter": _header(filter=1),
+    "png: other interlacing": _header(interlace=2),
+    "png: interlaced, it says": _header(interlace=1),
+    "png: pixels cut": _rows(lambda content: content[:-20]),
+    "png: one row": _rows(lambda content: _SMALL),
+    "png: not compressed": _rows(lambda content: bytes(len(content))),
+    "png: a filter that there is not": _rows(
+        lambda content: zlib.compress(b"\x07" + zlib.decompress(content)[1:])
+    ),
+    "png: interlaced, cut": lambda p: png(p, interlaced=True)[:-40],
+    "jpeg: cut": _jpeg(lambda file: file[: len(file) * 3 // 4]),
+    "jpeg: progressive, cut": _jpeg(lambda file: file[: len(file) // 2], progressive=True),
+    "jpeg: no end": _jpeg(lambda file: file[:-2]),
+    "jpeg: bytes between segments": _jpeg(lambda f: f.replace(b"\xff\xdb", b"ab\xff\xdb", 1)),
+    "jpeg: progressive, an early end": _jpeg(
+        lambda f: f.replace(b"\xff\xda", b"\xff\xd9\xff\xda", 2), progressive=True
+    ),
+    "jpeg: no table of steps": _jpeg(_without(0xDB)),
+    "jpeg: no header": _jpeg(_without(0xC0)),
+    "jpeg: second header": _second_header,
+    "jpeg: header alone": _jpeg(lambda file: file[: file.index(b"\xff\xda")]),
+    "jpeg: a length of nothing": _jpeg(
+        lambda file: file.replace(b"\xff\xdb\x00\x43", b"\xff\xdb\x00\x00", 1)
+    ),
+}
+
+
+def _flip(file: bytearray, rng: np.random.Generator) -> None:
+    for place in rng.integers(0, len(file), rng.integers(1, 5)):
+        file[place] ^= int(rng.integers(1, 256))
+
+
+def _erase(file: bytearray, rng: np.random.Generator) -> None:
+    at, length = rng.integers(0, len(file)), int(rng.integers(1, 20))
+    del file[at : at + length]
+
+
+def _repeat(file: bytearray, rng: np.random.Generator) -> None:
+    at, to = rng.integers(0, len(file), 2)
+    file[to:to] = file[at : at + int(rng.integers(1, 60))]
+
+
+def _fill(file: bytearray, rng: np.random.Generator) -> None:
+    at, length = rng.integers(0, len(file)), int(rng.integers(1, 12))
+    value = int(rng.choice([0, 0x7F, 0x80, 0xFF]))
+    file[at : at + length] = bytes([value]) * len(file[at : at + length])
+
+
+def _cut(file: bytearray, rng: np.random.Generator) -> None:
+    del file[rng.integers(0, len(file)) :]
+
+
+def _add(file: bytearray, rng: np.random.Generator) -> None:
+    file += rng.bytes(int(rng.integers(1, 40)))
+
+
+def _shuffle_chunks(file: bytearray, rng: np.random.Generator) -> None:
+    if file[:4] != b"\x89PNG":
+        return _repeat(file, rng)
+    named = split_png(bytes(file))
+    one, other = rng.integers(0, len(named), 2)
+    change = int(rng.integers(3))
+    if change == 0:
+        named[one], named[other] = named[other], named[one]
+    elif change == 1:
+        named.insert(one, named[other])
+    else:
+        del named[one]
+    file[:] = chunks(*named)
+    return None
+
+
+def _reseal(file: bytearray, rng: np.random.Generator) -> None:
+    """Another content of a PNG's chunk, with the right checksum."""
+    if file[:4] != b"\x89PNG":
+        return _flip(file, rng)
+    named = split_png(bytes(file))
+    place = int(rng.integers(0, len(named)))
+    name, content = named[place]
+    changed = bytearray(content or b"x")
+    [_flip, _erase, _fill, _add][rng.integers(4)](changed, rng)
+    named[place] = (name, bytes(changed))
+    file[:] = chunks(*named)
+    return None
+
+
+_MUTATIONS = (_flip, _erase, _repeat, _fill, _cut, _add, _shuffle_chunks, _reseal)
+
+
+def whole_files(pixels: np.ndarray) -> list[bytes]:
+    """Image files of every kind that is taken, of these pixels, for damage to begin with."""
+    more = [(b"gAMA", bytes((0, 0, 0xB1, 0x8F))), (b"tEXt", b"Comment\0ours"), (b"pHYs", bytes(9))]
+    files = [png(pixels), png(pixels, *more, interlaced=True), to_file(pixels, optimize=True)]
+    if pixels.shape[-1] == 3:
+        files.append(png(pixels, (b"PLTE", bytes(range(30))), (b"tRNS", bytes(6))))
+    if pixels.shape[-1] != 4:
+        for options in ({}, {"progressive": True}, {"restart_marker_blocks": 1, "quality": 95}):
+            files.append(to_file(pixels, "JPEG", **options))
+    return files
+
+
+def mutant(whole: list[bytes], rng: np.random.Generator) -> bytes:
+    """One of the files, damaged once or twice."""
+    file = bytearray(whole[rng.integers(len(whole))])
+    first = _MUTATIONS[rng.integers(len(_MUTATIONS))]
+    first(file, rng)
+    if file and rng.random() < 0.2:
+        _MUTATIONS[rng.integers(6)](file, rng)
+    return bytes(file)

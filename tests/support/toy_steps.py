@@ -160,6 +160,34 @@ class Judge:
         return Judge.Outputs(verdict=verdict)
 
 
+class Leak:
+    """Tells Beam's flags, with the secrets in them, wherever a component can tell anything."""
+
+    @dataclass(frozen=True, kw_only=True)
+    class Config:
+        raises: str = "none"
+
+    @dataclass(frozen=True, kw_only=True)
+    class Inputs:
+        pass
+
+    @dataclass(frozen=True, kw_only=True)
+    class Outputs:
+        numbers: Numbers
+
+    @staticmethod
+    def run(inputs: Any, config: Any, context: Context) -> Any:
+        flags = " ".join(context.beam_args)
+        Path(context.output_dir.parents[2].parent, "given").write_text(flags)
+        context.progress(0, 1, flags)
+        context.logger.warning("flags: %s", flags)
+        if config.raises == "bad data":
+            raise BadDataError(f"no access with {flags}", got=context)
+        if config.raises == "crash":
+            raise ZeroDivisionError(f"no access with {flags}") from KeyError(flags)
+        return Leak.Outputs(numbers=Numbers(path=context.output_dir, total=0))
+
+
 class Outside:
     """Writes a file outside the root, and knows when it is gone."""
 

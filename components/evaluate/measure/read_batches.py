@@ -10,8 +10,9 @@ import tensorflow as tf
 import tensorflow_model_analysis as tfma
 
 from components.evaluate.measure.slices import slice_columns
+from data.base.tfrecord_frames import check_lengths
 from data.base.worker_code import SameCodeDoFn
-from data.errors import BadDataError, ConfigError, in_one_line
+from data.errors import BadDataError, PenstockError, in_one_line
 from data.spec import LABEL, ImageSpec
 
 # For each batch the analysis lets TensorFlow write the examples into a message that nobody sees,
@@ -39,6 +40,7 @@ class ReadBatches(SameCodeDoFn):
     def process(self, shard: tuple[str, int]) -> Iterator[pa.RecordBatch]:
         """One shard, in order; given with the place of its first image."""
         try:
+            check_lengths(shard[0])
             yield from self._batches(*shard)
         except tf.errors.OpError as error:
             trouble = BadDataError(
@@ -48,7 +50,7 @@ class ReadBatches(SameCodeDoFn):
                 remedy="ingest again; if it comes back, check the disk",
             )
             raise RuntimeError(trouble.marked()) from error
-        except ConfigError as error:
+        except PenstockError as error:
             raise RuntimeError(error.marked()) from error
 
     def _batches(self, path: str, place: int) -> Iterator[pa.RecordBatch]:

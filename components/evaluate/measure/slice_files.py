@@ -16,6 +16,7 @@ import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.proto import metrics_for_slice_pb2
 
 from data.base.durable_files import disk_trouble, write_bytes
+from data.base.tfrecord_frames import check_lengths
 from data.base.worker_code import SameCodeDoFn
 from data.examples.tfrecord import frame
 from data.examples.write import crossing
@@ -50,5 +51,7 @@ class WriteSlices(beam.PTransform):
 def read_slices(folder: Path) -> Iterator[metrics_for_slice_pb2.MetricsForSlice]:
     """What was written to `folder`, in no order that means anything."""
     paths = sorted(str(path) for path in folder.glob(f"{tfma.METRICS_KEY}-*"))
+    for path in paths:
+        check_lengths(path)
     for record in tf.data.TFRecordDataset(paths):
         yield metrics_for_slice_pb2.MetricsForSlice.FromString(record.numpy())

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import functools
-import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from data.base.visible_text import visible
 from data.errors import ConfigError
 from pipeline.cli.app import (
     BEAM_FLAGS,
@@ -23,6 +21,7 @@ from pipeline.cli.app import (
 from pipeline.cli.schedule.group import _name, schedule
 from pipeline.cli.schedule.times import when
 from pipeline.config.commands import command
+from pipeline.console.streams import say
 
 if TYPE_CHECKING:
     from pipeline.config.graph import PipelineConfig
@@ -80,6 +79,7 @@ def add_and_show(
     Raises:
         ConfigError: something of it makes no sense; nothing was entered.
     """
+    from pipeline.config import secrets
     from pipeline.schedule.daemon.daemon import daemon_lives
     from pipeline.schedule.frequency import too_often
     from pipeline.schedule.ledger.store import ScheduleStore
@@ -90,6 +90,7 @@ def add_and_show(
 
     for target in options.get("notify", ()):
         check_target(target)
+    secrets.check_flags(options.get("beam_args", ()))
     pipeline = _checked(recipe, settings, config_file)
     schedule = Schedule(
         name=pipeline.name.lower() if name is None else name,
@@ -107,16 +108,16 @@ def add_and_show(
     prepare_root(root)
     with ScheduleStore(root) as store:
         due = store.add(schedule).next_due
-    print(f"added    {schedule.name}: {recipe}, {trigger.words()}")
+    say(f"added    {schedule.name}: {recipe}, {trigger.words()}")
     for label in ("next", "then", "then"):
-        print(f"{label:<9}{when(due, schedule)}")
+        say(f"{label:<9}{when(due, schedule)}")
         due = schedule.next_after(due)
     often = too_often(schedule, _seconds_of_runs(root, pipeline.name), schedule.created)
     for warning in (often, *unseen_words(pipeline)):
         if warning:
-            print(f"warning  {warning}", file=sys.stderr)
+            say(f"warning  {warning}", error=True)
     if not daemon_lives(root, time.time()):
-        print(f"no daemon looks after this root: {command('schedule', 'run', root=root)}")
+        say(f"no daemon looks after this root: {command('schedule', 'run', root=root)}")
 
 
 def pause_and_show(root: Path, name: str, reason: str | None) -> None:
@@ -125,7 +126,7 @@ def pause_and_show(root: Path, name: str, reason: str | None) -> None:
     with ScheduleStore.existing(root) as store:
         changed = store.pause(name, reason or "by hand", time.time())
         reason = store.standing(name).schedule.paused
-    print(visible(f"{'paused' if changed else 'was paused'}: {name}, {reason}"))
+    say(f"{'paused' if changed else 'was paused'}: {name}, {reason}")
 
 
 def resume_and_show(root: Path, name: str) -> None:
@@ -134,8 +135,8 @@ def resume_and_show(root: Path, name: str) -> None:
     with ScheduleStore.existing(root) as store:
         changed = store.resume(name, time.time())
         standing = store.standing(name)
-    print(f"{'resumed' if changed else 'was not paused'}: {name}")
-    print(f"next     {when(standing.next_due, standing.schedule)}")
+    say(f"{'resumed' if changed else 'was not paused'}: {name}")
+    say(f"next     {when(standing.next_due, standing.schedule)}")
 
 
 def trigger_and_show(root: Path, name: str) -> None:
@@ -144,10 +145,10 @@ def trigger_and_show(root: Path, name: str) -> None:
 
     with ScheduleStore.existing(root) as store:
         store.trigger(name, time.time())
-    print(f"asked for a tick of {name}")
+    say(f"asked for a tick of {name}")
     if not daemon_lives(root, time.time()):
         once = command("schedule", "run", "--once", root=root)
-        print(f"no daemon looks after this root: {once} takes it up")
+        say(f"no daemon looks after this root: {once} takes it up")
 
 
 def remove_and_show(root: Path, name: str) -> None:
@@ -155,17 +156,17 @@ def remove_and_show(root: Path, name: str) -> None:
 
     with ScheduleStore.existing(root) as store:
         store.remove(name, time.time())
-    print(f"removed: {name}; its history stays")
+    say(f"removed: {name}; its history stays")
 
 
 def _checked(recipe: str, settings: tuple[str, ...], config_file: Path | None) -> PipelineConfig:
     """Build the pipeline as a tick will."""
     from pipeline import recipes
-    from pipeline.config import beam_flags
+    from pipeline.config import beam_flags, secrets
     from pipeline.config.foresight import check_whole
 
     pipeline, table = recipes.configured(recipe, config_file, settings)
-    beam_flags.from_table(table)
+    secrets.check_flags(beam_flags.from_table(table))
     check_whole(pipeline)
     return pipeline
 
@@ -274,7 +275,8 @@ def add(
     from pipeline.cli.app import refuse_settings, refuse_strangers
 
     if recipe.startswith("-"):
-        raise click.UsageError(f"the recipe comes before Beam's flags, not {recipe}")
+        stranger = recipe.partition("=")[0]
+        raise click.UsageError(f"the recipe comes before Beam's flags, not {stranger}")
     named = functools.partial(_keys_named, recipe)
     if beam:
         refuse_settings(flags, named)

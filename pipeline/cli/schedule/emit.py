@@ -14,6 +14,7 @@ import click
 from data.errors import ConfigError, EnvironmentTrouble
 from pipeline.cli.app import root_option
 from pipeline.cli.schedule.group import schedule
+from pipeline.console.streams import say
 
 if TYPE_CHECKING:
     from pipeline.schedule.emit.job import Job
@@ -43,7 +44,7 @@ def emit_and_show(
     for file, text in _files(_schedule(root, name), root, scheduler, given).items():
         if output:
             _write(output / file, text)
-            click.echo(output / file)
+            say(output / file)
         else:  # as `systemctl cat` shows units
             click.echo((f"# {file}\n" if scheduler == "systemd" else "") + text, nl=False)
 

@@ -112,9 +112,8 @@ def run_daemon(
 def _log_to_stderr(*, as_json: bool) -> None:
     import logging
 
-    from pipeline.console.json_logs import JsonFormatter
+    from pipeline.console.log_lines import JsonFormatter, WordsFormatter
 
     handler = logging.StreamHandler(sys.stderr)
-    words = logging.Formatter("%(asctime)s %(levelname)s %(message)s")
-    handler.setFormatter(JsonFormatter() if as_json else words)
+    handler.setFormatter(JsonFormatter() if as_json else WordsFormatter())
     logging.basicConfig(level=logging.INFO, handlers=[handler])

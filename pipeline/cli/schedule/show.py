@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from data.base.visible_text import visible
+from data.base.visible_text import visible_json
 from pipeline import exit_codes
 from pipeline.cli.app import root_option
 from pipeline.cli.schedule.group import _json, _name, schedule
 from pipeline.cli.schedule.times import when
+from pipeline.console.streams import say
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -85,7 +85,7 @@ def show_schedule(root: Path, name: str, *, as_json: bool) -> None:
     }
     for label, text in rows.items():
         if text:
-            print(visible(f"{label:<10}{text}"))
+            say(f"{label:<10}{text}")
 
 
 def show_history(root: Path, name: str, limit: int, *, as_json: bool) -> None:
@@ -133,10 +133,10 @@ def check_schedules(root: Path, *, daemon_within: str, without_daemon: bool, as_
         for s in standings:
             told = alarms[s.schedule.name]
             line = f"{'alarm' if told else 'fine':<6} {s.schedule.name}: {told or _state(s)}"
-            print(visible(line))
+            say(line)
         ago = "never seen" if seen is None else f"last seen {when(seen, None)}"
         if not without_daemon:
-            print(f"{'fine' if alive else 'gone':<6} daemon: {ago}")
+            say(f"{'fine' if alive else 'gone':<6} daemon: {ago}")
     if any(alarms.values()):
         return exit_codes.SCHEDULE_ALARM
     return exit_codes.DONE if alive or without_daemon else exit_codes.ENVIRONMENT
@@ -193,7 +193,7 @@ def _tick(tick: Tick | None) -> dict[str, Any] | None:
 
 
 def _print_json(value: object) -> None:
-    print(json.dumps(value, indent=2, ensure_ascii=False))
+    print(visible_json(value))
 
 
 def _table(*headings: str) -> Table:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 from data.base.durable_files import disk_trouble
+from data.base.private_files import open_private
 from pipeline.schedule import lock
 from pipeline.schedule.schedule import Schedule, Tick
 
@@ -54,7 +55,8 @@ class ProcessLauncher:
             if held is None:
                 return False
             try:
-                with log_path(self._root, tick.schedule).open("wb" if tick.waits else "ab") as log:
+                path, mode = log_path(self._root, tick.schedule), "wb" if tick.waits else "ab"
+                with open_private(path, mode) as log:
                     if not take():
                         return False
                     process = self._start(schedule, tick, held, log.fileno())

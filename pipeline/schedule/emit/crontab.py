@@ -23,11 +23,15 @@ def crontab(job: Job, log: Path | None = None) -> str:
         ConfigError: cron cannot say the times, or the line is longer than cron takes.
     """
     log = (log or job.root / "schedules" / f"{job.name}.cron.log").absolute()
-    # What runs is the last of the line, so that its exit code is the line's.
+    if not str(log).isprintable():
+        raise ConfigError(f"{str(log)!r} cannot stand in a crontab", expected="a printable path")
+    file = shlex.quote(str(log))
+    # What runs is the last of the line, so that its exit code is the line's. The log is its
+    # owner's alone from the first; what runs keeps the mask of cron, for others may serve models.
     line = _escaped(
-        f"mkdir -p {shlex.quote(str(log.parent))} && "
+        f"mkdir -p -m 700 {shlex.quote(str(log.parent))} && (umask 077 && : >>{file}) && "
         f"(cd {shlex.quote(job.folder)} && exec {shlex.join(job.command)}) "
-        f">>{shlex.quote(str(log))} 2>&1"
+        f">>{file} 2>&1"
     )
     if len(line.encode()) > _LONGEST:
         raise ConfigError(

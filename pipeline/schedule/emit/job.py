@@ -9,6 +9,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from data.errors import ConfigError
+from pipeline.config import secrets
 from pipeline.schedule.emit.times import Times
 from pipeline.schedule.notify.targets import parse
 from pipeline.schedule.schedule import Missed, Schedule
@@ -35,7 +36,7 @@ class Job:
         missed: what happens after a time when nobody was there: once, all or skip.
         grace: seconds by which a tick may be late and still count as in time.
         since: when it was handed over, in its zone: what was due before is not missed.
-        variables: names in the environment that hold what its targets need.
+        variables: names in the environment that hold what its targets and flags need.
         run_words: what stands behind `penstock run` for the same recipe and settings.
     """
 
@@ -89,7 +90,7 @@ def job_of(schedule: Schedule, root: Path, *, now: float) -> Job:
         missed=schedule.missed,
         grace=schedule.grace,
         since=datetime.fromtimestamp(now, ZoneInfo(zone)),
-        variables=_variables(schedule.notify),
+        variables=(*_variables(schedule.notify), *secrets.variables(schedule.beam_args)),
         run_words=_run_words(schedule),
     )
     for word in (*job.command, *job.run_words, job.folder):

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from data.errors import ConfigError, EnvironmentTrouble
+from data.errors import ConfigError
+from pipeline.config.secrets import is_named, read_secret
 
 KINDS = ("command", "webhook", "apprise")
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 # What looks like a key: long and of all kinds of letters, or of hexadecimal digits, or named so.
 _KEY = re.compile(
     r"(?=[\w-]*[0-9])(?=[\w-]*[A-Z])(?=[\w-]*[a-z])[\w-]{20,}"
@@ -56,18 +56,10 @@ class Target:
             ConfigError: what was read is no URL.
             EnvironmentTrouble: the variable is not set, or the file cannot be read.
         """
-        where, _, name = self.value.partition(":")
-        if where == "env":
-            text = os.environ.get(name, "")
-            if not text:
-                raise EnvironmentTrouble(f"the environment has no {name}")
-        elif where == "file":
-            text = _read(name)
-        else:
-            text = self.value
+        text = read_secret(self.value) if _named(self) else self.value
         if self.kind == "webhook":
-            _check_address(text.strip(), self.shown)
-        return text.strip()
+            _check_address(text, self.shown)
+        return text
 
 
 def parse(text: str) -> Target:
@@ -131,16 +123,7 @@ def _check_named(target: Target) -> None:
 
 def _named(target: Target) -> bool:
     """Whether the URL is kept elsewhere, in a place that can be."""
-    where, _, name = target.value.partition(":")
-    if where == "env" and not _VARIABLE.fullmatch(name):
-        raise ConfigError(
-            f"{target.kind}=env:… names no variable", expected="letters, digits and _", got=name
-        )
-    if where == "file" and not Path(name).is_absolute():
-        raise ConfigError(
-            f"{target.kind}=file:… names no file", expected="an absolute path", got=name
-        )
-    return where in ("env", "file")
+    return is_named(target.value, target.kind)
 
 
 def _check_address(url: str, shown: str) -> None:
@@ -155,11 +138,3 @@ def _check_address(url: str, shown: str) -> None:
 
 def _credentials(url: str) -> bool:
     return "@" in url.partition("://")[2].partition("/")[0]
-
-
-def _read(path: str) -> str:
-    try:
-        return Path(path).read_text()
-    except (OSError, ValueError) as error:
-        why = getattr(error, "strerror", None) or type(error).__name__
-        raise EnvironmentTrouble(f"{path} cannot be read: {why}") from None

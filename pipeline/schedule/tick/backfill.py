@@ -13,6 +13,7 @@ from data.spans.windows import Window
 from pipeline import exit_codes
 from pipeline.config.graph import PipelineConfig, Step
 from pipeline.console.error_message import explain
+from pipeline.console.streams import say
 from pipeline.schedule import lock
 from pipeline.schedule.ledger.store import ScheduleStore
 from pipeline.schedule.schedule import Schedule, Tick
@@ -74,7 +75,7 @@ def backfill(
             windowed = _until(pipeline, step, standing.span.name)
             tick = _opened(store, schedule, standing, clock())
             made = _run(store, tick, windowed, root, schedule, beam_args, clock, right)
-            print(f"{standing.span.name}: {made.verdict or 'no verdict'}, {made.words}")
+            say(f"{standing.span.name}: {made.verdict or 'no verdict'}, {made.words}")
             code = made.exit_code or code
     return code
 
@@ -98,7 +99,7 @@ def _between(spans: Standings, first: str, last: str) -> list[Standing]:
     chosen = [spans.of(n) for n in spans.names if order(first) <= order(n) <= order(last)]
     for standing in chosen:
         if standing.state != "usable":
-            print(f"left out: {standing.words}")
+            say(f"left out: {standing.words}")
     usable = [standing for standing in chosen if standing.state == "usable"]
     if not usable:
         raise ConfigError(

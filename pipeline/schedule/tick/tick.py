@@ -21,6 +21,7 @@ from data.errors import (
 from pipeline import exit_codes
 from pipeline.config.graph import PipelineConfig
 from pipeline.console.error_message import explain
+from pipeline.console.streams import say
 from pipeline.planning.code_key import code_key, imports_changed
 from pipeline.schedule import lock
 from pipeline.schedule.due_policy import OVERLAP, PAUSED
@@ -61,7 +62,7 @@ def do_tick(root: Path, name: str, due: float | None, *, clock: Clock = time.tim
         schedule = store.standing(name).schedule
         tick = _begun(store, schedule, due, mine=mine, now=clock())
         if tick.outcome:
-            print(f"{name}: {tick.outcome}, {tick.detail}")
+            say(f"{name}: {tick.outcome}, {tick.detail}")
             return exit_codes.DONE
         return _Work(store, root, schedule, tick, clock, lock.take_over(root, name)).do()
 
@@ -182,7 +183,7 @@ class _Work:
         if self._left_out:
             detail = f"{', '.join(self._left_out)} cannot be read; without it {detail}"
         self._end("nothing new", detail=detail, data_key=key)
-        print(f"{self._schedule.name}: nothing new, {detail}")
+        say(f"{self._schedule.name}: nothing new, {detail}")
 
     def _ran(self, made: Attempt, key: str) -> int:
         blocked = made.verdict not in (None, "passed") and not made.pushed

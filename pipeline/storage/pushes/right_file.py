@@ -13,6 +13,7 @@ from filelock import FileLock, Timeout
 
 from data.base.documents import KEY, read_document, write_document
 from data.base.durable_files import disk_trouble, sha256_file
+from data.base.private_files import FILE_MODE
 from data.base.waits import SECONDS
 from data.errors import BadDataError, EnvironmentTrouble, RightLost
 from serving_export.bundle.manifest import MANIFEST
@@ -65,7 +66,7 @@ def locked(file: Path, wait: float | None = None) -> Iterator[None]:
             `PUSH_RIGHT` among the waits.
     """
     wait = SECONDS["PUSH_RIGHT"] if wait is None else wait
-    lock = FileLock(file.with_name(f".{file.stem}.lock"))
+    lock = FileLock(file.with_name(f".{file.stem}.lock"), mode=FILE_MODE)
     with disk_trouble(f"{file} cannot be locked"):
         try:
             lock.acquire(timeout=wait)

@@ -1,13 +1,15 @@
 from __future__ import annotations
 
+import json
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data.base.visible_text import visible
+from data.base.visible_text import visible, visible_json, visible_toml
 
 HOME = Path(__file__).parents[3]
 
@@ -55,3 +57,36 @@ def test_only_one_console_is_made_by_rich() -> None:
         )
     ]
     assert made == ["pipeline/console/terminal.py"]
+
+
+@given(st.dictionaries(st.text(), st.text() | st.lists(st.text())))
+def test_json_shows_what_acts_and_reads_back(value: dict) -> None:
+    text = visible_json(value)
+    assert json.loads(text) == value
+    assert visible(text) == text
+
+
+@given(st.dictionaries(st.text(), st.text(st.characters(exclude_categories=["Cs"])), max_size=3))
+def test_toml_shows_what_acts_and_reads_back(value: dict) -> None:
+    import tomli_w
+
+    value = {key.encode(errors="replace").decode(): text for key, text in value.items()}
+    text = visible_toml(tomli_w.dumps(value))
+    assert tomllib.loads(text) == value
+    assert visible(text) == text
+
+
+def test_whatever_a_command_prints_nothing_in_it_acts() -> None:
+    """Plain `print` and `click.echo` show a text as it is: commands say it by `say`."""
+    plain = re.compile(r"(?<![\w.])(print\((?!visible)|click\.echo\()")
+    found = {
+        f"{path.relative_to(HOME)}: {line.strip()}"
+        for path in (HOME / "pipeline").rglob("*.py")
+        for line in path.read_text().splitlines()
+        if plain.search(line)
+    }
+    assert {line.partition(":")[0] for line in found} == {
+        "pipeline/cli/main.py",  # before anything of ours is imported
+        "pipeline/cli/schedule/emit.py",  # a program's file, in which nothing else is let
+        "pipeline/environment/machine.py",  # words of ours alone
+    }

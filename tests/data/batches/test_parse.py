@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import dataclasses
+import struct
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from data.base.tfrecord_frames import masked_crc
 from data.batches.parse import parse_examples, sound_records
 from data.batches.sequential import batches
 from data.batches.training import plan_feed, training_chunks
@@ -32,6 +34,16 @@ def test_parsing_refuses_records_of_another_kind(small) -> None:
 
 def flipped(content: bytes) -> bytes:
     return content[:200] + bytes([content[200] ^ 1]) + content[201:]
+
+
+def claiming(length: int):
+    """The last record's header claims so many bytes, with the right checksum."""
+
+    def edit(content: bytes) -> bytes:
+        head = struct.pack("<Q", length)
+        return content[: len(content) // 7 * 6] + head + masked_crc(head) + bytes(80)
+
+    return edit
 
 
 def labelled(label: int) -> bytes:
@@ -68,14 +80,16 @@ def training(cache: str):
     ("edit", "words"),
     [
         (flipped, "corrupted record at"),
-        (lambda content: content[:-1], "truncated record"),
+        (lambda content: content[:-1], "bytes where"),
+        (claiming(2**40), f"a length of {2**40} bytes where 80 are left"),
+        (claiming(2**62), f"a length of {2**62} bytes where 80 are left"),
         (lambda content: content[: len(content) // 7 * 6], "contained only 6"),
         (lambda content: content + content, "contained at least 8"),
         (lambda content: b"", "contained only 0"),
         (lambda content: encode(np.zeros((7, 4, 4, 3), np.uint8), LABELS), "reshape"),
         (lambda content: labelled(3000), "label outside 0 to 2999"),
     ],
-    ids=["flipped", "cut", "too few", "too many", "none", "other size", "label"],
+    ids=["flipped", "cut", "2^40", "2^62", "too few", "too many", "none", "other size", "label"],
 )
 def test_a_shard_that_is_not_what_it_was(small, reader, edit, words: str) -> None:
     with sound_records(small.examples):

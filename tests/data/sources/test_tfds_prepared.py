@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import pickle
 import shutil
+import struct
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +18,7 @@ import stores
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
+from data.base.tfrecord_frames import FRAME_BYTES, masked_crc
 from data.errors import BadDataError, ConfigError, EnvironmentTrouble
 from data.sources import SourceConfig, make_source, tfds_prepared
 from data.sources.tfds_images import header_size
@@ -227,6 +229,65 @@ def flip(folder: Path) -> None:
     content = bytearray(shard.read_bytes())
     content[len(content) // 2] ^= 1
     shard.write_bytes(content)
+
+
+def claim(length: int) -> Callable[[Path], None]:
+    """The header of the second record claims so many bytes, with the right checksum."""
+
+    def edit(folder: Path) -> None:
+        (shard,) = folder.glob("arrows-train.tfrecord*")
+        content, head = shard.read_bytes(), struct.pack("<Q", length)
+        second = int.from_bytes(content[:8], "little") + FRAME_BYTES
+        shard.write_bytes(content[:second] + head + masked_crc(head) + content[second + 12 :])
+
+    return edit
+
+
+@pytest.mark.parametrize("length", [2**40, 2**62])
+@pytest.mark.parametrize("scheme", ["", "box://"])
+def test_a_record_that_claims_more_than_there_is_ends_no_process(
+    data_dir: Path, tmp_path: Path, length: int, scheme: str
+) -> None:
+    shutil.copytree(data_dir / "arrows" / "3.0.1", tmp_path / "dataset")
+    claim(length)(tmp_path / "dataset")
+    source = make_source("tfds_dir", SourceConfig(path=f"{scheme}{tmp_path}/dataset"))
+    with pytest.raises(BadDataError, match=r"arrows-train.*cannot be read from record 1 on"):
+        images_of(source, "train")
+    assert len(images_of(source, "test")) == 8
+
+
+def test_the_first_image_is_not_read_of_a_file_that_claims_more(tmp_path: Path, store_tfds) -> None:
+    folder = store_tfds(tmp_path, "arrows", variable(None), SPLITS, NAMES)
+    claim(2**62)(folder)
+    with pytest.raises(BadDataError, match="from record 1 on"):
+        make_source("tfds_dir", SourceConfig(path=str(folder))).spec()
+
+
+FLAT = tfds.features.ClassLabel(names=list(NAMES))
+
+
+@pytest.mark.parametrize(
+    ("image", "label"),
+    [
+        (tfds.features.Sequence(UINT8), FLAT),
+        (tfds.features.FeaturesDict({"left": UINT8, "right": UINT8}), FLAT),
+        (tfds.features.Video(shape=(None, 6, 5, 3)), FLAT),
+        (tfds.features.Text(), FLAT),
+        (UINT8, tfds.features.Sequence(FLAT)),
+        (UINT8, tfds.features.FeaturesDict({"a": FLAT})),
+        (UINT8, tfds.features.Scalar(np.int64)),
+    ],
+    ids=["images", "pair", "video", "text", "labels", "nested label", "number"],
+)
+def test_features_that_are_not_one_image_and_one_label(
+    tmp_path: Path, store_tfds, image, label
+) -> None:
+    folder = store_tfds(tmp_path, "other", UINT8, SPLITS, NAMES)
+    features = tfds.features.FeaturesDict({"image": image, "label": label})
+    features.save_config(folder)
+    with pytest.raises(BadDataError, match="is no set of labelled images of one size") as caught:
+        make_source("tfds_dir", SourceConfig(path=str(folder))).spec()
+    assert "got:" in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from pipeline import exit_codes
+from pipeline.console.streams import say
 from pipeline.storage.ledger import Ledger
 
 HOME = Path(__file__).parents[3]
@@ -92,3 +93,11 @@ def test_streams_that_were_closed_from_the_start(finished_root):
         ["sh", "-c", line, "sh", sys.executable, "-m", "pipeline"], cwd=HOME, check=False
     )
     assert ended.returncode == exit_codes.DONE
+
+
+def test_what_a_command_says_acts_on_no_terminal(capsys):
+    say("2026\u202e-11\x1b[2J is excluded by \u2066ana")
+    say(Path("/data/\x07bell"), error=True)
+    said = capsys.readouterr()
+    assert said.out == "2026\\u202e-11\\x1b[2J is excluded by \\u2066ana\n"
+    assert said.err == "/data/\\x07bell\n"

@@ -143,6 +143,64 @@ def test_what_one_refuses_the_other_does() -> None:
     assert in_graph(files.BAD["cmyk"][0](pixels), rgba) is None
 
 
+@pytest.mark.parametrize("what", files.DAMAGED)
+def test_what_is_damaged_is_refused_by_both(what: str) -> None:
+    pixels = files.noise(6, 5, 3)
+    file, spec = files.DAMAGED[what](pixels), files.spec_of(pixels)
+    with pytest.raises(BadDataError, match=r"these\.png is no image for this model"):
+        decode_file(file, spec, "these.png")
+    assert in_graph(file, spec) is None
+
+
+@pytest.mark.parametrize("size", [0, 1, 15, 16, 17, 255, 4096, 4097, 70_000])
+def test_the_checksum_of_a_chunk_of_any_size(size: int) -> None:
+    """The CRC-32 of zlib is the oracle of the one in TensorFlow's operations."""
+    pixels = files.noise(6, 5, 3)
+    content = np.random.default_rng(size).bytes(size)
+    file = files.png(pixels, (b"teXt", content))
+    assert_same_pixels(file, files.spec_of(pixels))
+    at = file.index(b"teXt")
+    for place in {at, at + 4 + size // 2, at + 4 + size, at + 7 + size}:
+        damaged = bytearray(file)
+        damaged[place] ^= 0x10
+        assert in_graph(bytes(damaged), files.spec_of(pixels)) is None
+
+
+def disagreements(count: int, seed: int) -> list[str]:
+    """Mutants that one decoder takes and the other refuses, or that give other pixels."""
+    import tensorflow as tf
+
+    from serving_export.bundle.signatures import decode
+
+    rng, found = np.random.default_rng(seed), []
+    for channels in (1, 3, 4):
+        pixels = smooth(17, 19, channels)
+        spec, whole = files.spec_of(pixels), files.whole_files(pixels)
+        graph = tf.function(lambda file, spec=spec: decode(file, spec), autograph=False)
+        for _ in range(count // 3):
+            file = files.mutant(whole, rng)
+            pillow = by_pillow(file, spec)
+            try:
+                theirs = graph(tf.constant(file)).numpy()
+            except (tf.errors.InvalidArgumentError, ValueError):
+                theirs = None
+            if (pillow is None) != (theirs is None):
+                found.append(f"{'graph' if pillow is None else 'Pillow'} takes {file.hex()}")
+            elif pillow is not None and not np.array_equal(pillow, theirs):
+                found.append(f"other pixels of {file.hex()}")
+    return found
+
+
+def test_no_damage_divides_the_decoders() -> None:
+    assert disagreements(600, seed=1) == []
+
+
+@pytest.mark.torture
+@pytest.mark.parametrize("seed", range(2, 12))
+def test_no_damage_divides_the_decoders_at_length(seed: int) -> None:
+    assert disagreements(6000, seed) == []
+
+
 @pytest.mark.parametrize("orientation", range(10))
 @pytest.mark.parametrize(("endian", "kind"), [("<", 3), ("<", 4), (">", 3), (">", 4)])
 def test_orientations(endian: str, kind: int, orientation: int) -> None:

@@ -84,9 +84,10 @@ def test_a_crontab_runs_the_tick_and_appends_to_the_log(name, special):
     when, command = cron_line(crontab(job(root, folder=f"{root}/work")))
     assert when == ["0", "3", "*", "*", "*"]
     words = shlex.split(as_cron_reads(command, special))
-    log = [">>" + f"{root}/schedules/nightly.cron.log", "2>&1"]
-    first = ["mkdir", "-p", f"{root}/schedules", "&&", "(cd", f"{root}/work", "&&", "exec"]
-    assert words == [*first, *expected(root)[:-1], f"{root})", *log]
+    log = f"{root}/schedules/nightly.cron.log"
+    first = ["mkdir", "-p", "-m", "700", f"{root}/schedules", "&&"]
+    second = ["(umask", "077", "&&", ":", f">>{log})", "&&", "(cd", f"{root}/work", "&&", "exec"]
+    assert words == [*first, *second, *expected(root)[:-1], f"{root})", f">>{log}", "2>&1"]
 
 
 @pytest.mark.slow
@@ -97,7 +98,14 @@ def test_a_crontab_line_keeps_the_exit_code(tmp_path):
     ran = subprocess.run(["/bin/sh", "-c", as_cron_reads(command)], capture_output=True)
     assert ran.returncode == 2  # there is no such schedule
     assert ran.stdout + ran.stderr == b""
-    assert (root / "schedules" / "none.cron.log").read_text()
+    log = root / "schedules" / "none.cron.log"
+    assert log.read_text()
+    assert [path.stat().st_mode & 0o777 for path in (log.parent, log)] == [0o700, 0o600]
+
+
+def test_a_crontab_with_a_log_that_would_break_its_line_is_refused():
+    with pytest.raises(ConfigError, match="cannot stand in a crontab"):
+        crontab(job(), Path("/tmp/two\nlines"))
 
 
 def test_a_crontab_says_the_zone_only_of_a_wall_clock():

@@ -1,10 +1,23 @@
-"""Logs as JSON, one object per line, for whoever collects them."""
+"""Lines of a log: in words, or as JSON, one object per line, for whoever collects them."""
 
 from __future__ import annotations
 
 import json
 import logging
 from datetime import UTC, datetime
+
+from data.base.visible_text import visible
+from data.redaction import redact
+
+
+class WordsFormatter(logging.Formatter):
+    """Writes a record as time, level and message, in which nothing acts unseen."""
+
+    def __init__(self) -> None:
+        super().__init__("%(asctime)s %(levelname)s %(message)s")
+
+    def format(self, record: logging.LogRecord) -> str:
+        return visible(super().format(record))
 
 
 class JsonFormatter(logging.Formatter):
@@ -19,8 +32,8 @@ class JsonFormatter(logging.Formatter):
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "logger": record.name,
-            "message": record.getMessage(),
+            "message": redact(record.getMessage()),
         }
         if record.exc_info and record.exc_info[0]:
-            line["exception"] = self.formatException(record.exc_info)
+            line["exception"] = redact(self.formatException(record.exc_info))
         return json.dumps(line, ensure_ascii=True)  # a path may hold bytes that are no UTF-8

@@ -1,4 +1,4 @@
-"""Each record is one line of JSON, whatever stands in it."""
+"""Each record is one line of JSON, or words, whatever stands in it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.console.json_logs import JsonFormatter
+from data.redaction import remember_secret
+from pipeline.console.log_lines import JsonFormatter, WordsFormatter
 
 
 def written(say: Callable[[logging.Logger], None]) -> list[dict[str, str]]:
@@ -61,3 +62,22 @@ def test_one_record_is_one_line(text):
 def test_levels_go_by_name(name):
     (line,) = written(lambda log: log.log(getattr(logging, name), "x"))
     assert line["level"] == name.lower()
+
+
+def test_words_hold_no_secret_and_nothing_that_acts():
+    stream = io.StringIO()
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(WordsFormatter())
+    log = logging.Logger("penstock.schedule", logging.DEBUG)
+    log.addHandler(handler)
+    remember_secret("hunter2-marked")
+    log.error("could not tell \x1b[2J%s: %s", "\u202egnp", "hunter2-marked, ann:x@host")
+    assert stream.getvalue().endswith(
+        r"ERROR could not tell \x1b[2J\u202egnp: …, ann:x@host" + "\n"
+    )
+
+
+def test_json_holds_no_secret():
+    remember_secret("hunter2-marked")
+    (line,) = written(lambda log: log.error("denied: %s", "hunter2-marked"))
+    assert line["message"] == "denied: …"

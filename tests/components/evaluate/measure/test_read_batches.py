@@ -1,0 +1,50 @@
+"""Each DoFn that lets TensorFlow read examples looks at the records' lengths first."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+
+import pytest
+
+from data.base.tfrecord_frames import masked_crc
+from data.errors import BadDataError, revive
+from data.spec import ImageSpec
+
+pytestmark = pytest.mark.slow  # the import of the analysis
+
+SPEC = ImageSpec(height=2, width=2, channels=1, class_names=("a", "b"))
+
+
+def of_evaluate(shard: Path) -> None:
+    from components.evaluate.measure.read_batches import ReadBatches
+
+    list(ReadBatches(SPEC, ()).process((str(shard), 0)))
+
+
+def of_normalize(shard: Path) -> None:
+    from components.normalize.analysis import ReadBatches
+
+    list(ReadBatches(SPEC).process(str(shard)))
+
+
+def of_the_numbers(shard: Path) -> None:
+    from components.evaluate.measure.slice_files import read_slices
+
+    try:
+        list(read_slices(shard.parent))
+    except BadDataError as error:  # no worker is between
+        raise RuntimeError(error.marked()) from error
+
+
+@pytest.mark.parametrize("length", [2**40, 2**62])
+@pytest.mark.parametrize("read", [of_evaluate, of_normalize, of_the_numbers])
+def test_a_record_that_claims_more_than_there_is(tmp_path: Path, read, length: int) -> None:
+    head = struct.pack("<Q", length)
+    shard = tmp_path / "metrics-train.tfrecord-00000-of-00001"
+    shard.write_bytes(head + masked_crc(head) + bytes(80))
+    with pytest.raises(RuntimeError) as caught:
+        read(shard)
+    error = revive(str(caught.value))
+    assert isinstance(error, BadDataError)
+    assert f"{shard} cannot be read from record 0 on" in str(error)
