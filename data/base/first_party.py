@@ -13,7 +13,14 @@ from types import ModuleType
 
 from data.base.distributions import Distributions
 from data.base.import_statements import COMPUTED, imports_of
-from data.base.loaded_modules import Recorder, digest_source, file_of, is_installed, is_own
+from data.base.loaded_modules import (
+    Recorder,
+    digest_in_memory,
+    digest_source,
+    file_of,
+    is_installed,
+    is_own,
+)
 from data.errors import ConfigError, EnvironmentTrouble
 
 OUR_PACKAGES = ("data", "serving_export", "components", "pipeline")
@@ -108,6 +115,16 @@ class Code:
     def digest(self, path: Path) -> str:
         """Of a file's content. Raises EnvironmentTrouble where it cannot be read."""
         return self._read(path)[0]
+
+    def digests(self, closure: Closure) -> dict[str, str]:
+        """Of all files of a closure, by their short names: the same on every machine.
+
+        Of ours that are in memory, what is in memory: nobody reloads them, so that is what runs.
+        """
+        return {
+            short_name(name, path): _of_ours_in_memory(name) or self.digest(path)
+            for name, path in closure.files.items()
+        }
 
     def is_users(self, name: str) -> bool:
         """Whether a module is neither ours, nor Python's, nor an installed one, nor unknown."""
@@ -226,6 +243,12 @@ def users_file(name: str) -> str | None:
     file = file_of(module)
     ours = name.partition(".")[0] in OUR_PACKAGES
     return file if file and not ours and is_own(file) else None
+
+
+def _of_ours_in_memory(name: str) -> str | None:
+    ours = name.partition(".")[0] in OUR_PACKAGES
+    module = sys.modules.get(name) if ours else None
+    return digest_in_memory(name, module) if module else None
 
 
 def _top_spec(name: str) -> ModuleSpec | None:

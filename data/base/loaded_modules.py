@@ -151,6 +151,14 @@ def _listen() -> None:
     _bootstrap._gcd_import = told
 
 
+def _record_loaded() -> None:
+    """What was loaded before there was a recorder, as far as it can be known now."""
+    for name, module in list(sys.modules.items()):
+        file = file_of(module) if isinstance(module, ModuleType) else None
+        if file and is_own(file) and (digest := digest_in_memory(name, module)):
+            _loads[name].append(_Load(file, _born(), digest, again=False))
+
+
 @functools.cache
 def _born() -> int:
     """When the process began, nanoseconds since the epoch; where that is not told: about now."""
@@ -165,5 +173,5 @@ def _born() -> int:
 
 if not any(finder is Recorder for finder in sys.meta_path):
     sys.meta_path.insert(0, Recorder)
-    _born()
     _listen()
+    _record_loaded()

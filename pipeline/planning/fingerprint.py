@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from data.base.first_party import Code, short_name
+from data.base.first_party import Code
 from pipeline.config.convert import to_plain
 from pipeline.config.graph import Ref, Step, as_refs
 from pipeline.config.outside_data import OutsideData
@@ -57,7 +57,7 @@ def code_parts(step: Step, code: Code) -> dict[str, dict[str, str]]:
     """Of the parts those that are code: first-party files by content, libraries by version."""
     closure, version = code.of(step.modules()), code.distributions.version
     return {
-        "code": {short_name(name, p): code.digest(p) for name, p in closure.files.items()},
+        "code": code.digests(closure),
         "libraries": {name: v for name in closure.libraries if (v := version(name))},
     }
 
