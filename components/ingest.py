@@ -117,11 +117,16 @@ def check_config(config: Config) -> None:
 
 
 def depends(config: Config) -> Depends:
-    """The source's module, and the files behind `path`: it, or all under it but hidden ones."""
+    """The source's module, and the files behind `path`: it, or all under it but hidden ones.
+
+    `data_dir` is TFDS's own matter, which fills it; a source of one's own may read it.
+    """
     module = resolve(config.source, NAMES, "source").partition(":")[0]
+    folder = Path(config.data_dir or "").expanduser()
+    own = (folder,) if config.data_dir and config.source not in NAMES and folder.exists() else ()
     if config.path and is_url(config.path):
-        return Depends(modules=(module,), urls=(config.path,))
-    return Depends(modules=(module,), files=tuple(_files(config.path)))
+        return Depends(modules=(module,), files=own, urls=(config.path,))
+    return Depends(modules=(module,), files=(*_files(config.path), *own))
 
 
 def stamp(config: Config, beam_args: tuple[str, ...]) -> Callable[[], str] | None:
@@ -226,7 +231,7 @@ def _files(path: str | None) -> list[Path]:
     shown = (
         p
         for p in start.rglob("*")
-        if not any(name.startswith(".") for name in p.relative_to(start).parts)
+        if not any(n.startswith(".") or n == "__pycache__" for n in p.relative_to(start).parts)
     )
     try:
         return sorted(p for p in shown if p.is_file())
