@@ -87,5 +87,6 @@ class Depends:
     """
 
     modules: tuple[str, ...] = ()  # first-party or users' modules named by the config
-    files: tuple[Path, ...] = ()  # input files outside the root, compared by content
+    # input files outside the root, compared by content; a folder, by how the files under it stand
+    files: tuple[Path, ...] = ()
     urls: tuple[str, ...] = ()  # of files or folders, compared by what their file system says

@@ -158,14 +158,20 @@ def check_foreseen(config: Config, inputs: Mapping[str, Foreseen], *, thorough: 
 def depends(config: Config) -> Depends:
     """The source's module, and the files behind `path`: it, or all under it but hidden ones.
 
+<<<<<<< HEAD
     Raises:
         BadDataError: a link among them leads nowhere.
         EnvironmentTrouble: a folder may not be listed.
+=======
+    `data_dir` is TFDS's own matter, which fills it; a source of one's own may read it.
+>>>>>>> hB
     """
     module = resolve(config.source, NAMES, "source").partition(":")[0]
+    folder = Path(config.data_dir or "").expanduser()
+    own = (folder,) if config.data_dir and config.source not in NAMES and folder.exists() else ()
     if config.path and is_url(config.path):
-        return Depends(modules=(module,), urls=(config.path,))
-    return Depends(modules=(module,), files=tuple(_files(config.path)))
+        return Depends(modules=(module,), files=own, urls=(config.path,))
+    return Depends(modules=(module,), files=(*_files(config.path), *own))
 
 
 def stamp(config: Config, beam_args: tuple[str, ...]) -> Callable[[], str] | None:
@@ -264,6 +270,17 @@ def _watched(
 def _files(path: str | None) -> list[Path]:
     if not path:
         return []
+<<<<<<< HEAD
+=======
+    start = Path(path).expanduser()
+    if start.is_file():
+        return [start]
+    shown = (
+        p
+        for p in start.rglob("*")
+        if not any(n.startswith(".") or n == "__pycache__" for n in p.relative_to(start).parts)
+    )
+>>>>>>> hB
     try:
         return [Path(file.path) for file in walk(Path(path).expanduser(), hidden=False)]
     except (FileNotFoundError, NotADirectoryError):  # the source says what it misses

@@ -90,8 +90,7 @@ def run(
             walk = importlib.import_module(f"pipeline.execution.{orchestrator}").walk
             done = walk(prepared.plan, prepared.chosen, workspace, record)
             result = conclude(record, done, workspace)
-        cached = [planned for planned in prepared.chosen_plan if planned.sealed]
-        result = dataclasses.replace(result, unseen=tuple(n for p in cached for n in p.unseen))
+        result = dataclasses.replace(result, unseen=prepared.unseen)
         return illustrated(result, root.resolve(), ledger)
 
 

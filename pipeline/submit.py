@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -106,6 +107,7 @@ def submit(
                 if detach:
                     raise Detached
                 result = _followed(job, submitted, record, on_interrupt)
+        result = dataclasses.replace(result, unseen=prepared.unseen)
         return illustrated(result, root, ledger)
 
 

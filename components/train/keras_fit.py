@@ -9,7 +9,7 @@ import keras
 import tensorflow as tf
 
 from components.train.checks.model import checked_model
-from components.train.keras_callbacks import KerasCallbacks
+from components.train.keras_model.keras_callbacks import KerasCallbacks
 from components.train.loop.final_weights import FinalWeights
 from data.errors import ConfigError, did_you_mean
 

@@ -57,7 +57,8 @@ def look(
         EnvironmentTrouble: something cannot be looked at.
     """
     depends, ask = step.depends(), stamp_asked(step, beam_args)
-    paths = dict.fromkeys([*depends.files, *(named_paths(step) if named is None else named)])
+    files = (file for file in depends.files if not _is_in(file, leave_out))
+    paths = dict.fromkeys([*files, *(named_paths(step) if named is None else named)])
     folders = [path for path in paths if path.is_dir()]
     listed = {str(path): _state(path, lambda p: folder_state(p, leave_out)) for path in folders}
     for url in depends.urls:
@@ -67,6 +68,10 @@ def look(
         listed=listed,
         stamp=ask() if ask else None,
     )
+
+
+def _is_in(file: Path, folders: Collection[Path]) -> bool:
+    return any(Path(os.path.abspath(file)).is_relative_to(folder) for folder in folders)
 
 
 def _state(path: Path, state: Callable[[Path], str]) -> str:

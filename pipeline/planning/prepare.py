@@ -54,6 +54,11 @@ class Prepared:
     def chosen_plan(self) -> list[Planned]:
         return [p for p in self.plan if p.step.name in self.chosen]
 
+    @property
+    def unseen(self) -> tuple[str, ...]:
+        """Of chosen steps that are reused: whose data nobody looked at."""
+        return tuple(name for p in self.chosen_plan if p.sealed for name in p.unseen)
+
 
 def check(pipeline: PipelineConfig, request: Request) -> None:
     """All that can be known before the root is touched. Raises ConfigError."""

@@ -87,6 +87,11 @@ def test_what_stands_otherwise_is_seen(project: Path, name: str) -> None:
     assert look(step) != before
 
 
+def test_the_folder_of_tfds_is_its_own_matter(project: Path) -> None:
+    assert set(look(own_source(data_dir="images")).listed) == {"images"}
+    assert not look(own_source("tfds", name="mnist", data_dir="images")).listed
+
+
 def test_weights_that_a_training_begins_with_are_looked_at(project: Path) -> None:
     config = train.Config(model_options={"weights": f"{project}/weights"})
     step = Step(name="train", component="components.train", config=config)
@@ -102,6 +107,8 @@ def test_what_nobody_can_look_at_is_named(project: Path) -> None:
     assert unseen(own_source()) == ("own_sources:Files",)
     assert unseen(own_source(path="images")) == ()
     assert unseen(own_source(options={"chunk": 5})) == ("own_sources:Files",)
+    assert unseen(own_source(data_dir="images")) == ()
+    assert unseen(own_source(data_dir="nowhere")) == ("own_sources:Files",)
     assert unseen(own_source(path="day-{SPAN}")) == ()
     assert unseen(own_source("own_sources:Stamped")) == ()
     assert unseen(own_source("digits")) == ()

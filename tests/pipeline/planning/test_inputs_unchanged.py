@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import toy_steps
 
+from components import ingest
 from data.errors import InputChanged
 from pipeline import exit_codes
 from pipeline.config.graph import PipelineConfig, Ref, Step
@@ -167,3 +168,26 @@ def test_an_input_file_that_goes_while_a_step_runs(toy_pipeline, tmp_path, monke
     with pytest.raises(InputChanged, match=rf"{file} cannot be read"):
         run(toy_pipeline(file=str(file)), root=tmp_path / "root")
     assert kept(tmp_path / "root") == []
+
+
+def test_what_runs_write_below_the_data_does_not_count(toy_pipeline, tmp_path, monkeypatch) -> None:
+    """The root lies in the folder that is read, as does what Python writes beside a source."""
+    monkeypatch.setattr(
+        toy_steps.Count,
+        "depends",
+        lambda config: ingest.depends(ingest.Config(source="idx", path=config.file)),
+    )
+    (tmp_path / "__pycache__").mkdir()
+    (tmp_path / "numbers").write_text("1")
+    monkeypatch.setattr(toy_steps.Count, "run", staticmethod(_all_below))
+    for status in ("made", "reused"):
+        result = run(toy_pipeline(file=str(tmp_path)), root=tmp_path / "root", last="count")
+        assert statuses(result) == [status]
+    (tmp_path / "numbers").write_text("2")
+    result = run(toy_pipeline(file=str(tmp_path)), root=tmp_path / "root", last="count")
+    assert statuses(result) == ["made"]
+
+
+def _all_below(inputs: Any, config: Any, context: Any) -> Any:
+    (Path(config.file) / "__pycache__" / "source.pyc").touch()
+    return toy_steps.Count.Outputs(numbers=toy_steps.Numbers(path=context.output_dir, total=0))

@@ -11,6 +11,7 @@ import idx_files
 import numpy as np
 import pytest
 
+from data.base import sealed_files
 from data.base.durable_files import read_json
 from data.errors import BadDataError, ConfigError, EnvironmentTrouble
 from data.spans.patterns import absolute
@@ -108,7 +109,7 @@ def test_the_config_of_a_span_does_not_depend_on_the_window(lake, pipeline, tmp_
 
 
 @pytest.mark.parametrize("orchestrator", ["local", "beam"])
-def test_each_span_is_ingested_once(lake, pipeline, tmp_path, orchestrator) -> None:
+def test_each_span_is_ingested_once(lake, pipeline, tmp_path, orchestrator, monkeypatch) -> None:
     root, ingest = tmp_path / "root", partial(run, orchestrator=orchestrator, last="ingest")
     for day in (1, 2, 3):
         lake(day)
@@ -127,8 +128,11 @@ def test_each_span_is_ingested_once(lake, pipeline, tmp_path, orchestrator) -> N
         "span": "2026-11-02",
         "version": 1,
     }
+    reads: list[Path] = []
+    monkeypatch.setattr(sealed_files, "sha256_file", reads.append)
     third = ingest(pipeline("ingest.window=3"), root=root)
     assert set(statuses(third).values()) == {"reused"}
+    assert reads == []  # though the window has linked the spans' shards, which changed their ctimes
 
 
 def test_the_name_of_the_window_means_its_spans_too(lake, pipeline, tmp_path) -> None:
