@@ -158,13 +158,11 @@ def check_foreseen(config: Config, inputs: Mapping[str, Foreseen], *, thorough: 
 def depends(config: Config) -> Depends:
     """The source's module, and the files behind `path`: it, or all under it but hidden ones.
 
-<<<<<<< HEAD
+    `data_dir` is TFDS's own matter, which fills it; a source of one's own may read it.
+
     Raises:
         BadDataError: a link among them leads nowhere.
         EnvironmentTrouble: a folder may not be listed.
-=======
-    `data_dir` is TFDS's own matter, which fills it; a source of one's own may read it.
->>>>>>> hB
     """
     module = resolve(config.source, NAMES, "source").partition(":")[0]
     folder = Path(config.data_dir or "").expanduser()
@@ -270,17 +268,6 @@ def _watched(
 def _files(path: str | None) -> list[Path]:
     if not path:
         return []
-<<<<<<< HEAD
-=======
-    start = Path(path).expanduser()
-    if start.is_file():
-        return [start]
-    shown = (
-        p
-        for p in start.rglob("*")
-        if not any(n.startswith(".") or n == "__pycache__" for n in p.relative_to(start).parts)
-    )
->>>>>>> hB
     try:
         return [Path(file.path) for file in walk(Path(path).expanduser(), hidden=False)]
     except (FileNotFoundError, NotADirectoryError):  # the source says what it misses

@@ -36,7 +36,8 @@ def walk(start: Path, *, hidden: bool = True) -> Iterator[File]:
 
     Args:
         start: a file or a folder.
-        hidden: give those too whose name, or a folder's under `start`, begins with a dot.
+        hidden: give those too whose name, or a folder's under `start`, begins with a dot, and what
+            Python wrote to `__pycache__`.
 
     Raises:
         BadDataError: a link leads nowhere, or to itself.
@@ -60,7 +61,7 @@ def _below(
     with os.scandir(folder) as listed:
         entries = sorted(listed, key=lambda entry: entry.name)
     for entry in entries:
-        if not hidden and entry.name.startswith("."):
+        if not hidden and (entry.name.startswith(".") or entry.name == "__pycache__"):
             continue
         found, name = _look(entry), prefix + entry.name
         if found is None:

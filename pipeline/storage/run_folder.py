@@ -95,7 +95,13 @@ def write_traceback(folder: Path, error: BaseException) -> None:
     file = folder / _TRACEBACK
     with open_private(file, "w", encoding="utf-8") as kept:
         kept.write(redact("".join(traceback.format_exception(error))))
-    error.add_note(f"{TRACEBACK_NOTE}{file}")
+    note_traceback(folder, error)
+
+
+def note_traceback(folder: Path, error: BaseException) -> None:
+    """Note on the error where its traceback lies, if a worker or this process has kept it."""
+    if (folder / _TRACEBACK).is_file():
+        error.add_note(f"{TRACEBACK_NOTE}{folder / _TRACEBACK}")
 
 
 def summaries(folder: Path) -> dict[str, str]:
