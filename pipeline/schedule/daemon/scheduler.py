@@ -79,8 +79,8 @@ class Scheduler:
             return False
         schedule = standing.schedule
         waiting = [tick.waits for tick in survey.open_ticks if tick.schedule == schedule.name]
-        runs = self._launcher.is_running(schedule.name)  # a backfill, if no tick does
-        ahead, begun = len(waiting) or runs, runs or not all(waiting)
+        ahead = len(waiting) or self._launcher.is_running(schedule.name)  # a backfill
+        begun = not all(waiting) if waiting else bool(ahead)
         while decision := due_policy.decide(
             schedule, standing.next_due, horizon, ahead=ahead, begun=begun
         ):

@@ -11,7 +11,7 @@ import pytest
 from pipeline.config.commands import command
 
 HOME = Path(__file__).parents[3]
-SUGGESTED = re.compile(r"\b(penstock [a-z]+|cd|mv|rm|--root|--override)[^;:,]* $")
+SUGGESTED = re.compile(r"\b(penstock [a-z]+|cd|mv|rm|--root|--override)[^;:,]* [\"']?$")
 WITHOUT_BLANKS = {"run.id", "run_id", "schedule.name", "beam.runner"}  # held where they are made
 
 
