@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from components.ingest import Config as Ingest
+from data.base.visible_text import visible
 from data.spans.listing import Listing, Ready, Span
 from data.spans.patterns import absolute, is_pattern
 from pipeline.config.graph import PipelineConfig, Step
@@ -114,7 +115,7 @@ def temporary_words(paths: Sequence[str]) -> str:
     """What is said of paths that are no spans because of their names."""
     names = ", ".join(os.path.basename(path) for path in paths[:_SHOWN])
     more = f" and {len(paths) - _SHOWN} more" if len(paths) > _SHOWN else ""
-    return f"left out, for temporary or hidden names: {names}{more}"
+    return visible(f"left out, for temporary or hidden names: {names}{more}")
 
 
 def has_pattern(step: Step) -> bool:

@@ -214,6 +214,7 @@ def test_a_folder_that_may_not_be_listed_does_not_hide_the_others(unprivileged) 
         (lambda folder: write(folder / "a", minutes_ago=599), False),
         (lambda folder: write(folder / "a", content="22"), False),
         (lambda folder: write(folder / "b"), False),
+        (lambda folder: write(folder / os.fsdecode(b"\xff")), False),
         (lambda folder: (folder / "a").rename(folder / "c"), False),
     ],
 )

@@ -12,7 +12,7 @@ from pipeline.config.commands import command
 
 HOME = Path(__file__).parents[3]
 SUGGESTED = re.compile(r"\b(penstock [a-z]+|cd|mv|rm|--root|--override)[^;:,]* [\"']?$")
-WITHOUT_BLANKS = {"run.id", "run_id", "schedule.name", "beam.runner"}  # held where they are made
+WITHOUT_BLANKS = ("run.id", "run_id", "schedule.name")  # held where they are made
 
 
 def test_what_is_copied_into_a_shell_means_what_it_says() -> None:
@@ -49,7 +49,7 @@ def unquoted(tree: ast.AST) -> Iterator[tuple[int, str]]:
                 continue
             assert isinstance(part, ast.FormattedValue)
             words = ast.unparse(part.value)
-            safe = words.startswith(("shlex.", "command(")) or words in WITHOUT_BLANKS
+            safe = words.startswith(("shlex.", "command(")) or words.endswith(WITHOUT_BLANKS)
             if SUGGESTED.search(before) and not safe:
                 yield string.lineno, f"{before[-30:]}{{{words}}}"
             before += "x"

@@ -10,7 +10,7 @@ from components.ingest import Config
 from data.errors import BadDataError
 from data.spans.patterns import absolute
 from pipeline.spans.choose import choose
-from pipeline.spans.states import Standings
+from pipeline.spans.states import Standings, temporary_words
 from pipeline.spans.store import Excluded, SpanStore, Unreadable, notes_of
 
 YEAR = 365 * 86400.0
@@ -135,6 +135,15 @@ def test_a_root_in_which_nothing_ran_stays_as_it_is(lake, tmp_path) -> None:
     wanted = config(lake, window="all", quiet_minutes=10)
     list(Standings(wanted, tmp_path / "none", now=later(lake, -YEAR)))
     assert not (tmp_path / "none").exists()
+
+
+def test_what_is_left_out_is_said_in_few_and_visible_words() -> None:
+    paths = [f"/lake/{number}.tmp" for number in range(7)] + ["/lake/\x1b[2J.tmp", "/lake/\udcff~"]
+    assert temporary_words(paths) == (
+        "left out, for temporary or hidden names: 0.tmp, 1.tmp, 2.tmp, 3.tmp, 4.tmp, 5.tmp, 6.tmp, "
+        "\\x1b[2J.tmp and 1 more"
+    )
+    temporary_words(paths[-1:]).encode()
 
 
 def test_a_link_that_is_mended_makes_its_span_usable(lake, root) -> None:
