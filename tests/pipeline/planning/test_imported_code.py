@@ -86,6 +86,15 @@ WAYS: dict[str, dict[str, str]] = {
         **modules("pass"),
         "own_step.py": STEP.format(above=LATE, inside="pass"),
     },
+    "importlib at once, for what it does": {
+        **modules("pass"),
+        "own_step.py": STEP.format(
+            above="import importlib; importlib.import_module('own_' + 'helper')",
+            inside="import builtins; value = builtins.own_value",
+        ),
+        "own_helper.py": "import builtins\nfrom own_deeper import VALUE\n"
+        "def value(): return 10 * VALUE + 1\nbuiltins.own_value = value\n",
+    },
     "plugin entry point": modules(LOADED, **PLUGIN),
     "editable install": package(NAMED),
     "installed": package(NAMED) | INSTALLED,
