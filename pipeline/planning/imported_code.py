@@ -136,7 +136,8 @@ def _references(name: str) -> set[str]:
     if not users_file(name):
         return set()
     found = asked_by(name)
-    todo: list[tuple[object, int]] = [(vars(sys.modules[name]), _DEPTH)]
+    own = [value for key, value in vars(sys.modules[name]).items() if not key.startswith("__")]
+    todo: list[tuple[object, int]] = [(own, _DEPTH)]
     while todo:
         value, depth = todo.pop()
         if isinstance(value, dict | list | tuple | set | frozenset):

@@ -90,10 +90,10 @@ WAYS: dict[str, dict[str, str]] = {
         **modules("pass"),
         "own_step.py": STEP.format(
             above="import importlib; importlib.import_module('own_' + 'helper')",
-            inside="import builtins; value = builtins.own_value",
+            inside="import sys; value = sys.own_value",
         ),
-        "own_helper.py": "import builtins\nfrom own_deeper import VALUE\n"
-        "def value(): return 10 * VALUE + 1\nbuiltins.own_value = value\n",
+        "own_helper.py": "import sys\nfrom own_deeper import VALUE\n"
+        "def value(): return 10 * VALUE + 1\nsys.own_value = value\n",
     },
     "plugin entry point": modules(LOADED, **PLUGIN),
     "editable install": package(NAMED),
@@ -148,6 +148,7 @@ class Project:
         """As a new process: nothing of the project is in memory."""
         for name in [n for n in sys.modules if n.startswith("own_")]:
             del sys.modules[name]
+        vars(sys).pop("own_value", None)
 
     def imported(self) -> dict[str, str]:
         (manifest,) = self.root.glob("artifacts/*/*/manifest.json")
