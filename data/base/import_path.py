@@ -11,6 +11,8 @@ from typing import Any
 from data.base import loaded_modules  # noqa: F401  # takes note of what is loaded from now on
 from data.errors import ConfigError, did_you_mean
 
+OUR_PACKAGES = ("data", "serving_export", "components", "pipeline")
+_HOME = Path(__file__).resolve().parents[2]  # holds them
 _WORKING_FOLDER = ""  # on `sys.path`: wherever the process works at the time of an import
 
 
@@ -67,8 +69,6 @@ def load_object(import_path: str) -> Any:
     try:
         module = importlib.import_module(module_name)
     except ImportError as error:
-        from data.base.first_party import shadowed_by_ours
-
         shadowed = shadowed_by_ours(error.name)
         if shadowed:
             raise shadowed from error
@@ -88,6 +88,29 @@ def load_object(import_path: str) -> Any:
             got=getattr(module, "__file__", None),
             remedy=did_you_mean(name, public),
         ) from None
+
+
+def shadowed_by_ours(name: str | None) -> ConfigError | None:
+    """The error where a name that cannot be imported is of a folder called as a package of ours.
+
+    Ours comes first, so that the user's folder is never looked into.
+    """
+    top, _, rest = (name or "").partition(".")
+    if top not in OUR_PACKAGES:
+        return None
+    for entry in sys.path:
+        folder = Path(entry or ".").resolve() / top
+        file = folder.joinpath(*rest.split("."))
+        theirs = [file.with_suffix(".py"), file / "__init__.py"] if rest else folder.glob("*.py")
+        for one in theirs if folder != _HOME / top else ():
+            if one.exists():
+                return ConfigError(
+                    f"{one} cannot be imported: {_HOME / top} shadows it",
+                    expected=f"another name for the folder: {top!r} is a package of Penstock's",
+                    got=f"no module {name!r} there",
+                    remedy="rename the folder, and what imports it",
+                )
+    return None
 
 
 def resolve(name: str, known: dict[str, str], what: str) -> str:

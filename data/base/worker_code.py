@@ -19,7 +19,7 @@ from typing import Any
 
 import apache_beam as beam
 
-from data.base.first_party import OUR_PACKAGES
+from data.base.import_path import OUR_PACKAGES
 from data.errors import EnvironmentTrouble
 
 _NOT_CODE = "template"  # pipeline/environment/template: a project's first files, never imported

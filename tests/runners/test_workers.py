@@ -14,7 +14,7 @@ import pytest
 
 from components.beam import worker_check
 from components.beam.worker_check import check_workers
-from data.base.first_party import OUR_PACKAGES
+from data.base.import_path import OUR_PACKAGES
 from data.errors import EnvironmentTrouble, StepError
 from pipeline.config.graph import PipelineConfig
 from pipeline.config.overrides import apply_settings

@@ -14,7 +14,8 @@ import pytest
 
 from data.base import loaded_modules
 from data.base.distributions import Distributions
-from data.base.first_party import Code, shadowed_by_ours, short_name
+from data.base.first_party import Code, short_name
+from data.base.import_path import shadowed_by_ours
 from data.errors import ConfigError, EnvironmentTrouble
 
 
