@@ -14,7 +14,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from components.beam.users_code import user_modules
-from data.base.first_party import OUR_PACKAGES, users_file
+from data.base.first_party import users_file
+from data.base.import_path import OUR_PACKAGES
 
 _HOME = Path(__file__).resolve().parents[2]  # holds our packages
 _PACKED_WITH = ("setup.py", "pyproject.toml", "MANIFEST.in", "README.md", "LICENSE")

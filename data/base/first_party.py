@@ -12,6 +12,7 @@ from pathlib import Path
 from types import ModuleType
 
 from data.base.distributions import Distributions
+from data.base.import_path import OUR_PACKAGES, shadowed_by_ours
 from data.base.import_statements import COMPUTED, imports_of
 from data.base.loaded_modules import (
     Recorder,
@@ -22,9 +23,6 @@ from data.base.loaded_modules import (
     is_own,
 )
 from data.errors import ConfigError, EnvironmentTrouble
-
-OUR_PACKAGES = ("data", "serving_export", "components", "pipeline")
-_HOME = Path(__file__).resolve().parents[2]  # holds them
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -202,29 +200,6 @@ class Code:
                 ) from error
             self._contents[path] = digest_source(content), content
         return self._contents[path]
-
-
-def shadowed_by_ours(name: str | None) -> ConfigError | None:
-    """The error where a name that cannot be imported is of a folder called as a package of ours.
-
-    Ours comes first, so that the user's folder is never looked into.
-    """
-    top, _, rest = (name or "").partition(".")
-    if top not in OUR_PACKAGES:
-        return None
-    for entry in sys.path:
-        folder = Path(entry or ".").resolve() / top
-        file = folder.joinpath(*rest.split("."))
-        theirs = [file.with_suffix(".py"), file / "__init__.py"] if rest else folder.glob("*.py")
-        for one in theirs if folder != _HOME / top else ():
-            if one.exists():
-                return ConfigError(
-                    f"{one} cannot be imported: {_HOME / top} shadows it",
-                    expected=f"another name for the folder: {top!r} is a package of Penstock's",
-                    got=f"no module {name!r} there",
-                    remedy="rename the folder, and what imports it",
-                )
-    return None
 
 
 def short_name(module: str, path: Path) -> str:

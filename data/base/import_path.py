@@ -10,9 +10,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from data.base.first_party import OUR_PACKAGES, shadowed_by_ours
 from data.errors import ConfigError, PenstockError, did_you_mean, in_one_line
 
+OUR_PACKAGES = ("data", "serving_export", "components", "pipeline")
+_HOME = Path(__file__).resolve().parents[2]  # holds them
 _WORKING_FOLDER = ""  # on `sys.path`: wherever the process works at the time of an import
 
 
@@ -119,6 +120,29 @@ def no_such_name(import_path: str, names: Iterable[str], file: object) -> Config
     return ConfigError(
         f"module {module_name!r} has no {name!r}", got=file, remedy=did_you_mean(name, public)
     )
+
+
+def shadowed_by_ours(name: str | None) -> ConfigError | None:
+    """The error where a name that cannot be imported is of a folder called as a package of ours.
+
+    Ours comes first, so that the user's folder is never looked into.
+    """
+    top, _, rest = (name or "").partition(".")
+    if top not in OUR_PACKAGES:
+        return None
+    for entry in sys.path:
+        folder = Path(entry or ".").resolve() / top
+        file = folder.joinpath(*rest.split("."))
+        theirs = [file.with_suffix(".py"), file / "__init__.py"] if rest else folder.glob("*.py")
+        for one in theirs if folder != _HOME / top else ():
+            if one.exists():
+                return ConfigError(
+                    f"{one} cannot be imported: {_HOME / top} shadows it",
+                    expected=f"another name for the folder: {top!r} is a package of Penstock's",
+                    got=f"no module {name!r} there",
+                    remedy="rename the folder, and what imports it",
+                )
+    return None
 
 
 def resolve(name: str, known: dict[str, str], what: str) -> str:

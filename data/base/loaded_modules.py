@@ -36,6 +36,7 @@ class _Load(NamedTuple):
 
 _loads: defaultdict[str, list[_Load]] = defaultdict(list)  # by module, the newest last
 _listeners: list[set[str]] = []
+_asked: defaultdict[str, set[str]] = defaultdict(set)  # by whom -> for what
 
 
 def is_installed(file: str) -> bool:
@@ -135,6 +136,11 @@ def asked_for() -> Iterator[set[str]]:
         _listeners[:] = [other for other in _listeners if other is not names]
 
 
+def asked_by(name: str) -> set[str]:
+    """The names that a module has asked `importlib.import_module` for, as long as it is loaded."""
+    return set(_asked.get(name, ()))
+
+
 def _listen() -> None:
     """`import_module` goes through here even where it was imported by its name; so do plugins."""
     find = _bootstrap._gcd_import
@@ -142,13 +148,21 @@ def _listen() -> None:
     @functools.wraps(find)
     def told(name: str, package: str | None = None, level: int = 0) -> Any:
         module = find(name, package, level)
-        if _listeners:
-            full = importlib.util.resolve_name("." * level + name, package) if level else name
-            for names in _listeners:
-                names.add(full)
+        full = importlib.util.resolve_name("." * level + name, package) if level else name
+        _asked[_caller()].add(full)
+        for names in _listeners:
+            names.add(full)
         return module
 
     _bootstrap._gcd_import = told
+
+
+def _caller() -> str:
+    """The module whose code has called `importlib`."""
+    frame = sys._getframe(2)
+    while frame.f_back and str(frame.f_globals.get("__name__")).partition(".")[0] == "importlib":
+        frame = frame.f_back
+    return str(frame.f_globals.get("__name__"))
 
 
 def _record_loaded() -> None:

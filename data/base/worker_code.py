@@ -25,7 +25,7 @@ from typing import Any
 
 import apache_beam as beam
 
-from data.base.first_party import OUR_PACKAGES
+from data.base.import_path import OUR_PACKAGES
 from data.base.private_files import open_private
 from data.errors import EnvironmentTrouble
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from data.base.file_states import file_state, folder_state
-from data.base.first_party import OUR_PACKAGES
+from data.base.import_path import OUR_PACKAGES
 from data.base.input_files import is_url, stamps
 from data.errors import EnvironmentTrouble
 from data.spans.patterns import is_pattern

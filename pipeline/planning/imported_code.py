@@ -14,7 +14,7 @@ from pathlib import Path
 from types import FunctionType, ModuleType
 
 from data.base.first_party import Code, short_name, users_file
-from data.base.loaded_modules import asked_for, digest_in_memory, file_of, reloaded_since
+from data.base.loaded_modules import asked_by, asked_for, digest_in_memory, file_of, reloaded_since
 from data.errors import EnvironmentTrouble
 from pipeline.config.graph import Step
 
@@ -132,11 +132,12 @@ def _is_stale(name: str, code: Code) -> bool:
 
 
 def _references(name: str) -> set[str]:
-    """The modules that the global names of a user's module lead to."""
+    """The modules that a user's module has asked for, or that its global names lead to."""
     if not users_file(name):
         return set()
-    found = set[str]()
-    todo: list[tuple[object, int]] = [(vars(sys.modules[name]), _DEPTH)]
+    found = asked_by(name)
+    own = [value for key, value in vars(sys.modules[name]).items() if not key.startswith("__")]
+    todo: list[tuple[object, int]] = [(own, _DEPTH)]
     while todo:
         value, depth = todo.pop()
         if isinstance(value, dict | list | tuple | set | frozenset):

@@ -13,7 +13,7 @@ import clusters
 import pytest
 
 from components.beam.worker_check import check_workers
-from data.base.first_party import OUR_PACKAGES
+from data.base.import_path import OUR_PACKAGES
 from data.base.waits import SECONDS
 from data.errors import EnvironmentTrouble, StepError
 from pipeline.config.graph import PipelineConfig

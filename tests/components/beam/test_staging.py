@@ -16,7 +16,7 @@ import pytest
 
 from components.beam import staging
 from components.beam.users_code import user_modules
-from data.base.first_party import OUR_PACKAGES
+from data.base.import_path import OUR_PACKAGES
 from data.base.worker_code import installed
 
 MINE = """

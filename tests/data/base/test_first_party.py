@@ -14,7 +14,8 @@ import pytest
 
 from data.base import loaded_modules
 from data.base.distributions import Distributions
-from data.base.first_party import Code, shadowed_by_ours, short_name
+from data.base.first_party import Code, short_name
+from data.base.import_path import shadowed_by_ours
 from data.errors import ConfigError, EnvironmentTrouble
 
 
@@ -199,3 +200,11 @@ class TestLoadedModules:
             import_module(".first_party", "data.base")
         import_module("data.base.import_path")
         assert names == {"data.base.first_party"}
+
+    def test_who_has_asked_is_known(self, write) -> None:
+        write("code", own_asks="from importlib import import_module\nimport_module('own_' + 'b')")
+        write("code", own_b="")
+        import own_asks  # noqa: F401
+
+        assert loaded_modules.asked_by("own_asks") == {"own_b"}
+        del sys.modules["own_asks"], sys.modules["own_b"]

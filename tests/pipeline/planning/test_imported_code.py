@@ -86,6 +86,15 @@ WAYS: dict[str, dict[str, str]] = {
         **modules("pass"),
         "own_step.py": STEP.format(above=LATE, inside="pass"),
     },
+    "importlib at once, for what it does": {
+        **modules("pass"),
+        "own_step.py": STEP.format(
+            above="import importlib; importlib.import_module('own_' + 'helper')",
+            inside="import sys; value = sys.own_value",
+        ),
+        "own_helper.py": "import sys\nfrom own_deeper import VALUE\n"
+        "def value(): return 10 * VALUE + 1\nsys.own_value = value\n",
+    },
     "plugin entry point": modules(LOADED, **PLUGIN),
     "editable install": package(NAMED),
     "installed": package(NAMED) | INSTALLED,
@@ -139,6 +148,7 @@ class Project:
         """As a new process: nothing of the project is in memory."""
         for name in [n for n in sys.modules if n.startswith("own_")]:
             del sys.modules[name]
+        vars(sys).pop("own_value", None)
 
     def imported(self) -> dict[str, str]:
         (manifest,) = self.root.glob("artifacts/*/*/manifest.json")
