@@ -65,7 +65,7 @@ def hold_outside_data(planned: Planned, workspace: Workspace) -> None:
             planned.step,
             workspace.beam_args,
             named=list(before.named),
-            leave_out=workspace.own_folders,
+            leave_out=workspace.own_files,
         )
     except EnvironmentTrouble as error:
         raise _changed(planned, error.what, error.got) from error
@@ -75,7 +75,7 @@ def hold_outside_data(planned: Planned, workspace: Workspace) -> None:
         raise _changed(planned, name, _became(before.files.get(name), now.files.get(name)))
     for name in _different(before.listed, now.listed):
         folder = Path(name)
-        shown = last_changed(folder, workspace.own_folders) if folder.is_dir() else name
+        shown = last_changed(folder, workspace.own_files) if folder.is_dir() else name
         raise _changed(planned, str(shown), _became(before.listed.get(name), now.listed.get(name)))
 
 
