@@ -27,7 +27,7 @@ def folder_state(folder: Path, leave_out: Collection[Path] = ()) -> str:
 
     Args:
         folder: where to look.
-        leave_out: folders that do not count; they need not exist.
+        leave_out: files and folders in it that do not count; they need not exist.
 
     Raises:
         OSError: one of the folders cannot be listed.
@@ -55,21 +55,22 @@ def _files(folder: Path, leave_out: Collection[Path]) -> Iterator[tuple[str, os.
 def _walk(
     folder: str, prefix: str, closed: frozenset[_Key]
 ) -> Iterator[tuple[str, os.stat_result]]:
-    """As `_files`; `closed` are folders left out, and those above, since links make loops."""
-    key = _key(os.stat(folder))
-    if key in closed:
-        return
+    """As `_files`; `closed` is what is left out, and the folders above, since links make loops."""
+    closed |= {_key(os.stat(folder))}
     with os.scandir(folder) as entries:
         shown = [e for e in entries if e.name[0] != "." and e.name != _PASSED_OVER]
     for entry in shown:
         name = prefix + entry.name
         if entry.is_symlink() and not os.path.exists(entry.path):
             continue
-        if entry.is_dir():
-            yield from _walk(entry.path, f"{name}/", closed | {key})
-        else:
-            with contextlib.suppress(FileNotFoundError):  # moved while one looked
-                yield name, entry.stat()
+        with contextlib.suppress(FileNotFoundError):  # moved while one looked
+            stat = entry.stat()
+            if _key(stat) in closed:
+                continue
+            if entry.is_dir():
+                yield from _walk(entry.path, f"{name}/", closed)
+            else:
+                yield name, stat
 
 
 def _key(stat: os.stat_result) -> _Key:

@@ -50,14 +50,14 @@ def look(
         step: of a pipeline.
         beam_args: Beam's flags, for its file systems.
         named: what to look at besides what the component names; None: what its tables name.
-        leave_out: folders that do not count, such as the root.
+        leave_out: files and folders that do not count where they lie in a folder that does.
 
     Raises:
         ConfigError: no file system knows a URL, or the source cannot be made.
         EnvironmentTrouble: something cannot be looked at.
     """
     depends, ask = step.depends(), stamp_asked(step, beam_args)
-    files = (file for file in depends.files if not _is_in(file, leave_out))
+    files = _without(depends.files, leave_out)
     paths = dict.fromkeys([*files, *(named_paths(step) if named is None else named)])
     folders = [path for path in paths if path.is_dir()]
     listed = {str(path): _state(path, lambda p: folder_state(p, leave_out)) for path in folders}
@@ -70,8 +70,10 @@ def look(
     )
 
 
-def _is_in(file: Path, folders: Collection[Path]) -> bool:
-    return any(Path(os.path.abspath(file)).is_relative_to(folder) for folder in folders)
+def _without(files: Collection[Path], leave_out: Collection[Path]) -> Collection[Path]:
+    """The files but for those below what is left out, unless all of them lie there."""
+    begins = tuple(f"{path}/" for path in leave_out)  # as text: there may be many files
+    return [file for file in files if not f"{os.path.abspath(file)}/".startswith(begins)] or files
 
 
 def _state(path: Path, state: Callable[[Path], str]) -> str:

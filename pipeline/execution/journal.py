@@ -94,7 +94,8 @@ class JournalReader:
     def pass_on(self) -> None:
         """Read what is new; a line that is not yet whole waits.
 
-        A runner may try a step again: what counts is the first time that it came to something.
+        A runner may try a step again: what counts is the first time that it came to something, and
+        whenever it was made, as where its artifact proved to be damaged.
         """
         if not self.begun:
             return
@@ -115,7 +116,7 @@ class JournalReader:
         elif event == "ended":
             execution = Execution(**entry["execution"])
             self.error = None if execution.status in ("made", "reused") else self.error
-            if execution.step not in self.settled:
+            if execution.step not in self.settled or execution.status == "made":
                 lineage = [Lineage(**link) for link in entry["lineage"]]
                 artifacts = {
                     name: (kind, facts) for name, (kind, facts) in entry["artifacts"].items()

@@ -189,7 +189,9 @@ class RunRecord:
         if execution.step not in self._cached:
             self._enter_ended()
         if execution.status in ("made", "reused"):
-            self.executions.append(execution)
+            # a step whose artifact proved to be damaged comes twice
+            before = [e for e in self.executions if e.step != execution.step]
+            self.executions = [*before, execution]
         self._event("ended", **dataclasses.asdict(execution), summary=summary)
         self._watcher.ended(execution, summary)
 

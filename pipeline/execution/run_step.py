@@ -18,9 +18,9 @@ from pipeline.execution.step_errors import told
 from pipeline.execution.step_log import StepLog
 from pipeline.planning.imported_code import watched
 from pipeline.planning.inputs_unchanged import (
-    hold_artifacts,
     hold_outside_data,
     refresh_artifacts,
+    set_damaged_aside,
 )
 from pipeline.planning.plan import (
     Done,
@@ -36,9 +36,17 @@ from pipeline.storage.work_folder import work_folder
 
 
 def run_next(
-    plan: Sequence[Planned], place: int, done: Done, workspace: Workspace, log: StepLog
+    plan: Sequence[Planned],
+    place: int,
+    done: Done,
+    workspace: Workspace,
+    log: StepLog,
+    because: str = "",
 ) -> Execution:
     """Run the step at `place` of a plan whose earlier steps are in `done`, and add it there.
+
+    What it is to consume is read first: an artifact that is damaged is made again, and whatever
+    was made of it, unless it comes out the same. `because` says of such a step why it runs.
 
     Raises:
         RightLost: the run was cancelled or taken over; the step has not begun.
@@ -49,13 +57,32 @@ def run_next(
     workspace.push_right.check()
     if not planned.sealed and all(before.sealed for before in plan[:place]):  # nothing ran yet
         check_foreseen(plan, [later.step.name for later in plan[place:]], thorough=True)
+    forced = "forced" in planned.why
+    if not planned.sealed and (forced or not usable(planned, done, workspace, Code())):
+        _make_damaged_again(plan[: place + 1], done, workspace, log)
     log.started(planned.step.name)
     _prepare_next(plan[place:])
-    execution, sealed = run_step(planned, done, workspace, log)
+    execution, sealed = run_step(planned, done, workspace, log, because)
     done.add(planned.step, planned.fingerprint, sealed)
     for later in plan[place + 1 :]:
         done.check(later.step)
     return execution
+
+
+def _make_damaged_again(
+    plan: Sequence[Planned], done: Done, workspace: Workspace, log: StepLog
+) -> None:
+    """See `run_next`; the plan ends with the step that is to run."""
+    *earlier, last = plan
+    damaged = set_damaged_aside(last.step, done)
+    for place, planned in enumerate(earlier):
+        because = damaged.get(planned.step.name)
+        sealed = done.sealed[planned.step.name]
+        if not because and sealed and sealed.upstream != done.seals(planned.step):
+            because = "what feeds it was damaged"
+        if damaged and because:
+            again = [*plan[:place], dataclasses.replace(planned, sealed=None), *plan[place + 1 :]]
+            run_next(again, place, done, workspace, log, because)
 
 
 def _prepare_next(plan: Sequence[Planned]) -> None:
@@ -67,9 +94,9 @@ def _prepare_next(plan: Sequence[Planned]) -> None:
 
 
 def run_step(
-    planned: Planned, done: Done, workspace: Workspace, log: StepLog
+    planned: Planned, done: Done, workspace: Workspace, log: StepLog, because: str = ""
 ) -> tuple[Execution, Sealed]:
-    """Reuse or make the step's artifact, and write down what came of it.
+    """Reuse or make the step's artifact, and write down what came of it, and `because` of what.
 
     Raises:
         PenstockError: the step cannot go on; nothing is left behind but the log's entry.
@@ -88,10 +115,11 @@ def run_step(
             error=error,
         )
         lineage = _lineage(step, done) if sealed else []
-        log.ended(execution, _facts(sealed), lineage, _summary(sealed))
+        summary = "; ".join(words for words in (because, _summary(sealed)) if words)
+        log.ended(execution, _facts(sealed), lineage, summary)
         return execution
 
-    if planned.sealed:
+    if planned.sealed and planned.sealed.upstream == done.seals(step):
         return ended("reused", planned.sealed), planned.sealed
     try:
         with told(step.name, workspace):
@@ -117,7 +145,6 @@ def _make(
         waited = None if forced else usable(planned, done, workspace, Code())
         if waited:  # another run made it in the meantime
             return "reused", waited
-        hold_artifacts(step, done)
         if slot.damage(step.load().Outputs):
             slot.set_aside()
         folder, started = slot.open(), time.perf_counter()

@@ -1,10 +1,12 @@
 """What a step consumes, looked at once more: artifacts before it runs, outside data before sealing.
 
-What its plan saw may have changed since; then nothing is sealed.
+What its plan saw may have changed since: a damaged artifact is made again, and of other data than
+was planned nothing is sealed.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -16,27 +18,24 @@ from pipeline.planning.plan import Done, Planned, Workspace
 from pipeline.storage.artifact_store import Sealed, Slot
 
 
-def hold_artifacts(step: Step, done: Done) -> None:
-    """Read every byte of the artifacts that a step is to consume, against their digests.
+def set_damaged_aside(step: Step, done: Done) -> dict[str, str]:
+    """Read every byte of the artifacts that a step is to consume, and move damaged ones aside.
 
-    Raises:
-        EnvironmentTrouble: one is damaged; it was moved aside, and the next run makes it again.
+    Returns:
+        The name of each step whose artifact was damaged → which file, and where it lies now.
     """
-    for sealed in _consumed(step, done):
+    found = {}
+    for name, sealed in _consumed(step, done):
         slot = Slot(sealed.path.parent, sealed.path.name)
-        damaged = slot.verify()
-        if damaged is None:
+        if slot.verify() is None:
             continue
         with slot.held():
-            aside = slot.set_aside() if slot.verify() else None
-        raise EnvironmentTrouble(
-            f"{sealed.path / damaged} is not as it was made",
-            expected="the bytes whose digest its manifest holds",
-            follows=f"step {step.name!r} did not run; the artifact was moved to {aside}"
-            if aside
-            else f"step {step.name!r} did not run",
-            remedy="run the same command again: it is made again. Check the disk",
-        )
+            damaged = slot.verify()  # another run may have made it again by now
+            if damaged and os.path.lexists(slot.path):
+                found[name] = f"{damaged} was damaged, see {slot.set_aside()}"
+            else:
+                found[name] = "it was damaged"
+    return found
 
 
 def refresh_artifacts(step: Step, done: Done) -> None:
@@ -44,14 +43,14 @@ def refresh_artifacts(step: Step, done: Done) -> None:
 
     So the next run need not read them.
     """
-    for sealed in _consumed(step, done):
+    for _, sealed in _consumed(step, done):
         Slot(sealed.path.parent, sealed.path.name).load(type(sealed.outputs))
 
 
-def _consumed(step: Step, done: Done) -> Iterator[Sealed]:
+def _consumed(step: Step, done: Done) -> Iterator[tuple[str, Sealed]]:
     for name in dict.fromkeys(ref.step for ref in step.upstream()):
         if sealed := done.sealed[name]:
-            yield sealed
+            yield name, sealed
 
 
 def hold_outside_data(planned: Planned, workspace: Workspace) -> None:
@@ -66,7 +65,7 @@ def hold_outside_data(planned: Planned, workspace: Workspace) -> None:
             planned.step,
             workspace.beam_args,
             named=list(before.named),
-            leave_out=workspace.own_folders,
+            leave_out=workspace.own_files,
         )
     except EnvironmentTrouble as error:
         raise _changed(planned, error.what, error.got) from error
@@ -76,7 +75,7 @@ def hold_outside_data(planned: Planned, workspace: Workspace) -> None:
         raise _changed(planned, name, _became(before.files.get(name), now.files.get(name)))
     for name in _different(before.listed, now.listed):
         folder = Path(name)
-        shown = last_changed(folder, workspace.own_folders) if folder.is_dir() else name
+        shown = last_changed(folder, workspace.own_files) if folder.is_dir() else name
         raise _changed(planned, str(shown), _became(before.listed.get(name), now.listed.get(name)))
 
 

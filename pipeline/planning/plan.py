@@ -19,6 +19,7 @@ from pipeline.planning import fingerprint, imported_code
 from pipeline.storage.artifact_store import Sealed, Slot
 from pipeline.storage.known_models import KnownModels
 from pipeline.storage.ledger import Ledger
+from pipeline.storage.run_folder import written_by_runs
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,9 +35,9 @@ class Workspace:
     push_right: PushRight = field(default_factory=Unfenced)  # of the run, once it is
 
     @property
-    def own_folders(self) -> tuple[Path, Path]:
-        """Where runs write: nothing in it is data that a step reads from outside."""
-        return self.root, self.serving_dir
+    def own_files(self) -> tuple[Path, ...]:
+        """What runs write: it counts for nothing where it lies in a folder that a step reads."""
+        return written_by_runs(self.root, self.serving_dir)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -162,7 +163,7 @@ def plan_step(
 ) -> Planned:
     """Find out what the step depends on and whether it was made already; runs nothing."""
     step = _pinned(step, done, workspace)
-    outside = outside_data.look(step, workspace.beam_args, leave_out=workspace.own_folders)
+    outside = outside_data.look(step, workspace.beam_args, leave_out=workspace.own_files)
     parts = fingerprint.parts(
         step, workspace.seed, done.fingerprints, code, outside, ledger.digest_file
     )

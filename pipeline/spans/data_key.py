@@ -18,6 +18,7 @@ from pipeline.config.graph import PipelineConfig, Step
 from pipeline.config.secrets import read_flags
 from pipeline.spans.choose import chosen_of
 from pipeline.spans.states import Standing, Standings, has_pattern
+from pipeline.storage.run_folder import written_by_runs
 
 
 def data_key(
@@ -47,8 +48,7 @@ def data_key(
 def _key(
     pipeline: str, step: Step, root: Path, now: float, beam_args: tuple[str, ...]
 ) -> list[Any]:
-    leave_out = (root, root / "serving")
-    outside = to_plain(outside_data.look(step, beam_args, leave_out=leave_out))
+    outside = to_plain(outside_data.look(step, beam_args, leave_out=written_by_runs(root)))
     if not has_pattern(step):
         return [outside]
     if Window.of(step.config.window).since_push:

@@ -18,6 +18,7 @@ from data.base.own_code import TRACEBACK_NOTE
 from data.base.private_files import FILE_MODE, open_private, private_folder
 from data.errors import EnvironmentTrouble, RightLost
 from data.redaction import redact
+from pipeline.storage.database import FILE
 from pipeline.storage.ledger import Ledger
 from pipeline.storage.pushes import push_right
 
@@ -48,6 +49,17 @@ def prepare_root(root: Path) -> None:
             follows="nothing ran",
             remedy="choose another with --root DIR or PENSTOCK_ROOT, or mend its permissions",
         ) from error
+
+
+def written_by_runs(root: Path, serving_dir: Path | None = None) -> tuple[Path, ...]:
+    """What runs write in a root, and where they push: it counts for nothing in data around it.
+
+    Data may lie in a root beside it.
+    """
+    folders = ("artifacts", "runs", "work", "damaged", "schedules", "serving")
+    ledger = (FILE + ending for ending in ("", "-journal", "-wal", "-shm"))
+    pushes = () if serving_dir is None else (serving_dir,)
+    return (*(root / name for name in (*folders, *ledger)), *pushes)
 
 
 def settle_dead_runs(root: Path, ledger: Ledger) -> None:

@@ -65,7 +65,7 @@ def test_links_that_lead_up_end(folder: Path) -> None:
 def test_the_file_that_was_changed_last_is_named(folder: Path) -> None:
     (folder / "cat" / "1.png").write_bytes(b"dog")
     assert last_changed(folder) == folder / "cat" / "1.png"
-    assert last_changed(folder / "cat", [folder / "cat"]) == folder / "cat"
+    assert last_changed(folder / "cat", [folder / "cat" / "1.png"]) == folder / "cat"
 
 
 def test_a_file_s_state_changes_with_its_bytes_whatever_its_mtime(folder: Path) -> None:

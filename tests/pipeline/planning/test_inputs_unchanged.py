@@ -16,6 +16,7 @@ from data.errors import InputChanged
 from pipeline import exit_codes
 from pipeline.config.graph import PipelineConfig, Ref, Step
 from pipeline.run import run
+from pipeline.spans.data_key import data_key
 from pipeline.storage.ledger import Ledger
 
 
@@ -170,22 +171,38 @@ def test_an_input_file_that_goes_while_a_step_runs(toy_pipeline, tmp_path, monke
     assert kept(tmp_path / "root") == []
 
 
-def test_what_runs_write_below_the_data_does_not_count(toy_pipeline, tmp_path, monkeypatch) -> None:
+@pytest.mark.parametrize("root", ["root", "."])
+def test_what_runs_write_below_the_data_does_not_count(
+    toy_pipeline, tmp_path, monkeypatch, root
+) -> None:
     """The root lies in the folder that is read, as does what Python writes beside a source."""
+    folder, root = tmp_path / "data", tmp_path / "data" / root
     monkeypatch.setattr(
         toy_steps.Count,
         "depends",
         lambda config: ingest.depends(ingest.Config(source="idx", path=config.file)),
     )
-    (tmp_path / "__pycache__").mkdir()
-    (tmp_path / "numbers").write_text("1")
+    (folder / "__pycache__").mkdir(parents=True)
+    (folder / "numbers").write_text("1")
     monkeypatch.setattr(toy_steps.Count, "run", staticmethod(_all_below))
+    pipeline = toy_pipeline(file=str(folder))
+    key = data_key(pipeline, root, now=0.0)
     for status in ("made", "reused"):
-        result = run(toy_pipeline(file=str(tmp_path)), root=tmp_path / "root", last="count")
-        assert statuses(result) == [status]
-    (tmp_path / "numbers").write_text("2")
-    result = run(toy_pipeline(file=str(tmp_path)), root=tmp_path / "root", last="count")
-    assert statuses(result) == ["made"]
+        assert statuses(run(pipeline, root=root, last="count")) == [status]
+        assert data_key(pipeline, root, now=0.0) == key
+    (folder / "numbers").write_text("2")
+    assert data_key(pipeline, root, now=0.0) != key
+    assert statuses(run(pipeline, root=root, last="count")) == ["made"]
+
+
+def test_an_artifact_may_be_another_run_s_data(toy_pipeline, tmp_path) -> None:
+    first = run(toy_pipeline(), root=tmp_path / "root", last="count")
+    file = first.outputs["count"].numbers.path / "2.txt"
+    pipeline = toy_pipeline(file=str(file))
+    for status in ("made", "reused"):
+        assert statuses(run(pipeline, root=tmp_path / "root", last="count")) == [status]
+    file.write_text("3")
+    assert statuses(run(pipeline, root=tmp_path / "root", last="count")) == ["made"]
 
 
 def _all_below(inputs: Any, config: Any, context: Any) -> Any:

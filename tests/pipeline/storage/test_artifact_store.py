@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import random
@@ -9,6 +10,7 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -17,12 +19,13 @@ from filelock import FileLock, Timeout
 
 from data.base import sealed_files
 from data.base.durable_files import read_json, sha256_file
-from data.errors import EnvironmentTrouble
 from pipeline import exit_codes
+from pipeline.config.graph import Ref
 from pipeline.execution.watcher import Watcher
 from pipeline.run import run
 from pipeline.storage.artifact_store import Slot, remove_leftovers
 from pipeline.storage.ledger import Ledger
+from pipeline.storage.run_folder import summaries
 
 HOME = Path(__file__).parents[3]
 # Runs the toy pipeline as a process of its own would, so that it can be killed at any moment.
@@ -257,23 +260,58 @@ def test_a_flipped_byte_is_gone_before_anything_uses_it(toy_pipeline, tmp_path):
     assert (again.outputs["count"].numbers.path / "1.txt").read_text() == "1"
 
 
-def test_what_is_consumed_is_read_though_its_times_are_as_they_were(toy_pipeline, tmp_path, calls):
-    """As where a disk gives back other bytes than it was given."""
-    root = tmp_path / "root"
-    folder = run(toy_pipeline(), root=root, last="count").outputs["count"].numbers.path
-    flip(folder / "1.txt")
-    ctimes = {n: (folder / n).stat().st_ctime_ns for n in ("0.txt", "1.txt", "2.txt")}
+def rot(folder: Path, name: str) -> None:
+    """Another byte while size and times are as they were, as of a disk that gives back others."""
+    flip(folder / name)
+    ctimes = {
+        n: (folder / n).stat().st_ctime_ns for n in read_json(folder / "manifest.json")["sizes"]
+    }
     rewrite(folder, ctimes=ctimes)
-    cached = run(toy_pipeline(), root=root, last="count")
-    assert [e.status for e in cached.executions] == ["reused"]  # by size and ctime
-    with pytest.raises(EnvironmentTrouble, match=r"1\.txt is not as it was made") as error:
-        run(toy_pipeline(), root=root)
+
+
+def by_step(result) -> dict[str, str]:
+    return {e.step: e.status for e in result.executions}
+
+
+@pytest.mark.parametrize("orchestrator", ["local", "beam"])
+def test_what_a_step_consumes_is_read_whatever_its_times_say(
+    toy_pipeline, tmp_path, calls, orchestrator
+):
+    root, again = tmp_path / "root", partial(run, toy_pipeline(), orchestrator=orchestrator)
+    folder = again(root=root, last="count").outputs["count"].numbers.path
+    rot(folder, "1.txt")
+    assert by_step(again(root=root, last="count")) == {"count": "reused"}  # by size and ctime
+    result = again(root=root)
+    assert by_step(result) == dict.fromkeys(("count", "add", "judge"), "made")
+    assert calls() == ["count", "count", "add", "judge"]
+    assert (folder / "1.txt").read_text() == "1"
     aside = root / "damaged" / folder.parent.name / folder.name
-    assert str(aside) in error.value.follows
     assert (aside / "1.txt").read_text() == "0"
-    assert "add" not in calls()
-    again = run(toy_pipeline(), root=root)
-    assert [e.status for e in again.executions] == ["made"] * 3
+    told = summaries(root / "runs" / result.run.id)["count"]
+    assert told == f"1.txt was damaged, see {aside}"
+    assert by_step(again(root=root)) == dict.fromkeys(("count", "add", "judge"), "reused")
+
+
+@pytest.mark.parametrize("orchestrator", ["local", "beam"])
+def test_what_was_made_of_a_damaged_artifact_is_made_again_too(
+    toy_pipeline, tmp_path, orchestrator
+):
+    """A step that comes out otherwise each time, one of it that is cached, and one that is not."""
+    before = toy_pipeline(noisy=True)
+    first = run(before, root=tmp_path / "root")
+    rot(first.outputs["add"].numbers.path, "sum")
+    after = dataclasses.replace(
+        before.steps[1], name="after", inputs={"many": (Ref("add", "numbers"),)}
+    )
+    pipeline = dataclasses.replace(before, steps=(*before.steps, after))
+    result = run(pipeline, root=tmp_path / "root", orchestrator=orchestrator)
+    assert by_step(result) == {
+        "count": "reused",
+        **dict.fromkeys(("add", "judge", "after"), "made"),
+    }
+    with Ledger(tmp_path / "root") as ledger:
+        assert {e.step: e.status for e in ledger.executions(result.run.id)} == by_step(result)
+    assert set(by_step(run(pipeline, root=tmp_path / "root")).values()) == {"reused"}
 
 
 def test_of_a_copied_root_every_byte_is_read_once(toy_pipeline, tmp_path, monkeypatch):
