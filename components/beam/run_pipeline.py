@@ -5,15 +5,19 @@ from __future__ import annotations
 import contextlib
 import logging
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from components.context import Context
+from data.base.waits import SECONDS
 from data.errors import EnvironmentTrouble, revive
 
 if TYPE_CHECKING:
     import apache_beam as beam
     from apache_beam.runners.runner import PipelineResult
+
+_POLL = 0.25  # seconds between two looks whether a worker has begun
 
 
 def run_pipeline(build: Callable[[beam.Pipeline], None], context: Context) -> None:
@@ -72,7 +76,7 @@ def _wait(result: PipelineResult, context: Context, begun: Callable[[], bool]) -
     from components.beam.jobs import find_job
 
     job = find_job.job_of(result, context.beam_args)
-    state = job.wait(context, "JOB_START", begun=begun) if job else _wait_for_beam(result)
+    state = job.wait(context, "JOB_START", begun=begun) if job else _wait_for_beam(result, begun)
     if state != "DONE":
         raise EnvironmentTrouble(
             "Beam's runner did not finish the job",
@@ -82,8 +86,17 @@ def _wait(result: PipelineResult, context: Context, begun: Callable[[], bool]) -
         )
 
 
-def _wait_for_beam(result: PipelineResult) -> str:
+def _wait_for_beam(result: PipelineResult, begun: Callable[[], bool]) -> str:
+    """The last state of a job that Beam alone can ask for, such as one sent as a jar."""
+    from components.beam.jobs.remote_job import OVER, too_late
+
+    end = time.monotonic() + SECONDS["JOB_START"]
     try:
+        while not (begun() or str(result.state) in OVER):
+            if time.monotonic() > end:
+                result.cancel()
+                raise too_late("the job", "JOB_START")
+            time.sleep(_POLL)
         return str(result.wait_until_finish() or result.state)
     except KeyboardInterrupt:
         with contextlib.suppress(Exception):  # one that runs in this process ends with it

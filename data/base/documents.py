@@ -51,7 +51,7 @@ def checked(kind: str, content: Any, where: object) -> dict[str, Any]:
         BadDataError: it is no JSON object, or of another schema, such as a newer Penstock's.
     """
     if not isinstance(content, dict):
-        raise BadDataError(f"{where} is no {kind}", expected="a JSON object", got=content)
+        raise BadDataError(f"{where} is no JSON object", expected="a JSON object", got=content)
     if content.get(KEY) != SCHEMAS[kind]:
         raise BadDataError(
             f"{where} was written by another version of Penstock",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from components.beam.submission import Submitted
 from data.base.documents import read_document, write_document
-from data.errors import BadDataError, ConfigError
+from data.errors import ConfigError
 from pipeline.execution.beam_job import Job
 
 _FILE = "submission.json"
@@ -20,13 +20,18 @@ def save(job: Job, submitted: Submitted) -> None:
 
 
 def load(root: Path, run_id: str) -> tuple[Job, Submitted]:
-    """Raises ConfigError where the run was not submitted."""
-    try:
-        plain = read_document(root / "runs" / run_id / _FILE)
-    except BadDataError as error:
+    """What `save` wrote.
+
+    Raises:
+        ConfigError: the run was not submitted.
+        BadDataError: it was by another version of Penstock.
+    """
+    file = root / "runs" / run_id / _FILE
+    if not file.is_file():
         raise ConfigError(
             f"the run {run_id} was not submitted to a cluster",
             expected="a run that `penstock submit` began",
             remedy=f"penstock show {run_id}",
-        ) from error
+        )
+    plain = read_document(file)
     return Job.from_text(plain["job"]), Submitted(**plain["submitted"])

@@ -134,13 +134,23 @@ class RemoteJob(abc.ABC):
         return "  ".join(filter(None, [f"job {state.lower()}", *numbers, self.url]))
 
     def _too_late(self, wait: str, words: Words) -> EnvironmentTrouble:
-        return EnvironmentTrouble(
-            f"the job {self.id} came to nothing within {SECONDS[wait]:g} s, and was cancelled",
-            expected="workers that start and answer",
-            got=runner_errors.first_cause(words.last())
-            if words.any()
-            else "no word from any worker",
-            remedy="see the worker's log: its `python` may lack apache_beam, the cluster be full, "
-            "or --environment_config name a worker pool that does not run; "
-            f"PENSTOCK_WAIT_{wait} says how long to wait",
-        )
+        said = runner_errors.first_cause(words.last()) if words.any() else ""
+        return too_late(f"the job {self.id}", wait, said)
+
+
+def too_late(job: str, wait: str, said: str = "") -> EnvironmentTrouble:
+    """The error of a job that was cancelled since no worker did anything for it.
+
+    Args:
+        job: what it is called.
+        wait: which of the waits was over.
+        said: what is known of the cause.
+    """
+    return EnvironmentTrouble(
+        f"{job} came to nothing within {SECONDS[wait]:g} s, and was cancelled",
+        expected="workers that start and answer",
+        got=said or "no word from any worker",
+        remedy="see the worker's log: its `python` may lack apache_beam, the cluster be full, "
+        "or --environment_config name a worker pool that does not run; "
+        f"PENSTOCK_WAIT_{wait} says how long to wait",
+    )

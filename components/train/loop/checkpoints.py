@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from data.base.documents import checked, numbered
+from data.base.documents import KEY, checked, numbered
 from data.base.durable_files import fsync_path, sha256_file
 from data.errors import BadDataError
 
@@ -74,7 +74,9 @@ class Checkpoints:
                 arrays = {name: file[name] for name in file.files}
             facts = json.loads(arrays.pop(_FACTS).tobytes())
             try:
-                return Checkpoint(arrays, checked("checkpoint", facts, f"the checkpoint {path}"))
+                checked("checkpoint", facts, f"the checkpoint {path}")
+                del facts[KEY]
+                return Checkpoint(arrays, facts)
             except BadDataError as error:
                 self.logger.warning("%s; trying the one before", error.brief)
         return None

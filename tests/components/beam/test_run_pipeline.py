@@ -8,8 +8,9 @@ from pathlib import Path
 import apache_beam as beam
 import pytest
 
-from components.beam.run_pipeline import run_pipeline
+from components.beam.run_pipeline import _wait_for_beam, run_pipeline
 from components.context import Context
+from data.base.waits import SECONDS
 from data.errors import BadDataError, ConfigError, EnvironmentTrouble
 
 
@@ -79,6 +80,29 @@ def test_beam_is_quiet_and_then_as_loud_as_before(tmp_path: Path, caplog) -> Non
         run(tmp_path, work)
     assert not [r for r in caplog.records if r.name.startswith("apache_beam")]
     assert logging.getLogger("apache_beam").level == before
+
+
+class Sent:
+    """What Beam gives back of a job that it alone can ask for."""
+
+    state = "RUNNING"
+
+    def cancel(self) -> None:
+        self.state = "CANCELLED"
+
+    def wait_until_finish(self) -> str:
+        return "DONE"
+
+
+def test_a_job_that_beam_alone_can_ask_for_is_not_waited_for_for_ever(monkeypatch) -> None:
+    monkeypatch.setitem(SECONDS, "JOB_START", 0.0)
+    job = Sent()
+    assert _wait_for_beam(job, lambda: True) == "DONE"
+    with pytest.raises(EnvironmentTrouble, match="came to nothing within 0 s") as found:
+        _wait_for_beam(job, lambda: False)
+    assert "PENSTOCK_WAIT_JOB_START" in found.value.remedy
+    assert job.state == "CANCELLED"
+    assert _wait_for_beam(job, lambda: False) == "DONE"  # over, whoever began it
 
 
 def test_a_job_server_that_is_gone_is_the_environments_trouble(tmp_path: Path) -> None:

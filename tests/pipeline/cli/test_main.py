@@ -12,6 +12,7 @@ from pathlib import Path
 import click
 import pytest
 
+from data.base.documents import SCHEMAS, checked
 from data.errors import BadDataError, ConfigError, EnvironmentTrouble, StepError
 from pipeline import exit_codes, recipes
 from pipeline.cli.main import call, penstock
@@ -235,6 +236,23 @@ def test_python_m_pipeline_is_the_same_command():
     )
     assert process.returncode == 0
     assert "digits" in process.stdout
+
+
+def test_every_json_that_a_run_leaves_has_its_schema_number(finished_root):
+    theirs = {"dataset_info.json", "features.json", "keras_metadata.json"}  # libraries'
+    found = set()
+    for path in finished_root.rglob("*.json*"):
+        if path.name not in theirs:
+            text = path.read_text()
+            for content in map(
+                json.loads, text.splitlines() if path.suffix == ".jsonl" else [text]
+            ):
+                assert checked(path.name, content, path)
+            found.add(path.name)
+    assert found >= set(SCHEMAS) - {
+        *("checkpoint", "upstream.json"),  # of a training that was interrupted
+        *("journal.jsonl", "submission.json"),  # of a run on a cluster
+    }
 
 
 def test_runs_and_show(finished_root, capfd):
