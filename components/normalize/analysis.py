@@ -20,6 +20,7 @@ from components.beam.prune import keep_needed
 from components.beam.run_pipeline import run_pipeline
 from components.beam.shared_filesystem import refuse_hidden
 from components.context import Context
+from data.base.own_object import line_of
 from data.base.worker_code import SameCodeDoFn
 from data.batches.parse import parse_examples
 from data.errors import ConfigError, PenstockError, in_one_line
@@ -144,7 +145,7 @@ def _has_analyzer(preprocessing_fn: PreprocessingFn, spec: ImageSpec) -> bool:
 
     def checked(inputs: Mapping[str, tf.Tensor]) -> Mapping[str, tf.Tensor]:
         outputs = preprocessing_fn(inputs)
-        _check_image(outputs.get(IMAGE) if isinstance(outputs, Mapping) else outputs)
+        _check_image(outputs, preprocessing_fn)
         return outputs
 
     try:
@@ -161,15 +162,18 @@ def _has_analyzer(preprocessing_fn: PreprocessingFn, spec: ImageSpec) -> bool:
         ) from error
 
 
-def _check_image(image: Any) -> None:
-    """Raises ConfigError where it is not what the model and the serving graph take."""
-    if getattr(image, "dtype", None) == tf.float32:
+def _check_image(outputs: Any, preprocessing_fn: PreprocessingFn) -> None:
+    """Raises ConfigError where there is none that the model and the serving graph take."""
+    is_dict = isinstance(outputs, Mapping)
+    image = outputs.get(IMAGE) if is_dict else None
+    dtype = getattr(image, "dtype", None)
+    if dtype == tf.float32:
         return
-    got = "none" if image is None else str(getattr(image, "dtype", type(image)))
+    got = dtype.name if dtype is not None else type(image if is_dict else outputs).__name__
     raise ConfigError(
-        "the preprocessing_fn returns no image of float32",
+        f"the preprocessing_fn returns no {'image of float32' if is_dict else 'dict'}",
         expected=f"a dict with {IMAGE!r}, float32: what the model is to see",
-        got=got.replace("<dtype: '", "").replace("'>", ""),
+        got=f"{got} {line_of(preprocessing_fn)}".strip(),
         follows="nothing was trained",
         remedy=f"return {{{IMAGE!r}: tf.cast(…, tf.float32), …}} from normalize.preprocessing_fn",
     )

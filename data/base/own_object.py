@@ -63,10 +63,18 @@ def check_call(function: Any, import_path: str, expected: str, arguments: int) -
         return
     if why is None:
         return
+    raise ConfigError(
+        f"{import_path} cannot be called as it is to be",
+        expected=expected,
+        got=f"{why} {line_of(function)}".strip(),
+    )
+
+
+def line_of(function: Any) -> str:
+    """Where a function or class begins, as (file:line); nothing where that is not to be seen."""
     with contextlib.suppress(OSError, TypeError):
-        file, line = inspect.getsourcefile(function), inspect.getsourcelines(function)[1]
-        why += f" ({file}:{line})"
-    raise ConfigError(f"{import_path} cannot be called as it is to be", expected=expected, got=why)
+        return f"({inspect.getsourcefile(function)}:{inspect.getsourcelines(function)[1]})"
+    return ""
 
 
 def _source(module_name: str, import_path: str) -> Path | None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
 from data.base.import_path import load_object, resolve
-from data.base.own_object import check_call
+from data.base.own_object import check_call, line_of
 from data.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -156,7 +156,9 @@ def make_source(name: str, config: SourceConfig) -> Source:
         raise ConfigError(
             f"{name!r} is no source",
             expected="a class with the methods " + ", ".join(wanted),
-            got="one without " + ", ".join(m for m in wanted if not hasattr(source, m)),
+            got="one without "
+            + ", ".join(m for m in wanted if not hasattr(source, m))
+            + f" {line_of(make)}",
             follows="nothing was ingested",
             remedy="see data.sources.source.Source",
         )

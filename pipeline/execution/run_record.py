@@ -24,7 +24,7 @@ from pipeline.planning.plan import Planned
 from pipeline.storage.ledger import Execution, Ledger, Lineage, Run
 from pipeline.storage.pushes import push_right
 from pipeline.storage.pushes.push_right import PushRight
-from pipeline.storage.run_folder import LOCK, append_event, write_traceback
+from pipeline.storage.run_folder import LOCK, append_event, note_traceback, write_traceback
 
 _UNRECORDED = "the run cannot be recorded"
 
@@ -117,8 +117,10 @@ class RunRecord:
         if status != "unknown":
             with contextlib.suppress(EnvironmentTrouble):  # a worker may go on for all that
                 push_right.revoke(self._folder / push_right.FILE, f"it counts as {status}")
-        if code == exit_codes.CRASH or (not interrupted and own_place(error)):
+        if code == exit_codes.CRASH or (code == exit_codes.BAD_CONFIG and own_place(error)):
             write_traceback(self._folder, error)
+        else:
+            note_traceback(self._folder, error)  # of a worker
         self._end(status=status, exit_code=code)
 
     def finish(self, verdict: str | None, exit_code: int) -> None:

@@ -37,14 +37,22 @@ def told(step: str, workspace: Workspace) -> Iterator[None]:
         raise RuntimeError(f"the step {step!r} called sys.exit({error.code!r})") from error
     except PenstockError:
         raise
-    except OSError as error:
-        if not_ours := _of_system(error, step, workspace):
-            raise not_ours from error
-        raise
     except Exception as error:
-        if trouble := _of_tensorflow(error, step):
+        if trouble := _trouble(_in_worker(error), step, workspace):
             raise trouble from error
         raise
+
+
+def _in_worker(error: BaseException) -> BaseException:
+    """What a function of Beam's raised, where Beam has made another error of it."""
+    inner = error.__cause__ or error.__context__
+    return _in_worker(inner) if inner and "[while running '" in str(error) else error
+
+
+def _trouble(error: BaseException, step: str, workspace: Workspace) -> PenstockError | None:
+    if isinstance(error, OSError):
+        return _of_system(error, step, workspace)
+    return _of_tensorflow(error, step)
 
 
 def _of_system(error: OSError, step: str, workspace: Workspace) -> EnvironmentTrouble | None:
@@ -70,7 +78,7 @@ def _is_path(name: object) -> bool:
     return isinstance(name, str | bytes) and bool(name)
 
 
-def _of_tensorflow(error: Exception, step: str) -> PenstockError | None:
+def _of_tensorflow(error: BaseException, step: str) -> PenstockError | None:
     kind = type(error)
     if kind.__module__.partition(".")[0] != "tensorflow":
         return None

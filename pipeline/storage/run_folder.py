@@ -82,7 +82,13 @@ def write_traceback(folder: Path, error: BaseException) -> None:
     """Keep a run's traceback in its folder, and note on the error where it lies."""
     file = folder / _TRACEBACK
     file.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
-    error.add_note(f"{TRACEBACK_NOTE}{file}")
+    note_traceback(folder, error)
+
+
+def note_traceback(folder: Path, error: BaseException) -> None:
+    """Note on the error where its traceback lies, if a worker or this process has kept it."""
+    if (folder / _TRACEBACK).is_file():
+        error.add_note(f"{TRACEBACK_NOTE}{folder / _TRACEBACK}")
 
 
 def summaries(folder: Path) -> dict[str, str]:

@@ -150,6 +150,13 @@ def test_what_takes_keras_or_the_user_s_modules_is_told_before_ingest(settings, 
             assert all(not ledger.executions(each.id) for each in ledger.runs())
 
 
+def test_a_worker_of_beam_s_looks_ahead_as_well(tmp_path):
+    pipeline = apply_settings(recipes.build("digits"), ["train.class_weights={x=2}"])
+    with pytest.raises(ConfigError, match="names 'x', which is no class"):
+        run(pipeline, root=tmp_path / "root", orchestrator="beam")
+    assert not (tmp_path / "root" / "artifacts").exists()
+
+
 BROKEN = {
     "no Python": ("def recipe(:\n", "def recipe("),
     "wrong keyword": (

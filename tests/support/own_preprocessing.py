@@ -26,3 +26,15 @@ def fails(inputs):
 
 def no_image(inputs):
     return {"label": inputs["label"]}
+
+
+def in_float64(inputs):
+    return {"image": tf.cast(inputs["image"], tf.float64) / 255, "label": inputs["label"]}
+
+
+def in_uint8(inputs):
+    return {"image": tf.cast(inputs["image"], tf.uint8), "label": inputs["label"]}
+
+
+def bare(inputs):
+    return inputs["image"] / 255

@@ -53,7 +53,16 @@ def test_the_features_have_the_stated_types(examples, tmp_path):
     ("fn", "words"),
     [
         ("own_preprocessing:fails", "fails on the features"),
-        ("own_preprocessing:no_image", "returns no image"),
+        ("own_preprocessing:no_image", "returns no image of float32"),
+        (
+            "own_preprocessing:in_float64",
+            "no image of float32(.|\n)*got: +float64 .*own_preprocessing.py:[0-9]+",
+        ),
+        (
+            "own_preprocessing:in_uint8",
+            "no image of float32(.|\n)*got: +uint8 .*own_preprocessing.py:[0-9]+",
+        ),
+        ("own_preprocessing:bare", "returns no dict"),
         ("own_preprocessing:missing", "no 'missing'"),
         ("no_such_module:fn", "cannot import"),
     ],

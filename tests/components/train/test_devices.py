@@ -12,6 +12,7 @@ import pytest
 import tensorflow as tf
 
 from components.train import Config, devices, keras_fit
+from data.base.durable_files import disk_words
 from data.errors import ConfigError, EnvironmentTrouble, StepError
 from serving_export.parity.check import check_parity
 
@@ -79,6 +80,14 @@ def test_a_device_without_enough_memory_is_told_with_the_batch_size() -> None:
     with told as caught, found.enough_memory(64):
         raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor")
     assert "batch_size=32" in str(caught.value)
+
+
+def test_a_full_disk_is_not_taken_for_a_lack_of_memory() -> None:
+    """TensorFlow raises the same class for both; /dev/full is a disk that takes nothing."""
+    found = devices.choose(Config())
+    with pytest.raises(tf.errors.ResourceExhaustedError) as caught, found.enough_memory(64):
+        tf.io.write_file("/dev/full", b"x" * 100_000)
+    assert disk_words(str(caught.value)) == ("/dev/full", "No space left on device")
 
 
 @pytest.mark.parametrize("precision", ["mixed_float16", "mixed_bfloat16"])

@@ -95,7 +95,6 @@ def test_where_only_python_can_tell_it_is_left_to_python(module, text):
     [
         "json:loads",
         "keras.callbacks:TerminateOnNaN",
-        "keras.callbacks:Misspelt",  # installed: its import tells
         "scipy.special:expit",
         "components.models.dense:build_model",
     ],

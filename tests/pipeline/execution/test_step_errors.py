@@ -8,16 +8,17 @@ import os
 import socket
 from pathlib import Path
 
+import apache_beam as beam
 import pytest
 from own_project import line_of, write_file, write_step
 
+from components.beam.run_pipeline import run_pipeline
+from components.context import Context
 from data.errors import EnvironmentTrouble, StepError
 from pipeline import exit_codes
 from pipeline.cli.main import call
 from pipeline.execution.step_errors import told
 from pipeline.planning.plan import Workspace
-
-OURS = "import json\n"
 
 
 @pytest.fixture
@@ -115,6 +116,20 @@ def test_what_is_not_about_writing_stays_what_it_is(workspace, tmp_path):
         with pytest.raises(type(error)) as caught, told("own", workspace):
             raise error
         assert caught.value is error
+
+
+def refused(_: object) -> None:
+    raise ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused")
+
+
+def test_what_fails_in_a_function_of_beam_s_is_told_as_well(workspace, tmp_path):
+    def build(pipeline: beam.Pipeline) -> None:
+        _ = pipeline | beam.Create([1]) | beam.Map(refused)
+
+    context = Context(output_dir=tmp_path)
+    with pytest.raises(EnvironmentTrouble) as caught, told("own", workspace):
+        run_pipeline(build, context)
+    assert caught.value.got == "ConnectionRefusedError: [Errno 111] Connection refused"
 
 
 def of_tensorflow(name: str, text: str) -> Exception:
