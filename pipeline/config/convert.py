@@ -25,7 +25,7 @@ T = TypeVar("T")
 def _strict(value: Any, kind: type) -> Any:
     if kind is float and type(value) is int:
         return float(value)
-    if type(value) is not kind:
+    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
         raise TypeError(f"expected {kind.__name__}, got {value!r}")
     return value
 
@@ -137,6 +137,24 @@ def from_plain(plain: Any, kind: type[T], where: str) -> T:
             "the config does not fit: " + "; ".join(p.replace(" @ ", " at ") for p in problems),
             remedy="`penstock config RECIPE` prints every key with its value",
         ) from group
+
+
+def check_types(config: Any, where: str) -> None:
+    """Hold the values of a dataclass that Python code has made to its fields' types.
+
+    Raises:
+        ConfigError: as `from_plain`.
+    """
+    from_plain(_as_given(config), type(config), where)
+
+
+def _as_given(value: Any) -> Any:
+    """As `to_plain`, but by what each value is, not by its field's type: text stays text."""
+    if dataclasses.is_dataclass(value):
+        return {f.name: _as_given(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {key: _as_given(inner) for key, inner in value.items()}
+    return [_as_given(inner) for inner in value] if isinstance(value, list | tuple) else value
 
 
 def _leaves(group: BaseException) -> list[BaseException]:

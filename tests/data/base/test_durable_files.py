@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import hashlib
 import math
 import subprocess
@@ -112,3 +113,10 @@ def test_disk_trouble_names_the_path(tmp_path: Path) -> None:
         (tmp_path / "no" / "folder").write_text("x")
     assert "cannot write the report" in str(caught.value)
     assert str(tmp_path / "no" / "folder") in str(caught.value)
+
+
+def test_of_a_copy_it_names_the_file_that_was_written_to() -> None:
+    full = OSError(errno.ENOSPC, "No space left on device", "/source", None, "/serving/model/1")
+    with pytest.raises(EnvironmentTrouble) as caught, disk_trouble("cannot push"):
+        raise full
+    assert caught.value.got == "No space left on device (/serving/model/1)"

@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import dataclasses
 
+import numpy as np
 import pytest
 
 from data.errors import ConfigError
+from pipeline import recipes
 from pipeline.config.graph import PipelineConfig, Ref, Step
 from pipeline.config.graph_checks import check, select
 
@@ -46,6 +48,32 @@ def test_what_does_not_hold_together_is_said_before_anything_runs(
 ):
     with pytest.raises(ConfigError, match=message):
         check(changed(toy_pipeline(), step, **changes))
+
+
+@pytest.mark.parametrize(
+    ("step", "values", "message"),
+    [
+        ("evaluate", {"slices": "source"}, "expected a list, got 'source' at evaluate.slices"),
+        ("ingest", {"class_names": "abcdefghij"}, "expected a list, got 'abcdefghij'"),
+        ("train", {"shuffle": "no"}, "expected bool, got 'no' at train.shuffle"),
+        ("train", {"epochs": 1.5}, "expected int, got 1.5 at train.epochs"),
+        ("train", {"device": "tpu"}, "got 'tpu' at train.device"),
+        ("train", {"epochs": True}, "expected int, got True at train.epochs"),
+    ],
+)
+def test_a_recipe_s_values_are_held_to_their_types(step, values, message):
+    pipeline = recipes.build("digits")
+    config = dataclasses.replace(pipeline.step(step).config, **values)
+    with pytest.raises(ConfigError, match=message):
+        check(changed(pipeline, step, config=config))
+
+
+def test_what_is_equal_to_a_value_of_the_type_is_taken():
+    pipeline = recipes.build("digits")
+    config = dataclasses.replace(
+        pipeline.step("train").config, learning_rate=np.float64(0.1), callbacks=["a:b"]
+    )
+    check(changed(pipeline, "train", config=config))
 
 
 @pytest.mark.parametrize("name", ["../up", "a/b", "", ".hidden", "-x", "a b"])
