@@ -69,10 +69,10 @@ def decode_file(content: bytes, spec: ImageSpec, name: str = "the file") -> np.n
         with Image.open(io.BytesIO(pixels), formats=formats) as image:
             got = _described(image, content)
             if got == _wanted(image.format, spec):
-                if image.format == "PNG":
-                    png_chunks.check_rows(pixels, spec.shape)
-                image.load()  # all of it, so that a file cut short shows here
-                return np.asarray(image).reshape(spec.shape)
+                if image.format == "JPEG":
+                    return np.asarray(image).reshape(spec.shape)
+                rows = io.BytesIO(png_chunks.repacked(pixels, spec.shape))
+                return np.asarray(Image.open(rows, formats=formats)).reshape(spec.shape)
     except UnidentifiedImageError:
         got = "neither PNG nor JPEG"
     # What Pillow raises for damaged files, by the place of the damage.

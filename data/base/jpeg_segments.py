@@ -18,7 +18,7 @@ _TABLES = (0xC4, 0xDB, 0xDD, 0xFE, *range(0xE0, 0xF0))
 _LETTERS = {0xC0: "H", 0xC1: "H", 0xC2: "P", SCAN_MARKER: "S", END_MARKER: "E"}
 LETTERS = [("T" if marker in _TABLES else _LETTERS.get(marker, "x")) for marker in range(256)]
 ORDER = "T*[HP]T*(ST*)+E"
-PROGRESSIVE = ".*P.*"  # one that ends early lacks what makes its pixels sharp
+COEFFICIENTS = 64  # of a block
 
 _MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 
@@ -26,6 +26,7 @@ _MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 def check_segments(content: bytes) -> None:
     """Raises ValueError where a file that begins as a JPEG is not whole, in words."""
     at, scan, letters = len(BEGIN), False, ""
+    bits: dict[int, list[int]] = {}  # of a progressive image, as `_refine` has them
     while not letters.endswith("E"):
         marker = _MARKER.search(content, at)
         if not marker or len(letters) == MOST_SEGMENTS:
@@ -36,10 +37,29 @@ def check_segments(content: bytes) -> None:
         letters, scan, at = letters + LETTERS[number], number == SCAN_MARKER, place + 2
         if number != END_MARKER:
             length = int.from_bytes(content[at : at + 2], "big")
-            at += length
+            segment, at = content[at + 2 : at + length], at + length
             if length < 2 or at > len(content):
                 raise ValueError("the file is truncated, in a segment")
+            if LETTERS[number] == "P":
+                bits = {part: [-1] * COEFFICIENTS for part in segment[6::3]}
+            elif bits and scan:
+                _refine(bits, segment)
     if not re.fullmatch(ORDER, letters):
         raise ValueError(f"its segments come in an order that none may have: {letters[:80]}")
-    if at != len(content) and re.fullmatch(PROGRESSIVE, letters):
-        raise ValueError("there are bytes behind its end")
+    if any(map(any, bits.values())):
+        raise ValueError("it has not all scans of a progressive image")
+
+
+def _refine(bits: dict[int, list[int]], scan: bytes) -> None:
+    """Note what a scan's header says: how many low bits of which coefficients it leaves out.
+
+    Decoders guess what scans leave out, or send twice, and each guesses otherwise.
+    """
+    count = int.from_bytes(scan[:1], "big")
+    first, last, step = scan[1 + 2 * count : 4 + 2 * count]
+    before, left = step >> 4 or -1, step & 15
+    for part in scan[1 : 1 + 2 * count : 2]:
+        own = bits.get(part, [])[first : last + 1]
+        if len(own) != last + 1 - first or set(own) != {before}:
+            raise ValueError("the scans of a progressive image do not follow one another")
+        bits[part][first : last + 1] = [left] * len(own)

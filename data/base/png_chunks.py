@@ -10,12 +10,14 @@ from __future__ import annotations
 import re
 import struct
 import zlib
+from collections.abc import Iterator
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 BEGIN = SIGNATURE + b"\x00\x00\x00\rIHDR"
 END = b"\x00\x00\x00\x00IEND\xaeB`\x82"
 FRAME = 12  # bytes of a chunk around its content: length, name, checksum
 MOST_CHUNKS = 4096
+_READ = 8192
 LARGEST = 4 << 20  # bytes of a chunk without pixels; libpng refuses some of twice that
 
 # A chunk whose name begins small may be passed over. All bytes of the patterns are ASCII, so that
@@ -77,34 +79,54 @@ def _check(content: bytes, end: int, names: bytes) -> None:
         raise ValueError("its header names a method of compression that there is not")
 
 
-def check_rows(content: bytes, shape: tuple[int, int, int]) -> None:
-    """Raises ValueError where a PNG of `needed_chunks` has fewer rows than its header says.
+def repacked(content: bytes, shape: tuple[int, int, int]) -> bytes:
+    """A PNG of `needed_chunks` with the rows of its pixels and nothing behind them.
 
     Args:
         shape: height, width and channels of 8 bits.
+
+    Raises:
+        ValueError: they cannot be unpacked, or end early.
     """
     height, width, channels = shape
-    interlaced = content[METHODS_AT + 2]
     sizes = [(height, width)]
-    if interlaced:
+    if content[METHODS_AT + 2]:
         sizes = [(-(-(height - y) // v), -(-(width - x) // u)) for y, x, v, u in _PASSES]
     needed = sum(h * (1 + w * channels) for h, w in sizes if h > 0 and w > 0)
+    body = b"IDAT" + zlib.compress(_unpacked(_pixels(content), needed), 0)
+    chunk = struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body))
+    return content[: content.index(b"IDAT", len(BEGIN) + 13) - 4] + chunk + END
+
+
+def _unpacked(pieces: Iterator[bytes], needed: int) -> bytes:
+    """As libpng: behind the rows the stream must end, and may be damaged there."""
+    unpacker, rows = zlib.decompressobj(0), b""
     try:
-        rows = zlib.decompressobj().decompress(_pixels(content), needed)
+        for piece in pieces:
+            if len(rows) < needed:
+                rows += unpacker.decompress(piece, needed - len(rows))
+                piece = unpacker.unconsumed_tail
+            while len(rows) == needed and piece and not unpacker.eof:
+                unpacker.decompress(piece, _READ)
+                piece = unpacker.unconsumed_tail
     except zlib.error as error:
-        raise ValueError(f"its pixels cannot be unpacked: {error}") from error
-    if len(rows) < needed:
+        if len(rows) < needed:
+            raise ValueError(f"its pixels cannot be unpacked: {error}") from error
+        return rows
+    if len(rows) < needed or not unpacker.eof:
         raise ValueError("the file is truncated: its pixels end early")
+    return rows
 
 
-def _pixels(content: bytes) -> bytes:
-    at, found = len(SIGNATURE), []
+def _pixels(content: bytes) -> Iterator[bytes]:
+    """The packed pixels as libpng reads them: a chunk, or 8 KB of it, at a time."""
+    at = len(SIGNATURE)
     while at < len(content):
         length, name = struct.unpack_from(">I4s", content, at)
         if name == b"IDAT":
-            found.append(content[at + 8 : at + 8 + length])
+            for start in range(at + 8, at + 8 + length, _READ):
+                yield content[start : min(start + _READ, at + 8 + length)]
         at += FRAME + length
-    return b"".join(found)
 
 
 def _words(name: bytes) -> str:

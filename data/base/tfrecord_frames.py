@@ -42,7 +42,11 @@ def check_lengths(path: Path | str) -> None:
         stat = os.stat(path)
         _check(str(path), stat.st_size, stat.st_mtime_ns, stat.st_ino)
     except FileNotFoundError as error:
-        raise BadDataError(f"{path} is not there", expected="a file of TFRecords") from error
+        raise BadDataError(
+            f"{path} is not there",
+            expected="a file of TFRecords",
+            remedy="make or fetch it again",
+        ) from error
     except OSError as error:
         raise EnvironmentTrouble(f"cannot read {path}", got=error.strerror) from error
 

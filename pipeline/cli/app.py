@@ -10,8 +10,6 @@ from typing import Any, TypeVar
 
 import click
 
-from pipeline.console.streams import say
-
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -169,6 +167,7 @@ def trust_model(folder: Path, root: Path) -> str:
     Returns:
         The digest of all its bytes.
     """
+    from pipeline.console.streams import say
     from pipeline.storage.known_models import trust
 
     digest, remembered = trust(folder, root)

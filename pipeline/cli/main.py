@@ -9,7 +9,6 @@ from typing import NoReturn
 
 import click
 
-from data.base.visible_text import visible
 from pipeline.cli.app import Group, cli, debug
 
 
@@ -26,6 +25,7 @@ def penstock() -> Group:
 
 def call(args: Sequence[str]) -> int:
     """Run one command; its end becomes at most one message on stderr and an exit code."""
+    from data.base.visible_text import visible
     from pipeline.console.error_message import explain
 
     try:

@@ -29,7 +29,7 @@ PRIVATE = ("runs", "schedules")  # the root's folders of what only its owner is 
 
 
 def prepare_root(root: Path) -> None:
-    """Make the root folder, and in it those for its owner alone.
+    """Make the root folder; what is in it for its owner alone is closed to others.
 
     Raises:
         EnvironmentTrouble: it cannot be made or written to.
@@ -39,8 +39,9 @@ def prepare_root(root: Path) -> None:
         root.mkdir(parents=True, exist_ok=True)
         probe.touch()
         probe.unlink()
-        for name in PRIVATE:
-            private_folder(root / name)
+        for folder in (root / name for name in PRIVATE):
+            if folder.is_dir():  # of an older root, perhaps
+                private_folder(folder)
     except OSError as error:
         raise EnvironmentTrouble(
             f"the root {root} cannot be written to",
