@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +19,11 @@ from components.artifacts import Examples, TransformGraph
 from components.context import Context
 from components.train import devices
 from components.train.config import Config
-from components.train.model_checks import check_served
+from components.train.keras_model.model_checks import check_served
 from components.train.training import Training
 from data.base.durable_files import sha256_file, write_json
 from data.base.import_path import load_object
+from data.batches.parse import sound_records
 from data.batches.sequential import batches
 from data.batches.training import SPLIT
 from data.errors import ConfigError
@@ -31,6 +32,8 @@ from serving_export.bundle.training_images import FILE, trained_on
 from serving_export.bundle.transform_graph import TransformFn
 from serving_export.parity.check import MAX_IMAGES, record_parity
 
+_FIRST = 256  # train images that are looked at before anything is trained
+_NAMED = 5
 _FED = 100  # images of which it is recorded what the model was fed
 
 
@@ -52,6 +55,8 @@ def make_candidate(
     transform = TransformFn(transform_graph.path)
     training = Training(examples, transform, config, context, hardware)
 
+    for words in suspicions_of_data(examples):
+        context.warn(words)
     model = fit(training)
     check(model, training)
 
@@ -66,6 +71,27 @@ def make_candidate(
     }
     record_answers(training, served, path / "parity.npz")
     return write(training, served, path / "bundle")
+
+
+def suspicions_of_data(examples: Examples) -> Iterator[str]:
+    """What is seldom meant in the images and labels, in words."""
+    with sound_records(examples):
+        images, _ = next(iter(batches(examples, SPLIT, batch_size=_FIRST).as_numpy_iterator()))
+    if images.max(initial=0) <= 1:
+        yield (
+            f"no pixel of the first {len(images)} train images is above 1: they should reach from "
+            "0 to 255; if the source divides by 255, let it give them as they were"
+        )
+    counts = zip(examples.counts.get("test", ()), examples.counts[SPLIT], strict=False)
+    unseen = [
+        examples.spec.class_names[n] for n, (test, train) in enumerate(counts) if test and not train
+    ]
+    if unseen:
+        more = f" and {len(unseen) - _NAMED} more" if len(unseen) > _NAMED else ""
+        yield (
+            f"the test split has images of classes that the train split has none of: "
+            f"{', '.join(map(repr, unseen[:_NAMED]))}{more}; nobody can learn them"
+        )
 
 
 def fit(training: Training) -> Any:

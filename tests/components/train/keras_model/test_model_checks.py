@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from components.train.model_checks import check_output
+from components.train.keras_model.model_checks import check_output
 from data.errors import ConfigError
 from data.spec import ImageSpec
 
