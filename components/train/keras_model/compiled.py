@@ -98,8 +98,9 @@ def _refuse_unused(given: dict[str, Any], optimizer: keras.Optimizer) -> None:
             expected=f"none, or {_facts(optimizer)}",
             got=_facts(theirs),
             follows="nothing was trained",
-            remedy="compile(optimizer=None, loss=…) in build_model, and name the optimizer in "
-            "train.optimizer, train.optimizer_options and train.learning_rate",
+            remedy="compile(optimizer=None, loss=…) in build_model, or load_model(…, "
+            "compile=False), and name the optimizer in train.optimizer, train.optimizer_options "
+            "and train.learning_rate",
         )
 
 
