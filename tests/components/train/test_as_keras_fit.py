@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -242,10 +243,29 @@ def test_what_would_be_another_training_is_refused_before_the_first_step(ours, n
         ours(settings_of(SetUp(settings)), 0)
 
 
-def test_a_callback_that_forgets_is_warned_of(ours) -> None:
+def test_what_is_worth_a_look_is_said_once(ours) -> None:
     heard: list[str] = []
-    ours(
-        settings_of(callbacks("Forgets", "WarmsUp", "early_stopping", epochs=1)), warn=heard.append
-    )
-    assert len(heard) == 1
-    assert "Forgets has no get_state() and set_state(state)" in heard[0]
+    names = ("Forgets", "WarmsUp", "early_stopping")
+    set_up = callbacks(*names, epochs=1, **model("linear", add=["rescaling"]))
+    ours(settings_of(set_up), warn=heard.append)
+    assert len(heard) == 2
+    assert "the images are scaled twice" in heard[0]
+    assert "Forgets has no get_state() and set_state(state)" in heard[1]
+
+
+def test_a_stream_of_labels_in_runs_is_warned_of(few, made, tmp_path, monkeypatch) -> None:
+    images, labels = next(iter(batches(few, "train", batch_size=100).as_numpy_iterator()))
+    order = np.argsort(labels, kind="stable")
+    path = tmp_path / shard_name("train", 0, 1)
+    path.write_bytes(encode(images[order], labels[order]))
+    in_runs = dataclasses.replace(few, path=tmp_path, counts={"train": few.counts["train"]})
+    monkeypatch.setattr("data.batches.training.BUFFER_BYTES", 640)
+    for images_at_once, examples, warned in ((10, in_runs, 1), (100, in_runs, 0), (10, few, 0)):
+        monkeypatch.setattr("data.batches.training.BUFFER_IMAGES", images_at_once)
+        heard: list[str] = []
+        context = Context(output_dir=tmp_path, warn=heard.append)
+        config = Config(cache="stream")
+        training = Training(examples, lambda x: x, config, context, devices.choose(config))
+        training._feed({})
+        assert len(heard) == warned
+        assert all("labels come in runs" in words for words in heard)
