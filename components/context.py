@@ -25,6 +25,10 @@ def _silent(done: float, total: float | None = None, detail: str = "") -> None:
     """Progress that nobody watches."""
 
 
+def _log_warning(words: str) -> None:
+    logging.getLogger("penstock").warning("%s", words)
+
+
 class PushRight(Protocol):
     """The right of a run to push, which it loses when it is cancelled or taken over."""
 
@@ -68,6 +72,8 @@ class Context:
     shared_filesystem: bool = False  # remote workers see this machine's files, by the same paths
     push_right: PushRight = field(default_factory=Unfenced)  # asked for right before a push
     progress: Progress = _silent
+    # shown to whoever runs it, and recorded: what is worth a look, though all goes on
+    warn: Callable[[str], None] = _log_warning
     logger: logging.Logger = field(default_factory=lambda: logging.getLogger("penstock"))
     clock: Callable[[], float] = time.time  # seconds since the epoch
 

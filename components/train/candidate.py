@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from components.train.training import Training
 from data.base.documents import write_document
 from data.base.durable_files import sha256_file
 from data.base.import_path import load_object
+from data.batches.parse import sound_records
 from data.batches.sequential import batches
 from data.batches.training import SPLIT
 from data.errors import ConfigError
@@ -32,6 +33,8 @@ from serving_export.bundle.training_images import FILE, trained_on
 from serving_export.bundle.transform_graph import TransformFn
 from serving_export.parity.check import MAX_IMAGES, record_parity
 
+_FIRST = 256  # train images that are looked at before anything is trained
+_NAMED = 5
 _FED = 100  # images of which it is recorded what the model was fed
 
 
@@ -53,6 +56,8 @@ def make_candidate(
     transform = TransformFn(transform_graph.path)
     training = Training(examples, transform, config, context, hardware)
 
+    for words in suspicions_of_data(examples):
+        context.warn(words)
     model = fit(training)
     check(model, training)
 
@@ -67,6 +72,27 @@ def make_candidate(
     }
     record_answers(training, served, path / "parity.npz")
     return write(training, served, path / "bundle")
+
+
+def suspicions_of_data(examples: Examples) -> Iterator[str]:
+    """What is seldom meant in the images and labels, in words."""
+    with sound_records(examples):
+        images, _ = next(iter(batches(examples, SPLIT, batch_size=_FIRST).as_numpy_iterator()))
+    if images.max(initial=0) <= 1:
+        yield (
+            f"no pixel of the first {len(images)} train images is above 1: they should reach from "
+            "0 to 255; if the source divides by 255, let it give them as they were"
+        )
+    counts = zip(examples.counts.get("test", ()), examples.counts[SPLIT], strict=False)
+    unseen = [
+        examples.spec.class_names[n] for n, (test, train) in enumerate(counts) if test and not train
+    ]
+    if unseen:
+        more = f" and {len(unseen) - _NAMED} more" if len(unseen) > _NAMED else ""
+        yield (
+            f"the test split has images of classes that the train split has none of: "
+            f"{', '.join(map(repr, unseen[:_NAMED]))}{more}; nobody can learn them"
+        )
 
 
 def fit(training: Training) -> Any:

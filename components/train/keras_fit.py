@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import keras
 import tensorflow as tf
 
 from components.train.checks.model import checked_model
+from components.train.keras_model.compiled import Loss, compile_model
 from components.train.keras_model.keras_callbacks import KerasCallbacks
 from components.train.loop.final_weights import FinalWeights
 from data.errors import ConfigError, did_you_mean
@@ -16,8 +17,6 @@ from data.errors import ConfigError, did_you_mean
 if TYPE_CHECKING:
     from components.train.config import Config
     from components.train.training import Training
-
-_PROBABILITY_FLOOR = keras.config.epsilon()  # as Keras clips before the logarithm
 
 
 def train_fn(training: Training) -> keras.Model:
@@ -30,30 +29,31 @@ def train_fn(training: Training) -> keras.Model:
     config = training.config
     with training.hardware.scope():
         model = checked_model(training)
-        optimizer = make_optimizer(config)
-        model.compile(optimizer=optimizer)  # puts loss scaling around it where precision needs it
+        training.warm_start(model.weights)  # before the optimizer, which may begin with a copy
+        # puts loss scaling around the optimizer where precision needs it
+        compile_model(model, make_optimizer(config), training)
         model.optimizer.build(model.trainable_variables)
-    training.warm_start(model.weights)
     update = Update(model.optimizer, model.trainable_variables, training)
-    losses = losses_of(config.model_output)
-    replicas = training.hardware.replicas
+    loss_of = Loss(model)
+    weighted = bool(config.class_weights or config.balance_classes or config.sample_weight_fn)
 
-    def values(output: tf.Tensor, labels: tf.Tensor) -> dict[str, tf.Tensor]:
-        output = tf.cast(output, tf.float32)
-        return {"loss": losses(output, labels), "accuracy": tf.argmax(output, axis=1) == labels}
+    def values(loss: tf.Tensor, output: tf.Tensor, labels: tf.Tensor) -> dict[str, tf.Tensor]:
+        right = tf.argmax(tf.cast(output, tf.float32), axis=1) == labels
+        return {"loss": tf.fill(tf.shape(labels), loss), "accuracy": right}
 
     def step(images: tf.Tensor, labels: tf.Tensor, weights: tf.Tensor) -> dict[str, tf.Tensor]:
+        here = tf.cast(tf.shape(labels)[0], tf.float32)
+        whole = over_replicas(here)
         with tf.GradientTape() as tape:
-            found = values(model(images, training=True), labels)
-            loss = tf.reduce_sum(found["loss"] * weights)
-            if model.losses:  # of regularizers and the like, once for the whole batch
-                loss += tf.add_n([tf.cast(more, tf.float32) for more in model.losses]) / replicas
-            loss = model.optimizer.scale_loss(loss)
-        update(tape, loss)
-        return found
+            output = model(images, training=True)
+            loss = loss_of(images, labels, output, weights * whole if weighted else None, True)
+            scaled = model.optimizer.scale_loss(loss * (here / whole))
+        update(tape, scaled)
+        return values(loss, output, labels)
 
     def validate(images: tf.Tensor, labels: tf.Tensor) -> dict[str, tf.Tensor]:
-        return values(model(images, training=False), labels)
+        output = model(images, training=False)
+        return values(loss_of(images, labels, output, None, False), output, labels)
 
     training.run(
         step,
@@ -74,19 +74,12 @@ def final_weights(model: keras.Model) -> FinalWeights:
     return FinalWeights(weights, lambda: optimizer.finalize_variable_values(weights))
 
 
-def losses_of(model_output: str) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
-    """Sparse categorical cross entropy of each image: (n, classes) float32, (n,) int64 → (n,).
-
-    Probabilities are kept from 0, at `keras.config.epsilon()`, before the logarithm.
-    """
-
-    def of_logits(output: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
-        return tf.nn.sparse_softmax_cross_entropy_with_logits(labels, output)
-
-    def of_probabilities(output: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
-        return keras.losses.sparse_categorical_crossentropy(labels, output)
-
-    return of_logits if model_output == "logits" else of_probabilities
+def over_replicas(number: tf.Tensor) -> tf.Tensor:
+    """The sum of a number over all replicas of a step."""
+    context = tf.distribute.get_replica_context()
+    if context.num_replicas_in_sync == 1:
+        return number
+    return context.all_reduce(tf.distribute.ReduceOp.SUM, number)
 
 
 def make_optimizer(config: Config) -> keras.Optimizer:
@@ -95,6 +88,15 @@ def make_optimizer(config: Config) -> keras.Optimizer:
     Raises:
         ConfigError: an unknown name, with the close matches, or options that it does not take.
     """
+    if config.optimizer.lower() == "schedulefreeadamw":
+        # Each step reads a moment after it was written, or before: Keras leaves that to TensorFlow.
+        raise ConfigError(
+            "Keras's ScheduleFreeAdamW gives other weights compiled than not, and other ones on a "
+            "strategy's device",
+            follows="nothing was trained",
+            remedy="--set train.optimizer=adamw, with use_ema=true in train.optimizer_options for "
+            "an average, or write a train_fn",
+        )
     options = dict(config.optimizer_options)
     if config.learning_rate is not None:
         options["learning_rate"] = config.learning_rate

@@ -37,6 +37,7 @@ from components.train.loop.monitoring import Watch
 from components.train.loop.training_loop import TrainingLoop
 from components.train.preparation import Preparation
 from components.train.warm_start import load_weights
+from data.batches.label_runs import labels_come_in_runs
 from data.batches.parse import sound_records
 from data.batches.sequential import batches
 from data.batches.training import SPLIT, Feed, plan_feed, training_chunks
@@ -141,41 +142,55 @@ class Training:
         folder = context.work_dir / "checkpoints" if context.work_dir else None
         loop = TrainingLoop(
             compiled,
-            variables=[*variables, *self._preparation.variables],
+            variables=variables,
             hooks=[*hooks, Watch(context, config, self.steps_per_epoch, variables)],
-            validate=self._validation(validate),
+            validate=self._validation(validate, hooks),
             final=final or FinalWeights(),
             checkpoints=Checkpoints(folder, config.checkpoint_seconds, context.logger),
             epochs=config.epochs,
             steps_per_epoch=self.steps_per_epoch,
         )
-        feed = self._feed(loop.restore())
-        chunks = training_chunks(
-            self.examples,
-            feed,
-            epochs=config.epochs,
-            seed=self.seed,
-            first_step=int(compiled.done),
-            scratch=context.work_dir,
-        )
+        resumed = loop.restore()
         with sound_records(self.examples), self.hardware.enough_memory(config.batch_size):
+            feed = self._feed(resumed)
+            chunks = training_chunks(
+                self.examples,
+                feed,
+                epochs=config.epochs,
+                seed=self.seed,
+                first_step=int(compiled.done),
+                scratch=context.work_dir,
+            )
             loop.run(feed, self.hardware.prefetched(chunks))
         self.history = loop.history
         return self.history
+
+    def warn(self, words: str) -> None:
+        """Let whoever runs this know what is worth a look, before the first step."""
+        self._context.warn(words)
 
     def _feed(self, resumed: Mapping[str, Any]) -> Feed:
         """As a resumed training began it, for the order of the images rests on it, or planned."""
         if resumed:
             return Feed(**resumed["feed"])
-        return plan_feed(
+        feed = plan_feed(
             self.examples,
             batch_size=self.config.batch_size,
             cache=self.config.cache,
             shuffle=self.config.shuffle,
             scratch=self._context.work_dir,
         )
+        few = 0 < feed.shuffle < self.examples.num_examples(SPLIT)
+        if few and labels_come_in_runs(self.examples, SPLIT):
+            self.warn(
+                f"labels come in runs, and a stream is shuffled {feed.shuffle:,} images at a time: "
+                "batches will have few classes; train.cache=disk shuffles all of them"
+            )
+        return feed
 
-    def _validation(self, values: Values | None) -> Callable[[], Mapping[str, float]]:
+    def _validation(
+        self, values: Values | None, hooks: Sequence[Hook]
+    ) -> Callable[[], Mapping[str, float]]:
         """A function that gives the means over the validation split, none where there is none."""
         if values is None or not self.examples.num_examples(VALIDATION):
             return dict
@@ -192,8 +207,17 @@ class Training:
 
         def means() -> dict[str, float]:
             sums.start()
-            for images, labels in split:
+            for hook in hooks:
+                hook.on_validation_begin()
+            for batch, (images, labels) in enumerate(split):
+                for hook in hooks:
+                    hook.on_validation_batch_begin(batch)
                 compiled(images, labels)
-            return {f"val_{name}": mean for name, mean in sums.means().items()}
+                for hook in hooks:
+                    hook.on_validation_batch_end(batch, sums.means())
+            found = sums.means()
+            for hook in hooks:
+                hook.on_validation_end(found)
+            return {f"val_{name}": mean for name, mean in found.items()}
 
         return means

@@ -107,6 +107,9 @@ class RunView(Watcher):
     def waiting(self, step: str) -> None:
         self.console.print(f"[yellow]…[/] {step}: another run is making this; waiting for it")
 
+    def warning(self, step: str, words: str) -> None:
+        self.console.print(f"[yellow]warning[/] {step}: {escape(words)}", soft_wrap=True)
+
     def job(self, state: str, url: str | None) -> None:
         where = f"  [dim]{escape(url)}[/]" if url else ""
         self.console.print(f"[dim]…[/] job  {state.lower()}{where}", soft_wrap=True)

@@ -49,6 +49,9 @@ class Journal:
     def waiting(self, step: str) -> None:
         self._write("waiting", step=step)
 
+    def warning(self, step: str, words: str) -> None:
+        self._write("warning", step=step, words=words)
+
     def ended(
         self,
         execution: Execution,
@@ -128,6 +131,8 @@ class JournalReader:
             pass
         elif event == "progress":
             self._log.progress(entry["step"], entry["done"], entry["total"], entry["detail"])
+        elif event == "warning":
+            self._log.warning(entry["step"], entry["words"])
         else:
             getattr(self._log, event)(entry["step"])
 

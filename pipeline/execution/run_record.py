@@ -178,6 +178,10 @@ class RunRecord:
         self._event("waiting", step=step)
         self._watcher.waiting(step)
 
+    def warning(self, step: str, words: str) -> None:
+        self._event("warning", step=step, words=words)
+        self._watcher.warning(step, words)
+
     def ended(
         self,
         execution: Execution,

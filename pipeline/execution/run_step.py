@@ -156,6 +156,7 @@ def _make(
                 context = dataclasses.replace(
                     context_of(workspace, folder),
                     progress=functools.partial(log.progress, step.name),
+                    warn=functools.partial(log.warning, step.name),
                     work_dir=work_dir,
                     log_dir=workspace.root / "runs" / log.run_id,
                 )

@@ -25,6 +25,9 @@ class StepLog(Protocol):
     def waiting(self, step: str) -> None:
         """Another run is making the step's artifact; this one waits for it."""
 
+    def warning(self, step: str, words: str) -> None:
+        """The step goes on, and sees what is worth a look."""
+
     def ended(
         self,
         execution: Execution,

@@ -23,6 +23,9 @@ class Watcher:
     def waiting(self, step: str) -> None:
         """Another run is making the step's artifact; this one waits for it."""
 
+    def warning(self, step: str, words: str) -> None:
+        """The step goes on, and sees what is worth a look."""
+
     def job(self, state: str, url: str | None) -> None:
         """A submitted run's job has come to this state; `url` is where the runner shows it."""
 

@@ -57,6 +57,8 @@ class Count:
         numbers = list(range(config.upto))
         if config.file:
             numbers = [int(line) for line in Path(config.file).read_text().split()]
+        if not numbers:
+            context.warn("there are no numbers")
         for number in numbers:
             context.progress(number, len(numbers))
             (context.output_dir / f"{number}.txt").write_text(str(number))

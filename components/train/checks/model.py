@@ -10,6 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from components.train.keras_model.suspicions import suspicions
 from data.base.import_path import load_object
 from data.errors import ConfigError, PenstockError, in_one_line
 from data.spec import ImageSpec
@@ -19,6 +20,16 @@ if TYPE_CHECKING:
     from components.train.training import Training
 
 _IMAGES = 8
+_PYTHON = ("PyFunc", "PyFuncStateless", "EagerPyFunc")
+# Methods that Keras's `fit` would call, and Train does not.
+_NOT_CALLED = (
+    "fit",
+    "train_step",
+    "test_step",
+    "make_train_function",
+    "make_test_function",
+    "compute_metrics",
+)
 _SUM_TOLERANCE = 0.01  # of a row of probabilities in float16
 
 
@@ -32,9 +43,13 @@ def checked_model(training: Training) -> keras.Model:
     config, spec = training.config, training.examples.spec
     model = built_model(config, spec)
     with _told(config, spec):
-        output = model(training.transform(tf.constant(_noise(spec))), training=False)
+        seen = training.transform(tf.constant(_noise(spec)))
+        output = model(seen, training=False)
         output = np.asarray(tf.cast(output, tf.float32))
     check_output(output, spec, config.model, config.model_output)
+    refuse_python(model, seen, config.model)
+    for words in suspicions(model, seen.numpy(), output, config.model_output):
+        training.warn(words)
     return model
 
 
@@ -49,11 +64,13 @@ def built_model(config: Config, spec: ImageSpec) -> keras.Model:
         model = build_model(spec, config.model_options)
         if not isinstance(model, keras.Model):
             raise TypeError(f"a {type(model).__name__}, which is no Keras model")
-    if type(model).train_step is not keras.Model.train_step:
-        raise ConfigError(
-            f"the model {config.model!r} has a train_step of its own, which would not be called",
-            remedy="write it as a train_fn: see train.train_fn in docs/training.md",
-        )
+    for name in _NOT_CALLED:
+        if getattr(type(model), name) is not getattr(keras.Model, name):
+            raise ConfigError(
+                f"the model {config.model!r} has a {name} of its own, which would not be called",
+                follows="nothing was trained",
+                remedy="write it as a train_fn: see train.train_fn in docs/training.md",
+            )
     return model
 
 
@@ -71,6 +88,35 @@ def _told(config: Config, spec: ImageSpec) -> Iterator[None]:
             got=in_one_line(error),
             remedy="mend the function that train.model names",
         ) from error
+
+
+def refuse_python(model: keras.Model, seen: tf.Tensor, name: str) -> None:
+    """Refuse a model that needs Python to answer: what serves it has none.
+
+    Args:
+        model: built.
+        seen: any transformed images.
+        name: of the model, for the words.
+    """
+    try:
+        call = tf.function(lambda images: model(images, training=False), autograph=False)
+        asked = tf.TensorSpec([None, *seen.shape[1:]], seen.dtype)
+        graph = call.get_concrete_function(asked).graph.as_graph_def()
+    except Exception as error:
+        got = in_one_line(error)
+    else:
+        nodes = [*graph.node, *(node for f in graph.library.function for node in f.node_def)]
+        needs = [node.name for node in nodes if node.op in _PYTHON]
+        if not needs:
+            return
+        got = f"Python is called in {', '.join(needs[:4])}"
+    raise ConfigError(
+        f"the model {name!r} works in Python only, and cannot be exported",
+        expected="TensorFlow's operations alone",
+        got=got,
+        follows="nothing was trained",
+        remedy="write it without numpy_function, py_function and .numpy()",
+    )
 
 
 def check_output(output: np.ndarray, spec: ImageSpec, model: str, model_output: str) -> None:

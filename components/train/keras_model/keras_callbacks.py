@@ -1,41 +1,55 @@
-"""Keras's callbacks on our loop: early stopping, those of one's own, the learning rate's record."""
+"""Keras's callbacks on our loop: early stopping, those of your own, the learning rate's record."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from components.train.keras_model.callback_state import forgets, give_back, state_of
 from components.train.loop.checkpoints import Checkpoint
 from components.train.loop.hook import Hook
 from data.base.import_path import load_object
 from data.errors import ConfigError
 
 if TYPE_CHECKING:
+    from components.train.config import Config
     from components.train.training import Training
 
-_EARLY_STOP = ("wait", "best", "best_epoch", "stopped_epoch")
+_OF_BATCHES = ("on_batch_begin", "on_batch_end", "on_train_batch_begin", "on_train_batch_end")
+_MEASURED = ("loss", "accuracy")
 
 
 class KerasCallbacks(Hook):
-    """Calls Keras callbacks as `fit` does, once per call of the compiled loop in place of a batch.
+    """Calls Keras callbacks as `fit` does.
 
-    A callback of one's own that must go on where it was after a resume defines `get_state()`,
-    JSON-able, and `set_state(state)`.
+    Where none of them listens to batches, many steps are taken between two calls. A callback of
+    your own that must go on where it was after a resume defines `get_state()`, JSON-able, and
+    `set_state(state)`.
     """
 
     def __init__(self, model: keras.Model, training: Training) -> None:
         config = training.config
+        validated = bool(training.examples.num_examples("validation"))
         self._model = model
-        self._early_stop = _early_stop(training)
-        own = [_own(path) for path in config.callbacks]
-        self._own = [callback for callback in own if hasattr(callback, "get_state")]
-        callbacks = [*own, self._early_stop] if self._early_stop else own
+        self._callbacks = [_own(path, config, validated) for path in config.callbacks]
+        for callback in filter(forgets, self._callbacks):
+            training.warn(
+                f"the callback {type(callback).__name__} has no get_state() and set_state(state): "
+                "what it knows is lost where the training is interrupted and goes on"
+            )
+        if config.early_stop_patience or config.best_weights:
+            self._callbacks.append(_early_stop(config, validated))
+        self.each_step = any(map(_listens_to_batches, self._callbacks))
         self._list = keras.callbacks.CallbackList(
-            callbacks, model=model, epochs=config.epochs, steps=training.steps_per_epoch, verbose=0
+            self._callbacks,
+            model=model,
+            epochs=config.epochs,
+            steps=training.steps_per_epoch,
+            verbose=0,
         )
 
     def on_train_begin(self, history: Mapping[str, Sequence[float]]) -> None:
@@ -51,6 +65,21 @@ class KerasCallbacks(Hook):
     def on_steps_end(self, epoch: int, step: int, means: Mapping[str, float]) -> None:
         self._list.on_train_batch_end(step, dict(means))
 
+    def stops(self) -> bool:
+        return bool(self._model.stop_training)
+
+    def on_validation_begin(self) -> None:
+        self._list.on_test_begin()
+
+    def on_validation_batch_begin(self, batch: int) -> None:
+        self._list.on_test_batch_begin(batch)
+
+    def on_validation_batch_end(self, batch: int, means: Mapping[str, float]) -> None:
+        self._list.on_test_batch_end(batch, dict(means))
+
+    def on_validation_end(self, means: Mapping[str, float]) -> None:
+        self._list.on_test_end(dict(means))
+
     def on_epoch_end(self, epoch: int, means: Mapping[str, float]) -> bool:
         self._list.on_epoch_end(epoch, dict(means))
         return not self._model.stop_training
@@ -63,30 +92,32 @@ class KerasCallbacks(Hook):
         return {"learning_rate": float(tf.convert_to_tensor(rate))}
 
     def state(self) -> Checkpoint:
-        facts: dict[str, Any] = {"own": [callback.get_state() for callback in self._own]}
-        arrays: dict[str, np.ndarray] = {}
-        if self._early_stop:
-            facts["early stop"] = {name: getattr(self._early_stop, name) for name in _EARLY_STOP}
-            best = self._early_stop.best_weights or []
-            arrays = {f"best {n}": array for n, array in enumerate(best)}
-        return Checkpoint(arrays, facts)
+        states = [state_of(callback) for callback in self._callbacks]
+        arrays: dict[str, np.ndarray] = {
+            f"{n} {name}": array
+            for n, state in enumerate(states)
+            for name, array in state.arrays.items()
+        }
+        return Checkpoint(arrays, {"callbacks": [state.facts for state in states]})
 
     def restore(self, state: Checkpoint) -> None:
-        for callback, own in zip(self._own, state.facts["own"], strict=True):
-            callback.set_state(own)
-        if self._early_stop:
-            for name, value in state.facts["early stop"].items():
-                setattr(self._early_stop, name, value)
-            if state.arrays:
-                best = [state.arrays[f"best {n}"] for n in range(len(state.arrays))]
-                self._early_stop.best_weights = best
+        pairs = zip(self._callbacks, state.facts["callbacks"], strict=True)
+        for n, (callback, facts) in enumerate(pairs):
+            arrays = {
+                name.partition(" ")[2]: array
+                for name, array in state.arrays.items()
+                if name.partition(" ")[0] == str(n)
+            }
+            give_back(callback, Checkpoint(arrays, facts))
 
 
-def _early_stop(training: Training) -> keras.callbacks.EarlyStopping | None:
-    config = training.config
-    if not (config.early_stop_patience or config.best_weights):
-        return None
-    if not training.examples.num_examples("validation"):
+def _listens_to_batches(callback: keras.callbacks.Callback) -> bool:
+    methods: Iterable[object] = (getattr(callback, name) for name in _OF_BATCHES)
+    return not all(getattr(method, "_is_default", False) for method in methods)
+
+
+def _early_stop(config: Config, validated: bool) -> keras.callbacks.EarlyStopping:
+    if not validated:
         wanted = "early stopping" if config.early_stop_patience else "keeping the best weights"
         raise ConfigError(
             f"{wanted} needs a validation split, and there is none",
@@ -101,7 +132,7 @@ def _early_stop(training: Training) -> keras.callbacks.EarlyStopping | None:
     )
 
 
-def _own(path: str) -> keras.callbacks.Callback:
+def _own(path: str, config: Config, validated: bool) -> keras.callbacks.Callback:
     made = load_object(path)()
     if not isinstance(made, keras.callbacks.Callback):
         raise ConfigError(
@@ -109,11 +140,51 @@ def _own(path: str) -> keras.callbacks.Callback:
             expected="a class or function without arguments that gives a keras.callbacks.Callback",
             got=type(made).__name__,
         )
-    if isinstance(made, keras.callbacks.SwapEMAWeights):
+    _refuse_second_hand(path, made)
+    _refuse_fixed_rate(path, made, config)
+    _refuse_blind(path, made, validated)
+    return made
+
+
+def _refuse_second_hand(path: str, callback: keras.callbacks.Callback) -> None:
+    """What Train does itself would be done twice, and the second time to the first one's result."""
+    if isinstance(callback, keras.callbacks.SwapEMAWeights):
         raise ConfigError(
             f"{path} exchanges the weights and their averages, and so does Train",
             follows="nothing was trained",
             remedy="leave it out of train.callbacks: with use_ema the averages are validated, "
             "chosen and exported",
         )
-    return made
+    if isinstance(callback, keras.callbacks.BackupAndRestore):
+        raise ConfigError(
+            f"{path} keeps checkpoints of the training and goes on from them, and so does Train",
+            follows="nothing was trained",
+            remedy="leave it out of train.callbacks: see train.checkpoint_seconds",
+        )
+
+
+def _refuse_fixed_rate(path: str, callback: keras.callbacks.Callback, config: Config) -> None:
+    changes = (keras.callbacks.ReduceLROnPlateau, keras.callbacks.LearningRateScheduler)
+    if config.learning_rate_schedule and isinstance(callback, changes):
+        raise ConfigError(
+            f"{path} sets the learning rate, and so does train.learning_rate_schedule",
+            expected="one of the two",
+            follows="nothing was trained",
+            remedy="leave one of them out",
+        )
+
+
+def _refuse_blind(path: str, callback: keras.callbacks.Callback, validated: bool) -> None:
+    """One that waits for a value which nobody measures would do nothing."""
+    decides = isinstance(
+        callback, keras.callbacks.EarlyStopping | keras.callbacks.ReduceLROnPlateau
+    ) or getattr(callback, "save_best_only", False)
+    measured = [*_MEASURED, *(f"val_{name}" for name in _MEASURED if validated), "learning_rate"]
+    if decides and callback.monitor not in measured:
+        raise ConfigError(
+            f"{path} goes by {callback.monitor!r}, which is not measured",
+            expected=" or ".join(measured),
+            follows="nothing was trained",
+            remedy="let its monitor be one of these"
+            + ("" if validated else "; --set ingest.validation_share=0.1 for a validation split"),
+        )

@@ -8,7 +8,12 @@ from components.train.loop.checkpoints import Checkpoint
 
 
 class Hook:
-    """Told as training goes. Epochs and steps count from 0, steps anew in each epoch."""
+    """Told as training goes. Epochs and steps count from 0, steps anew in each epoch.
+
+    each_step: whether it is to be told of each step; else many are taken between two calls.
+    """
+
+    each_step = False
 
     def on_train_begin(self, history: Mapping[str, Sequence[float]]) -> None:
         """Before the first step. `history` is what a resumed training has behind it."""
@@ -21,6 +26,22 @@ class Hook:
 
     def on_steps_end(self, epoch: int, step: int, means: Mapping[str, float]) -> None:
         """After it; `step` was its last; means over the images of the epoch so far."""
+
+    def stops(self) -> bool:
+        """Whether the epoch, and with it the training, is to end after the steps just taken."""
+        return False
+
+    def on_validation_begin(self) -> None:
+        """Before the validation of an epoch, where there is a validation split."""
+
+    def on_validation_batch_begin(self, batch: int) -> None:
+        """Before a batch of the validation split."""
+
+    def on_validation_batch_end(self, batch: int, means: Mapping[str, float]) -> None:
+        """After it; means over the validation split's images so far."""
+
+    def on_validation_end(self, means: Mapping[str, float]) -> None:
+        """After the validation; means over its images, without `val_` before their names."""
 
     def on_epoch_end(self, epoch: int, means: Mapping[str, float]) -> bool:
         """Whether training is to go on. `means` has the validation's as well.

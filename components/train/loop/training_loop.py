@@ -26,8 +26,9 @@ class TrainingLoop:
     """Drives a `CompiledLoop` through all epochs.
 
     A checkpoint holds every variable, the history, and the hooks' states as they were when the
-    epoch began. Since a step changes nothing but variables, and all of them in one call, the
-    state between two calls is whole at any time, and an interrupt may save it.
+    epoch began, or the last step ended where a hook is told of each. Since a step changes nothing
+    but variables, and all of them in one call, the state between two calls is whole at any time,
+    and an interrupt may save it.
     """
 
     def __init__(
@@ -52,8 +53,9 @@ class TrainingLoop:
         self._epochs = epochs
         self._steps_per_epoch = steps_per_epoch
         self._steps_per_call = 1
+        self._each_step = any(hook.each_step for hook in hooks)
         self._last_loss: float | None = None  # of the last step whose loss was a number
-        self._begun: Checkpoint | None = None  # hooks' states at the epoch's begin; None: between
+        self._begun: Checkpoint | None = None  # hooks' states; None: they are changing
 
     def run(self, feed: Feed, chunks: tf.data.Dataset) -> None:
         """Take all steps that are left; `chunks` begin with the one that holds the next."""
@@ -66,7 +68,8 @@ class TrainingLoop:
             for epoch in range(len(self.history.get("loss", [])), self._epochs):
                 self._begin(epoch)
                 while self._step < (epoch + 1) * self._steps_per_epoch:
-                    self._take(epoch, feed, *next(iterator))
+                    if not self._take(epoch, feed, *next(iterator)):
+                        break
                 if not self._end(epoch):
                     break
         self._final.show()
@@ -84,8 +87,12 @@ class TrainingLoop:
                 hook.on_epoch_begin(epoch)
         self._begun = self._hooks_state()
 
-    def _take(self, epoch: int, feed: Feed, images: tf.Tensor, labels: tf.Tensor) -> None:
-        """All steps of a chunk, or those that are left of it after a resume."""
+    def _take(self, epoch: int, feed: Feed, images: tf.Tensor, labels: tf.Tensor) -> bool:
+        """All steps of a chunk, or those that are left of it after a resume.
+
+        Returns:
+            Whether the epoch goes on.
+        """
         begin = epoch * self._steps_per_epoch
         at, steps = (
             (self._step - begin) % feed.chunk_steps,
@@ -93,6 +100,8 @@ class TrainingLoop:
         )
         while at < steps:
             count, started = min(self._steps_per_call, steps - at), time.perf_counter()
+            if self._each_step:  # which changes the hooks: what an interrupt leaves is the last
+                self._begun = None  # checkpoint
             for hook in self._hooks:
                 hook.on_steps_begin(epoch, self._step - begin)
             losses = self._compiled.call(images, labels, at, count, feed.batch_size).numpy()
@@ -101,12 +110,19 @@ class TrainingLoop:
             means = self._compiled.sums.means()
             for hook in self._hooks:
                 hook.on_steps_end(epoch, self._step - begin - 1, means)
+            if any(hook.stops() for hook in self._hooks):
+                return False
+            if self._each_step:
+                self._begun = self._hooks_state()
             if self._checkpoints.due:
                 self._save(feed)
             at += count
+        return True
 
     def _pace(self, count: int, seconds: float) -> None:
         """Let calls take about `_CALL_SECONDS`, however long a step is."""
+        if self._each_step:
+            return
         faster = min(4.0, _CALL_SECONDS / max(seconds, 1e-6))
         self._steps_per_call = max(1, int(count * faster))
 

@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from components.train import Config
-from components.train.keras_fit import losses_of, make_optimizer
+from components.train.keras_fit import make_optimizer
 from data.batches.sequential import batches
 from data.errors import ConfigError, StepError
 from serving_export.bundle.saved_model import load_bundle
@@ -140,19 +140,6 @@ def test_the_last_validation_is_of_the_very_model_that_is_exported(fit, made, pr
     np.testing.assert_allclose(trained.history["val_loss"][-1], losses.mean(), rtol=1e-4)
     accuracy = (answer.argmax(axis=1) == labels).mean()
     np.testing.assert_allclose(trained.history["val_accuracy"][-1], accuracy, rtol=1e-6)
-
-
-def test_losses_against_numpy() -> None:
-    rng = np.random.default_rng(0)
-    logits, labels = rng.normal(size=(50, 7)).astype(np.float32) * 5, rng.integers(0, 7, 50)
-    exponents = np.exp(logits.astype(np.float64))
-    probabilities = exponents / exponents.sum(axis=1, keepdims=True)
-    want = -np.log(probabilities[np.arange(50), labels])
-    ours = losses_of("logits")(tf.constant(logits), tf.constant(labels))
-    np.testing.assert_allclose(ours, want, rtol=1e-5, atol=1e-6)
-    given = tf.constant(probabilities.astype(np.float32))
-    ours = losses_of("probabilities")(given, tf.constant(labels))
-    np.testing.assert_allclose(ours, np.minimum(want, -np.log(1e-7)), rtol=1e-3, atol=1e-5)
 
 
 COMMON = ["adam", "sgd", "adamw"]  # the others are tried in the long campaigns

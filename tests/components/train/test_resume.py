@@ -84,8 +84,8 @@ def test_an_interrupt_while_validating_costs_no_step(
     straight = fit(**settings)
     validation, calls = Training._validation, []
 
-    def interrupted(self, values):
-        means = validation(self, values)
+    def interrupted(self, *about):
+        means = validation(self, *about)
 
         def measure():
             calls.append(None)

@@ -30,6 +30,9 @@ class Heard:
     def waiting(self, step):
         self.told.append(("waiting", step))
 
+    def warning(self, step, words):
+        self.told.append(("warning", step, words))
+
     def ended(self, execution, artifacts, lineage, summary):
         self.told.append(("ended", execution, artifacts, lineage, summary))
 
@@ -50,11 +53,13 @@ def test_the_reader_s_log_hears_what_the_worker_said(tmp_path):
         journal.started("count")
         journal.waiting("count")
         journal.progress("count", 1, 4, "one of four")
+        journal.warning("count", "few of them")
         journal.ended(execution("count"), MADE, LINEAGE, "three numbers")
     assert heard.told == [
         ("started", "count"),
         ("waiting", "count"),
         ("progress", "count", 1, 4, "one of four"),
+        ("warning", "count", "few of them"),
         ("ended", execution("count"), MADE, LINEAGE, "three numbers"),
     ]
 

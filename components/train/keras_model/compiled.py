@@ -1,0 +1,152 @@
+"""What `compile` gives a model: the optimizer of the settings, and its own loss or the classes'."""
+
+from __future__ import annotations
+
+import inspect
+from typing import TYPE_CHECKING, Any
+
+import keras
+import tensorflow as tf
+
+from data.errors import ConfigError, in_one_line
+
+if TYPE_CHECKING:
+    from components.train.training import Training
+
+_IMAGES = 8
+_MEANS = ("sum_over_batch_size", "mean")
+# What a model may have been compiled with, and what to do instead where that cannot be used.
+_UNUSED = {
+    "metrics": "Train measures loss and accuracy; measure more in a callback",
+    "weighted_metrics": "Train measures loss and accuracy; measure more in a callback",
+    "run_eagerly": "Train compiles its steps; a train_fn of your own may do without",
+}
+
+
+def compile_model(model: keras.Model, optimizer: keras.Optimizer, training: Training) -> None:
+    """Compile the model, with the loss that it was compiled with if it was, and try that loss.
+
+    Raises:
+        ConfigError: it was compiled with what Train would not use, or with another optimizer than
+            the settings name; its loss does not fit the labels or `train.model_output`.
+    """
+    config, replicas = training.config, training.hardware.replicas
+    given = model._compile_config.config if model.compiled else {}
+    _refuse_unused(given, optimizer)
+    loss = given.get("loss")
+    if loss is not None:
+        _refuse_other_output(loss, config.model_output)
+    own = type(model).compute_loss is not keras.Model.compute_loss
+    if replicas > 1 and (own or getattr(loss, "reduction", _MEANS[0]) not in _MEANS):
+        raise ConfigError(
+            f"the model {config.model!r} has a loss of its own, and training is on "
+            f"{replicas} devices",
+            expected="a loss that is a mean over images, which can be shared out",
+            follows="nothing was trained",
+            remedy="train on one device (CUDA_VISIBLE_DEVICES=0, or train.device=cpu), or compile "
+            "the model with a keras.losses.Loss that is a mean",
+        )
+    model.compile(
+        optimizer=optimizer,
+        loss=loss or keras.losses.SparseCategoricalCrossentropy(config.model_output == "logits"),
+        loss_weights=given.get("loss_weights"),
+        metrics=["accuracy"],
+    )
+    if replicas == 1:
+        _try_loss(model, training)
+
+
+class Loss:
+    """The model's own loss of a batch, as Keras's `fit` takes it: of the data, and all additions.
+
+    A scalar, the mean over the images of what the model gives for them, plus what its layers add.
+    """
+
+    def __init__(self, model: keras.Model) -> None:
+        self._model = model
+        self._tells = "training" in inspect.signature(model.compute_loss).parameters
+
+    def __call__(
+        self,
+        images: tf.Tensor,
+        labels: tf.Tensor,
+        output: tf.Tensor,
+        weights: tf.Tensor | None,
+        training: bool,
+    ) -> tf.Tensor:
+        more = {"training": training} if self._tells else {}
+        loss = self._model.compute_loss(images, labels, output, weights, **more)
+        # Keras divides by the number of replicas what it expects to be summed over them.
+        scale = tf.distribute.get_strategy().num_replicas_in_sync
+        return tf.cast(loss, tf.float32) * tf.cast(scale, tf.float32)
+
+
+def _refuse_unused(given: dict[str, Any], optimizer: keras.Optimizer) -> None:
+    for name, instead in _UNUSED.items():
+        if given.get(name):
+            raise ConfigError(
+                f"the model is compiled with {name}, which would not be used",
+                expected="a model that is not compiled, or compile(optimizer=None, loss=…)",
+                got=f"{name}={given[name]!r}",
+                follows="nothing was trained",
+                remedy=instead,
+            )
+    theirs = given.get("optimizer")
+    if theirs is not None and _facts(theirs) != _facts(optimizer):
+        raise ConfigError(
+            "the model is compiled with another optimizer than the settings name",
+            expected=f"none, or {_facts(optimizer)}",
+            got=_facts(theirs),
+            follows="nothing was trained",
+            remedy="compile(optimizer=None, loss=…) in build_model, or load_model(…, "
+            "compile=False), and name the optimizer in train.optimizer, train.optimizer_options "
+            "and train.learning_rate",
+        )
+
+
+def _facts(optimizer: keras.Optimizer) -> dict[str, Any]:
+    settings = {k: v for k, v in optimizer.get_config().items() if k != "name"}
+    return {"optimizer": type(optimizer).__name__, **settings}
+
+
+def _refuse_other_output(loss: Any, model_output: str) -> None:
+    """A cross entropy that takes logits where the model gives probabilities, or the reverse."""
+    function = keras.losses.get(loss) if isinstance(loss, str) else loss
+    takes = getattr(function, "from_logits", None)
+    if takes is None and inspect.isfunction(inspect.unwrap(function)):
+        parameter = inspect.signature(function).parameters.get("from_logits")
+        takes = parameter.default if parameter else None
+    if takes is not None and bool(takes) != (model_output == "logits"):
+        raise ConfigError(
+            f"the model's loss has from_logits={bool(takes)}, and train.model_output says "
+            f"{model_output}",
+            expected=f"from_logits={model_output == 'logits'}",
+            follows="nothing was trained",
+            remedy="let compile(loss=…) and train.model_output say the same",
+        )
+
+
+def _try_loss(model: keras.Model, training: Training) -> None:
+    """Try the loss on grey images, and let Keras make what it makes only then."""
+    shape = (_IMAGES, *training.examples.spec.shape)
+    images = training.transform(tf.fill(shape, 127.0))
+    labels = tf.zeros(_IMAGES, tf.int64)
+    try:
+        output = model(images, training=False)
+        loss = Loss(model)(images, labels, output, None, False)
+        model.compute_metrics(images, labels, output)
+    except Exception as error:
+        raise ConfigError(
+            f"the loss of the model {training.config.model!r} cannot be computed",
+            expected=f"a loss of labels (n,) int64 and outputs {tuple(output.shape[1:])} each",
+            got=in_one_line(error),
+            remedy="change the loss that the model is compiled with, or its compute_loss",
+        ) from error
+    model.reset_metrics()
+    if loss.shape != ():
+        raise ConfigError(
+            f"the loss of the model {training.config.model!r} is no single number",
+            expected="a scalar, the mean over a batch",
+            got=f"shape {tuple(loss.shape)}",
+            remedy="reduce it in compute_loss, or let the loss have its reduction",
+        )
