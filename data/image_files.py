@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import re
 import struct
+import warnings
 from typing import TYPE_CHECKING
 
 from data.base import jpeg_segments, png_chunks
@@ -66,7 +67,10 @@ def decode_file(content: bytes, spec: ImageSpec, name: str = "the file") -> np.n
     formats = ("PNG", "JPEG")
     try:
         pixels = _checked(content)
-        with Image.open(io.BytesIO(pixels), formats=formats) as image:
+        with warnings.catch_warnings():  # of a vast size, which is refused here
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            opened = Image.open(io.BytesIO(pixels), formats=formats)
+        with opened as image:
             got = _described(image, content)
             if got == _wanted(image.format, spec):
                 if image.format == "JPEG":
