@@ -20,7 +20,7 @@ from pathlib import Path
 
 from components import evaluate, train
 from components.context import Context
-from data.base.durable_files import read_json
+from data.files.durable_files import read_json
 from pipeline import recipes
 from pipeline.config.graph import PipelineConfig
 from pipeline.config.overrides import apply_settings

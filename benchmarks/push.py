@@ -14,7 +14,7 @@ from pathlib import Path
 
 from timing import median_of
 
-from data.base.durable_files import fsync_tree
+from data.files.durable_files import fsync_tree
 from data.spec import ImageSpec
 from serving_export.bundle.manifest import write_manifest
 from serving_export.model_store.push import push

@@ -36,8 +36,8 @@ from plain import PLAIN, Arrays, Measured
 from components import train
 from components.artifacts import Examples
 from components.context import Context
-from data.base.durable_files import read_json
 from data.batches.sequential import batches
+from data.files.durable_files import read_json
 from serving_export.bundle.saved_model import load_bundle
 
 SUM_GOAL, EACH_GOAL = 0.4, 0.5

@@ -15,8 +15,8 @@ from typing import Any
 
 from components.artifacts import Model, Push, Verdict
 from components.context import Context
-from data.base.documents import read_document, write_document
 from data.errors import ConfigError, StepError
+from data.files.documents import read_document, write_document
 from serving_export.bundle.manifest import read_manifest, verify_bundle
 from serving_export.model_store.best import NONE
 from serving_export.model_store.layout import model_folder, model_of, version_folder

@@ -16,11 +16,11 @@ from typing import Any, Literal
 
 from components.artifacts import Examples, Foreseen
 from components.context import Context, Depends
-from data.base.file_tree import walk
-from data.base.import_path import load_object, resolve
-from data.base.input_files import is_url
-from data.base.own_object import check_call, check_object
+from data.code.import_path import load_object, resolve
+from data.code.own_object import check_call, check_object
 from data.errors import ConfigError, EnvironmentTrouble
+from data.files.file_tree import walk
+from data.files.input_files import is_url
 from data.sources import NAMES, SPLITS, SourceConfig, ask_stamp, make_source
 from data.spans.patterns import check_pattern, is_pattern
 from data.spans.windows import Window
@@ -197,10 +197,10 @@ def run(inputs: Inputs, config: Config, context: Context) -> Outputs:
         prepare()
 
     from components.beam.run_pipeline import run_pipeline
-    from data.base.durable_files import write_json
     from data.examples.finalize import complete
     from data.examples.tf_example import record_bytes
     from data.examples.write import WriteExamples
+    from data.files.durable_files import write_json
 
     spec, total = source.spec(), source.num_images()
     path = context.output_dir / "examples"

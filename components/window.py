@@ -14,9 +14,9 @@ from typing import Literal
 
 from components.artifacts import Examples, Foreseen
 from components.context import Context
-from data.base.durable_files import disk_trouble
 from data.errors import BadDataError
 from data.examples.artifact import shard_lengths, shard_name, write_description
+from data.files.durable_files import disk_trouble
 
 _SPLITS = ("train", "validation", "test")
 

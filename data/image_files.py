@@ -13,8 +13,8 @@ import struct
 import warnings
 from typing import TYPE_CHECKING
 
-from data.base import jpeg_segments, png_chunks
 from data.errors import BadDataError
+from data.files import jpeg_segments, png_chunks
 from data.spec import ImageSpec
 
 if TYPE_CHECKING:

@@ -8,15 +8,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
-from components.beam import submission
 from components.beam.job_server import connected
+from components.beam.jobs import submission
 from components.beam.jobs.remote_job import OVER
+from components.beam.jobs.submission import Submitted
 from components.beam.options import parse, runner, workers_are_elsewhere
 from components.beam.staging import travelling
-from components.beam.submission import Submitted
 from components.beam.users_code import user_modules
 from data.base.waits import SECONDS
-from data.base.worker_code import installed
+from data.code.worker_code import installed
 from data.errors import AlreadyPushed, ConfigError, ConnectionLost, EnvironmentTrouble
 from pipeline.config.graph import PipelineConfig
 from pipeline.environment.library_settings import pin_libraries

@@ -57,7 +57,7 @@ def run_pipeline(build: Callable[[beam.Pipeline], None], context: Context) -> No
 def _reports(context: Context) -> Iterator[Callable[[], bool]]:
     """Let workers that are elsewhere say that they began; yields whether one has."""
     from components.beam.options import workers_are_elsewhere
-    from data.base.worker_code import workers_report_to
+    from data.code.worker_code import workers_report_to
 
     if not workers_are_elsewhere(context.beam_args):
         yield lambda: True

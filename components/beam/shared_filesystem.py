@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from components.context import Context
-from data.base.input_files import is_url
 from data.errors import ConfigError
+from data.files.input_files import is_url
 
 
 def refuse_hidden(context: Context, path: str | None = None) -> None:

@@ -14,8 +14,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from components.beam.users_code import user_modules
-from data.base.first_party import users_file
-from data.base.import_path import OUR_PACKAGES
+from data.code.first_party import users_file
+from data.code.import_path import OUR_PACKAGES
 
 _HOME = Path(__file__).resolve().parents[2]  # holds our packages
 _PACKED_WITH = ("setup.py", "pyproject.toml", "MANIFEST.in", "README.md", "LICENSE")
@@ -55,7 +55,7 @@ def travelling(args: Sequence[str]) -> Iterator[tuple[str, ...]]:
     if not workers_are_elsewhere(args):
         yield tuple(args)
         return
-    from data.base.worker_code import taken_along
+    from data.code.worker_code import taken_along
 
     files = user_modules(filter(_is_users, list(sys.modules)))
     with (

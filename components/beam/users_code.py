@@ -7,8 +7,8 @@ import importlib.metadata
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from data.base.first_party import Closure, Code, short_name
-from data.base.import_path import OUR_PACKAGES
+from data.code.first_party import Closure, Code, short_name
+from data.code.import_path import OUR_PACKAGES
 
 _METADATA = ("METADATA", "entry_points.txt")  # by which a worker finds a plugin
 

@@ -15,7 +15,7 @@ from components.beam.jobs.find_job import job_of
 from components.beam.options import environment_type, parse
 from components.beam.run_pipeline import quiet
 from components.context import Context
-from data.base.worker_code import another_code, here
+from data.code.worker_code import another_code, here
 from data.errors import in_one_line
 
 _ELEMENTS = 3

@@ -15,10 +15,10 @@ from components.artifacts import Examples, Foreseen, Model, Verdict
 from components.context import Context, Depends
 from components.evaluate.config import Config
 from components.evaluate.rules import check_slices, check_subjects, slice_features
-from data.base.documents import read_document, write_document
-from data.base.import_path import load_object
-from data.base.own_object import check_call, check_object
+from data.code.import_path import load_object
+from data.code.own_object import check_call, check_object
 from data.errors import BadDataError, ConfigError, did_you_mean
+from data.files.documents import read_document, write_document
 from serving_export.bundle.vouching import Vouch
 from serving_export.model_store.baseline import against, find
 

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from data.base.documents import read_document
-from data.base.durable_files import sha256_file
 from data.examples.artifact import DESCRIPTION, Examples
+from data.files.documents import read_document
+from data.files.durable_files import sha256_file
 
 
 def data_identity(examples: Examples, split: str) -> dict[str, Any]:

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from components.evaluate.measure.measurements import Reference
-from data.base.documents import read_document
 from data.errors import PenstockError, in_one_line
+from data.files.documents import read_document
 from data.spec import ImageSpec
 from serving_export.bundle.manifest import (
     IMAGES,

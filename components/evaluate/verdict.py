@@ -19,7 +19,7 @@ from components.evaluate.measure.measurements import Measured, Reference
 from components.evaluate.measure.metrics import calibration
 from components.evaluate.rule_outcomes import Outcome, of_change, of_paired, of_threshold
 from components.evaluate.rules import OVERALL
-from data.base.documents import numbered
+from data.files.documents import numbered
 
 if TYPE_CHECKING:
     from components.evaluate.config import Config

@@ -20,13 +20,13 @@ from components.beam.prune import keep_needed
 from components.beam.run_pipeline import run_pipeline
 from components.beam.shared_filesystem import refuse_hidden
 from components.context import Context
-from data.base.own_object import line_of
-from data.base.tfrecord_frames import check_lengths
-from data.base.worker_code import SameCodeDoFn
 from data.batches.parse import parse_examples
+from data.code.own_object import line_of
+from data.code.worker_code import SameCodeDoFn
 from data.errors import ConfigError, PenstockError, in_one_line
 from data.examples.artifact import Examples
 from data.examples.write import crossing
+from data.files.tfrecord_frames import check_lengths
 from data.spec import IMAGE, LABEL, ImageSpec
 from serving_export.bundle.transform_graph import TransformFn
 from serving_export.parity.neighbours import largest_difference, some_images

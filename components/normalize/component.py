@@ -15,8 +15,8 @@ from dataclasses import dataclass
 
 from components.artifacts import Examples, Foreseen, TransformGraph
 from components.context import Context, Depends
-from data.base.import_path import load_object, resolve
-from data.base.own_object import check_call, check_object
+from data.code.import_path import load_object, resolve
+from data.code.own_object import check_call, check_object
 
 NAMES = {"divide_by_255": "components.normalize.functions:divide_by_255"}
 

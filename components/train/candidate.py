@@ -21,13 +21,13 @@ from components.train import devices
 from components.train.checks.model import check_served
 from components.train.config import Config
 from components.train.training import Training
-from data.base.documents import write_document
-from data.base.durable_files import sha256_file
-from data.base.import_path import load_object
 from data.batches.parse import sound_records
 from data.batches.sequential import batches
 from data.batches.training import SPLIT
+from data.code.import_path import load_object
 from data.errors import ConfigError
+from data.files.documents import write_document
+from data.files.durable_files import sha256_file
 from serving_export.bundle.saved_model import write_bundle
 from serving_export.bundle.training_images import FILE, trained_on
 from serving_export.bundle.transform_graph import TransformFn

@@ -12,9 +12,9 @@ from components.artifacts import Examples, Foreseen, Model, TransformGraph
 from components.context import Context, Depends
 from components.train.checks import settings
 from components.train.config import Config
-from data.base.durable_files import sha256_file
-from data.base.import_path import load_object
-from data.base.own_object import check_call
+from data.code.import_path import load_object
+from data.code.own_object import check_call
+from data.files.durable_files import sha256_file
 from data.spec import ImageSpec
 from serving_export.bundle.manifest import read_manifest
 

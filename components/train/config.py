@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from components.models import NAMES
-from data.base.import_path import resolve
+from data.code.import_path import resolve
 from data.errors import ConfigError
 from serving_export.bundle.manifest import MANIFEST
 from serving_export.model_store.layout import bundle_folder

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import keras
 import tensorflow as tf
 
-from data.base.durable_files import disk_words
 from data.errors import ConfigError, EnvironmentTrouble, StepError
+from data.files.durable_files import disk_words
 
 if TYPE_CHECKING:
     from components.train.config import Config

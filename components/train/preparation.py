@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 import tensorflow as tf
 
 from components.artifacts import Examples
-from components.train.augmentation import Augmentation
-from data.base.import_path import load_object
+from components.train.loop.augmentation import Augmentation
 from data.batches.training import SPLIT
+from data.code.import_path import load_object
 from data.errors import ConfigError, did_you_mean
 
 if TYPE_CHECKING:

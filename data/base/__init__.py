@@ -1,1 +1,1 @@
-"""What all reading and writing rests on: files that survive, input files, import paths."""
+"""What all else rests on: words, waits, and how libraries are imported and set."""

@@ -9,9 +9,9 @@ from typing import Any, TypeVar
 
 import tensorflow as tf
 
-from data.base.tfrecord_frames import check_lengths
 from data.errors import BadDataError
 from data.examples.artifact import Examples
+from data.files.tfrecord_frames import check_lengths
 from data.spec import IMAGE, LABEL, ImageSpec
 
 F = TypeVar("F", bound=Callable[..., Any])

@@ -13,9 +13,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from data.base.documents import read_document, write_document
-from data.base.durable_files import read_json
 from data.errors import BadDataError
+from data.files.documents import read_document, write_document
+from data.files.durable_files import read_json
 from data.spec import ImageSpec
 
 DATASET = "examples"  # the dataset's name in shard file names

@@ -7,11 +7,11 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from data.base.durable_files import read_json
 from data.errors import BadDataError, EnvironmentTrouble
 from data.examples.artifact import Examples, shard_name, write_description
 from data.examples.tfds_metadata import ShardFacts, write_metadata
 from data.examples.write import Shard
+from data.files.durable_files import read_json
 from data.spec import ImageSpec
 
 VALIDATION = "validation"

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from data.base.tfrecord_frames import FRAME_BYTES, framed
 from data.examples.tfrecord import damaged
+from data.files.tfrecord_frames import FRAME_BYTES, framed
 from data.spec import IMAGE, LABEL, SPAN, ImageSpec
 
 

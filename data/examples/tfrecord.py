@@ -7,9 +7,9 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from data.base.tfrecord_frames import framed, masked_crc
 from data.errors import BadDataError, EnvironmentTrouble
 from data.examples.artifact import Examples
+from data.files.tfrecord_frames import framed, masked_crc
 
 
 def frame(content: bytes) -> bytes:

@@ -22,11 +22,11 @@ from apache_beam.transforms.combiners import ToListCombineFn
 from apache_beam.transforms.window import GlobalWindow
 from apache_beam.utils.windowed_value import WindowedValue
 
-from data.base.durable_files import disk_trouble, write_json
-from data.base.worker_code import SameCodeDoFn
+from data.code.worker_code import SameCodeDoFn
 from data.content_hash import content_shares
 from data.errors import BadDataError, PenstockError
 from data.examples.tf_example import encode
+from data.files.durable_files import disk_trouble, write_json
 from data.sources import SPLITS, Chunk, Part, Source
 from data.spec import ImageSpec
 

@@ -17,8 +17,8 @@ from typing import IO
 
 import numpy as np
 
-from data.base.input_files import InputPath, input_path
 from data.errors import BadDataError
+from data.files.input_files import InputPath, input_path
 from data.sources.array_files import ArrayFile, ArraySource, LabelledImages, reading
 from data.sources.source import SourceConfig
 

@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
-from data.base.import_path import load_object, resolve
-from data.base.own_object import check_call, line_of
+from data.code.import_path import load_object, resolve
+from data.code.own_object import check_call, line_of
 from data.errors import ConfigError, EnvironmentTrouble, in_one_line
 
 if TYPE_CHECKING:

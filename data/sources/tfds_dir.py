@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path, PurePath
 from typing import Any
 
-from data.base.input_files import RemotePath, input_path
 from data.errors import BadDataError, in_one_line
+from data.files.input_files import RemotePath, input_path
 from data.sources.array_files import reading
 from data.sources.source import SourceConfig
 from data.sources.tfds_prepared import PreparedSource

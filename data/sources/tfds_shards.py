@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from data.base.tfrecord_frames import check_lengths
+from data.files.tfrecord_frames import check_lengths
 
 
 def check_shards(builder: Any, instruction: Any) -> None:

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
-from data.base.file_tree import File, walk
 from data.errors import BadDataError
+from data.files.file_tree import File, walk
 from data.spans.patterns import Match, matches, order
 
 FILE_MARKER = ".done"  # behind the name of a span that is a file, where markers are asked for

@@ -15,8 +15,8 @@ from datetime import date
 from pathlib import Path
 from typing import NamedTuple
 
-from data.base.input_files import is_url
 from data.errors import BadDataError, ConfigError, EnvironmentTrouble, did_you_mean
+from data.files.input_files import is_url
 from data.spans.temporary import bare, is_temporary
 
 _FIELDS = {

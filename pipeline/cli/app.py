@@ -50,7 +50,7 @@ class LocalFolder(click.Path):
         self._what = what
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        from data.base.input_files import refuse_url
+        from data.files.input_files import refuse_url
 
         refuse_url(value, self._what)
         return super().convert(value, param, ctx)

@@ -66,7 +66,7 @@ def judge_and_show(
             a folder to trust that is neither of the models.
     """
     from components.evaluate.standalone.judge_models import judge_models
-    from data.base.durable_files import write_json
+    from data.files.durable_files import write_json
     from pipeline.console.quiet_libraries import libraries_to
     from pipeline.storage.known_models import KnownModels
 

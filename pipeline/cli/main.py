@@ -49,7 +49,7 @@ def main() -> NoReturn:
     gc.set_threshold(50_000, 20, 20)
     _refuse_shadows()  # before anything else of ours is imported
 
-    from data.base.import_path import look_in_working_folder
+    from data.code.import_path import look_in_working_folder
     from pipeline.console.interrupt import leave
     from pipeline.console.streams import survive_readers
 

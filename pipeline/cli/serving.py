@@ -120,7 +120,7 @@ def rollback_and_show(model_dir: Path, to: int | None, reason: str | None, by: s
             `serving_export.model_store.rollback`.
     """
     from components.export import login_name
-    from data.base.documents import read_document
+    from data.files.documents import read_document
     from serving_export.model_store.layout import newest_version
     from serving_export.model_store.rollback import rollback
 
@@ -143,7 +143,7 @@ def show_serving(model_dir: Path, *, as_json: bool) -> None:
         ConfigError: no version of a model lies there.
         EnvironmentTrouble: something there cannot be read.
     """
-    from data.base.durable_files import disk_trouble
+    from data.files.durable_files import disk_trouble
     from pipeline.console.terminal import Console
     from serving_export.model_store.history import history
 

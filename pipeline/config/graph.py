@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from components.context import Context, Depends
-from data.base.import_path import load_module, load_object
+from data.code.import_path import load_module, load_object
 from data.errors import ConfigError, did_you_mean
 
 

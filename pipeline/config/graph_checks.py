@@ -8,7 +8,7 @@ import typing
 from collections.abc import Mapping, Sequence
 from typing import Any, get_args, get_origin
 
-from data.base.import_path import OUR_PACKAGES
+from data.code.import_path import OUR_PACKAGES
 from data.errors import ConfigError, did_you_mean
 from pipeline.config import secrets
 from pipeline.config.convert import check_types, to_plain

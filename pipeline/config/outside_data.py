@@ -15,10 +15,10 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from data.base.file_states import file_state, folder_state
-from data.base.import_path import OUR_PACKAGES
-from data.base.input_files import is_url, stamps
+from data.code.import_path import OUR_PACKAGES
 from data.errors import EnvironmentTrouble
+from data.files.file_states import file_state, folder_state
+from data.files.input_files import is_url, stamps
 from data.spans.patterns import is_pattern
 from pipeline.config.graph import Step
 

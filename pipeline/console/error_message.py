@@ -16,7 +16,7 @@ def explain(error: BaseException, *, debug: bool) -> int:
 
     The traceback of a crash is printed where no run's folder has it. Returns the exit code.
     """
-    from data.base.own_code import TRACEBACK_NOTE, own_place  # for who has failed alone
+    from data.code.own_code import TRACEBACK_NOTE, own_place  # for who has failed alone
 
     code, notes = exit_codes.of_error(error), list(getattr(error, "__notes__", ()))
     kept = any(note.startswith(TRACEBACK_NOTE) for note in notes)

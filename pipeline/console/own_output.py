@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from types import FrameType
 from typing import Any, TextIO
 
-from data.base.own_code import is_called_by_own
+from data.code.own_code import is_called_by_own
 
 
 class OwnOutput:

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from data.base.private_files import open_private
+from data.files.private_files import open_private
 from pipeline.console.streams import open_stream
 from pipeline.console.terminal import Console
 

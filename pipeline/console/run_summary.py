@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rich.markup import escape
 
-from data.base.documents import read_document
+from data.files.documents import read_document
 from pipeline.config.commands import command
 from pipeline.console.terminal import Console
 from pipeline.console.verdict_table import verdict_table

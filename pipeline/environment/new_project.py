@@ -5,8 +5,8 @@ from __future__ import annotations
 from importlib import resources
 from pathlib import Path
 
-from data.base.durable_files import disk_trouble
 from data.errors import ConfigError
+from data.files.durable_files import disk_trouble
 
 
 def make_project(folder: Path) -> list[Path]:

@@ -50,7 +50,7 @@ def examine_runner(args: Sequence[str], root: Path) -> Iterator[Finding]:
 
 
 def _workers(facts: dict[str, set[str]]) -> Iterator[Finding]:
-    from data.base.worker_code import here
+    from data.code.worker_code import here
 
     expected = {**here(), "tensorflow": importlib.metadata.version("tensorflow")}
     for name, mine in expected.items():

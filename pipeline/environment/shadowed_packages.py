@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 from pathlib import Path
 
-# As in data.base.import_path, which cannot be asked: it may be what is shadowed.
+# As in data.code.import_path, which cannot be asked: it may be what is shadowed.
 OUR_PACKAGES = ("data", "serving_export", "components", "pipeline")
 
 

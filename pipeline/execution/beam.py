@@ -13,7 +13,7 @@ import apache_beam as beam
 
 from components.beam.run_pipeline import run_pipeline
 from components.context import Context
-from data.base.worker_code import SameCodeDoFn, installed
+from data.code.worker_code import SameCodeDoFn, installed
 from data.errors import EnvironmentTrouble, PenstockError
 from pipeline.environment.library_settings import pin_libraries, refuse_other_variables
 from pipeline.execution.beam_job import Job, done_before

@@ -8,9 +8,9 @@ import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
-from components.beam import submission
+from components.beam.jobs import submission
 from components.beam.jobs.remote_job import OVER
-from components.beam.submission import Submitted
+from components.beam.jobs.submission import Submitted
 from data.errors import AlreadyPushed, ConfigError, ConnectionLost
 from pipeline.execution import submission_file
 from pipeline.execution.beam_job import Job

@@ -15,9 +15,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from data.base.documents import checked, numbered
-from data.base.private_files import open_private
 from data.errors import PenstockError, RightLost, revive
+from data.files.documents import checked, numbered
+from data.files.private_files import open_private
 from data.redaction import redact
 from pipeline.execution.step_log import StepLog
 from pipeline.storage.ledger import Execution, Lineage

@@ -11,9 +11,9 @@ from typing import Any
 from components.artifacts import Examples, Model, Push, Verdict
 from components.evaluate import VERDICT
 from components.report.pictures.album import Album, draw_album
-from data.base.documents import read_document
-from data.base.private_files import make_private
 from data.errors import PenstockError
+from data.files.documents import read_document
+from data.files.private_files import make_private
 from pipeline import exit_codes
 from pipeline.execution.run_record import RunRecord
 from pipeline.inspection.run_pictures import FOLDER

@@ -13,11 +13,11 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from data.base.documents import write_document
-from data.base.durable_files import disk_trouble
-from data.base.own_code import own_place
-from data.base.private_files import FILE_MODE, make_private, private_folder
+from data.code.own_code import own_place
 from data.errors import ConfigError, EnvironmentTrouble
+from data.files.documents import write_document
+from data.files.durable_files import disk_trouble
+from data.files.private_files import FILE_MODE, make_private, private_folder
 from pipeline import exit_codes
 from pipeline.config.convert import to_plain
 from pipeline.config.graph import PipelineConfig

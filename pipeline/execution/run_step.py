@@ -9,7 +9,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from data.base.first_party import Code
+from data.code.first_party import Code
 from data.errors import ConfigError, EnvironmentTrouble
 from data.redaction import redact
 from pipeline.config.convert import to_plain

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from data.base.durable_files import disk_words, not_written
-from data.base.own_code import is_own_error
+from data.code.own_code import is_own_error
 from data.errors import EnvironmentTrouble, PenstockError, StepError, in_one_line
+from data.files.durable_files import disk_words, not_written
 from pipeline.planning.plan import Workspace
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG}

@@ -5,9 +5,9 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
-from components.beam.submission import Submitted
-from data.base.documents import read_document, write_document
+from components.beam.jobs.submission import Submitted
 from data.errors import ConfigError
+from data.files.documents import read_document, write_document
 from pipeline.execution.beam_job import Job
 
 _FILE = "submission.json"

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from components.artifacts import Examples, Model
 from components.report.pictures.album import Album, draw_album
-from data.base.durable_files import disk_trouble
 from data.errors import BadDataError
+from data.files.durable_files import disk_trouble
 from pipeline.storage.artifact_lookup import artifacts_of_run
 from pipeline.storage.ledger import Ledger
 

@@ -8,9 +8,9 @@ from typing import Any
 
 from components.artifacts import Examples, Model, Verdict
 from components.report.html.facts import Facts, Made
-from data.base.documents import read_document
-from data.base.durable_files import disk_trouble, write_text
 from data.errors import BadDataError
+from data.files.documents import read_document
+from data.files.durable_files import disk_trouble, write_text
 from pipeline.config.overrides import plain_to_toml
 from pipeline.inspection.reproduce import commands
 from pipeline.spans.resolve import as_written

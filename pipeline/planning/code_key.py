@@ -6,7 +6,7 @@ import hashlib
 import json
 from pathlib import Path
 
-from data.base.first_party import Code
+from data.code.first_party import Code
 from pipeline.config.graph import PipelineConfig
 from pipeline.planning import fingerprint, imported_code
 from pipeline.storage.artifact_store import Slot

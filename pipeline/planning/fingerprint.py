@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from data.base.first_party import Code
+from data.code.first_party import Code
 from pipeline.config.convert import to_plain
 from pipeline.config.graph import Ref, Step, as_refs
 from pipeline.config.outside_data import OutsideData

@@ -13,8 +13,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import FunctionType, ModuleType
 
-from data.base.first_party import Code, short_name, users_file
-from data.base.loaded_modules import asked_by, asked_for, digest_in_memory, file_of, reloaded_since
+from data.code.first_party import Code, short_name, users_file
+from data.code.loaded_modules import asked_by, asked_for, digest_in_memory, file_of, reloaded_since
 from data.errors import EnvironmentTrouble
 from pipeline.config.graph import Step
 

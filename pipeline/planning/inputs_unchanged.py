@@ -10,8 +10,8 @@ import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from data.base.file_states import last_changed
 from data.errors import EnvironmentTrouble, InputChanged
+from data.files.file_states import last_changed
 from pipeline.config import outside_data
 from pipeline.config.graph import Step
 from pipeline.planning.plan import Done, Planned, Workspace

@@ -10,7 +10,7 @@ from typing import Any
 
 from components.artifacts import Examples, Foreseen
 from components.context import Context, PushRight, Unfenced
-from data.base.first_party import Code
+from data.code.first_party import Code
 from data.errors import ConfigError
 from pipeline.config import foresight, outside_data
 from pipeline.config.graph import Input, PipelineConfig, Ref, Step, as_refs

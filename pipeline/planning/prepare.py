@@ -8,8 +8,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from data.base.input_files import refuse_url
 from data.errors import ConfigError
+from data.files.input_files import refuse_url
 from pipeline.config import foresight, graph_checks, secrets
 from pipeline.config.graph import PipelineConfig, Step
 from pipeline.planning import warm_start

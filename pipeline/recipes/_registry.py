@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from data.base.import_path import load_object, look_beside
-from data.base.own_object import check_call
+from data.code.import_path import load_object, look_beside
+from data.code.own_object import check_call
 from data.errors import ConfigError, PenstockError, did_you_mean, in_one_line
 from pipeline.config import beam_flags, overrides
 from pipeline.config.graph import PipelineConfig

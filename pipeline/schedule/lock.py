@@ -12,7 +12,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from data.base.private_files import FILE_MODE, private_folder
+from data.files.private_files import FILE_MODE, private_folder
 from pipeline.storage.pushes.push_right import PushRight
 
 FOLDER = "schedules"  # in the root

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from components.artifacts import Examples, Model, Verdict
-from data.base.documents import read_document
 from data.errors import BadDataError
+from data.files.documents import read_document
 from pipeline.config.convert import from_plain
 from pipeline.storage.artifact_store import Slot
 from pipeline.storage.ledger import Ledger

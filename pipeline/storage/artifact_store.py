@@ -22,11 +22,11 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from data.base.documents import read_document, write_document
-from data.base.durable_files import digest_tree, fsync_path, fsync_tree, remove
-from data.base.sealed_files import check_files, file_facts
 from data.base.waits import SECONDS
 from data.errors import BadDataError, ConfigError, EnvironmentTrouble
+from data.files.documents import read_document, write_document
+from data.files.durable_files import digest_tree, fsync_path, fsync_tree, remove
+from data.files.sealed_files import check_files, file_facts
 from pipeline.config.convert import from_plain, to_plain
 from pipeline.storage.work_folder import remove_forgotten
 

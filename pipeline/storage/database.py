@@ -10,10 +10,10 @@ from typing import ClassVar, Self
 
 import sqlalchemy as sa
 
-from data.base.durable_files import disk_trouble
-from data.base.private_files import make_private, touch_private
 from data.base.waits import SECONDS
 from data.errors import ConfigError
+from data.files.durable_files import disk_trouble
+from data.files.private_files import make_private, touch_private
 from pipeline.storage.schema.trouble import explain
 from pipeline.storage.schema.version import bring_up_to_date, check_version
 

@@ -10,8 +10,8 @@ from typing import Any
 
 from sqlalchemy.dialects.sqlite import insert
 
-from data.base.durable_files import sha256_file
 from data.errors import EnvironmentTrouble
+from data.files.durable_files import sha256_file
 from pipeline.storage import tables
 from pipeline.storage.database import Database
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from components.export import login_name
-from data.base.durable_files import sha256_file
 from data.errors import BadDataError
+from data.files.durable_files import sha256_file
 from pipeline.storage.database import FILE
 from pipeline.storage.ledger import Ledger
 from pipeline.storage.trusted_models import Trusted

@@ -13,10 +13,10 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from data.base.documents import checked, numbered
-from data.base.own_code import TRACEBACK_NOTE
-from data.base.private_files import FILE_MODE, open_private, private_folder
+from data.code.own_code import TRACEBACK_NOTE
 from data.errors import EnvironmentTrouble, RightLost
+from data.files.documents import checked, numbered
+from data.files.private_files import FILE_MODE, open_private, private_folder
 from data.redaction import redact
 from pipeline.storage.database import FILE
 from pipeline.storage.ledger import Ledger

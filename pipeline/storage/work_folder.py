@@ -9,9 +9,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from data.base.documents import read_document, write_document
-from data.base.durable_files import remove
 from data.errors import BadDataError, EnvironmentTrouble, InputChanged, PenstockError
+from data.files.documents import read_document, write_document
+from data.files.durable_files import remove
 
 _UPSTREAM = "upstream.json"
 _KEPT_DAYS = 14

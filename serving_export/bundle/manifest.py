@@ -12,9 +12,9 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from data.base.documents import read_document, write_document
-from data.base.durable_files import digest_tree, sha256_file
 from data.errors import BadDataError
+from data.files.documents import read_document, write_document
+from data.files.durable_files import digest_tree, sha256_file
 from data.spec import ImageSpec
 
 MANIFEST = "penstock.json"

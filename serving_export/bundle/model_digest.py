@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from data.base.durable_files import digest_tree
+from data.files.durable_files import digest_tree
 
 # attributes of an operation that name or place it and do not change what it computes
 _NAMES = frozenset({"shared_name", "container", "debug_name", "config", "config_proto"})

@@ -11,8 +11,8 @@ import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
-from data.base.durable_files import digest_tree
 from data.errors import BadDataError
+from data.files.durable_files import digest_tree
 from serving_export.bundle.manifest import MANIFEST, verify_bundle
 
 # Given a model's folder and digest, raises a BadDataError where nobody vouches for that digest.

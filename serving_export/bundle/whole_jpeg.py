@@ -1,4 +1,4 @@
-"""Whether a JPEG file is whole, in TensorFlow's operations: as `data.base.jpeg_segments`."""
+"""Whether a JPEG file is whole, in TensorFlow's operations: as `data.files.jpeg_segments`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from data.base.jpeg_segments import (
+from data.files.jpeg_segments import (
     BEGIN,
     COEFFICIENTS,
     END_MARKER,

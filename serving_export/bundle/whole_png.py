@@ -1,4 +1,4 @@
-"""Whether a PNG file is whole, in TensorFlow's operations: `data.base.png_chunks` in a graph.
+"""Whether a PNG file is whole, in TensorFlow's operations: `data.files.png_chunks` in a graph.
 
 libpng itself checks the chunks that the pixels need, and passes over damage in all others.
 """
@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from data.base.png_chunks import (
+from data.files.png_chunks import (
     AUXILIARY,
     END,
     FRAME,

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from data.base.documents import read_document
 from data.errors import PenstockError
+from data.files.documents import read_document
 from serving_export.bundle.manifest import PUSH_RECORD
 from serving_export.model_store.best import NONE, best_digest
 from serving_export.model_store.layout import identity, model_of, newest_folder, version_folders

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from data.base.durable_files import sha256_file
 from data.errors import BadDataError, ConfigError, EnvironmentTrouble
+from data.files.durable_files import sha256_file
 from serving_export.bundle.manifest import MANIFEST, read_manifest
 
 HIGHEST = 2**63 - 1  # TensorFlow Serving reads a version as an int64 and passes over what is more

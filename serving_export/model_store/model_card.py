@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from data.base.documents import numbered
 from data.base.visible_text import visible
+from data.files.documents import numbered
 from serving_export.bundle.manifest import (
     CLASS_INDEX,
     CLASS_NAME,

@@ -17,10 +17,10 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from data.base.documents import write_document
-from data.base.durable_files import disk_trouble, fsync_path, fsync_tree
 from data.base.waits import SECONDS
 from data.errors import BadDataError, ConfigError, EnvironmentTrouble
+from data.files.documents import write_document
+from data.files.durable_files import disk_trouble, fsync_path, fsync_tree
 from serving_export.bundle.manifest import (
     BESIDE,
     MANIFEST,

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from data.base.durable_files import fsync_path
+from data.files.durable_files import fsync_path
 from serving_export.bundle.manifest import PUSH_RECORD
 from serving_export.model_store.best import needed_by
 from serving_export.model_store.layout import identity, is_ours, version_folders

@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from data.base.durable_files import disk_trouble
 from data.errors import BadDataError, ConfigError
+from data.files.durable_files import disk_trouble
 from serving_export.bundle.manifest import BESIDE, PUSH_RECORD, record_of
 from serving_export.model_store.best import BEST_SO_FAR, best_until
 from serving_export.model_store.history import Version, history, look_at

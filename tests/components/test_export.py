@@ -12,9 +12,9 @@ import pytest
 from components.artifacts import Model, Push, Verdict
 from components.context import Context
 from components.export import Config, Inputs, Outputs, is_current, locate, run
-from data.base.documents import write_document
-from data.base.durable_files import read_json
 from data.errors import BadDataError, ConfigError, RightLost, StepError
+from data.files.documents import write_document
+from data.files.durable_files import read_json
 from data.spec import ImageSpec
 from serving_export.bundle.manifest import verify_bundle
 from serving_export.model_store.layout import versions

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from data.base.durable_files import read_json, write_json
+from data.files.durable_files import read_json, write_json
 from pipeline import exit_codes
 from pipeline.cli.main import call
 from pipeline.storage.ledger import Ledger

@@ -13,8 +13,8 @@ import clusters
 import pytest
 
 from components.beam.worker_check import check_workers
-from data.base.import_path import OUR_PACKAGES
 from data.base.waits import SECONDS
+from data.code.import_path import OUR_PACKAGES
 from data.errors import EnvironmentTrouble, StepError
 from pipeline.config.graph import PipelineConfig
 from pipeline.config.overrides import apply_settings

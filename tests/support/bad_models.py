@@ -17,10 +17,10 @@ import numpy as np
 from components import evaluate, ingest, normalize, train
 from components.artifacts import Examples, Model, TransformGraph, Verdict
 from components.context import Context
-from data.base.durable_files import read_json
 from data.batches.sequential import batches
 from data.examples.artifact import shard_name
 from data.examples.tf_example import encode
+from data.files.durable_files import read_json
 from data.spec import ImageSpec
 from pipeline.config.graph import PipelineConfig
 from serving_export.bundle.training_images import FILE

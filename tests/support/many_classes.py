@@ -21,8 +21,8 @@ from components.evaluate.measure.measurements import Facts, Measured, Reference
 from components.evaluate.measure.model_analysis import measure
 from components.evaluate.rules import Threshold
 from components.evaluate.verdict import judge
-from data.base.documents import write_document
 from data.examples.artifact import Examples, shard_name
+from data.files.documents import write_document
 from data.spec import ImageSpec
 from serving_export.bundle.manifest import EXAMPLES, PROBABILITIES
 

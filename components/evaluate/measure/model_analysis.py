@@ -25,9 +25,9 @@ from components.evaluate.measure.read_batches import SLICE, ReadBatches
 from components.evaluate.measure.slice_files import WriteSlices, read_slices
 from components.evaluate.measure.slices import check_slices
 from components.evaluate.rules import slice_name
-from data.base.durable_files import remove_half_written
 from data.errors import StepError
 from data.examples.artifact import Examples, shard_lengths
+from data.files.durable_files import remove_half_written
 from data.spec import LABEL
 from serving_export.bundle.manifest import EXAMPLES, PROBABILITIES
 

@@ -10,9 +10,9 @@ import tensorflow as tf
 import tensorflow_model_analysis as tfma
 
 from components.evaluate.measure.slices import slice_columns
-from data.base.tfrecord_frames import check_lengths
-from data.base.worker_code import SameCodeDoFn
+from data.code.worker_code import SameCodeDoFn
 from data.errors import BadDataError, PenstockError, in_one_line
+from data.files.tfrecord_frames import check_lengths
 from data.spec import LABEL, ImageSpec
 
 # For each batch the analysis lets TensorFlow write the examples into a message that nobody sees,

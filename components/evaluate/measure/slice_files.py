@@ -15,11 +15,11 @@ import tensorflow as tf
 import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.proto import metrics_for_slice_pb2
 
-from data.base.durable_files import disk_trouble, write_bytes
-from data.base.tfrecord_frames import check_lengths
-from data.base.worker_code import SameCodeDoFn
+from data.code.worker_code import SameCodeDoFn
 from data.examples.tfrecord import frame
 from data.examples.write import crossing
+from data.files.durable_files import disk_trouble, write_bytes
+from data.files.tfrecord_frames import check_lengths
 
 
 class WriteSlice(SameCodeDoFn):

@@ -8,8 +8,8 @@ import numpy as np
 import tensorflow as tf
 
 from components.evaluate.rules import BRIGHTNESS, slice_name
-from data.base.import_path import load_object
 from data.batches.parse import parse_examples
+from data.code.import_path import load_object
 from data.errors import ConfigError
 from data.spec import ImageSpec
 

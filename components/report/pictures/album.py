@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from components.artifacts import Examples, Model
-from data.base.documents import read_document
-from data.base.durable_files import disk_trouble
 from data.errors import PenstockError, in_one_line
+from data.files.documents import read_document
+from data.files.durable_files import disk_trouble
 from serving_export.predict import Answer, answers_on_examples
 
 if TYPE_CHECKING:

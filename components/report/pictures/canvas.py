@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from PIL import Image
 
-from data.base.durable_files import disk_trouble
+from data.files.durable_files import disk_trouble
 
 DPI = 100
 MARGIN = 24  # pixels

@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from components.train.keras_model.suspicions import suspicions
-from data.base.import_path import load_object
+from data.code.import_path import load_object
 from data.errors import ConfigError, PenstockError, in_one_line
 from data.spec import ImageSpec
 

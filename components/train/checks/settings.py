@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from components.artifacts import Foreseen
 from components.models.options import CHECKS
 from components.train.checks.keras_names import COMMON, OPTIMIZERS, SCHEDULES
-from data.base.own_object import check_object
+from data.code.own_object import check_object
 from data.errors import ConfigError, did_you_mean
 
 if TYPE_CHECKING:

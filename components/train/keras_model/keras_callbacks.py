@@ -12,7 +12,7 @@ import tensorflow as tf
 from components.train.keras_model.callback_state import forgets, give_back, state_of
 from components.train.loop.checkpoints import Checkpoint
 from components.train.loop.hook import Hook
-from data.base.import_path import load_object
+from data.code.import_path import load_object
 from data.errors import ConfigError
 
 if TYPE_CHECKING:

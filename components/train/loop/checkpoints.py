@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from data.base.documents import KEY, checked, numbered
-from data.base.durable_files import fsync_path, sha256_file
 from data.errors import BadDataError
+from data.files.documents import KEY, checked, numbered
+from data.files.durable_files import fsync_path, sha256_file
 
 _KEPT = 2
 _FACTS = "facts"

@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from data.base.durable_files import disk_trouble
-from data.base.private_files import open_private
+from data.files.durable_files import disk_trouble
+from data.files.private_files import open_private
 from pipeline.schedule import lock
 from pipeline.schedule.schedule import Schedule, Tick
 

@@ -81,7 +81,7 @@ def attempt(
     Errors of the run come back in the answer; KeyboardInterrupt and bugs are raised.
     """
     from components.context import Context
-    from data.base.documents import read_document
+    from data.files.documents import read_document
     from pipeline.console.live_view import RunView
     from pipeline.console.run_summary import show_result
     from pipeline.run import run

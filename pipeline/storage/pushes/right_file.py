@@ -11,11 +11,11 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from data.base.documents import KEY, read_document, write_document
-from data.base.durable_files import disk_trouble, sha256_file
-from data.base.private_files import FILE_MODE
 from data.base.waits import SECONDS
 from data.errors import BadDataError, EnvironmentTrouble, RightLost
+from data.files.documents import KEY, read_document, write_document
+from data.files.durable_files import disk_trouble, sha256_file
+from data.files.private_files import FILE_MODE
 from serving_export.bundle.manifest import MANIFEST
 
 _KIND = "push_right.json"  # a schedule's file has another name

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from data.base.durable_files import fsync_path
 from data.errors import EnvironmentTrouble
+from data.files.durable_files import fsync_path
 
 TODAY = "0002"  # the last one in `versions`
 _NUMBER = """

@@ -13,13 +13,14 @@ from pathlib import Path
 import apache_beam as beam
 import pytest
 
-from components.beam import job_server, submission
+from components.beam import job_server
 from components.beam.job_server import connected
+from components.beam.jobs import submission
 from components.beam.run_pipeline import run_pipeline
 from components.beam.worker_check import check_workers, examine_workers
 from components.context import Context
-from data.base import worker_code
 from data.base.waits import SECONDS
+from data.code import worker_code
 from data.errors import BadDataError, ConfigError, ConnectionLost, EnvironmentTrouble, StepError
 
 pytestmark = pytest.mark.runners  # servers of Beam's own, in Python

@@ -16,8 +16,8 @@ import pytest
 
 from components.beam import staging
 from components.beam.users_code import user_modules
-from data.base.import_path import OUR_PACKAGES
-from data.base.worker_code import installed
+from data.code.import_path import OUR_PACKAGES
+from data.code.worker_code import installed
 
 MINE = """
 import helper_of_mine
@@ -91,7 +91,7 @@ def test_a_users_object_arrives_where_its_modules_are_not(users_folder, tmp_path
 def test_what_a_function_imports_late_arrives_too(users_folder, tmp_path, monkeypatch):
     """The module by value, and in the worker the files that it imports at work."""
     (users_folder / "late_of_user.py").write_text(
-        "from data.base.worker_code import SameCodeDoFn\n"
+        "from data.code.worker_code import SameCodeDoFn\n"
         "class Fn(SameCodeDoFn):\n"
         "    def process(self, x):\n"
         "        from space_of_user.deep import twice\n"

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from components.beam.users_code import user_modules
-from data.base.worker_code import installed
+from data.code.worker_code import installed
 
 FILES = {
     "own_top.py": "from own_space.a import f\nimport own_lib\n",

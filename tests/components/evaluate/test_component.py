@@ -25,10 +25,10 @@ from components.evaluate import (
     run,
 )
 from components.evaluate.rules import Allowed, Paired, Threshold
-from data.base.documents import write_document
-from data.base.durable_files import read_json, sha256_file
 from data.errors import BadDataError, ConfigError, PenstockError, StepError
 from data.examples.artifact import Examples
+from data.files.documents import write_document
+from data.files.durable_files import read_json, sha256_file
 from data.spec import ImageSpec
 from serving_export.bundle.manifest import MANIFEST, write_manifest
 from serving_export.model_store.baseline import Against

@@ -10,8 +10,8 @@ import pytest
 from components.artifacts import Model
 from components.evaluate.measure.measurements import Reference
 from components.evaluate.references import look_up
-from data.base.documents import write_document
-from data.base.durable_files import read_json, write_json
+from data.files.documents import write_document
+from data.files.durable_files import read_json, write_json
 from data.spec import ImageSpec
 from serving_export.bundle.manifest import MANIFEST, write_manifest
 from serving_export.model_store.push import push

@@ -16,7 +16,7 @@ from components.evaluate.measure.counts import BASELINE, BEST, CANDIDATE, tally
 from components.evaluate.measure.measurements import Facts, Measured, Reference
 from components.evaluate.rules import DEFAULT_PAIRED, METRICS, Allowed, Change, Paired, Threshold
 from components.evaluate.verdict import judge
-from data.base.documents import SCHEMAS
+from data.files.documents import SCHEMAS
 from pipeline import recipes
 from pipeline.config.overrides import apply
 

@@ -18,8 +18,8 @@ from components.context import Context
 from components.train import Config, devices
 from components.train.keras_fit import make_optimizer, train_fn
 from components.train.training import Training
-from data.base.import_path import load_object
 from data.batches.sequential import batches
+from data.code.import_path import load_object
 from data.errors import ConfigError
 from data.examples.artifact import shard_name
 from data.examples.tf_example import encode

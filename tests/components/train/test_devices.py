@@ -12,8 +12,8 @@ import pytest
 import tensorflow as tf
 
 from components.train import Config, devices, keras_fit
-from data.base.durable_files import disk_words
 from data.errors import ConfigError, EnvironmentTrouble, StepError
+from data.files.durable_files import disk_words
 from serving_export.parity.check import check_parity
 
 HOME = Path(__file__).parents[3]

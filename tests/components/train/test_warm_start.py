@@ -9,8 +9,8 @@ import pytest
 
 from components.context import Context
 from components.train import Config, pin
-from data.base.durable_files import sha256_file
 from data.errors import BadDataError, ConfigError
+from data.files.durable_files import sha256_file
 from serving_export.bundle.manifest import MANIFEST
 
 

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from data.base.tfrecord_frames import masked_crc
 from data.batches.parse import parse_examples, sound_records
 from data.batches.sequential import batches
 from data.batches.training import plan_feed, training_chunks
 from data.errors import BadDataError
 from data.examples.artifact import Examples
 from data.examples.tf_example import encode
+from data.files.tfrecord_frames import masked_crc
 
 LABELS = np.arange(7)
 

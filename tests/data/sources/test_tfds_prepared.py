@@ -18,8 +18,8 @@ import stores
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from data.base.tfrecord_frames import FRAME_BYTES, masked_crc
 from data.errors import BadDataError, ConfigError, EnvironmentTrouble
+from data.files.tfrecord_frames import FRAME_BYTES, masked_crc
 from data.sources import SourceConfig, make_source, tfds_prepared
 from data.sources.tfds_images import header_size
 

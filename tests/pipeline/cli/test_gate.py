@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from data.base.durable_files import read_json
+from data.files.durable_files import read_json
 from pipeline import exit_codes
 from pipeline.cli.main import call
 from serving_export.bundle.manifest import MANIFEST

@@ -12,8 +12,8 @@ from pathlib import Path
 import click
 import pytest
 
-from data.base.documents import SCHEMAS, checked
 from data.errors import BadDataError, ConfigError, EnvironmentTrouble, StepError
+from data.files.documents import SCHEMAS, checked
 from pipeline import exit_codes, recipes
 from pipeline.cli.main import call, penstock
 from pipeline.console.error_message import explain

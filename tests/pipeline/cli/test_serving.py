@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from data.base.durable_files import read_json
+from data.files.durable_files import read_json
 from data.spec import ImageSpec
 from pipeline.cli.main import call
 from serving_export.bundle.manifest import write_manifest

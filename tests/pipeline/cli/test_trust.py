@@ -12,7 +12,7 @@ import pytest
 from evil_models import write_evil
 from PIL import Image
 
-from data.base.durable_files import read_json
+from data.files.durable_files import read_json
 from pipeline import exit_codes
 from pipeline.cli.main import call
 from pipeline.storage.ledger import Ledger

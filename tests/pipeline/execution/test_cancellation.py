@@ -14,7 +14,7 @@ import pytest
 from apache_beam.portability.api import beam_job_api_pb2 as job_api
 from deaf_job_server import DeafJobServer, deaf_job_server
 
-from components.beam.submission import Submitted
+from components.beam.jobs.submission import Submitted
 from data.base.waits import SECONDS
 from data.errors import AlreadyPushed, ConfigError, RightLost, revive
 from pipeline import exit_codes, submit

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from data.base.durable_files import read_json, write_json
+from data.files.durable_files import read_json, write_json
 from pipeline import exit_codes, recipes
 from pipeline.cli.main import call, penstock
 from pipeline.config.overrides import apply, read_toml, to_toml

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from data.base.first_party import Code
+from data.code.first_party import Code
 from pipeline import recipes
 from pipeline.config.outside_data import OutsideData
 from pipeline.planning import fingerprint

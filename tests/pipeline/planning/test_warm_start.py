@@ -6,8 +6,8 @@ import idx_files
 import pytest
 
 from components.artifacts import Model
-from data.base.durable_files import read_json, sha256_file
 from data.errors import ConfigError
+from data.files.durable_files import read_json, sha256_file
 from data.sources import SourceConfig, make_source
 from pipeline import recipes
 from pipeline.config.overrides import apply_settings

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from data.base.durable_files import read_json
 from data.errors import ConfigError
+from data.files.durable_files import read_json
 from pipeline import recipes
 from pipeline.config.graph_checks import check
 from pipeline.config.overrides import apply_settings

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from data.base.durable_files import read_json
+from data.files.durable_files import read_json
 from data.sources import SourceConfig
 from data.sources.idx import IdxSource
 from pipeline import exit_codes

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from toy_steps import Count, Judge, Read, Serve
 
-from data.base.documents import write_document
+from data.files.documents import write_document
 from pipeline.config.graph import PipelineConfig, Ref, Step
 
 OVERALL = {"examples": 3, "accuracy": None, "loss": None}

@@ -11,9 +11,9 @@ import idx_files
 import numpy as np
 import pytest
 
-from data.base import sealed_files
-from data.base.durable_files import read_json
 from data.errors import BadDataError, ConfigError, EnvironmentTrouble
+from data.files import sealed_files
+from data.files.durable_files import read_json
 from data.spans.patterns import absolute
 from pipeline import recipes
 from pipeline.config.graph import PipelineConfig

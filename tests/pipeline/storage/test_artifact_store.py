@@ -17,8 +17,8 @@ import pytest
 import toy_steps
 from filelock import FileLock, Timeout
 
-from data.base import sealed_files
-from data.base.durable_files import read_json, sha256_file
+from data.files import sealed_files
+from data.files.durable_files import read_json, sha256_file
 from pipeline import exit_codes
 from pipeline.config.graph import Ref
 from pipeline.execution.watcher import Watcher

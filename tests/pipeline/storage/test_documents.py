@@ -11,10 +11,10 @@ import pytest
 from components.artifacts import Verdict
 from components.evaluate import Outputs
 from components.train.loop.checkpoints import Checkpoint, Checkpoints
-from data.base import documents
-from data.base.documents import KEY, SCHEMAS
 from data.errors import PenstockError
 from data.examples.artifact import load_examples
+from data.files import documents
+from data.files.documents import KEY, SCHEMAS
 from pipeline.execution import submission_file
 from pipeline.execution.journal import JournalReader
 from pipeline.storage.artifact_lookup import verdict_content

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from data.base.durable_files import sha256_file
+from data.files.durable_files import sha256_file
 from pipeline.storage import file_digests
 from pipeline.storage.ledger import Ledger
 

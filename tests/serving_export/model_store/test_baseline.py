@@ -55,7 +55,7 @@ class Place:
 
 
 def find_digest(path: Path) -> str:
-    from data.base.durable_files import sha256_file
+    from data.files.durable_files import sha256_file
 
     return sha256_file(path / "penstock.json")
 

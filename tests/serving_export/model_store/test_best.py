@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from data.base.durable_files import read_json, sha256_file, write_json
 from data.errors import StepError
+from data.files.durable_files import read_json, sha256_file, write_json
 from data.spec import ImageSpec
 from serving_export.bundle.manifest import MANIFEST, write_manifest
 from serving_export.model_store.best import NONE, best_digest, better

@@ -17,9 +17,9 @@ from filelock import FileLock
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data.base.durable_files import read_json
 from data.base.waits import SECONDS
 from data.errors import BadDataError, ConfigError, EnvironmentTrouble, RightLost, StepError
+from data.files.durable_files import read_json
 from serving_export.bundle.manifest import verify_bundle, verify_version
 from serving_export.model_store.layout import (
     model_folder,

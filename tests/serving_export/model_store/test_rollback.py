@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data.base.durable_files import read_json
 from data.errors import BadDataError, ConfigError, StepError
+from data.files.durable_files import read_json
 from serving_export.bundle.manifest import verify_version
 from serving_export.model_store import rollback as rollback_module
 from serving_export.model_store.history import history, look_at

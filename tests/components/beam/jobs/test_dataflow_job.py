@@ -18,7 +18,7 @@ from components.beam.options import new_pipeline
 from components.beam.run_pipeline import run_pipeline
 from components.beam.worker_check import examine_workers
 from components.context import Context
-from data.base import worker_code
+from data.code import worker_code
 from data.errors import BadDataError, ConfigError, ConnectionLost, EnvironmentTrouble, StepError
 
 pytestmark = pytest.mark.slow

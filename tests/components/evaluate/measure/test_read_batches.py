@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from data.base.tfrecord_frames import masked_crc
 from data.errors import BadDataError, revive
+from data.files.tfrecord_frames import masked_crc
 from data.spec import ImageSpec
 
 pytestmark = pytest.mark.slow  # the import of the analysis

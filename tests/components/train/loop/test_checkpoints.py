@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from components.train.loop.checkpoints import Checkpoint, Checkpoints
-from data.base.durable_files import sha256_file
+from data.files.durable_files import sha256_file
 
 LOGGER = logging.getLogger("penstock")
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from data.base.durable_files import read_json, sha256_file, write_json
 from data.errors import EnvironmentTrouble, RightLost
+from data.files.durable_files import read_json, sha256_file, write_json
 from pipeline.storage.pushes.push_right import PushRight, lost_because, pushed_by, revoke
 from serving_export.bundle.manifest import MANIFEST
 

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from data.base.durable_files import read_json, write_json
 from data.errors import BadDataError
+from data.files.durable_files import read_json, write_json
 
 KEY = "schema_version"
 

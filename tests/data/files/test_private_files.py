@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from data.base.durable_files import write_json
-from data.base.private_files import make_private, open_private, private_folder, touch_private
+from data.files.durable_files import write_json
+from data.files.private_files import make_private, open_private, private_folder, touch_private
 
 
 @pytest.fixture(params=[0o000, 0o022, 0o077], ids=oct)

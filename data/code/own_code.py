@@ -14,7 +14,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Literal
 
-from data.base.import_path import OUR_PACKAGES
+from data.code.import_path import OUR_PACKAGES
 
 TRACEBACK_NOTE = "the whole traceback: "  # a note on an error begins so; then the file's path
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data.base.tfrecord_frames import check_lengths, framed, masked_crc
 from data.errors import BadDataError, EnvironmentTrouble
+from data.files.tfrecord_frames import check_lengths, framed, masked_crc
 
 
 def frame(content: bytes) -> bytes:

@@ -11,10 +11,10 @@ from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
 
-from data.base.distributions import Distributions
-from data.base.import_path import OUR_PACKAGES, shadowed_by_ours
-from data.base.import_statements import COMPUTED, imports_of
-from data.base.loaded_modules import (
+from data.code.distributions import Distributions
+from data.code.import_path import OUR_PACKAGES, shadowed_by_ours
+from data.code.import_statements import COMPUTED, imports_of
+from data.code.loaded_modules import (
     Recorder,
     digest_in_memory,
     digest_source,

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data.base.durable_files import (
+from data.errors import BadDataError, EnvironmentTrouble
+from data.files.durable_files import (
     digest_tree,
     disk_trouble,
     fsync_tree,
@@ -20,7 +21,6 @@ from data.base.durable_files import (
     sha256_file,
     write_json,
 )
-from data.errors import BadDataError, EnvironmentTrouble
 
 JSON = st.recursive(
     st.none()
@@ -58,7 +58,7 @@ def test_a_text_that_utf8_cannot_hold_leaves_nothing(tmp_path: Path) -> None:
 
 def test_what_a_killed_writer_left_is_removed(tmp_path: Path) -> None:
     write_json(tmp_path / "whole", 1)
-    die = "import os, pathlib, data.base.durable_files as d; os.fsync = lambda _: os._exit(9); "
+    die = "import os, pathlib, data.files.durable_files as d; os.fsync = lambda _: os._exit(9); "
     path = tmp_path / "half"
     subprocess.run([sys.executable, "-c", f"{die} d.write_bytes(pathlib.Path({str(path)!r}), b'')"])
     assert len(list(tmp_path.iterdir())) == 2

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from data.base.file_states import file_state, folder_state, last_changed
+from data.files.file_states import file_state, folder_state, last_changed
 
 
 @pytest.fixture

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from data.base.documents import KEY, SCHEMAS, checked, numbered, read_document, write_document
 from data.errors import BadDataError
+from data.files.documents import KEY, SCHEMAS, checked, numbered, read_document, write_document
 
 HOME = Path(__file__).parents[3]
 # Files between the processes of one run, and what a person asked to have where they say.
 NO_DOCUMENTS = {
-    "data/base/documents.py",
-    "data/base/durable_files.py",
+    "data/files/documents.py",
+    "data/files/durable_files.py",
     "data/examples/write.py",
     "components/ingest.py",
     "pipeline/cli/gate.py",

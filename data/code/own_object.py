@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from data.base.import_path import no_such_module, no_such_name, parts
-from data.base.own_code import owner
+from data.code.import_path import no_such_module, no_such_name, parts
+from data.code.own_code import owner
 from data.errors import ConfigError
 
 # what may make a name that stands nowhere in the module

@@ -17,8 +17,8 @@ import numpy as np
 import pytest
 import stores  # noqa: F401  (Beam finds its file systems)
 
-from data.base.input_files import RemotePath, input_path, is_url, stamps
 from data.errors import BadDataError, ConfigError, EnvironmentTrouble
+from data.files.input_files import RemotePath, input_path, is_url, stamps
 from data.sources import SourceConfig, make_source
 
 RNG = np.random.default_rng(0)

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from own_project import line_of, write_file
 
-from data.base import import_path
-from data.base.own_code import Place, is_called_by_own, is_own_error, own_place, owner
+from data.code import import_path
+from data.code.own_code import Place, is_called_by_own, is_own_error, own_place, owner
 from data.errors import StepError
 
 
@@ -82,7 +82,7 @@ def test_an_endless_recursion_has_a_line(own):
 
 def test_whose_an_error_is(own):
     module, _ = own(
-        "import json\nfrom data.base.import_path import parts\n"
+        "import json\nfrom data.code.import_path import parts\n"
         "def by_library(): json.loads('{')\ndef by_ours(): parts('x')\n"
     )
     assert is_own_error(caught(module.by_library))

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from data.base.durable_files import sha256_file
 from data.errors import EnvironmentTrouble
+from data.files.durable_files import sha256_file
 
 
 @dataclass(frozen=True)

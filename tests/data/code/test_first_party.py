@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from data.base import loaded_modules
-from data.base.distributions import Distributions
-from data.base.first_party import Code, short_name
-from data.base.import_path import shadowed_by_ours
+from data.code import loaded_modules
+from data.code.distributions import Distributions
+from data.code.first_party import Code, short_name
+from data.code.import_path import shadowed_by_ours
 from data.errors import ConfigError, EnvironmentTrouble
 
 
@@ -195,11 +195,11 @@ class TestLoadedModules:
     def test_a_name_asked_for_again_is_heard(self, write) -> None:
         from importlib import import_module
 
-        import_module("data.base.first_party")
+        import_module("data.code.first_party")
         with loaded_modules.asked_for() as names:
-            import_module(".first_party", "data.base")
-        import_module("data.base.import_path")
-        assert names == {"data.base.first_party"}
+            import_module(".first_party", "data.code")
+        import_module("data.code.import_path")
+        assert names == {"data.code.first_party"}
 
     def test_who_has_asked_is_known(self, write) -> None:
         write("code", own_asks="from importlib import import_module\nimport_module('own_' + 'b')")

@@ -7,7 +7,7 @@ import pytest
 import scipy.stats
 import tensorflow as tf
 
-from components.train.augmentation import Augmentation
+from components.train.loop.augmentation import Augmentation
 from data.spec import ImageSpec
 
 MANY = 4000

@@ -6,8 +6,8 @@ import pickle  # Beam pickles DoFns too
 
 import pytest
 
-from data.base import worker_code
-from data.base.worker_code import SameCodeDoFn
+from data.code import worker_code
+from data.code.worker_code import SameCodeDoFn
 from data.errors import EnvironmentTrouble, revive
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from data.base.file_tree import walk
 from data.errors import BadDataError
+from data.files.file_tree import walk
 
 
 def names(start: Path, **how: bool) -> list[str]:

@@ -7,7 +7,7 @@ import re
 import sys
 from pathlib import Path
 
-from data.base.loaded_modules import is_installed
+from data.code.loaded_modules import is_installed
 
 # where a library is imported by another name than its distribution's; others are searched for
 _NAMES = {

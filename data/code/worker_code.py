@@ -25,9 +25,9 @@ from typing import Any
 
 import apache_beam as beam
 
-from data.base.import_path import OUR_PACKAGES
-from data.base.private_files import open_private
+from data.code.import_path import OUR_PACKAGES
 from data.errors import EnvironmentTrouble
+from data.files.private_files import open_private
 
 _folder: ContextVar[Path | None] = ContextVar("folder", default=None)  # of the job being sent
 _NOT_CODE = "template"  # pipeline/environment/template: a project's first files, never imported

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from data.base.import_path import load_object, look_beside, look_in_working_folder, resolve
+from data.code.import_path import load_object, look_beside, look_in_working_folder, resolve
 from data.errors import ConfigError
 
 
 def test_an_object_is_found_by_its_path() -> None:
-    assert load_object("data.base.import_path:load_object") is load_object
+    assert load_object("data.code.import_path:load_object") is load_object
     assert resolve("mine:Source", {"idx": "data:Idx"}, "source") == "mine:Source"
     assert resolve("idx", {"idx": "data:Idx"}, "source") == "data:Idx"
 
@@ -19,10 +19,10 @@ def test_an_object_is_found_by_its_path() -> None:
     ("path", "words"),
     [
         ("load_object", "not an import path"),
-        ("data.base.import_path:", "not an import path"),
+        ("data.code.import_path:", "not an import path"),
         (":load_object", "not an import path"),
         ("data.imports:load_object", "cannot import 'data.imports'"),
-        ("data.base.import_path:load_objct", "did you mean 'load_object'"),
+        ("data.code.import_path:load_objct", "did you mean 'load_object'"),
     ],
 )
 def test_a_path_that_leads_nowhere(path: str, words: str) -> None:
