@@ -26,6 +26,31 @@ from pipeline.storage.run_folder import settle_dead_runs, summaries
 REPORT = "report.html"  # in a run's own folder
 
 
+# What the report draws of a verdict.
+_DRAWN = frozenset(
+    {
+        "baseline",
+        "best",
+        "calibration",
+        "code",
+        "confidence",
+        "confusion",
+        "confusions",
+        "data",
+        "lost",
+        "metrics",
+        "model",
+        "paired",
+        "reasons",
+        "rules",
+        "status",
+        "suspect_the_data",
+        "weakest_class",
+        "worst",
+    }
+)
+
+
 def report_run(root: Path, run_id: str, path: Path | None) -> Path:
     """`penstock report`: as `write_report`, in a root in which something ran."""
     with Ledger.existing(root) as ledger:
@@ -93,7 +118,16 @@ def gather(root: Path, ledger: Ledger, run_id: str) -> Facts:
 
 
 def _content(ledger: Ledger, verdict: Verdict) -> dict[str, Any]:
-    return verdict_content(ledger, verdict)
+    content = verdict_content(ledger, verdict)
+    missing = sorted(_DRAWN - content.keys())
+    if missing:  # of an evaluate of the user's own
+        raise BadDataError(
+            f"the verdict in {verdict.path} cannot be shown",
+            expected="all that components.evaluate writes",
+            got=f"no {', '.join(missing)}",
+            remedy="write what is missing, or another file than verdict.json",
+        )
+    return content
 
 
 def _judged_examples(

@@ -125,7 +125,7 @@ def summaries(folder: Path) -> dict[str, str]:
     found = {}
     for line in events.read_text(encoding="utf-8", errors="replace").splitlines():
         with contextlib.suppress(ValueError, KeyError, TypeError):  # half a line, of a killed run
-            event = checked(EVENTS, json.loads(line), events)
-            if event["event"] == "ended":
+            event = json.loads(line)
+            if isinstance(event, dict) and checked(EVENTS, event, events)["event"] == "ended":
                 found[event["step"]] = event["summary"]
     return found

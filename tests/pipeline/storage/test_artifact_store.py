@@ -331,7 +331,7 @@ def test_of_a_copied_root_every_byte_is_read_once(toy_pipeline, tmp_path, monkey
 
 def test_who_only_looks_leaves_what_another_run_has_sealed_since(tmp_path):
     slot = Slot(tmp_path, "f")
-    slot.seal(Outputs(Counted(slot.open(), {})), {}, {}, 1.0)
+    slot.seal(Outputs(Counted(slot.open(), {})), {}, {}, 1.0, {})
     plain = read_json(slot.path / "manifest.json")
     slot._remember({**plain, "seal": "of another"}, {"x": 1})
     assert read_json(slot.path / "manifest.json") == plain

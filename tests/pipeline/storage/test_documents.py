@@ -68,7 +68,7 @@ def test_an_artifact_is_made_again(tmp_path):
     with slot.held():
         made = slot.open()
         outputs = Outputs(verdict=Verdict(path=made, status="passed", model_digest="d"))
-        slot.seal(outputs, {}, {}, 1.0)
+        slot.seal(outputs, {}, {}, 1.0, {})
     assert slot.load(Outputs)
     manifest = slot.path / "manifest.json"
     manifest.write_text(json.dumps(json.loads(manifest.read_text()) | {KEY: 99}))

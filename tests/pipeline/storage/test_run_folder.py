@@ -9,6 +9,7 @@ import time
 import pytest
 
 from data.errors import RightLost
+from data.files.documents import numbered
 from pipeline.run import run
 from pipeline.storage.ledger import Ledger
 from pipeline.storage.pushes.push_right import FILE, PushRight
@@ -90,8 +91,9 @@ def test_a_run_whose_folder_is_gone_is_dead(toy_pipeline, tmp_path):
 
 
 def test_what_a_killed_run_wrote_half_is_passed_over(tmp_path):
-    whole = {"event": "ended", "step": "count", "summary": "3 numbers"}
-    lines = [json.dumps(whole), "[]", "null", '{"event": "ended"}', '{"event": "en']
+    whole = numbered("events.jsonl", {"event": "ended", "step": "count", "summary": "3 numbers"})
+    half = json.dumps(numbered("events.jsonl", {"event": "ended"}))
+    lines = [json.dumps(whole), "[]", "null", half, '{"event": "en']
     (tmp_path / "events.jsonl").write_text("\n".join(lines))
     assert summaries(tmp_path) == {"count": "3 numbers"}
 
