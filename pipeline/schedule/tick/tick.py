@@ -175,7 +175,7 @@ class _Work:
             return True
         if key.partition(_AND)[0] in {old.partition(_AND)[0] for old in settled}:
             self._news = "the code is new, the data is what an earlier run had"
-            print(f"{self._schedule.name}: {self._news}")
+            say(f"{self._schedule.name}: {self._news}")
         return False
 
     def _nothing_new(self, key: str | None) -> None:

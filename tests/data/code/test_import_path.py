@@ -79,7 +79,7 @@ def test_a_name_that_ours_lacks_is_no_folder_of_the_users(folder: Path, monkeypa
     monkeypatch.setattr(sys, "path", [place for place in sys.path if place.startswith(sys.prefix)])
     (folder / "own_recipes.py").write_text("from data import loader\n")
     look_in_working_folder()
-    with pytest.raises(ImportError, match="cannot import name 'loader'"):
+    with pytest.raises(ConfigError, match="cannot import name 'loader'"):
         load_object("own_recipes:HERE")
 
 

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from data.base.waits import SECONDS
 from data.errors import BadDataError, ConfigError, EnvironmentTrouble, RightLost, StepError
+from data.files.documents import numbered
 from data.files.durable_files import read_json
 from serving_export.bundle.manifest import verify_bundle, verify_version
 from serving_export.model_store.layout import (
@@ -60,7 +61,7 @@ def test_first_version_is_1_and_holds_the_very_bytes(
     best = {"version": 1, "digest": candidate[1], "accuracy": None, "examples": None}
     assert told.pop("best_so_far") == best
     known = {"version": 1, "digest": candidate[1], "beside": {}, "begins_anew": False}
-    assert told == {**record, **known}
+    assert told == numbered("push.json", {**record, **known})
     assert visible(serving / "m") == {"1"}
 
 
