@@ -273,9 +273,7 @@ def test_a_rule_on_a_class_that_is_not_there_fails_before_the_training(root, tmp
     rule = 'evaluate.thresholds=[{metric = "accuracy", at_least = 0.9, on = "zerro"}]'
     assert run(root, rule) == exit_codes.BAD_CONFIG  # the examples are there already
     assert "zerro" in capfd.readouterr().err
-    assert (
-        run(tmp_path / "new", rule) == exit_codes.BAD_CONFIG
-    )  # and here the source names its classes
+    assert run(tmp_path / "new", rule) == exit_codes.BAD_CONFIG  # its source names its classes
     err = capfd.readouterr().err
     assert "zerro" in err
     assert not (tmp_path / "new" / "artifacts" / "ingest").exists()
