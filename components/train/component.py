@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,8 +39,13 @@ def depends(config: Config) -> Depends:
     return Depends(modules=tuple(modules), files=files)
 
 
-def check_foreseen(config: Config, inputs: Mapping[str, Foreseen], *, thorough: bool) -> None:
+def check_foreseen(
+    config: Config, inputs: Mapping[str, Foreseen], *, thorough: bool
+) -> Sequence[str]:
     """Hold the settings against what there is; `thorough`: make with Keras what they name.
+
+    Returns:
+        What is worth a look: callbacks that a resumed training would go on with as new.
 
     Raises:
         ConfigError: as `checks.settings.check`; one of a user's own cannot be imported or called,
@@ -50,9 +55,13 @@ def check_foreseen(config: Config, inputs: Mapping[str, Foreseen], *, thorough: 
     """
     examples = inputs.get("examples", Foreseen())
     settings.check(config, examples)
-    if thorough:
-        _check_calls(config)
-        _try_out(config, examples.spec)
+    if not thorough:
+        return ()
+    _check_calls(config)
+    _try_out(config, examples.spec)
+    from components.train.keras_model.callback_state import forgetful
+
+    return tuple(forgetful(c for c in map(load_object, config.callbacks) if isinstance(c, type)))
 
 
 def _check_calls(config: Config) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,7 +27,9 @@ class File(NamedTuple):
         return any(part.startswith(".") for part in self.name.split("/"))
 
 
-def walk(start: Path, *, hidden: bool = True) -> Iterator[File]:
+def walk(
+    start: Path, *, hidden: bool = True, leave_out: Sequence[os.stat_result] = ()
+) -> Iterator[File]:
     """All files at or under `start`, by name; folders that are links are entered like others.
 
     A folder that holds itself, by whatever links, is entered once on a path. Two links to one
@@ -38,6 +40,7 @@ def walk(start: Path, *, hidden: bool = True) -> Iterator[File]:
         start: a file or a folder.
         hidden: give those too whose name, or a folder's under `start`, begins with a dot, and what
             Python wrote to `__pycache__`.
+        leave_out: files and folders that are passed over, by what `stat` says of them.
 
     Raises:
         BadDataError: a link leads nowhere, or to itself.
@@ -50,13 +53,13 @@ def walk(start: Path, *, hidden: bool = True) -> Iterator[File]:
         _refuse_broken_link(start, error)
         raise
     if stat.S_ISDIR(found.st_mode):
-        yield from _below(str(start), "", (found,), hidden)
+        yield from _below(str(start), "", (*leave_out, found), hidden)
     else:
         yield File(str(start), start.name, found)
 
 
 def _below(
-    folder: str, prefix: str, above: tuple[os.stat_result, ...], hidden: bool
+    folder: str, prefix: str, closed: tuple[os.stat_result, ...], hidden: bool
 ) -> Iterator[File]:
     with os.scandir(folder) as listed:
         entries = sorted(listed, key=lambda entry: entry.name)
@@ -64,12 +67,12 @@ def _below(
         if not hidden and (entry.name.startswith(".") or entry.name == "__pycache__"):
             continue
         found, name = _look(entry), prefix + entry.name
-        if found is None:
+        if found is None or any(os.path.samestat(found, other) for other in closed):
             continue
         if stat.S_ISREG(found.st_mode):
             yield File(entry.path, name, found)
-        elif stat.S_ISDIR(found.st_mode) and not any(os.path.samestat(found, a) for a in above):
-            yield from _below(entry.path, f"{name}/", (*above, found), hidden)
+        elif stat.S_ISDIR(found.st_mode):
+            yield from _below(entry.path, f"{name}/", (*closed, found), hidden)
 
 
 def _look(entry: os.DirEntry[str]) -> os.stat_result | None:

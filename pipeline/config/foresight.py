@@ -23,7 +23,7 @@ def check(
     made: Mapping[Ref, Foreseen],
     *,
     thorough: bool,
-) -> None:
+) -> list[tuple[str, str]]:
     """Let each step that is to run look at its settings, and at what is known of its inputs.
 
     Args:
@@ -33,20 +33,25 @@ def check(
         thorough: whether what the components import when they run may be imported: where they run
             in this process, at once.
 
+    Returns:
+        What is worth a look, each with its step's name; only where `thorough`.
+
     Raises:
         ConfigError: one of them would fail.
         EnvironmentTrouble: so it would, `thorough`, for want of a device.
     """
-    known = dict(made)
+    known, warnings = dict(made), list[tuple[str, str]]()
     for step in steps:
         component, inputs = step.load(), _inputs(step, known)
         check_foreseen = getattr(component, "check_foreseen", None)
         if check_foreseen and step.name in wanted:
-            check_foreseen(step.config, inputs, thorough=thorough)
+            said = check_foreseen(step.config, inputs, thorough=thorough)
+            warnings += [(step.name, words) for words in said or ()]
         foresee = getattr(component, "foresee", None)
         if foresee and not any(ref.step == step.name for ref in made):
             found = foresee(step.config, inputs, thorough=thorough and step.name in wanted)
             known |= {Ref(step.name, output): what for output, what in found.items()}
+    return warnings
 
 
 def _inputs(step: Step, known: Mapping[Ref, Foreseen]) -> dict[str, Any]:

@@ -72,6 +72,7 @@ class RunRecord:
         self.run = run
         self.executions: list[Execution] = []  # of steps that were made or reused
         self._cached: set[str] = set()  # steps by the plan
+        self._warnings: set[tuple[str, str]] = set()
         self._unentered: list[Ended] = []  # what cached steps came to: entered with what follows
         self._folder = root / "runs" / run.id
         self.ledger = ledger
@@ -179,8 +180,10 @@ class RunRecord:
         self._watcher.waiting(step)
 
     def warning(self, step: str, words: str) -> None:
-        self._event("warning", step=step, words=words)
-        self._watcher.warning(step, words)
+        if (step, words) not in self._warnings:  # a step says again what was known before it began
+            self._warnings.add((step, words))
+            self._event("warning", step=step, words=words)
+            self._watcher.warning(step, words)
 
     def ended(
         self,

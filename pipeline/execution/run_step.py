@@ -56,7 +56,8 @@ def run_next(
     planned = plan[place]
     workspace.push_right.check()
     if not planned.sealed and all(before.sealed for before in plan[:place]):  # nothing ran yet
-        check_foreseen(plan, [later.step.name for later in plan[place:]], thorough=True)
+        for name, words in check_foreseen(plan, [p.step.name for p in plan[place:]], thorough=True):
+            log.warning(name, words)
     forced = "forced" in planned.why
     if not planned.sealed and (forced or not usable(planned, done, workspace, Code())):
         _make_damaged_again(plan[: place + 1], done, workspace, log)

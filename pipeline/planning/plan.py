@@ -132,8 +132,10 @@ def make_plan(
     return plan
 
 
-def check_foreseen(plan: Sequence[Planned], chosen: Collection[str], *, thorough: bool) -> None:
-    """Let the steps that have work to do look ahead; see `foresight.check`.
+def check_foreseen(
+    plan: Sequence[Planned], chosen: Collection[str], *, thorough: bool
+) -> list[tuple[str, str]]:
+    """Let the steps that have work to do look ahead, and give their warnings: `foresight.check`.
 
     Raises:
         ConfigError, EnvironmentTrouble: one of them would fail.
@@ -146,9 +148,9 @@ def check_foreseen(plan: Sequence[Planned], chosen: Collection[str], *, thorough
         for name, artifact in artifacts.items()
         if isinstance(artifact, Examples)
     }
-    if to_do:
-        steps = [planned.step for planned in plan]
-        foresight.check(steps, to_do, made, thorough=thorough)
+    if not to_do:
+        return []
+    return foresight.check([p.step for p in plan], to_do, made, thorough=thorough)
 
 
 def plan_step(

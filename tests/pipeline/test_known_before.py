@@ -14,6 +14,7 @@ from data.errors import ConfigError, PenstockError
 from pipeline import exit_codes, recipes
 from pipeline.cli.main import call
 from pipeline.config.overrides import apply_settings
+from pipeline.execution.watcher import Watcher
 from pipeline.run import run
 from pipeline.storage.ledger import Ledger
 
@@ -148,6 +149,17 @@ def test_what_takes_keras_or_the_user_s_modules_is_told_before_ingest(settings, 
     if root.exists():
         with Ledger(root) as ledger:
             assert all(not ledger.executions(each.id) for each in ledger.runs())
+
+
+def test_a_callback_that_a_resume_makes_anew_is_told_of_before_ingest(tmp_path):
+    class Stops(Watcher):
+        def warning(self, step, words):
+            raise KeyboardInterrupt(f"{step}: {words}")
+
+    pipeline = apply_settings(recipes.build("digits"), ["train.callbacks=['keras_setups:Forgets']"])
+    with pytest.raises(KeyboardInterrupt, match="train: the callback Forgets has no get_state"):
+        run(pipeline, root=tmp_path / "root", watcher=Stops())
+    assert not (tmp_path / "root" / "artifacts").exists()
 
 
 def test_a_worker_of_beam_s_looks_ahead_as_well(tmp_path):

@@ -273,7 +273,6 @@ DAMAGED: dict[str, Callable[[np.ndarray], bytes]] = {
     "jpeg: cut": _jpeg(lambda file: file[: len(file) * 3 // 4]),
     "jpeg: progressive, cut": _jpeg(lambda file: file[: len(file) // 2], progressive=True),
     "jpeg: no end": _jpeg(lambda file: file[:-2]),
-    "jpeg: bytes between segments": _jpeg(lambda f: f.replace(b"\xff\xdb", b"ab\xff\xdb", 1)),
     "jpeg: progressive, an early end": _jpeg(
         lambda f: f.replace(b"\xff\xda", b"\xff\xd9\xff\xda", 2), progressive=True
     ),
@@ -350,14 +349,11 @@ _MUTATIONS = (_flip, _erase, _repeat, _fill, _cut, _add, _shuffle_chunks, _resea
 
 
 def whole_files(pixels: np.ndarray) -> list[bytes]:
-    """Image files of every kind that is taken, of these pixels, for damage to begin with."""
+    """PNG files of every kind that is taken, of these pixels, for damage to begin with."""
     more = [(b"gAMA", bytes((0, 0, 0xB1, 0x8F))), (b"tEXt", b"Comment\0ours"), (b"pHYs", bytes(9))]
     files = [png(pixels), png(pixels, *more, interlaced=True), to_file(pixels, optimize=True)]
     if pixels.shape[-1] == 3:
         files.append(png(pixels, (b"PLTE", bytes(range(30))), (b"tRNS", bytes(6))))
-    if pixels.shape[-1] != 4:
-        for options in ({}, {"progressive": True}, {"restart_marker_blocks": 1, "quality": 95}):
-            files.append(to_file(pixels, "JPEG", **options))
     return files
 
 

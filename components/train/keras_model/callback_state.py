@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import keras
@@ -26,22 +27,25 @@ _ATTRIBUTES: dict[type[keras.callbacks.Callback], tuple[str, ...]] = {
 }
 
 
-def forgets(callback: keras.callbacks.Callback) -> bool:
-    """Whether a resumed training would go on with the callback as new.
+def forgetful(kinds: Iterable[type]) -> Iterator[str]:
+    """For each class of callbacks with which a resumed training would go on as new: a warning.
 
     Raises:
-        ConfigError: it gives a state that cannot be given back, or written.
+        ConfigError: one gives a state that cannot be given back.
     """
-    if not hasattr(callback, "get_state"):
-        return type(callback) not in _ATTRIBUTES
-    name = type(callback).__name__
-    if not hasattr(callback, "set_state"):
-        raise ConfigError(
-            f"the callback {name} has get_state and no set_state",
-            expected="both, for its state to be kept over an interrupt, or none",
-            remedy="define set_state(state)",
-        )
-    return False
+    for kind in kinds:
+        if not hasattr(kind, "get_state"):
+            if kind not in _ATTRIBUTES:
+                yield (
+                    f"the callback {kind.__name__} has no get_state() and set_state(state): "
+                    "what it knows is lost where the training is interrupted and goes on"
+                )
+        elif not hasattr(kind, "set_state"):
+            raise ConfigError(
+                f"the callback {kind.__name__} has get_state and no set_state",
+                expected="both, for its state to be kept over an interrupt, or none",
+                remedy="define set_state(state)",
+            )
 
 
 def state_of(callback: keras.callbacks.Callback) -> Checkpoint:

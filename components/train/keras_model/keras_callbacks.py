@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from components.train.keras_model.callback_state import forgets, give_back, state_of
+from components.train.keras_model.callback_state import forgetful, give_back, state_of
 from components.train.loop.checkpoints import Checkpoint
 from components.train.loop.hook import Hook
 from data.code.import_path import load_object
@@ -36,11 +36,8 @@ class KerasCallbacks(Hook):
         validated = bool(training.examples.num_examples("validation"))
         self._model = model
         self._callbacks = [_own(path, config, validated) for path in config.callbacks]
-        for callback in filter(forgets, self._callbacks):
-            training.warn(
-                f"the callback {type(callback).__name__} has no get_state() and set_state(state): "
-                "what it knows is lost where the training is interrupted and goes on"
-            )
+        for words in forgetful(map(type, self._callbacks)):
+            training.warn(words)
         if config.early_stop_patience or config.best_weights:
             self._callbacks.append(_early_stop(config, validated))
         self.each_step = any(map(_listens_to_batches, self._callbacks))

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from data.errors import BadDataError
 from data.files.file_states import file_state, folder_state, last_changed
 
 
@@ -50,10 +51,15 @@ def test_what_is_hidden_or_left_out_does_not_count(folder: Path) -> None:
     for name in (".penstock/x", "__pycache__/x.pyc", "cat/.DS_Store", "root/ledger"):
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).touch()
-    (folder / "dead").symlink_to(folder / "nowhere")
-    (folder / "round").symlink_to(folder / "round")
     assert folder_state(folder, [folder / "root"]) == before
     assert folder_state(folder) != before
+
+
+@pytest.mark.parametrize("target", ["nowhere", "link"])
+def test_a_link_that_leads_nowhere_is_named(folder: Path, target: str) -> None:
+    (folder / "link").symlink_to(folder / target)
+    with pytest.raises(BadDataError, match="link is a link that leads nowhere"):
+        folder_state(folder)
 
 
 def test_links_that_lead_up_end(folder: Path) -> None:
