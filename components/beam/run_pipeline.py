@@ -55,9 +55,9 @@ def run_pipeline(build: Callable[[beam.Pipeline], None], context: Context) -> No
 
 @contextlib.contextmanager
 def _reports(context: Context) -> Iterator[Callable[[], bool]]:
-    """Let workers that are elsewhere say that they began; yields whether one has."""
+    """Let workers elsewhere say that they began, and what they imported; yields if one has."""
     from components.beam.options import workers_are_elsewhere
-    from data.code.worker_code import workers_report_to
+    from data.code.worker_code import tell_of_reports, workers_report_to
 
     if not workers_are_elsewhere(context.beam_args):
         yield lambda: True
@@ -67,6 +67,7 @@ def _reports(context: Context) -> Iterator[Callable[[], bool]]:
     try:
         with workers_report_to(folder):
             yield lambda: any(folder.iterdir())
+            tell_of_reports(folder)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -15,7 +15,7 @@ import os
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
@@ -36,6 +36,7 @@ class _Load(NamedTuple):
 
 _loads: defaultdict[str, list[_Load]] = defaultdict(list)  # by module, the newest last
 _listeners: list[set[str]] = []
+_told: list[dict[str, str]] = []
 _asked: defaultdict[str, set[str]] = defaultdict(set)  # by whom -> for what
 
 
@@ -134,6 +135,23 @@ def asked_for() -> Iterator[set[str]]:
         yield names
     finally:
         _listeners[:] = [other for other in _listeners if other is not names]
+
+
+@contextlib.contextmanager
+def told_by_workers() -> Iterator[dict[str, str]]:
+    """What `tell_of_workers` says in the block: module -> digest of its source."""
+    told: dict[str, str] = {}
+    _told.append(told)
+    try:
+        yield told
+    finally:
+        _told[:] = [other for other in _told if other is not told]
+
+
+def tell_of_workers(imported: Mapping[str, str]) -> None:
+    """Say what modules of the user's processes elsewhere have imported, and from what source."""
+    for told in _told:
+        told.update(imported)
 
 
 def asked_by(name: str) -> set[str]:

@@ -25,8 +25,11 @@ from typing import Any
 
 import apache_beam as beam
 
+from data.code.first_party import users_file
 from data.code.import_path import OUR_PACKAGES
-from data.errors import EnvironmentTrouble
+from data.code.loaded_modules import digest_in_memory, tell_of_workers
+from data.errors import EnvironmentTrouble, PenstockError
+from data.files.durable_files import read_json, write_json
 from data.files.private_files import open_private
 
 _folder: ContextVar[Path | None] = ContextVar("folder", default=None)  # of the job being sent
@@ -122,12 +125,8 @@ class SameCodeDoFn(beam.DoFn):
     """
 
     def __getstate__(self) -> dict[str, Any]:
-        return {
-            **self.__dict__,
-            "_sender": here(),
-            "_files": dict(_along),
-            "_report_to": _folder.get(),
-        }
+        sent = {"_sender": here(), "_files": dict(_along), "_report_to": _folder.get()}
+        return sent | self.__dict__  # a worker that pickles it again passes on what it was sent
 
     def setup(self) -> None:
         """As a marked EnvironmentTrouble: another Python, Beam or Penstock than the sender's."""
@@ -141,7 +140,31 @@ class SameCodeDoFn(beam.DoFn):
             installed(files, _private_folder() / digest)
         if folder := self.__dict__.get("_report_to"):
             with contextlib.suppress(OSError):  # the job is over; or its own files will fail
-                (folder / f"{platform.node()}-{os.getpid()}").touch()
+                _report_in(folder).touch()
+
+    def finish_bundle(self) -> Any:
+        """Say which modules of the user's this worker has imported by now."""
+        if folder := self.__dict__.get("_report_to"):
+            with contextlib.suppress(OSError):
+                write_json(_report_in(folder), _imported())
+
+
+def _report_in(folder: Path) -> Path:
+    return folder / f"{platform.node()}-{os.getpid()}"
+
+
+def _imported() -> dict[str, str]:
+    """Of each module of the user's in memory: the digest of its source."""
+    modules = {name: sys.modules[name] for name in list(sys.modules) if users_file(name)}
+    digests = {name: digest_in_memory(name, module) for name, module in modules.items()}
+    return {name: digest for name, digest in digests.items() if digest}
+
+
+def tell_of_reports(folder: Path) -> None:
+    """Pass on what workers have imported, by the files that they wrote to a folder."""
+    for file in folder.iterdir():
+        with contextlib.suppress(PenstockError):  # empty: it has ended no bundle
+            tell_of_workers(read_json(file))
 
 
 def another_code(

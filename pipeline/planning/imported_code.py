@@ -14,7 +14,14 @@ from pathlib import Path
 from types import FunctionType, ModuleType
 
 from data.code.first_party import Code, short_name, users_file
-from data.code.loaded_modules import asked_by, asked_for, digest_in_memory, file_of, reloaded_since
+from data.code.loaded_modules import (
+    asked_by,
+    asked_for,
+    digest_in_memory,
+    file_of,
+    reloaded_since,
+    told_by_workers,
+)
 from data.errors import EnvironmentTrouble
 from pipeline.config.graph import Step
 
@@ -45,17 +52,24 @@ def watched(step: Step, looked_at: Mapping[str, str]) -> Iterator[Imports]:
     Raises:
         EnvironmentTrouble: a module of the step's was loaded before its file changed.
     """
-    with asked_for() as asked:
-        yield Imports(step, looked_at, asked)
+    with asked_for() as asked, told_by_workers() as told:
+        yield Imports(step, looked_at, asked, told)
 
 
 class Imports:
-    """The imports of a step, in this process."""
+    """The imports of a step, in this process and in workers of its own."""
 
-    def __init__(self, step: Step, looked_at: Mapping[str, str], asked: set[str]) -> None:
+    def __init__(
+        self,
+        step: Step,
+        looked_at: Mapping[str, str],
+        asked: set[str],
+        told: Mapping[str, str],
+    ) -> None:
         self._step = step
         self._looked_at = looked_at
         self._asked = asked
+        self._told = told
         self._before = set(sys.modules)
         code = Code()
         self._stale = {name for name in self._before if _is_stale(name, code)}
@@ -76,6 +90,20 @@ class Imports:
             if file and not self._foreseen(name, file):
                 known = code.file(name) is not None or not Path(file).is_file()
                 found[name if known else file] = digest_in_memory(name, sys.modules[name]) or ""
+        return found | self._of_workers(code)
+
+    def _of_workers(self, code: Code) -> dict[str, str]:
+        """Of what workers elsewhere have imported that which the plan could not foresee."""
+        found = {}
+        for name, digest in sorted(self._told.items()):
+            file = code.file(name)
+            if file is None:
+                continue  # the worker's alone
+            looked_at = self._looked_at.get(short_name(name, file))
+            if looked_at is None:
+                found[name] = digest
+            elif looked_at != digest:
+                raise self._refusal(f"{file} is not what a worker imported: it has changed since")
         return found
 
     def _names(self, code: Code) -> set[str]:

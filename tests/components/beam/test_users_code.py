@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -10,7 +11,10 @@ from pathlib import Path
 import pytest
 
 from components.beam.users_code import user_modules
+from components.ingest import Config as Ingest
 from data.code.worker_code import installed
+from pipeline.config.graph import PipelineConfig, Step
+from pipeline.run import run
 
 FILES = {
     "own_top.py": "from own_space.a import f\nimport own_lib\n",
@@ -73,3 +77,60 @@ def test_it_works_where_there_is_nothing_else(shipped, tmp_path, monkeypatch) ->
         check=False,
     )
     assert done.stdout.split() == ["late", "beside", "plugged"], done.stderr
+
+
+LATE_SOURCE = """
+from importlib import import_module
+
+import numpy as np
+
+from data.sources import Chunk, Part
+from data.spec import ImageSpec
+
+
+class Late:
+    def __init__(self, config):
+        pass
+
+    def stamp(self):
+        return "always the same"
+
+    def spec(self):
+        return ImageSpec(height=2, width=2, channels=1, class_names=("a", "b"))
+
+    def parts(self):
+        return [Part(split, 0, 0, 2) for split in ("train", "test")]
+
+    def num_images(self):
+        return None
+
+    def read(self, part):
+        value = import_module("own_" + "table").VALUE
+        yield Chunk(np.full((2, 2, 2, 1), value, np.uint8), np.arange(2))
+"""
+
+
+def test_what_a_worker_elsewhere_imports_by_a_computed_name_is_looked_at(
+    external: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "own_late.py").write_text(LATE_SOURCE)
+    (tmp_path / "own_table.py").write_text("VALUE = 1\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    pipeline = PipelineConfig(
+        name="late",
+        steps=(
+            Step(name="read", component="components.ingest", config=Ingest(source="own_late:Late")),
+        ),
+    )
+
+    def status() -> str:
+        result = run(pipeline, root=tmp_path / "root", beam_args=external, shared_filesystem=True)
+        return result.executions[0].status
+
+    assert status() == "made"
+    assert "own_table" not in sys.modules
+    assert status() == "reused"
+    (tmp_path / "own_table.py").write_text("VALUE = 2\n")
+    assert status() == "made"
+    manifests = (tmp_path / "root").glob("artifacts/ingest/*/manifest.json")
+    assert [list(json.loads(m.read_text())["imported"]) for m in manifests] == [["own_table"]]
