@@ -47,7 +47,10 @@ def test_after_one_run_the_verdict_is_shown_and_its_model_pushed(root, tmp_path)
     digest = before["train"][0]["model"][1]["digest"]
     (root / FILE).unlink()
     assert run(recipes.build("digits"), root=root).run.exit_code == exit_codes.DONE
-    assert entered(root) == before
+    now = entered(root)
+    for one in (before, now):  # named by where it lies, and the root is a copy
+        del one["export"][0]["push"][1]["served_path"]
+    assert now == before
     with Ledger(root) as ledger:
         assert ledger.model(digest)
         assert artifact_lookup.examples_of(root, ledger, digest).counts

@@ -12,7 +12,7 @@ import clusters
 import pytest
 import same_runs
 
-from components.beam import submission
+from components.beam.jobs import submission
 from components.beam.jobs.remote_job import OVER
 from data.base.waits import SECONDS
 from data.errors import AlreadyPushed, BadDataError, ConfigError, EnvironmentTrouble

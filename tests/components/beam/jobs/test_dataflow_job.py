@@ -13,7 +13,7 @@ import pytest
 from apache_beam.portability.api import beam_runner_api_pb2 as runner_api
 
 from components import ingest
-from components.beam import submission
+from components.beam.jobs import submission
 from components.beam.options import new_pipeline
 from components.beam.run_pipeline import run_pipeline
 from components.beam.worker_check import examine_workers
