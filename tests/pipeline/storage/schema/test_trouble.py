@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import subprocess
 import sys
@@ -67,10 +66,9 @@ def test_a_column_that_is_gone_and_bytes_that_are_no_ledger_are_two_things(tmp_p
     assert "move it away" in found.value.remedy
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_one_that_may_only_be_read_is_a_matter_of_permissions(tmp_path):
+def test_one_that_may_only_be_read_is_a_matter_of_permissions(tmp_path, unprivileged):
     with Ledger(tmp_path) as ledger:
         Path(tmp_path, "ledger.sqlite").chmod(0o444)
-        with pytest.raises(EnvironmentTrouble, match="cannot be used") as found:
+        with unprivileged(), pytest.raises(EnvironmentTrouble, match="cannot be used") as found:
             ledger.start_run(RUN)
     assert "permissions" in found.value.remedy
