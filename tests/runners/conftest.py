@@ -104,6 +104,6 @@ def pushing_toy(tmp_path: Path) -> PipelineConfig:
 @pytest.fixture
 def slow_digits(digits: PipelineConfig, tmp_path: Path) -> PipelineConfig:
     """A source of the user's own, that halts in the middle until `go` lies in the test's folder."""
-    options = f'{{folder = "{tmp_path}"}}'
+    options = f'{{folder = "at:{tmp_path}"}}'  # no path: it is not the data
     settings = ["ingest.source=halting:HaltingDigits", f"ingest.options={options}"]
     return apply_settings(digits, settings)

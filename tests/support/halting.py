@@ -18,7 +18,7 @@ class HaltingDigits(DigitsSource):
 
     def __init__(self, config: SourceConfig) -> None:
         super().__init__(SourceConfig())
-        self._folder = config.options["folder"]
+        self._folder = config.options["folder"].removeprefix("at:")
 
     def read(self, part: Part) -> Iterator[Any]:
         folder = Path(self._folder)
@@ -34,7 +34,7 @@ class FailingOnce(DigitsSource):
 
     def __init__(self, config: SourceConfig) -> None:
         super().__init__(SourceConfig())
-        self._folder = config.options["folder"]
+        self._folder = config.options["folder"].removeprefix("at:")
 
     def read(self, part: Part) -> Iterator[Any]:
         if part.split == "test":
