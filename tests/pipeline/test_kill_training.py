@@ -20,7 +20,7 @@ from pipeline import exit_codes
 from pipeline.cli.main import call
 
 SETTINGS = (
-    "train.epochs=60",
+    "train.epochs=150",
     "train.checkpoint_seconds=0.0",  # all the time: so many kills hit one that is being written
     "train.optimizer=rmsprop",
     "train.model_options={dropout = 0.2}",
