@@ -39,7 +39,7 @@ def data_key(
     seen: list[Any] = [pipeline.seed]
     for step in pipeline.steps:
         seen += [step.name, step.component, to_plain(step.config)]
-        seen.append(_key(pipeline.name, _without_words(step), root, now, beam_args))
+        seen.append(_key(pipeline.name, without_words(step), root, now, beam_args))
         if outside_data.unseen(step):
             seen.append(secrets.token_hex(16))
     return hashlib.sha256(json.dumps(seen).encode()).hexdigest()[:32]
@@ -69,7 +69,7 @@ def _stamp_of_span(step: Step, standing: Standing, beam_args: tuple[str, ...]) -
     return ask() if ask else None
 
 
-def _without_words(step: Step) -> Step:
+def without_words(step: Step) -> Step:
     """The step, but for a model that a word says it begins with: runs make it, it is no data."""
     named = getattr(step.config, "warm_start", None)
     if named == SERVING or str(named).startswith(RUN):
