@@ -28,8 +28,8 @@ import apache_beam as beam
 from data.code.first_party import users_file
 from data.code.import_path import OUR_PACKAGES
 from data.code.loaded_modules import digest_in_memory, tell_of_workers
-from data.errors import EnvironmentTrouble, PenstockError
-from data.files.durable_files import read_json, write_json
+from data.errors import EnvironmentTrouble
+from data.files.durable_files import write_text
 from data.files.private_files import open_private
 
 _folder: ContextVar[Path | None] = ContextVar("folder", default=None)  # of the job being sent
@@ -67,6 +67,7 @@ def differences(sender: dict[str, str]) -> dict[str, str]:
 
 
 _along: dict[str, str] = {}
+_reported: dict[Path, str] = {}  # by this process
 
 
 @contextlib.contextmanager
@@ -146,25 +147,28 @@ class SameCodeDoFn(beam.DoFn):
         """Say which modules of the user's this worker has imported by now."""
         if folder := self.__dict__.get("_report_to"):
             with contextlib.suppress(OSError):
-                write_json(_report_in(folder), _imported())
+                _report(_report_in(folder))
 
 
 def _report_in(folder: Path) -> Path:
     return folder / f"{platform.node()}-{os.getpid()}"
 
 
-def _imported() -> dict[str, str]:
-    """Of each module of the user's in memory: the digest of its source."""
-    modules = {name: sys.modules[name] for name in list(sys.modules) if users_file(name)}
+def _report(file: Path) -> None:
+    """Write each module of the user's in memory, and its source's digest, a line each, if new."""
+    modules = {name: sys.modules[name] for name in sorted(sys.modules) if users_file(name)}
     digests = {name: digest_in_memory(name, module) for name, module in modules.items()}
-    return {name: digest for name, digest in digests.items() if digest}
+    text = "".join(f"{name} {digest}\n" for name, digest in digests.items() if digest)
+    if text != _reported.get(file, ""):
+        write_text(file, text)
+        _reported[file] = text
 
 
 def tell_of_reports(folder: Path) -> None:
     """Pass on what workers have imported, by the files that they wrote to a folder."""
-    for file in folder.iterdir():
-        with contextlib.suppress(PenstockError):  # empty: it has ended no bundle
-            tell_of_workers(read_json(file))
+    for file in folder.glob("[!.]*"):  # but what a killed one was writing
+        lines = file.read_text(encoding="utf-8").splitlines()
+        tell_of_workers(dict(line.split(" ") for line in lines))
 
 
 def another_code(

@@ -28,7 +28,7 @@ SKIP = "from data.base.unneeded_imports import skip_unneeded_imports as skip; sk
 def test_keras_comes_without_them_and_they_can_be_had_later() -> None:
     modules = loaded(
         SKIP
-        + "import sys, tensorflow, nltk, keras, google.cloud.bigquery\n"
+        + "import sys, tensorflow, nltk, keras, tf_keras, google.cloud.bigquery\n"
         + f"assert not sys.modules.keys() & {set(UNNEEDED)}\n"
         + "try: keras.wrappers.SKLearnClassifier(keras.Sequential())\n"
         + "except ImportError as error: assert 'scikit-learn' in str(error), error\n"
