@@ -33,7 +33,7 @@ class Outputs:
 def depends(config: Config) -> Depends:
     modules = dict.fromkeys(path.partition(":")[0] for path in config.own_code)
     files: tuple[Path, ...] = ()
-    if config.warm_start:
+    if config.warm_start and not config.warm_starts_by_word:
         read_manifest(config.warm_start_manifest.parent)  # says so at once where there is none
         files = (config.warm_start_manifest,)
     return Depends(modules=tuple(modules), files=files)

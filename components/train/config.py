@@ -132,6 +132,12 @@ class Config:
         return self.train_fn or "components.train.keras_fit:train_fn"
 
     @property
+    def warm_starts_by_word(self) -> bool:
+        """Whether `warm_start` is a word: which model that means is known when a run begins."""
+        named = self.warm_start or ""
+        return named == SERVING or named.startswith(RUN)
+
+    @property
     def warm_start_manifest(self) -> Path:
         """The manifest of the bundle that `warm_start` names; of a model, its highest version's."""
         return bundle_folder(Path(str(self.warm_start))) / MANIFEST

@@ -8,9 +8,25 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+from data.errors import EnvironmentTrouble
 from data.files.file_tree import File, walk
+
+
+@contextmanager
+def read_trouble(path: Path) -> Iterator[None]:
+    """Turn an OSError of the block, before anything has run, into EnvironmentTrouble."""
+    try:
+        yield
+    except OSError as error:
+        raise EnvironmentTrouble(
+            f"{path} cannot be read",
+            got=error.strerror,
+            follows="nothing ran",
+            remedy="mend its permissions or the disk, then run the same command again",
+        ) from error
 
 
 def file_state(file: Path) -> str:

@@ -16,8 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from data.code.import_path import OUR_PACKAGES
-from data.errors import EnvironmentTrouble
-from data.files.file_states import file_state, folder_state
+from data.files.file_states import file_state, folder_state, read_trouble
 from data.files.input_files import is_url, stamps
 from data.spans.patterns import is_pattern
 from pipeline.config.graph import Step
@@ -77,15 +76,8 @@ def _without(files: Collection[Path], leave_out: Collection[Path]) -> Collection
 
 
 def _state(path: Path, state: Callable[[Path], str]) -> str:
-    try:
+    with read_trouble(path):
         return state(path)
-    except OSError as error:
-        raise EnvironmentTrouble(
-            f"{path} cannot be read",
-            got=error.strerror,
-            follows="nothing ran",
-            remedy="mend its permissions or the disk, then run the same command again",
-        ) from error
 
 
 def unseen(step: Step) -> tuple[str, ...]:

@@ -9,7 +9,6 @@ from pathlib import Path
 from data.code.first_party import Code
 from pipeline.config.graph import PipelineConfig
 from pipeline.planning import fingerprint, imported_code
-from pipeline.spans.data_key import without_words
 from pipeline.storage.artifact_store import Slot
 from pipeline.storage.ledger import Ledger
 
@@ -17,7 +16,7 @@ from pipeline.storage.ledger import Ledger
 def code_key(pipeline: PipelineConfig) -> str:
     """All code and libraries of the steps, as a digest; nothing is imported."""
     code = Code()
-    used = [fingerprint.code_parts(without_words(step), code) for step in pipeline.steps]
+    used = [fingerprint.code_parts(step, code) for step in pipeline.steps]
     return hashlib.sha256(json.dumps(used, sort_keys=True).encode()).hexdigest()[:32]
 
 

@@ -9,7 +9,6 @@ import secrets
 from pathlib import Path
 from typing import Any
 
-from components.train.config import RUN, SERVING
 from data.spans.patterns import absolute
 from data.spans.windows import Window
 from pipeline.config import outside_data
@@ -39,7 +38,7 @@ def data_key(
     seen: list[Any] = [pipeline.seed]
     for step in pipeline.steps:
         seen += [step.name, step.component, to_plain(step.config)]
-        seen.append(_key(pipeline.name, without_words(step), root, now, beam_args))
+        seen.append(_key(pipeline.name, step, root, now, beam_args))
         if outside_data.unseen(step):
             seen.append(secrets.token_hex(16))
     return hashlib.sha256(json.dumps(seen).encode()).hexdigest()[:32]
@@ -67,11 +66,3 @@ def _stamp_of_span(step: Step, standing: Standing, beam_args: tuple[str, ...]) -
     config = dataclasses.replace(step.config, path=str(standing.span.path), window="latest")
     ask = outside_data.stamp_asked(dataclasses.replace(step, config=config), beam_args)
     return ask() if ask else None
-
-
-def without_words(step: Step) -> Step:
-    """The step, but for a model that a word says it begins with: runs make it, it is no data."""
-    named = getattr(step.config, "warm_start", None)
-    if named == SERVING or str(named).startswith(RUN):
-        return dataclasses.replace(step, config=dataclasses.replace(step.config, warm_start=None))
-    return step

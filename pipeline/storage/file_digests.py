@@ -10,8 +10,8 @@ from typing import Any
 
 from sqlalchemy.dialects.sqlite import insert
 
-from data.errors import EnvironmentTrouble
 from data.files.durable_files import sha256_file
+from data.files.file_states import read_trouble
 from pipeline.storage import tables
 from pipeline.storage.database import Database
 
@@ -31,15 +31,8 @@ class FileDigests(Database):
         Raises:
             EnvironmentTrouble: the file cannot be read.
         """
-        try:
+        with read_trouble(path):
             return self._digest_file(path)
-        except OSError as error:
-            raise EnvironmentTrouble(
-                f"{path} cannot be read",
-                got=error.strerror,
-                follows="nothing ran",
-                remedy="mend its permissions or the disk, then run the same command again",
-            ) from error
 
     def _digest_file(self, path: Path) -> str:
         stat = path.stat()
