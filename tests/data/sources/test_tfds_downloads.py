@@ -21,10 +21,10 @@ def silent() -> Iterator[str]:
 
 @pytest.mark.parametrize("given", [{}, {"timeout": None}, {"timeout": 0.2}])
 def test_a_server_that_says_nothing_is_given_up(silent: str, given) -> None:
-    send = HTTPAdapter.send
+    send, wait = HTTPAdapter.send, socket.getdefaulttimeout()
     with servers_answer_within(0.2), requests.Session() as session:
         session.trust_env = False
         with pytest.raises(requests.Timeout):
             session.get(silent, stream=True, **given)
     assert HTTPAdapter.send is send
-    assert socket.getdefaulttimeout() is None
+    assert socket.getdefaulttimeout() == wait
