@@ -117,7 +117,7 @@ def keras_evaluate(examples: Examples, model: Model) -> Callable[[], Any]:
     import numpy as np
 
     from components.models.dense import build_model
-    from data.batches.sequential import batches
+    from data.batches.sequential import read_batches
     from serving_export.bundle.manifest import WEIGHTS
     from serving_export.bundle.saved_model import load_bundle
 
@@ -126,7 +126,7 @@ def keras_evaluate(examples: Examples, model: Model) -> Callable[[], Any]:
     network.set_weights([variable.numpy() for variable in getattr(bundle.saved, WEIGHTS)])
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     network.compile(loss=loss, metrics=["accuracy"])
-    found = list(batches(examples, "test", batch_size=1000).as_numpy_iterator())
+    found = list(read_batches(examples, "test", batch_size=1000).as_numpy_iterator())
     images, labels = (np.concatenate(parts) for parts in zip(*found, strict=True))
     scaled = images / np.float32(255)
     return lambda: network.evaluate(scaled, labels, verbose=0)

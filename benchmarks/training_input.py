@@ -101,7 +101,7 @@ def epoch_of(kind: str, examples: Examples, graph: TransformGraph) -> Callable[[
     from components.train import devices, keras_fit
     from components.train import training as session
     from components.train.loop.compiled_steps import CompiledLoop
-    from data.batches.training import plan_feed, training_chunks
+    from data.batches.training import plan_feed, read_training_chunks
     from serving_export.bundle.transform_graph import TransformFn
 
     settings = config(epochs=1000)
@@ -124,7 +124,7 @@ def epoch_of(kind: str, examples: Examples, graph: TransformGraph) -> Callable[[
     )
     keras_fit.train_fn(training)
     feed = plan_feed(examples, batch_size=settings.batch_size)
-    chunks = training_chunks(examples, feed, epochs=settings.epochs, seed=0)
+    chunks = read_training_chunks(examples, feed, epochs=settings.epochs, seed=0)
     if kind == "constant":
         chunks = tf.data.Dataset.from_tensors(next(iter(chunks))).repeat()
     iterator: Iterator[Any] = iter(chunks)

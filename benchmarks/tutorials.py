@@ -36,7 +36,7 @@ from plain import PLAIN, Arrays, Measured
 from components import train
 from components.artifacts import Examples
 from components.context import Context
-from data.batches.sequential import batches
+from data.batches.sequential import read_batches
 from data.files.durable_files import read_json
 from serving_export.bundle.saved_model import load_bundle
 
@@ -67,7 +67,7 @@ def ours(inputs: train.Inputs, config: train.Config, arrays: Arrays, seed: int) 
 def read_arrays(examples: Examples) -> Arrays:
     """The very images that ours reads, in the same order."""
     (train_images, train_labels), (test_images, test_labels) = (
-        next(iter(batches(examples, split, batch_size=1_000_000).as_numpy_iterator()))
+        next(iter(read_batches(examples, split, batch_size=1_000_000).as_numpy_iterator()))
         for split in ("train", "test")
     )
     return Arrays(

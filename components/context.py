@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from serving_export.bundle.vouching import Vouch, caller_vouches
+from serving_export.bundle.model_trust import TrustCheck, trust_caller
 from serving_export.model_store.layout import model_folder
 
 
@@ -33,7 +33,7 @@ class PushRight(Protocol):
     """The right of a run to push, which it loses when it is cancelled or taken over."""
 
     def check(self) -> None:
-        """Raises RightLost where the run is not to go on."""
+        """Raises PushRightLost where the run is not to go on."""
 
     def held(self, served: Path, digest: str) -> AbstractContextManager[None]:
         """Hold it over the rename that makes the bundle of this digest visible as `served`.
@@ -41,7 +41,7 @@ class PushRight(Protocol):
         Nobody can cancel the run inside the block.
 
         Raises:
-            RightLost: the run may not push, or has pushed another version.
+            PushRightLost: the run may not push, or has pushed another version.
         """
 
 
@@ -65,7 +65,7 @@ class Context:
     model_name: str | None = None  # the model's folder there
     work_dir: Path | None = None  # exists; holds what a killed attempt at this very step left
     log_dir: Path | None = None  # the run's folder, for logs that one watches as they grow
-    vouch: Vouch = caller_vouches  # who says, when a step is planned, that a model may be loaded
+    vouch: TrustCheck = trust_caller  # who says, when a step is planned, that a model may be loaded
     seed: int = 0
     # Beam's flags, with keys that they need; the runner is named, so that none is downloaded
     beam_args: tuple[str, ...] = field(default=("--runner=FnApiRunner",), repr=False)

@@ -19,7 +19,7 @@ from data.errors import ConfigError, StepError
 from data.files.documents import read_document, write_document
 from serving_export.bundle.manifest import read_manifest, verify_bundle
 from serving_export.model_store.best import NONE
-from serving_export.model_store.layout import model_folder, model_of, version_folder
+from serving_export.model_store.layout import model_folder, read_model_digest, version_folder
 
 PUSH = "push.json"
 
@@ -62,10 +62,10 @@ class Outputs:
 
 def prepare() -> None:
     """Start `run`'s clean process early, so that it imports TensorFlow while other steps work."""
-    from serving_export.clean_process import warm_up
+    from serving_export.clean_process import start_spare_process
     from serving_export.parity.check import WORKER
 
-    warm_up(WORKER)
+    start_spare_process(WORKER)
 
 
 def run(inputs: Inputs, config: Config, context: Context) -> Outputs:
@@ -77,7 +77,7 @@ def run(inputs: Inputs, config: Config, context: Context) -> Outputs:
         EnvironmentTrouble: the serving directory would not take it.
         StepError: the verdict is about another model; the bundle answers differently from the
             trained model; another model was pushed since the candidate was judged.
-        RightLost: the run was cancelled, or taken over, before its version was visible.
+        PushRightLost: the run was cancelled, or taken over, before its version was visible.
     """
     model, verdict = inputs.model, inputs.verdict
     _check(model, verdict, context)
@@ -114,7 +114,7 @@ def push_judged(
     Returns:
         The push's record, the version and its folder.
     """
-    from serving_export.model_store.judged import ANY
+    from serving_export.model_store.expected_state import ANY
     from serving_export.model_store.model_card import card_markdown, make_card
     from serving_export.model_store.push import push
 
@@ -149,9 +149,9 @@ def push_judged(
         # Whoever overrules has seen what was compared; what serves meanwhile is theirs to know.
         judged_against=ANY if looked is None or overruled else None if looked == NONE else looked,
         best=ANY if looked is None or begins_anew else _digest(judged, "best"),
-        begins_anew=begins_anew,
+        resets_best=begins_anew,
         keep=config.keep_versions,
-        held=context.push_right.held,
+        guard=context.push_right.held,
     )
     return record, version, served
 
@@ -190,7 +190,7 @@ def _record(model: Model, verdict: Verdict, config: Config, context: Context) ->
     return {
         "model_name": config.model_name,
         "digest": model.digest,
-        "model": read_manifest(model.bundle).model,
+        "model": read_manifest(model.bundle).model_digest,
         "run": context.log_dir.name if context.log_dir else None,
         "verdict": verdict.status,
         "parity": asdict(parity),
@@ -221,7 +221,7 @@ def is_current(outputs: Outputs, context: Context) -> bool:
     if context.serving_dir is None:
         return False
     record = read_document(outputs.push.path / PUSH)
-    return bool(model_of(_served(record, context.serving_dir)) == record["model"])
+    return bool(read_model_digest(_served(record, context.serving_dir)) == record["model"])
 
 
 def locate(outputs: Outputs, context: Context) -> Outputs:

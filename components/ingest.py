@@ -16,12 +16,12 @@ from typing import Any, Literal
 
 from components.artifacts import Examples, Foreseen
 from components.context import Context, Depends
-from data.code.import_path import load_object, resolve
-from data.code.own_object import check_call, check_object
+from data.code.import_path import load_object, resolve_import_path
+from data.code.user_object import check_call, check_object
 from data.errors import ConfigError, EnvironmentTrouble
 from data.files.file_tree import walk
 from data.files.input_files import is_url
-from data.sources import NAMES, SPLITS, SourceConfig, ask_stamp, make_source
+from data.sources import NAMES, SPLITS, SourceConfig, get_stamp_function, make_source
 from data.spans.patterns import check_pattern, is_pattern
 from data.spans.windows import Window
 from data.spec import ImageSpec
@@ -60,10 +60,10 @@ class Config:
     span: str | None = None
 
     def __post_init__(self) -> None:
-        resolve(self.source, NAMES, "source")
+        resolve_import_path(self.source, NAMES, "source")
         if is_pattern(self.path):
             check_pattern(str(self.path))
-        Window.of(self.window)
+        Window.parse(self.window)
         if self.quiet_minutes is not None and not self.quiet_minutes >= 0:
             raise ConfigError(
                 "ingest.quiet_minutes is out of range",
@@ -149,7 +149,7 @@ def _spec(config: Config) -> ImageSpec | None:
 
 def check_foreseen(config: Config, inputs: Mapping[str, Foreseen], *, thorough: bool) -> None:
     """Raises ConfigError where there is no such source, or it cannot be made of a SourceConfig."""
-    path = resolve(config.source, NAMES, "source")
+    path = resolve_import_path(config.source, NAMES, "source")
     check_object(path)
     if thorough:
         check_call(load_object(path), path, "a class whose __init__ takes a SourceConfig", 1)
@@ -164,7 +164,7 @@ def depends(config: Config) -> Depends:
         BadDataError: a link among them leads nowhere.
         EnvironmentTrouble: a folder may not be listed.
     """
-    module = resolve(config.source, NAMES, "source").partition(":")[0]
+    module = resolve_import_path(config.source, NAMES, "source").partition(":")[0]
     folder = Path(config.data_dir or "").expanduser()
     own = (folder,) if config.data_dir and config.source not in NAMES and folder.exists() else ()
     if config.path and is_url(config.path):
@@ -176,7 +176,7 @@ def stamp(config: Config, beam_args: tuple[str, ...]) -> Callable[[], str] | Non
     """What asks a source of one's own for its stamp; None where it has none."""
     if config.source in NAMES:
         return None
-    return ask_stamp(config.source, config.source_config(beam_args))
+    return get_stamp_function(config.source, config.source_config(beam_args))
 
 
 def run(inputs: Inputs, config: Config, context: Context) -> Outputs:
@@ -197,7 +197,7 @@ def run(inputs: Inputs, config: Config, context: Context) -> Outputs:
         prepare()
 
     from components.beam.run_pipeline import run_pipeline
-    from data.examples.finalize import complete
+    from data.examples.finalize import finalize_examples
     from data.examples.tf_example import record_bytes
     from data.examples.write import WriteExamples
     from data.files.durable_files import write_json
@@ -215,7 +215,7 @@ def run(inputs: Inputs, config: Config, context: Context) -> Outputs:
             size = record_bytes(spec.image_bytes, config.span)
             with _watched(folder, size, total, context):
                 run_pipeline(lambda pipeline: pipeline | transform, context)
-            examples = complete(
+            examples = finalize_examples(
                 path,
                 spec,
                 folder,

@@ -16,7 +16,7 @@ from components.artifacts import Examples, Foreseen
 from components.context import Context
 from data.errors import BadDataError
 from data.examples.artifact import shard_lengths, shard_name, write_description
-from data.files.durable_files import disk_trouble
+from data.files.durable_files import translate_disk_errors
 
 _SPLITS = ("train", "validation", "test")
 
@@ -35,7 +35,7 @@ class LeftOut:
 
     span: str
     version: int | None = None
-    state: Literal["excluded", "unreadable", "arriving"]
+    state: Literal["excluded", "unreadable", "incomplete"]
     why: str  # by whom and the reason, or what is wrong
 
 
@@ -142,7 +142,7 @@ def _total(counts: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
 
 
 def _link(shard: Path, target: Path) -> None:
-    with disk_trouble(f"the shard {shard} cannot be linked or copied"):
+    with translate_disk_errors(f"the shard {shard} cannot be linked or copied"):
         try:
             os.link(shard, target)
         except OSError:  # another file system, one without links, or too many of them

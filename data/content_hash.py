@@ -7,7 +7,7 @@ import hashlib
 import numpy as np
 
 
-def content_shares(images: np.ndarray, purpose: str) -> np.ndarray:
+def hash_image_shares(images: np.ndarray, purpose: str) -> np.ndarray:
     """A number for each image, spread evenly over 0 to 1, that only its pixels decide.
 
     Images with a number below s are a stable share s of any set of them: the same image lies on
@@ -21,10 +21,10 @@ def content_shares(images: np.ndarray, purpose: str) -> np.ndarray:
     Returns:
         (n,) float64, 0-1.
     """
-    return content_hashes(images, purpose) / 2.0**64
+    return hash_images(images, purpose) / 2.0**64
 
 
-def content_hashes(images: np.ndarray, purpose: str = "") -> np.ndarray:
+def hash_images(images: np.ndarray, purpose: str = "") -> np.ndarray:
     """A number for each image that tells it from others by its pixels.
 
     Args:

@@ -1,16 +1,16 @@
-"""What can go wrong, for every layer, and how it crosses a process boundary.
+"""Define the exceptions of all packages, and send them from one process to another as text.
 
     PenstockError
-    ├── ConfigError         what was asked for makes no sense; nothing ran
-    ├── BadDataError        the input data is not what it says it is
-    ├── EnvironmentTrouble  the machine, not the work: disk, permission, network; try again
-    │   ├── ConnectionLost  what became of a remote job is not known
-    │   ├── InputChanged    what a step read is no longer what its plan had looked at
-    │   └── RightLost       the run was cancelled, or another attempt has taken its place
-    ├── StepError           the work itself cannot go on (a NaN loss, a parity difference)
-    └── AlreadyPushed       it is too late to cancel: what serves is the run's
+    ├── ConfigError         a setting or an argument is invalid; nothing ran
+    ├── BadDataError        the input data is damaged or not of the stated form
+    ├── EnvironmentTrouble  disk, permission or network failed; the same command may work later
+    │   ├── ConnectionLost  the state of a remote job is unknown
+    │   ├── InputChanged    the input of a step changed after the step was planned
+    │   └── PushRightLost   the run was cancelled or replaced by another attempt; it may not push
+    ├── StepError           a step cannot go on (a NaN loss, a parity difference)
+    └── AlreadyPushed       the run cannot be cancelled: its model serves already
 
-Each error says what happened, what was expected, what came, what follows from it and what to do.
+Each error states what is wrong, what was expected, what was found, what follows, and what to do.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ _MARK = re.compile(r"\[\[penstock:(\w+) (?={)")
 
 
 class PenstockError(Exception):
-    """An error that a user can act on; secrets are hidden in all that it says.
+    """An error that a user can act on. Secrets are removed from all of its texts.
 
     Args:
         what: one sentence: what is wrong, with the name of the thing.
-        expected: what would have been right.
-        got: what came instead.
-        follows: what this means for the run; by default nothing was written.
-        remedy: what to do about it.
+        expected: what would have been accepted.
+        got: what was found instead.
+        follows: the consequence for the run.
+        remedy: what the user should do.
     """
 
     kind = "error"
@@ -55,7 +55,7 @@ class PenstockError(Exception):
 
     @property
     def brief(self) -> str:
-        """What is wrong and what came, in one line."""
+        """Return what is wrong and what was found, in one line."""
         return f"{self.what}: {self.got}" if self.got else self.what
 
     def __str__(self) -> str:
@@ -78,13 +78,6 @@ class PenstockError(Exception):
             name: getattr(self, name) for name in ("what", "expected", "got", "follows", "remedy")
         }
 
-    def marked(self) -> str:
-        """The error as text that survives a runner which keeps only an exception's message.
-
-        `revive` finds it again inside whatever the runner wraps around it.
-        """
-        return f"[[penstock:{type(self).__name__} {json.dumps(self._fields())}]]"
-
 
 class ConfigError(PenstockError):
     kind = "bad config"
@@ -99,17 +92,17 @@ class EnvironmentTrouble(PenstockError):
 
 
 class ConnectionLost(EnvironmentTrouble):
-    """What became of a remote job is not known; its run is marked so."""
+    """The state of a remote job is unknown; its run gets the status `unknown`."""
 
     run_status = "unknown"
 
 
 class InputChanged(EnvironmentTrouble):
-    """What a step read is no longer what its plan had looked at: its result counts for nothing."""
+    """The input of a step changed after the step was planned: its result is discarded."""
 
 
-class RightLost(EnvironmentTrouble):
-    """The run was cancelled, or another attempt has taken its place: it pushes nothing."""
+class PushRightLost(EnvironmentTrouble):
+    """The run was cancelled, or another attempt replaced it: it may not push."""
 
 
 class StepError(PenstockError):
@@ -117,13 +110,13 @@ class StepError(PenstockError):
 
 
 class AlreadyPushed(PenstockError):
-    """It is too late to cancel the run."""
+    """The run cannot be cancelled: its model serves already."""
 
     kind = "too late"
     run_status = "failed"
 
 
-_KINDS = {
+_CLASSES = {
     c.__name__: c
     for c in (
         PenstockError,
@@ -132,7 +125,7 @@ _KINDS = {
         EnvironmentTrouble,
         ConnectionLost,
         InputChanged,
-        RightLost,
+        PushRightLost,
         StepError,
         AlreadyPushed,
     )
@@ -141,33 +134,41 @@ _KINDS = {
 
 def _rebuild(name: str, fields: dict[str, str | None]) -> PenstockError:
     what = fields.pop("what") or ""
-    return _KINDS[name](what, **fields)
+    return _CLASSES[name](what, **fields)
 
 
-def revive(text: str) -> PenstockError | None:
-    """The first `PenstockError.marked` found in `text`, or None."""
-    found = _MARK.search(text)
-    if not found or found.group(1) not in _KINDS:
+def serialize_error(error: PenstockError) -> str:
+    """Write an error as text that survives a runner which keeps only an exception's message.
+
+    `deserialize_error` reads it, whatever text the runner adds around it.
+    """
+    return f"[[penstock:{type(error).__name__} {json.dumps(error._fields())}]]"
+
+
+def deserialize_error(text: str) -> PenstockError | None:
+    """Return the first error that `serialize_error` wrote into a text; None if there is none."""
+    match = _MARK.search(text)
+    if not match or match.group(1) not in _CLASSES:
         return None
     try:
-        fields, _ = json.JSONDecoder().raw_decode(text, found.end())
-        return _rebuild(found.group(1), fields)
+        fields, _ = json.JSONDecoder().raw_decode(text, match.end())
+        return _rebuild(match.group(1), fields)
     except ValueError:
         return None
 
 
-def in_one_line(error: BaseException) -> str:
-    """A foreign error's type and the first line of what it says."""
-    first = redact(str(error)).strip().splitlines()[:1]
-    return ": ".join([type(error).__name__, *first])
+def summarize_error(error: BaseException) -> str:
+    """Return the type of any exception and the first line of its message."""
+    first_line = redact(str(error)).strip().splitlines()[:1]
+    return ": ".join([type(error).__name__, *first_line])
 
 
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """A remedy that names the close matches, else all that is known."""
-    import difflib  # only who has made a mistake pays for it
+def suggest_names(name: str, valid_names: Iterable[str]) -> str:
+    """Return a remedy for a misspelt name: the close matches, otherwise all valid names."""
+    import difflib  # imported only after a mistake
 
-    known = sorted(known)
-    close = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
-    if close:
-        return "did you mean " + " or ".join(repr(c) for c in close) + "?"
-    return "known: " + ", ".join(known) if known else "none is known"
+    valid_names = sorted(valid_names)
+    matches = difflib.get_close_matches(name, valid_names, n=3, cutoff=0.5)
+    if matches:
+        return "did you mean " + " or ".join(repr(match) for match in matches) + "?"
+    return "valid names: " + ", ".join(valid_names) if valid_names else "there are no valid names"

@@ -30,7 +30,7 @@ IDAT, ANIMATION = "IDAT", "acTL"  # a PNG's chunks: of pixels; before them, that
 # behind it the tag 0x0112 of type SHORT or LONG with a value of 2 to 8. All bytes of the patterns
 # are ASCII, so that they mean the same to Python and to RE2.
 _HEADER = r"(Exif\x00\x00|eXIf)"  # in a JPEG's segment, in a PNG's chunk
-TURNED = (
+ORIENTATION_PATTERNS = (
     (_HEADER + r"II\*\x00", r"\x12\x01[\x03\x04]\x00\x01\x00\x00\x00[\x02-\x08]"),
     (
         _HEADER + r"MM\x00\*",
@@ -75,7 +75,7 @@ def decode_file(content: bytes, spec: ImageSpec, name: str = "the file") -> np.n
             if got == _wanted(image.format, spec):
                 if image.format == "JPEG":
                     return np.asarray(image).reshape(spec.shape)
-                rows = io.BytesIO(png_chunks.repacked(pixels, spec.shape))
+                rows = io.BytesIO(png_chunks.repack_pixels(pixels, spec.shape))
                 return np.asarray(Image.open(rows, formats=formats)).reshape(spec.shape)
     except UnidentifiedImageError:
         got = "neither PNG nor JPEG"
@@ -94,7 +94,7 @@ def decode_file(content: bytes, spec: ImageSpec, name: str = "the file") -> np.n
 def _checked(content: bytes) -> bytes:
     """What Pillow is to see of a file; raises ValueError where it is not whole."""
     if content.startswith(png_chunks.SIGNATURE):
-        return png_chunks.needed_chunks(content)
+        return png_chunks.keep_needed_chunks(content)
     return content
 
 
@@ -105,7 +105,7 @@ def _described(image: Image, content: bytes) -> str:
             odd.append(f"{content[_PNG_DEPTH]}-bit")
         if ANIMATION.encode() in content.partition(IDAT.encode())[0]:
             odd.append("animated")
-    if turned(content):
+    if has_orientation(content):
         odd.append("to be turned, by its EXIF orientation")
     return ", ".join([_named(image.format, image.width, image.height, image.mode), *odd])
 
@@ -118,9 +118,9 @@ def _named(kind: str | None, width: int, height: int, mode: str) -> str:
     return f"{kind}, {width} wide, {height} high, mode {mode}"
 
 
-def turned(content: bytes) -> bool:
+def has_orientation(content: bytes) -> bool:
     """Whether the EXIF of a file asks for its image to be turned or mirrored."""
-    for header, tag in TURNED:
+    for header, tag in ORIENTATION_PATTERNS:
         found = re.search(header.encode(), content)
         if found and re.compile(tag.encode(), re.DOTALL).search(content, found.end()):
             return True

@@ -10,7 +10,7 @@ from typing import Any
 from components.artifacts import Model, Verdict
 from components.context import Context
 from components.export import Config, login_name, push_judged
-from data.errors import BadDataError, ConfigError, did_you_mean
+from data.errors import BadDataError, ConfigError, suggest_names
 from pipeline.config.convert import from_plain
 from pipeline.storage.artifact_lookup import judged_model, verdict_content, verdict_of
 from pipeline.storage.ledger import Ledger, Pushed, Run
@@ -103,7 +103,7 @@ def _overruled(content: dict[str, Any], override: Collection[str]) -> list[str]:
     for name in override:
         if name not in (ALL, NOT_CONFIGURED) and name not in rules:
             raise ConfigError(
-                f"the verdict has no rule {name!r}", remedy=did_you_mean(name, [*rules, ALL])
+                f"the verdict has no rule {name!r}", remedy=suggest_names(name, [*rules, ALL])
             )
     usual = {name for name, rule in against.items() if rule["kind"] != "sanity"}
     named = set(override) | (usual if ALL in override else set())

@@ -61,7 +61,7 @@ def run(
         The run as the ledger holds it, with its exit code, and every step's outputs.
 
     Raises:
-        RightLost: the run was taken for dead, or another has taken its schedule's place.
+        PushRightLost: the run was taken for dead, or another has taken its schedule's place.
         PenstockError: the config does not hold together, the data is bad, a step failed. The run
             is in the ledger all the same, and the next one goes on from the last whole step.
     """

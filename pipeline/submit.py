@@ -16,7 +16,7 @@ from components.beam.options import parse, runner, workers_are_elsewhere
 from components.beam.staging import travelling
 from components.beam.users_code import user_modules
 from data.base.waits import SECONDS
-from data.code.worker_code import installed
+from data.code.worker_code import install_user_modules
 from data.errors import AlreadyPushed, ConfigError, ConnectionLost, EnvironmentTrouble
 from pipeline.config.graph import PipelineConfig
 from pipeline.environment.library_settings import pin_libraries
@@ -122,7 +122,7 @@ def attach(root: Path, run_id: str, *, watcher: Watcher, on_interrupt: OnInterru
     with Ledger.existing(root) as ledger:
         run = ledger.find_run(run_id)
         job, submitted = submission_file.load(root, run.id)
-        installed(job.code, job.code_folder)
+        install_user_modules(job.code, job.code_folder)
         if run.status == "cancelled":
             cancellation.enter_steps(job, run, ledger)
             raise Cancelled

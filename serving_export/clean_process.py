@@ -46,7 +46,7 @@ class CleanProcess:
             text=True,
         )
 
-    def answers(self, job: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    def run_job(self, job: dict[str, Any]) -> Iterator[dict[str, Any]]:
         """Hand over a job; what the child says, until it says no more."""
         assert self.process.stdin is not None
         assert self.process.stdout is not None
@@ -57,7 +57,7 @@ class CleanProcess:
             return
         yield from map(json.loads, self.process.stdout)
 
-    def last_words(self) -> str:
+    def describe_exit(self) -> str:
         """The exit code of a child that has ended, and what it wrote last on stderr."""
         code = self.process.wait()
         self._stderr.seek(0)
@@ -74,13 +74,13 @@ class CleanProcess:
 _spare: CleanProcess | None = None
 
 
-def warm_up(module: str) -> None:
+def start_spare_process(module: str) -> None:
     """Start the module's next process now: it imports TensorFlow while this one does other work."""
     if _spare is None:
         _keep(CleanProcess(module))
 
 
-def cool_down() -> None:
+def stop_spare_process() -> None:
     """End the process that waits for its next job, if there is one."""
     global _spare
     if _spare is not None:
@@ -88,11 +88,11 @@ def cool_down() -> None:
         _spare = None
 
 
-atexit.register(cool_down)
+atexit.register(stop_spare_process)
 
 
 @contextmanager
-def clean_process(module: str) -> Iterator[CleanProcess]:
+def use_clean_process(module: str) -> Iterator[CleanProcess]:
     """The module's process that waits, or a new one.
 
     It waits again afterwards, unless the block raised.

@@ -18,7 +18,7 @@ from serving_export.bundle.manifest import (
     read_manifest,
     verify_bundle,
 )
-from serving_export.model_store.layout import bundle_folder
+from serving_export.model_store.layout import find_bundle_folder
 
 if TYPE_CHECKING:
     import numpy as np
@@ -43,7 +43,7 @@ class Answer(NamedTuple):
     label: str | None = None  # the class that it has, where that is known
 
     @property
-    def right(self) -> bool | None:
+    def is_correct(self) -> bool | None:
         """None where no label is known."""
         return None if self.label is None else self.label == self.prediction.class_name
 
@@ -63,10 +63,10 @@ def predict_files(
         BadDataError: no model there, another, or its files changed; a file that is missing, no
             such image, or of another size. All files are checked before TensorFlow is loaded.
     """
-    bundle = bundle_folder(model_dir)
+    bundle = find_bundle_folder(model_dir)
     digest = verify_bundle(bundle, digest)
     spec = read_manifest(bundle).spec
-    files = [checked_bytes(Path(path), spec) for path in paths]
+    files = [read_checked_bytes(Path(path), spec) for path in paths]
     return _predict(bundle, digest, ENCODED, files)
 
 
@@ -82,7 +82,7 @@ def predict_images(
     Raises:
         BadDataError: no model there, another, or its files changed; images of another shape.
     """
-    bundle = bundle_folder(model_dir)
+    bundle = find_bundle_folder(model_dir)
     digest = verify_bundle(bundle, digest)
     spec = read_manifest(bundle).spec
     if images.shape[1:] != spec.shape:
@@ -92,7 +92,7 @@ def predict_images(
     return _predict(bundle, digest, IMAGES, images)
 
 
-def answers_on_examples(
+def answer_for_examples(
     model_dir: Path,
     examples: Examples,
     split: str,
@@ -111,7 +111,7 @@ def answers_on_examples(
     from data.examples.read_images import read_images
 
     images, labels = read_images(examples, split, indices)
-    known = read_manifest(bundle_folder(model_dir)).spec
+    known = read_manifest(find_bundle_folder(model_dir)).spec
     if known != examples.spec:
         raise BadDataError(
             "the model was trained on other images than these", expected=known, got=examples.spec
@@ -125,7 +125,7 @@ def answers_on_examples(
     ]
 
 
-def answers_on_files(
+def answer_for_files(
     model_dir: Path, paths: Sequence[Path], digest: str | None = None
 ) -> list[Answer]:
     """Ask a model about image files; all arguments are as in `predict_files`.
@@ -134,7 +134,7 @@ def answers_on_files(
         BadDataError: as `predict_files` does.
     """
     predictions = predict_files(model_dir, paths, digest)
-    spec = read_manifest(bundle_folder(model_dir)).spec
+    spec = read_manifest(find_bundle_folder(model_dir)).spec
     return [
         Answer(str(path), read_pixels(path, spec), prediction)
         for path, prediction in zip(paths, predictions, strict=True)
@@ -166,7 +166,7 @@ def read_pixels(path: Path, spec: ImageSpec) -> np.ndarray:
     return decode_file(_read(path), spec, str(path))
 
 
-def checked_bytes(path: Path, spec: ImageSpec) -> bytes:
+def read_checked_bytes(path: Path, spec: ImageSpec) -> bytes:
     """The bytes of a file after checking that it is an image such as the model knows.
 
     Raises:

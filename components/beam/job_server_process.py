@@ -21,7 +21,7 @@ from apache_beam.runners.portability.spark_runner import SparkJarJobServer
 from components.beam.options import runner
 from components.beam.runner_errors import first_cause
 from data.base.waits import SECONDS
-from data.errors import EnvironmentTrouble, in_one_line
+from data.errors import EnvironmentTrouble, summarize_error
 
 _STOP = 10.0  # seconds to end by itself
 
@@ -43,7 +43,7 @@ def started(options: PipelineOptions) -> Iterator[str]:
                     command, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
                 )
             except OSError as error:
-                raise _trouble(in_one_line(error)) from error
+                raise _trouble(summarize_error(error)) from error
             try:
                 _listens(process, endpoint, log)
                 yield endpoint
@@ -63,7 +63,7 @@ def _command(options: PipelineOptions, folder: str) -> tuple[list[str], str]:
     try:
         command, endpoint = server.subprocess_cmd_and_endpoint()
     except Exception as error:  # no such jar, or no network to fetch it
-        raise _trouble(in_one_line(error)) from error
+        raise _trouble(summarize_error(error)) from error
     return [str(word) for word in command], endpoint
 
 

@@ -17,7 +17,7 @@ from apache_beam.options.pipeline_options import (
 from apache_beam.options.pipeline_options import _BeamArgumentParser as BeamArgumentParser
 from apache_beam.pipeline import Pipeline
 
-from data.errors import ConfigError, did_you_mean
+from data.errors import ConfigError, suggest_names
 
 PORTABLE = ("PortableRunner", "FlinkRunner", "SparkRunner")
 _HERE = ("FnApiRunner", "DirectRunner", "BundleBasedDirectRunner", "PrismRunner")
@@ -131,12 +131,12 @@ def refuse(flags: Sequence[str], described: Collection[str]) -> None:
             f"Beam knows no flag {flag}",
             expected="one of Beam's pipeline options, or one that the job server describes",
             follows="nothing ran",
-            remedy=did_you_mean(flag, known) if _close(flag, known) else "see Beam's docs",
+            remedy=suggest_names(flag, known) if _close(flag, known) else "see Beam's docs",
         )
 
 
 def _close(flag: str, known: Collection[str]) -> bool:
-    return did_you_mean(flag, known).startswith("did you mean")
+    return suggest_names(flag, known).startswith("did you mean")
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from components.context import Context
 from data.base.waits import SECONDS
-from data.errors import EnvironmentTrouble, revive
+from data.errors import EnvironmentTrouble, deserialize_error
 
 if TYPE_CHECKING:
     import apache_beam as beam
@@ -27,7 +27,7 @@ def run_pipeline(build: Callable[[beam.Pipeline], None], context: Context) -> No
     is watched: state, counters and the runner's address go to `context.progress`.
 
     Raises:
-        PenstockError: one that a worker raised, sent as `PenstockError.marked`.
+        PenstockError: one that a worker raised, sent as `serialize_error` writes it.
         ConfigError: a flag or a value that Beam does not take.
         EnvironmentTrouble: the runner ended the job before it was done, or a known trouble.
         ConnectionLost: the job server went away; what became of the job is not known.
@@ -47,7 +47,7 @@ def run_pipeline(build: Callable[[beam.Pipeline], None], context: Context) -> No
         except Exception as error:
             if _was_interrupted(error):
                 raise KeyboardInterrupt from error
-            known = revive(str(error)) or not_taken(error)
+            known = deserialize_error(str(error)) or not_taken(error)
             if known:
                 raise known from error
             raise
@@ -57,7 +57,7 @@ def run_pipeline(build: Callable[[beam.Pipeline], None], context: Context) -> No
 def _reports(context: Context) -> Iterator[Callable[[], bool]]:
     """Let workers elsewhere say that they began, and what they imported; yields if one has."""
     from components.beam.options import workers_are_elsewhere
-    from data.code.worker_code import tell_of_reports, workers_report_to
+    from data.code.worker_code import collect_worker_reports, read_worker_reports
 
     if not workers_are_elsewhere(context.beam_args):
         yield lambda: True
@@ -65,9 +65,9 @@ def _reports(context: Context) -> Iterator[Callable[[], bool]]:
     folder = context.output_dir / ".workers"
     folder.mkdir(exist_ok=True)
     try:
-        with workers_report_to(folder):
+        with collect_worker_reports(folder):
             yield lambda: any(folder.iterdir())
-            tell_of_reports(folder)
+            read_worker_reports(folder)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

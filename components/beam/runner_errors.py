@@ -5,7 +5,13 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from data.errors import EnvironmentTrouble, PenstockError, StepError, in_one_line, revive
+from data.errors import (
+    EnvironmentTrouble,
+    PenstockError,
+    StepError,
+    deserialize_error,
+    summarize_error,
+)
 
 _PYTHON = re.compile(r"^(?:E\s+)?((?:[A-Za-z_]\w*\.)*[A-Z]\w*)(?::[ ](.*))?$", re.MULTILINE)
 _TRACEBACK = "Traceback (most recent call last):"
@@ -105,7 +111,7 @@ def error_of(text: str) -> PenstockError:
     One that a worker marked comes back as it was; a known trouble is an EnvironmentTrouble in
     clear words; all else is a StepError with the first cause.
     """
-    revived = revive(text)
+    revived = deserialize_error(text)
     if revived:
         return revived
     cause = first_cause(text)
@@ -148,7 +154,7 @@ def of_google(error: Exception) -> EnvironmentTrouble | None:
         return None
     return EnvironmentTrouble(
         "Google's services do not do what was asked",
-        got=_short(in_one_line(error)),
+        got=_short(summarize_error(error)),
         follows="nothing that the job writes counts",
         remedy="see that --project, --region and the gs:// locations are right, that the Dataflow "
         "API is enabled, and that `gcloud auth application-default login` was done",

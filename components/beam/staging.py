@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from components.beam.users_code import user_modules
-from data.code.first_party import users_file
+from data.code.first_party import get_user_file
 from data.code.import_path import OUR_PACKAGES
 
 _HOME = Path(__file__).resolve().parents[2]  # holds our packages
@@ -44,7 +44,7 @@ def users_code_by_value() -> Iterator[None]:
 
 def _is_users(name: str) -> bool:
     """Whether it is a module of the user's, under its own name."""
-    return users_file(name) is not None and sys.modules[name].__name__ == name
+    return get_user_file(name) is not None and sys.modules[name].__name__ == name
 
 
 @contextlib.contextmanager
@@ -55,13 +55,13 @@ def travelling(args: Sequence[str]) -> Iterator[tuple[str, ...]]:
     if not workers_are_elsewhere(args):
         yield tuple(args)
         return
-    from data.code.worker_code import taken_along
+    from data.code.worker_code import ship_user_modules
 
     files = user_modules(filter(_is_users, list(sys.modules)))
     with (
         tempfile.TemporaryDirectory(prefix="penstock-wheel-") as folder,
         users_code_by_value(),
-        taken_along(files),
+        ship_user_modules(files),
     ):
         yield with_our_code(args, Path(folder))
 

@@ -34,12 +34,12 @@ def user_modules(modules: Iterable[str]) -> dict[str, str]:
         for about in _METADATA:
             text = distribution.read_text(about)
             found[f"{distribution.name}-{distribution.version}.dist-info/{about}"] = text or ""
-    closure = code.of(names)
+    closure = code.find_closure(names)
     for name, path in (*closure.files.items(), *_computed(closure)):
         if name.partition(".")[0] not in OUR_PACKAGES and path.suffix == ".py":
             found[short_name(name, path)] = path.read_text(encoding="utf-8")
     for top in {name.partition(".")[0] for name in closure.files} - {*OUR_PACKAGES}:
-        for folder in code.places(top):
+        for folder in code.find_folders(top):
             for file in folder.rglob("*.py"):
                 with contextlib.suppress(UnicodeDecodeError):  # nothing has imported it
                     short = file.relative_to(folder.parent).as_posix()
@@ -60,6 +60,6 @@ def _plugins(code: Code) -> Iterator[tuple[importlib.metadata.Distribution, list
     """Distributions whose entry points lead to code of the user's, such as editable installs."""
     for distribution in importlib.metadata.distributions():
         names = [point.module for point in distribution.entry_points]
-        users = [name for name in names if code.is_users(name)]
+        users = [name for name in names if code.is_user_code(name)]
         if users:
             yield distribution, users

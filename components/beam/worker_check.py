@@ -15,8 +15,8 @@ from components.beam.jobs.find_job import job_of
 from components.beam.options import environment_type, parse
 from components.beam.run_pipeline import quiet
 from components.context import Context
-from data.code.worker_code import another_code, here
-from data.errors import in_one_line
+from data.code.worker_code import read_versions, version_mismatch_error
+from data.errors import summarize_error
 
 _ELEMENTS = 3
 _FACT = "worker:"  # begins a counter's name: the only answer that every runner brings back
@@ -29,7 +29,7 @@ class Examine(beam.DoFn):
         self._folders = list(folders)
 
     def process(self, number: int) -> Iterator[int]:
-        facts = {**here(), "host": platform.node(), "tensorflow": _version("tensorflow")}
+        facts = {**read_versions(), "host": platform.node(), "tensorflow": _version("tensorflow")}
         facts.update({f"write {folder}": _writes(folder) for folder in self._folders})
         for name, fact in facts.items():
             Metrics.counter("probe", f"{_FACT}{name}={fact}").inc()
@@ -51,7 +51,7 @@ def _writes(folder: str) -> str:
         with tempfile.TemporaryFile(dir=place) as file:
             file.write(b"penstock")
     except OSError as error:
-        return in_one_line(error)
+        return summarize_error(error)
     return "ok"
 
 
@@ -100,11 +100,11 @@ def _facts(counted: set[str]) -> dict[str, set[str]]:
 def check_workers(args: Sequence[str]) -> None:
     """Raise EnvironmentTrouble unless a worker starts and has the code that this process has."""
     seen = examine_workers(args)
-    sender = here()
+    sender = read_versions()
     wrong = {
         name: " and ".join(sorted(seen[name]))
         for name, mine in sender.items()
         if name in seen and seen[name] != {mine}
     }
     if wrong:
-        raise another_code(sender, wrong, ", ".join(sorted(seen.get("host", {"?"}))))
+        raise version_mismatch_error(sender, wrong, ", ".join(sorted(seen.get("host", {"?"}))))

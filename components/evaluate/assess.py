@@ -16,12 +16,12 @@ from components.evaluate.provenance import code_versions, data_identity
 from components.evaluate.references import look_up
 from components.evaluate.verdict import judge
 from serving_export.bundle.saved_model import load_bundle
-from serving_export.bundle.training_images import read_trained_on, split_hashes
-from serving_export.bundle.weights import changed_weights, unsound_weights
-from serving_export.model_store.baseline import Against
+from serving_export.bundle.training_images import hash_split, read_training_hashes
+from serving_export.bundle.weights import count_changed_weights, count_nonfinite_weights
+from serving_export.model_store.baseline import ReferenceModels
 from serving_export.model_store.best import NONE
-from serving_export.parity.check import images_difference, transform_difference
-from serving_export.parity.neighbours import bundle_difference, some_images
+from serving_export.parity.batch_independence import find_bundle_difference, sample_images
+from serving_export.parity.check import measure_image_difference, measure_transform_difference
 
 if TYPE_CHECKING:
     from components.evaluate.config import Config
@@ -32,7 +32,7 @@ _SHOWN = 5  # images that were trained on, of which it is said which they are
 
 def assess(examples: Examples, model: Model, config: Config, context: Context) -> dict[str, Any]:
     """The verdict on a candidate whose bundle is verified, as `verdict.json` has it."""
-    found = config.against or Against()
+    found = config.against or ReferenceModels()
     references = _references(found, examples, context)
     bundles = {
         CANDIDATE: model.bundle,
@@ -63,7 +63,7 @@ def assess(examples: Examples, model: Model, config: Config, context: Context) -
 
 
 def _references(
-    found: Against, examples: Examples, context: Context
+    found: ReferenceModels, examples: Examples, context: Context
 ) -> dict[str, tuple[Reference, Path | None]]:
     """The models to compare with, by what they are to the candidate."""
     folder = context.model_dir
@@ -71,7 +71,7 @@ def _references(
         return {}
     named = {BASELINE: found.baseline, BEST: found.best}
     versions = {  # looked up once, for the best is often the one that serves
-        digest: look_up(folder, digest, examples.spec, found.unvouched.get(digest, ""))
+        digest: look_up(folder, digest, examples.spec, found.untrusted.get(digest, ""))
         for digest in dict.fromkeys(named.values())
         if digest != NONE
     }
@@ -81,17 +81,17 @@ def _references(
 def _facts(model: Model, examples: Examples, split: str) -> Facts:
     """What training recorded, against what the bundle does when it is loaded afresh."""
     bundle = load_bundle(model.bundle, model.digest)
-    recorded, trained = model.path / "parity.npz", read_trained_on(model.bundle)
+    recorded, trained = model.path / "parity.npz", read_training_hashes(model.bundle)
     places = None
     if trained is not None:
-        places = np.flatnonzero(np.isin(split_hashes(examples, split), trained))
+        places = np.flatnonzero(np.isin(hash_split(examples, split), trained))
     there = recorded.is_file()
     return Facts(
-        parity=images_difference(bundle, recorded) if there else None,
-        transform=transform_difference(bundle.saved, recorded) if there else None,
-        alone=bundle_difference(bundle, *some_images(examples, split)),
-        changed_weights=changed_weights(bundle.saved, recorded) if there else None,
-        unsound_weights=unsound_weights(bundle.saved),
+        parity=measure_image_difference(bundle, recorded) if there else None,
+        transform=measure_transform_difference(bundle.saved, recorded) if there else None,
+        alone=find_bundle_difference(bundle, *sample_images(examples, split)),
+        changed_weights=count_changed_weights(bundle.saved, recorded) if there else None,
+        unsound_weights=count_nonfinite_weights(bundle.saved),
         trained_on=None if places is None else len(places),
         trained_on_places=() if places is None else tuple(places[:_SHOWN].tolist()),
     )

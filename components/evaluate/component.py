@@ -16,11 +16,11 @@ from components.context import Context, Depends
 from components.evaluate.config import Config
 from components.evaluate.rules import check_slices, check_subjects, slice_features
 from data.code.import_path import load_object
-from data.code.own_object import check_call, check_object
-from data.errors import BadDataError, ConfigError, did_you_mean
+from data.code.user_object import check_call, check_object
+from data.errors import BadDataError, ConfigError, suggest_names
 from data.files.documents import read_document, write_document
-from serving_export.bundle.vouching import Vouch
-from serving_export.model_store.baseline import against, find
+from serving_export.bundle.model_trust import TrustCheck
+from serving_export.model_store.baseline import find_reference_models, find_version
 
 VERDICT = "verdict.json"
 
@@ -61,7 +61,7 @@ def check_foreseen(config: Config, inputs: Mapping[str, Foreseen], *, thorough: 
 def _check_split(split: str, known: Collection[str]) -> None:
     if split not in known:
         raise ConfigError(
-            f"the examples have no split {split!r}", remedy=did_you_mean(split, known)
+            f"the examples have no split {split!r}", remedy=suggest_names(split, known)
         )
 
 
@@ -74,18 +74,18 @@ def pin(config: Config, inputs: Inputs | None, context: Context) -> Config:
     if config.against is not None or config.baseline == "none" or folder is None:
         return config
     candidate = inputs.model.bundle if inputs else None
-    found = against(folder, candidate)
-    unvouched = {
+    found = find_reference_models(folder, candidate)
+    untrusted = {
         digest: why
         for digest in dict.fromkeys((found.baseline, found.best))
-        if (why := _unvouched(folder, digest, context.vouch))
+        if (why := _untrusted(folder, digest, context.vouch))
     }
-    return dataclasses.replace(config, against=dataclasses.replace(found, unvouched=unvouched))
+    return dataclasses.replace(config, against=dataclasses.replace(found, untrusted=untrusted))
 
 
-def _unvouched(model_dir: Path, digest: str, vouch: Vouch) -> str:
+def _untrusted(model_dir: Path, digest: str, vouch: TrustCheck) -> str:
     """Why a version of ours may not be loaded, and what to do; "" where it may, or is not there."""
-    version = find(model_dir, digest) if not digest.startswith("foreign:") else None
+    version = find_version(model_dir, digest) if not digest.startswith("unmanaged:") else None
     if version is None:
         return ""
     try:
@@ -135,7 +135,9 @@ def _with_replaced(config: Config, inputs: Inputs, context: Context) -> Config:
     if config.against is None or context.model_dir is None:
         return config
     found = config.against
-    replaced = found.replaced or against(context.model_dir, inputs.model.bundle).replaced
+    replaced = (
+        found.replaced or find_reference_models(context.model_dir, inputs.model.bundle).replaced
+    )
     return dataclasses.replace(config, against=dataclasses.replace(found, replaced=replaced))
 
 
@@ -167,9 +169,9 @@ def check_inputs(config: Config, made: Mapping[str, Any]) -> None:
     _check_split(config.split, examples.counts)
     check_subjects(config.rules, examples.spec.class_names, config.slices)
     if by_feature := slice_features(config.slices):
-        from data.examples.features import features_of
+        from data.examples.features import find_features
 
-        check_slices(config.slices, features_of(examples, config.split, by_feature))
+        check_slices(config.slices, find_features(examples, config.split, by_feature))
 
 
 def _check(examples: Examples, model: Model, config: Config) -> None:

@@ -9,7 +9,7 @@ from typing import Literal
 
 from components.evaluate.rules import DEFAULT_PAIRED, Allowed, Change, Paired, Threshold, slice_name
 from data.errors import ConfigError
-from serving_export.model_store.baseline import Against
+from serving_export.model_store.baseline import ReferenceModels
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +33,7 @@ class Config:
     # of the intervals beside the numbers, 0 to 1
     confidence: float = 0.95
     # found when the step is planned, by `baseline`
-    against: Against | None = None
+    against: ReferenceModels | None = None
 
     def __post_init__(self) -> None:
         if not 0 < self.confidence < 1:

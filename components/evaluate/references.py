@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from components.evaluate.measure.measurements import Reference
-from data.errors import PenstockError, in_one_line
+from data.errors import PenstockError, summarize_error
 from data.files.documents import read_document
 from data.spec import ImageSpec
 from serving_export.bundle.manifest import (
@@ -17,26 +17,26 @@ from serving_export.bundle.manifest import (
     read_manifest,
     verify_bundle,
 )
-from serving_export.model_store.baseline import find
+from serving_export.model_store.baseline import find_version
 from serving_export.model_store.best import UNKNOWN
 
 
 def look_up(
-    model_dir: Path, digest: str, spec: ImageSpec, unvouched: str = ""
+    model_dir: Path, digest: str, spec: ImageSpec, untrusted: str = ""
 ) -> tuple[Reference, Path | None]:
     """Find a version by its digest and try it.
 
     Args:
         model_dir: `<serving>/<model>`.
-        digest: of the bundle, or `foreign:N`.
+        digest: of the bundle, or `unmanaged:N`.
         spec: of the images that it will be asked about.
-        unvouched: why it may not be loaded, where nobody vouches for it.
+        untrusted: why it may not be loaded, where nobody vouches for it.
 
     Returns:
         The model, with its trouble in words, and its folder; None in place of the folder where it
         cannot be compared with. It is loaded only if every byte of it goes into the digest.
     """
-    if digest.startswith("foreign:"):
+    if digest.startswith("unmanaged:"):
         version = int(digest.partition(":")[2])
         words = f"version {version} has no manifest of ours, so it is not loaded"
         return Reference(digest=digest, version=version, trouble=words, whole=False), None
@@ -44,13 +44,13 @@ def look_up(
         version = int(digest.partition(":")[2])
         words = f"the push record of version {version}, which names it, cannot be read"
         return Reference(digest=digest, trouble=words, whole=False), None
-    found = find(model_dir, digest)
+    found = find_version(model_dir, digest)
     if found is None:
         words = f"the version with digest {digest[:12]} is gone"
         return Reference(digest=digest, trouble=words, whole=False), None
     version, folder = found
     damage = _damage(folder, digest)
-    trouble = damage or unvouched or _trouble(folder, digest, spec)
+    trouble = damage or untrusted or _trouble(folder, digest, spec)
     if trouble:
         trouble = f"version {version} cannot be compared with: {trouble}"
     reference = Reference(
@@ -61,7 +61,7 @@ def look_up(
 
 def is_whole(model_dir: Path, digest: str) -> bool:
     """Whether a version is there, and every byte of it what its manifest says."""
-    found = find(model_dir, digest)
+    found = find_version(model_dir, digest)
     return found is not None and not _damage(found[1], digest)
 
 
@@ -95,6 +95,6 @@ def _trouble(folder: Path, digest: str, spec: ImageSpec) -> str:
     except PenstockError as error:
         return error.what
     except Exception as error:  # whatever TensorFlow raises for a graph that it cannot run
-        return in_one_line(error)
+        return summarize_error(error)
     shape = answer[PROBABILITIES].shape
     return "" if shape == (1, spec.num_classes) else f"it answers with shape {shape}"

@@ -13,7 +13,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from data.errors import ConfigError, did_you_mean
+from data.errors import ConfigError, suggest_names
 
 OVERALL = "overall"
 EACH = "each "
@@ -34,7 +34,7 @@ METRICS = {
 
 def _check_metric(metric: str) -> None:
     if metric not in METRICS:
-        raise ConfigError(f"no metric {metric!r}", remedy=did_you_mean(metric, METRICS))
+        raise ConfigError(f"no metric {metric!r}", remedy=suggest_names(metric, METRICS))
 
 
 def _check_range(value: float, greatest: float, what: str) -> None:
@@ -209,7 +209,7 @@ def check_slices(slices: Sequence[str], features: Collection[str]) -> None:
                 f"evaluate.slices names {name!r}, a feature that no example has",
                 expected='a feature, "brightness", or the import path of a function of images',
                 got=f"examples with {', '.join(sorted(features))}",
-                remedy=did_you_mean(name, [*features, BRIGHTNESS]),
+                remedy=suggest_names(name, [*features, BRIGHTNESS]),
             )
 
 
@@ -235,7 +235,7 @@ def check_subjects(
         if rule.on not in known and not (of_slice and of_slice[1] in features):
             raise ConfigError(
                 f"a rule is set on {rule.on!r}, which is no class and no slice of the data",
-                remedy=did_you_mean(rule.on, known),
+                remedy=suggest_names(rule.on, known),
             )
 
 

@@ -10,7 +10,7 @@ from components.evaluate.measure.counts import CANDIDATE
 from components.evaluate.measure.measurements import Facts, Measured, Reference
 from components.evaluate.rule_outcomes import Outcome, Status
 from components.evaluate.rules import Allowed
-from serving_export.parity.neighbours import Difference
+from serving_export.parity.batch_independence import Difference
 
 _CONSTANT = 1e-6  # span of a class's probability over all images that counts as none
 _SUM_TOLERANCE = 1e-3  # of 1; a softmax in float16 stays within
@@ -96,7 +96,7 @@ def _alone(seen: Difference | None, tolerance: float) -> Outcome:
     needed = f"differ from those given together by at most {tolerance:g}"
     if seen is None:
         return _not_known(rules.ALONE, needed, "it was not asked")
-    reason = f"asked {seen.asked}, the largest difference is {seen.value:.3g}"
+    reason = f"asked {seen.arrangement}, the largest difference is {seen.value:.3g}"
     return _sanity(rules.ALONE, needed, seen.value <= tolerance, reason)
 
 

@@ -19,7 +19,7 @@ from components.evaluate.measure.measurements import Measured, Reference
 from components.evaluate.measure.metrics import calibration
 from components.evaluate.rule_outcomes import Outcome, of_change, of_paired, of_threshold
 from components.evaluate.rules import OVERALL
-from data.files.documents import numbered
+from data.files.documents import add_schema_number
 
 if TYPE_CHECKING:
     from components.evaluate.config import Config
@@ -88,7 +88,7 @@ def judge(
         "worst": _mistakes(measured.tally.worst),
         "lost": _mistakes(measured.tally.lost) if BASELINE in models else [],
     }
-    return numbered("verdict.json", content)
+    return add_schema_number("verdict.json", content)
 
 
 def _suspect(measured: Measured, config: Config) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from data.errors import ConfigError, did_you_mean
+from data.errors import ConfigError, suggest_names
 
 DENSE = {"units": 128, "dropout": 0.0, "softmax": False}
 FROM_SCRATCH = {"units": 512}
@@ -50,7 +50,7 @@ def _filled(model: str, defaults: Mapping[str, Any], options: Mapping[str, Any])
     for name in options:
         if name not in defaults:
             raise ConfigError(
-                f"the model {model!r} has no option {name!r}", remedy=did_you_mean(name, defaults)
+                f"the model {model!r} has no option {name!r}", remedy=suggest_names(name, defaults)
             )
     return {**defaults, **options}
 

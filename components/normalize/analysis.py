@@ -21,15 +21,15 @@ from components.beam.run_pipeline import run_pipeline
 from components.beam.shared_filesystem import refuse_hidden
 from components.context import Context
 from data.batches.parse import parse_examples
-from data.code.own_object import line_of
+from data.code.user_object import locate_definition
 from data.code.worker_code import SameCodeDoFn
-from data.errors import ConfigError, PenstockError, in_one_line
+from data.errors import ConfigError, PenstockError, summarize_error
 from data.examples.artifact import Examples
-from data.examples.write import crossing
+from data.examples.write import serialize_errors
 from data.files.tfrecord_frames import check_lengths
 from data.spec import IMAGE, LABEL, ImageSpec
 from serving_export.bundle.transform_graph import TransformFn
-from serving_export.parity.neighbours import largest_difference, some_images
+from serving_export.parity.batch_independence import find_largest_difference, sample_images
 
 PreprocessingFn = Callable[[Mapping[str, tf.Tensor]], Mapping[str, tf.Tensor]]
 _BATCH = 1024  # images per record batch: 3 MB of float32 at 28 x 28
@@ -44,7 +44,7 @@ class ReadBatches(SameCodeDoFn):
         self.spec = spec
 
     def process(self, shard: str) -> Iterator[pa.RecordBatch]:
-        with crossing():
+        with serialize_errors():
             check_lengths(shard)
         for records in tf.data.TFRecordDataset(shard).batch(_BATCH):
             images, labels = parse_examples(records, self.spec)
@@ -120,7 +120,7 @@ def check_neighbours(examples: Examples, path: Path) -> None:
     Raises:
         ConfigError: it does not.
     """
-    images, labels = some_images(examples, "train")
+    images, labels = sample_images(examples, "train")
     transform = TransformFn(path)
 
     def feed(places: np.ndarray) -> np.ndarray:
@@ -129,12 +129,12 @@ def check_neighbours(examples: Examples, path: Path) -> None:
 
     values = np.abs(feed(np.arange(len(labels))))
     scale = max(1.0, np.max(values, initial=0.0, where=np.isfinite(values)))
-    seen = largest_difference(lambda places: feed(places) / scale, labels)
+    seen = find_largest_difference(lambda places: feed(places) / scale, labels)
     if not seen.value <= _SAME:
         raise ConfigError(
             "the preprocessing_fn gives other values for an image beside other images",
             expected="the same, whatever else is in the batch: users ask about one image",
-            got=f"asked {seen.asked}, a difference of {seen.value:.3g} of the largest value",
+            got=f"asked {seen.arrangement}, a difference of {seen.value:.3g} of the largest value",
             follows="nothing was trained",
             remedy="reduce over the axes of the image alone, not over the batch; what is to be "
             "known of the whole split is an analyzer's, such as tft.mean",
@@ -161,7 +161,7 @@ def _has_analyzer(preprocessing_fn: PreprocessingFn, spec: ImageSpec) -> bool:
             "the preprocessing_fn fails on the features it gets",
             expected=f"a function of {{image: float32 (batch, {', '.join(map(str, spec.shape))}), "
             "label: int64 (batch,)} that returns a dict with image",
-            got=in_one_line(error),
+            got=summarize_error(error),
             remedy="mend the function that normalize.preprocessing_fn names",
         ) from error
 
@@ -177,7 +177,7 @@ def _check_image(outputs: Any, preprocessing_fn: PreprocessingFn) -> None:
     raise ConfigError(
         f"the preprocessing_fn returns no {'image of float32' if is_dict else 'dict'}",
         expected=f"a dict with {IMAGE!r}, float32: what the model is to see",
-        got=f"{got} {line_of(preprocessing_fn)}".strip(),
+        got=f"{got} {locate_definition(preprocessing_fn)}".strip(),
         follows="nothing was trained",
         remedy=f"return {{{IMAGE!r}: tf.cast(…, tf.float32), …}} from normalize.preprocessing_fn",
     )

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 
 from components.artifacts import Examples, Foreseen, TransformGraph
 from components.context import Context, Depends
-from data.code.import_path import load_object, resolve
-from data.code.own_object import check_call, check_object
+from data.code.import_path import load_object, resolve_import_path
+from data.code.user_object import check_call, check_object
 
 NAMES = {"divide_by_255": "components.normalize.functions:divide_by_255"}
 
@@ -27,7 +27,7 @@ class Config:
     preprocessing_fn: str = "divide_by_255"
 
     def __post_init__(self) -> None:
-        resolve(self.preprocessing_fn, NAMES, "preprocessing_fn")
+        resolve_import_path(self.preprocessing_fn, NAMES, "preprocessing_fn")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,4 +72,4 @@ def run(inputs: Inputs, config: Config, context: Context) -> Outputs:
 
 
 def _path_of(config: Config) -> str:
-    return resolve(config.preprocessing_fn, NAMES, "preprocessing_fn")
+    return resolve_import_path(config.preprocessing_fn, NAMES, "preprocessing_fn")

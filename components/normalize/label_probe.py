@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from data.errors import ConfigError, in_one_line
+from data.errors import ConfigError, summarize_error
 from data.examples.artifact import Examples
 from data.spec import IMAGE, LABEL
 from serving_export.bundle.transform_graph import TransformFn
-from serving_export.parity.neighbours import some_images
+from serving_export.parity.batch_independence import sample_images
 
 _REMEDY = (
     "return the label as it came, or leave it out; let the source give the labels that are meant, "
@@ -33,7 +33,7 @@ def check_labels(examples: Examples, path: Path) -> None:
     Raises:
         ConfigError: the graph changes a label, drops images, or gives what depends on the label.
     """
-    images, labels = some_images(examples, "train")
+    images, labels = sample_images(examples, "train")
     graph = TransformFn(path).saved.transform_fn
     (wanted,), _ = graph.structured_input_signature
 
@@ -44,7 +44,7 @@ def check_labels(examples: Examples, path: Path) -> None:
         except Exception as error:
             raise ConfigError(
                 "the preprocessing_fn fails on images of the train split",
-                got=in_one_line(error),
+                got=summarize_error(error),
                 remedy="change the function that normalize.preprocessing_fn names",
             ) from error
         return {name: _as_array(value) for name, value in found.items()}

@@ -21,15 +21,15 @@ from components.train import devices
 from components.train.checks.model import check_served
 from components.train.config import Config
 from components.train.training import Training
-from data.batches.parse import sound_records
-from data.batches.sequential import batches
+from data.batches.parse import translate_record_errors
+from data.batches.sequential import read_batches
 from data.batches.training import SPLIT
 from data.code.import_path import load_object
 from data.errors import ConfigError
 from data.files.documents import write_document
 from data.files.durable_files import sha256_file
 from serving_export.bundle.saved_model import write_bundle
-from serving_export.bundle.training_images import FILE, trained_on
+from serving_export.bundle.training_images import FILE, serialize_training_hashes
 from serving_export.bundle.transform_graph import TransformFn
 from serving_export.parity.check import MAX_IMAGES, record_parity
 
@@ -76,8 +76,8 @@ def make_candidate(
 
 def suspicions_of_data(examples: Examples) -> Iterator[str]:
     """What is seldom meant in the images and labels, in words."""
-    with sound_records(examples):
-        images, _ = next(iter(batches(examples, SPLIT, batch_size=_FIRST).as_numpy_iterator()))
+    with translate_record_errors(examples):
+        images, _ = next(iter(read_batches(examples, SPLIT, batch_size=_FIRST).as_numpy_iterator()))
     if images.max(initial=0) <= 1:
         yield (
             f"no pixel of the first {len(images)} train images is above 1: they should reach from "
@@ -141,7 +141,7 @@ def _json(history: Mapping[str, Sequence[float]]) -> dict[str, list[float | None
 def record_answers(training: Training, served: Mapping[str, Any], path: Path) -> None:
     """What the trained model says to some raw images, and what it was fed of them."""
     images, _ = next(
-        iter(batches(training.examples, SPLIT, batch_size=MAX_IMAGES).as_numpy_iterator())
+        iter(read_batches(training.examples, SPLIT, batch_size=MAX_IMAGES).as_numpy_iterator())
     )
     fed = training.transform(tf.cast(images[:_FED], tf.float32)).numpy()
     record_parity(path, images=images, fed=fed, **served)
@@ -157,6 +157,6 @@ def write(training: Training, served: Mapping[str, Any], path: Path) -> str:
         "warm_start": config.warm_start and sha256_file(config.warm_start_manifest),
     }
     ancestor = config.warm_start_manifest.parent if config.warm_start else None
-    images = trained_on(training.examples, SPLIT, ancestor)
+    images = serialize_training_hashes(training.examples, SPLIT, ancestor)
     assets = {} if images is None else {FILE: images}
-    return write_bundle(path, about=about, assets=assets, **served)
+    return write_bundle(path, metadata=about, assets=assets, **served)

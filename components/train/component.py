@@ -13,7 +13,7 @@ from components.context import Context, Depends
 from components.train.checks import settings
 from components.train.config import Config
 from data.code.import_path import load_object
-from data.code.own_object import check_call
+from data.code.user_object import check_call
 from data.files.durable_files import sha256_file
 from data.spec import ImageSpec
 from serving_export.bundle.manifest import read_manifest

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from components.models import NAMES
-from data.code.import_path import resolve
+from data.code.import_path import resolve_import_path
 from data.errors import ConfigError
 from serving_export.bundle.manifest import MANIFEST
-from serving_export.model_store.layout import bundle_folder
+from serving_export.model_store.layout import find_bundle_folder
 
 # words of `warm_start` for a model that runs have made: the one that serves, and that of a run
 SERVING = "serving"
@@ -81,12 +81,12 @@ class Config:
     profile_steps: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
-        resolve(self.model, NAMES, "model")
+        resolve_import_path(self.model, NAMES, "model")
         for name in ("train_fn", "augmentation_fn", "sample_weight_fn"):
             if getattr(self, name) is not None:
-                resolve(getattr(self, name), {}, name)
+                resolve_import_path(getattr(self, name), {}, name)
         for path in self.callbacks:
-            resolve(path, {}, "callback")
+            resolve_import_path(path, {}, "callback")
         for name in ("epochs", "batch_size", "early_stop_patience", "learning_rate"):
             value = getattr(self, name)
             if value is not None and not 0 < value < math.inf:
@@ -125,7 +125,7 @@ class Config:
     @property
     def model_path(self) -> str:
         """The import path of build_model."""
-        return resolve(self.model, NAMES, "model")
+        return resolve_import_path(self.model, NAMES, "model")
 
     @property
     def train_fn_path(self) -> str:
@@ -140,7 +140,7 @@ class Config:
     @property
     def warm_start_manifest(self) -> Path:
         """The manifest of the bundle that `warm_start` names; of a model, its highest version's."""
-        return bundle_folder(Path(str(self.warm_start))) / MANIFEST
+        return find_bundle_folder(Path(str(self.warm_start))) / MANIFEST
 
     @property
     def own_code(self) -> tuple[str, ...]:

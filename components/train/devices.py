@@ -11,7 +11,7 @@ import keras
 import tensorflow as tf
 
 from data.errors import ConfigError, EnvironmentTrouble, StepError
-from data.files.durable_files import disk_words
+from data.files.durable_files import parse_disk_error
 
 if TYPE_CHECKING:
     from components.train.config import Config
@@ -66,7 +66,7 @@ class Hardware:
         try:
             yield
         except tf.errors.ResourceExhaustedError as error:
-            if disk_words(str(error)):  # so TensorFlow calls a full disk too
+            if parse_disk_error(str(error)):  # so TensorFlow calls a full disk too
                 raise
             raise StepError(
                 f"out of memory at batch_size={batch_size}",

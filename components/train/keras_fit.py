@@ -12,7 +12,7 @@ from components.train.checks.model import checked_model
 from components.train.keras_model.compiled import Loss, compile_model
 from components.train.keras_model.keras_callbacks import KerasCallbacks
 from components.train.loop.final_weights import FinalWeights
-from data.errors import ConfigError, did_you_mean
+from data.errors import ConfigError, suggest_names
 
 if TYPE_CHECKING:
     from components.train.config import Config
@@ -113,7 +113,7 @@ def _made(module: Any, name: str, options: Mapping[str, Any]) -> Any:
     if name.lower() not in known:
         raise ConfigError(
             f"{module.__name__.removesuffix('.api')} has no {name!r}",
-            remedy=did_you_mean(name.lower(), known),
+            remedy=suggest_names(name.lower(), known),
         )
     try:
         return known[name.lower()](**options)

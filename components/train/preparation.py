@@ -14,7 +14,7 @@ from components.artifacts import Examples
 from components.train.loop.augmentation import Augmentation
 from data.batches.training import SPLIT
 from data.code.import_path import load_object
-from data.errors import ConfigError, did_you_mean
+from data.errors import ConfigError, suggest_names
 
 if TYPE_CHECKING:
     from components.train.config import Config
@@ -73,7 +73,7 @@ def class_weights(examples: Examples, config: Config) -> list[float]:
         if name not in names:
             raise ConfigError(
                 f"train.class_weights names {name!r}, which is no class of the data",
-                remedy=did_you_mean(name, names),
+                remedy=suggest_names(name, names),
             )
     total = sum(counts)
     balanced = [total / (len(names) * count) if count else 0.0 for count in counts]

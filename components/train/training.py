@@ -37,10 +37,10 @@ from components.train.loop.monitoring import Watch
 from components.train.loop.training_loop import TrainingLoop
 from components.train.preparation import Preparation
 from components.train.warm_start import load_weights
-from data.batches.label_runs import labels_come_in_runs
-from data.batches.parse import sound_records
-from data.batches.sequential import batches
-from data.batches.training import SPLIT, Feed, plan_feed, training_chunks
+from data.batches.label_runs import has_label_runs
+from data.batches.parse import translate_record_errors
+from data.batches.sequential import read_batches
+from data.batches.training import SPLIT, Feed, plan_feed, read_training_chunks
 
 if TYPE_CHECKING:
     from components.train.config import Config
@@ -60,7 +60,7 @@ class Training:
     seed: the run's.
     hardware: devices and precision; build the model inside `hardware.scope()`.
     transform: from float32 images (n, height, width, channels), 0-255, to what the model sees.
-        `run` and `batches` have applied it already.
+        `run` and `read_batches` have applied it already.
     history: what `run` has returned, means over images by name, a number for each epoch.
     """
 
@@ -86,7 +86,7 @@ class Training:
     def batches(self, split: str, batch_size: int | None = None) -> tf.data.Dataset:
         """A split's images, transformed, and labels in the order at rest."""
         size = batch_size or self.config.batch_size
-        return batches(self.examples, split, batch_size=size, transform=self.transform)
+        return read_batches(self.examples, split, batch_size=size, transform=self.transform)
 
     def warm_start(self, weights: Sequence[Any]) -> None:
         """Give the weights of the model that `train.warm_start` names to these, if it names one.
@@ -151,9 +151,9 @@ class Training:
             steps_per_epoch=self.steps_per_epoch,
         )
         resumed = loop.restore()
-        with sound_records(self.examples), self.hardware.enough_memory(config.batch_size):
+        with translate_record_errors(self.examples), self.hardware.enough_memory(config.batch_size):
             feed = self._feed(resumed)
-            chunks = training_chunks(
+            chunks = read_training_chunks(
                 self.examples,
                 feed,
                 epochs=config.epochs,
@@ -181,7 +181,7 @@ class Training:
             scratch=self._context.work_dir,
         )
         few = 0 < feed.shuffle < self.examples.num_examples(SPLIT)
-        if few and labels_come_in_runs(self.examples, SPLIT):
+        if few and has_label_runs(self.examples, SPLIT):
             self.warn(
                 f"labels come in runs, and a stream is shuffled {feed.shuffle:,} images at a time: "
                 "batches will have few classes; train.cache=disk shuffles all of them"

@@ -10,7 +10,7 @@ from data.errors import ConfigError
 from data.spec import ImageSpec
 from serving_export.bundle.manifest import WEIGHTS, read_manifest
 from serving_export.bundle.saved_model import load_bundle
-from serving_export.model_store.layout import bundle_folder
+from serving_export.model_store.layout import find_bundle_folder
 
 
 def load_weights(
@@ -28,7 +28,7 @@ def load_weights(
         BadDataError: no bundle of ours lies there, its bytes changed, or it is another model.
         ConfigError: its classes, or the shapes of its weights, are others; each is named.
     """
-    folder = bundle_folder(model_dir)
+    folder = find_bundle_folder(model_dir)
     names = read_manifest(folder).spec.class_names
     if names != spec.class_names:
         raise ConfigError(

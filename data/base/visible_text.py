@@ -12,7 +12,7 @@ _UNSEEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}  # controls, marks of direction, lone s
 _KEPT = "\n\t\u200c\u200d"  # lines, tabs, and what joins letters: they belong to what is read
 
 
-def visible(text: str) -> str:
+def escape_controls(text: str) -> str:
     r"""The text with what would act on its reader's screen written out: ESC as `\x1b`; no secrets.
 
     Control characters change a terminal, marks of direction the order in which a line is read
@@ -27,13 +27,13 @@ def visible(text: str) -> str:
     )
 
 
-def visible_json(value: Any) -> str:
+def format_json(value: Any) -> str:
     """The value as indented JSON, in which what would act unseen is escaped."""
     text = redact(json.dumps(value, indent=2, ensure_ascii=False))
     return "".join(json.dumps(c)[1:-1] if _acts(c) else c for c in text)
 
 
-def visible_toml(text: str) -> str:
+def escape_toml(text: str) -> str:
     """TOML, its strings in double quotes, in which what would act unseen is escaped."""
     return "".join(f"\\U{ord(c):08x}" if _acts(c) else c for c in redact(text))
 

@@ -10,7 +10,7 @@ from data.examples.artifact import Examples
 _SHARDS, _RECORDS = 4, 1000  # that are looked at: so many of each
 
 
-def labels_come_in_runs(examples: Examples, split: str) -> bool:
+def has_label_runs(examples: Examples, split: str) -> bool:
     """Whether a label is its neighbour's far more often than it would be in a random order."""
     shards = [str(shard) for shard in examples.shards(split)]
     step = max(1, len(shards) // _SHARDS)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from data.batches.sequential import batches
+from data.batches.sequential import read_batches
 from data.errors import ConfigError
 from data.examples.artifact import Examples
 from data.spec import ImageSpec
@@ -42,7 +42,9 @@ class LocalCopy:
         folder.mkdir(parents=True)
         copy = cls(folder / "copy", examples.spec)
         with copy._path.open("wb") as file:
-            for images, labels in batches(examples, split, batch_size=_AT_ONCE).as_numpy_iterator():
+            for images, labels in read_batches(
+                examples, split, batch_size=_AT_ONCE
+            ).as_numpy_iterator():
                 pixels = images.reshape(len(images), -1)
                 tail = labels.astype(np.int64)[:, None].view(np.uint8)
                 file.write(np.concatenate([pixels, tail], axis=1).tobytes())

@@ -17,7 +17,7 @@ from data.spec import IMAGE, LABEL, ImageSpec
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def as_written(function: F) -> F:
+def skip_autograph(function: F) -> F:
     """Spare AutoGraph the rewriting of a function that has no Python branches: 0.1 s for each."""
     written: F = tf.autograph.experimental.do_not_convert(function)
     return written
@@ -52,18 +52,20 @@ def parse_labels(serialized: tf.Tensor) -> tf.Tensor:
     return tf.io.parse_example(serialized, wanted)[LABEL]
 
 
-def serialized(examples: Examples, split: str) -> tf.data.Dataset:
+def make_record_dataset(examples: Examples, split: str) -> tf.data.Dataset:
     """The split's records, () string each, in the order at rest.
 
-    Iterate it inside `sound_records`: too few or too many records are an error.
+    Iterate it inside `translate_record_errors`: too few or too many records are an error.
 
     Raises:
-        BadDataError: as `checked_shards`.
+        BadDataError: as `list_checked_shards`.
     """
-    return counted(tf.data.TFRecordDataset(checked_shards(examples, split)), examples, split)
+    return assert_count(
+        tf.data.TFRecordDataset(list_checked_shards(examples, split)), examples, split
+    )
 
 
-def checked_shards(examples: Examples, split: str) -> list[str]:
+def list_checked_shards(examples: Examples, split: str) -> list[str]:
     """The split's files for TensorFlow, which would believe whatever length a record claims.
 
     Raises:
@@ -76,13 +78,13 @@ def checked_shards(examples: Examples, split: str) -> list[str]:
     return shards
 
 
-def counted(records: tf.data.Dataset, examples: Examples, split: str) -> tf.data.Dataset:
+def assert_count(records: tf.data.Dataset, examples: Examples, split: str) -> tf.data.Dataset:
     """The same records, and an error where there are not as many as the split holds."""
     return records.apply(tf.data.experimental.assert_cardinality(examples.num_examples(split)))
 
 
 @contextmanager
-def sound_records(examples: Examples) -> Iterator[None]:
+def translate_record_errors(examples: Examples) -> Iterator[None]:
     """Turn what TensorFlow says of corrupt or missing shards, when batches are read, into words.
 
     Raises:

@@ -9,11 +9,11 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from data.batches.parse import as_written, parse_examples, serialized
+from data.batches.parse import make_record_dataset, parse_examples, skip_autograph
 from data.examples.artifact import Examples
 
 
-def batches(
+def read_batches(
     examples: Examples,
     split: str,
     *,
@@ -35,10 +35,10 @@ def batches(
         Batches of images, transformed or uint8, and labels (n,) int64. Their number is known.
     """
 
-    @as_written
+    @skip_autograph
     def read(records: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         images, labels = parse_examples(records, examples.spec)
         return images if transform is None else transform(tf.cast(images, tf.float32)), labels
 
-    dataset = serialized(examples, split).batch(batch_size)
+    dataset = make_record_dataset(examples, split).batch(batch_size)
     return dataset.map(read, num_parallel_calls=tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE)

@@ -22,8 +22,8 @@ import numpy as np
 import tensorflow as tf
 
 from data.batches.local_copy import LocalCopy
-from data.batches.parse import as_written, checked_shards, counted, parse_examples
-from data.batches.sequential import batches
+from data.batches.parse import assert_count, list_checked_shards, parse_examples, skip_autograph
+from data.batches.sequential import read_batches
 from data.examples.artifact import Examples
 
 Cache = Literal["memory", "disk", "stream"]
@@ -91,7 +91,7 @@ def plan_feed(
     )
 
 
-def training_chunks(
+def read_training_chunks(
     examples: Examples,
     feed: Feed,
     *,
@@ -131,31 +131,31 @@ def training_chunks(
 def _from_memory(
     examples: Examples, feed: Feed, epochs: tf.data.Dataset, seed: int, skip: int
 ) -> tf.data.Dataset:
-    images, labels = _all_of_it(examples)
+    images, labels = _load_split(examples)
     total, size = examples.num_examples(SPLIT), feed.batch_size * feed.chunk_steps
 
-    @as_written
+    @skip_autograph
     def places(epoch: tf.Tensor) -> tf.data.Dataset:
         order = tf.range(total)
         if feed.shuffle:
             order = tf.random.experimental.stateless_shuffle(order, seed=[seed, epoch])
         count = math.ceil(total / size)
         return tf.data.Dataset.range(count).map(
-            as_written(lambda i: order[i * size : (i + 1) * size])
+            skip_autograph(lambda i: order[i * size : (i + 1) * size])
         )
 
-    @as_written
+    @skip_autograph
     def gather(at: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         return tf.gather(images, at), tf.gather(labels, at)
 
     return epochs.flat_map(places).skip(skip).map(gather)
 
 
-def _all_of_it(examples: Examples) -> tuple[tf.Tensor, tf.Tensor]:
+def _load_split(examples: Examples) -> tuple[tf.Tensor, tf.Tensor]:
     total, start = examples.num_examples(SPLIT), 0
     images = np.empty((total, *examples.spec.shape), np.uint8)
     labels = np.empty(total, np.int64)
-    for some, their in batches(examples, SPLIT, batch_size=_READ).as_numpy_iterator():
+    for some, their in read_batches(examples, SPLIT, batch_size=_READ).as_numpy_iterator():
         images[start : start + len(some)], labels[start : start + len(some)] = some, their
         start += len(some)
     with tf.device("/CPU:0"):
@@ -173,9 +173,9 @@ def _from_disk(
     copy = LocalCopy.write(examples, SPLIT, scratch)
     total, size = examples.num_examples(SPLIT), feed.batch_size * feed.chunk_steps
 
-    @as_written
+    @skip_autograph
     def indices(epoch: tf.Tensor) -> tf.data.Dataset:
-        @as_written
+        @skip_autograph
         def of_chunk(chunk: tf.Tensor) -> tf.Tensor:
             at = tf.range(chunk * size, tf.minimum((chunk + 1) * size, total))
             if not feed.shuffle:
@@ -185,15 +185,15 @@ def _from_disk(
 
         return tf.data.Dataset.range(math.ceil(total / size)).map(of_chunk)
 
-    return epochs.flat_map(indices).skip(skip).map(as_written(copy.read))
+    return epochs.flat_map(indices).skip(skip).map(skip_autograph(copy.read))
 
 
 def _from_records(
     examples: Examples, feed: Feed, epochs: tf.data.Dataset, seed: int, skip: int
 ) -> tf.data.Dataset:
-    shards = tf.constant(checked_shards(examples, SPLIT))
+    shards = tf.constant(list_checked_shards(examples, SPLIT))
 
-    @as_written
+    @skip_autograph
     def read(epoch: tf.Tensor) -> tf.data.Dataset:
         order = shards
         if feed.shuffle:
@@ -205,14 +205,14 @@ def _from_records(
             num_parallel_calls=_SHARDS_AT_ONCE,
             deterministic=True,
         )
-        records = counted(records, examples, SPLIT)
+        records = assert_count(records, examples, SPLIT)
         if feed.shuffle:
             # The seed of this graph alone: beside 0, shuffle takes no tensor for its own.
             tf.compat.v1.set_random_seed(1)
             records = records.shuffle(feed.shuffle, seed=seed * 1_000_003 + epoch)
         return records.batch(feed.batch_size * feed.chunk_steps)
 
-    @as_written
+    @skip_autograph
     def parse(records: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         return parse_examples(records, examples.spec)
 

@@ -12,15 +12,15 @@ from pathlib import Path
 from types import ModuleType
 
 from data.code.distributions import Distributions
-from data.code.import_path import OUR_PACKAGES, shadowed_by_ours
-from data.code.import_statements import COMPUTED, imports_of
+from data.code.import_path import OUR_PACKAGES, shadowed_module_error
+from data.code.import_statements import COMPUTED, find_imports
 from data.code.loaded_modules import (
     Recorder,
-    digest_in_memory,
+    digest_loaded_source,
     digest_source,
-    file_of,
+    get_module_file,
+    is_first_party_file,
     is_installed,
-    is_own,
 )
 from data.errors import ConfigError, EnvironmentTrouble
 
@@ -56,7 +56,7 @@ class Code:
         self._contents: dict[Path, tuple[str, bytes]] = {}
         self._installed: dict[str, list[bool]] = {}
 
-    def of(self, modules: Iterable[str], named: Collection[str] | None = None) -> Closure:
+    def find_closure(self, modules: Iterable[str], named: Collection[str] | None = None) -> Closure:
         """All that the modules import, transitively.
 
         Args:
@@ -124,7 +124,7 @@ class Code:
             for name, path in closure.files.items()
         }
 
-    def is_users(self, name: str) -> bool:
+    def is_user_code(self, name: str) -> bool:
         """Whether a module is neither ours, nor Python's, nor an installed one, nor unknown."""
         top = name.partition(".")[0]
         known = top in OUR_PACKAGES or top in sys.stdlib_module_names
@@ -175,7 +175,7 @@ class Code:
     def _refuse_shadowed(self, names: Iterable[str]) -> None:
         for name in names:
             if name.partition(".")[0] in OUR_PACKAGES and self.file(name) is None:
-                error = shadowed_by_ours(name)
+                error = shadowed_module_error(name)
                 if error:
                     raise error
 
@@ -185,7 +185,7 @@ class Code:
         package = name if path.name == "__init__.py" else name.rpartition(".")[0]
         digest, source = self._read(path)
         calls = name.partition(".")[0] not in OUR_PACKAGES
-        return imports_of(digest, source, str(path), package, calls=calls)
+        return find_imports(digest, source, str(path), package, calls=calls)
 
     def _read(self, path: Path) -> tuple[str, bytes]:
         if path not in self._contents:
@@ -210,20 +210,20 @@ def short_name(module: str, path: Path) -> str:
     return "/".join(parts) + "".join(path.suffixes)
 
 
-def users_file(name: str) -> str | None:
+def get_user_file(name: str) -> str | None:
     """The file behind a module in memory, where it is neither ours nor Python's nor installed."""
     module = sys.modules.get(name)
     if not isinstance(module, ModuleType) or name == "__main__":
         return None
-    file = file_of(module)
+    file = get_module_file(module)
     ours = name.partition(".")[0] in OUR_PACKAGES
-    return file if file and not ours and is_own(file) else None
+    return file if file and not ours and is_first_party_file(file) else None
 
 
 def _of_ours_in_memory(name: str) -> str | None:
     ours = name.partition(".")[0] in OUR_PACKAGES
     module = sys.modules.get(name) if ours else None
-    return digest_in_memory(name, module) if module else None
+    return digest_loaded_source(name, module) if module else None
 
 
 def _top_spec(name: str) -> ModuleSpec | None:

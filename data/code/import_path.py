@@ -10,14 +10,14 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from data.errors import ConfigError, PenstockError, did_you_mean, in_one_line
+from data.errors import ConfigError, PenstockError, suggest_names, summarize_error
 
 OUR_PACKAGES = ("data", "serving_export", "components", "pipeline")
 _HOME = Path(__file__).resolve().parents[2]  # holds them
 _WORKING_FOLDER = ""  # on `sys.path`: wherever the process works at the time of an import
 
 
-def look_in_working_folder() -> None:
+def search_working_folder() -> None:
     """Let import paths lead to files of the working folder: the last place that Python looks in.
 
     So nothing there shadows what is installed, Penstock's own packages included.
@@ -26,7 +26,7 @@ def look_in_working_folder() -> None:
         sys.path.append(_WORKING_FOLDER)
 
 
-def look_beside(file: Path) -> str:
+def make_importable(file: Path) -> str:
     """The module that a file of the user's is, importable from now on, as are those beside it.
 
     Its folder comes after all that is installed and before the working folder.
@@ -59,12 +59,14 @@ def load_object(import_path: str) -> Any:
     Raises:
         ConfigError: the text has another form, the module cannot be imported, or has no such name.
     """
-    module_name, name = parts(import_path)
+    module_name, name = split_import_path(import_path)
     module = load_module(module_name, repr(import_path))
     try:
         return getattr(module, name)
     except AttributeError:
-        raise no_such_name(import_path, vars(module), getattr(module, "__file__", None)) from None
+        raise missing_name_error(
+            import_path, vars(module), getattr(module, "__file__", None)
+        ) from None
 
 
 def load_module(name: str, needed_for: str) -> ModuleType:
@@ -78,20 +80,20 @@ def load_module(name: str, needed_for: str) -> ModuleType:
     except PenstockError:
         raise
     except (Exception, SystemExit) as error:
-        if isinstance(error, ImportError) and (shadowed := shadowed_by_ours(error.name)):
+        if isinstance(error, ImportError) and (shadowed := shadowed_module_error(error.name)):
             raise shadowed from error
         if isinstance(error, ModuleNotFoundError):
-            raise no_such_module(name, needed_for, str(error)) from error
+            raise missing_module_error(name, needed_for, str(error)) from error
         if name.partition(".")[0] in OUR_PACKAGES:
             raise
         raise ConfigError(
             f"{name!r}, needed for {needed_for}, fails when it is imported",
-            got=in_one_line(error),
+            got=summarize_error(error),
             remedy="mend it",
         ) from error
 
 
-def parts(import_path: str) -> tuple[str, str]:
+def split_import_path(import_path: str) -> tuple[str, str]:
     """Module and name. Raises ConfigError where the text has another form."""
     module_name, _, name = import_path.partition(":")
     if not module_name or not name:
@@ -104,7 +106,7 @@ def parts(import_path: str) -> tuple[str, str]:
     return module_name, name
 
 
-def no_such_module(name: str, needed_for: str, said: str) -> ConfigError:
+def missing_module_error(name: str, needed_for: str, said: str) -> ConfigError:
     """The error for a module that is not there, or that needs one that is not."""
     return ConfigError(
         f"cannot import {name!r}, needed for {needed_for}",
@@ -113,16 +115,16 @@ def no_such_module(name: str, needed_for: str, said: str) -> ConfigError:
     )
 
 
-def no_such_name(import_path: str, names: Iterable[str], file: object) -> ConfigError:
+def missing_name_error(import_path: str, names: Iterable[str], file: object) -> ConfigError:
     """The error for a name that its module does not have, with the close matches."""
-    module_name, name = parts(import_path)
+    module_name, name = split_import_path(import_path)
     public = [n for n in names if not n.startswith("_")]
     return ConfigError(
-        f"module {module_name!r} has no {name!r}", got=file, remedy=did_you_mean(name, public)
+        f"module {module_name!r} has no {name!r}", got=file, remedy=suggest_names(name, public)
     )
 
 
-def shadowed_by_ours(name: str | None) -> ConfigError | None:
+def shadowed_module_error(name: str | None) -> ConfigError | None:
     """The error where a name that cannot be imported is of a folder called as a package of ours.
 
     Ours comes first, so that the user's folder is never looked into.
@@ -145,7 +147,7 @@ def shadowed_by_ours(name: str | None) -> ConfigError | None:
     return None
 
 
-def resolve(name: str, known: dict[str, str], what: str) -> str:
+def resolve_import_path(name: str, known: dict[str, str], what: str) -> str:
     """The import path behind a short name of `known`; an import path stays as it is.
 
     Raises:
@@ -155,6 +157,6 @@ def resolve(name: str, known: dict[str, str], what: str) -> str:
         return name
     if name not in known:
         raise ConfigError(
-            f"no {what} {name!r}", remedy=did_you_mean(name, known) + " (or package.module:name)"
+            f"no {what} {name!r}", remedy=suggest_names(name, known) + " (or package.module:name)"
         )
     return known[name]

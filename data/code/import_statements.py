@@ -13,7 +13,7 @@ COMPUTED = "*"  # among a text's imports: some have names that are known at run 
 _known: dict[tuple[str, str, bool], frozenset[str]] = {}
 
 
-def imports_of(
+def find_imports(
     digest: str, source: bytes, file: str, package: str, *, calls: bool
 ) -> frozenset[str]:
     """The dotted names that a text's imports may mean, also those in functions.

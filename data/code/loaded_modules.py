@@ -45,7 +45,7 @@ def is_installed(file: str) -> bool:
     return f"{os.sep}site-packages{os.sep}" in file or f"{os.sep}dist-packages{os.sep}" in file
 
 
-def is_own(file: str) -> bool:
+def is_first_party_file(file: str) -> bool:
     """Whether a file is neither installed nor Python's."""
     return not is_installed(file) and not file.startswith(_STANDARD)
 
@@ -74,7 +74,7 @@ class Recorder:
 
 
 def _record(name: str, file: str, *, again: bool) -> None:
-    digest = _digest(file) if is_own(file) else None
+    digest = _digest(file) if is_first_party_file(file) else None
     _loads[name].append(_Load(file, time.time_ns(), digest, again))
 
 
@@ -85,7 +85,7 @@ def _digest(file: str) -> str | None:
         return None
 
 
-def file_of(module: ModuleType) -> str | None:
+def get_module_file(module: ModuleType) -> str | None:
     """The file or archive that a module was loaded from; None of a namespace or what is built in.
 
     An attribute is not asked for: a lazy module would be loaded.
@@ -95,13 +95,13 @@ def file_of(module: ModuleType) -> str | None:
     return file if isinstance(file, str) else None
 
 
-def digest_in_memory(name: str, module: ModuleType) -> str | None:
+def digest_loaded_source(name: str, module: ModuleType) -> str | None:
     """Of the source that the module was made of; None where it cannot be known any more.
 
     That is of a module that was loaded before this one, and whose file has changed since the
     process began.
     """
-    file = file_of(module)
+    file = get_module_file(module)
     if file is None:
         return None
     loads = _loads.get(name)
@@ -112,11 +112,11 @@ def digest_in_memory(name: str, module: ModuleType) -> str | None:
         stat = os.stat(file)
     except OSError:
         return None
-    unchanged = max(stat.st_mtime_ns, stat.st_ctime_ns) < (load.at if load else _born())
+    unchanged = max(stat.st_mtime_ns, stat.st_ctime_ns) < (load.at if load else _process_start())
     return _digest(file) if unchanged else None
 
 
-def reloaded_since(name: str, importer: str) -> bool:
+def was_reloaded_since(name: str, importer: str) -> bool:
     """Whether a module was loaded again, to other code, after one that imports it was loaded."""
     loads, importers = _loads.get(name, ()), _loads.get(importer)
     since = importers[-1].at if importers else 0
@@ -127,7 +127,7 @@ def reloaded_since(name: str, importer: str) -> bool:
 
 
 @contextlib.contextmanager
-def asked_for() -> Iterator[set[str]]:
+def watch_requested_imports() -> Iterator[set[str]]:
     """The names that `importlib.import_module` is asked for in the block, by whomever."""
     names: set[str] = set()
     _listeners.append(names)
@@ -138,8 +138,8 @@ def asked_for() -> Iterator[set[str]]:
 
 
 @contextlib.contextmanager
-def told_by_workers() -> Iterator[dict[str, str]]:
-    """What `tell_of_workers` says in the block: module -> digest of its source."""
+def collect_worker_imports() -> Iterator[dict[str, str]]:
+    """What `record_worker_imports` says in the block: module -> digest of its source."""
     told: dict[str, str] = {}
     _told.append(told)
     try:
@@ -148,13 +148,13 @@ def told_by_workers() -> Iterator[dict[str, str]]:
         _told[:] = [other for other in _told if other is not told]
 
 
-def tell_of_workers(imported: Mapping[str, str]) -> None:
+def record_worker_imports(imported: Mapping[str, str]) -> None:
     """Say what modules of the user's processes elsewhere have imported, and from what source."""
     for told in _told:
         told.update(imported)
 
 
-def asked_by(name: str) -> set[str]:
+def get_requested_imports(name: str) -> set[str]:
     """The names that a module has asked `importlib.import_module` for, as long as it is loaded."""
     return set(_asked.get(name, ()))
 
@@ -186,13 +186,13 @@ def _caller() -> str:
 def _record_loaded() -> None:
     """What was loaded before there was a recorder, as far as it can be known now."""
     for name, module in list(sys.modules.items()):
-        file = file_of(module) if isinstance(module, ModuleType) else None
-        if file and is_own(file) and (digest := digest_in_memory(name, module)):
-            _loads[name].append(_Load(file, _born(), digest, again=False))
+        file = get_module_file(module) if isinstance(module, ModuleType) else None
+        if file and is_first_party_file(file) and (digest := digest_loaded_source(name, module)):
+            _loads[name].append(_Load(file, _process_start(), digest, again=False))
 
 
 @functools.cache
-def _born() -> int:
+def _process_start() -> int:
     """When the process began, nanoseconds since the epoch; where that is not told: about now."""
     try:
         fields = Path("/proc/self/stat").read_text().rpartition(")")[2].split()

@@ -25,10 +25,10 @@ from typing import Any
 
 import apache_beam as beam
 
-from data.code.first_party import users_file
+from data.code.first_party import get_user_file
 from data.code.import_path import OUR_PACKAGES
-from data.code.loaded_modules import digest_in_memory, tell_of_workers
-from data.errors import EnvironmentTrouble
+from data.code.loaded_modules import digest_loaded_source, record_worker_imports
+from data.errors import EnvironmentTrouble, serialize_error
 from data.files.durable_files import write_text
 from data.files.private_files import open_private
 
@@ -37,7 +37,7 @@ _NOT_CODE = "template"  # pipeline/environment/template: a project's first files
 
 
 @functools.cache
-def here() -> dict[str, str]:
+def read_versions() -> dict[str, str]:
     """What must be the same on both sides: `python` (minor), `beam` and `penstock` (a digest)."""
     return {
         "python": f"{sys.version_info.major}.{sys.version_info.minor}",
@@ -61,9 +61,9 @@ def _digest() -> str:
     return digest.hexdigest()[:12]
 
 
-def differences(sender: dict[str, str]) -> dict[str, str]:
+def compare_versions(sender: dict[str, str]) -> dict[str, str]:
     """What is another here than at the sender: name → what is here."""
-    return {name: mine for name, mine in here().items() if sender.get(name) != mine}
+    return {name: mine for name, mine in read_versions().items() if sender.get(name) != mine}
 
 
 _along: dict[str, str] = {}
@@ -71,7 +71,7 @@ _reported: dict[Path, str] = {}  # by this process
 
 
 @contextlib.contextmanager
-def taken_along(files: Mapping[str, str]) -> Iterator[None]:
+def ship_user_modules(files: Mapping[str, str]) -> Iterator[None]:
     """Let DoFns that are pickled in the block bring the user's own modules to their worker.
 
     Args:
@@ -84,7 +84,7 @@ def taken_along(files: Mapping[str, str]) -> Iterator[None]:
         _along.clear()
 
 
-def installed(files: Mapping[str, str], folder: Path) -> None:
+def install_user_modules(files: Mapping[str, str], folder: Path) -> None:
     """Write the user's own modules to `folder` and let Python look there first.
 
     Raises:
@@ -109,7 +109,7 @@ def _private_folder() -> Path:
 
 
 @contextlib.contextmanager
-def workers_report_to(folder: Path) -> Iterator[None]:
+def collect_worker_reports(folder: Path) -> Iterator[None]:
     """Let workers of the jobs that the block sends write a file there as they begin."""
     token = _folder.set(folder)
     try:
@@ -121,24 +121,25 @@ def workers_report_to(folder: Path) -> Iterator[None]:
 class SameCodeDoFn(beam.DoFn):
     """A DoFn that refuses to work where the code is another than at the sender.
 
-    What the sender runs travels in the pickle, and what is `taken_along`. A subclass with a `setup`
-    calls this one first.
+    The pickle carries the sender's versions and the modules of `ship_user_modules`. A subclass that
+    has a `setup` calls this one first.
     """
 
     def __getstate__(self) -> dict[str, Any]:
-        sent = {"_sender": here(), "_files": dict(_along), "_report_to": _folder.get()}
+        sent = {"_sender": read_versions(), "_files": dict(_along), "_report_to": _folder.get()}
         return sent | self.__dict__  # a worker that pickles it again passes on what it was sent
 
     def setup(self) -> None:
         """As a marked EnvironmentTrouble: another Python, Beam or Penstock than the sender's."""
         sender = self.__dict__.get("_sender")
-        wrong = differences(sender) if sender else {}
+        wrong = compare_versions(sender) if sender else {}
         if wrong:
-            raise RuntimeError(another_code(sender, wrong, platform.node()).marked())
+            error = version_mismatch_error(sender, wrong, platform.node())
+            raise RuntimeError(serialize_error(error))
         files = self.__dict__.get("_files")
         if files:
             digest = hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest()[:16]
-            installed(files, _private_folder() / digest)
+            install_user_modules(files, _private_folder() / digest)
         if folder := self.__dict__.get("_report_to"):
             with contextlib.suppress(OSError):  # the job is over; or its own files will fail
                 _report_in(folder).touch()
@@ -156,22 +157,22 @@ def _report_in(folder: Path) -> Path:
 
 def _report(file: Path) -> None:
     """Write each module of the user's in memory, and its source's digest, a line each, if new."""
-    modules = {name: sys.modules[name] for name in sorted(sys.modules) if users_file(name)}
-    digests = {name: digest_in_memory(name, module) for name, module in modules.items()}
+    modules = {name: sys.modules[name] for name in sorted(sys.modules) if get_user_file(name)}
+    digests = {name: digest_loaded_source(name, module) for name, module in modules.items()}
     text = "".join(f"{name} {digest}\n" for name, digest in digests.items() if digest)
     if text != _reported.get(file, ""):
         write_text(file, text)
         _reported[file] = text
 
 
-def tell_of_reports(folder: Path) -> None:
+def read_worker_reports(folder: Path) -> None:
     """Pass on what workers have imported, by the files that they wrote to a folder."""
     for file in folder.glob("[!.]*"):  # but what a killed one was writing
         lines = file.read_text(encoding="utf-8").splitlines()
-        tell_of_workers(dict(line.split(" ") for line in lines))
+        record_worker_imports(dict(line.split(" ") for line in lines))
 
 
-def another_code(
+def version_mismatch_error(
     sender: dict[str, str] | None, wrong: dict[str, str], where: str
 ) -> EnvironmentTrouble:
     """The error for a worker on the machine `where` that runs something else than the sender."""

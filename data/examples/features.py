@@ -6,10 +6,10 @@ from collections.abc import Collection
 
 from data.examples.artifact import Examples
 from data.examples.tf_example import feature_names
-from data.examples.tfrecord import damaged, records
+from data.examples.tfrecord import damaged_examples_error, read_records
 
 
-def features_of(examples: Examples, split: str, wanted: Collection[str]) -> set[str]:
+def find_features(examples: Examples, split: str, wanted: Collection[str]) -> set[str]:
     """The features of a split's examples; reads on until all that are wanted were seen.
 
     Raises:
@@ -17,11 +17,11 @@ def features_of(examples: Examples, split: str, wanted: Collection[str]) -> set[
         EnvironmentTrouble: a shard cannot be read.
     """
     found: set[str] = set()
-    for record in records(examples, split, range(examples.num_examples(split))):
+    for record in read_records(examples, split, range(examples.num_examples(split))):
         try:
             found |= feature_names(record)
         except (KeyError, IndexError, ValueError) as error:
-            raise damaged(examples.path, "tf.Examples", repr(error)) from error
+            raise damaged_examples_error(examples.path, "tf.Examples", repr(error)) from error
         if found.issuperset(wanted):
             break
     return found

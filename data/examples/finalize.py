@@ -18,7 +18,7 @@ VALIDATION = "validation"
 _ORDER = ("train", VALIDATION, "test")
 
 
-def complete(
+def finalize_examples(
     path: Path,
     spec: ImageSpec,
     written: Path,

@@ -9,10 +9,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from data.errors import ConfigError, did_you_mean
+from data.errors import ConfigError, suggest_names
 from data.examples.artifact import Examples
 from data.examples.tf_example import decode
-from data.examples.tfrecord import damaged, records
+from data.examples.tfrecord import damaged_examples_error, read_records
 from data.sources import Chunk
 
 
@@ -34,9 +34,11 @@ def read_images(examples: Examples, split: str, indices: Sequence[int]) -> Chunk
     """
     check_indices(examples, split, indices)
     spec, wanted = examples.spec, sorted(set(indices))
-    found = dict(zip(wanted, records(examples, split, set(wanted)), strict=False))
+    found = dict(zip(wanted, read_records(examples, split, set(wanted)), strict=False))
     if len(found) < len(wanted):
-        raise damaged(examples.path, f"{examples.num_examples(split):,} {split} images", "fewer")
+        raise damaged_examples_error(
+            examples.path, f"{examples.num_examples(split):,} {split} images", "fewer"
+        )
     chunk = [decode(found[index], spec, examples.path) for index in indices]
     images = np.array([image for image, _ in chunk], np.uint8).reshape(-1, *spec.shape)
     return Chunk(images, np.array([label for _, label in chunk], np.int64))
@@ -46,7 +48,7 @@ def check_indices(examples: Examples, split: str, indices: Sequence[int]) -> Non
     """Raises ConfigError where there is no such split, or no image at one of the places."""
     if split not in examples.counts:
         raise ConfigError(
-            f"the examples have no split {split!r}", remedy=did_you_mean(split, examples.counts)
+            f"the examples have no split {split!r}", remedy=suggest_names(split, examples.counts)
         )
     total = examples.num_examples(split)
     for index in indices:

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from data.examples.tfrecord import damaged
-from data.files.tfrecord_frames import FRAME_BYTES, framed
+from data.examples.tfrecord import damaged_examples_error
+from data.files.tfrecord_frames import FRAME_BYTES, frame_record
 from data.spec import IMAGE, LABEL, SPAN, ImageSpec
 
 
@@ -28,11 +28,11 @@ def encode(images: np.ndarray, labels: np.ndarray, span: str | None = None) -> b
         span: the slice of the data that they came with; None: the examples say nothing of it.
     """
     size = images[0].size if len(images) else 0
-    pieces: list[bytes] = []
+    records: list[bytes] = []
     for image, label in zip(images, labels.tolist(), strict=True):
         head, tail = _around(size, label, span)
-        pieces += framed(b"".join((head, image.tobytes(), tail)))
-    return b"".join(pieces)
+        records.append(frame_record(b"".join((head, image.tobytes(), tail))))
+    return b"".join(records)
 
 
 def record_bytes(image_bytes: int, span: str | None = None) -> int:
@@ -87,7 +87,9 @@ def decode(record: bytes, spec: ImageSpec, path: Path) -> tuple[np.ndarray, int]
             raise ValueError(f"label {label}")
         return np.frombuffer(features[IMAGE], np.uint8).reshape(spec.shape), label
     except (KeyError, IndexError, ValueError) as error:
-        raise damaged(path, f"tf.Examples of images of shape {spec.shape}", repr(error)) from error
+        raise damaged_examples_error(
+            path, f"tf.Examples of images of shape {spec.shape}", repr(error)
+        ) from error
 
 
 def feature_names(record: bytes) -> set[str]:

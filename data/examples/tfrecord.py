@@ -9,15 +9,10 @@ from typing import BinaryIO
 
 from data.errors import BadDataError, EnvironmentTrouble
 from data.examples.artifact import Examples
-from data.files.tfrecord_frames import framed, masked_crc
+from data.files.tfrecord_frames import masked_crc
 
 
-def frame(content: bytes) -> bytes:
-    """The content as a TFRecord."""
-    return b"".join(framed(content))
-
-
-def records(examples: Examples, split: str, wanted: Collection[int]) -> Iterator[bytes]:
+def read_records(examples: Examples, split: str, wanted: Collection[int]) -> Iterator[bytes]:
     """The contents of the wanted records, in the order at rest; ends behind the last of them."""
     place, last = 0, max(wanted, default=-1)
     for path in examples.shards(split):
@@ -42,7 +37,9 @@ def _length(shard: BinaryIO, path: Path) -> int | None:
     length = int.from_bytes(head[:8], "little")
     left = os.fstat(shard.fileno()).st_size - shard.tell()
     if length + 4 > left:
-        raise damaged(path, "whole TFRecords", f"a record of {length} bytes where {left} are left")
+        raise damaged_examples_error(
+            path, "whole TFRecords", f"a record of {length} bytes where {left} are left"
+        )
     return length
 
 
@@ -54,10 +51,10 @@ def _content(shard: BinaryIO, length: int, path: Path) -> bytes:
 
 def _check(content: bytes, masked: bytes, path: Path) -> None:
     if masked != masked_crc(content):
-        raise damaged(path, "whole TFRecords", "a record whose checksum is wrong")
+        raise damaged_examples_error(path, "whole TFRecords", "a record whose checksum is wrong")
 
 
-def damaged(path: Path, expected: str, got: str) -> BadDataError:
+def damaged_examples_error(path: Path, expected: str, got: str) -> BadDataError:
     return BadDataError(
         f"the examples in {path} cannot be read",
         expected=expected,

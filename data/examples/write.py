@@ -23,10 +23,10 @@ from apache_beam.transforms.window import GlobalWindow
 from apache_beam.utils.windowed_value import WindowedValue
 
 from data.code.worker_code import SameCodeDoFn
-from data.content_hash import content_shares
-from data.errors import BadDataError, PenstockError
+from data.content_hash import hash_image_shares
+from data.errors import BadDataError, PenstockError, serialize_error
 from data.examples.tf_example import encode
-from data.files.durable_files import disk_trouble, write_json
+from data.files.durable_files import translate_disk_errors, write_json
 from data.sources import SPLITS, Chunk, Part, Source
 from data.spec import ImageSpec
 
@@ -99,11 +99,11 @@ class ReadChunks(SameCodeDoFn):
         self._spec = spec
 
     def process(self, part: Part) -> Iterator[Any]:
-        with crossing():
+        with serialize_errors():
             if part.split not in SPLITS:
                 raise BadDataError(f"no split {part.split!r}", expected=" or ".join(SPLITS))
             for place, chunk in enumerate(self._source.read(part)):
-                read = checked(Chunk(*chunk), self._spec, part)
+                read = check_chunk(Chunk(*chunk), self._spec, part)
                 Metrics.counter("ingest", "read").inc(len(read.labels))
                 yield part, place, read
 
@@ -121,7 +121,7 @@ class Encode(SameCodeDoFn):
         whole = np.ones(len(images), bool)
         sides = {part.split: whole}
         if part.split == "train" and self._validation_share:
-            aside = content_shares(images, "validation") < self._validation_share
+            aside = hash_image_shares(images, "validation") < self._validation_share
             sides = {"train": ~aside, "validation": aside}
         for split, mine in sides.items():
             if mine.any():
@@ -150,7 +150,11 @@ class WriteShards(SameCodeDoFn):
         shard = shards[-1]
         path = self._folder / shard.file
         # opened each time, so that a bundle that fails leaves no open file
-        with crossing(), disk_trouble(f"cannot write {path}"), path.open("ab") as target:
+        with (
+            serialize_errors(),
+            translate_disk_errors(f"cannot write {path}"),
+            path.open("ab") as target,
+        ):
             shard.size += target.write(piece.records)
         Metrics.counter("ingest", "written").inc(sum(piece.counts))
         shard.counts = [a + b for a, b in zip(shard.counts, piece.counts, strict=True)]
@@ -163,7 +167,7 @@ class WriteShards(SameCodeDoFn):
                 yield WindowedValue(plain, GlobalWindow().max_timestamp(), [GlobalWindow()])
 
 
-def checked(chunk: Chunk, spec: ImageSpec, part: Part) -> Chunk:
+def check_chunk(chunk: Chunk, spec: ImageSpec, part: Part) -> Chunk:
     """The chunk, if it is what `spec` says; labels as int64.
 
     Raises:
@@ -194,14 +198,14 @@ def checked(chunk: Chunk, spec: ImageSpec, part: Part) -> Chunk:
 
 
 def write_record(shards: list[dict[str, Any]], path: str) -> None:
-    with crossing(), disk_trouble(f"cannot write {path}"):
+    with serialize_errors(), translate_disk_errors(f"cannot write {path}"):
         write_json(Path(path), shards)
 
 
 @contextmanager
-def crossing() -> Iterator[None]:
+def serialize_errors() -> Iterator[None]:
     """Let a PenstockError cross to the launching process, whatever the runner does to it."""
     try:
         yield
     except PenstockError as error:
-        raise RuntimeError(error.marked()) from error
+        raise RuntimeError(serialize_error(error)) from error

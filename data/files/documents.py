@@ -22,9 +22,9 @@ SCHEMAS = {
     "history.json": 1,
     "journal.jsonl": 1,  # each line
     "manifest.json": 1,
-    "model_card.json": 1,
-    "penstock.json": 2,
-    "push.json": 1,
+    "model_card.json": 2,
+    "penstock.json": 3,
+    "push.json": 2,
     "push_right.json": 1,
     "run.json": 1,
     "submission.json": 1,
@@ -33,13 +33,13 @@ SCHEMAS = {
 }
 
 
-def numbered(kind: str, content: Mapping[str, Any]) -> dict[str, Any]:
+def add_schema_number(kind: str, content: Mapping[str, Any]) -> dict[str, Any]:
     """The content of a file of this kind, with its schema number."""
     number = {KEY: SCHEMAS[kind]}
     return number | dict(content) | number
 
 
-def checked(kind: str, content: Any, where: object) -> dict[str, Any]:
+def check_schema(kind: str, content: Any, where: object) -> dict[str, Any]:
     """The content of a file, if it is of today's schema.
 
     Args:
@@ -74,7 +74,7 @@ def write_document(path: Path, content: Mapping[str, Any], kind: str | None = No
     Raises:
         OSError: the disk would not take it; the old file still stands.
     """
-    write_json(path, numbered(kind or path.name, content))
+    write_json(path, add_schema_number(kind or path.name, content))
 
 
 def read_document(path: Path, kind: str | None = None) -> dict[str, Any]:
@@ -84,4 +84,4 @@ def read_document(path: Path, kind: str | None = None) -> dict[str, Any]:
         BadDataError: it is missing, no JSON object, or of another schema.
         EnvironmentTrouble: it cannot be read.
     """
-    return checked(kind or path.name, read_json(path), path)
+    return check_schema(kind or path.name, read_json(path), path)

@@ -24,15 +24,15 @@ _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 
 
 @contextmanager
-def disk_trouble(what: str) -> Iterator[None]:
+def translate_disk_errors(what: str) -> Iterator[None]:
     """Turn an OSError of the block, such as a full disk, into EnvironmentTrouble."""
     try:
         yield
     except OSError as error:
-        raise not_written(what, error) from error
+        raise failed_write_error(what, error) from error
 
 
-def not_written(what: str, error: OSError) -> EnvironmentTrouble:
+def failed_write_error(what: str, error: OSError) -> EnvironmentTrouble:
     """The error for a write that failed; of a copy that is the file that was written to."""
     name = error.filename2 or error.filename
     return EnvironmentTrouble(
@@ -43,7 +43,7 @@ def not_written(what: str, error: OSError) -> EnvironmentTrouble:
     )
 
 
-def disk_words(text: str) -> tuple[str, str] | None:
+def parse_disk_error(text: str) -> tuple[str, str] | None:
     """The file and what is wrong with its disk, where TensorFlow says so: it has no errno."""
     said = _TENSORFLOW.search(text)
     return (said[1], said[2]) if said else None

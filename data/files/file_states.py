@@ -16,7 +16,7 @@ from data.files.file_tree import File, walk
 
 
 @contextmanager
-def read_trouble(path: Path) -> Iterator[None]:
+def translate_read_errors(path: Path) -> Iterator[None]:
     """Turn an OSError of the block, before anything has run, into EnvironmentTrouble."""
     try:
         yield
@@ -51,7 +51,7 @@ def folder_state(folder: Path, leave_out: Collection[Path] = ()) -> str:
     return f"{len(files)} files, {hashlib.sha256(repr(files).encode()).hexdigest()[:32]}"
 
 
-def last_changed(folder: Path, leave_out: Collection[Path] = ()) -> Path:
+def find_last_changed(folder: Path, leave_out: Collection[Path] = ()) -> Path:
     """The file under a folder that was changed last; the folder itself where it has none."""
     newest = max(_files(folder, leave_out), key=lambda file: file.stat.st_ctime_ns, default=None)
     return folder / newest.name if newest else folder

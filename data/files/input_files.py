@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Literal
 
-from data.errors import ConfigError, EnvironmentTrouble, in_one_line
+from data.errors import ConfigError, EnvironmentTrouble, summarize_error
 
 if TYPE_CHECKING:
     from apache_beam.io.filesystem import FileMetadata, FileSystem
@@ -131,14 +131,14 @@ def refuse_url(folder: Path | str, what: str) -> None:
         )
 
 
-def input_path(path: str | None, beam_args: tuple[str, ...] = ()) -> InputPath:
+def resolve_input_path(path: str | None, beam_args: tuple[str, ...] = ()) -> InputPath:
     """What `ingest.path` names; a local path is made absolute, to mean the same to every worker."""
     if path and is_url(path):
         return RemotePath(path.rstrip("/"), beam_args)
     return Path(path or "").expanduser().absolute()
 
 
-def stamps(url: str, beam_args: tuple[str, ...] = ()) -> dict[str, str]:
+def list_stamps(url: str, beam_args: tuple[str, ...] = ()) -> dict[str, str]:
     """The URL of each file at or under `url`, hidden ones left out → what changes when it does.
 
     That is size and time of the last change, from a listing, or a checksum where the file system
@@ -157,7 +157,7 @@ def stamps(url: str, beam_args: tuple[str, ...] = ()) -> dict[str, str]:
     except OSError as error:
         raise EnvironmentTrouble(
             f"{url} cannot be listed",
-            got=error.strerror or in_one_line(error),
+            got=error.strerror or summarize_error(error),
             follows="nothing ran",
             remedy="mend the permissions or the network, then run the same command again",
         ) from error
@@ -209,7 +209,7 @@ def _file_system(path: RemotePath) -> FileSystem:
             f"Beam has no file system for {path}",
             expected="a local path, or a URL that begins with "
             + ", ".join(f"{scheme}://" for scheme in known),
-            got=in_one_line(next(_causes(error))),
+            got=summarize_error(next(_causes(error))),
             follows="nothing ran",
             remedy="mend ingest.path, or install the store's part of Beam: apache-beam[gcp], "
             "[aws], [azure] or [hadoop]",
@@ -228,8 +228,8 @@ def _os_errors(url: str) -> Iterator[None]:
                 raise OSError(cause.errno, cause.strerror, url) from error
             for said in ("code", "status_code", "exception"):
                 if number := _ERRNOS.get(getattr(cause, said, None)):
-                    raise OSError(number, in_one_line(cause), url) from error
-        raise OSError(errno.EIO, in_one_line(causes[0]), url) from error
+                    raise OSError(number, summarize_error(cause), url) from error
+        raise OSError(errno.EIO, summarize_error(causes[0]), url) from error
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

@@ -40,7 +40,7 @@ _PASSES = (
 _NEEDED = (b"IHDR", b"PLTE", b"IDAT", b"IEND")
 
 
-def needed_chunks(content: bytes) -> bytes:
+def keep_needed_chunks(content: bytes) -> bytes:
     """A whole PNG file with nothing but what its pixels need: no other chunk can confuse a decoder.
 
     Raises:
@@ -79,8 +79,8 @@ def _check(content: bytes, end: int, names: bytes) -> None:
         raise ValueError("its header names a method of compression that there is not")
 
 
-def repacked(content: bytes, shape: tuple[int, int, int]) -> bytes:
-    """A PNG of `needed_chunks` with the rows of its pixels and nothing behind them.
+def repack_pixels(content: bytes, shape: tuple[int, int, int]) -> bytes:
+    """A PNG of `keep_needed_chunks` with the rows of its pixels and nothing behind them.
 
     Args:
         shape: height, width and channels of 8 bits.

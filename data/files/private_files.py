@@ -12,7 +12,7 @@ FOLDER_MODE, FILE_MODE = 0o700, 0o600
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
-def private_folder(path: Path, *, new: bool = False) -> Path:
+def make_private_folder(path: Path, *, new: bool = False) -> Path:
     """Make a folder for its owner alone; all in one that was open to others is closed to them.
 
     Args:

@@ -16,14 +16,14 @@ from data.files.durable_files import sha256_file
 
 
 @dataclass(frozen=True)
-class Checked:
+class CheckResult:
     """What came of a look at a sealed folder."""
 
     damaged: str | None  # the first file that is gone or has other bytes, relative to the folder
     ctimes: dict[str, int]  # of the files that were looked at, in ns; each from before it was read
 
 
-def file_facts(folder: Path, digests: Mapping[str, str]) -> dict[str, Any]:
+def collect_file_facts(folder: Path, digests: Mapping[str, str]) -> dict[str, Any]:
     """What is written down of a folder's files when it is sealed; `digests` are theirs."""
     stats = {name: (folder / name).stat() for name in digests}
     return {
@@ -33,8 +33,8 @@ def file_facts(folder: Path, digests: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
-def check_files(folder: Path, facts: Mapping[str, Any], *, read_all: bool = False) -> Checked:
-    """Hold a folder's files against `file_facts`.
+def check_files(folder: Path, facts: Mapping[str, Any], *, read_all: bool = False) -> CheckResult:
+    """Hold a folder's files against `collect_file_facts`.
 
     Args:
         folder: of the files.
@@ -51,14 +51,14 @@ def check_files(folder: Path, facts: Mapping[str, Any], *, read_all: bool = Fals
         try:
             stat = (folder / name).stat()
         except OSError:
-            return Checked(name, ctimes)
+            return CheckResult(name, ctimes)
         ctimes[name] = stat.st_ctime_ns
         if stat.st_size != facts["sizes"][name]:
-            return Checked(name, ctimes)
+            return CheckResult(name, ctimes)
         as_sealed = not read_all and known.get(name) == stat.st_ctime_ns
         if not as_sealed and _digest(folder / name) != digest:
-            return Checked(name, ctimes)
-    return Checked(None, ctimes)
+            return CheckResult(name, ctimes)
+    return CheckResult(None, ctimes)
 
 
 def _digest(file: Path) -> str:

@@ -16,10 +16,10 @@ _LENGTHS = 4096  # that are remembered of a file: most have one
 FRAME_BYTES = _HEAD + _TAIL
 
 
-def framed(content: bytes) -> tuple[bytes, bytes, bytes, bytes]:
-    """What makes up a TFRecord of this content, in order."""
+def frame_record(content: bytes) -> bytes:
+    """Write the TFRecord of a content: length, its checksum, content, its checksum."""
     length = struct.pack("<Q", len(content))
-    return length, masked_crc(length), content, masked_crc(content)
+    return b"".join((length, masked_crc(length), content, masked_crc(content)))
 
 
 def masked_crc(content: bytes) -> bytes:
@@ -62,18 +62,20 @@ def _check(path: str, size: int, changed: int, inode: int) -> None:
             step = steps.get(head)
             if step is None:
                 if len(head) < _HEAD or head[8:] != masked_crc(head[:8]):
-                    raise damaged(path, record, "a header that is cut short or damaged")
+                    raise damaged_record_error(
+                        path, record, "a header that is cut short or damaged"
+                    )
                 step = int.from_bytes(head[:8], "little") + FRAME_BYTES
                 if len(steps) < _LENGTHS:
                     steps[head] = step
             left = size - at
             if step > left:
                 got = f"a length of {step - FRAME_BYTES} bytes where {left - _HEAD} are left"
-                raise damaged(path, record, got)
+                raise damaged_record_error(path, record, got)
             at, record = at + step, record + 1
 
 
-def damaged(path: Path | str, record: int, got: str) -> BadDataError:
+def damaged_record_error(path: Path | str, record: int, got: str) -> BadDataError:
     """A file of which a record, counted from 0, is not whole."""
     return BadDataError(
         f"{path} cannot be read from record {record:,} on",

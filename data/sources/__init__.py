@@ -8,8 +8,8 @@ from data.sources.source import (
     Part,
     Source,
     SourceConfig,
-    ask_stamp,
     chunk_size,
+    get_stamp_function,
     make_source,
 )
 
@@ -21,7 +21,7 @@ __all__ = [
     "Part",
     "Source",
     "SourceConfig",
-    "ask_stamp",
     "chunk_size",
+    "get_stamp_function",
     "make_source",
 ]

@@ -18,8 +18,8 @@ from typing import IO, Any
 
 import numpy as np
 
-from data.errors import BadDataError, EnvironmentTrouble, in_one_line
-from data.sources.class_names import count_labels, counted_classes
+from data.errors import BadDataError, EnvironmentTrouble, summarize_error
+from data.sources.class_names import count_labels, infer_class_names
 from data.sources.source import Chunk, Part, chunk_size
 from data.spec import ImageSpec
 
@@ -31,7 +31,7 @@ _CORRUPT = (BadGzipFile, EOFError, zlib.error, zipfile.BadZipFile, RuntimeError)
 
 
 @contextmanager
-def reading(name: object, expected: str) -> Iterator[None]:
+def translate_file_errors(name: object, expected: str) -> Iterator[None]:
     """Turn what can go wrong while a file is read into errors that say so.
 
     Args:
@@ -46,7 +46,7 @@ def reading(name: object, expected: str) -> Iterator[None]:
         yield
     except (*_MISSING, *_CORRUPT, OSError) as error:
         why = {"expected": expected, "follows": "nothing was ingested"}
-        why["got"] = getattr(error, "strerror", None) or in_one_line(error)
+        why["got"] = getattr(error, "strerror", None) or summarize_error(error)
         if isinstance(error, _MISSING):
             remedy = "check ingest.path; was the dataset downloaded?"
             raise BadDataError(f"{name} is not there", **why, remedy=remedy) from error
@@ -78,7 +78,7 @@ class ArrayFile:
         """
         row_bytes = prod(self.shape[1:]) * self.dtype.itemsize
         whole = f"{self.shape[0]} rows of {row_bytes} bytes"
-        with reading(self.name, whole), self.open() as file:
+        with translate_file_errors(self.name, whole), self.open() as file:
             file.seek(self.offset + start * row_bytes)
             for first in range(start, stop, step):
                 wanted = min(step, stop - first)
@@ -155,7 +155,7 @@ class ArraySource:
             for some in labels.rows(0, labels.shape[0], _LABELS_AT_A_TIME):
                 counts.update(count_labels(some))
         where = " and ".join(split.labels.name for split in splits.values())
-        names = counted_classes(counts, class_names, where)
+        names = infer_class_names(counts, class_names, where)
         height, width, channels = self._shape()
         self._spec = ImageSpec(height=height, width=width, channels=channels, class_names=names)
 

@@ -16,7 +16,7 @@ _FROM_0 = (
 )
 
 
-def named_classes(
+def choose_class_names(
     given: tuple[str, ...] | None, own: tuple[str, ...], source: str
 ) -> tuple[str, ...]:
     """The class names to use where the source has its `own`: those, or as many `given` ones.
@@ -35,7 +35,7 @@ def named_classes(
     )
 
 
-def counted_classes(
+def infer_class_names(
     counts: Mapping[int, int], given: tuple[str, ...] | None, where: str
 ) -> tuple[str, ...]:
     """The class names for labels seen in the data: those given, else "0", "1", … to the highest.

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from data.content_hash import content_shares
-from data.sources.class_names import named_classes
+from data.content_hash import hash_image_shares
+from data.sources.class_names import choose_class_names
 from data.sources.source import SPLITS, Chunk, Part, SourceConfig
 from data.spec import ImageSpec
 
@@ -20,7 +20,7 @@ class DigitsSource:
     def __init__(self, config: SourceConfig) -> None:
         config.check("digits")
         own = tuple(str(digit) for digit in range(10))
-        self._class_names = named_classes(config.class_names, own, "digits")
+        self._class_names = choose_class_names(config.class_names, own, "digits")
 
     def spec(self) -> ImageSpec:
         return ImageSpec(height=8, width=8, channels=1, class_names=self._class_names)
@@ -37,5 +37,5 @@ class DigitsSource:
         bunch = load_digits()
         images = np.rint(bunch.images * (255 / 16)).astype(np.uint8)[..., np.newaxis]
         labels = bunch.target.astype(np.int64)
-        mine = (content_shares(images, "test") < _TEST_SHARE) == (part.split == "test")
+        mine = (hash_image_shares(images, "test") < _TEST_SHARE) == (part.split == "test")
         yield Chunk(images[mine], labels[mine])

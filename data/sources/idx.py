@@ -18,8 +18,8 @@ from typing import IO
 import numpy as np
 
 from data.errors import BadDataError
-from data.files.input_files import InputPath, input_path
-from data.sources.array_files import ArrayFile, ArraySource, LabelledImages, reading
+from data.files.input_files import InputPath, resolve_input_path
+from data.sources.array_files import ArrayFile, ArraySource, LabelledImages, translate_file_errors
 from data.sources.source import SourceConfig
 
 _PREFIX = {"train": "train", "test": "t10k"}
@@ -32,8 +32,8 @@ class IdxSource(ArraySource):
 
     def __init__(self, config: SourceConfig) -> None:
         config.check("idx")
-        folder = input_path(config.path, config.beam_args)
-        with reading(folder, "a folder with the four IDX files of MNIST"):
+        folder = resolve_input_path(config.path, config.beam_args)
+        with translate_file_errors(folder, "a folder with the four IDX files of MNIST"):
             present = {file.name for file in folder.iterdir()}
         splits = {
             split: LabelledImages(
@@ -63,7 +63,7 @@ def _array(path: InputPath, dimensions: int) -> ArrayFile:
     """The array that the file's header describes."""
     offset = 4 + 4 * dimensions
     expected = f"an IDX file of unsigned bytes in {dimensions} dimensions"
-    with reading(path, expected):
+    with translate_file_errors(path, expected):
         with path.open("rb") as plain:
             is_stream = plain.read(2) == _GZIP
             size = plain.seek(0, io.SEEK_END)

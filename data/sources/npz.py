@@ -11,8 +11,8 @@ from typing import IO
 import numpy as np
 
 from data.errors import BadDataError
-from data.files.input_files import InputPath, input_path
-from data.sources.array_files import ArrayFile, ArraySource, LabelledImages, reading
+from data.files.input_files import InputPath, resolve_input_path
+from data.sources.array_files import ArrayFile, ArraySource, LabelledImages, translate_file_errors
 from data.sources.source import SPLITS, SourceConfig
 
 _HEADERS = {
@@ -30,7 +30,7 @@ class NpzSource(ArraySource):
 
     def __init__(self, config: SourceConfig) -> None:
         config.check("npz")
-        path = input_path(config.path, config.beam_args)
+        path = resolve_input_path(config.path, config.beam_args)
         splits = {
             split: LabelledImages(_images(path, f"x_{split}"), _labels(path, f"y_{split}"))
             for split in SPLITS
@@ -65,7 +65,7 @@ def _unfit(array: ArrayFile, expected: str) -> BadDataError:
 def _array(path: InputPath, member: str) -> ArrayFile:
     """The array that the member's header describes; its values are not read."""
     name = f"{member} in {path}"
-    with reading(name, "an .npz with x_train, y_train, x_test and y_test"):
+    with translate_file_errors(name, "an .npz with x_train, y_train, x_test and y_test"):
         try:
             with _open(path, member) as file:
                 version = np.lib.format.read_magic(file)

@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
-from data.code.import_path import load_object, resolve
-from data.code.own_object import check_call, line_of
-from data.errors import ConfigError, EnvironmentTrouble, in_one_line
+from data.code.import_path import load_object, resolve_import_path
+from data.code.user_object import check_call, locate_definition
+from data.errors import ConfigError, EnvironmentTrouble, summarize_error
 
 if TYPE_CHECKING:
     import numpy as np
@@ -154,7 +154,7 @@ def make_source(name: str, config: SourceConfig) -> Source:
         BadDataError: what is seen at once to be wrong with the input.
         EnvironmentTrouble: the input cannot be read.
     """
-    path = resolve(name, NAMES, "source")
+    path = resolve_import_path(name, NAMES, "source")
     make = load_object(path)
     check_call(make, path, "a class whose __init__ takes a SourceConfig", 1)
     source = make(config)
@@ -165,14 +165,14 @@ def make_source(name: str, config: SourceConfig) -> Source:
             expected="a class with the methods " + ", ".join(wanted),
             got="one without "
             + ", ".join(m for m in wanted if not hasattr(source, m))
-            + f" {line_of(make)}",
+            + f" {locate_definition(make)}",
             follows="nothing was ingested",
             remedy="see data.sources.source.Source",
         )
     return source
 
 
-def ask_stamp(name: str, config: SourceConfig) -> Callable[[], str] | None:
+def get_stamp_function(name: str, config: SourceConfig) -> Callable[[], str] | None:
     """What asks a source for its stamp, or None where it has none.
 
     Asking raises EnvironmentTrouble where an OSError says that the data cannot be reached, and
@@ -181,7 +181,7 @@ def ask_stamp(name: str, config: SourceConfig) -> Callable[[], str] | None:
     Raises:
         ConfigError, BadDataError, EnvironmentTrouble: as `make_source`.
     """
-    kind = load_object(resolve(name, NAMES, "source"))
+    kind = load_object(resolve_import_path(name, NAMES, "source"))
     if isinstance(kind, type) and not hasattr(kind, "stamp"):
         return None  # not made for it
     stamp: Callable[[], object] | None = getattr(make_source(name, config), "stamp", None)
@@ -195,7 +195,7 @@ def _ask(name: str, stamp: Callable[[], object]) -> str:
         raise EnvironmentTrouble(
             f"the source {name!r} cannot say what its data is now",
             expected="an answer of its method stamp()",
-            got=in_one_line(error),
+            got=summarize_error(error),
             remedy="run the same command again once the data can be reached",
         ) from error
     if not isinstance(said, str):

@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from data.base.waits import SECONDS
-from data.errors import ConfigError, EnvironmentTrouble, did_you_mean, in_one_line
+from data.errors import ConfigError, EnvironmentTrouble, suggest_names, summarize_error
 from data.sources.source import SourceConfig
 from data.sources.tfds_prepared import PreparedSource
 
 
 @contextlib.contextmanager
-def servers_answer_within(seconds: float) -> Iterator[None]:
+def limit_server_wait(seconds: float) -> Iterator[None]:
     """Give up a server that is silent for so long in the block, where TFDS would wait for ever."""
     from requests.adapters import HTTPAdapter
 
@@ -58,13 +58,13 @@ class TfdsSource(PreparedSource):
         """
         builder = self.builder()
         try:
-            with servers_answer_within(SECONDS["DOWNLOAD"]):
+            with limit_server_wait(SECONDS["DOWNLOAD"]):
                 builder.download_and_prepare()
         except Exception as error:  # whatever the dataset's own code and the network come up with
             raise EnvironmentTrouble(
                 f"{self._what} could not be prepared",
                 expected=f"a download, then a prepared dataset in {builder.data_dir}",
-                got=in_one_line(error),
+                got=summarize_error(error),
                 follows="nothing was ingested",
                 remedy="check the network and try again (PENSTOCK_WAIT_DOWNLOAD says how long a "
                 "server may be silent); or prepare it elsewhere, copy it, and set ingest.data_dir",
@@ -79,11 +79,11 @@ class TfdsSource(PreparedSource):
             known = {*tfds.list_builders(), *self._prepared_names()}
             remedy = "leave ingest.version out for the newest"
             if self._name not in known:
-                remedy = did_you_mean(self._name, known)
+                remedy = suggest_names(self._name, known)
             raise ConfigError(
                 f"TFDS cannot load {self._dataset!r}",
                 expected="a dataset as ingest.name, one of its versions as ingest.version",
-                got=in_one_line(error),
+                got=summarize_error(error),
                 follows="nothing was ingested",
                 remedy=remedy,
             ) from error

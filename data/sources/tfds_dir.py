@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path, PurePath
 from typing import Any
 
-from data.errors import BadDataError, in_one_line
-from data.files.input_files import RemotePath, input_path
-from data.sources.array_files import reading
+from data.errors import BadDataError, summarize_error
+from data.files.input_files import RemotePath, resolve_input_path
+from data.sources.array_files import translate_file_errors
 from data.sources.source import SourceConfig
 from data.sources.tfds_prepared import PreparedSource
 
@@ -28,27 +28,27 @@ class TfdsDirSource(PreparedSource):
 
     def __init__(self, config: SourceConfig) -> None:
         config.check("tfds_dir")
-        self._folder = input_path(config.path, config.beam_args)
-        with reading(self._folder, _EXPECTED):
+        self._folder = resolve_input_path(config.path, config.beam_args)
+        with translate_file_errors(self._folder, _EXPECTED):
             names = [file.name for file in self._folder.iterdir()]
         self._about = tuple(name for name in names if name.endswith(_ABOUT))
         super().__init__(f"the dataset in {self._folder}", config.class_names)
 
     def builder(self) -> Any:
-        with self._here() as folder:
-            return self._built(folder)
+        with self._local_folder() as folder:
+            return self._load_builder(folder)
 
     @contextmanager
-    def holding(self, instruction: Any) -> Iterator[Any]:
-        with self._here() as folder:
-            builder = self._built(folder)
+    def open_builder(self, instruction: Any) -> Iterator[Any]:
+        with self._local_folder() as folder:
+            builder = self._load_builder(folder)
             if isinstance(self._folder, RemotePath):
                 shards = builder.info.splits[instruction].file_instructions
                 _fetch(self._folder, {PurePath(s.filename).name for s in shards}, folder)
             yield builder
 
     @contextmanager
-    def _here(self) -> Iterator[Path]:
+    def _local_folder(self) -> Iterator[Path]:
         """The folder itself, or a copy of what tells of the dataset."""
         if isinstance(self._folder, Path):
             yield self._folder
@@ -57,7 +57,7 @@ class TfdsDirSource(PreparedSource):
             _fetch(self._folder, self._about, Path(folder))
             yield Path(folder)
 
-    def _built(self, folder: Path) -> Any:
+    def _load_builder(self, folder: Path) -> Any:
         import tensorflow_datasets as tfds
 
         try:
@@ -66,7 +66,7 @@ class TfdsDirSource(PreparedSource):
             raise BadDataError(
                 f"{self._folder} holds no prepared dataset",
                 expected=_EXPECTED,
-                got=in_one_line(error),
+                got=summarize_error(error),
                 follows="nothing was ingested",
                 remedy="check ingest.path: the folder of the version, such as mnist/3.0.1",
             ) from error
@@ -75,7 +75,7 @@ class TfdsDirSource(PreparedSource):
 def _fetch(source: RemotePath, names: Collection[str], folder: Path) -> None:
     for name in names:
         with (
-            reading(source / name, _EXPECTED),
+            translate_file_errors(source / name, _EXPECTED),
             (source / name).open("rb") as file,
             (folder / name).open("wb") as copy,
         ):

@@ -24,7 +24,7 @@ def is_label(feature: Any) -> bool:
     return isinstance(feature, tfds.features.ClassLabel)
 
 
-def sized_decoders(features: Any, image: str, spec: ImageSpec) -> dict[str, Any]:
+def make_sized_decoders(features: Any, image: str, spec: ImageSpec) -> dict[str, Any]:
     """Decoders for `as_dataset`: of images at rest as files, for those of the spec's size alone.
 
     A file of a few KB may tell of 16,000 x 16,000 pixels, and TFDS looks at the size afterwards.
@@ -42,7 +42,7 @@ def sized_decoders(features: Any, image: str, spec: ImageSpec) -> dict[str, Any]
 
     @tfds.decode.make_decoder()  # type: ignore[untyped-decorator]
     def sized(file: tf.Tensor, feature: Any) -> tf.Tensor:
-        size = header_size(file)
+        size = read_header_size(file)
         words = f"an image that is not {spec.height} high and {spec.width} wide:"
         fits = tf.reduce_all(size == [spec.height, spec.width])
         with tf.control_dependencies([tf.debugging.Assert(fits, [words, size])]):
@@ -51,7 +51,7 @@ def sized_decoders(features: Any, image: str, spec: ImageSpec) -> dict[str, Any]
     return {image: sized()}
 
 
-def header_size(file: tf.Tensor) -> tf.Tensor:
+def read_header_size(file: tf.Tensor) -> tf.Tensor:
     """What the header of a PNG, JPEG or BMP file says: (2,) int32, height and width.
 
     Two times -1 for anything else.

@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from data.errors import BadDataError, EnvironmentTrouble, in_one_line
-from data.sources.class_names import named_classes
+from data.errors import BadDataError, EnvironmentTrouble, summarize_error
+from data.sources.class_names import choose_class_names
 from data.sources.source import SPLITS, Chunk, Part, chunk_size
-from data.sources.tfds_images import is_image, is_label, sized_decoders
+from data.sources.tfds_images import is_image, is_label, make_sized_decoders
 from data.sources.tfds_shards import check_shards
 from data.spec import ImageSpec
 
@@ -40,7 +40,7 @@ class PreparedSource(ABC):
         """The `tfds.core.DatasetBuilder`, prepared; workers call it too."""
 
     @contextmanager
-    def holding(self, instruction: Any) -> Iterator[Any]:
+    def open_builder(self, instruction: Any) -> Iterator[Any]:
         """The builder, for as long as it can read what the `tfds.core.ReadInstruction` says."""
         yield self.builder()
 
@@ -64,11 +64,11 @@ class PreparedSource(ABC):
 
         spec, _, (image, label) = self._facts
         which = tfds.core.ReadInstruction(part.split, from_=part.start, to=part.stop, unit="abs")
-        with self.holding(which) as builder:
+        with self.open_builder(which) as builder:
             check_shards(builder, which)
             dataset = builder.as_dataset(
                 split=which,
-                decoders=sized_decoders(builder.info.features, image, spec),
+                decoders=make_sized_decoders(builder.info.features, image, spec),
                 shuffle_files=False,
                 read_config=tfds.ReadConfig(interleave_cycle_length=1, try_autocache=False),
             )
@@ -79,7 +79,7 @@ class PreparedSource(ABC):
             except (tf.errors.PermissionDeniedError, tf.errors.UnavailableError) as error:
                 raise EnvironmentTrouble(
                     f"{self._what} cannot be read",
-                    got=in_one_line(error),
+                    got=summarize_error(error),
                     follows="nothing was ingested",
                     remedy="mend the permissions or the network, then run the same command again",
                 ) from error
@@ -87,7 +87,7 @@ class PreparedSource(ABC):
                 raise BadDataError(
                     f"{self._what} cannot be read as images of one size",
                     expected=f"whole TFRecords of images of shape {spec.shape}",
-                    got=in_one_line(error),
+                    got=summarize_error(error),
                     follows="nothing was ingested",
                     remedy="prepare the dataset again, or choose one whose images have one size",
                 ) from error
@@ -114,7 +114,7 @@ class PreparedSource(ABC):
             raise self._unfit("images of uint8", dtype)
         height, width, channels = self._shape(builder, image)
         own = tuple(features[label].names)
-        names = named_classes(self._class_names, own, self._what)
+        names = choose_class_names(self._class_names, own, self._what)
         return _Facts(
             ImageSpec(height=height, width=width, channels=channels, class_names=names),
             {split: builder.info.splits[split].num_examples for split in SPLITS},
@@ -125,7 +125,7 @@ class PreparedSource(ABC):
         """As the features say, or as the first image has it; reading holds all to it."""
         shape = builder.info.features[image].shape
         if None in shape:
-            with self.holding("train[:1]") as holder:
+            with self.open_builder("train[:1]") as holder:
                 check_shards(holder, "train[:1]")
                 first = next(iter(holder.as_dataset(split="train[:1]")), None)
             shape = shape if first is None else tuple(first[image].shape)

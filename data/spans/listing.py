@@ -14,13 +14,13 @@ from pathlib import Path
 
 from data.errors import BadDataError
 from data.files.file_tree import File, walk
-from data.spans.patterns import Match, matches, order
+from data.spans.patterns import Match, find_matches, span_sort_key
 
 FILE_MARKER = ".done"  # behind the name of a span that is a file, where markers are asked for
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ready:
+class Readiness:
     """How to tell that a span is no longer being copied; without either, it is taken as it lies.
 
     `now` is in seconds since the epoch, and `first_seen(path, digest)` when somebody first saw the
@@ -41,7 +41,7 @@ class Span:
     version: int | None  # None: the pattern has no {VERSION}
     path: Path
     stamp: str  # changes when a file of it does, by name, size or time
-    arriving: str | None  # why it is not taken yet; None: it is all there
+    incomplete: str | None  # why it is not used yet; None: all of its files are there
 
 
 class Listing:
@@ -51,56 +51,56 @@ class Listing:
         pattern: with {SPAN}, or a day.
 
     Raises:
-        ConfigError, BadDataError, EnvironmentTrouble: as `data.spans.patterns.matches`.
+        ConfigError, BadDataError, EnvironmentTrouble: as `data.spans.patterns.find_matches`.
     """
 
     def __init__(self, pattern: str) -> None:
-        found, self.temporary = matches(pattern)  # paths that were left out for their names
-        found.sort(key=lambda match: (order(match.span), match.version or 0))
+        found, self.temporary = find_matches(pattern)  # paths that were left out for their names
+        found.sort(key=lambda match: (span_sort_key(match.span), match.version or 0))
         self._versions = {
             name: list(versions) for name, versions in groupby(found, lambda match: match.span)
         }
         self.names = list(self._versions)
 
-    def look(self, name: str, ready: Ready) -> Span:
+    def inspect(self, name: str, ready: Readiness) -> Span:
         """The newest version of a span that is all there; the newest where none is."""
         return _newest(self._versions[name], ready)
 
 
-def list_spans(pattern: str, ready: Ready) -> list[Span]:
+def list_spans(pattern: str, ready: Readiness) -> list[Span]:
     """All spans of a pattern, the oldest first, each looked at. Raises as `Listing`."""
     listing = Listing(pattern)
-    return [listing.look(name, ready) for name in listing.names]
+    return [listing.inspect(name, ready) for name in listing.names]
 
 
-def _newest(versions: Sequence[Match], ready: Ready) -> Span:
+def _newest(versions: Sequence[Match], ready: Readiness) -> Span:
     newest = _span(versions[-1], ready)
-    if newest.arriving:
+    if newest.incomplete:
         for older in reversed(versions[:-1]):
             span = _span(older, ready)
-            if not span.arriving:
+            if not span.incomplete:
                 return span
     return newest
 
 
-def _span(match: Match, ready: Ready) -> Span:
+def _span(match: Match, ready: Readiness) -> Span:
     try:
-        files, trouble = list(walk(match.path)), None
+        files, problem = list(walk(match.path)), None
     except OSError as error:
-        files, trouble = [], f"cannot be looked at: {error.strerror}"
+        files, problem = [], f"cannot be looked at: {error.strerror}"
     except BadDataError as error:  # a link that leads nowhere, perhaps not yet
-        files, trouble = [], error.what
+        files, problem = [], error.what
     shown = [file for file in files if not file.is_hidden and file.name != ready.done_marker]
     return Span(
         name=match.span,
         version=match.version,
         path=match.path,
         stamp=_digest(shown),
-        arriving=trouble or _arriving(match.path, files, ready),
+        incomplete=problem or _find_missing_part(match.path, files, ready),
     )
 
 
-def _arriving(path: Path, files: Sequence[File], ready: Ready) -> str | None:
+def _find_missing_part(path: Path, files: Sequence[File], ready: Readiness) -> str | None:
     if not files:
         return "no file in it yet"
     if ready.done_marker is not None and (missing := _missing(path, files, ready.done_marker)):
@@ -118,7 +118,9 @@ def _missing(path: Path, files: Sequence[File], marker: str) -> str | None:
     return None if any(file.name == marker for file in files) else marker
 
 
-def _still_changing(path: Path, files: Sequence[File], ready: Ready, minutes: float) -> str | None:
+def _still_changing(
+    path: Path, files: Sequence[File], ready: Readiness, minutes: float
+) -> str | None:
     """Why it does not count as quiet, by the later of mtime, which copies keep, and ctime.
 
     A time of modification that lies ahead was set by somebody. Where a ctime lies ahead, so does

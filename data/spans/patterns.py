@@ -15,9 +15,9 @@ from datetime import date
 from pathlib import Path
 from typing import NamedTuple
 
-from data.errors import BadDataError, ConfigError, EnvironmentTrouble, did_you_mean
+from data.errors import BadDataError, ConfigError, EnvironmentTrouble, suggest_names
 from data.files.input_files import is_url
-from data.spans.temporary import bare, is_temporary
+from data.spans.temporary import is_temporary, strip_temporary_marks
 
 _FIELDS = {
     "SPAN": r"[A-Za-z0-9_][A-Za-z0-9_.-]*",
@@ -56,7 +56,7 @@ def check_pattern(text: str) -> None:
     fields = _FIELD.findall(text)
     for field in fields:
         if field not in _FIELDS:
-            raise _wrong(text, f"{{{field}}}", did_you_mean(field.upper(), _FIELDS))
+            raise _wrong(text, f"{{{field}}}", suggest_names(field.upper(), _FIELDS))
         if fields.count(field) > 1:
             raise _wrong(text, f"{{{field}}} twice", "leave one of them out")
     day = [field for field in _DAY if field in fields]
@@ -77,12 +77,12 @@ def _wrong(text: str, got: str, remedy: str) -> ConfigError:
     )
 
 
-def absolute(text: str) -> str:
+def make_absolute(text: str) -> str:
     """The pattern as the ledger names it: absolute, without ~ and .."""
     return os.path.abspath(os.path.expanduser(text))
 
 
-def matches(text: str) -> Matches:
+def find_matches(text: str) -> Matches:
     """All that fits the pattern now, in no order; hidden files and folders do not count.
 
     Raises:
@@ -91,7 +91,7 @@ def matches(text: str) -> Matches:
         EnvironmentTrouble: a folder cannot be listed.
     """
     check_pattern(text)
-    parts = Path(absolute(text)).parts
+    parts = Path(make_absolute(text)).parts
     fixed = next(place for place, part in enumerate(parts) if is_pattern(part))
     start, temporary = str(Path(*parts[:fixed])), list[str]()
     found = [
@@ -134,7 +134,7 @@ def _walk(
         here, path = fits.groupdict() if fits else {}, os.path.join(folder, name)
         if fits and not name.startswith(".") and not is_temporary(here.get("SPAN", "")):
             yield from _walk(path, parts[1:], {**fields, **here}, temporary)
-        elif fits or (is_temporary(name) and form.fullmatch(bare(name))):
+        elif fits or (is_temporary(name) and form.fullmatch(strip_temporary_marks(name))):
             temporary.append(path)
 
 
@@ -181,7 +181,7 @@ def _match(fields: Mapping[str, str], path: str) -> Match:
     return Match(name, None if version is None else int(version), Path(path))
 
 
-def order(span: str) -> tuple[int, int, str]:
+def span_sort_key(span: str) -> tuple[int, int, str]:
     """What spans are sorted by, the oldest first: numbers as such and first, then names."""
     return (0, int(span), "") if span.isdigit() else (1, 0, span)
 
@@ -191,7 +191,7 @@ def _refuse_two(text: str, found: list[Match]) -> None:
     spans: dict[object, Match] = {}
     versions: dict[object, Match] = {}
     for match in sorted(found, key=lambda match: str(match.path)):
-        other, which = spans.setdefault(order(match.span), match), ""
+        other, which = spans.setdefault(span_sort_key(match.span), match), ""
         if other.span == match.span:
             other = versions.setdefault((match.span, match.version), match)
             which = "" if match.version is None else f", version {match.version},"

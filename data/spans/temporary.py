@@ -20,10 +20,10 @@ _RSYNC = re.compile(r"(?<=.)\.[A-Za-z0-9]{6}\Z")  # behind a hidden file's name
 
 def is_temporary(name: str) -> bool:
     """Whether something marks it so; hidden names are."""
-    return bare(name) != name
+    return strip_temporary_marks(name) != name
 
 
-def bare(name: str) -> str:
+def strip_temporary_marks(name: str) -> str:
     """The name without what marks it as temporary or hidden; the same where nothing does."""
     found = name.lstrip(".~#")
     if name.startswith("."):

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from data.errors import ConfigError
-from data.spans.patterns import order
+from data.spans.patterns import span_sort_key
 
 SINCE_PUSH = "since push"
 _NAMED = "span "
@@ -22,7 +22,7 @@ class Window:
     until: str | None = None  # none that is newer than this one
 
     @staticmethod
-    def of(text: str) -> Window:
+    def parse(text: str) -> Window:
         """The window that is worded so.
 
         "latest", "3" (the newest three), "all", "since push", "2026-11-20" or, where it might be
@@ -60,8 +60,10 @@ class Window:
             name
             for name in spans
             if (self.names is None or name in self.names)
-            and (self.until is None or order(name) <= order(self.until))
-            and (not self.since_push or pushed is None or order(name) > order(pushed))
+            and (self.until is None or span_sort_key(name) <= span_sort_key(self.until))
+            and (
+                not self.since_push or pushed is None or span_sort_key(name) > span_sort_key(pushed)
+            )
         ]
 
     def take(
@@ -83,6 +85,6 @@ class Window:
         return taken[::-1], passed_over[::-1]
 
 
-def named(names: Sequence[str]) -> str:
+def format_window(names: Sequence[str]) -> str:
     """The words of the window of just these spans."""
     return _NAMED + ", ".join(names)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from data.base.visible_text import visible_json
+from data.base.visible_text import format_json
 from data.errors import BadDataError, ConfigError
 from pipeline import exit_codes
 from pipeline.cli.app import cli, debug, prepare_libraries, root_option, trust_model
@@ -82,18 +82,18 @@ def judge_and_show(
 
 def _trusted(trusted: Sequence[Path], models: Sequence[Path], root: Path) -> frozenset[str]:
     """Digests of the folders to trust, each of which must be one of the models that are judged."""
-    from serving_export.model_store.layout import bundle_folder
+    from serving_export.model_store.layout import find_bundle_folder
 
-    judged = {bundle_folder(model).resolve() for model in models}
+    judged = {find_bundle_folder(model).resolve() for model in models}
     for folder in trusted:
-        if bundle_folder(folder).resolve() not in judged:
+        if find_bundle_folder(folder).resolve() not in judged:
             raise ConfigError(
                 f"--trust {folder} is neither the candidate nor the baseline",
                 expected=" or ".join(map(str, models)),
                 follows="nothing was loaded",
                 remedy=f"penstock trust {shlex.quote(str(folder))} lets other commands load it",
             )
-    return frozenset(trust_model(bundle_folder(folder), root) for folder in trusted)
+    return frozenset(trust_model(find_bundle_folder(folder), root) for folder in trusted)
 
 
 def _rules(recipe: str | None, config_file: Path | None, settings: Sequence[str]) -> Config:
@@ -126,7 +126,7 @@ def _print(content: dict[str, Any], *, as_json: bool) -> int:
     from pipeline.console.verdict_table import verdict_table
 
     if as_json:
-        print(visible_json(content))
+        print(format_json(content))
     else:
         Console().print(verdict_table(content, all_rules=True))
     return exit_codes.of_verdict(content["status"])
@@ -243,12 +243,12 @@ def trust(model: Path | None, root: Path) -> None:
     bytes: it may be moved, and is another model if one byte changes.
     """
     from pipeline.storage.ledger import Ledger
-    from serving_export.model_store.layout import bundle_folder
+    from serving_export.model_store.layout import find_bundle_folder
 
     if model:
         root.mkdir(parents=True, exist_ok=True)
         Ledger(root)  # made here where nothing ran yet
-        trust_model(bundle_folder(model), root)
+        trust_model(find_bundle_folder(model), root)
         return
     with Ledger.existing(root) as ledger:
         for known in ledger.trusted():

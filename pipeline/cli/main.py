@@ -25,13 +25,13 @@ def penstock() -> Group:
 
 def call(args: Sequence[str]) -> int:
     """Run one command; its end becomes at most one message on stderr and an exit code."""
-    from data.base.visible_text import visible
+    from data.base.visible_text import escape_controls
     from pipeline.console.error_message import explain
 
     try:
         return penstock().main(list(args), prog_name="penstock", standalone_mode=False) or 0
     except click.ClickException as error:
-        click.echo(visible(error.format_message()), err=True)
+        click.echo(escape_controls(error.format_message()), err=True)
         return error.exit_code
     except click.Abort:  # what click makes of KeyboardInterrupt
         return explain(KeyboardInterrupt(), debug=debug())
@@ -49,12 +49,12 @@ def main() -> NoReturn:
     gc.set_threshold(50_000, 20, 20)
     _refuse_shadows()  # before anything else of ours is imported
 
-    from data.code.import_path import look_in_working_folder
+    from data.code.import_path import search_working_folder
     from pipeline.console.interrupt import leave
     from pipeline.console.streams import survive_readers
 
     survive_readers()
-    look_in_working_folder()
+    search_working_folder()
 
     leave(call(sys.argv[1:]))
 

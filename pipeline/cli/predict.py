@@ -122,8 +122,8 @@ def predict_and_show(
         EnvironmentTrouble: the chart cannot be written.
     """
     from pipeline.console.quiet_libraries import libraries_to
-    from serving_export.model_store.layout import bundle_folder
-    from serving_export.predict import answers_on_files
+    from serving_export.model_store.layout import find_bundle_folder
+    from serving_export.predict import answer_for_files
 
     if chart and len(images) + len(indices) > _MOST_IN_CHART:
         raise ConfigError(
@@ -132,12 +132,12 @@ def predict_and_show(
             got=len(images) + len(indices),
             remedy="leave --chart away, or ask in parts",
         )
-    folder = bundle_folder(_folder(model, root))
+    folder = find_bundle_folder(_folder(model, root))
     with nullcontext() if debug else libraries_to(None):
         if indices:
             answers = _on_examples(folder, root, split, indices)
         else:
-            answers = answers_on_files(folder, images, _vouched(folder, root, trusted))
+            answers = answer_for_files(folder, images, _vouched(folder, root, trusted))
         if chart:
             _draw(answers, chart)
     _print(answers)
@@ -162,12 +162,12 @@ def _on_examples(folder: Path, root: Path, split: str, indices: Sequence[int]) -
     from pipeline.storage.artifact_lookup import examples_of
     from pipeline.storage.ledger import Ledger
     from serving_export.bundle.manifest import verify_bundle
-    from serving_export.predict import answers_on_examples
+    from serving_export.predict import answer_for_examples
 
     digest = verify_bundle(folder)
     with Ledger.existing(root) as ledger:
         examples = examples_of(root, ledger, digest)
-    return answers_on_examples(folder, examples, split, indices, digest)
+    return answer_for_examples(folder, examples, split, indices, digest)
 
 
 def _draw(answers: Sequence[Answer], path: Path) -> None:
@@ -181,7 +181,10 @@ def _print(answers: Sequence[Answer]) -> None:
     judged = any(answer.label is not None for answer in answers)
     rows = [("image", "class", "probability", *(("label", "answer") if judged else ()), "then")]
     for answer in answers:
-        asked, held = answer.prediction, (answer.label or "", "right" if answer.right else "wrong")
+        asked, held = (
+            answer.prediction,
+            (answer.label or "", "right" if answer.is_correct else "wrong"),
+        )
         probability = f"{asked.probability:.4f}"
         row = (answer.name, asked.class_name, probability, *(held if judged else ()), _next(asked))
         rows.append(row)

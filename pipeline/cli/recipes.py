@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from data.base.visible_text import visible_toml
+from data.base.visible_text import escape_toml
 from pipeline.cli.app import cli, recipe_options
 from pipeline.console.streams import say
 
@@ -37,7 +37,7 @@ def config(recipe: str, config_file: Path | None, settings: tuple[str, ...]) -> 
 
     pipeline, table = configured(recipe, config_file, settings)
     check_whole(pipeline)
-    print(visible_toml(to_toml(pipeline, table)), end="")
+    print(escape_toml(to_toml(pipeline, table)), end="")
 
 
 def configured(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from data.base.visible_text import visible_json
+from data.base.visible_text import format_json
 from data.errors import ConfigError
 from pipeline.cli.app import SERVING, cli, debug, prepare_libraries, root_option
 from pipeline.console.streams import say
@@ -108,7 +108,7 @@ def rollback(model: Path, to: int | None, reason: str | None, by: str | None) ->
     rollback_and_show(model, to, reason, by)
 
 
-_STYLES = {"passed": "green", "failed": "red", "damaged": "red", "foreign": "yellow"}
+_STYLES = {"passed": "green", "failed": "red", "damaged": "red", "unmanaged": "yellow"}
 
 
 def rollback_and_show(model_dir: Path, to: int | None, reason: str | None, by: str | None) -> None:
@@ -143,13 +143,13 @@ def show_serving(model_dir: Path, *, as_json: bool) -> None:
         ConfigError: no version of a model lies there.
         EnvironmentTrouble: something there cannot be read.
     """
-    from data.files.durable_files import disk_trouble
+    from data.files.durable_files import translate_disk_errors
     from pipeline.console.terminal import Console
-    from serving_export.model_store.history import history
+    from serving_export.model_store.history import list_versions
 
     folder = _folder(model_dir)
-    with disk_trouble(f"cannot read {folder}"):
-        found = history(folder)[::-1]
+    with translate_disk_errors(f"cannot read {folder}"):
+        found = list_versions(folder)[::-1]
     if not found:
         raise ConfigError(
             f"no version of a model lies in {folder}",
@@ -157,7 +157,7 @@ def show_serving(model_dir: Path, *, as_json: bool) -> None:
             got="no such folder" if not folder.exists() else "a folder without versions",
         )
     if as_json:
-        print(visible_json([_plain(version) for version in found]))
+        print(format_json([_plain(version) for version in found]))
     else:
         Console().print(_table(found))
 
@@ -176,7 +176,7 @@ def _plain(version: Version) -> dict[str, Any]:
         "serves": version.serves,
         "best": version.best,
         "state": version.state,
-        "trouble": version.trouble,
+        "trouble": version.problem,
         "digest": version.digest,
         "path": str(version.path),
         "push": version.record,
@@ -222,10 +222,10 @@ def _place(version: Version) -> str:
 def _why(version: Version) -> str:
     """How it came here, in words: rolled back to, pushed against a verdict, or what is wrong."""
     record, words = version.record, []
-    if version.state == "foreign":
+    if version.state == "unmanaged":
         return "not pushed by Penstock"
-    if version.trouble:
-        words.append(version.trouble.replace(f"{version.path}/", ""))
+    if version.problem:
+        words.append(version.problem.replace(f"{version.path}/", ""))
     if record.get("rollback_of") is not None:
         words.append(f"rollback to {record['rollback_of']}")
     if isinstance(record.get("override"), list):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from data.errors import ConfigError, did_you_mean
+from data.errors import ConfigError, suggest_names
 from pipeline.cli.app import Group, cli, config_options, root_option
 from pipeline.console.streams import say
 
@@ -106,7 +106,7 @@ def _pipeline(
     return pipeline_of_schedule(root, schedule)
 
 
-_STYLES = {"usable": "green", "arriving": "yellow", "excluded": "red", "unreadable": "red"}
+_STYLES = {"usable": "green", "incomplete": "yellow", "excluded": "red", "unreadable": "red"}
 
 
 class Ingested(NamedTuple):
@@ -133,7 +133,7 @@ def show_spans(pipeline: PipelineConfig, root: Path, limit: int, *, now: float) 
     from rich.markup import escape
     from rich.table import Table
 
-    from data.spans.patterns import absolute
+    from data.spans.patterns import make_absolute
     from pipeline.console.terminal import Console
     from pipeline.spans.states import Standings, step_name, temporary_words
 
@@ -147,7 +147,7 @@ def show_spans(pipeline: PipelineConfig, root: Path, limit: int, *, now: float) 
         for standing in spans.newest(limit):
             made_as = fingerprints.get(step_name(step, standing.span.name))
             table.add_row(*_row(standing, _ingested(step, standing, root, made_as)))
-        out.print(escape(absolute(step.config.path)), soft_wrap=True)
+        out.print(escape(make_absolute(step.config.path)), soft_wrap=True)
         out.print(table)
         if (older := len(spans.names) - limit) > 0:
             out.print(f"[dim]and {older:,} older: --last {len(spans.names)}[/]")
@@ -165,7 +165,7 @@ def exclude_span(
         BadDataError, EnvironmentTrouble: as `pipeline.spans.states.Standings`.
     """
     from components.export import login_name
-    from data.spans.patterns import absolute
+    from data.spans.patterns import make_absolute
     from pipeline.spans.states import Standings
     from pipeline.spans.store import Excluded, SpanStore
     from pipeline.storage.run_folder import prepare_root
@@ -176,7 +176,7 @@ def exclude_span(
             "a span is excluded for a reason, by somebody", remedy='--reason "…" --by NAME'
         )
     known = {
-        name: absolute(step.config.path)
+        name: make_absolute(step.config.path)
         for step in _patterns(pipeline)
         for name in Standings(step.config, root, now=now).names
     }
@@ -195,10 +195,10 @@ def include_span(pipeline: PipelineConfig, root: Path, span: str) -> None:
         ConfigError: it is neither, with the close matches; or no pattern.
         EnvironmentTrouble: the ledger cannot be used.
     """
-    from data.spans.patterns import absolute
+    from data.spans.patterns import make_absolute
     from pipeline.spans.store import SpanStore, notes_of
 
-    patterns = [absolute(step.config.path) for step in _patterns(pipeline)]
+    patterns = [make_absolute(step.config.path) for step in _patterns(pipeline)]
     notes = [notes_of(root, pattern) for pattern in patterns]
     known = {name for note in notes for name in (*note.excluded, *note.unreadable)}
     if span not in known:
@@ -248,7 +248,7 @@ def _patterns(pipeline: PipelineConfig) -> list[Step]:
 
 def _unknown(span: str, known: Iterable[str], which: str = "") -> ConfigError:
     return ConfigError(
-        " ".join(filter(None, (f"no span {span!r}", which))), remedy=did_you_mean(span, known)
+        " ".join(filter(None, (f"no span {span!r}", which))), remedy=suggest_names(span, known)
     )
 
 

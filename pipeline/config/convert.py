@@ -17,7 +17,7 @@ from typing import Any, TypeVar, get_args, get_origin
 from cattrs import BaseValidationError, Converter, ForbiddenExtraKeysError, transform_error
 from cattrs.cols import homogenous_tuple_structure_factory, mapping_structure_factory
 
-from data.errors import ConfigError, PenstockError, did_you_mean
+from data.errors import ConfigError, PenstockError, suggest_names
 
 T = TypeVar("T")
 
@@ -167,7 +167,7 @@ def _words(error: BaseException, _: type | None) -> str:
     if isinstance(error, ForbiddenExtraKeysError):
         known = list(getattr(error.cl, "__dataclass_fields__", {}))
         return ", ".join(
-            f"no key {name!r} ({did_you_mean(name, known)})"
+            f"no key {name!r} ({suggest_names(name, known)})"
             for name in sorted(map(str, error.extra_fields))
         )
     if isinstance(error, KeyError):

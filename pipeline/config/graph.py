@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from components.context import Context, Depends
 from data.code.import_path import load_module, load_object
-from data.errors import ConfigError, did_you_mean
+from data.errors import ConfigError, suggest_names
 
 
 class Component(Protocol):
@@ -106,7 +106,7 @@ class PipelineConfig:
                 return step
         raise ConfigError(
             f"pipeline {self.name!r} has no step {name!r}",
-            remedy=did_you_mean(name, [s.name for s in self.steps]),
+            remedy=suggest_names(name, [s.name for s in self.steps]),
         )
 
     def parts(self, name: str) -> list[Step]:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, get_args, get_origin
 
 from data.code.import_path import OUR_PACKAGES
-from data.errors import ConfigError, did_you_mean
+from data.errors import ConfigError, suggest_names
 from pipeline.config import secrets
 from pipeline.config.convert import check_types, to_plain
 from pipeline.config.graph import PipelineConfig, Ref, Step, as_refs
@@ -72,7 +72,7 @@ def _check_inputs(step: Step, earlier: Mapping[str, Step]) -> None:
     for name in step.inputs:
         if name not in wanted:
             raise ConfigError(
-                f"step {step.name!r} takes no input {name!r}", remedy=did_you_mean(name, wanted)
+                f"step {step.name!r} takes no input {name!r}", remedy=suggest_names(name, wanted)
             )
     for name, spec in wanted.items():
         if name not in step.inputs:
@@ -101,13 +101,13 @@ def _check_ref(step: Step, name: str, ref: Ref, wanted: Any, earlier: Mapping[st
     if ref.step not in earlier:
         raise ConfigError(
             f"{where}: no earlier step {ref.step!r} makes it",
-            remedy=did_you_mean(ref.step, earlier),
+            remedy=suggest_names(ref.step, earlier),
         )
     made = typing.get_type_hints(earlier[ref.step].load().Outputs)
     if ref.output not in made:
         raise ConfigError(
             f"{where}: step {ref.step!r} has no output {ref.output!r}",
-            remedy=did_you_mean(ref.output, made),
+            remedy=suggest_names(ref.output, made),
         )
     types = [t for t in (get_args(wanted) or (wanted,)) if t is not type(None)]
     if not any(isinstance(t, type) and issubclass(made[ref.output], t) for t in types):

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from data.code.import_path import OUR_PACKAGES
-from data.files.file_states import file_state, folder_state, read_trouble
-from data.files.input_files import is_url, stamps
+from data.files.file_states import file_state, folder_state, translate_read_errors
+from data.files.input_files import is_url, list_stamps
 from data.spans.patterns import is_pattern
 from pipeline.config.graph import Step
 
@@ -61,7 +61,7 @@ def look(
     folders = [path for path in paths if path.is_dir()]
     listed = {str(path): _state(path, lambda p: folder_state(p, leave_out)) for path in folders}
     for url in depends.urls:
-        listed |= stamps(url, beam_args)
+        listed |= list_stamps(url, beam_args)
     return OutsideData(
         files={str(path): _state(path, file_state) for path in paths if str(path) not in listed},
         listed=listed,
@@ -76,7 +76,7 @@ def _without(files: Collection[Path], leave_out: Collection[Path]) -> Collection
 
 
 def _state(path: Path, state: Callable[[Path], str]) -> str:
-    with read_trouble(path):
+    with translate_read_errors(path):
         return state(path)
 
 

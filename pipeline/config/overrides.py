@@ -11,7 +11,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from data.errors import ConfigError, did_you_mean
+from data.errors import ConfigError, suggest_names
 from pipeline.config.convert import from_plain, to_plain
 from pipeline.config.graph import PipelineConfig
 
@@ -53,7 +53,7 @@ def apply(pipeline: PipelineConfig, overrides: Overrides) -> PipelineConfig:
             keys = keys_named(pipeline, name)
             remedy = " or ".join(f"{key}=…" for key in keys)
             raise ConfigError(
-                f"no config key {name!r}", remedy=remedy or did_you_mean(name, [*steps, "seed"])
+                f"no config key {name!r}", remedy=remedy or suggest_names(name, [*steps, "seed"])
             )
     return dataclasses.replace(pipeline, seed=seed, steps=tuple(steps.values()))
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 
-from data.base.visible_text import visible
-from data.errors import PenstockError, in_one_line
+from data.base.visible_text import escape_controls
+from data.errors import PenstockError, summarize_error
 from pipeline import exit_codes
 
 WHERE_NEXT = "the next run goes on from the last whole step, a training from its last checkpoint"
@@ -16,22 +16,22 @@ def explain(error: BaseException, *, debug: bool) -> int:
 
     The traceback of a crash is printed where no run's folder has it. Returns the exit code.
     """
-    from data.code.own_code import TRACEBACK_NOTE, own_place  # for who has failed alone
+    from data.code.user_code import TRACEBACK_NOTE, find_user_line  # for who has failed alone
 
     code, notes = exit_codes.of_error(error), list(getattr(error, "__notes__", ()))
     kept = any(note.startswith(TRACEBACK_NOTE) for note in notes)
     if debug or (code == exit_codes.CRASH and error.__traceback__ and not kept):
         import traceback
 
-        print(visible("".join(traceback.format_exception(error))), file=sys.stderr, end="")
+        print(escape_controls("".join(traceback.format_exception(error))), file=sys.stderr, end="")
     if code == exit_codes.INTERRUPTED:
         message = f"interrupted: {WHERE_NEXT}"
     else:
         message = f"{error.kind}: {error}" if isinstance(error, PenstockError) else _crash(error)
-        if place := own_place(error):
+        if place := find_user_line(error):
             message += f"\n  {'at:':<10}{place}"
     lines = [f"penstock: {message}", *(f"  {note}" for note in notes)]
-    print(visible("\n".join(lines)), file=sys.stderr)
+    print(escape_controls("\n".join(lines)), file=sys.stderr)
     return code
 
 
@@ -40,4 +40,4 @@ def _crash(error: BaseException) -> str:
     from components.beam.runner_errors import first_cause
 
     text = str(error)
-    return "crash: " + (first_cause(text) if "Traceback (most" in text else in_one_line(error))
+    return "crash: " + (first_cause(text) if "Traceback (most" in text else summarize_error(error))

@@ -6,7 +6,7 @@ import json
 import logging
 from datetime import UTC, datetime
 
-from data.base.visible_text import visible
+from data.base.visible_text import escape_controls
 from data.redaction import redact
 
 
@@ -17,7 +17,7 @@ class WordsFormatter(logging.Formatter):
         super().__init__("%(asctime)s %(levelname)s %(message)s")
 
     def format(self, record: logging.LogRecord) -> str:
-        return visible(super().format(record))
+        return escape_controls(super().format(record))
 
 
 class JsonFormatter(logging.Formatter):

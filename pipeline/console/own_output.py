@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from types import FrameType
 from typing import Any, TextIO
 
-from data.code.own_code import is_called_by_own
+from data.code.user_code import is_called_by_user_code
 
 
 class OwnOutput:
@@ -27,7 +27,7 @@ class OwnOutput:
         self._write("".join(lines), sys._getframe(1))
 
     def _write(self, text: str, caller: FrameType) -> int:
-        if not is_called_by_own(caller):
+        if not is_called_by_user_code(caller):
             return self._stream.write(text)
         thread = threading.get_ident()
         *lines, rest = (self._begun.pop(thread, "") + text).split("\n")

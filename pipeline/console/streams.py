@@ -8,7 +8,7 @@ import os
 import sys
 from typing import Any, TextIO
 
-from data.base.visible_text import visible
+from data.base.visible_text import escape_controls
 from data.errors import EnvironmentTrouble
 
 _LEFT = {errno.EPIPE, errno.EIO}  # the pipe has no reader; the terminal is closed
@@ -27,7 +27,7 @@ def survive_readers() -> None:
 
 def say(text: object, *, error: bool = False) -> None:
     """Print a line on standard output, or error, in which nothing acts unseen."""
-    print(visible(str(text)), file=sys.stderr if error else sys.stdout)
+    print(escape_controls(str(text)), file=sys.stderr if error else sys.stdout)
 
 
 def open_stream(descriptor: int) -> TextIO:

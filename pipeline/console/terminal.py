@@ -8,7 +8,7 @@ from typing import Any
 import rich.console
 from rich.segment import Segment
 
-from data.base.visible_text import visible
+from data.base.visible_text import escape_controls
 
 
 class Console(rich.console.Console):
@@ -20,4 +20,6 @@ class Console(rich.console.Console):
     def render(self, *args: Any, **options: Any) -> Iterable[Segment]:
         """As Rich's, with the texts made visible; what Rich itself sends the terminal stays."""
         for segment in super().render(*args, **options):
-            yield segment if segment.control else segment._replace(text=visible(segment.text))
+            yield (
+                segment if segment.control else segment._replace(text=escape_controls(segment.text))
+            )

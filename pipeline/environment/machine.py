@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from data.base.visible_text import visible
+from data.base.visible_text import escape_controls
 from data.errors import EnvironmentTrouble
 from pipeline import exit_codes
 from pipeline.environment.shadowed_packages import shadowed
@@ -84,8 +84,8 @@ def show(findings: Iterable[Finding]) -> int:
     for finding in findings:
         bad += not finding.good
         line = f"{'ok ' if finding.good else 'BAD'}  {finding.what:<26} {finding.seen}"
-        print(visible(line), flush=True)
+        print(escape_controls(line), flush=True)
         if not finding.good and finding.remedy:
-            print(visible(f"     {'do:':<26} {finding.remedy}"))
+            print(escape_controls(f"     {'do:':<26} {finding.remedy}"))
     print("all is well" if not bad else f"{bad} to mend")
     return exit_codes.ENVIRONMENT if bad else exit_codes.DONE

@@ -6,7 +6,7 @@ from importlib import resources
 from pathlib import Path
 
 from data.errors import ConfigError
-from data.files.durable_files import disk_trouble
+from data.files.durable_files import translate_disk_errors
 
 
 def make_project(folder: Path) -> list[Path]:
@@ -24,7 +24,7 @@ def make_project(folder: Path) -> list[Path]:
         )
     template = resources.files("pipeline.environment") / "template"
     written = []
-    with disk_trouble(f"cannot write to {folder}"):
+    with translate_disk_errors(f"cannot write to {folder}"):
         folder.mkdir(parents=True, exist_ok=True)
         for item in sorted(template.iterdir(), key=lambda i: i.name):
             if item.is_file():

@@ -50,9 +50,9 @@ def examine_runner(args: Sequence[str], root: Path) -> Iterator[Finding]:
 
 
 def _workers(facts: dict[str, set[str]]) -> Iterator[Finding]:
-    from data.code.worker_code import here
+    from data.code.worker_code import read_versions
 
-    expected = {**here(), "tensorflow": importlib.metadata.version("tensorflow")}
+    expected = {**read_versions(), "tensorflow": importlib.metadata.version("tensorflow")}
     for name, mine in expected.items():
         seen = facts.get(name, set())
         said = " and ".join(sorted(seen)) or "not told"

@@ -6,7 +6,7 @@ import math
 import os
 
 from data.base.waits import SECONDS, set_waits
-from data.errors import ConfigError, did_you_mean
+from data.errors import ConfigError, suggest_names
 
 _PREFIX = "PENSTOCK_WAIT_"
 
@@ -24,7 +24,7 @@ def read_waits() -> None:
 def _seconds(name: str, value: str) -> float:
     if name.removeprefix(_PREFIX) not in SECONDS:
         known = [_PREFIX + wait for wait in SECONDS]
-        raise ConfigError(f"there is no wait {name}", remedy=did_you_mean(name, known))
+        raise ConfigError(f"there is no wait {name}", remedy=suggest_names(name, known))
     try:
         if 0 < (seconds := float(value)) < math.inf:
             return seconds

@@ -13,8 +13,8 @@ import apache_beam as beam
 
 from components.beam.run_pipeline import run_pipeline
 from components.context import Context
-from data.code.worker_code import SameCodeDoFn, installed
-from data.errors import EnvironmentTrouble, PenstockError
+from data.code.worker_code import SameCodeDoFn, install_user_modules
+from data.errors import EnvironmentTrouble, PenstockError, serialize_error
 from pipeline.environment.library_settings import pin_libraries, refuse_other_variables
 from pipeline.execution.beam_job import Job, done_before
 from pipeline.execution.journal import Journal, JournalReader, passed_on
@@ -36,7 +36,7 @@ class RunStep(SameCodeDoFn):
     def process(self, text: str) -> Iterator[str]:
         job = Job.from_text(text)
         _check_root(job)
-        installed(job.code, job.code_folder)
+        install_user_modules(job.code, job.code_folder)
         journal = Journal(job.folder, job.run_id)
         try:
             right = job.push_right.claim()
@@ -48,7 +48,7 @@ class RunStep(SameCodeDoFn):
             run_next(plan, place, done, workspace, journal)
         except PenstockError as error:
             journal.failed(error)
-            raise RuntimeError(error.marked()) from error
+            raise RuntimeError(serialize_error(error)) from error
         except Exception as error:  # a crash: the runner keeps a part of its traceback, if any
             write_traceback(job.folder, error)
             raise
@@ -65,7 +65,7 @@ def _check_root(job: Job) -> None:
             follows="no step ran",
             remedy="choose a --root on a file system that all workers mount at the same path",
         )
-        raise RuntimeError(trouble.marked())
+        raise RuntimeError(serialize_error(trouble))
 
 
 def chain(job: Job) -> Callable[[beam.Pipeline], None]:

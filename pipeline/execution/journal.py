@@ -15,8 +15,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from data.errors import PenstockError, RightLost, revive
-from data.files.documents import checked, numbered
+from data.errors import PenstockError, PushRightLost, deserialize_error, serialize_error
+from data.files.documents import add_schema_number, check_schema
 from data.files.private_files import open_private
 from data.redaction import redact
 from pipeline.execution.step_log import StepLog
@@ -69,10 +69,10 @@ class Journal:
 
     def failed(self, error: PenstockError) -> None:
         """The run cannot go on, for a reason that the submitting side shall show."""
-        self._write("failed", error=error.marked())
+        self._write("failed", error=serialize_error(error))
 
     def _write(self, event: str, **facts: Any) -> None:
-        entry = numbered(_FILE, {"time": time.time(), "event": event, **facts})
+        entry = add_schema_number(_FILE, {"time": time.time(), "event": event, **facts})
         line = redact(json.dumps(entry)) + "\n"
         # one write: lines do not mix
         with open_private(self._file, "a", encoding="utf-8") as file:
@@ -108,13 +108,15 @@ class JournalReader:
         whole = new[: new.rfind(b"\n") + 1]
         self._read += len(whole)
         for line in whole.splitlines():
-            self._enter(checked(_FILE, json.loads(line), self._file))
+            self._enter(check_schema(_FILE, json.loads(line), self._file))
 
     def _enter(self, entry: dict[str, Any]) -> None:
         event = entry["event"]
         if event == "failed":
-            error = revive(entry["error"])
-            if not isinstance(error, RightLost):  # another attempt is at work, or all is cancelled
+            error = deserialize_error(entry["error"])
+            if not isinstance(
+                error, PushRightLost
+            ):  # another attempt is at work, or all is cancelled
                 self.error = error
         elif event == "ended":
             execution = Execution(**entry["execution"])

@@ -21,7 +21,7 @@ from pipeline.inspection.run_report import write_report
 from pipeline.planning.plan import Done, Workspace
 from pipeline.storage.ledger import Execution, Ledger, Run
 from pipeline.storage.pushes.overrides import covers, overruled
-from serving_export.model_store.baseline import serves
+from serving_export.model_store.baseline import find_serving_version
 from serving_export.model_store.layout import model_folder
 
 
@@ -111,7 +111,7 @@ def _serves_against_its_verdict(result: RunResult, workspace: Workspace) -> Path
     if verdict is None or verdict.status == "passed" or workspace.model_name is None:
         return None
     folder = model_folder(workspace.serving_dir, workspace.model_name)
-    return None if model is None else serves(folder, model.bundle)
+    return None if model is None else find_serving_version(folder, model.bundle)
 
 
 def _is_overruled(verdict: Verdict | None, served: Path, ledger: Ledger) -> bool:

@@ -13,11 +13,11 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from data.code.own_code import own_place
+from data.code.user_code import find_user_line
 from data.errors import ConfigError, EnvironmentTrouble
 from data.files.documents import write_document
-from data.files.durable_files import disk_trouble
-from data.files.private_files import FILE_MODE, make_private, private_folder
+from data.files.durable_files import translate_disk_errors
+from data.files.private_files import FILE_MODE, make_private, make_private_folder
 from pipeline import exit_codes
 from pipeline.config.convert import to_plain
 from pipeline.config.graph import PipelineConfig
@@ -84,9 +84,9 @@ class RunRecord:
         self._lock = FileLock(self._folder / LOCK, mode=FILE_MODE)  # held while this process lives
 
     def __enter__(self) -> RunRecord:
-        with disk_trouble(_UNRECORDED):
-            private_folder(self._folder.parent)
-            private_folder(self._folder, new=not self._again)
+        with translate_disk_errors(_UNRECORDED):
+            make_private_folder(self._folder.parent)
+            make_private_folder(self._folder, new=not self._again)
             try:
                 self._lock.acquire(timeout=self._patience)
             except Timeout:
@@ -126,7 +126,7 @@ class RunRecord:
         if status != "unknown":
             with contextlib.suppress(EnvironmentTrouble):  # a worker may go on for all that
                 push_right.revoke(self._folder / push_right.FILE, f"it counts as {status}")
-        if code == exit_codes.CRASH or (code == exit_codes.BAD_CONFIG and own_place(error)):
+        if code == exit_codes.CRASH or (code == exit_codes.BAD_CONFIG and find_user_line(error)):
             write_traceback(self._folder, error)
         else:
             note_traceback(self._folder, error)  # of a worker
@@ -218,9 +218,9 @@ class RunRecord:
         self.ledger.finish_run(self.run)
 
     def _event(self, kind: str, **facts: Any) -> None:
-        with disk_trouble(_UNRECORDED):
+        with translate_disk_errors(_UNRECORDED):
             append_event(self._folder, kind, **facts)
 
     def _save(self) -> None:
-        with disk_trouble(_UNRECORDED):
+        with translate_disk_errors(_UNRECORDED):
             write_document(self._folder / "run.json", dataclasses.asdict(self.run))

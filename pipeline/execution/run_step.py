@@ -49,7 +49,7 @@ def run_next(
     was made of it, unless it comes out the same. `because` says of such a step why it runs.
 
     Raises:
-        RightLost: the run was cancelled or taken over; the step has not begun.
+        PushRightLost: the run was cancelled or taken over; the step has not begun.
         ConfigError: before anything has run, a step sees that it would fail.
         PenstockError: as `run_step`, or a later step sees that it cannot use what was made.
     """

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from data.code.own_code import is_own_error
-from data.errors import EnvironmentTrouble, PenstockError, StepError, in_one_line
-from data.files.durable_files import disk_words, not_written
+from data.code.user_code import is_user_error
+from data.errors import EnvironmentTrouble, PenstockError, StepError, summarize_error
+from data.files.durable_files import failed_write_error, parse_disk_error
 from pipeline.planning.plan import Workspace
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG}
@@ -59,15 +59,15 @@ def _of_system(error: OSError, step: str, workspace: Workspace) -> EnvironmentTr
     names = [Path(os.fsdecode(n)) for n in (error.filename2, error.filename) if _is_path(n)]
     places = (workspace.root, workspace.serving_dir)
     inside = next((p for p in places for n in names if n.absolute().is_relative_to(p)), None)
-    if error.errno in _FULL | _BARRED and (inside or not is_own_error(error)):
+    if error.errno in _FULL | _BARRED and (inside or not is_user_error(error)):
         where = inside or next(iter(names), workspace.root)
         verb = "write to" if error.errno in _FULL else "read or write to"
-        return not_written(f"step {step!r} could not {verb} {where}", error)
+        return failed_write_error(f"step {step!r} could not {verb} {where}", error)
     unreachable = isinstance(error, ConnectionError | TimeoutError | socket.gaierror)
     if unreachable or error.errno in _UNREACHABLE:
         return EnvironmentTrouble(
             f"step {step!r} could not reach what it connects to",
-            got=in_one_line(error),
+            got=summarize_error(error),
             follows="nothing was left half written",
             remedy="see that it runs and answers, then run the same command again",
         )
@@ -82,7 +82,7 @@ def _of_tensorflow(error: BaseException, step: str) -> PenstockError | None:
     kind = type(error)
     if kind.__module__.partition(".")[0] != "tensorflow":
         return None
-    if said := disk_words(str(error)):
+    if said := parse_disk_error(str(error)):
         file, why = said
         return EnvironmentTrouble(
             f"step {step!r} could not write to {file}",

@@ -8,7 +8,7 @@ from pathlib import Path
 from components.artifacts import Examples, Model
 from components.report.pictures.album import Album, draw_album
 from data.errors import BadDataError
-from data.files.durable_files import disk_trouble
+from data.files.durable_files import translate_disk_errors
 from pipeline.storage.artifact_lookup import artifacts_of_run
 from pipeline.storage.ledger import Ledger
 
@@ -26,7 +26,7 @@ def fetch(root: Path, ledger: Ledger, run_id: str, folder: Path) -> Album:
     if drawn := tuple(sorted(own.glob("*.png"))):
         if folder.resolve() == own.resolve():
             return Album(drawn)
-        with disk_trouble(f"the pictures cannot be copied to {folder}"):
+        with translate_disk_errors(f"the pictures cannot be copied to {folder}"):
             folder.mkdir(parents=True, exist_ok=True)
             return Album(tuple(Path(shutil.copyfile(p, folder / p.name)) for p in drawn))
     found = list(artifacts_of_run(root, ledger, run_id))
@@ -39,6 +39,6 @@ def fetch(root: Path, ledger: Ledger, run_id: str, folder: Path) -> Album:
             got="neither, or they were deleted",
             remedy="run the recipe again: what is missing is made anew, and drawn",
         )
-    with disk_trouble(f"the pictures cannot be drawn into {folder}"):
+    with translate_disk_errors(f"the pictures cannot be drawn into {folder}"):
         folder.mkdir(parents=True, exist_ok=True)
     return draw_album(examples, model, folder)

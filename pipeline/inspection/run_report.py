@@ -10,7 +10,7 @@ from components.artifacts import Examples, Model, Verdict
 from components.report.html.facts import Facts, Made
 from data.errors import BadDataError
 from data.files.documents import read_document
-from data.files.durable_files import disk_trouble, write_text
+from data.files.durable_files import translate_disk_errors, write_text
 from pipeline.config.overrides import plain_to_toml
 from pipeline.inspection.reproduce import commands
 from pipeline.spans.resolve import as_written
@@ -79,7 +79,7 @@ def write_report(root: Path, ledger: Ledger, run_id: str, path: Path | None = No
 
     facts = gather(root, ledger, run_id)
     path = path or root / "runs" / facts.run_id / REPORT
-    with disk_trouble(f"the report cannot be written to {path}"):
+    with translate_disk_errors(f"the report cannot be written to {path}"):
         path.parent.mkdir(parents=True, exist_ok=True)
         write_text(path, render(facts))
     return path

@@ -55,7 +55,7 @@ def parts(
 
 def code_parts(step: Step, code: Code) -> dict[str, dict[str, str]]:
     """Of the parts those that are code: first-party files by content, libraries by version."""
-    closure, version = code.of(step.modules()), code.distributions.version
+    closure, version = code.find_closure(step.modules()), code.distributions.version
     return {
         "code": code.digests(closure),
         "libraries": {name: v for name in closure.libraries if (v := version(name))},

@@ -13,14 +13,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import FunctionType, ModuleType
 
-from data.code.first_party import Code, short_name, users_file
+from data.code.first_party import Code, get_user_file, short_name
 from data.code.loaded_modules import (
-    asked_by,
-    asked_for,
-    digest_in_memory,
-    file_of,
-    reloaded_since,
-    told_by_workers,
+    collect_worker_imports,
+    digest_loaded_source,
+    get_module_file,
+    get_requested_imports,
+    was_reloaded_since,
+    watch_requested_imports,
 )
 from data.errors import EnvironmentTrouble
 from pipeline.config.graph import Step
@@ -52,7 +52,7 @@ def watched(step: Step, looked_at: Mapping[str, str]) -> Iterator[Imports]:
     Raises:
         EnvironmentTrouble: a module of the step's was loaded before its file changed.
     """
-    with asked_for() as asked, told_by_workers() as told:
+    with watch_requested_imports() as asked, collect_worker_imports() as told:
         yield Imports(step, looked_at, asked, told)
 
 
@@ -73,7 +73,7 @@ class Imports:
         self._before = set(sys.modules)
         code = Code()
         self._stale = {name for name in self._before if _is_stale(name, code)}
-        self._hold(code.of(step.modules()).names, code)
+        self._hold(code.find_closure(step.modules()).names, code)
 
     def digests(self) -> dict[str, str]:
         """Of all code that the step imported and the plan could not foresee, by module.
@@ -86,10 +86,10 @@ class Imports:
         self._hold(names, code)
         found = {}
         for name in sorted(names):
-            file = users_file(name)
+            file = get_user_file(name)
             if file and not self._foreseen(name, file):
                 known = code.file(name) is not None or not Path(file).is_file()
-                found[name if known else file] = digest_in_memory(name, sys.modules[name]) or ""
+                found[name if known else file] = digest_loaded_source(name, sys.modules[name]) or ""
         return found | self._of_workers(code)
 
     def _of_workers(self, code: Code) -> dict[str, str]:
@@ -109,11 +109,11 @@ class Imports:
     def _names(self, code: Code) -> set[str]:
         """Of all modules that the step rests on, as far as can be seen from here."""
         asked = {*sys.modules} - self._before | self._asked
-        late = [name for name in asked if users_file(name) and code.file(name)]
+        late = [name for name in asked if get_user_file(name) and code.file(name)]
         modules, names = self._step.modules(), set[str]()
         todo: Iterable[str] = [*modules, *late]
         while todo:
-            fresh = code.of(todo, named=modules).names - names
+            fresh = code.find_closure(todo, named=modules).names - names
             names |= fresh
             todo = {other for name in fresh for other in _references(name)} - names
         return names
@@ -122,18 +122,18 @@ class Imports:
         """Raise where a module in memory is another than the file that the plan looked at."""
         for name in sorted(names):
             module = sys.modules.get(name)
-            file = file_of(module) if isinstance(module, ModuleType) else None
+            file = get_module_file(module) if isinstance(module, ModuleType) else None
             if module is None or file is None:
                 continue
             looked_at = self._looked_at.get(short_name(name, Path(file)))
             if looked_at is None:
                 other = name in self._stale
             else:
-                other = digest_in_memory(name, module) != looked_at
+                other = digest_loaded_source(name, module) != looked_at
             if other:
                 raise self._refusal(f"{file} is not what was imported: it has changed since")
-            for imported in code.imports(name) if users_file(name) or looked_at else ():
-                if reloaded_since(imported, name):
+            for imported in code.imports(name) if get_user_file(name) or looked_at else ():
+                if was_reloaded_since(imported, name):
                     raise self._refusal(f"{file} was imported before {imported} was reloaded")
 
     def _foreseen(self, name: str, file: str) -> bool:
@@ -152,18 +152,18 @@ class Imports:
 
 def _is_stale(name: str, code: Code) -> bool:
     """Whether a module of the user's in memory is not what its file has now."""
-    file = users_file(name)
+    file = get_user_file(name)
     if not file:
         return False
     path = Path(file)
-    return not path.is_file() or digest_in_memory(name, sys.modules[name]) != code.digest(path)
+    return not path.is_file() or digest_loaded_source(name, sys.modules[name]) != code.digest(path)
 
 
 def _references(name: str) -> set[str]:
     """The modules that a user's module has asked for, or that its global names lead to."""
-    if not users_file(name):
+    if not get_user_file(name):
         return set()
-    found = asked_by(name)
+    found = get_requested_imports(name)
     own = [value for key, value in vars(sys.modules[name]).items() if not key.startswith("__")]
     todo: list[tuple[object, int]] = [(own, _DEPTH)]
     while todo:
@@ -176,4 +176,4 @@ def _references(name: str) -> set[str]:
         else:
             owner = value if isinstance(value, FunctionType | type) else type(value)
             found.add(str(owner.__module__))
-    return {other for other in found if users_file(other)}
+    return {other for other in found if get_user_file(other)}

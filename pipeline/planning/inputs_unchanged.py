@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from data.errors import EnvironmentTrouble, InputChanged
-from data.files.file_states import last_changed
+from data.files.file_states import find_last_changed
 from pipeline.config import outside_data
 from pipeline.config.graph import Step
 from pipeline.planning.plan import Done, Planned, Workspace
@@ -75,7 +75,7 @@ def hold_outside_data(planned: Planned, workspace: Workspace) -> None:
         raise _changed(planned, name, _became(before.files.get(name), now.files.get(name)))
     for name in _different(before.listed, now.listed):
         folder = Path(name)
-        shown = last_changed(folder, workspace.own_files) if folder.is_dir() else name
+        shown = find_last_changed(folder, workspace.own_files) if folder.is_dir() else name
         raise _changed(planned, str(shown), _became(before.listed.get(name), now.listed.get(name)))
 
 

@@ -6,7 +6,7 @@ import dataclasses
 from pathlib import Path
 
 from components.train.config import RUN, SERVING
-from data.errors import ConfigError, did_you_mean
+from data.errors import ConfigError, suggest_names
 from pipeline.config.graph import PipelineConfig, Step
 from pipeline.storage.artifact_store import Slot
 from pipeline.storage.ledger import Ledger
@@ -64,7 +64,7 @@ def _bundle_of(run_id: str, root: Path, ledger: Ledger) -> Path:
     if run is None:
         known = [r.id for r in ledger.runs(200)]
         raise ConfigError(
-            f"train.warm_start: no run {run_id!r} in {root}", remedy=did_you_mean(run_id, known)
+            f"train.warm_start: no run {run_id!r} in {root}", remedy=suggest_names(run_id, known)
         )
     for execution in ledger.executions(run.id):
         for kind, facts in ledger.artifacts(execution.fingerprint).values():

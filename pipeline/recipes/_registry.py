@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from data.code.import_path import load_object, look_beside
-from data.code.own_object import check_call
-from data.errors import ConfigError, PenstockError, did_you_mean, in_one_line
+from data.code.import_path import load_object, make_importable
+from data.code.user_object import check_call
+from data.errors import ConfigError, PenstockError, suggest_names, summarize_error
 from pipeline.config import beam_flags, overrides
 from pipeline.config.graph import PipelineConfig
 
@@ -39,7 +39,7 @@ def find(name: str) -> Recipe:
     if not colon:
         raise ConfigError(
             f"no recipe {name!r}",
-            remedy=did_you_mean(name, names()) + "; one's own: ./mine.py:recipe",
+            remedy=suggest_names(name, names()) + "; one's own: ./mine.py:recipe",
         )
     if place.endswith(".py"):
         place = _module(Path(place))
@@ -61,7 +61,7 @@ def build(name: str) -> PipelineConfig:
         raise
     except (Exception, SystemExit) as error:
         raise ConfigError(
-            f"the recipe {name!r} fails", got=in_one_line(error), remedy="mend it"
+            f"the recipe {name!r} fails", got=summarize_error(error), remedy="mend it"
         ) from error
     if not isinstance(built, PipelineConfig):
         raise ConfigError(
@@ -99,4 +99,4 @@ def configured(
 def _module(path: Path) -> str:
     if not path.is_file():
         raise ConfigError(f"no recipe file {path}", expected="./mine.py:recipe", got=f"{path}:…")
-    return look_beside(path)
+    return make_importable(path)

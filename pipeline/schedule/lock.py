@@ -12,7 +12,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from data.files.private_files import FILE_MODE, private_folder
+from data.files.private_files import FILE_MODE, make_private_folder
 from pipeline.storage.pushes.push_right import PushRight
 
 FOLDER = "schedules"  # in the root
@@ -26,7 +26,7 @@ def try_lock(root: Path, name: str) -> int | None:
         OSError: the file cannot be made.
     """
     path = root / FOLDER / f"{name}.lock"
-    private_folder(path.parent)
+    make_private_folder(path.parent)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, FILE_MODE)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

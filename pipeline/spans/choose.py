@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from components.ingest import Config as Ingest
-from data.errors import BadDataError, ConfigError, did_you_mean
-from data.spans.patterns import absolute
+from data.errors import BadDataError, ConfigError, suggest_names
+from data.spans.patterns import make_absolute
 from data.spans.windows import Window
 from pipeline.config.graph import Step
 from pipeline.spans.states import Standing, Standings
@@ -34,8 +34,8 @@ def chosen_of(pipeline: str, step: Step, root: Path, *, now: float) -> Chosen:
         ConfigError, BadDataError, EnvironmentTrouble: as `Standings` and `choose`.
     """
     pushed = None
-    if Window.of(step.config.window).since_push:
-        pushed = _pushed_span(root, pipeline, step.name, absolute(step.config.path))
+    if Window.parse(step.config.window).since_push:
+        pushed = _pushed_span(root, pipeline, step.name, make_absolute(step.config.path))
     return choose(step.config, Standings(step.config, root, now=now), pushed)
 
 
@@ -51,12 +51,12 @@ def choose(config: Ingest, spans: Standings, pushed: str | None) -> Chosen:
         ConfigError: the window names a span that there is not, with the close matches.
         BadDataError: none of the window's spans can be used; says why of each.
     """
-    window = Window.of(config.window)
+    window = Window.parse(config.window)
     for name in window.names or ():
         if name not in spans.names:
             raise ConfigError(
                 f"ingest.window: no span {name!r} fits {config.path}",
-                remedy=did_you_mean(name, spans.names),
+                remedy=suggest_names(name, spans.names),
             )
     candidates = window.candidates(spans.names, pushed)
     taken, passed_over = window.take(candidates, lambda name: spans.of(name).state == "usable")

@@ -9,7 +9,7 @@ import secrets
 from pathlib import Path
 from typing import Any
 
-from data.spans.patterns import absolute
+from data.spans.patterns import make_absolute
 from data.spans.windows import Window
 from pipeline.config import outside_data
 from pipeline.config.convert import to_plain
@@ -50,7 +50,7 @@ def _key(
     outside = to_plain(outside_data.look(step, beam_args, leave_out=written_by_runs(root)))
     if not has_pattern(step):
         return [outside]
-    if Window.of(step.config.window).since_push:
+    if Window.parse(step.config.window).since_push:
         taken = [s for s in Standings(step.config, root, now=now) if s.state == "usable"]
     else:
         taken = chosen_of(pipeline, step, root, now=now).taken
@@ -58,7 +58,7 @@ def _key(
         [s.span.name, s.span.version, s.span.stamp, _stamp_of_span(step, s, beam_args)]
         for s in taken
     ]
-    return [outside, absolute(step.config.path), spans]
+    return [outside, make_absolute(step.config.path), spans]
 
 
 def _stamp_of_span(step: Step, standing: Standing, beam_args: tuple[str, ...]) -> str | None:

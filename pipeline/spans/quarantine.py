@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from data.errors import BadDataError, PenstockError
-from data.spans.patterns import absolute
+from data.spans.patterns import make_absolute
 from pipeline.config.graph import PipelineConfig
 from pipeline.spans.states import Standings, pattern_steps, step_name
 from pipeline.spans.store import SpanStore, Unreadable
@@ -42,7 +42,7 @@ def unreadable(
             span = spans.of(name).span
             if run.config[made_by]["path"] == str(span.path):
                 note = Unreadable(
-                    pattern=absolute(step.config.path),
+                    pattern=make_absolute(step.config.path),
                     span=span.name,
                     version=span.version,
                     stamp=span.stamp,

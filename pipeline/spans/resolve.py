@@ -15,8 +15,8 @@ from typing import Any
 from components.ingest import Config as Ingest
 from components.window import Config, LeftOut, Taken
 from data.errors import ConfigError
-from data.spans.patterns import absolute
-from data.spans.windows import named
+from data.spans.patterns import make_absolute
+from data.spans.windows import format_window
 from pipeline.config.graph import PipelineConfig, Ref, Step
 from pipeline.spans.choose import Chosen, chosen_of
 from pipeline.spans.states import Standing, has_pattern, step_name, temporary_words
@@ -61,7 +61,7 @@ def as_written(config: dict[str, Any]) -> dict[str, Any]:
             window = windows[of_spans[name]]
             changes = {
                 "path": window["pattern"],
-                "window": named([taken["span"] for taken in window["spans"]]),
+                "window": format_window([taken["span"] for taken in window["spans"]]),
                 "test": window["test"],
                 "span": None,
             }
@@ -84,7 +84,7 @@ def _expanded(step: Step, chosen: Chosen) -> Iterator[Step]:
         yield dataclasses.replace(step, name=name, config=config, part_of=step.name)
         refs.append(Ref(name, "examples"))
     config = Config(
-        pattern=absolute(step.config.path),
+        pattern=make_absolute(step.config.path),
         spans=tuple(Taken(span=s.span.name, version=s.span.version) for s in chosen.taken),
         left_out=tuple(_left_out(standing) for standing in chosen.left_out),
         test=step.config.test,

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Literal
 
 from components.ingest import Config as Ingest
-from data.base.visible_text import visible
-from data.spans.listing import Listing, Ready, Span
-from data.spans.patterns import absolute, is_pattern
+from data.base.visible_text import escape_controls
+from data.spans.listing import Listing, Readiness, Span
+from data.spans.patterns import is_pattern, make_absolute
 from pipeline.config.graph import PipelineConfig, Step
 from pipeline.spans.store import Notes, Sighting, notes_of, remember_sightings
 
@@ -23,7 +23,7 @@ class Standing:
     """A span, and whether a window may take it."""
 
     span: Span
-    state: Literal["usable", "arriving", "excluded", "unreadable"]
+    state: Literal["usable", "incomplete", "excluded", "unreadable"]
     why: str = ""  # it is not usable
 
     @property
@@ -51,11 +51,11 @@ class Standings:
     """
 
     def __init__(self, config: Ingest, root: Path, *, now: float) -> None:
-        self._pattern = absolute(str(config.path))
+        self._pattern = make_absolute(str(config.path))
         self._root = root
         self._listing = Listing(self._pattern)
         self._notes = notes_of(root, self._pattern)
-        self._ready = Ready(
+        self._ready = Readiness(
             done_marker=config.done_marker,
             quiet_minutes=config.quiet_minutes,
             now=now,
@@ -83,7 +83,7 @@ class Standings:
     def _look(self, names: Sequence[str]) -> None:
         for name in names:
             if name not in self._looked:
-                span = self._listing.look(name, self._ready)
+                span = self._listing.inspect(name, self._ready)
                 self._looked[name] = _standing(span, self._notes)
         if self._sighted:
             remember_sightings(self._root, self._sighted)
@@ -103,8 +103,8 @@ def _standing(span: Span, notes: Notes) -> Standing:
     if excluded := notes.excluded.get(span.name):
         why = f"by {excluded.by}: {excluded.reason}"
         return Standing(span=span, state="excluded", why=why)
-    if span.arriving:
-        return Standing(span=span, state="arriving", why=span.arriving)
+    if span.incomplete:
+        return Standing(span=span, state="incomplete", why=span.incomplete)
     broken = notes.unreadable.get(span.name)
     if broken and (broken.version, broken.stamp) == (span.version, span.stamp):
         return Standing(span=span, state="unreadable", why=broken.why)
@@ -115,7 +115,7 @@ def temporary_words(paths: Sequence[str]) -> str:
     """What is said of paths that are no spans because of their names."""
     names = ", ".join(os.path.basename(path) for path in paths[:_SHOWN])
     more = f" and {len(paths) - _SHOWN} more" if len(paths) > _SHOWN else ""
-    return visible(f"left out, for temporary or hidden names: {names}{more}")
+    return escape_controls(f"left out, for temporary or hidden names: {names}{more}")
 
 
 def has_pattern(step: Step) -> bool:

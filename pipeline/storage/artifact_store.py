@@ -26,7 +26,7 @@ from data.base.waits import SECONDS
 from data.errors import BadDataError, ConfigError, EnvironmentTrouble
 from data.files.documents import read_document, write_document
 from data.files.durable_files import digest_tree, fsync_path, fsync_tree, remove
-from data.files.sealed_files import check_files, file_facts
+from data.files.sealed_files import check_files, collect_file_facts
 from pipeline.config.convert import from_plain, to_plain
 from pipeline.storage.work_folder import remove_forgotten
 
@@ -183,7 +183,7 @@ class Slot:
             "outputs": facts,
             "seal": hashlib.sha256(content.encode()).hexdigest(),
             "seconds": round(seconds, 3),
-            **file_facts(self._temporary, digests),
+            **collect_file_facts(self._temporary, digests),
         }
         write_document(self._temporary / MANIFEST, manifest)
         fsync_tree(self._temporary)

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from data.base.waits import SECONDS
 from data.errors import ConfigError
-from data.files.durable_files import disk_trouble
+from data.files.durable_files import translate_disk_errors
 from data.files.private_files import make_private, touch_private
 from pipeline.storage.schema.trouble import explain
 from pipeline.storage.schema.version import bring_up_to_date, check_version
@@ -45,7 +45,7 @@ class Database:
             connect_args={"timeout": SECONDS["LEDGER"] if patience is None else patience},
             poolclass=sa.NullPool,  # nothing is open between two calls, in whatever thread
         )
-        with self._trouble(), disk_trouble(f"the ledger {self.path} cannot be copied"):
+        with self._trouble(), translate_disk_errors(f"the ledger {self.path} cannot be copied"):
             bring_up_to_date(self._engine, self.path)
         with self._writing() as db:
             for table in self.metadata.sorted_tables:  # not create_all: two may start at once

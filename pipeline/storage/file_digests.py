@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy.dialects.sqlite import insert
 
 from data.files.durable_files import sha256_file
-from data.files.file_states import read_trouble
+from data.files.file_states import translate_read_errors
 from pipeline.storage import tables
 from pipeline.storage.database import Database
 
@@ -31,7 +31,7 @@ class FileDigests(Database):
         Raises:
             EnvironmentTrouble: the file cannot be read.
         """
-        with read_trouble(path):
+        with translate_read_errors(path):
             return self._digest_file(path)
 
     def _digest_file(self, path: Path) -> str:

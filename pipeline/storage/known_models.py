@@ -14,12 +14,12 @@ from pipeline.storage.database import FILE
 from pipeline.storage.ledger import Ledger
 from pipeline.storage.trusted_models import Trusted
 from serving_export.bundle.manifest import MANIFEST
-from serving_export.bundle.vouching import model_digest
+from serving_export.bundle.model_trust import digest_model_folder
 
 
 @dataclass(frozen=True)
 class KnownModels:
-    """Vouches for models by digest, wherever they lie: see `serving_export.bundle.vouching.Vouch`.
+    """Vouches for models by digest, wherever they lie, as a `model_trust.TrustCheck`.
 
     Args:
         root: whose ledger is asked; need not exist.
@@ -73,7 +73,7 @@ def trust(folder: Path, root: Path, by: str | None = None) -> tuple[str, bool]:
     Raises:
         BadDataError: no model lies there, or it is not whole.
     """
-    digest = model_digest(folder)
+    digest = digest_model_folder(folder)
     if not (root / FILE).is_file():
         return digest, False
     with Ledger(root) as ledger:

@@ -13,7 +13,7 @@ from typing import Any, Literal
 import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
 
-from data.errors import ConfigError, did_you_mean
+from data.errors import ConfigError, suggest_names
 from pipeline.storage import tables
 from pipeline.storage.file_digests import FileDigests
 from pipeline.storage.trusted_models import TrustedModels
@@ -155,7 +155,7 @@ class Ledger(FileDigests, TrustedModels):
         if found is None:
             known = [run.id for run in self.runs(200)]
             raise ConfigError(
-                f"no run {run_id!r} in {self.path.parent}", remedy=did_you_mean(run_id, known)
+                f"no run {run_id!r} in {self.path.parent}", remedy=suggest_names(run_id, known)
             )
         return found
 

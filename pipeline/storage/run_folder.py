@@ -13,10 +13,10 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from data.code.own_code import TRACEBACK_NOTE
-from data.errors import EnvironmentTrouble, RightLost
-from data.files.documents import checked, numbered
-from data.files.private_files import FILE_MODE, open_private, private_folder
+from data.code.user_code import TRACEBACK_NOTE
+from data.errors import EnvironmentTrouble, PushRightLost
+from data.files.documents import add_schema_number, check_schema
+from data.files.private_files import FILE_MODE, make_private_folder, open_private
 from data.redaction import redact
 from pipeline.storage.database import FILE
 from pipeline.storage.ledger import Ledger
@@ -41,7 +41,7 @@ def prepare_root(root: Path) -> None:
         probe.unlink()
         for folder in (root / name for name in PRIVATE):
             if folder.is_dir():  # of an older root, perhaps
-                private_folder(folder)
+                make_private_folder(folder)
     except OSError as error:
         raise EnvironmentTrouble(
             f"the root {root} cannot be written to",
@@ -89,7 +89,7 @@ def _may_be_buried(folder: Path) -> bool:
     try:
         if folder.is_dir():
             push_right.revoke(folder / push_right.FILE, "it was taken for dead", wait=0)
-    except RightLost:
+    except PushRightLost:
         return True  # it has none
     except EnvironmentTrouble:
         return False
@@ -98,7 +98,7 @@ def _may_be_buried(folder: Path) -> bool:
 
 def append_event(folder: Path, kind: str, **facts: Any) -> None:
     """One more line of what happened in a run."""
-    event = numbered(EVENTS, {"time": time.time(), "event": kind, **facts})
+    event = add_schema_number(EVENTS, {"time": time.time(), "event": kind, **facts})
     with open_private(folder / EVENTS, "a", encoding="utf-8") as file:
         file.write(redact(json.dumps(event)) + "\n")
 
@@ -126,6 +126,6 @@ def summaries(folder: Path) -> dict[str, str]:
     for line in events.read_text(encoding="utf-8", errors="replace").splitlines():
         with contextlib.suppress(ValueError, KeyError, TypeError):  # half a line, of a killed run
             event = json.loads(line)
-            if isinstance(event, dict) and checked(EVENTS, event, events)["event"] == "ended":
+            if isinstance(event, dict) and check_schema(EVENTS, event, events)["event"] == "ended":
                 found[event["step"]] = event["summary"]
     return found

@@ -14,7 +14,7 @@ from pipeline.storage.database import Database
 class Trusted:
     """A model that no run of the root made, and that may be loaded all the same."""
 
-    digest: str  # of all its bytes, see `serving_export.bundle.vouching`
+    digest: str  # of all its bytes, see `serving_export.bundle.model_trust`
     path: str  # where it lay then; what counts is the digest, wherever it lies
     time: float  # seconds since the epoch
     by: str

@@ -45,22 +45,22 @@ class Manifest:
     """What `penstock.json` says."""
 
     spec: ImageSpec
-    # names what the model computes: bundles of one model have it in common, whatever their bytes
-    model: str
-    about: dict[str, Any]  # JSON-able facts of whoever wrote the bundle
+    # of what the model computes: the same for two bundles of one model whose bytes differ
+    model_digest: str
+    metadata: dict[str, Any]  # JSON-able facts from the writer, such as how the model was trained
     files: dict[str, str]  # relative path → sha256, of every file but the manifest itself
 
 
 def write_manifest(
-    bundle: Path, spec: ImageSpec, about: dict[str, Any], model: str | None = None
+    bundle: Path, spec: ImageSpec, metadata: dict[str, Any], model_digest: str | None = None
 ) -> str:
     """Describe a finished bundle; returns its digest.
 
     Args:
         bundle: its folder.
         spec: of its images and classes.
-        about: JSON-able facts.
-        model: what `model_digest` says that it computes; None: only its bytes are known.
+        metadata: JSON-able facts.
+        model_digest: as `digest_model` returns it; None: the digest of all files is used.
     """
     files = digest_tree(bundle, exclude=(MANIFEST,))
     write_document(
@@ -68,8 +68,9 @@ def write_manifest(
         {
             "spec": asdict(spec),
             "signatures": SIGNATURES,
-            "model": model or sha256(repr(sorted(files.items())).encode()).hexdigest(),
-            "about": about,
+            "model_digest": model_digest
+            or sha256(repr(sorted(files.items())).encode()).hexdigest(),
+            "metadata": metadata,
             "files": files,
         },
     )
@@ -95,14 +96,14 @@ def read_manifest(bundle: Path) -> Manifest:
         spec = dict(content["spec"], class_names=tuple(content["spec"]["class_names"]))
         return Manifest(
             spec=ImageSpec(**spec),
-            model=str(content["model"]),
-            about=dict(content["about"]),
+            model_digest=str(content["model_digest"]),
+            metadata=dict(content["metadata"]),
             files=dict(content["files"]),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise BadDataError(
             f"{path} is no manifest that this version reads",
-            expected="spec, model, about and files",
+            expected="spec, model_digest, metadata and files",
             got=f"{type(error).__name__}: {error}",
             remedy="use the Penstock that wrote it, or train the model again",
         ) from error
@@ -137,12 +138,12 @@ def read_push_record(version: Path) -> dict[str, Any]:
     """
     path = version / PUSH_RECORD
     record = read_document(path) if path.is_file() else {}
-    if not isinstance(record.get("beside", {}), dict):
+    if not isinstance(record.get("files", {}), dict):
         raise BadDataError(f"{path} is no push record", expected="a JSON object", got=record)
     return record
 
 
-def record_of(version: Path) -> dict[str, Any]:
+def find_push_record(version: Path) -> dict[str, Any]:
     """What the push of a version recorded; empty where that is no push record, too."""
     try:
         return read_push_record(version)
@@ -173,7 +174,7 @@ def verify_version(version: Path, digest: str | None = None) -> str:
         )
     names = sorted(BESIDE - {PUSH_RECORD})
     found = {n: sha256_file(version / n) for n in names if (version / n).is_file()}
-    _compare(version, record.get("beside", {}), found, "its push record")
+    _compare(version, record.get("files", {}), found, "its push record")
     return seen
 
 

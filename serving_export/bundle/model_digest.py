@@ -17,7 +17,7 @@ from data.files.durable_files import digest_tree
 _NAMES = frozenset({"shared_name", "container", "debug_name", "config", "config_proto"})
 
 
-def model_digest(functions: Mapping[str, Any], weights: Iterable[Any], saved: Path) -> str:
+def digest_model(functions: Mapping[str, Any], weights: Iterable[Any], saved: Path) -> str:
     """The sha256 of a model's signatures, preprocessing included, with the values they hold.
 
     Args:

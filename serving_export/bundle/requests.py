@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 
-def encodings(images: Any) -> Iterator[tuple[str, Any]]:
+def encode_for_signatures(images: Any) -> Iterator[tuple[str, Any]]:
     """Images (batch, height, width, channels) uint8 as each signature takes them."""
     import tensorflow as tf
 

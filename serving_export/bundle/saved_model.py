@@ -23,12 +23,12 @@ from serving_export.bundle.manifest import (
     verify_bundle,
     write_manifest,
 )
-from serving_export.bundle.model_digest import model_digest
+from serving_export.bundle.model_digest import digest_model
 from serving_export.bundle.signatures import (
     ModelOutput,
-    probabilities_fn,
-    serving_functions,
-    transform_function,
+    make_probabilities_function,
+    make_serving_functions,
+    make_transform_function,
 )
 from serving_export.bundle.transform_graph import TransformFn
 from serving_export.bundle.warmup import write_warmup
@@ -44,7 +44,7 @@ def write_bundle(
     transform_path: Path,
     spec: ImageSpec,
     model_output: ModelOutput,
-    about: dict[str, Any],
+    metadata: dict[str, Any],
     assets: Mapping[str, bytes] | None = None,
 ) -> str:
     """Write a trained model, with its preprocessing, as it will be judged and served.
@@ -57,7 +57,7 @@ def write_bundle(
         transform_path: tensorflow-transform's output folder.
         spec: of the images and classes.
         model_output: whether the model gives logits (a softmax is added) or probabilities.
-        about: JSON-able facts to keep in the manifest, such as how the model was trained.
+        metadata: JSON-able facts to keep in the manifest, such as how the model was trained.
         assets: further files of the bundle, relative path → content.
 
     Returns:
@@ -69,7 +69,9 @@ def write_bundle(
     from keras.export import ExportArchive  # here, so that a loader needs no Keras
 
     transform = TransformFn(transform_path)
-    functions = serving_functions(probabilities_fn(model, transform, spec, model_output), spec)
+    functions = make_serving_functions(
+        make_probabilities_function(model, transform, spec, model_output), spec
+    )
     archive = ExportArchive()  # finds the variables and tables of any Keras model
     archive.track(model)
     archive.track(transform)
@@ -79,14 +81,14 @@ def write_bundle(
         function.get_concrete_function()
         archive.add_endpoint(name, function)
     # Keras has no public way to save a function that is no signature.
-    setattr(archive._tf_trackable, TRANSFORM, transform_function(transform, spec))
+    setattr(archive._tf_trackable, TRANSFORM, make_transform_function(transform, spec))
     archive.write_out(str(path), verbose=False)
-    computes = model_digest(functions, weights, path)
+    computes = digest_model(functions, weights, path)
     write_warmup(path, spec)
     for name, content in (assets or {}).items():
         (path / name).parent.mkdir(parents=True, exist_ok=True)
         (path / name).write_bytes(content)
-    return write_manifest(path, spec, about, computes)
+    return write_manifest(path, spec, metadata, computes)
 
 
 @dataclass(frozen=True)
@@ -102,7 +104,7 @@ class Bundle:
 
         Args:
             signature: "serving_default", "images" or "examples".
-            batch: what that signature takes, see `signatures.serving_functions`.
+            batch: what that signature takes, see `signatures.make_serving_functions`.
 
         Returns:
             `probabilities` (batch, classes) float32, `class_index` (batch,) int64 and

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import tensorflow as tf
 
 from data.errors import ConfigError
-from data.image_files import ANIMATION, IDAT, TURNED, png_head
+from data.image_files import ANIMATION, IDAT, ORIENTATION_PATTERNS, png_head
 from data.spec import IMAGE, ImageSpec
 from serving_export.bundle import whole_png
 from serving_export.bundle.manifest import (
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 ModelOutput = Literal["logits", "probabilities"]
 
 
-def probabilities_fn(
+def make_probabilities_function(
     model: keras.Model | tf.Module,
     transform: TransformFn,
     spec: ImageSpec,
@@ -68,7 +68,7 @@ def probabilities_fn(
     return function
 
 
-def transform_function(transform: TransformFn, spec: ImageSpec) -> Any:
+def make_transform_function(transform: TransformFn, spec: ImageSpec) -> Any:
     """What the model is fed: a `tf.function` of images (batch, height, width, channels) uint8."""
     return tf.function(
         lambda images: transform(tf.cast(images, tf.float32)),
@@ -77,10 +77,10 @@ def transform_function(transform: TransformFn, spec: ImageSpec) -> Any:
     )
 
 
-def serving_functions(
+def make_serving_functions(
     probabilities: Callable[[tf.Tensor], tf.Tensor], spec: ImageSpec
 ) -> dict[str, Any]:
-    """The signatures of a bundle, by name: `tf.function`s around one `probabilities_fn`.
+    """The signatures of a bundle, by name: `tf.function`s around one `make_probabilities_function`.
 
     Each takes a batch of any size and returns `probabilities` (batch, classes) float32,
     `class_index` (batch,) int64 and `class_name` (batch,) string: by name, for a SavedModel keeps
@@ -99,11 +99,13 @@ def serving_functions(
 
     def encoded(image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
         one = tf.TensorSpec(spec.shape, tf.uint8)
-        decoded = tf.map_fn(lambda file: decode(file, spec), image_bytes, fn_output_signature=one)
+        decoded = tf.map_fn(
+            lambda file: decode_image(file, spec), image_bytes, fn_output_signature=one
+        )
         return answer(decoded)
 
     def examples(examples: tf.Tensor) -> dict[str, tf.Tensor]:
-        return answer(parse(examples, spec))
+        return answer(parse_images(examples, spec))
 
     return {
         name: tf.function(
@@ -119,7 +121,7 @@ def serving_functions(
     }
 
 
-def decode(file: tf.Tensor, spec: ImageSpec) -> tf.Tensor:
+def decode_image(file: tf.Tensor, spec: ImageSpec) -> tf.Tensor:
     """Pixels of one PNG or JPEG file: those that `data.image_files.decode_file` gives, or an error.
 
     Args:
@@ -150,7 +152,7 @@ def decode(file: tf.Tensor, spec: ImageSpec) -> tf.Tensor:
         return tf.io.decode_png(checked)
 
     head = png_head(spec)
-    for header, tag in TURNED:
+    for header, tag in ORIENTATION_PATTERNS:
         turned = tf.strings.regex_full_match(file, rf"\C*{header}\C*{tag}\C*")
         file = _require(file, ~turned, "an EXIF orientation other than 1")
     return tf.ensure_shape(tf.cond(tf.io.is_jpeg(file), jpeg, png), spec.shape)
@@ -166,7 +168,7 @@ def _require(file: tf.Tensor, condition: tf.Tensor, otherwise: str) -> tf.Tensor
         return tf.identity(file)
 
 
-def parse(serialized: tf.Tensor, spec: ImageSpec) -> tf.Tensor:
+def parse_images(serialized: tf.Tensor, spec: ImageSpec) -> tf.Tensor:
     """Pixels of a batch of tf.Examples whose feature `image` holds raw bytes.
 
     Args:

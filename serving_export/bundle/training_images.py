@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from data.batches.parse import sound_records
-from data.batches.sequential import batches
-from data.content_hash import content_hashes
+from data.batches.parse import translate_record_errors
+from data.batches.sequential import read_batches
+from data.content_hash import hash_images
 from data.errors import BadDataError
 from data.examples.artifact import Examples
 
@@ -17,28 +17,30 @@ FILE = "assets.extra/trained_on.npy"  # in a bundle
 _BATCH = 1024
 
 
-def split_hashes(examples: Examples, split: str) -> np.ndarray:
+def hash_split(examples: Examples, split: str) -> np.ndarray:
     """A hash of each image of a split, (n,) uint64, in the order at rest.
 
     Raises:
         BadDataError: the examples are damaged.
     """
-    with sound_records(examples):
+    with translate_record_errors(examples):
         found = [
-            content_hashes(images)
-            for images, _ in batches(examples, split, batch_size=_BATCH).as_numpy_iterator()
+            hash_images(images)
+            for images, _ in read_batches(examples, split, batch_size=_BATCH).as_numpy_iterator()
         ]
     return np.concatenate([np.zeros(0, np.uint64), *found])
 
 
-def trained_on(examples: Examples, split: str, ancestor: Path | None) -> bytes | None:
+def serialize_training_hashes(
+    examples: Examples, split: str, ancestor: Path | None
+) -> bytes | None:
     """The content of `FILE`: the split's images, and all that an ancestor was trained on.
 
     None, which says that it is not known, where an ancestor has no record.
     """
-    known = [split_hashes(examples, split)]
+    known = [hash_split(examples, split)]
     if ancestor is not None:
-        before = read_trained_on(ancestor)
+        before = read_training_hashes(ancestor)
         if before is None:
             return None
         known.append(before)
@@ -47,7 +49,7 @@ def trained_on(examples: Examples, split: str, ancestor: Path | None) -> bytes |
     return file.getvalue()
 
 
-def read_trained_on(bundle: Path) -> np.ndarray | None:
+def read_training_hashes(bundle: Path) -> np.ndarray | None:
     """The hashes in a bundle, (n,) uint64 in order; None where it has none.
 
     Raises:

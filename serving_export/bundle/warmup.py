@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from data.spec import ImageSpec
 from serving_export.bundle.manifest import SIGNATURES
-from serving_export.bundle.requests import encodings
+from serving_export.bundle.requests import encode_for_signatures
 
 WARMUP = "assets.extra/tf_serving_warmup_requests"  # a TFRecord of PredictionLog
 
@@ -22,7 +22,7 @@ def write_warmup(bundle: Path, spec: ImageSpec) -> None:
     """Write one request for each signature: a batch of one black image."""
     (bundle / WARMUP).parent.mkdir(exist_ok=True)
     with tf.io.TFRecordWriter(str(bundle / WARMUP)) as writer:
-        for signature, batch in encodings(tf.zeros([1, *spec.shape], tf.uint8).numpy()):
+        for signature, batch in encode_for_signatures(tf.zeros([1, *spec.shape], tf.uint8).numpy()):
             # The order of a message's map would else differ from one writing to the next.
             writer.write(_request(signature, batch).SerializeToString(deterministic=True))
 

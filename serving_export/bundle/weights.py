@@ -18,7 +18,7 @@ from serving_export.bundle.manifest import WEIGHTS
 RECORDED = "weights"  # in `parity.npz`
 
 
-def weight_digests(variables: Iterable[Any]) -> np.ndarray:
+def digest_weights(variables: Iterable[Any]) -> np.ndarray:
     """The sha256 of each variable's bytes, (n,) text in hexadecimal.
 
     Args:
@@ -27,7 +27,7 @@ def weight_digests(variables: Iterable[Any]) -> np.ndarray:
     return np.array([hashlib.sha256(v.numpy().tobytes()).hexdigest() for v in variables], "U64")
 
 
-def changed_weights(saved: Any, npz: Path) -> int | None:
+def count_changed_weights(saved: Any, npz: Path) -> int | None:
     """How many of a bundle's variables are not those that were trained.
 
     Args:
@@ -42,13 +42,13 @@ def changed_weights(saved: Any, npz: Path) -> int | None:
         if RECORDED not in recorded:
             return None
         wanted = recorded[RECORDED]
-    found = weight_digests(getattr(saved, WEIGHTS, ()))
+    found = digest_weights(getattr(saved, WEIGHTS, ()))
     if len(found) != len(wanted):
         return max(len(found), len(wanted))
     return int((found != wanted).sum())
 
 
-def unsound_weights(saved: Any) -> int:
+def count_nonfinite_weights(saved: Any) -> int:
     """How many weights of a loaded SavedModel are NaN or infinite; 0 where it names no weights."""
     floats = [v.numpy() for v in getattr(saved, WEIGHTS, ()) if v.dtype.is_floating]
     return sum(int((~np.isfinite(values)).sum()) for values in floats)

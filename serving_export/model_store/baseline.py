@@ -12,15 +12,20 @@ from typing import Any
 from data.errors import PenstockError
 from data.files.documents import read_document
 from serving_export.bundle.manifest import PUSH_RECORD
-from serving_export.model_store.best import NONE, best_digest
-from serving_export.model_store.layout import identity, model_of, newest_folder, version_folders
+from serving_export.model_store.best import NONE, read_best_digest
+from serving_export.model_store.layout import (
+    identify_version,
+    newest_folder,
+    read_model_digest,
+    version_folders,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Against:
+class ReferenceModels:
     """What a candidate is held against. A version is named by its bundle's digest."""
 
-    # the model that serves; "none", or "foreign:N" where version N has no manifest of ours
+    # the model that serves; "none", or "unmanaged:N" where version N has no manifest of ours
     baseline: str = NONE
     # the best version ever pushed, which may be the one that serves; "unknown:N" where the record
     # of version N, which says so, cannot be read
@@ -28,10 +33,10 @@ class Against:
     # the version that the candidate itself was, and the one that replaced it
     replaced: tuple[int, int] | None = None
     # of those two, what nobody vouches for and is not loaded: digest → why not, and what to do
-    unvouched: dict[str, str] = field(default_factory=dict)
+    untrusted: dict[str, str] = field(default_factory=dict)
 
 
-def against(model_dir: Path, candidate: Path | None) -> Against:
+def find_reference_models(model_dir: Path, candidate: Path | None) -> ReferenceModels:
     """Find what serves in a model's folder now, and what is the best.
 
     A candidate that serves already is held against what it was held against when it was pushed:
@@ -45,35 +50,37 @@ def against(model_dir: Path, candidate: Path | None) -> Against:
     """
     folders = version_folders(model_dir)
     if not folders:
-        return Against()
+        return ReferenceModels()
     newest = max(folders)
-    if candidate is not None and identity(folders[newest]) == identity(candidate):
+    if candidate is not None and identify_version(folders[newest]) == identify_version(candidate):
         record = _record(folders[newest])
         replaced = record.get("replaced")
-        return Against(
+        return ReferenceModels(
             baseline=str(record.get("baseline") or NONE),
             best=str(record.get("best") or NONE),
             replaced=(int(replaced[0]), int(replaced[1])) if replaced else None,
         )
-    model = None if candidate is None else model_of(candidate)
-    same = [v for v, path in folders.items() if model is not None and model_of(path) == model]
-    return Against(
-        baseline=identity(folders[newest]),
-        best=best_digest(model_dir),
+    model = None if candidate is None else read_model_digest(candidate)
+    same = [
+        v for v, path in folders.items() if model is not None and read_model_digest(path) == model
+    ]
+    return ReferenceModels(
+        baseline=identify_version(folders[newest]),
+        best=read_best_digest(model_dir),
         replaced=(same[-1], newest) if same and same[-1] != newest else None,
     )
 
 
-def serves(model_dir: Path, candidate: Path) -> Path | None:
+def find_serving_version(model_dir: Path, candidate: Path) -> Path | None:
     """The newest version's folder, if it is the model of this bundle."""
-    newest, model = newest_folder(model_dir), model_of(candidate)
-    return newest if newest and model is not None and model_of(newest) == model else None
+    newest, model = newest_folder(model_dir), read_model_digest(candidate)
+    return newest if newest and model is not None and read_model_digest(newest) == model else None
 
 
-def find(model_dir: Path, digest: str) -> tuple[int, Path] | None:
+def find_version(model_dir: Path, digest: str) -> tuple[int, Path] | None:
     """The highest version that is this model, by its manifest; None where none is."""
     for version, path in reversed(version_folders(model_dir).items()):
-        if identity(path) == digest:
+        if identify_version(path) == digest:
             return version, path
     return None
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from data.base.wilson import wilson_bounds
 from data.errors import BadDataError
-from serving_export.bundle.manifest import PUSH_RECORD, read_push_record, record_of
+from serving_export.bundle.manifest import PUSH_RECORD, find_push_record, read_push_record
 from serving_export.model_store.layout import version_folders
 
 BEST_SO_FAR = "best_so_far"  # in `push.json`: version, digest, accuracy and examples of the best
@@ -24,7 +24,7 @@ UNKNOWN = "unknown:"  # followed by the version whose record cannot be read
 _Z = 1.96  # of the interval that an accuracy is judged by: 97.5 % sure of its lower end
 
 
-def best_digest(folder: Path) -> str:
+def read_best_digest(folder: Path) -> str:
     """The best version's digest; `NONE` before the first push; `unknown:N` with no record of N.
 
     Args:
@@ -40,15 +40,15 @@ def best_digest(folder: Path) -> str:
     return NONE
 
 
-def best_until(folder: Path, version: int) -> dict[str, Any] | None:
+def read_best_until(folder: Path, version: int) -> dict[str, Any] | None:
     """What the newest record up to a version, of those that can be read, says of the best."""
     for path in _pushed(folder):
-        if int(path.name) <= version and (best := _said(record_of(path))):
+        if int(path.name) <= version and (best := _said(find_push_record(path))):
             return best
     return None
 
 
-def better(before: Mapping[str, Any] | None, pushed: Mapping[str, Any]) -> dict[str, Any]:
+def choose_best(before: Mapping[str, Any] | None, pushed: Mapping[str, Any]) -> dict[str, Any]:
     """Which is the best from now on: the one before, unless the one that is pushed is better.
 
     Each by the lower end of Wilson's interval of its accuracy, as it was judged when it was pushed:
@@ -64,14 +64,14 @@ def better(before: Mapping[str, Any] | None, pushed: Mapping[str, Any]) -> dict[
     return dict(before)
 
 
-def needed_by(kept: Sequence[Path]) -> set[str]:
+def list_needed_digests(kept: Sequence[Path]) -> set[str]:
     """The digests that versions need kept: of the best of each, were it to serve again.
 
     Args:
         kept: their folders; the last one serves, so also the best that it was judged against.
     """
-    named = {str((_said(record_of(path)) or {}).get("digest")) for path in kept}
-    return named | {str(record_of(kept[-1]).get("best"))}
+    named = {str((_said(find_push_record(path)) or {}).get("digest")) for path in kept}
+    return named | {str(find_push_record(kept[-1]).get("best"))}
 
 
 def _pushed(folder: Path) -> Iterator[Path]:

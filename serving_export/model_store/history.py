@@ -8,20 +8,20 @@ from typing import Any, Literal
 
 from data.errors import BadDataError
 from serving_export.bundle.manifest import (
+    find_push_record,
     read_manifest,
     read_push_record,
-    record_of,
     verify_version,
 )
-from serving_export.model_store.best import best_digest
+from serving_export.model_store.best import read_best_digest
 from serving_export.model_store.layout import (
-    identity,
+    identify_version,
     is_ours,
     newest_version,
     version_folders,
 )
 
-State = Literal["whole", "damaged", "foreign"]
+State = Literal["whole", "damaged", "unmanaged"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,42 +32,42 @@ class Version:
     path: Path
     serves: bool  # the highest: the one that TensorFlow Serving takes
     best: bool  # the best of those pushed: what the gate holds every candidate against
-    state: State  # "foreign": no manifest of ours, or a link
+    state: State  # "unmanaged": no manifest of ours, or a link
     digest: str | None  # of the bundle, where it is whole
     model: str | None  # what names the model in it, whatever the bytes, where it is whole
-    trouble: str | None  # what is wrong with it, where it is damaged
+    problem: str | None  # what is wrong with it, where it is damaged
     record: dict[str, Any]  # of its push; empty where it has none that can be read
 
 
-def history(folder: Path) -> list[Version]:
+def list_versions(folder: Path) -> list[Version]:
     """The versions in a model's folder, the oldest first; every byte of each is read.
 
     Raises:
         OSError: something there cannot be read.
     """
-    return [look_at(path) for path in version_folders(folder).values()]
+    return [inspect_version(path) for path in version_folders(folder).values()]
 
 
-def look_at(path: Path) -> Version:
+def inspect_version(path: Path) -> Version:
     """One version, of its folder; every byte of it is read."""
-    state: State = "foreign"
-    digest, model, trouble, record = None, None, None, {}
+    state: State = "unmanaged"
+    digest, model, problem, record = None, None, None, {}
     if is_ours(path):
         try:
             digest, record = verify_version(path), read_push_record(path)
-            model = read_manifest(path).model
+            model = read_manifest(path).model_digest
             state = "whole"
         except BadDataError as error:
-            state, trouble = "damaged", error.what
-            record = record_of(path)
+            state, problem = "damaged", error.what
+            record = find_push_record(path)
     return Version(
         number=int(path.name),
         path=path,
         serves=newest_version(path.parent) == int(path.name),
-        best=identity(path) == best_digest(path.parent),
+        best=identify_version(path) == read_best_digest(path.parent),
         state=state,
         digest=digest,
         model=model,
-        trouble=trouble,
+        problem=problem,
         record=record,
     )

@@ -50,14 +50,14 @@ def version_folder(folder: Path, number: int) -> Path:
     return version_folders(folder).get(number, folder / str(number))
 
 
-def versions(folder: Path) -> list[int]:
+def version_numbers(folder: Path) -> list[int]:
     """The numbers of `version_folders`."""
     return list(version_folders(folder))
 
 
 def newest_version(folder: Path) -> int | None:
     """The version that is served, or None."""
-    return max(versions(folder), default=None)
+    return max(version_numbers(folder), default=None)
 
 
 def newest_folder(folder: Path) -> Path | None:
@@ -70,26 +70,26 @@ def is_ours(version: Path) -> bool:
     return not version.is_symlink() and (version / MANIFEST).is_file()
 
 
-def identity(version: Path) -> str:
-    """What names a version: its bundle's digest, unverified; `foreign:N` where it is not ours."""
-    return sha256_file(version / MANIFEST) if is_ours(version) else f"foreign:{version.name}"
+def identify_version(version: Path) -> str:
+    """What names a version: its bundle's digest, unverified; `unmanaged:N` where it is not ours."""
+    return sha256_file(version / MANIFEST) if is_ours(version) else f"unmanaged:{version.name}"
 
 
-def model_of(bundle: Path) -> str | None:
+def read_model_digest(bundle: Path) -> str | None:
     """What names the model in a bundle, whatever its bytes; None where no manifest says so."""
     try:
-        return read_manifest(bundle).model if is_ours(bundle) else None
+        return read_manifest(bundle).model_digest if is_ours(bundle) else None
     except BadDataError:
         return None
 
 
-def serving_identity(folder: Path) -> str | None:
-    """The `identity` of the version that is served, or None."""
+def identify_serving_version(folder: Path) -> str | None:
+    """The `identify_version` of the version that is served, or None."""
     newest = newest_folder(folder)
-    return None if newest is None else identity(newest)
+    return None if newest is None else identify_version(newest)
 
 
-def bundle_folder(model_dir: Path) -> Path:
+def find_bundle_folder(model_dir: Path) -> Path:
     """The folder itself where it holds a bundle, else its highest version."""
     newest = None if (model_dir / MANIFEST).is_file() else newest_folder(model_dir)
     return model_dir if newest is None else newest

@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from data.base.visible_text import visible
-from data.files.documents import numbered
+from data.base.visible_text import escape_controls
+from data.files.documents import add_schema_number
 from serving_export.bundle.manifest import (
     CLASS_INDEX,
     CLASS_NAME,
@@ -20,12 +20,12 @@ from serving_export.bundle.manifest import (
     Manifest,
 )
 
-_TAKES = {
+_INPUT_FORMATS = {
     ENCODED: "PNG or JPEG files, each the file's bytes; (batch,) string",
     IMAGES: "pixels, 0 to 255; (batch, height, width, channels) uint8",
     EXAMPLES: "serialized tf.Examples, the pixels as the bytes feature `image`; (batch,) string",
 }
-_GIVES = {
+_OUTPUTS = {
     PROBABILITIES: "of each class, in the order of the classes; (batch, classes) float32",
     CLASS_INDEX: "of the likeliest class, from 0; (batch,) int64",
     CLASS_NAME: "of the likeliest class; (batch,) string",
@@ -44,18 +44,22 @@ def make_card(manifest: Manifest, digest: str, verdict: Mapping[str, Any] | None
     """
     spec = manifest.spec
     card = {
-        "what": "an image classifier: a TensorFlow SavedModel with its preprocessing",
+        "description": "an image classifier: a TensorFlow SavedModel with its preprocessing",
         "input": {"height": spec.height, "width": spec.width, "channels": spec.channels},
         "classes": list(spec.class_names),
-        "trained": manifest.about,
-        "judged": None if verdict is None else _judged(verdict),
+        "training": manifest.metadata,
+        "verdict": None if verdict is None else _judged(verdict),
         "digest": digest,
         "signatures": {
-            signature: {"input": name, "takes": _TAKES[signature], "gives": _GIVES}
+            signature: {
+                "input": name,
+                "input_format": _INPUT_FORMATS[signature],
+                "outputs": _OUTPUTS,
+            }
             for signature, name in SIGNATURES.items()
         },
     }
-    return numbered("model_card.json", card)
+    return add_schema_number("model_card.json", card)
 
 
 def _judged(verdict: Mapping[str, Any]) -> dict[str, Any]:
@@ -86,7 +90,7 @@ def card_markdown(card: Mapping[str, Any]) -> str:
     lines = [
         "# Model card",
         "",
-        f"This is {card['what']}. It was written by Penstock; digest `{card['digest']}`.",
+        f"This is {card['description']}. It was written by Penstock; digest `{card['digest']}`.",
         "",
         "## Input",
         "",
@@ -99,11 +103,11 @@ def card_markdown(card: Mapping[str, Any]) -> str:
         "",
         "## Training",
         "",
-        *(f"- {_text(key)}: {_text(value)}" for key, value in card["trained"].items()),
+        *(f"- {_text(key)}: {_text(value)}" for key, value in card["training"].items()),
         "",
         "## Verdict",
         "",
-        *_verdict_lines(card["judged"]),
+        *_verdict_lines(card["verdict"]),
         "",
         "## Calls",
         "",
@@ -131,13 +135,13 @@ def _verdict_lines(judged: Mapping[str, Any] | None) -> Iterator[str]:
 
 def _call_lines(signatures: Mapping[str, Any]) -> Iterator[str]:
     for signature, call in signatures.items():
-        yield f"- signature `{signature}`, input `{call['input']}`: {call['takes']}"
+        yield f"- signature `{signature}`, input `{call['input']}`: {call['input_format']}"
     yield from ("", "Each answers with these outputs, by name:", "")
-    for name, what in next(iter(signatures.values()))["gives"].items():
+    for name, what in next(iter(signatures.values()))["outputs"].items():
         yield f"- `{name}`: {what}"
 
 
 def _text(value: object) -> str:
     """A value as text that no Markdown reader takes for markup, in one line."""
     plain = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return re.sub(r"([\\`*_\[\]<>#|&~])", r"\\\1", visible(" ".join(plain.split())))
+    return re.sub(r"([\\`*_\[\]<>#|&~])", r"\\\1", escape_controls(" ".join(plain.split())))

@@ -20,7 +20,7 @@ from filelock import FileLock, Timeout
 from data.base.waits import SECONDS
 from data.errors import BadDataError, ConfigError, EnvironmentTrouble
 from data.files.documents import write_document
-from data.files.durable_files import disk_trouble, fsync_path, fsync_tree
+from data.files.durable_files import fsync_path, fsync_tree, translate_disk_errors
 from serving_export.bundle.manifest import (
     BESIDE,
     MANIFEST,
@@ -29,17 +29,17 @@ from serving_export.bundle.manifest import (
     verify_bundle,
     verify_version,
 )
-from serving_export.model_store.best import BEST_SO_FAR, best_until, better
-from serving_export.model_store.judged import ANY, Judged
+from serving_export.model_store.best import BEST_SO_FAR, choose_best, read_best_until
+from serving_export.model_store.expected_state import ANY, ExpectedState
 from serving_export.model_store.layout import (
     model_folder,
-    model_of,
     newest_folder,
     next_version,
+    read_model_digest,
 )
-from serving_export.model_store.retention import LEAST_KEPT, retire, sweep
+from serving_export.model_store.retention import LEAST_KEPT, remove_leftovers, retire
 
-Held = Callable[[Path, str], AbstractContextManager[None]]  # entered over the rename
+PushGuard = Callable[[Path, str], AbstractContextManager[None]]  # entered over the rename
 
 _STAGING = ".staging-"
 _LOCK = ".push.lock"
@@ -55,9 +55,9 @@ def push(
     beside: Mapping[str, bytes] | None = None,
     judged_against: str | None = ANY,
     best: str = ANY,
-    begins_anew: bool = False,
+    resets_best: bool = False,
     keep: int | None = None,
-    held: Held = lambda *_: nullcontext(),
+    guard: PushGuard = lambda *_: nullcontext(),
     progress: Callable[..., None] = lambda *_: None,
 ) -> tuple[int, Path]:
     """Copy a bundle to the model's next version.
@@ -74,12 +74,12 @@ def push(
         beside: content of further files to lay beside the manifest, by names of
             `manifest.BESIDE`.
         judged_against: what must serve when the new version appears, as
-            `layout.serving_identity` names it; None: nothing may. `ANY`: not checked.
-        best: what must be the best version until then, as `best.best_digest` names it.
-        begins_anew: from this version on, those before it count no longer as the best.
+            `layout.identify_serving_version` names it; None: nothing may. `ANY`: not checked.
+        best: what must be the best version until then, as `best.read_best_digest` names it.
+        resets_best: from this version on, those before it count no longer as the best.
         keep: how many of the newest versions to keep, 2 or more; older ones that Penstock pushed
             are deleted. None: all.
-        held: called with the version's folder and the digest; what it gives is entered over the
+        guard: called with the version's folder and the digest; what it gives is entered over the
             rename, or where this very bundle serves already, and may raise to forbid it.
         progress: called with (done, total, what is being done).
 
@@ -98,22 +98,22 @@ def push(
     beside = beside or {}
     _check(beside, keep)
     digest = verify_bundle(bundle, digest)
-    with disk_trouble(f"cannot push to {folder}"):
+    with translate_disk_errors(f"cannot push to {folder}"):
         _make_durable(folder)
         with _turn(folder, progress):
-            sweep(folder, _STAGING)
+            remove_leftovers(folder, _STAGING)
             newest = newest_folder(folder)
-            serves = newest is not None and model_of(newest) == model_of(bundle)
-            if newest is not None and serves and _is_whole(newest) and not begins_anew:
+            serves = newest is not None and read_model_digest(newest) == read_model_digest(bundle)
+            if newest is not None and serves and _is_whole(newest) and not resets_best:
                 target = newest
-                with held(target, digest):
+                with guard(target, digest):
                     fsync_path(folder)  # a push that failed right after its rename did not
             else:
                 progress(0, None, f"pushing {model_name}")
                 # What serves already, and is damaged, was judged: it is only made whole again.
-                judged = Judged() if serves else Judged(judged_against, best)
+                judged = ExpectedState() if serves else ExpectedState(judged_against, best)
                 target = _push_locked(
-                    bundle, folder, digest, record, beside, judged, begins_anew, held
+                    bundle, folder, digest, record, beside, judged, resets_best, guard
                 )
             if keep is not None:
                 retire(folder, keep)
@@ -157,7 +157,7 @@ def _turn(folder: Path, progress: Callable[..., None]) -> Iterator[None]:
     except Timeout as error:
         raise EnvironmentTrouble(
             f"another push to {folder} does not end",
-            got=f"its lock {folder / _LOCK} held for {SECONDS['PUSH']:g} s",
+            got=f"its lock {folder / _LOCK} guard for {SECONDS['PUSH']:g} s",
             follows="nothing was pushed",
             remedy="see what holds it, then run the same command again; "
             "PENSTOCK_WAIT_PUSH says how long to wait",
@@ -174,9 +174,9 @@ def _push_locked(
     digest: str,
     record: Mapping[str, Any],
     beside: Mapping[str, bytes],
-    judged: Judged,
-    begins_anew: bool,
-    held: Held,
+    judged: ExpectedState,
+    resets_best: bool,
+    guard: PushGuard,
 ) -> Path:
     judged.check(folder)  # before the work, and again right before the rename
     staging = folder / f"{_STAGING}{uuid.uuid4().hex}"
@@ -184,12 +184,12 @@ def _push_locked(
         _copy(bundle, staging, beside)
         version = next_version(folder)
         digests = {n: hashlib.sha256(content).hexdigest() for n, content in sorted(beside.items())}
-        known = {"version": version, "digest": digest, "beside": digests}
-        told = {"time": time.time(), "begins_anew": begins_anew, **record, **known}
+        known = {"version": version, "digest": digest, "files": digests}
+        told = {"time": time.time(), "resets_best": resets_best, **record, **known}
         told[BEST_SO_FAR] = told.get(BEST_SO_FAR) or _best(folder, told)
         write_document(staging / PUSH_RECORD, told)
         verify_version(staging, digest)
-        with held(folder / str(version), digest):
+        with guard(folder / str(version), digest):
             judged.check(folder)
             target = staging.rename(folder / str(version))
             fsync_path(folder)
@@ -200,9 +200,9 @@ def _push_locked(
 
 def _best(folder: Path, record: Mapping[str, Any]) -> dict[str, Any]:
     """The best version once this one is pushed."""
-    before = None if record["begins_anew"] else best_until(folder, record["version"])
+    before = None if record["resets_best"] else read_best_until(folder, record["version"])
     facts = ("version", "digest", "accuracy", "examples")
-    return better(before, {name: record.get(name) for name in facts})
+    return choose_best(before, {name: record.get(name) for name in facts})
 
 
 def _copy(bundle: Path, staging: Path, beside: Mapping[str, bytes]) -> None:

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from data.files.durable_files import fsync_path
 from serving_export.bundle.manifest import PUSH_RECORD
-from serving_export.model_store.best import needed_by
-from serving_export.model_store.layout import identity, is_ours, version_folders
+from serving_export.model_store.best import list_needed_digests
+from serving_export.model_store.layout import identify_version, is_ours, version_folders
 
 LEAST_KEPT = 2  # the version that serves, and the one before it
 _RETIRED = ".retired-"
@@ -28,8 +28,8 @@ def retire(folder: Path, keep: int) -> None:
     seen as a version. What cannot be deleted is logged and left to the next push.
     """
     found = list(version_folders(folder).values())
-    newest = {identity(path): path for path in found}
-    needed = {newest.get(digest) for digest in needed_by(found[-keep:])}
+    newest = {identify_version(path): path for path in found}
+    needed = {newest.get(digest) for digest in list_needed_digests(found[-keep:])}
     for path in found[:-keep]:
         if is_ours(path) and (path / PUSH_RECORD).is_file() and path not in needed:
             with _tolerated(f"cannot delete the old version {path}"):
@@ -38,7 +38,7 @@ def retire(folder: Path, keep: int) -> None:
                 shutil.rmtree(hidden)
 
 
-def sweep(folder: Path, staging: str) -> None:
+def remove_leftovers(folder: Path, staging: str) -> None:
     """Remove what pushes that were killed left half made or half deleted.
 
     Args:

@@ -7,13 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from data.errors import BadDataError, ConfigError
-from data.files.durable_files import disk_trouble
-from serving_export.bundle.manifest import BESIDE, PUSH_RECORD, record_of
-from serving_export.model_store.best import BEST_SO_FAR, best_until
-from serving_export.model_store.history import Version, history, look_at
+from data.files.durable_files import translate_disk_errors
+from serving_export.bundle.manifest import BESIDE, PUSH_RECORD, find_push_record
+from serving_export.model_store.best import BEST_SO_FAR, read_best_until
+from serving_export.model_store.history import Version, inspect_version, list_versions
 from serving_export.model_store.layout import (
+    identify_serving_version,
     model_folder,
-    serving_identity,
     version_folder,
     version_folders,
 )
@@ -54,15 +54,15 @@ def rollback(
         EnvironmentTrouble: the disk would not take it, or another push does not end.
     """
     folder = model_folder(serving_dir, model_name)
-    with disk_trouble(f"cannot roll back in {folder}"):
-        serving = serving_identity(folder)
+    with translate_disk_errors(f"cannot roll back in {folder}"):
+        serving = identify_serving_version(folder)
         old = _earlier(folder) if to is None else _named(folder, to)
         names = sorted(BESIDE - {PUSH_RECORD})
         beside = {n: (old.path / n).read_bytes() for n in names if (old.path / n).is_file()}
     record = {
         **old.record,
         # What was rolled back from counts no longer.
-        BEST_SO_FAR: best_until(folder, old.number)
+        BEST_SO_FAR: read_best_until(folder, old.number)
         or {"version": old.number, "digest": old.digest},
         "rollback_of": old.number,
         "by": by,
@@ -90,12 +90,12 @@ def _named(folder: Path, to: int) -> Version:
             got=to,
             follows="nothing was pushed",
         )
-    old, serving = (look_at(known[number]) for number in (to, max(known)))
+    old, serving = (inspect_version(known[number]) for number in (to, max(known)))
     if old.state != "whole":
         raise BadDataError(
             f"version {to} in {folder} cannot be served again",
             expected="a whole version that Penstock pushed",
-            got=old.trouble or "a link, or a folder without a manifest of ours",
+            got=old.problem or "a link, or a folder without a manifest of ours",
             follows="nothing was pushed",
             remedy=f"name another: {_listed(folder)}",
         )
@@ -112,10 +112,10 @@ def _named(folder: Path, to: int) -> Version:
 def _earlier(folder: Path) -> Version:
     """The version that a rollback goes to unless one is named."""
     known = version_folders(folder)
-    serving = look_at(known[max(known)]) if known else None
+    serving = inspect_version(known[max(known)]) if known else None
     for number in reversed(known):
         if serving and number < _origin(serving):
-            version = look_at(known[number])
+            version = inspect_version(known[number])
             if version.state == "whole" and version.model != serving.model:
                 return version
     raise ConfigError(
@@ -131,10 +131,13 @@ def _origin(version: Version) -> int:
     """The version that a chain of rollbacks brought back; a version's own number where none did."""
     number, record = version.number, version.record
     while isinstance(earlier := record.get("rollback_of"), int) and earlier < number:
-        number, record = earlier, record_of(version_folder(version.path.parent, earlier))
+        number, record = earlier, find_push_record(version_folder(version.path.parent, earlier))
     return number
 
 
 def _listed(folder: Path) -> str:
-    words = {"whole": "", "damaged": " (damaged)", "foreign": " (not ours)"}
-    return ", ".join(f"{v.number}{words[v.state]}" for v in history(folder)) or "no versions at all"
+    words = {"whole": "", "damaged": " (damaged)", "unmanaged": " (not ours)"}
+    return (
+        ", ".join(f"{v.number}{words[v.state]}" for v in list_versions(folder))
+        or "no versions at all"
+    )

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from data.errors import StepError, revive
+from data.errors import StepError, deserialize_error
 from data.spec import ImageSpec
 from serving_export.bundle.manifest import IMAGES, PROBABILITIES, TRANSFORM
-from serving_export.clean_process import CleanProcess, clean_process
+from serving_export.clean_process import CleanProcess, use_clean_process
 from serving_export.parity.worker import BATCH
 
 if TYPE_CHECKING:
@@ -63,16 +63,16 @@ def record_parity(
     """
     import numpy as np
 
-    from serving_export.bundle.signatures import probabilities_fn
+    from serving_export.bundle.signatures import make_probabilities_function
     from serving_export.bundle.transform_graph import TransformFn
-    from serving_export.bundle.weights import RECORDED, weight_digests
+    from serving_export.bundle.weights import RECORDED, digest_weights
 
     images = images[: max(1, min(MAX_IMAGES, MAX_BYTES // spec.image_bytes))]
-    predict = probabilities_fn(model, TransformFn(transform_path), spec, model_output)
+    predict = make_probabilities_function(model, TransformFn(transform_path), spec, model_output)
     starts = range(0, len(images), BATCH)
     answers = [predict(images[start : start + BATCH]).numpy() for start in starts]
     known: dict[str, Any] = {} if fed is None else {"fed": fed[: len(images)]}
-    known[RECORDED] = weight_digests(getattr(model, "weights", model.variables))
+    known[RECORDED] = digest_weights(getattr(model, "weights", model.variables))
     np.savez(path, images=images, probabilities=np.concatenate(answers), **known)
 
 
@@ -98,11 +98,11 @@ def check_parity(
         BadDataError: the bundle's bytes changed, or the recording cannot be read.
         StepError: a larger difference, or the process crashed; its last words are in the error.
     """
-    with clean_process(WORKER) as process:
+    with use_clean_process(WORKER) as process:
         progress(0, None, "loading the model in a clean process")
         # Absolute: the process may be older than the working folder of today.
         job = {"bundle": str(bundle.absolute()), "npz": str(npz.absolute()), "digest": digest}
-        images, differences = compare_in(process, job, progress)
+        images, differences = compare_in_process(process, job, progress)
     worst = max((d for d, _ in differences.values()), key=lambda d: (math.isnan(d), d))
     if not worst <= tolerance:  # so that NaN fails
         raise StepError(
@@ -122,7 +122,7 @@ def check_parity(
     )
 
 
-def compare_in(
+def compare_in_process(
     process: CleanProcess, job: dict[str, Any], progress: Callable[..., None]
 ) -> tuple[int, dict[str, tuple[float, bool]]]:
     """Hand the job to the worker and wait.
@@ -140,21 +140,21 @@ def compare_in(
         PenstockError: what the worker found wrong with the bundle or the recording.
         StepError: it crashed; its last words are in the error.
     """
-    for answer in process.answers(job):
+    for answer in process.run_job(job):
         if "differences" in answer:
             return answer["images"], answer["differences"]
         if "error" in answer:
-            raise revive(answer["error"]) or StepError(answer["error"])
+            raise deserialize_error(answer["error"]) or StepError(answer["error"])
         progress(answer["done"], answer["total"], "comparing with the trained model")
     raise StepError(
         "the clean process that loads the exported model crashed",
         expected="it loads the model and answers",
-        got=process.last_words(),
+        got=process.describe_exit(),
         follows="the model is not shown to work outside the process that trained it",
     )
 
 
-def images_difference(bundle: Bundle, npz: Path) -> float:
+def measure_image_difference(bundle: Bundle, npz: Path) -> float:
     """How far a bundle, loaded afresh, is from the trained model on the recorded images.
 
     Args:
@@ -173,7 +173,7 @@ def images_difference(bundle: Bundle, npz: Path) -> float:
     return float(np.max(np.abs(np.concatenate(answers) - wanted)))
 
 
-def transform_difference(saved: Any, npz: Path) -> float | None:
+def measure_transform_difference(saved: Any, npz: Path) -> float | None:
     """How far what a bundle's model is fed is from what training fed it.
 
     Args:

@@ -18,8 +18,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from data.errors import BadDataError, PenstockError
-from serving_export.bundle.requests import encodings
+from data.errors import BadDataError, PenstockError, serialize_error
+from serving_export.bundle.requests import encode_for_signatures
 
 BATCH = 100  # images; the same when recorded and when checked, for sums may depend on it
 
@@ -45,7 +45,7 @@ def main() -> None:
             images, differences = compare(job, lambda done, total: say(done=done, total=total))
             say(images=images, differences=differences)
         except PenstockError as error:
-            say(error=error.marked())
+            say(error=serialize_error(error))
 
 
 def _listen(jobs: queue.Queue[str]) -> None:
@@ -60,7 +60,7 @@ def compare(
     """Ask all signatures of a bundle for the recorded images; compare with the recorded answers.
 
     Returns:
-        As `check.compare_in`.
+        As `check.compare_in_process`.
 
     Raises:
         BadDataError: the bundle or the recording is not what it should be.
@@ -78,7 +78,7 @@ def compare(
     bundle = load_bundle(Path(job["bundle"]), job["digest"])
     seen: dict[str, list[Any]] = {name: [] for name in SIGNATURES}
     for start in range(0, len(images), BATCH):
-        for name, batch in encodings(images[start : start + BATCH]):
+        for name, batch in encode_for_signatures(images[start : start + BATCH]):
             seen[name].append(bundle(name, batch)[PROBABILITIES])
         progress(min(start + BATCH, len(images)), len(images))
     found = {name: np.concatenate(batches) for name, batches in seen.items()}

@@ -117,7 +117,7 @@ def write_model(
             "model_output": "logits",
         }
         assets = {} if trained_on is None else _hashes(trained_on)
-        digest = write_bundle(path / "bundle", about={}, assets=assets, **served)
+        digest = write_bundle(path / "bundle", metadata={}, assets=assets, **served)
         images = np.resize(digit_arrays[0][:50], (50, *spec.shape))
         record_parity(path / "parity.npz", images=images, **served)
         return Model(path=path, spec=spec, digest=digest)
@@ -128,11 +128,11 @@ def write_model(
 def _hashes(images: np.ndarray) -> dict[str, bytes]:
     import io
 
-    from data.content_hash import content_hashes
+    from data.content_hash import hash_images
     from serving_export.bundle.training_images import FILE
 
     file = io.BytesIO()
-    np.save(file, np.unique(content_hashes(images)), allow_pickle=False)
+    np.save(file, np.unique(hash_images(images)), allow_pickle=False)
     return {FILE: file.getvalue()}
 
 

@@ -12,12 +12,12 @@ import pytest
 from components.artifacts import Model, Push, Verdict
 from components.context import Context
 from components.export import Config, Inputs, Outputs, is_current, locate, run
-from data.errors import BadDataError, ConfigError, RightLost, StepError
+from data.errors import BadDataError, ConfigError, PushRightLost, StepError
 from data.files.documents import write_document
 from data.files.durable_files import read_json
 from data.spec import ImageSpec
 from serving_export.bundle.manifest import verify_bundle
-from serving_export.model_store.layout import versions
+from serving_export.model_store.layout import version_numbers
 
 # What a push reads of a verdict.
 VERDICT = {
@@ -61,7 +61,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Model:
         "spec": SPEC,
         "model_output": "logits",
     }
-    digest = write_bundle(path / "bundle", about={}, **common)
+    digest = write_bundle(path / "bundle", metadata={}, **common)
     images = np.random.default_rng(0).integers(0, 256, (120, 8, 8, 1), dtype=np.uint8)
     record_parity(path / "parity.npz", images=images, **common)
     return Model(path=path, spec=SPEC, digest=digest)
@@ -134,7 +134,7 @@ class Fence:
     @contextlib.contextmanager
     def held(self, served: Path, digest: str) -> Iterator[None]:
         if self.taken:
-            raise RightLost("the run is not to go on")
+            raise PushRightLost("the run is not to go on")
         yield
         assert verify_bundle(served, digest) == digest
 
@@ -150,9 +150,9 @@ def test_a_run_that_is_cancelled_between_verdict_and_rename_pushes_nothing(
         fence.taken = detail == "pushing digits"
 
     watched = dataclasses.replace(context, push_right=fence, progress=cancel)
-    with pytest.raises(RightLost):
+    with pytest.raises(PushRightLost):
         run(inputs(model), Config(model_name="digits"), watched)
-    assert versions(context.serving_dir / "digits") == []
+    assert version_numbers(context.serving_dir / "digits") == []
     assert list(context.output_dir.iterdir()) == []
     granted = dataclasses.replace(context, push_right=Fence())
     assert run(inputs(model), Config(model_name="digits"), granted).push.version == 1
@@ -215,4 +215,4 @@ def test_a_tolerance_is_a_small_number(tolerance: float) -> None:
 def test_what_was_not_to_be_pushed_stays_current(tmp_path: Path) -> None:
     outputs = Outputs(push=Push(path=tmp_path, pushed=False, reason="the verdict is: failed"))
     assert is_current(outputs, Context(output_dir=tmp_path))
-    assert versions(tmp_path) == []
+    assert version_numbers(tmp_path) == []

@@ -26,7 +26,7 @@ from tfx_bsl.tfxio.tf_example_record import TFExampleRecord
 from components import ingest
 from components.artifacts import Examples
 from components.context import Context
-from data.batches.sequential import batches
+from data.batches.sequential import read_batches
 from data.errors import BadDataError, ConfigError, EnvironmentTrouble
 from data.examples import write
 from data.examples.artifact import load_examples
@@ -111,7 +111,7 @@ def pairs(images: Any, labels: Any) -> Counter:
 def content(examples: Examples, split: str) -> Counter:
     """The split's (pixels, label) and how often each occurs."""
     found: Counter = Counter()
-    for images, labels in batches(examples, split, batch_size=500).as_numpy_iterator():
+    for images, labels in read_batches(examples, split, batch_size=500).as_numpy_iterator():
         found += pairs(images, labels)
     return found
 

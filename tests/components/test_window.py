@@ -18,7 +18,7 @@ from components.artifacts import Examples
 from components.context import Context
 from components.evaluate.provenance import spans_in_words, spans_of
 from components.window import LeftOut, Taken
-from data.batches.sequential import batches
+from data.batches.sequential import read_batches
 from data.errors import BadDataError, EnvironmentTrouble
 from data.examples.artifact import load_examples, shard_lengths
 from data.examples.read_images import read_images
@@ -100,7 +100,7 @@ def run(tmp_path: Path) -> Callable[..., Examples]:
 
 
 def content(examples: Examples, split: str) -> tuple[np.ndarray, np.ndarray]:
-    found = list(batches(examples, split, batch_size=1000).as_numpy_iterator())
+    found = list(read_batches(examples, split, batch_size=1000).as_numpy_iterator())
     return tuple(map(np.concatenate, zip(*found, strict=True)))  # type: ignore[return-value]
 
 

@@ -12,9 +12,10 @@ from data.errors import (
     EnvironmentTrouble,
     PenstockError,
     StepError,
-    did_you_mean,
-    in_one_line,
-    revive,
+    deserialize_error,
+    serialize_error,
+    suggest_names,
+    summarize_error,
 )
 
 KINDS = [PenstockError, ConfigError, BadDataError, EnvironmentTrouble, StepError]
@@ -32,7 +33,10 @@ TEXT = st.text() | st.sampled_from(["]]", '"', "\\", "[[penstock:", "\n", "}", "
 def test_an_error_crosses_processes_whole(kind, what, details, around) -> None:
     error = kind(what, **details)
     before, after = around
-    for found in (revive(before + error.marked() + after), pickle.loads(pickle.dumps(error))):
+    for found in (
+        deserialize_error(before + serialize_error(error) + after),
+        pickle.loads(pickle.dumps(error)),
+    ):
         assert type(found) is kind
         assert vars(found) == vars(error)
         assert str(found) == str(error)
@@ -43,12 +47,12 @@ def test_an_error_crosses_processes_whole(kind, what, details, around) -> None:
     ["", "some traceback", "[[penstock:", "[[penstock:BadDataError {", '[[penstock:Other {"a": 1}'],
 )
 def test_text_without_an_error_gives_none(text: str) -> None:
-    assert revive(text) is None
+    assert deserialize_error(text) is None
 
 
 def test_the_first_of_several_is_found() -> None:
-    text = f"{BadDataError('first').marked()} … {StepError('second').marked()}"
-    assert str(revive(text)) == "first"
+    text = f"{serialize_error(BadDataError('first'))} … {serialize_error(StepError('second'))}"
+    assert str(deserialize_error(text)) == "first"
 
 
 def test_a_message_says_what_expected_got_so_and_do() -> None:
@@ -64,11 +68,11 @@ def test_a_message_says_what_expected_got_so_and_do() -> None:
 
 
 def test_a_foreign_error_in_one_line() -> None:
-    assert in_one_line(ValueError("first\nsecond")) == "ValueError: first"
-    assert in_one_line(KeyboardInterrupt()) == "KeyboardInterrupt"
+    assert summarize_error(ValueError("first\nsecond")) == "ValueError: first"
+    assert summarize_error(KeyboardInterrupt()) == "KeyboardInterrupt"
 
 
 def test_close_matches_come_first() -> None:
-    assert did_you_mean("mnits", ["mnist", "tfds"]) == "did you mean 'mnist'?"
-    assert did_you_mean("xyz", ["b", "a"]) == "known: a, b"
-    assert did_you_mean("xyz", []) == "none is known"
+    assert suggest_names("mnits", ["mnist", "tfds"]) == "did you mean 'mnist'?"
+    assert suggest_names("xyz", ["b", "a"]) == "valid names: a, b"
+    assert suggest_names("xyz", []) == "there are no valid names"

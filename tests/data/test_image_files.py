@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from data.errors import BadDataError
-from data.image_files import decode_file, png_head, turned
+from data.image_files import decode_file, has_orientation, png_head
 
 noise, to_file, spec_of = files.noise, files.to_file, files.spec_of
 
@@ -41,8 +41,8 @@ def test_only_an_upright_image_passes(form: str, endian: str, kind: int, orienta
     file = to_file(pixels, form, exif=files.exif(orientation, endian, kind))
     with Image.open(io.BytesIO(file)) as image:
         assert image.getexif()[0x0112] == orientation
-    assert turned(file) == (2 <= orientation <= 8)
-    if turned(file):
+    assert has_orientation(file) == (2 <= orientation <= 8)
+    if has_orientation(file):
         with pytest.raises(BadDataError, match="no image") as caught:
             decode_file(file, spec_of(pixels))
         assert "to be turned, by its EXIF orientation" in str(caught.value)
@@ -61,7 +61,7 @@ def test_other_exif_passes() -> None:
     tags = Image.Exif()
     tags[0x010E], tags[0x0110] = "a description", "a camera"
     pixels = noise(6, 5, 3)
-    assert not turned(to_file(pixels, "JPEG", exif=tags))
+    assert not has_orientation(to_file(pixels, "JPEG", exif=tags))
     np.testing.assert_array_equal(
         decode_file(to_file(pixels, exif=tags), spec_of(pixels)),
         pixels,

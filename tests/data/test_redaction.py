@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data.base.visible_text import visible
-from data.errors import BadDataError, in_one_line, revive
+from data.base.visible_text import escape_controls
+from data.errors import BadDataError, deserialize_error, serialize_error, summarize_error
 from data.redaction import has_password, redact, remember_secret
 
 
@@ -23,12 +23,18 @@ def test_a_secret_that_was_read_is_in_no_error_and_nothing_that_is_shown() -> No
     texts = [
         str(error),
         error.brief,
-        error.marked(),
+        serialize_error(error),
         str(error.args),
         pickle.dumps(error).decode("latin1"),
     ]
-    texts += [visible("key wJalr/XUtnFEMI+K7"), in_one_line(ValueError("a wJalr/XUtnFEMI+K7"))]
-    texts += [redact("https://host/?key=wJalr%2FXUtnFEMI%2BK7"), str(revive(error.marked()))]
+    texts += [
+        escape_controls("key wJalr/XUtnFEMI+K7"),
+        summarize_error(ValueError("a wJalr/XUtnFEMI+K7")),
+    ]
+    texts += [
+        redact("https://host/?key=wJalr%2FXUtnFEMI%2BK7"),
+        str(deserialize_error(serialize_error(error))),
+    ]
     for text in texts:
         assert "XUtnFEMI" not in text
 

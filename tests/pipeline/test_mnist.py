@@ -9,7 +9,7 @@ import shutil
 import numpy as np
 import pytest
 
-from data.batches.sequential import batches
+from data.batches.sequential import read_batches
 from pipeline.cli.main import call
 
 
@@ -31,7 +31,7 @@ def test_mnist_from_idx_files_to_a_pushed_model_that_answers(mnist_dir, tmp_path
     from data.examples.artifact import load_examples
 
     examples = load_examples(next(root.glob("artifacts/ingest/*/examples")))
-    images, labels = next(iter(batches(examples, "test", batch_size=200).as_numpy_iterator()))
+    images, labels = next(iter(read_batches(examples, "test", batch_size=200).as_numpy_iterator()))
     files = [tmp_path / f"{i}.png" for i in range(len(images))]
     for file, image in zip(files, images, strict=True):
         Image.fromarray(image[..., 0]).save(file)

@@ -111,7 +111,7 @@ def test_a_model_that_serves_and_is_damaged_fails_one_rule_only(root, capfd):
     assert call([*push, "--override", "all"]) == exit_codes.DONE
     assert newest_version(root / "serving" / "digits") == 2
     record = read_json(root / "serving" / "digits" / "2" / "push.json")
-    assert (record["begins_anew"], record["best_so_far"]["version"]) == (True, 2)
+    assert (record["resets_best"], record["best_so_far"]["version"]) == (True, 2)
 
     # From there on it is what others are held against, and the damaged one is out of the way.
     assert run(root, "seed=2") == exit_codes.DONE

@@ -12,7 +12,7 @@ from apache_beam.portability.api import beam_runner_api_pb2 as runner_api
 
 from components.beam.run_pipeline import run_pipeline
 from components.context import Context
-from data.errors import BadDataError, ConfigError
+from data.errors import BadDataError, ConfigError, serialize_error
 from pipeline import submit
 from pipeline.config.graph import PipelineConfig
 from pipeline.execution.beam import chain
@@ -76,7 +76,7 @@ def test_a_job_that_failed(
     run_id = sent(toy_pipeline(), tmp_path / "root", google.flags)
     ours = BadDataError("what came is not what it says")
     google.jobs["job-1"]["currentState"] = "JOB_STATE_FAILED"
-    google.messages = [{"messageText": f"RuntimeError: {ours.marked()}"}]
+    google.messages = [{"messageText": f"RuntimeError: {serialize_error(ours)}"}]
     with pytest.raises(BadDataError, match="what came"):
         attached(tmp_path / "root", run_id)
 

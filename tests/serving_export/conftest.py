@@ -142,6 +142,6 @@ def bundle(
         transform_path=center,
         spec=spec,
         model_output="logits",
-        about={"epochs": 1},
+        metadata={"epochs": 1},
     )
     return Served(path, digest, model, "logits")

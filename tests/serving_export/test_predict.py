@@ -12,9 +12,9 @@ from PIL import Image
 from data.errors import BadDataError
 from data.spec import ImageSpec
 from serving_export.bundle.manifest import write_manifest
-from serving_export.model_store.layout import bundle_folder
+from serving_export.model_store.layout import find_bundle_folder
 from serving_export.model_store.push import push
-from serving_export.predict import checked_bytes, predict_files, predict_images, read_pixels
+from serving_export.predict import predict_files, predict_images, read_checked_bytes, read_pixels
 
 SPEC = ImageSpec(height=8, width=8, channels=1, class_names=("a", "b"))
 
@@ -77,8 +77,8 @@ def test_the_highest_version_answers(tmp_path: Path) -> None:
     for version in ("2", "10", "9"):
         (tmp_path / version).mkdir()
         write_manifest(tmp_path / version, SPEC, {})
-    assert bundle_folder(tmp_path) == tmp_path / "10"
-    assert bundle_folder(tmp_path / "9") == tmp_path / "9"
+    assert find_bundle_folder(tmp_path) == tmp_path / "10"
+    assert find_bundle_folder(tmp_path / "9") == tmp_path / "9"
 
 
 @pytest.mark.parametrize("where", ["nowhere", "."])
@@ -90,7 +90,7 @@ def test_no_model_there(tmp_path: Path, where: str) -> None:
 @pytest.mark.parametrize(("kind", "name"), [("PNG", "i.png"), ("JPEG", "i.jpg"), ("PNG", "i.dat")])
 def test_good_files_pass_whatever_their_name(tmp_path: Path, kind: str, name: str) -> None:
     Image.new("L", (8, 8)).save(tmp_path / name, kind)
-    assert checked_bytes(tmp_path / name, SPEC) == (tmp_path / name).read_bytes()
+    assert read_checked_bytes(tmp_path / name, SPEC) == (tmp_path / name).read_bytes()
 
 
 def cut(path: Path) -> None:
@@ -119,7 +119,7 @@ def test_a_bad_file_is_named_with_what_was_expected(tmp_path: Path, what: str) -
     make, got = BAD[what]
     make(tmp_path / "image.png")
     with pytest.raises(BadDataError) as caught:
-        checked_bytes(tmp_path / "image.png", SPEC)
+        read_checked_bytes(tmp_path / "image.png", SPEC)
     text = str(caught.value)
     assert str(tmp_path / "image.png") in text
     assert "8 wide, 8 high, 8-bit L" in text
@@ -131,6 +131,6 @@ def test_no_file_there(tmp_path: Path, make: Callable[[Path], None] | None, got:
     if make:
         make(tmp_path / "image.png")
     with pytest.raises(BadDataError) as caught:
-        checked_bytes(tmp_path / "image.png", SPEC)
+        read_checked_bytes(tmp_path / "image.png", SPEC)
     assert str(tmp_path / "image.png") in str(caught.value)
     assert got in str(caught.value)

@@ -17,7 +17,7 @@ import numpy as np
 from components import evaluate, ingest, normalize, train
 from components.artifacts import Examples, Model, TransformGraph, Verdict
 from components.context import Context
-from data.batches.sequential import batches
+from data.batches.sequential import read_batches
 from data.examples.artifact import shard_name
 from data.examples.tf_example import encode
 from data.files.durable_files import read_json
@@ -114,7 +114,7 @@ class Bench:
         }
         path = self.context().output_dir
         assets = {FILE: (model.bundle / FILE).read_bytes()}
-        digest = write_bundle(path / "bundle", about={}, assets=assets, **served)
+        digest = write_bundle(path / "bundle", metadata={}, assets=assets, **served)
         if record:
             images = np.load(model.path / "parity.npz")["images"]
             fed = TransformFn(served["transform_path"])(images.astype(np.float32)).numpy()
@@ -167,7 +167,7 @@ def weights_of(model: Model) -> Weights:
 
 def split(examples: Examples, name: str) -> tuple[np.ndarray, np.ndarray]:
     """All images and labels of a split, in the order at rest."""
-    found = list(batches(examples, name, batch_size=1000).as_numpy_iterator())
+    found = list(read_batches(examples, name, batch_size=1000).as_numpy_iterator())
     images, labels = (np.concatenate(parts) for parts in zip(*found, strict=True))
     return images, labels
 

@@ -30,7 +30,7 @@ from components.evaluate.measure.counts import (
 from components.evaluate.measure.measurements import Facts, Measured, Reference
 from components.evaluate.measure.metrics import describe
 from components.evaluate.verdict import outcomes, status_of
-from data.batches.sequential import batches
+from data.batches.sequential import read_batches
 from pipeline import recipes
 from pipeline.config.graph import PipelineConfig
 from pipeline.config.overrides import apply_settings
@@ -62,7 +62,7 @@ def make_answers(recipe: PipelineConfig, files: list[Path], labels: Path) -> Non
         made = run(recipe, root=Path(root), last="normalize").outputs
         examples = made["ingest"].examples
         inputs = train.Inputs(examples=examples, transform_graph=made["normalize"].transform_graph)
-        test = list(batches(examples, "test", batch_size=1000).as_numpy_iterator())
+        test = list(read_batches(examples, "test", batch_size=1000).as_numpy_iterator())
         np.save(labels, np.concatenate([some for _, some in test]))
         for seed, file in enumerate(files):
             if file.is_file():

@@ -250,7 +250,7 @@ class Serve:
             context.serving_dir,
             config.model_name,
             record={},
-            held=context.push_right.held,
+            guard=context.push_right.held,
         )
         made = Push(path=context.output_dir, pushed=True, version=version, served_path=served)
         return Serve.Outputs(push=made)

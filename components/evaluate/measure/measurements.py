@@ -12,7 +12,7 @@ import numpy as np
 from components.evaluate.measure.counts import CANDIDATE, Tally
 from components.evaluate.measure.metrics import describe, describe_overall
 from components.evaluate.rules import EACH, EACH_CLASS, OVERALL
-from serving_export.parity.neighbours import Difference
+from serving_export.parity.batch_independence import Difference
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,7 @@ import tensorflow_model_analysis as tfma
 
 from components.evaluate.measure.slices import slice_columns
 from data.code.worker_code import SameCodeDoFn
-from data.errors import BadDataError, PenstockError, in_one_line
+from data.errors import BadDataError, PenstockError, serialize_error, summarize_error
 from data.files.tfrecord_frames import check_lengths
 from data.spec import LABEL, ImageSpec
 
@@ -46,12 +46,12 @@ class ReadBatches(SameCodeDoFn):
             trouble = BadDataError(
                 f"{shard[0]} cannot be read",
                 expected="whole TFRecords of labelled images",
-                got=in_one_line(error),
+                got=summarize_error(error),
                 remedy="ingest again; if it comes back, check the disk",
             )
-            raise RuntimeError(trouble.marked()) from error
+            raise RuntimeError(serialize_error(trouble)) from error
         except PenstockError as error:
-            raise RuntimeError(error.marked()) from error
+            raise RuntimeError(serialize_error(error)) from error
 
     def _batches(self, path: str, place: int) -> Iterator[pa.RecordBatch]:
         wanted = {LABEL: tf.io.FixedLenFeature([], tf.int64)}

@@ -16,10 +16,9 @@ import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.proto import metrics_for_slice_pb2
 
 from data.code.worker_code import SameCodeDoFn
-from data.examples.tfrecord import frame
-from data.examples.write import crossing
-from data.files.durable_files import disk_trouble, write_bytes
-from data.files.tfrecord_frames import check_lengths
+from data.examples.write import serialize_errors
+from data.files.durable_files import translate_disk_errors, write_bytes
+from data.files.tfrecord_frames import check_lengths, frame_record
 
 
 class WriteSlice(SameCodeDoFn):
@@ -32,8 +31,8 @@ class WriteSlice(SameCodeDoFn):
         found = tfma.writers.convert_slice_metrics_to_proto(of_slice, add_metrics_callbacks=None)
         name = hashlib.sha256(found.slice_key.SerializeToString(deterministic=True)).hexdigest()
         path = self._folder / f"{tfma.METRICS_KEY}-{name}.tfrecord"
-        with crossing(), disk_trouble(f"cannot write {path}"):
-            write_bytes(path, frame(found.SerializeToString(deterministic=True)))
+        with serialize_errors(), translate_disk_errors(f"cannot write {path}"):
+            write_bytes(path, frame_record(found.SerializeToString(deterministic=True)))
         yield path.name
 
 

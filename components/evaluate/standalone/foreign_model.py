@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from data.errors import BadDataError, in_one_line
+from data.errors import BadDataError, summarize_error
 from data.spec import ImageSpec
 from serving_export.bundle.manifest import EXAMPLES, PROBABILITIES
-from serving_export.bundle.signatures import parse
+from serving_export.bundle.signatures import parse_images
 
 
 def adapt(folder: Path, spec: ImageSpec, output: Path) -> Path:
@@ -33,7 +33,7 @@ def adapt(folder: Path, spec: ImageSpec, output: Path) -> Path:
         saved = tf.saved_model.load(str(folder))
     except Exception as error:  # whatever TensorFlow raises for what is no SavedModel
         raise BadDataError(
-            f"{folder} cannot be loaded", expected="a SavedModel", got=in_one_line(error)
+            f"{folder} cannot be loaded", expected="a SavedModel", got=summarize_error(error)
         ) from error
     for name, signature in saved.signatures.items():
         found = _answers(signature, spec)
@@ -83,7 +83,7 @@ def _answers(signature: Any, spec: ImageSpec) -> Any | None:
         return None
 
     def answer(examples: tf.Tensor) -> dict[str, tf.Tensor]:
-        given = parse(examples, spec) if images else examples
+        given = parse_images(examples, spec) if images else examples
         return {PROBABILITIES: tf.cast(signature(**{name: given})[chosen], tf.float32)}
 
     strings = tf.TensorSpec([None], tf.string, EXAMPLES)

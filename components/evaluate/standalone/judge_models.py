@@ -15,8 +15,8 @@ from components.evaluate.verdict import judge
 from data.errors import BadDataError
 from data.examples.artifact import Examples, load_examples
 from serving_export.bundle.manifest import MANIFEST, read_manifest
-from serving_export.bundle.vouching import Vouch, model_digest
-from serving_export.model_store.layout import bundle_folder
+from serving_export.bundle.model_trust import TrustCheck, digest_model_folder
+from serving_export.model_store.layout import find_bundle_folder
 
 if TYPE_CHECKING:
     from components.evaluate.config import Config
@@ -27,7 +27,7 @@ def judge_models(
     baseline: Path | None,
     examples_dir: Path,
     config: Config,
-    vouch: Vouch,
+    vouch: TrustCheck,
 ) -> dict[str, Any]:
     """The verdict on a candidate, as `verdict.json` has it.
 
@@ -47,10 +47,10 @@ def judge_models(
     """
     examples = load_examples(examples_dir)
     check_inputs(config, {"examples": examples})
-    folders = {CANDIDATE: bundle_folder(candidate)}
+    folders = {CANDIDATE: find_bundle_folder(candidate)}
     if baseline is not None:
-        folders[BASELINE] = bundle_folder(baseline)
-    digests = {name: model_digest(folder) for name, folder in folders.items()}
+        folders[BASELINE] = find_bundle_folder(baseline)
+    digests = {name: digest_model_folder(folder) for name, folder in folders.items()}
     for name, folder in folders.items():
         vouch(folder, digests[name])
     foreign = {name for name, folder in folders.items() if not (folder / MANIFEST).is_file()}

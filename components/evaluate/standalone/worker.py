@@ -1,7 +1,7 @@
 """The child process in which any two models are loaded and measured.
 
 `python -m components.evaluate.standalone.worker` reads one line of JSON on stdin: {"examples",
-"split", "bundles": {name: folder}, "digests": {name: digest}, "foreign": [name], "slices",
+"split", "bundles": {name: folder}, "digests": {name: digest}, "unmanaged": [name], "slices",
 "output"}. It leaves tallies in the folder `output`, or says on stdout what is wrong. What comes
 back are numbers, never objects.
 """
@@ -18,12 +18,12 @@ from typing import Any
 
 from components.evaluate.measure.counts import CANDIDATE, Tally
 from data.base.unneeded_imports import skip_unneeded_imports
-from data.errors import PenstockError, StepError, revive
+from data.errors import PenstockError, StepError, deserialize_error, serialize_error
 from data.examples.artifact import Examples, load_examples
 from serving_export.bundle.manifest import EXAMPLES
-from serving_export.bundle.vouching import check_digest
+from serving_export.bundle.model_trust import check_digest
 from serving_export.clean_process import CleanProcess
-from serving_export.parity.neighbours import Difference
+from serving_export.parity.batch_independence import Difference
 
 
 def measure_in_child(
@@ -37,7 +37,7 @@ def measure_in_child(
 ) -> tuple[Tally, dict[str, Tally], Difference]:
     """As `model_analysis.measure`, in a process of its own.
 
-    Also asks the candidate in other arrangements, see `parity.neighbours`.
+    Also asks the candidate in other arrangements, see `parity.batch_independence`.
 
     Args:
         examples: a folder of Examples.
@@ -57,17 +57,17 @@ def measure_in_child(
         "split": split,
         "bundles": {name: str(path) for name, path in bundles.items()},
         "digests": dict(digests),
-        "foreign": sorted(foreign),
+        "unmanaged": sorted(foreign),
         "slices": list(slices),
         "output": str(output),
     }
     with closing(CleanProcess(__name__)) as process:
-        for answer in process.answers(job):
-            raise revive(answer["error"]) or StepError(answer["error"])
+        for answer in process.run_job(job):
+            raise deserialize_error(answer["error"]) or StepError(answer["error"])
         if process.process.wait():
             raise StepError(
                 "the process that loads the models crashed",
-                got=process.last_words(),
+                got=process.describe_exit(),
                 follows="there is no verdict",
             )
     found = {p.name: Tally.from_bytes(p.read_bytes()) for p in output.glob("tally-*")}
@@ -85,7 +85,7 @@ def main() -> None:
     try:
         _work(job, Path(job["output"]))
     except PenstockError as error:
-        print(json.dumps({"error": error.marked()}), file=answers)
+        print(json.dumps({"error": serialize_error(error)}), file=answers)
         sys.exit(1)
 
 
@@ -99,7 +99,7 @@ def _work(job: dict[str, Any], output: Path) -> None:
     examples = load_examples(Path(job["examples"]))
     bundles = {
         name: adapt(Path(path), examples.spec, output / f"adapted-{name}")
-        if name in job["foreign"]
+        if name in job["unmanaged"]
         else Path(path)
         for name, path in job["bundles"].items()
     }
@@ -108,7 +108,7 @@ def _work(job: dict[str, Any], output: Path) -> None:
     (output / "tally-all").write_bytes(whole.to_bytes())
     for place, tally in enumerate(slices.values()):
         (output / f"tally-{place}").write_bytes(tally.to_bytes())
-    alone = _alone(bundles[CANDIDATE], examples, job["split"], CANDIDATE in job["foreign"])
+    alone = _alone(bundles[CANDIDATE], examples, job["split"], CANDIDATE in job["unmanaged"])
     said = {"slices": list(slices), "alone": alone}
     (output / "said.json").write_text(json.dumps(said), encoding="utf-8")
 
@@ -116,12 +116,12 @@ def _work(job: dict[str, Any], output: Path) -> None:
 def _alone(bundle: Path, examples: Examples, split: str, adapted: bool) -> Difference:
     from components.evaluate.standalone.foreign_model import load_adapted
     from serving_export.bundle.saved_model import load_bundle
-    from serving_export.parity.neighbours import bundle_difference, some_images
+    from serving_export.parity.batch_independence import find_bundle_difference, sample_images
 
-    images, labels = some_images(examples, split)
+    images, labels = sample_images(examples, split)
     if adapted:
-        return bundle_difference(load_adapted(bundle), images, labels, [EXAMPLES])
-    return bundle_difference(load_bundle(bundle), images, labels)
+        return find_bundle_difference(load_adapted(bundle), images, labels, [EXAMPLES])
+    return find_bundle_difference(load_bundle(bundle), images, labels)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from components.artifacts import Examples
-from data.errors import PenstockError, in_one_line
+from data.errors import PenstockError, summarize_error
 
 if TYPE_CHECKING:
     import numpy as np
@@ -59,7 +59,7 @@ def mistakes(verdict: Mapping[str, Any], examples: Examples | None) -> Mistakes:
         except PenstockError as error:
             problem = error.what
         except (OSError, ValueError) as error:
-            problem = in_one_line(error)
+            problem = summarize_error(error)
     names = verdict["data"]["class_names"]
     return Mistakes(
         [_card(found, names, sources) for found in worst],

@@ -11,7 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from components.report.html import charts, comparison, confusion, number_formats
 from components.report.html.facts import Facts
 from components.report.html.mistakes import mistakes
-from data.base.visible_text import visible
+from data.base.visible_text import escape_controls
 
 
 def render(facts: Facts) -> str:
@@ -55,7 +55,7 @@ def _views(facts: Facts) -> dict[str, Any]:
 def _visible(value: Any) -> Any:
     """What an expression of a template gives, as a person may read it."""
     if isinstance(value, str):
-        return type(value)(visible(value))  # a str, or Markup
+        return type(value)(escape_controls(value))  # a str, or Markup
     return value
 
 

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from components.artifacts import Examples, Model
-from data.errors import PenstockError, in_one_line
+from data.errors import PenstockError, summarize_error
 from data.files.documents import read_document
-from data.files.durable_files import disk_trouble
-from serving_export.predict import Answer, answers_on_examples
+from data.files.durable_files import translate_disk_errors
+from serving_export.predict import Answer, answer_for_examples
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -43,13 +43,13 @@ def draw_album(examples: Examples | None, model: Model | None, folder: Path) -> 
         try:
             from components.report.pictures.canvas import save
 
-            with disk_trouble(f"cannot make {folder}"):
+            with translate_disk_errors(f"cannot make {folder}"):
                 folder.mkdir(parents=True, exist_ok=True)
             page = make()
             if page is not None:
                 files.append(save(page, folder / name))
         except Exception as error:
-            words = error.what if isinstance(error, PenstockError) else in_one_line(error)
+            words = error.what if isinstance(error, PenstockError) else summarize_error(error)
             problems.append(f"{name} could not be drawn: {words}")
     return Album(tuple(files), tuple(problems))
 
@@ -67,7 +67,7 @@ def _pictures(
             @functools.cache
             def answers() -> list[Answer]:
                 asked = first_places(_ASKED, examples, split)
-                return answers_on_examples(model.bundle, examples, split, asked, model.digest)
+                return answer_for_examples(model.bundle, examples, split, asked, model.digest)
 
             yield "prediction.png", lambda: _chart(answers()[:1])
             yield "predictions.png", lambda: _chart(answers())

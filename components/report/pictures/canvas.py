@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from PIL import Image
 
-from data.files.durable_files import disk_trouble
+from data.files.durable_files import translate_disk_errors
 
 DPI = 100
 MARGIN = 24  # pixels
@@ -157,7 +157,7 @@ def save(page: Axes, path: Path) -> Path:
         EnvironmentTrouble: the file cannot be written.
     """
     temporary = path.with_name(f".{path.name}.part")
-    with disk_trouble(f"cannot write {path}"):
+    with translate_disk_errors(f"cannot write {path}"):
         try:
             figure_of(page).savefig(temporary, dpi=DPI, format="png", metadata={"Software": None})
             temporary.replace(path)

@@ -84,7 +84,7 @@ def _caption(axes: Axes, answer: Answer, left: float, top: float, look: _Look) -
     predicted = answer.prediction
     words, names = f"{{}}  {100 * predicted.probability:.0f} %", [predicted.class_name]
     if answer.label is not None:
-        words = f"✓ {words}" if answer.right else f"✗ {words} ({{}})"
+        words = f"✓ {words}" if answer.is_correct else f"✗ {words} ({{}})"
         names.append(answer.label)
     write(
         axes,
@@ -167,7 +167,7 @@ def _explain(axes: Axes, lines: Sequence[Sequence[tuple[str, str]]], top: float)
 
 def _legend(answers: Sequence[Answer], most: int) -> list[list[tuple[str, str]]]:
     """The last lines: what the colours mean, how many are right; which classes are shown."""
-    judged = [answer.right for answer in answers if answer.right is not None]
+    judged = [answer.is_correct for answer in answers if answer.is_correct is not None]
     classes = len(answers[0].prediction.probabilities)
     meant, shown = [], []
     if judged:

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from components.train.keras_model.suspicions import suspicions
 from data.code.import_path import load_object
-from data.errors import ConfigError, PenstockError, in_one_line
+from data.errors import ConfigError, PenstockError, summarize_error
 from data.spec import ImageSpec
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def _told(config: Config, spec: ImageSpec) -> Iterator[None]:
         raise ConfigError(
             f"the model {config.model!r} cannot be built for images of {spec.shape}",
             expected="build_model(spec, options): a Keras model that takes the transformed images",
-            got=in_one_line(error),
+            got=summarize_error(error),
             remedy="mend the function that train.model names",
         ) from error
 
@@ -103,7 +103,7 @@ def refuse_python(model: keras.Model, seen: tf.Tensor, name: str) -> None:
         asked = tf.TensorSpec([None, *seen.shape[1:]], seen.dtype)
         graph = call.get_concrete_function(asked).graph.as_graph_def()
     except Exception as error:
-        got = in_one_line(error)
+        got = summarize_error(error)
     else:
         nodes = [*graph.node, *(node for f in graph.library.function for node in f.node_def)]
         needs = [node.name for node in nodes if node.op in _PYTHON]

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from components.artifacts import Foreseen
 from components.models.options import CHECKS
 from components.train.checks.keras_names import COMMON, OPTIMIZERS, SCHEDULES
-from data.code.own_object import check_object
-from data.errors import ConfigError, did_you_mean
+from data.code.user_object import check_object
+from data.errors import ConfigError, suggest_names
 
 if TYPE_CHECKING:
     from components.train.config import Config
@@ -65,7 +65,7 @@ def _known(name: str, known: Iterable[str], where: str, module: str) -> str:
     by_lower = {each.lower(): each for each in known}
     if name.lower() not in by_lower:
         raise ConfigError(
-            f"{where}: {module} has no {name!r}", remedy=did_you_mean(name.lower(), by_lower)
+            f"{where}: {module} has no {name!r}", remedy=suggest_names(name.lower(), by_lower)
         )
     return by_lower[name.lower()]
 
@@ -76,7 +76,7 @@ def _check_options(
     for option in options:
         if option not in taken:
             raise ConfigError(
-                f"{where}: {name} takes no {option!r}", remedy=did_you_mean(option, taken)
+                f"{where}: {name} takes no {option!r}", remedy=suggest_names(option, taken)
             )
     missing = [option for option in needed if option not in options]
     if missing:
@@ -99,7 +99,7 @@ def check_augmentation(wanted: Mapping[str, Any], examples: Foreseen) -> None:
     for name, value in wanted.items():
         if name not in ("flip", *most):
             raise ConfigError(
-                f"no augmentation {name!r}", remedy=did_you_mean(name, ["flip", *most])
+                f"no augmentation {name!r}", remedy=suggest_names(name, ["flip", *most])
             )
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
         if name == "flip":
@@ -120,7 +120,7 @@ def _check_classes(config: Config, examples: Foreseen) -> None:
         if examples.class_names is not None and name not in examples.class_names:
             raise ConfigError(
                 f"train.class_weights names {name!r}, which is no class of the data",
-                remedy=did_you_mean(name, examples.class_names),
+                remedy=suggest_names(name, examples.class_names),
             )
 
 

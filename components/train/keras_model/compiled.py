@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 import tensorflow as tf
 
-from data.errors import ConfigError, in_one_line
+from data.errors import ConfigError, summarize_error
 
 if TYPE_CHECKING:
     from components.train.training import Training
@@ -139,7 +139,7 @@ def _try_loss(model: keras.Model, training: Training) -> None:
         raise ConfigError(
             f"the loss of the model {training.config.model!r} cannot be computed",
             expected=f"a loss of labels (n,) int64 and outputs {tuple(output.shape[1:])} each",
-            got=in_one_line(error),
+            got=summarize_error(error),
             remedy="change the loss that the model is compiled with, or its compute_loss",
         ) from error
     model.reset_metrics()

@@ -11,7 +11,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from data.errors import ConfigError, did_you_mean
+from data.errors import ConfigError, suggest_names
 from data.spec import ImageSpec
 
 _FLIPS = {"horizontal": (2,), "vertical": (1,), "horizontal_and_vertical": (2, 1)}  # axes
@@ -42,7 +42,7 @@ class Augmentation:
         for name, value in wanted.items():
             if name not in {"flip", *most}:
                 raise ConfigError(
-                    f"no augmentation {name!r}", remedy=did_you_mean(name, ["flip", *most])
+                    f"no augmentation {name!r}", remedy=suggest_names(name, ["flip", *most])
                 )
             expected = _refused(name, value, most.get(name, 0))
             if expected:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from data.errors import BadDataError
-from data.files.documents import KEY, checked, numbered
+from data.files.documents import KEY, add_schema_number, check_schema
 from data.files.durable_files import fsync_path, sha256_file
 
 _KEPT = 2
@@ -48,7 +48,7 @@ class Checkpoints:
             return
         temporary = self._folder / "half.tmp"
         facts = np.frombuffer(
-            json.dumps(numbered("checkpoint", checkpoint.facts)).encode(), np.uint8
+            json.dumps(add_schema_number("checkpoint", checkpoint.facts)).encode(), np.uint8
         )
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
@@ -74,7 +74,7 @@ class Checkpoints:
                 arrays = {name: file[name] for name in file.files}
             facts = json.loads(arrays.pop(_FACTS).tobytes())
             try:
-                checked("checkpoint", facts, f"the checkpoint {path}")
+                check_schema("checkpoint", facts, f"the checkpoint {path}")
                 del facts[KEY]
                 return Checkpoint(arrays, facts)
             except BadDataError as error:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from data.base.visible_text import visible_json
+from data.base.visible_text import format_json
 from pipeline import exit_codes
 from pipeline.cli.app import root_option
 from pipeline.cli.schedule.group import _json, _name, schedule
@@ -193,7 +193,7 @@ def _tick(tick: Tick | None) -> dict[str, Any] | None:
 
 
 def _print_json(value: object) -> None:
-    print(visible_json(value))
+    print(format_json(value))
 
 
 def _table(*headings: str) -> Table:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from data.files.durable_files import disk_trouble
+from data.files.durable_files import translate_disk_errors
 from data.files.private_files import open_private
 from pipeline.schedule import lock
 from pipeline.schedule.schedule import Schedule, Tick
@@ -50,7 +50,7 @@ class ProcessLauncher:
         self._children: dict[int, tuple[Tick, subprocess.Popen[bytes]]] = {}
 
     def launch(self, schedule: Schedule, tick: Tick, take: Callable[[], bool]) -> bool:
-        with disk_trouble(f"the tick of {tick.schedule!r} cannot be started"):
+        with translate_disk_errors(f"the tick of {tick.schedule!r} cannot be started"):
             held = lock.try_lock(self._root, tick.schedule)
             if held is None:
                 return False
@@ -81,7 +81,7 @@ class ProcessLauncher:
         )
 
     def is_running(self, name: str) -> bool:
-        with disk_trouble(f"the lock of {name!r} cannot be read"):
+        with translate_disk_errors(f"the lock of {name!r} cannot be read"):
             return lock.is_locked(self._root, name)
 
     def children(self) -> int:

@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from data.errors import ConfigError, EnvironmentTrouble, did_you_mean
+from data.errors import ConfigError, EnvironmentTrouble, suggest_names
 from pipeline.schedule.ledger import tables
 from pipeline.schedule.ledger.outcomes import BY_DAEMONS
 from pipeline.schedule.ledger.tables import schedules, ticks
@@ -109,7 +109,7 @@ class ScheduleReader(Database):
     def _unknown(self, db: sa.Connection, name: str) -> ConfigError:
         known = db.execute(sa.select(schedules.c.name)).scalars()
         return ConfigError(
-            f"no schedule {name!r} in {self.path.parent}", remedy=did_you_mean(name, known)
+            f"no schedule {name!r} in {self.path.parent}", remedy=suggest_names(name, known)
         )
 
 

@@ -6,7 +6,7 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from data.base.visible_text import visible
+from data.base.visible_text import escape_controls
 from pipeline.schedule.notify.deliver import deliver
 from pipeline.schedule.notify.event import Delivery, Event
 from pipeline.schedule.schedule import Notice, Schedule
@@ -27,9 +27,9 @@ def tell(root: Path, schedule: Schedule, event: str, reason: str, **facts: Any) 
     told = Event(
         event=event,
         schedule=schedule.name,
-        reason=visible(reason),
+        reason=escape_controls(reason),
         root=str(root),
-        text=visible(f"{schedule.name}: {event}, {reason}"),
+        text=escape_controls(f"{schedule.name}: {event}, {reason}"),
         **facts,
     )
     return deliver(told, schedule.notify, log=_log)

@@ -7,8 +7,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from data.errors import ConfigError, EnvironmentTrouble, did_you_mean
-from data.spans.patterns import order
+from data.errors import ConfigError, EnvironmentTrouble, suggest_names
+from data.spans.patterns import span_sort_key
 from data.spans.windows import Window
 from pipeline import exit_codes
 from pipeline.config.graph import PipelineConfig, Step
@@ -51,7 +51,7 @@ def backfill(
     Raises:
         ConfigError: no such schedule or span, or its data has no spans.
         EnvironmentTrouble: a tick of the schedule is under way.
-        RightLost: one has begun, though this process holds the schedule's lock.
+        PushRightLost: one has begun, though this process holds the schedule's lock.
     """
     root = root.resolve()
     with ScheduleStore.existing(root) as store, lock.holding(root, name) as mine:
@@ -82,7 +82,7 @@ def backfill(
 
 def _only_pattern(pipeline: PipelineConfig) -> Step:
     found = pattern_steps(pipeline)
-    if len(found) != 1 or Window.of(found[0].config.window).until is not None:
+    if len(found) != 1 or Window.parse(found[0].config.window).until is not None:
         raise ConfigError(
             "there are no past windows to run",
             expected="one ingest whose path is a pattern of spans, its window without `until`",
@@ -95,8 +95,12 @@ def _between(spans: Standings, first: str, last: str) -> list[Standing]:
     """The usable spans from `first` to `last`, the oldest first."""
     for name in (first, last):
         if name not in spans.names:
-            raise ConfigError(f"no span {name!r}", remedy=did_you_mean(name, spans.names))
-    chosen = [spans.of(n) for n in spans.names if order(first) <= order(n) <= order(last)]
+            raise ConfigError(f"no span {name!r}", remedy=suggest_names(name, spans.names))
+    chosen = [
+        spans.of(n)
+        for n in spans.names
+        if span_sort_key(first) <= span_sort_key(n) <= span_sort_key(last)
+    ]
     for standing in chosen:
         if standing.state != "usable":
             say(f"left out: {standing.words}")

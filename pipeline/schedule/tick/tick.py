@@ -15,8 +15,8 @@ from data.errors import (
     ConfigError,
     EnvironmentTrouble,
     PenstockError,
-    RightLost,
-    in_one_line,
+    PushRightLost,
+    summarize_error,
 )
 from pipeline import exit_codes
 from pipeline.config.graph import PipelineConfig
@@ -126,7 +126,7 @@ class _Work:
         """Returns the exit code."""
         try:
             return self._until_settled(*built(self._schedule))
-        except RightLost as error:  # the tick is another's now
+        except PushRightLost as error:  # the tick is another's now
             return explain(error, debug=False)
         except Exception as error:
             code = exit_codes.of_error(error)
@@ -237,4 +237,4 @@ class _Work:
 
 def _in_brief(error: Exception) -> str:
     """What an error says, in one line."""
-    return error.brief if isinstance(error, PenstockError) else in_one_line(error)
+    return error.brief if isinstance(error, PenstockError) else summarize_error(error)

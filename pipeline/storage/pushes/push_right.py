@@ -49,8 +49,8 @@ class PushRight:
         """Go on from this attempt as one that supersedes all others which went on from it.
 
         Raises:
-            RightLost: the run was cancelled, or taken over by an attempt that did not go on from
-                this one.
+            PushRightLost: the run was cancelled, or taken over by an attempt that did not go on
+                from this one.
             EnvironmentTrouble: as `begin`.
         """
         with locked(self.file):
@@ -61,7 +61,7 @@ class PushRight:
         return dataclasses.replace(self, attempt=claimed)
 
     def check(self) -> None:
-        """Raises RightLost where this attempt is not to go on."""
+        """Raises PushRightLost where this attempt is not to go on."""
         state = read(self.file)
         self._refuse_lost(state, descends=state.attempt == self.attempt)
         if state.under:
@@ -72,7 +72,7 @@ class PushRight:
         """Hold the right in the block, which makes the bundle of this digest visible as `served`.
 
         Raises:
-            RightLost: as `check`; or the run has pushed another version already.
+            PushRightLost: as `check`; or the run has pushed another version already.
             EnvironmentTrouble: as `begin`.
         """
         with contextlib.ExitStack() as stack:

@@ -12,9 +12,9 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from data.base.waits import SECONDS
-from data.errors import BadDataError, EnvironmentTrouble, RightLost
+from data.errors import BadDataError, EnvironmentTrouble, PushRightLost
 from data.files.documents import KEY, read_document, write_document
-from data.files.durable_files import disk_trouble, sha256_file
+from data.files.durable_files import sha256_file, translate_disk_errors
 from data.files.private_files import FILE_MODE
 from serving_export.bundle.manifest import MANIFEST
 
@@ -43,7 +43,7 @@ class State:
 
 
 def read(file: Path) -> State:
-    """What the file says. Raises RightLost where it is gone, or of another version."""
+    """What the file says. Raises PushRightLost where it is gone, or of another version."""
     try:
         plain = read_document(file, _KIND)
     except BadDataError as error:
@@ -53,7 +53,7 @@ def read(file: Path) -> State:
 
 def write(file: Path, state: State) -> None:
     """Raises EnvironmentTrouble where the disk would not take it."""
-    with disk_trouble(f"{file} cannot be written"):
+    with translate_disk_errors(f"{file} cannot be written"):
         write_document(file, dataclasses.asdict(state), _KIND)
 
 
@@ -67,7 +67,7 @@ def locked(file: Path, wait: float | None = None) -> Iterator[None]:
     """
     wait = SECONDS["PUSH_RIGHT"] if wait is None else wait
     lock = FileLock(file.with_name(f".{file.stem}.lock"), mode=FILE_MODE)
-    with disk_trouble(f"{file} cannot be locked"):
+    with translate_disk_errors(f"{file} cannot be locked"):
         try:
             lock.acquire(timeout=wait)
         except Timeout:
@@ -84,9 +84,9 @@ def locked(file: Path, wait: float | None = None) -> Iterator[None]:
         lock.release()
 
 
-def lost(why: str) -> RightLost:
+def lost(why: str) -> PushRightLost:
     """The error of an attempt that has no right any more."""
-    return RightLost(
+    return PushRightLost(
         f"the run is not to go on: {why}",
         expected="a run that nobody has cancelled, and an attempt whose place no other has taken",
         follows="this attempt ends here, and pushes nothing",

@@ -21,7 +21,14 @@ from components.beam.worker_check import check_workers, examine_workers
 from components.context import Context
 from data.base.waits import SECONDS
 from data.code import worker_code
-from data.errors import BadDataError, ConfigError, ConnectionLost, EnvironmentTrouble, StepError
+from data.errors import (
+    BadDataError,
+    ConfigError,
+    ConnectionLost,
+    EnvironmentTrouble,
+    StepError,
+    serialize_error,
+)
 
 pytestmark = pytest.mark.runners  # servers of Beam's own, in Python
 
@@ -54,7 +61,7 @@ def test_errors_come_back(tmp_path: Path, loopback: tuple[str, ...]) -> None:
     ours = BadDataError("what ]] is", expected='"this"\nand that', remedy="mend it")
 
     def work(number: int) -> None:
-        raise RuntimeError(ours.marked())
+        raise RuntimeError(serialize_error(ours))
 
     with pytest.raises(BadDataError) as caught:
         run(tmp_path, work, loopback)
@@ -70,13 +77,15 @@ def test_errors_come_back(tmp_path: Path, loopback: tuple[str, ...]) -> None:
 
 def test_a_worker_tells_what_it_is(tmp_path: Path, external: tuple[str, ...]) -> None:
     seen = examine_workers(external, [tmp_path, Path("/proc/nowhere")])
-    assert {name: {mine} for name, mine in worker_code.here().items()}.items() <= seen.items()
+    assert {
+        name: {mine} for name, mine in worker_code.read_versions().items()
+    }.items() <= seen.items()
     assert seen[f"write {tmp_path}"] == {"ok"}
     assert seen["write /proc/nowhere"] != {"ok"}
 
 
 def test_workers_with_other_code_are_refused(external: tuple[str, ...], monkeypatch) -> None:
-    mine = {**worker_code.here(), "penstock": "another"}
+    mine = {**worker_code.read_versions(), "penstock": "another"}
     monkeypatch.setattr("components.beam.worker_check.here", lambda: mine)
     with pytest.raises(EnvironmentTrouble, match="another penstock"):
         check_workers(external)

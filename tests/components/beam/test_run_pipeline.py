@@ -11,7 +11,7 @@ import pytest
 from components.beam.run_pipeline import _wait_for_beam, run_pipeline
 from components.context import Context
 from data.base.waits import SECONDS
-from data.errors import BadDataError, ConfigError, EnvironmentTrouble
+from data.errors import BadDataError, ConfigError, EnvironmentTrouble, serialize_error
 
 
 def run(tmp_path: Path, function, *beam_args: str) -> None:
@@ -40,7 +40,7 @@ def test_an_error_of_ours_comes_back_whole(tmp_path: Path) -> None:
     error = BadDataError("what ]] is", expected='"this"\nand that', got=[[1]], remedy="mend it")
 
     def work(number: int) -> None:
-        raise RuntimeError(error.marked())
+        raise RuntimeError(serialize_error(error))
 
     with pytest.raises(BadDataError) as caught:
         run(tmp_path, work)

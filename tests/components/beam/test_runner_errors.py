@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from components.beam.runner_errors import error_of, first_cause
-from data.errors import BadDataError, EnvironmentTrouble, StepError
+from data.errors import BadDataError, EnvironmentTrouble, StepError, serialize_error
 
 PYTHON = """java.lang.RuntimeException: Error from SDK harness: Traceback (most recent call last):
   File "common.py", line 1, in process
@@ -71,9 +71,9 @@ def test_known_troubles_say_what_to_do(text: str, word: str) -> None:
 
 def test_a_marked_error_is_revived_from_within() -> None:
     ours = BadDataError("no", got="No space left on device")
-    assert str(error_of(f"java.X: y\nRuntimeError: {ours.marked()} [while running 'a']")) == str(
-        ours
-    )
+    assert str(
+        error_of(f"java.X: y\nRuntimeError: {serialize_error(ours)} [while running 'a']")
+    ) == str(ours)
 
 
 def test_silence_is_said() -> None:

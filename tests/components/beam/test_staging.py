@@ -17,7 +17,7 @@ import pytest
 from components.beam import staging
 from components.beam.users_code import user_modules
 from data.code.import_path import OUR_PACKAGES
-from data.code.worker_code import installed
+from data.code.worker_code import install_user_modules
 
 MINE = """
 import helper_of_mine
@@ -61,7 +61,7 @@ def test_what_is_installed_elsewhere_is_imported_from_there(users_folder, tmp_pa
     files = user_modules(["mine_of_user"])
     there = tmp_path / "there"
     monkeypatch.setattr(sys, "path", [p for p in sys.path if p != str(users_folder)])
-    installed(files, there)
+    install_user_modules(files, there)
     found = importlib.import_module("mine_of_user")
     assert Path(found.__file__).parent == there
     assert found.Doubles()(21) == 42

@@ -12,7 +12,7 @@ import pytest
 
 from components.beam.users_code import user_modules
 from components.ingest import Config as Ingest
-from data.code.worker_code import installed
+from data.code.worker_code import install_user_modules
 from pipeline.config.graph import PipelineConfig, Step
 from pipeline.run import run
 
@@ -65,7 +65,7 @@ def test_code_of_every_kind_is_shipped_and_nothing_else(shipped) -> None:
 
 def test_it_works_where_there_is_nothing_else(shipped, tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(sys, "path", [*sys.path])
-    installed(shipped, tmp_path / "worker")
+    install_user_modules(shipped, tmp_path / "worker")
     there = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
     (tmp_path / "worker" / "own_lib.py").write_text("")  # is installed on workers as here
     done = subprocess.run(

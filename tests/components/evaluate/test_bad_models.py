@@ -28,10 +28,10 @@ from data.errors import BadDataError
 from pipeline import recipes
 from pipeline.config.overrides import apply_settings
 from serving_export.bundle.manifest import WEIGHTS, verify_bundle
-from serving_export.bundle.weights import changed_weights
-from serving_export.model_store.layout import versions
+from serving_export.bundle.weights import count_changed_weights
+from serving_export.model_store.layout import version_numbers
 from serving_export.model_store.push import push
-from serving_export.parity.check import images_difference
+from serving_export.parity.check import measure_image_difference
 
 FLOOR, CLASS_FLOOR = "accuracy overall", "accuracy each class"
 WORSE, CLASS_WORSE = "not worse than baseline overall", "not worse than baseline each class"
@@ -379,13 +379,16 @@ def test_every_exponent_bit_of_every_output_bias_is_seen_by_parity(bed: Bed) -> 
     bundle = load_bundle(bed.good.bundle, bed.good.digest)
     bias = getattr(bundle.saved, WEIGHTS)[-1]
     sound, record = bias.numpy(), bed.good.path / "parity.npz"
-    assert images_difference(bundle, record) <= Config().allowed.parity
+    assert measure_image_difference(bundle, record) <= Config().allowed.parity
     for place in range(len(sound)):
         for bit in range(23, 31):
             harmed = sound.copy()
             bad_models.flip(harmed, place, bit)
             bias.assign(harmed)
-            assert not images_difference(bundle, record) <= Config().allowed.parity, (place, bit)
+            assert not measure_image_difference(bundle, record) <= Config().allowed.parity, (
+                place,
+                bit,
+            )
 
 
 @pytest.fixture(scope="module")
@@ -403,13 +406,13 @@ def test_any_bit_of_any_weight_is_seen_whatever_the_answers(
     bed: Bed, loaded: Any, which: int, place: int, bit: int
 ) -> None:
     variable, record = getattr(loaded, WEIGHTS)[which], bed.good.path / "parity.npz"
-    assert changed_weights(loaded, record) == 0
+    assert count_changed_weights(loaded, record) == 0
     sound = variable.numpy()
     harmed = sound.copy()
     bad_models.flip(harmed, place % sound.size, bit)
     variable.assign(harmed)
     try:
-        assert changed_weights(loaded, record) == 1
+        assert count_changed_weights(loaded, record) == 1
     finally:
         variable.assign(sound)
 
@@ -445,7 +448,7 @@ def test_any_bit_flipped_after_the_verdict_is_refused(
             verify_bundle(model.bundle, model.digest)
         with pytest.raises(BadDataError):
             push(model.bundle, judged.serving, "digits", digest=model.digest, record={})
-        assert versions(judged.serving / "digits") == []
+        assert version_numbers(judged.serving / "digits") == []
     finally:
         file.write_bytes(sound)
 
@@ -469,7 +472,7 @@ def test_the_steps_refuse_a_flipped_bit_and_name_its_file(
             push_it()
         with pytest.raises(BadDataError, match=file.name):
             bed.bench.judge(model, None)
-        assert versions(tmp_path / "digits") == []
+        assert version_numbers(tmp_path / "digits") == []
     finally:
         file.write_bytes(sound)
     assert push_it().pushed

@@ -31,7 +31,7 @@ from data.files.documents import write_document
 from data.files.durable_files import read_json, sha256_file
 from data.spec import ImageSpec
 from serving_export.bundle.manifest import MANIFEST, write_manifest
-from serving_export.model_store.baseline import Against
+from serving_export.model_store.baseline import ReferenceModels
 from serving_export.model_store.best import NONE
 from serving_export.model_store.push import push
 from serving_export.model_store.rollback import rollback
@@ -192,10 +192,10 @@ def test_images_trained_on_are_counted(
 def test_images_to_ask_about_come_from_all_over_the_split(
     examples: Examples, digit_arrays: tuple[np.ndarray, np.ndarray]
 ) -> None:
-    from serving_export.parity.neighbours import some_images
+    from serving_export.parity.batch_independence import sample_images
 
     places = np.linspace(0, IMAGES - 1, 100).astype(int)
-    for seen, known in zip(some_images(examples, "test"), digit_arrays, strict=True):
+    for seen, known in zip(sample_images(examples, "test"), digit_arrays, strict=True):
         np.testing.assert_array_equal(seen, known[places])
 
 
@@ -207,15 +207,15 @@ def test_a_model_that_looks_across_the_batch_is_blocked(
     import keras
 
     from serving_export.bundle.saved_model import load_bundle
-    from serving_export.parity.neighbours import bundle_difference, some_images
+    from serving_export.parity.batch_independence import find_bundle_difference, sample_images
 
-    asked = some_images(examples, "test")
+    asked = sample_images(examples, "test")
     for way in across_the_batch.WAYS:
         keras.utils.set_random_seed(3)
         across = across_the_batch.Across(way)
         network = [keras.layers.Flatten(), keras.layers.Dense(10, kernel_initializer="normal")]
         model = write_model(keras.Sequential([keras.Input((8, 8, 1)), across, *network]))
-        seen = bundle_difference(load_bundle(model.bundle), *asked)
+        seen = find_bundle_difference(load_bundle(model.bundle), *asked)
         assert not seen.value <= 10 * Allowed().alone, way.__name__
         if way is across_the_batch.z_score:
             got = judge(model, thresholds=(), allowed=Allowed(unpredicted_classes=10))
@@ -334,7 +334,7 @@ def test_a_baseline_that_cannot_be_asked_fails_in_words_and_the_rest_is_judged(
     tmp_path: Path,
 ) -> None:
     spec = examples.spec
-    damaged, foreign, gone = (tmp_path / name for name in ("damaged", "foreign", "gone"))
+    damaged, foreign, gone = (tmp_path / name for name in ("damaged", "unmanaged", "gone"))
     with next(pushed(damaged, other).glob("variables/*.data*")).open("ab") as file:
         file.write(b"\0")
     (pushed(foreign, other) / MANIFEST).unlink()
@@ -347,7 +347,11 @@ def test_a_baseline_that_cannot_be_asked_fails_in_words_and_the_rest_is_judged(
         pushed(serving, write_model(dense_layer(changed.height, 10), changed))
         cases[serving] = words
     for serving, words in cases.items():
-        against = {"against": Against(baseline="0" * 64, best="0" * 64)} if serving == gone else {}
+        against = (
+            {"against": ReferenceModels(baseline="0" * 64, best="0" * 64)}
+            if serving == gone
+            else {}
+        )
         best = "is gone" if serving == foreign else words  # a best is known by its manifest
         got = judge(good, serving, **against)
         lost = {"baseline comparable", "not worse than best overall"}  # it was the best too
@@ -398,7 +402,7 @@ def test_small_drops_do_not_add_up_past_the_best_version_ever_pushed(
     copy = tmp_path / "copy"
     shutil.copytree(worse.path, copy)
     described = read_json(copy / "bundle" / MANIFEST)
-    described["model"] = "0" * 64
+    described["model_digest"] = "0" * 64
     (copy / "bundle" / MANIFEST).write_text(json.dumps(described), encoding="utf-8")
     twin = Model(path=copy, spec=worse.spec, digest=sha256_file(copy / "bundle" / MANIFEST))
     got = judge(twin, serving, paired=(Paired(margin=0.0), again))
@@ -446,7 +450,7 @@ def test_the_step_is_pinned_to_what_serves(tmp_path: Path) -> None:
     write_document(folder / "push.json", {"best_so_far": {"digest": "abc"}})
     context = Context(output_dir=tmp_path, serving_dir=tmp_path, model_name=MODEL_NAME)
     pinned = pin(Config(), None, context)
-    assert pinned.against == Against(baseline=sha256_file(folder / MANIFEST), best="abc")
+    assert pinned.against == ReferenceModels(baseline=sha256_file(folder / MANIFEST), best="abc")
     assert pin(pinned, None, context) == pinned
     for config, where in (
         (Config(baseline="none"), context),
@@ -469,9 +473,9 @@ def test_what_nobody_vouches_for_is_part_of_what_the_step_depends_on(tmp_path: P
 
     context = Context(output_dir=tmp_path, serving_dir=tmp_path, model_name=MODEL_NAME, vouch=vouch)
     pinned = pin(Config(), None, context)
-    assert pinned.against.unvouched == {digest: "nobody vouches for it; trust it"}
+    assert pinned.against.untrusted == {digest: "nobody vouches for it; trust it"}
     (folder / MANIFEST).unlink()  # without a manifest of ours it is not loaded in any case
-    assert pin(Config(), None, context).against == Against(baseline="foreign:3")
+    assert pin(Config(), None, context).against == ReferenceModels(baseline="unmanaged:3")
 
 
 def test_a_verdict_on_what_was_damaged_is_due_again_once_that_is_whole(tmp_path: Path) -> None:
@@ -498,7 +502,7 @@ def test_a_verdict_on_what_was_damaged_is_due_again_once_that_is_whole(tmp_path:
 
 
 def test_own_slices_are_part_of_what_the_step_depends_on() -> None:
-    config = Config(slices=("span", "data.content_hash:content_hashes"))
+    config = Config(slices=("span", "data.content_hash:hash_images"))
     assert depends(config).modules == ("data.content_hash",)
 
 

@@ -1,7 +1,7 @@
 """Three hundred nights: small losses do not add up past the margin, and honest nights pass.
 
 A night is a candidate, judged by the complete rules beside the model that serves and the best ever
-pushed, all on the same images; where it passes, it serves, and `better` says which is the best.
+pushed, all on the same images; where it passes, it serves, and `choose_best` names the best.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from reseeds import Reseeds, Seed
 from components.evaluate import Config
 from components.evaluate.paired_loss import p_lost_more
 from components.evaluate.rules import Paired, Threshold
-from serving_export.model_store.best import better
+from serving_export.model_store.best import choose_best
 
 NIGHTS = 300
 MARGIN = 0.025  # of the default rule against the best
@@ -52,7 +52,7 @@ class Served:
             return False
         self.pushes += 1
         facts = {"accuracy": judged.accuracy, "examples": len(judged.right)}
-        self.record = better(
+        self.record = choose_best(
             self.record, {"version": self.pushes, "digest": str(self.pushes), **facts}
         )
         if self.record["version"] == self.pushes:

@@ -105,7 +105,7 @@ def test_gone_and_foreign(tmp_path: Path) -> None:
     assert (gone.version, nowhere) == (None, None)
     assert gone.trouble == "the version with digest dddddddddddd is gone"
     (tmp_path / "7").mkdir()
-    foreign, nowhere = look_up(tmp_path, "foreign:7", spec)
+    foreign, nowhere = look_up(tmp_path, "unmanaged:7", spec)
     assert (foreign.version, nowhere) == (7, None)
     assert "no manifest of ours" in foreign.trouble
     unknown, nowhere = look_up(tmp_path, "unknown:7", spec)

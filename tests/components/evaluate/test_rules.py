@@ -28,7 +28,7 @@ from components.evaluate.rules import (
 )
 from components.evaluate.verdict import judge, outcomes, status_of
 from data.errors import ConfigError
-from serving_export.parity.neighbours import Difference
+from serving_export.parity.batch_independence import Difference
 
 NAMES = ("zero", "one", "two", "three")
 SOUND = Facts(parity=0.0, transform=0.0, alone=Difference(1e-3, "alone"), trained_on=0)

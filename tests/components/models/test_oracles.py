@@ -11,8 +11,8 @@ import tensorflow as tf
 from gradient_step import gradient_step
 
 from components.models.from_scratch import Dense, Sequential, descend
-from data.batches.sequential import batches
-from data.batches.training import plan_feed, training_chunks
+from data.batches.sequential import read_batches
+from data.batches.training import plan_feed, read_training_chunks
 from data.examples.artifact import Examples, shard_name
 from data.examples.tf_example import encode
 from data.spec import ImageSpec
@@ -228,17 +228,17 @@ def examples(tmp_path_factory) -> Examples:
 @pytest.mark.parametrize("batch_size", [1, 4, 22, 23, 24])
 def test_batches_are_those_of_the_batch_generator(examples, batch_size):
     """What is read, and what training is fed unshuffled, each cut as the tutorial cuts."""
-    ((images, labels),) = batches(examples, "train", batch_size=100).as_numpy_iterator()
+    ((images, labels),) = read_batches(examples, "train", batch_size=100).as_numpy_iterator()
     assert list(labels) == list(range(23))
     generator = oracles.BatchGenerator(images, labels, batch_size)
     expected = [generator.next() for _ in range(generator.num_batches)]
     assert sum(len(some) for _, some in expected) == 23
     assert 0 < len(expected[-1][1]) == 23 - batch_size * (generator.num_batches - 1)
-    read = list(batches(examples, "train", batch_size=batch_size).as_numpy_iterator())
+    read = list(read_batches(examples, "train", batch_size=batch_size).as_numpy_iterator())
 
     feed = plan_feed(examples, batch_size=batch_size, shuffle=False)
     fed = []
-    for some, their in training_chunks(examples, feed, epochs=1, seed=0).as_numpy_iterator():
+    for some, their in read_training_chunks(examples, feed, epochs=1, seed=0).as_numpy_iterator():
         for start in range(0, len(their), batch_size):
             here = slice(start, start + batch_size)
             fed.append((some[here], their[here]))

@@ -8,7 +8,7 @@ import pytest
 
 from components import ingest, normalize
 from components.context import Context
-from data.batches.sequential import batches
+from data.batches.sequential import read_batches
 from data.errors import ConfigError
 
 
@@ -24,7 +24,7 @@ def transformed(examples, fn: str, folder: Path) -> tuple[np.ndarray, np.ndarray
 
     config = normalize.Config(preprocessing_fn=fn)
     out = normalize.run(normalize.Inputs(examples=examples), config, Context(output_dir=folder))
-    raw, _ = next(iter(batches(examples, "train", batch_size=5000).as_numpy_iterator()))
+    raw, _ = next(iter(read_batches(examples, "train", batch_size=5000).as_numpy_iterator()))
     graph = TransformFn(out.transform_graph.path)
     return raw, graph(raw.astype(np.float32)).numpy()
 

@@ -18,7 +18,7 @@ from components.context import Context
 from components.train import Config, devices
 from components.train.keras_fit import make_optimizer, train_fn
 from components.train.training import Training
-from data.batches.sequential import batches
+from data.batches.sequential import read_batches
 from data.code.import_path import load_object
 from data.errors import ConfigError
 from data.examples.artifact import shard_name
@@ -113,7 +113,9 @@ def few(made, tmp_path_factory) -> Examples:
     folder = tmp_path_factory.mktemp("few")
     counts = {}
     for split, size in SIZES.items():
-        images, labels = next(iter(batches(made[0], split, batch_size=size).as_numpy_iterator()))
+        images, labels = next(
+            iter(read_batches(made[0], split, batch_size=size).as_numpy_iterator())
+        )
         (folder / shard_name(split, 0, 1)).write_bytes(encode(images, labels))
         counts[split] = tuple(np.bincount(labels, minlength=10).tolist())
     return Examples(path=folder, spec=made[0].spec, counts=counts)
@@ -157,7 +159,7 @@ def keras_s(few: Examples, config: Config, fit: Mapping[str, Any]) -> list[np.nd
     """The weights that Keras's `fit` ends with."""
     data = {}
     for split, size in SIZES.items():
-        images, labels = next(iter(batches(few, split, batch_size=size).as_numpy_iterator()))
+        images, labels = next(iter(read_batches(few, split, batch_size=size).as_numpy_iterator()))
         data[split] = images.astype(np.float32) / np.float32(255), labels
         if split == "train" and "sample_weight" in fit:
             weights = np.asarray(fit["sample_weight"](tf.constant(images), tf.constant(labels)))
@@ -254,7 +256,7 @@ def test_what_is_worth_a_look_is_said_once(ours) -> None:
 
 
 def test_a_stream_of_labels_in_runs_is_warned_of(few, made, tmp_path, monkeypatch) -> None:
-    images, labels = next(iter(batches(few, "train", batch_size=100).as_numpy_iterator()))
+    images, labels = next(iter(read_batches(few, "train", batch_size=100).as_numpy_iterator()))
     order = np.argsort(labels, kind="stable")
     path = tmp_path / shard_name("train", 0, 1)
     path.write_bytes(encode(images[order], labels[order]))

@@ -45,7 +45,7 @@ def test_a_loop_of_one_s_own_learns_and_its_record_is_kept(fit) -> None:
     losses = trained.history["loss"]
     assert len(losses) == 4
     assert losses[-1] < losses[0] / 2
-    about = json.loads((trained.path / "bundle" / "penstock.json").read_text())["about"]
+    about = json.loads((trained.path / "bundle" / "penstock.json").read_text())["metadata"]
     assert about["epochs"] == 4
     assert about["model"] == "own_models:own_loop"
 
@@ -64,7 +64,7 @@ def test_the_from_scratch_training_is_the_tutorial_s(fit, made) -> None:
     from gradient_step import gradient_step
 
     from components.models.from_scratch import build
-    from data.batches.sequential import batches
+    from data.batches.sequential import read_batches
 
     trained = fit(
         train_fn="components.train.from_scratch_fit:train_fn",
@@ -76,7 +76,7 @@ def test_the_from_scratch_training_is_the_tutorial_s(fit, made) -> None:
         epochs=3,
     )
     model = build(made[0].spec, {"units": 32}, seed=0)
-    images, labels = next(iter(batches(made[0], "train", batch_size=5000)))
+    images, labels = next(iter(read_batches(made[0], "train", batch_size=5000)))
     images = tf.cast(images, tf.float32) / 255.0
     for _ in range(3):
         for start in range(0, len(labels), 128):

@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from components.train import Config, devices, keras_fit
 from data.errors import ConfigError, EnvironmentTrouble, StepError
-from data.files.durable_files import disk_words
+from data.files.durable_files import parse_disk_error
 from serving_export.parity.check import check_parity
 
 HOME = Path(__file__).parents[3]
@@ -87,7 +87,7 @@ def test_a_full_disk_is_not_taken_for_a_lack_of_memory() -> None:
     found = devices.choose(Config())
     with pytest.raises(tf.errors.ResourceExhaustedError) as caught, found.enough_memory(64):
         tf.io.write_file("/dev/full", b"x" * 100_000)
-    assert disk_words(str(caught.value)) == ("/dev/full", "No space left on device")
+    assert parse_disk_error(str(caught.value)) == ("/dev/full", "No space left on device")
 
 
 @pytest.mark.parametrize("precision", ["mixed_float16", "mixed_bfloat16"])

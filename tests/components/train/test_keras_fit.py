@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from components.train import Config
 from components.train.keras_fit import make_optimizer
-from data.batches.sequential import batches
+from data.batches.sequential import read_batches
 from data.errors import ConfigError, StepError
 from serving_export.bundle.saved_model import load_bundle
 from serving_export.bundle.transform_graph import TransformFn
@@ -18,7 +18,9 @@ BATCH = 48  # 1,265 images: the last batch has 17
 
 
 def arrays(examples, split: str = "train"):
-    images, labels = next(iter(batches(examples, split, batch_size=10_000).as_numpy_iterator()))
+    images, labels = next(
+        iter(read_batches(examples, split, batch_size=10_000).as_numpy_iterator())
+    )
     return images.astype(np.float32) / np.float32(255), labels
 
 
@@ -133,7 +135,7 @@ def test_averages_are_keras_s_own_and_are_what_is_validated(fit, made, model, op
 def test_the_last_validation_is_of_the_very_model_that_is_exported(fit, made, precision) -> None:
     trained = fit(optimizer_options={"use_ema": True}, batch_size=BATCH, precision=precision)
     images, labels = next(
-        iter(batches(made[0], "validation", batch_size=10_000).as_numpy_iterator())
+        iter(read_batches(made[0], "validation", batch_size=10_000).as_numpy_iterator())
     )
     answer = load_bundle(trained.path / "bundle")("images", images)["probabilities"]
     losses = -np.log(answer[np.arange(len(labels)), labels])

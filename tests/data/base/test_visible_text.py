@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data.base.visible_text import visible, visible_json, visible_toml
+from data.base.visible_text import escape_controls, escape_toml, format_json
 
 HOME = Path(__file__).parents[3]
 
@@ -27,23 +27,23 @@ HOME = Path(__file__).parents[3]
     ],
 )
 def test_what_acts_unseen_is_written_out(text: str, shown: str) -> None:
-    assert visible(text) == shown
+    assert escape_controls(text) == shown
 
 
 @pytest.mark.parametrize(
     "text", ["zürich 7", "数字\n", "مى\u200cخواهم", "a\tb", "👩\u200d🔬", r"C:\x"]
 )
 def test_what_is_read_stays(text: str) -> None:
-    assert visible(text) == text
+    assert escape_controls(text) == text
 
 
 @given(st.text())
 def test_nothing_that_acts_is_left(text: str) -> None:
-    shown = visible(text)
+    shown = escape_controls(text)
     assert not re.search(
         "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]", shown
     )
-    assert visible(shown) == shown
+    assert escape_controls(shown) == shown
 
 
 def test_only_one_console_is_made_by_rich() -> None:
@@ -61,9 +61,9 @@ def test_only_one_console_is_made_by_rich() -> None:
 
 @given(st.dictionaries(st.text(), st.text() | st.lists(st.text())))
 def test_json_shows_what_acts_and_reads_back(value: dict) -> None:
-    text = visible_json(value)
+    text = format_json(value)
     assert json.loads(text) == value
-    assert visible(text) == text
+    assert escape_controls(text) == text
 
 
 @given(st.dictionaries(st.text(), st.text(st.characters(exclude_categories=["Cs"])), max_size=3))
@@ -71,14 +71,16 @@ def test_toml_shows_what_acts_and_reads_back(value: dict) -> None:
     import tomli_w
 
     value = {key.encode(errors="replace").decode(): text for key, text in value.items()}
-    text = visible_toml(tomli_w.dumps(value))
+    text = escape_toml(tomli_w.dumps(value))
     assert tomllib.loads(text) == value
-    assert visible(text) == text
+    assert escape_controls(text) == text
 
 
 def test_whatever_a_command_prints_nothing_in_it_acts() -> None:
     """Plain `print` and `click.echo` show a text as it is: commands say it by `say`."""
-    plain = re.compile(r"(?<![\w.])(print\((?!visible)|click\.echo\()")
+    plain = re.compile(
+        r"(?<![\w.])(print\((?!escape_controls|format_json|escape_toml)|click\.echo\()"
+    )
     found = {
         f"{path.relative_to(HOME)}: {line.strip()}"
         for path in (HOME / "pipeline").rglob("*.py")

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from data.batches.parse import parse_examples, sound_records
-from data.batches.sequential import batches
-from data.batches.training import plan_feed, training_chunks
+from data.batches.parse import parse_examples, translate_record_errors
+from data.batches.sequential import read_batches
+from data.batches.training import plan_feed, read_training_chunks
 from data.errors import BadDataError
 from data.examples.artifact import Examples
 from data.examples.tf_example import encode
@@ -51,7 +51,7 @@ def labelled(label: int) -> bytes:
 
 
 def in_order(examples: Examples) -> None:
-    list(batches(examples, "test", batch_size=2))
+    list(read_batches(examples, "test", batch_size=2))
 
 
 def training(cache: str):
@@ -66,7 +66,7 @@ def training(cache: str):
         counts = {"train": examples.counts["test"]}
         mine = dataclasses.replace(examples, counts=counts)
         feed = plan_feed(mine, batch_size=2, cache=cache, scratch=examples.path)
-        list(training_chunks(mine, feed, epochs=2, seed=0, scratch=examples.path))
+        list(read_training_chunks(mine, feed, epochs=2, seed=0, scratch=examples.path))
 
     return read
 
@@ -92,16 +92,16 @@ def training(cache: str):
     ids=["flipped", "cut", "2^40", "2^62", "too few", "too many", "none", "other size", "label"],
 )
 def test_a_shard_that_is_not_what_it_was(small, reader, edit, words: str) -> None:
-    with sound_records(small.examples):
+    with translate_record_errors(small.examples):
         reader(small.examples)
     (shard,) = small.examples.shards("test")
     shard.write_bytes(edit(shard.read_bytes()))
-    with pytest.raises(BadDataError) as caught, sound_records(small.examples):
+    with pytest.raises(BadDataError) as caught, translate_record_errors(small.examples):
         reader(small.examples)
     assert words in (caught.value.got or "")
     assert "{{" not in str(caught.value)
 
 
 def test_the_models_own_errors_are_let_through(small) -> None:
-    with pytest.raises(tf.errors.InvalidArgumentError), sound_records(small.examples):
+    with pytest.raises(tf.errors.InvalidArgumentError), translate_record_errors(small.examples):
         tf.reshape(tf.zeros(3), [2, 2])

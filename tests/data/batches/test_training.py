@@ -6,14 +6,14 @@ import math
 import numpy as np
 import pytest
 
-from data.batches.label_runs import labels_come_in_runs
+from data.batches.label_runs import has_label_runs
 from data.batches.training import (
     BUFFER_IMAGES,
     MEMORY_SHARE,
     Feed,
     memory_bytes,
     plan_feed,
-    training_chunks,
+    read_training_chunks,
 )
 from data.errors import ConfigError
 from data.examples.artifact import Examples, shard_name
@@ -32,7 +32,7 @@ def chunks(small, tmp_path):
     """A function that gives (images, labels) of each chunk."""
 
     def read(how: Feed, *, epochs: int = 2, seed: int = 0, first_step: int = 0):
-        dataset = training_chunks(
+        dataset = read_training_chunks(
             small.examples, how, epochs=epochs, seed=seed, first_step=first_step, scratch=tmp_path
         )
         found = list(dataset.as_numpy_iterator())
@@ -89,23 +89,23 @@ def test_of_images_sorted_by_class_each_tenth_of_an_epoch_has_all(tmp_path, cach
     examples = Examples(path=tmp_path, spec=spec, counts={"train": (6000,) * 10})
     plan = plan_feed(examples, batch_size=32, cache=cache, scratch=tmp_path)
     assert plan.shuffle == 60_000
-    found = training_chunks(examples, plan, epochs=2, seed=1, scratch=tmp_path)
+    found = read_training_chunks(examples, plan, epochs=2, seed=1, scratch=tmp_path)
     order = np.concatenate([their for _, their in found.as_numpy_iterator()])
     for tenth in np.split(order, 20):
         counts = np.bincount(tenth, minlength=10)
         assert counts.min() > 0
         assert counts.max() <= 0.12 * len(tenth)
-    assert labels_come_in_runs(examples, "train")
+    assert has_label_runs(examples, "train")
 
 
 def test_labels_in_any_order_are_no_runs(small, tmp_path) -> None:
-    assert not labels_come_in_runs(small.examples, "train")
+    assert not has_label_runs(small.examples, "train")
     labels = np.random.default_rng(0).permutation(np.repeat(np.arange(2), [900, 100]))
     path = tmp_path / "mixed"
     path.mkdir()
     (path / shard_name("train", 0, 1)).write_bytes(encode(small.images[:1000], labels))
     mixed = Examples(path=path, spec=small.examples.spec, counts={"train": (900, 100)})
-    assert not labels_come_in_runs(mixed, "train")
+    assert not has_label_runs(mixed, "train")
 
 
 @pytest.mark.parametrize("cache", CACHES)
@@ -175,4 +175,4 @@ def test_a_chunk_is_at_least_a_step_and_never_much_memory(small, side, batch_siz
 
 def test_a_copy_on_disk_needs_a_folder(small) -> None:
     with pytest.raises(ConfigError, match="needs a folder"):
-        training_chunks(small.examples, feed("disk"), epochs=1, seed=0)
+        read_training_chunks(small.examples, feed("disk"), epochs=1, seed=0)

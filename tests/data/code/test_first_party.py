@@ -15,7 +15,7 @@ import pytest
 from data.code import loaded_modules
 from data.code.distributions import Distributions
 from data.code.first_party import Code, short_name
-from data.code.import_path import shadowed_by_ours
+from data.code.import_path import shadowed_module_error
 from data.errors import ConfigError, EnvironmentTrouble
 
 
@@ -36,7 +36,7 @@ def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
 def names(*modules: str) -> list[str]:
     """The first-party files that the modules rest on, by their short names."""
-    return [short_name(name, path) for name, path in Code().of(modules).files.items()]
+    return [short_name(name, path) for name, path in Code().find_closure(modules).files.items()]
 
 
 def test_folders_without_init_nested_and_in_several_places(write) -> None:
@@ -75,35 +75,37 @@ def test_a_name_written_out_is_found_in_a_call(write, call: str) -> None:
     write("code", own_pack__in____init__="", own_pack__in__own_b="", own_b="")
     write("code", own_pack__in__a=f"def f():\n    return [{call}]\n")
     assert {"own_b.py", "own_pack/own_b.py"} & set(names("own_pack.a"))
-    assert Code().of(["own_pack.a"]).computed == set()
+    assert Code().find_closure(["own_pack.a"]).computed == set()
     write("code", own_c="import_module(name)")
-    assert Code().of(["own_c"]).computed == {"own_c"}
+    assert Code().find_closure(["own_c"]).computed == {"own_c"}
 
 
 def test_an_installed_module_counts_by_its_version_unless_an_import_path_names_it(write) -> None:
     site = write("site-packages", own_lib__in____init__="import own_lib.part", own_lib__in__part="")
     write("code", own_a="import own_lib")
-    assert Code().of(["own_a"]).libraries == []  # no distribution has it: it is somebody's own
+    assert (
+        Code().find_closure(["own_a"]).libraries == []
+    )  # no distribution has it: it is somebody's own
     assert names("own_a") == ["own_a.py", "own_lib/__init__.py", "own_lib/part.py"]
     info = site / "Another_Name-2.5.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: Another-Name\nVersion: 2.5\n")
     (info / "RECORD").write_text("own_lib/__init__.py,,\nown_lib/part.py,,\n")
     assert names("own_a") == ["own_a.py"]
-    assert Code().of(["own_a"]).libraries == ["own_lib"]
+    assert Code().find_closure(["own_a"]).libraries == ["own_lib"]
     assert Distributions().version("own_lib") == "2.5"
     assert names("own_lib.part") == ["own_lib/__init__.py", "own_lib/part.py"]
 
 
 def test_what_penstock_needs_counts_by_its_version_even_where_an_import_path_names_it() -> None:
-    closure = Code().of(["keras.applications"])
+    closure = Code().find_closure(["keras.applications"])
     assert (closure.files, closure.libraries) == ({}, ["keras"])
 
 
 def test_every_library_that_our_own_steps_import_has_a_version() -> None:
     code = Code()
     steps = ("ingest", "normalize", "train", "evaluate", "export", "window")
-    libraries = code.of([f"components.{name}" for name in steps]).libraries
+    libraries = code.find_closure([f"components.{name}" for name in steps]).libraries
     assert len(libraries) > 10
     assert [name for name in libraries if code.distributions.version(name) is None] == []
 
@@ -117,7 +119,7 @@ def test_an_archive_and_a_compiled_module_count_by_their_bytes(
     folder = write("code", own_a="import own_zipped, own_fast")
     fast = folder / f"own_fast{EXTENSION_SUFFIXES[0]}"
     fast.write_bytes(b"\x7fELF")
-    closure = Code().of(["own_a"])
+    closure = Code().find_closure(["own_a"])
     assert closure.files["own_zipped"] == tmp_path / "own.zip"
     assert closure.files["own_fast"] == fast
 
@@ -128,24 +130,24 @@ def test_nothing_is_remembered_from_one_look_to_the_next(write) -> None:
     for text in ("import own_c", "VALUE = 1", ""):
         (folder / "own_b.py").write_text(text)
         code = Code()
-        looks.append({n: code.digest(p) for n, p in code.of(["own_a"]).files.items()})
+        looks.append({n: code.digest(p) for n, p in code.find_closure(["own_a"]).files.items()})
         write("code", own_c="")
     assert [sorted(look) for look in looks] == [["own_a", "own_b"]] * 3
     assert len({look["own_b"] for look in looks}) == 3
     (folder / "own_b.py").unlink()
-    assert sorted(Code().of(["own_a"]).files) == ["own_a"]
+    assert sorted(Code().find_closure(["own_a"]).files) == ["own_a"]
 
 
 def test_code_that_lies_in_no_file_is_refused(monkeypatch) -> None:
     monkeypatch.setitem(sys.modules, "__main__", types.ModuleType("__main__"))
     with pytest.raises(ConfigError, match="it lies in no file"):
-        Code().of(["__main__"])
+        Code().find_closure(["__main__"])
 
 
 def test_a_file_that_cannot_be_read_is_named(write) -> None:
     folder = write("code", own_a="")
     code = Code()
-    code.of(["own_a"])
+    code.find_closure(["own_a"])
     (folder / "own_a.py").unlink()
     with pytest.raises(EnvironmentTrouble, match=r"own_b\.py, which is imported, cannot be read"):
         code.digest(folder / "own_b.py")
@@ -154,9 +156,9 @@ def test_a_file_that_cannot_be_read_is_named(write) -> None:
 def test_a_step_s_module_in_a_folder_called_as_ours_is_refused(write) -> None:
     folder = write("code", own_a="def f():\n    from data.loader import load", data__in__loader="")
     with pytest.raises(ConfigError, match=r"data/loader\.py cannot be imported: .* shadows it"):
-        Code().of(["own_a"])
-    assert shadowed_by_ours(None) is shadowed_by_ours("numpy") is None
-    assert str(folder) in str(shadowed_by_ours("data"))
+        Code().find_closure(["own_a"])
+    assert shadowed_module_error(None) is shadowed_module_error("numpy") is None
+    assert str(folder) in str(shadowed_module_error("data"))
 
 
 class TestLoadedModules:
@@ -168,10 +170,10 @@ class TestLoadedModules:
 
         try:
             before = loaded_modules.digest_source(b"VALUE = 1")
-            assert loaded_modules.digest_in_memory("own_loaded", own_loaded) == before
+            assert loaded_modules.digest_loaded_source("own_loaded", own_loaded) == before
             (folder / "own_loaded.py").write_text("VALUE = 2")
-            Code().of(["own_loaded"])  # looks for it, and loads nothing
-            assert loaded_modules.digest_in_memory("own_loaded", own_loaded) == before
+            Code().find_closure(["own_loaded"])  # looks for it, and loads nothing
+            assert loaded_modules.digest_loaded_source("own_loaded", own_loaded) == before
         finally:
             del sys.modules["own_loaded"]
 
@@ -182,21 +184,21 @@ class TestLoadedModules:
         file.write_text("")
         module = types.ModuleType("own_unseen")
         module.__file__ = str(file)
-        assert loaded_modules.digest_in_memory("own_unseen", module) is None
-        monkeypatch.setattr(loaded_modules, "_born", lambda: time.time_ns() + 10**9)
+        assert loaded_modules.digest_loaded_source("own_unseen", module) is None
+        monkeypatch.setattr(loaded_modules, "_process_start", lambda: time.time_ns() + 10**9)
         known = loaded_modules.digest_source(b"")
-        assert loaded_modules.digest_in_memory("own_unseen", module) == known
+        assert loaded_modules.digest_loaded_source("own_unseen", module) == known
         os.utime(file, ns=(time.time_ns() + 10**12,) * 2)
-        assert loaded_modules.digest_in_memory("own_unseen", module) is None
+        assert loaded_modules.digest_loaded_source("own_unseen", module) is None
 
     def test_the_process_began_before_now_and_not_long_ago(self) -> None:
-        assert 0 < time.time_ns() - loaded_modules._born() < 86_400 * 10**9
+        assert 0 < time.time_ns() - loaded_modules._process_start() < 86_400 * 10**9
 
     def test_a_name_asked_for_again_is_heard(self, write) -> None:
         from importlib import import_module
 
         import_module("data.code.first_party")
-        with loaded_modules.asked_for() as names:
+        with loaded_modules.watch_requested_imports() as names:
             import_module(".first_party", "data.code")
         import_module("data.code.import_path")
         assert names == {"data.code.first_party"}
@@ -206,5 +208,5 @@ class TestLoadedModules:
         write("code", own_b="")
         import own_asks  # noqa: F401
 
-        assert loaded_modules.asked_by("own_asks") == {"own_b"}
+        assert loaded_modules.get_requested_imports("own_asks") == {"own_b"}
         del sys.modules["own_asks"], sys.modules["own_b"]

@@ -5,14 +5,19 @@ from pathlib import Path
 
 import pytest
 
-from data.code.import_path import load_object, look_beside, look_in_working_folder, resolve
+from data.code.import_path import (
+    load_object,
+    make_importable,
+    resolve_import_path,
+    search_working_folder,
+)
 from data.errors import ConfigError
 
 
 def test_an_object_is_found_by_its_path() -> None:
     assert load_object("data.code.import_path:load_object") is load_object
-    assert resolve("mine:Source", {"idx": "data:Idx"}, "source") == "mine:Source"
-    assert resolve("idx", {"idx": "data:Idx"}, "source") == "data:Idx"
+    assert resolve_import_path("mine:Source", {"idx": "data:Idx"}, "source") == "mine:Source"
+    assert resolve_import_path("idx", {"idx": "data:Idx"}, "source") == "data:Idx"
 
 
 @pytest.mark.parametrize(
@@ -32,7 +37,7 @@ def test_a_path_that_leads_nowhere(path: str, words: str) -> None:
 
 def test_an_unknown_name_gets_the_close_matches() -> None:
     with pytest.raises(ConfigError, match=r"no source 'idxx'\n.*did you mean 'idx'"):
-        resolve("idxx", {"idx": "data:Idx", "npz": "data:Npz"}, "source")
+        resolve_import_path("idxx", {"idx": "data:Idx", "npz": "data:Npz"}, "source")
 
 
 @pytest.fixture
@@ -51,7 +56,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_the_working_folder_is_looked_in_last(folder: Path, monkeypatch) -> None:
     with pytest.raises(ConfigError, match="cannot import 'own_recipes'"):
         load_object("own_recipes:HERE")
-    look_in_working_folder()
+    search_working_folder()
     monkeypatch.chdir(folder / "sub")  # as a schedule does that works elsewhere
     assert load_object("own_recipes:HERE") == "sub"
     with pytest.raises(ConfigError, match=r"no 'HERE'\n.*lib/python3.*/json/__init__.py"):
@@ -66,7 +71,7 @@ def test_a_folder_called_as_a_package_of_ours_is_told_as_such(
     (folder / "data").mkdir()
     (folder / "data" / "loader.py").write_text("")
     (folder / "own_recipes.py").write_text(f"{words}\n")
-    look_in_working_folder()
+    search_working_folder()
     with pytest.raises(
         ConfigError, match=r"data/loader\.py cannot be imported: .*/data shadows it"
     ):
@@ -78,22 +83,22 @@ def test_a_name_that_ours_lacks_is_no_folder_of_the_users(folder: Path, monkeypa
     (folder / "data" / "one.png").write_text("")
     monkeypatch.setattr(sys, "path", [place for place in sys.path if place.startswith(sys.prefix)])
     (folder / "own_recipes.py").write_text("from data import loader\n")
-    look_in_working_folder()
+    search_working_folder()
     with pytest.raises(ConfigError, match="cannot import name 'loader'"):
         load_object("own_recipes:HERE")
 
 
 def test_a_file_comes_before_its_like_in_the_working_folder(folder: Path) -> None:
-    look_in_working_folder()
-    assert look_beside(Path("sub/own_recipes.py")) == "own_recipes"
+    search_working_folder()
+    assert make_importable(Path("sub/own_recipes.py")) == "own_recipes"
     assert load_object("own_recipes:HERE") == "sub"
 
 
 @pytest.mark.parametrize("name", ["json.py", "own_recipes.py", "own.recipes.py", "__main__.py"])
 def test_a_file_by_whose_name_another_module_is_found(folder: Path, name: str) -> None:
     (folder / name).touch()
-    look_in_working_folder()
-    look_beside(Path("sub/own_recipes.py"))
+    search_working_folder()
+    make_importable(Path("sub/own_recipes.py"))
     load_object("own_recipes:HERE")
     with pytest.raises(ConfigError, match="another name"):
-        look_beside(folder / name)
+        make_importable(folder / name)

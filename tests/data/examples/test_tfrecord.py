@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from data.errors import BadDataError
 from data.examples import tfrecord
+from data.files.tfrecord_frames import frame_record, masked_crc
 
 CONTENTS = [b"", b"a", bytes(1000), b"\xff" * 70_000]
 
@@ -20,11 +21,11 @@ def read(folder: Path, content: bytes, wanted: list[int]) -> list[bytes]:
         def shards(self, split: str) -> list[Path]:
             return [path]
 
-    return list(tfrecord.records(Shards(), "train", wanted))  # type: ignore[arg-type]
+    return list(tfrecord.read_records(Shards(), "train", wanted))  # type: ignore[arg-type]
 
 
 def test_tensorflow_reads_and_writes_the_same(tmp_path: Path) -> None:
-    framed = b"".join(map(tfrecord.frame, CONTENTS))
+    framed = b"".join(map(frame_record, CONTENTS))
     (tmp_path / "ours").write_bytes(framed)
     theirs = tf.data.TFRecordDataset(str(tmp_path / "ours"))
     assert list(theirs.as_numpy_iterator()) == CONTENTS
@@ -41,13 +42,13 @@ def test_tensorflow_reads_and_writes_the_same(tmp_path: Path) -> None:
 def test_a_record_that_claims_more_than_there_is(tmp_path, claimed: int, wanted: list[int]) -> None:
     """Its header has the right checksum, so that somebody meant it."""
     length = struct.pack("<Q", claimed)
-    head = length + tfrecord.framed(length)[3]  # the checksum of a content of these bytes
+    head = length + masked_crc(length)  # the checksum of a content of these bytes
     with pytest.raises(BadDataError, match=f"{claimed} bytes where 1004 are left"):
-        read(tmp_path, tfrecord.frame(b"first") + head + bytes(1004), wanted)
+        read(tmp_path, frame_record(b"first") + head + bytes(1004), wanted)
 
 
 def test_a_flipped_bit_and_a_cut_are_damage(tmp_path: Path) -> None:
-    framed = bytearray(tfrecord.frame(bytes(100)))
+    framed = bytearray(frame_record(bytes(100)))
     for cut in (1, 11, 12, 50, len(framed) - 1):
         with pytest.raises(BadDataError):
             read(tmp_path, bytes(framed[:cut]), [0])

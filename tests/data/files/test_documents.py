@@ -9,7 +9,14 @@ from pathlib import Path
 import pytest
 
 from data.errors import BadDataError
-from data.files.documents import KEY, SCHEMAS, checked, numbered, read_document, write_document
+from data.files.documents import (
+    KEY,
+    SCHEMAS,
+    add_schema_number,
+    check_schema,
+    read_document,
+    write_document,
+)
 
 HOME = Path(__file__).parents[3]
 # Files between the processes of one run, and what a person asked to have where they say.
@@ -41,8 +48,8 @@ def test_what_is_written_is_read_and_no_other_schema(kind, tmp_path):
 
 
 def test_lines_are_numbered_each():
-    line = numbered("events.jsonl", {"event": "ended"})
-    assert checked("events.jsonl", line, "events.jsonl") == line
+    line = add_schema_number("events.jsonl", {"event": "ended"})
+    assert check_schema("events.jsonl", line, "events.jsonl") == line
 
 
 def test_nothing_else_is_written_as_json():

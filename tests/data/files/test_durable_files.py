@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from data.errors import BadDataError, EnvironmentTrouble
 from data.files.durable_files import (
     digest_tree,
-    disk_trouble,
     fsync_tree,
     read_json,
     remove_half_written,
     sha256_file,
+    translate_disk_errors,
     write_json,
 )
 
@@ -109,7 +109,10 @@ def test_a_link_is_refused(tmp_path: Path, target: str) -> None:
 
 
 def test_disk_trouble_names_the_path(tmp_path: Path) -> None:
-    with pytest.raises(EnvironmentTrouble) as caught, disk_trouble("cannot write the report"):
+    with (
+        pytest.raises(EnvironmentTrouble) as caught,
+        translate_disk_errors("cannot write the report"),
+    ):
         (tmp_path / "no" / "folder").write_text("x")
     assert "cannot write the report" in str(caught.value)
     assert str(tmp_path / "no" / "folder") in str(caught.value)
@@ -117,6 +120,6 @@ def test_disk_trouble_names_the_path(tmp_path: Path) -> None:
 
 def test_of_a_copy_it_names_the_file_that_was_written_to() -> None:
     full = OSError(errno.ENOSPC, "No space left on device", "/source", None, "/serving/model/1")
-    with pytest.raises(EnvironmentTrouble) as caught, disk_trouble("cannot push"):
+    with pytest.raises(EnvironmentTrouble) as caught, translate_disk_errors("cannot push"):
         raise full
     assert caught.value.got == "No space left on device (/serving/model/1)"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from data.errors import BadDataError
-from data.files.file_states import file_state, folder_state, last_changed
+from data.files.file_states import file_state, find_last_changed, folder_state
 
 
 @pytest.fixture
@@ -70,8 +70,8 @@ def test_links_that_lead_up_end(folder: Path) -> None:
 
 def test_the_file_that_was_changed_last_is_named(folder: Path) -> None:
     (folder / "cat" / "1.png").write_bytes(b"dog")
-    assert last_changed(folder) == folder / "cat" / "1.png"
-    assert last_changed(folder / "cat", [folder / "cat" / "1.png"]) == folder / "cat"
+    assert find_last_changed(folder) == folder / "cat" / "1.png"
+    assert find_last_changed(folder / "cat", [folder / "cat" / "1.png"]) == folder / "cat"
 
 
 def test_a_file_s_state_changes_with_its_bytes_whatever_its_mtime(folder: Path) -> None:

@@ -18,7 +18,7 @@ import pytest
 import stores  # noqa: F401  (Beam finds its file systems)
 
 from data.errors import BadDataError, ConfigError, EnvironmentTrouble
-from data.files.input_files import RemotePath, input_path, is_url, stamps
+from data.files.input_files import RemotePath, is_url, list_stamps, resolve_input_path
 from data.sources import SourceConfig, make_source
 
 RNG = np.random.default_rng(0)
@@ -86,9 +86,9 @@ def test_a_remote_file_is_a_file_that_can_be_entered_anywhere(tmp_path: Path, ur
 
 def test_only_what_has_a_scheme_is_remote(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
-    assert input_path("a//b") == tmp_path / "a" / "b"
-    assert input_path("~") == Path.home()
-    assert str(input_path("gs://bucket/a/")) == "gs://bucket/a"
+    assert resolve_input_path("a//b") == tmp_path / "a" / "b"
+    assert resolve_input_path("~") == Path.home()
+    assert str(resolve_input_path("gs://bucket/a/")) == "gs://bucket/a"
     assert (RemotePath("gs://bucket/a") / "b.gz").name == "b.gz"
     assert [is_url(path) for path in (None, "", "a", "/a:b", "s3://a")] == [False] * 4 + [True]
 
@@ -97,26 +97,26 @@ def test_stamps_change_when_a_file_does_and_not_otherwise(inputs, url_of) -> Non
     folder = inputs["idx"]
     (folder / "deep").mkdir()
     (folder / "deep" / "more").write_bytes(b"more")
-    first = stamps(url_of(folder))
+    first = list_stamps(url_of(folder))
     names = sorted(p for p in folder.rglob("*") if p.is_file())
     assert list(first) == [url_of(path) for path in names]
-    assert stamps(f"{url_of(folder)}/") == first
+    assert list_stamps(f"{url_of(folder)}/") == first
     (folder / ".hidden").write_bytes(b"")
-    assert stamps(url_of(folder)) == first
+    assert list_stamps(url_of(folder)) == first
     for path in names:  # as long as before, so that only time or checksum tells
         before = path.stat()
         path.write_bytes(path.read_bytes()[:-1] + b"?")
         os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns + 10**9))
-        changed = stamps(url_of(folder))
+        changed = list_stamps(url_of(folder))
         assert {url for url in first if first[url] != changed[url]} == {url_of(path)}
         first = changed
     names[0].unlink()
-    assert first.keys() - stamps(url_of(folder)).keys() == {url_of(names[0])}
+    assert first.keys() - list_stamps(url_of(folder)).keys() == {url_of(names[0])}
 
 
 def test_stamps_of_a_file_and_of_nothing(inputs, url_of, tmp_path: Path) -> None:
-    assert list(stamps(url_of(inputs["npz"]))) == [url_of(inputs["npz"])]
-    assert stamps(url_of(tmp_path / "nowhere")) == {}
+    assert list(list_stamps(url_of(inputs["npz"]))) == [url_of(inputs["npz"])]
+    assert list_stamps(url_of(tmp_path / "nowhere")) == {}
 
 
 @pytest.mark.parametrize("form", ["idx", "npz", "tfds_dir"])
@@ -134,7 +134,7 @@ def test_no_permission_is_the_environments_trouble(inputs, url_of, form: str, un
         for look, words in (
             (lambda: read(form, url_of(inputs[form])), "cannot be read"),
             (lambda: list(source.read(source.parts()[0])), "cannot be read"),
-            (lambda: stamps(url_of(inputs["idx"])), "cannot be listed"),
+            (lambda: list_stamps(url_of(inputs["idx"])), "cannot be listed"),
         ):
             with unprivileged(), pytest.raises(EnvironmentTrouble, match=words) as caught:
                 look()
@@ -145,7 +145,7 @@ def test_no_permission_is_the_environments_trouble(inputs, url_of, form: str, un
 
 @pytest.mark.parametrize("url", ["nowhere://a/b", "file:///a/b", "https://a.b/c"])
 def test_a_scheme_that_no_file_system_knows(url: str) -> None:
-    for look in (stamps, lambda url: read("idx", url), lambda url: read("npz", url)):
+    for look in (list_stamps, lambda url: read("idx", url), lambda url: read("npz", url)):
         with pytest.raises(ConfigError, match="no file system") as caught:
             look(url)
         assert "box://" in str(caught.value)

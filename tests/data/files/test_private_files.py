@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from data.files.durable_files import write_json
-from data.files.private_files import make_private, open_private, private_folder, touch_private
+from data.files.private_files import make_private, make_private_folder, open_private, touch_private
 
 
 @pytest.fixture(params=[0o000, 0o022, 0o077], ids=oct)
@@ -24,7 +24,7 @@ def mode(path: Path) -> str:
 
 
 def test_whatever_the_mask_nobody_else_can_read(tmp_path: Path, mask: int) -> None:
-    folder = private_folder(tmp_path / "runs")
+    folder = make_private_folder(tmp_path / "runs")
     assert mode(folder) == "0o700"
     with open_private(folder / "log", "a", encoding="utf-8") as file:
         assert mode(folder / "log") == "0o600"  # from the first
@@ -51,7 +51,7 @@ def test_what_was_open_is_closed_with_all_in_it(tmp_path: Path, mask: int) -> No
     outside.write_text("")
     before = mode(outside)
     (inside.parent / "link").symlink_to(outside)
-    private_folder(tmp_path / "runs")
+    make_private_folder(tmp_path / "runs")
     assert [mode(path) for path in (inside, inside.parent, tmp_path / "runs")] == [
         "0o600",
         "0o700",
@@ -61,10 +61,10 @@ def test_what_was_open_is_closed_with_all_in_it(tmp_path: Path, mask: int) -> No
 
 
 def test_a_folder_that_must_be_new(tmp_path: Path) -> None:
-    private_folder(tmp_path / "run", new=True)
+    make_private_folder(tmp_path / "run", new=True)
     with pytest.raises(FileExistsError):
-        private_folder(tmp_path / "run", new=True)
-    assert private_folder(tmp_path / "run").is_dir()
+        make_private_folder(tmp_path / "run", new=True)
+    assert make_private_folder(tmp_path / "run").is_dir()
 
 
 def test_what_belongs_to_another_is_left(tmp_path: Path, unprivileged) -> None:

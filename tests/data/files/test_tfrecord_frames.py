@@ -9,11 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data.errors import BadDataError, EnvironmentTrouble
-from data.files.tfrecord_frames import check_lengths, framed, masked_crc
-
-
-def frame(content: bytes) -> bytes:
-    return b"".join(framed(content))
+from data.files.tfrecord_frames import check_lengths, frame_record, masked_crc
 
 
 def claiming(length: int, content: bytes = b"") -> bytes:
@@ -25,7 +21,7 @@ def claiming(length: int, content: bytes = b"") -> bytes:
 @given(st.lists(st.binary(max_size=40)))
 def test_whole_files_pass(tmp_path_factory: pytest.TempPathFactory, contents: list[bytes]) -> None:
     path = tmp_path_factory.mktemp("frames") / "shard"
-    path.write_bytes(b"".join(map(frame, contents)))
+    path.write_bytes(b"".join(map(frame_record, contents)))
     check_lengths(path)
 
 
@@ -33,17 +29,17 @@ def test_whole_files_pass(tmp_path_factory: pytest.TempPathFactory, contents: li
 @pytest.mark.parametrize("before", [0, 3])
 def test_a_length_beyond_the_file(tmp_path: Path, claimed: int, before: int) -> None:
     path = tmp_path / "shard"
-    path.write_bytes(frame(b"12345") * before + claiming(claimed, bytes(12)))
+    path.write_bytes(frame_record(b"12345") * before + claiming(claimed, bytes(12)))
     with pytest.raises(BadDataError, match=f"{path} cannot be read from record {before} on") as it:
         check_lengths(path)
     assert f"a length of {claimed} bytes where 12 are left" in str(it.value)
 
 
 def test_each_cut_and_each_bit_of_a_header_shows(tmp_path: Path) -> None:
-    whole = frame(b"12345") + frame(b"678")
+    whole = frame_record(b"12345") + frame_record(b"678")
     path = tmp_path / "shard"
     for length in range(1, len(whole)):
-        if length != len(frame(b"12345")):
+        if length != len(frame_record(b"12345")):
             path.write_bytes(whole[:length])
             with pytest.raises(BadDataError):
                 check_lengths(path)
@@ -57,7 +53,7 @@ def test_each_cut_and_each_bit_of_a_header_shows(tmp_path: Path) -> None:
 
 def test_a_file_that_was_changed_is_looked_at_again(tmp_path: Path) -> None:
     path = tmp_path / "shard"
-    path.write_bytes(frame(b"12345"))
+    path.write_bytes(frame_record(b"12345"))
     check_lengths(path)
     path.write_bytes(claiming(2**40, bytes(9)))
     os.utime(path, ns=(1, 1))

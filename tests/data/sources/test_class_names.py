@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 
 from data.errors import BadDataError
-from data.sources.class_names import count_labels, counted_classes, named_classes
+from data.sources.class_names import choose_class_names, count_labels, infer_class_names
 
 
 def test_names_count_up_to_the_highest_label() -> None:
-    assert counted_classes({0: 5, 2: 1, 1: 3}, None, "here") == ("0", "1", "2")
+    assert infer_class_names({0: 5, 2: 1, 1: 3}, None, "here") == ("0", "1", "2")
 
 
 def test_given_names_may_name_more_classes_than_occur() -> None:
-    assert counted_classes({1: 5}, ("a", "b", "c"), "here") == ("a", "b", "c")
+    assert infer_class_names({1: 5}, ("a", "b", "c"), "here") == ("a", "b", "c")
 
 
 @pytest.mark.parametrize(
@@ -29,16 +29,16 @@ def test_given_names_may_name_more_classes_than_occur() -> None:
 )
 def test_a_label_out_of_range(counts, given, words: str) -> None:
     with pytest.raises(BadDataError) as caught:
-        counted_classes(counts, given, "labels.gz")
+        infer_class_names(counts, given, "labels.gz")
     assert "labels.gz" in str(caught.value)
     assert words in str(caught.value)
 
 
 def test_a_sources_own_names_can_be_renamed_one_by_one() -> None:
-    assert named_classes(None, ("0", "1"), "digits") == ("0", "1")
-    assert named_classes(("zero", "one"), ("0", "1"), "digits") == ("zero", "one")
+    assert choose_class_names(None, ("0", "1"), "digits") == ("0", "1")
+    assert choose_class_names(("zero", "one"), ("0", "1"), "digits") == ("zero", "one")
     with pytest.raises(BadDataError, match="does not name the classes of digits"):
-        named_classes(("cat", "dog"), tuple("0123456789"), "digits")
+        choose_class_names(("cat", "dog"), tuple("0123456789"), "digits")
 
 
 def test_counting_is_numpys() -> None:

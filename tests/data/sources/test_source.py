@@ -8,7 +8,7 @@ import pytest
 from sklearn.datasets import load_digits
 
 from data.errors import ConfigError, EnvironmentTrouble
-from data.sources import NAMES, Source, SourceConfig, ask_stamp, chunk_size, make_source
+from data.sources import NAMES, Source, SourceConfig, chunk_size, get_stamp_function, make_source
 
 
 class NoSource:
@@ -79,7 +79,7 @@ def test_digits_can_be_named() -> None:
 
 def test_a_source_is_asked_for_its_stamp() -> None:
     def ask(source: str, **options: Any) -> str | None:
-        asked = ask_stamp(source, SourceConfig(options=options))
+        asked = get_stamp_function(source, SourceConfig(options=options))
         return asked() if asked else None
 
     assert ask("own_sources:Stamped", word="one") == "one"
@@ -93,4 +93,4 @@ def test_a_source_is_asked_for_its_stamp() -> None:
 
 
 def test_a_source_without_a_stamp_is_not_made_to_ask_it() -> None:
-    assert ask_stamp("own_sources:Wrong", SourceConfig()) is None  # which needs an option
+    assert get_stamp_function("own_sources:Wrong", SourceConfig()) is None  # which needs an option

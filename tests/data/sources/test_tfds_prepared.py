@@ -21,7 +21,7 @@ import tensorflow_datasets as tfds
 from data.errors import BadDataError, ConfigError, EnvironmentTrouble
 from data.files.tfrecord_frames import FRAME_BYTES, masked_crc
 from data.sources import SourceConfig, make_source, tfds_prepared
-from data.sources.tfds_images import header_size
+from data.sources.tfds_images import read_header_size
 
 # TFDS reads its JSON files by a way that protobuf is about to end.
 pytestmark = pytest.mark.filterwarnings(r"ignore:label\(\) is deprecated:DeprecationWarning")
@@ -198,8 +198,8 @@ def test_an_image_of_another_size_is_not_decoded(tmp_path: Path, store_tfds, wha
 def test_the_size_that_a_header_tells_is_pillow_s(kind: str) -> None:
     for height, width in ((1, 1), (6, 5), (300, 2), (70, 65_000)):
         file = image_files.to_file(np.zeros((height, width, 3), np.uint8), kind)
-        assert header_size(tf.constant(file)).numpy().tolist() == [height, width]
-    assert header_size(tf.constant(b"something else")).numpy().tolist() == [-1, -1]
+        assert read_header_size(tf.constant(file)).numpy().tolist() == [height, width]
+    assert read_header_size(tf.constant(b"something else")).numpy().tolist() == [-1, -1]
 
 
 def test_a_set_without_test_split(tmp_path: Path, store_tfds) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from data.spans.listing import Listing, Ready, Span, list_spans
+from data.spans.listing import Listing, Readiness, Span, list_spans
 
 NOW = 1_800_000_000.0
 COUNT = 300  # spans, where many are wanted
@@ -23,7 +23,7 @@ def write(file: Path, *, minutes_ago: float = 600, content: str = "1") -> None:
 
 
 def spans(folder: Path, pattern: str = "{SPAN}/v{VERSION}", **ready: object) -> list[Span]:
-    return list_spans(str(folder / pattern), Ready(now=NOW, **ready))  # type: ignore[arg-type]
+    return list_spans(str(folder / pattern), Readiness(now=NOW, **ready))  # type: ignore[arg-type]
 
 
 def test_of_each_span_the_newest_version_and_the_oldest_span_first(tmp_path: Path) -> None:
@@ -44,14 +44,14 @@ def test_a_version_that_is_still_arriving_leaves_the_one_before_in_its_place(
     assert [s.version for s in spans(tmp_path, quiet_minutes=10)] == [1]
     write(tmp_path / "1/v1/a", minutes_ago=1)
     (span,) = spans(tmp_path, quiet_minutes=10)
-    assert (span.version, span.arriving) == (2, "changed less than 10 minutes ago")
+    assert (span.version, span.incomplete) == (2, "changed less than 10 minutes ago")
 
 
 def test_of_the_versions_that_are_all_there_the_newest_is_taken(tmp_path: Path) -> None:
     for version, minutes_ago in enumerate([600, 600, 600, 1, 1], start=1):
         write(tmp_path / f"1/v{version}/a", minutes_ago=minutes_ago)
     (span,) = spans(tmp_path, quiet_minutes=10)
-    assert (span.version, span.path, span.arriving) == (3, tmp_path / "1/v3", None)
+    assert (span.version, span.path, span.incomplete) == (3, tmp_path / "1/v3", None)
 
 
 # A time ahead of now was set by somebody, who did that at the ctime.
@@ -60,7 +60,7 @@ def test_quiet_minutes(tmp_path: Path, minutes_ago: float, taken: bool) -> None:
     write(tmp_path / "1/a")
     write(tmp_path / "1/deep/.hidden", minutes_ago=minutes_ago)
     (span,) = spans(tmp_path, "{SPAN}", quiet_minutes=10)
-    assert (span.arriving is None) == taken
+    assert (span.incomplete is None) == taken
 
 
 COPIES = (
@@ -79,9 +79,9 @@ def test_a_copy_that_keeps_its_times_is_quiet_when_it_has_ended(tmp_path: Path, 
     now = (tmp_path / "1/a").stat().st_ctime
     assert (tmp_path / "1/a").stat().st_mtime == 1_000_000_000
     for minutes, arriving in ((0, True), (9.9, True), (10.1, False)):
-        ready = Ready(now=now + 60 * minutes, quiet_minutes=10)
+        ready = Readiness(now=now + 60 * minutes, quiet_minutes=10)
         (span,) = list_spans(str(tmp_path / "{SPAN}"), ready)[:1]
-        assert (span.arriving is not None) == arriving
+        assert (span.incomplete is not None) == arriving
 
 
 def make(file: Path) -> Path:
@@ -97,9 +97,11 @@ def test_a_file_servers_clock_that_is_ahead_does_not_block_for_ever(tmp_path: Pa
 
     def arriving(minutes: float) -> bool:
         now = begun + 60 * minutes
-        ready = Ready(now=now, quiet_minutes=10, first_seen=lambda _, d: seen.setdefault(d, now))
+        ready = Readiness(
+            now=now, quiet_minutes=10, first_seen=lambda _, d: seen.setdefault(d, now)
+        )
         (span,) = list_spans(str(tmp_path / "{SPAN}"), ready)
-        return span.arriving is not None
+        return span.incomplete is not None
 
     assert [arriving(minutes) for minutes in (0, 5, 9.9, 10)] == [True, True, True, False]
     file.write_text("22")
@@ -108,9 +110,9 @@ def test_a_file_servers_clock_that_is_ahead_does_not_block_for_ever(tmp_path: Pa
 
 def test_without_anybody_who_remembers_what_lies_ahead_is_arriving(tmp_path: Path) -> None:
     now = make(tmp_path / "1/a").stat().st_ctime - 3600
-    (span,) = list_spans(str(tmp_path / "{SPAN}"), Ready(now=now, quiet_minutes=10))
-    assert span.arriving is not None
-    assert "clock is ahead" in span.arriving
+    (span,) = list_spans(str(tmp_path / "{SPAN}"), Readiness(now=now, quiet_minutes=10))
+    assert span.incomplete is not None
+    assert "clock is ahead" in span.incomplete
 
 
 def test_a_span_of_class_folders_that_are_links(tmp_path: Path) -> None:
@@ -119,10 +121,10 @@ def test_a_span_of_class_folders_that_are_links(tmp_path: Path) -> None:
     (tmp_path / "lake/1/cat").symlink_to(tmp_path / "photos/cats")
     pattern = "lake/{SPAN}"
     (before,) = spans(tmp_path, pattern)
-    assert before.arriving is None
+    assert before.incomplete is None
     write(tmp_path / "photos/cats/b", minutes_ago=1)
     (after,) = spans(tmp_path, pattern, quiet_minutes=10)
-    assert after.arriving is not None
+    assert after.incomplete is not None
     assert after.stamp != before.stamp
 
 
@@ -130,7 +132,7 @@ def test_a_link_that_leads_nowhere_is_named_and_hides_no_other_span(tmp_path: Pa
     for name in ("1/a", "2/a"):
         write(tmp_path / name)
     (tmp_path / "2/cat").symlink_to("../../gone")
-    found = {span.name: span.arriving for span in spans(tmp_path, "{SPAN}")}
+    found = {span.name: span.incomplete for span in spans(tmp_path, "{SPAN}")}
     assert found == {"1": None, "2": f"{tmp_path}/2/cat is a link that leads nowhere"}
 
 
@@ -156,40 +158,40 @@ def test_only_what_is_asked_for_is_looked_at(tmp_path: Path, monkeypatch) -> Non
     assert calls == {str(tmp_path): 1, **{f"{tmp_path}/{n}": 1 for n in range(COUNT)}}
     monkeypatch.setattr(os, "scandir", counting)
     calls.clear()
-    assert listing.look(last, Ready(now=NOW)).version == 2
+    assert listing.inspect(last, Readiness(now=NOW)).version == 2
     assert calls == {f"{tmp_path}/{last}/v2": 1}
 
 
 def test_a_marker_in_a_folder(tmp_path: Path) -> None:
     write(tmp_path / "1/a")
     (before,) = spans(tmp_path, "{SPAN}", done_marker="_SUCCESS")
-    assert before.arriving == "no _SUCCESS yet"
+    assert before.incomplete == "no _SUCCESS yet"
     write(tmp_path / "1/_SUCCESS")
     (after,) = spans(tmp_path, "{SPAN}", done_marker="_SUCCESS")
-    assert after.arriving is None
+    assert after.incomplete is None
     assert after.stamp == before.stamp
 
 
 def test_a_marker_beside_a_file(tmp_path: Path) -> None:
     write(tmp_path / "1.npz")
     (before,) = spans(tmp_path, "{SPAN}.npz", done_marker="_SUCCESS")
-    assert before.arriving == "no 1.npz.done yet"
+    assert before.incomplete == "no 1.npz.done yet"
     write(tmp_path / "1.npz.done")
     (after,) = spans(tmp_path, "{SPAN}.npz", done_marker="_SUCCESS")
-    assert (after.name, after.arriving) == ("1", None)
+    assert (after.name, after.incomplete) == ("1", None)
 
 
 def test_both_must_hold_where_both_are_asked_for(tmp_path: Path) -> None:
     write(tmp_path / "1/a", minutes_ago=1)
     write(tmp_path / "1/done")
     (span,) = spans(tmp_path, "{SPAN}", done_marker="done", quiet_minutes=10)
-    assert span.arriving
+    assert span.incomplete
 
 
 def test_an_empty_folder_is_only_begun(tmp_path: Path) -> None:
     (tmp_path / "1").mkdir()
     (span,) = spans(tmp_path, "{SPAN}")
-    assert span.arriving == "no file in it yet"
+    assert span.incomplete == "no file in it yet"
 
 
 def test_a_folder_that_may_not_be_listed_does_not_hide_the_others(unprivileged) -> None:
@@ -200,7 +202,7 @@ def test_a_folder_that_may_not_be_listed_does_not_hide_the_others(unprivileged) 
             write(folder / file)
         (folder / "2").chmod(0)
         with unprivileged():
-            found = {span.name: span.arriving for span in spans(folder, "{SPAN}")}
+            found = {span.name: span.incomplete for span in spans(folder, "{SPAN}")}
         (folder / "2").chmod(0o755)
     assert found == {"1": None, "2": "cannot be looked at: Permission denied"}
 

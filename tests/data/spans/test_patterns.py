@@ -8,7 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data.errors import BadDataError, ConfigError, EnvironmentTrouble
-from data.spans.patterns import absolute, check_pattern, is_pattern, matches, order
+from data.spans.patterns import (
+    check_pattern,
+    find_matches,
+    is_pattern,
+    make_absolute,
+    span_sort_key,
+)
 from data.spans.temporary import is_temporary
 
 
@@ -21,11 +27,13 @@ def touched(folder: Path, *names: str) -> Path:
 
 
 def found(pattern: object) -> set[tuple[str, int | None, str]]:
-    return {(match.span, match.version, str(match.path)) for match in matches(str(pattern)).found}
+    return {
+        (match.span, match.version, str(match.path)) for match in find_matches(str(pattern)).found
+    }
 
 
 def left_out(pattern: object) -> list[str]:
-    return [Path(path).name for path in matches(str(pattern)).temporary]
+    return [Path(path).name for path in find_matches(str(pattern)).temporary]
 
 
 def test_days_with_versions(tmp_path: Path) -> None:
@@ -75,7 +83,9 @@ def test_a_marker_beside_a_file_is_no_span(tmp_path: Path) -> None:
 
 @given(st.lists(st.from_regex(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,8}", fullmatch=True), min_size=1))
 def test_names_come_back_as_they_were_written(names: list[str]) -> None:
-    names = [name for name in {order(n): n for n in names}.values() if not name.endswith(".done")]
+    names = [
+        name for name in {span_sort_key(n): n for n in names}.values() if not name.endswith(".done")
+    ]
     names = [name for name in names if not is_temporary(name)]
     with tempfile.TemporaryDirectory() as folder:
         touched(Path(folder), "d-x.npz", *(f"d-{name}.npz" for name in names))
@@ -84,7 +94,7 @@ def test_names_come_back_as_they_were_written(names: list[str]) -> None:
 
 def test_numbers_sort_as_numbers_and_before_names() -> None:
     spans = ["b", "10", "9", "a", "2026-11-20", "2026-11-3"]
-    assert sorted(spans, key=order) == ["9", "10", "2026-11-20", "2026-11-3", "a", "b"]
+    assert sorted(spans, key=span_sort_key) == ["9", "10", "2026-11-20", "2026-11-3", "a", "b"]
 
 
 @pytest.mark.parametrize(
@@ -101,7 +111,7 @@ def test_numbers_sort_as_numbers_and_before_names() -> None:
 )
 def test_patterns_that_make_no_sense(pattern: str, words: str) -> None:
     assert is_pattern(pattern)
-    for check in (check_pattern, matches):
+    for check in (check_pattern, find_matches):
         with pytest.raises(ConfigError) as error:
             check(pattern)
         assert words in str(error.value)
@@ -117,10 +127,10 @@ def test_other_paths_are_none(path: str | None) -> None:
 def test_nothing_that_fits(tmp_path: Path) -> None:
     touched(tmp_path, "day-1")
     with pytest.raises(BadDataError, match="nothing fits") as error:
-        matches(f"{tmp_path}/span-{{SPAN}}")
+        find_matches(f"{tmp_path}/span-{{SPAN}}")
     assert "day-1" in str(error.value)
     with pytest.raises(BadDataError, match="nothing fits"):
-        matches(f"{tmp_path}/none/span-{{SPAN}}")
+        find_matches(f"{tmp_path}/none/span-{{SPAN}}")
 
 
 @pytest.mark.parametrize(
@@ -136,7 +146,7 @@ def test_nothing_that_fits(tmp_path: Path) -> None:
 def test_one_span_at_two_paths(tmp_path: Path, names: tuple[str, ...], pattern: str) -> None:
     touched(tmp_path, *names)
     with pytest.raises(BadDataError, match="lies at two paths"):
-        matches(str(tmp_path / pattern))
+        find_matches(str(tmp_path / pattern))
 
 
 def test_versions_of_one_span_in_folders_of_their_own(tmp_path: Path) -> None:
@@ -178,12 +188,12 @@ def test_a_folder_that_may_not_be_listed(unprivileged) -> None:
         touched(Path(folder), "span-1")
         Path(folder).chmod(0)
         with unprivileged(), pytest.raises(EnvironmentTrouble, match="cannot be listed"):
-            matches(f"{folder}/span-{{SPAN}}")
+            find_matches(f"{folder}/span-{{SPAN}}")
         Path(folder).chmod(0o755)
 
 
 def test_a_pattern_is_named_by_its_absolute_path(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", "/home/ana")
-    assert absolute("a/../{SPAN}") == f"{tmp_path}/{{SPAN}}"
-    assert absolute("~/{SPAN}") == "/home/ana/{SPAN}"
+    assert make_absolute("a/../{SPAN}") == f"{tmp_path}/{{SPAN}}"
+    assert make_absolute("~/{SPAN}") == "/home/ana/{SPAN}"

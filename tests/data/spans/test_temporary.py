@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from data.spans.temporary import bare, is_temporary
+from data.spans.temporary import is_temporary, strip_temporary_marks
 
 
 @pytest.mark.parametrize(
@@ -32,7 +32,7 @@ from data.spans.temporary import bare, is_temporary
     ],
 )
 def test_what_marks_a_name_as_temporary(name: str, of: str) -> None:
-    assert bare(name) == of
+    assert strip_temporary_marks(name) == of
     assert is_temporary(name)
 
 
@@ -53,5 +53,5 @@ def test_what_marks_a_name_as_temporary(name: str, of: str) -> None:
     ],
 )
 def test_names_that_are_not(name: str) -> None:
-    assert bare(name) == name
+    assert strip_temporary_marks(name) == name
     assert not is_temporary(name)

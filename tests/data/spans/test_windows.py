@@ -5,13 +5,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data.errors import ConfigError
-from data.spans.windows import Window, named
+from data.spans.windows import Window, format_window
 
 SPANS = [str(number) for number in range(1, 8)]
 
 
 def taken(text: str, usable: list[str] = SPANS, pushed: str | None = None) -> list[str]:
-    window = Window.of(text)
+    window = Window.parse(text)
     return window.take(window.candidates(SPANS, pushed), usable.__contains__)[0]
 
 
@@ -29,7 +29,7 @@ def taken(text: str, usable: list[str] = SPANS, pushed: str | None = None) -> li
         ("2 until 4", ["3", "4"]),
         ("all until 2", ["1", "2"]),
         ("since push", SPANS),
-        (named(["2", "6"]), ["2", "6"]),
+        (format_window(["2", "6"]), ["2", "6"]),
     ],
 )
 def test_windows(text: str, spans: list[str]) -> None:
@@ -52,7 +52,7 @@ def test_what_is_not_usable_does_not_count(count: int, usable: set[str]) -> None
         asked.append(name)
         return name in usable
 
-    assert Window.of(str(count)).take(SPANS, is_usable) == (
+    assert Window.parse(str(count)).take(SPANS, is_usable) == (
         expected,
         [name for name in sorted(asked, key=int) if name not in usable],
     )
@@ -63,9 +63,9 @@ def test_what_is_not_usable_does_not_count(count: int, usable: set[str]) -> None
 @pytest.mark.parametrize("text", ["", "0", "a,", "span ,", "3 until ", ",", " "])
 def test_words_that_are_no_window(text: str) -> None:
     with pytest.raises(ConfigError, match="no window of spans"):
-        Window.of(text)
+        Window.parse(text)
 
 
 def test_names_may_be_words_of_windows() -> None:
-    assert Window.of("span latest").names == ("latest",)
-    assert Window.of("span all").names == ("all",)
+    assert Window.parse("span latest").names == ("latest",)
+    assert Window.parse("span all").names == ("all",)

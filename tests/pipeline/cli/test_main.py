@@ -13,7 +13,7 @@ import click
 import pytest
 
 from data.errors import BadDataError, ConfigError, EnvironmentTrouble, StepError
-from data.files.documents import SCHEMAS, checked
+from data.files.documents import SCHEMAS, check_schema
 from pipeline import exit_codes, recipes
 from pipeline.cli.main import call, penstock
 from pipeline.console.error_message import explain
@@ -247,7 +247,7 @@ def test_every_json_that_a_run_leaves_has_its_schema_number(finished_root):
             for content in map(
                 json.loads, text.splitlines() if path.suffix == ".jsonl" else [text]
             ):
-                assert checked(path.name, content, path)
+                assert check_schema(path.name, content, path)
             found.add(path.name)
     assert found >= set(SCHEMAS) - {
         *("checkpoint", "upstream.json"),  # of a training that was interrupted

@@ -124,7 +124,7 @@ def test_serving_lists_versions_with_who_and_why(
     assert "rollback to 1; worse" in newest
     assert "ann" in newest
     assert "0.9812" in newest
-    assert foreign.split()[1:] == ["foreign", "not", "pushed", "by", "Penstock"]
+    assert foreign.split()[1:] == ["unmanaged", "not", "pushed", "by", "Penstock"]
     assert "damaged" in broken
     assert "saved_model.pb" in broken
     assert "against accuracy, overall; [we] know" in odd
@@ -141,7 +141,7 @@ def test_serving_for_machines(
     (model / "4").mkdir()
     assert call(["serving", str(model), "--json"]) == 0
     foreign, ours = json.loads(capsys.readouterr().out)
-    assert (foreign["version"], foreign["serves"], foreign["state"]) == (4, True, "foreign")
+    assert (foreign["version"], foreign["serves"], foreign["state"]) == (4, True, "unmanaged")
     assert (ours["version"], ours["serves"], ours["state"]) == (1, False, "whole")
     assert ours["push"] == read_json(model / "1" / "push.json")
     assert ours["digest"] == ours["push"]["digest"]

@@ -16,7 +16,7 @@ from deaf_job_server import DeafJobServer, deaf_job_server
 
 from components.beam.jobs.submission import Submitted
 from data.base.waits import SECONDS
-from data.errors import AlreadyPushed, ConfigError, RightLost, revive
+from data.errors import AlreadyPushed, ConfigError, PushRightLost, deserialize_error
 from pipeline import exit_codes, submit
 from pipeline.cli.main import call
 from pipeline.config.graph import PipelineConfig
@@ -71,7 +71,7 @@ class Worker(threading.Thread):
             for step in self._job.chosen:
                 (text,) = RunStep(step).process(text)
         except RuntimeError as error:
-            self.error = revive(str(error))
+            self.error = deserialize_error(str(error))
 
 
 def until(happened: Callable[[], Any]) -> None:
@@ -110,7 +110,7 @@ def test_a_worker_between_verdict_and_rename_pushes_no_more(
     assert json.loads((job.folder / "run.json").read_text())["status"] == "cancelled"
     (tmp_path / "go").touch()
     worker.join()
-    assert isinstance(worker.error, RightLost)
+    assert isinstance(worker.error, PushRightLost)
     assert versions(job.root) == []
     assert not list(job.root.glob("serving/toy/.staging-*"))
     with pytest.raises(submit.Cancelled):
@@ -160,7 +160,7 @@ def test_of_two_attempts_at_once_the_later_pushes(sent, pushing_pipeline, tmp_pa
     (tmp_path / "go").touch()
     first.join()
     second.join()
-    assert isinstance(first.error, RightLost)
+    assert isinstance(first.error, PushRightLost)
     assert second.error is None
     assert versions(job.root) == ["1"]
 
@@ -202,7 +202,7 @@ def test_a_runner_that_does_not_answer_keeps_nobody_from_cancelling(
     worker = Worker(job)
     worker.start()
     worker.join()
-    assert isinstance(worker.error, RightLost)
+    assert isinstance(worker.error, PushRightLost)
     assert versions(job.root) == []
 
 
@@ -254,7 +254,7 @@ def test_a_job_server_that_says_cancelled_of_a_job_that_goes_on(
     assert entered(job.root)[0].status == "cancelled"
     (tmp_path / "go").touch()
     worker.join()
-    assert isinstance(worker.error, RightLost)
+    assert isinstance(worker.error, PushRightLost)
     assert versions(job.root) == []
 
 
@@ -272,7 +272,7 @@ def test_a_run_that_failed_pushes_no_more(sent, pushing_pipeline, tmp_path):
         raise ConfigError("the job failed")
     (tmp_path / "go").touch()
     worker.join()
-    assert isinstance(worker.error, RightLost)
+    assert isinstance(worker.error, PushRightLost)
     assert versions(job.root) == []
 
 

@@ -33,7 +33,7 @@ def user_code(tmp_path, monkeypatch):
 
 
 def test_code_follows_imports_of_first_party_modules_only(user_code):
-    closure = Code().of(["mine_a"])
+    closure = Code().find_closure(["mine_a"])
     assert {f.relative_to(user_code).as_posix() for f in closure.files.values()} == {
         "mine_a.py",
         "mine_package/__init__.py",
@@ -45,7 +45,7 @@ def test_code_follows_imports_of_first_party_modules_only(user_code):
 
 def test_code_imports_nothing(user_code):
     before = set(sys.modules)
-    Code().of(["mine_a", "components.train", "components.evaluate", "components.ingest"])
+    Code().find_closure(["mine_a", "components.train", "components.evaluate", "components.ingest"])
     assert set(sys.modules) - before <= {"encodings.idna"}
 
 
@@ -68,7 +68,7 @@ def test_code_agrees_with_what_python_really_imports(user_code):
                 origin = getattr(sys.modules[name], "__file__", None) or ""
                 if origin.startswith(f"{root}/") and "site-packages" not in origin:
                     todo.append(name)
-    closure = Code().of(["components.train.candidate"])
+    closure = Code().find_closure(["components.train.candidate"])
     ours = {f for f in loaded if f.name != "__init__.py" or f.read_text()}
     assert ours <= set(closure.files.values())
     assert {"tensorflow", "keras", "numpy"} <= set(closure.libraries)

@@ -29,7 +29,7 @@ def test_a_run_s_model_is_where_another_begins(finished_digits, tmp_path) -> Non
     warm = run(digits("train.warm_start=run:latest", "train.epochs=1"), root=root, last="train")
     model = warm.artifact(type(warm.outputs["train"].model))
     assert read_json(model.path / "history.json")["loss"][0] < cold["loss"][2]
-    about = read_json(model.bundle / "penstock.json")["about"]
+    about = read_json(model.bundle / "penstock.json")["metadata"]
     assert about["warm_start"] == sha256_file(first.parent / "bundle" / "penstock.json")
 
 
@@ -59,7 +59,7 @@ def test_a_window_of_spans_begins_with_the_model_that_serves(root, spans) -> Non
     )
     result = run(pipeline, root=root, last="evaluate")
     bundle = result.artifact(Model).bundle
-    about = read_json(bundle / "penstock.json")["about"]
+    about = read_json(bundle / "penstock.json")["metadata"]
     assert about["warm_start"] == sha256_file(root / "serving" / "digits" / "1" / "penstock.json")
     verdict = read_json(result.verdict.path / "verdict.json")
     assert verdict["data"]["spans"] == {

@@ -14,7 +14,7 @@ import pytest
 from data.errors import BadDataError, ConfigError, EnvironmentTrouble
 from data.files import sealed_files
 from data.files.durable_files import read_json
-from data.spans.patterns import absolute
+from data.spans.patterns import make_absolute
 from pipeline import recipes
 from pipeline.config.graph import PipelineConfig
 from pipeline.config.graph_checks import check
@@ -67,7 +67,7 @@ def days(pipeline: PipelineConfig) -> list[str]:
 
 def exclude(pipeline: PipelineConfig, root: Path, span: str) -> None:
     root.mkdir(exist_ok=True)
-    pattern = absolute(pipeline.step("ingest").config.path)
+    pattern = make_absolute(pipeline.step("ingest").config.path)
     with SpanStore(root) as store:
         store.exclude(Excluded(pattern=pattern, span=span, reason="shuffled", by="ana", time=NOW))
 

@@ -8,7 +8,7 @@ import pytest
 
 from components.ingest import Config
 from data.errors import BadDataError
-from data.spans.patterns import absolute
+from data.spans.patterns import make_absolute
 from pipeline.spans.choose import choose
 from pipeline.spans.states import Standings, temporary_words
 from pipeline.spans.store import Excluded, SpanStore, Unreadable, notes_of
@@ -43,7 +43,7 @@ def root(tmp_path: Path, lake: Path) -> Path:
     """A ledger that remembers 2 as excluded and 3 as unreadable."""
     root = tmp_path / "root"
     root.mkdir()
-    pattern = absolute(f"{lake}/{{SPAN}}")
+    pattern = make_absolute(f"{lake}/{{SPAN}}")
     stamps = {s.span.name: s.span.stamp for s in Standings(config(lake), root, now=later(lake))}
     with SpanStore(root) as store:
         store.exclude(Excluded(pattern=pattern, span="2", reason="shuffled", by="ana", time=1.0))
@@ -63,7 +63,7 @@ def test_what_is_listed_as_usable_is_what_a_window_takes(lake, root, quiet_minut
         **dict.fromkeys(("1", "5", "8"), "usable"),
         "2": "excluded",
         "3": "unreadable",
-        **dict.fromkeys(("7", "empty"), "arriving"),
+        **dict.fromkeys(("7", "empty"), "incomplete"),
     }
     chosen = choose(wanted, Standings(wanted, root, now=now), None)
     assert [s.span.name for s in chosen.taken] == ["1", "5", "8"]
@@ -124,7 +124,7 @@ def test_what_was_seen_is_remembered_once(lake, root) -> None:
     wanted, now = config(lake, window="latest", quiet_minutes=10), later(lake, -YEAR)
     with pytest.raises(BadDataError, match="can be used"):
         choose(wanted, Standings(wanted, root, now=now), None)
-    pattern = absolute(f"{lake}/{{SPAN}}")
+    pattern = make_absolute(f"{lake}/{{SPAN}}")
     first = notes_of(root, pattern).sightings
     list(Standings(wanted, root, now=now + 60))
     assert notes_of(root, pattern).sightings == first

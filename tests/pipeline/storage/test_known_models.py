@@ -9,7 +9,7 @@ from data.errors import BadDataError
 from pipeline.storage.database import FILE
 from pipeline.storage.known_models import KnownModels, trust
 from pipeline.storage.ledger import Ledger
-from serving_export.bundle.vouching import model_digest
+from serving_export.bundle.model_trust import digest_model_folder
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def theirs(served: Path, tmp_path: Path) -> Path:
 
 def known(root: Path, folder: Path) -> bool:
     try:
-        KnownModels(root)(folder, model_digest(folder))
+        KnownModels(root)(folder, digest_model_folder(folder))
     except BadDataError:
         return False
     return True
@@ -54,7 +54,7 @@ def test_a_push_by_hand_is_known_though_the_ledger_forgot_the_training(root, ser
     (root / FILE).unlink()
     with Ledger(root) as ledger:
         pushed = {"version": 1, "served_path": "", "time": 0.0, "by": "", "reason": "", "rules": {}}
-        ledger.record_push(Pushed(run_id="a", digest=model_digest(served), **pushed))
+        ledger.record_push(Pushed(run_id="a", digest=digest_model_folder(served), **pushed))
     assert known(root, served)
 
 
@@ -63,7 +63,7 @@ def test_another_root_s_model_is_refused_with_the_way_to_trust_it(served, tmp_pa
     other.mkdir()
     with Ledger(other):
         pass
-    digest = model_digest(served)
+    digest = digest_model_folder(served)
     with pytest.raises(BadDataError, match="nobody vouches for the model") as caught:
         KnownModels(other)(served, digest)
     assert digest in str(caught.value.got)

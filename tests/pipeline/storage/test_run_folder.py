@@ -8,8 +8,8 @@ import time
 
 import pytest
 
-from data.errors import RightLost
-from data.files.documents import numbered
+from data.errors import PushRightLost
+from data.files.documents import add_schema_number
 from pipeline.run import run
 from pipeline.storage.ledger import Ledger
 from pipeline.storage.pushes.push_right import FILE, PushRight
@@ -30,7 +30,7 @@ def at_its_push(request, pushing_pipeline, tmp_path):
                     orchestrator=request.param,
                 )
             )
-        except RightLost as error:
+        except PushRightLost as error:
             ended.append(error)
 
     thread = threading.Thread(target=work)
@@ -59,7 +59,7 @@ def test_a_run_that_is_taken_for_dead_and_is_not_pushes_nothing(at_its_push, tmp
     (lock,) = root.glob("runs/*/.lock")
     lock.unlink()  # as on a machine that shares no locks with this one
     assert settled(root) == "killed"
-    assert isinstance(at_its_push(), RightLost)
+    assert isinstance(at_its_push(), PushRightLost)
     assert not list(root.glob("serving/toy/[0-9]*"))
     assert settled(root) == "failed"  # by its own word: it lives
 
@@ -91,8 +91,10 @@ def test_a_run_whose_folder_is_gone_is_dead(toy_pipeline, tmp_path):
 
 
 def test_what_a_killed_run_wrote_half_is_passed_over(tmp_path):
-    whole = numbered("events.jsonl", {"event": "ended", "step": "count", "summary": "3 numbers"})
-    half = json.dumps(numbered("events.jsonl", {"event": "ended"}))
+    whole = add_schema_number(
+        "events.jsonl", {"event": "ended", "step": "count", "summary": "3 numbers"}
+    )
+    half = json.dumps(add_schema_number("events.jsonl", {"event": "ended"}))
     lines = [json.dumps(whole), "[]", "null", half, '{"event": "en']
     (tmp_path / "events.jsonl").write_text("\n".join(lines))
     assert summaries(tmp_path) == {"count": "3 numbers"}

@@ -67,12 +67,13 @@ def alone(code: str, *args: object, cwd: Path) -> str:
 def test_tensorflow_alone_gets_the_same_probabilities(
     pushed: Path, bundle: Any, digits: Any, tmp_path: Path
 ) -> None:
-    from serving_export.bundle.requests import encodings
+    from serving_export.bundle.requests import encode_for_signatures
     from serving_export.bundle.saved_model import load_bundle
 
     images = digits.images[:20]
     asked = {
-        name: [base64.b64encode(one).decode() for one in batch] for name, batch in encodings(images)
+        name: [base64.b64encode(one).decode() for one in batch]
+        for name, batch in encode_for_signatures(images)
     }
     (tmp_path / "asked.json").write_text(json.dumps(asked))
     np.save(tmp_path / "images.npy", images)

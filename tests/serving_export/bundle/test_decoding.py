@@ -24,10 +24,10 @@ def in_graph(file: bytes, spec: ImageSpec) -> np.ndarray | None:
     """What the signature decodes a file to; None where it is an error."""
     import tensorflow as tf
 
-    from serving_export.bundle.signatures import decode
+    from serving_export.bundle.signatures import decode_image
 
     try:
-        found: np.ndarray = decode(tf.constant(file), spec).numpy()
+        found: np.ndarray = decode_image(tf.constant(file), spec).numpy()
         return found
     except (tf.errors.InvalidArgumentError, tf.errors.DataLossError, ValueError):
         return None
@@ -171,13 +171,13 @@ def disagreements(count: int, seed: int) -> list[str]:
     """Mutants that one decoder takes and the other refuses, or that give other pixels."""
     import tensorflow as tf
 
-    from serving_export.bundle.signatures import decode
+    from serving_export.bundle.signatures import decode_image
 
     rng, found = np.random.default_rng(seed), []
     for channels in (1, 3, 4):
         pixels = smooth(17, 19, channels)
         spec, whole = files.spec_of(pixels), files.whole_files(pixels)
-        graph = tf.function(lambda file, spec=spec: decode(file, spec), autograph=False)
+        graph = tf.function(lambda file, spec=spec: decode_image(file, spec), autograph=False)
         for _ in range(count // 3):
             file = files.mutant(whole, rng)
             pillow = by_pillow(file, spec)

@@ -36,7 +36,7 @@ def copy(sealed: tuple[Path, str], to: Path) -> Path:
 def test_reads_back(sealed: tuple[Path, str]) -> None:
     path, digest = sealed
     manifest = read_manifest(path)
-    assert (manifest.spec, manifest.about) == (SPEC, {"seed": 3})
+    assert (manifest.spec, manifest.metadata) == (SPEC, {"seed": 3})
     assert manifest.files.keys() == FILES.keys()
     assert verify_bundle(path) == verify_bundle(path, digest) == digest
 

@@ -39,7 +39,7 @@ model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=Tru
 random = np.random.default_rng(0)
 model.fit(random.random((256, 8, 8, 1), np.float32), random.integers(0, 10, 256), verbose=0)
 spec = ImageSpec(height=8, width=8, channels=1, class_names=tuple("abcdefghij"))
-given = {"transform_path": transform, "spec": spec, "model_output": "logits", "about": {}}
+given = {"transform_path": transform, "spec": spec, "model_output": "logits", "metadata": {}}
 write_bundle(path, model=model, **given)
 """
 
@@ -62,9 +62,9 @@ def write(
 
     def written(model: Any, **change: Any) -> str:
         path = tmp_path_factory.mktemp("bundle") / "bundle"
-        given = {"transform_path": divide, "spec": spec, "model_output": "logits", "about": {}}
+        given = {"transform_path": divide, "spec": spec, "model_output": "logits", "metadata": {}}
         write_bundle(path, model=model, **{**given, **change})
-        return read_manifest(path).model
+        return read_manifest(path).model_digest
 
     return written
 
@@ -90,7 +90,7 @@ def layered(
 
 def test_in_one_process_names_do_not_matter(write: Callable[..., str]) -> None:
     model = layered()
-    assert write(model) == write(model) == write(model, about={"seed": 3})
+    assert write(model) == write(model) == write(model, metadata={"seed": 3})
     # After dense_9 comes dense_10, before it in the alphabet, and operations wait for others
     # by lists in the order of names.
     assert write(layered(names=("a", "b"))) == write(layered(names=("b", "a"))) == write(model)

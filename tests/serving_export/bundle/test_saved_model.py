@@ -166,7 +166,7 @@ def test_any_keras_model_in_inference_mode(
     raw = np.asarray(model(images / np.float32(255), training=False), np.float32)
     path = tmp_path / "bundle"
     digest = write_bundle(
-        path, model=model, transform_path=divide, spec=spec, model_output=output, about={}
+        path, model=model, transform_path=divide, spec=spec, model_output=output, metadata={}
     )
     answer = load_bundle(path, digest)("images", images)["probabilities"]
     np.testing.assert_allclose(answer, softmax(raw) if output == "logits" else raw, atol=2e-6)
@@ -185,7 +185,7 @@ def test_an_output_of_the_wrong_width_is_refused(
             transform_path=divide,
             spec=spec,
             model_output="logits",
-            about={},
+            metadata={},
         )
     assert "(batch, 10)" in str(caught.value)
     assert not (tmp_path / "bundle").exists()
@@ -253,7 +253,7 @@ def test_files_as_pillow_decodes_them_or_an_error(
         transform_path=transform,
         spec=spec,
         model_output="logits",
-        about={},
+        metadata={},
     )
     ask = load_bundle(tmp_path / "bundle")
     for what, (make, _) in image_files.BAD.items():
@@ -271,7 +271,7 @@ def test_files_as_pillow_decodes_them_or_an_error(
 
 def test_the_manifest_says_what_it_is(bundle: Any, spec: ImageSpec) -> None:
     manifest = read_manifest(bundle.path)
-    assert (manifest.spec, manifest.about) == (spec, {"epochs": 1})
+    assert (manifest.spec, manifest.metadata) == (spec, {"epochs": 1})
     files = {p.relative_to(bundle.path).as_posix() for p in bundle.path.rglob("*") if p.is_file()}
     assert manifest.files.keys() == files - {"penstock.json"}
     assert verify_bundle(bundle.path) == bundle.digest

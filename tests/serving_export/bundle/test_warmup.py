@@ -67,7 +67,7 @@ def test_further_files_lie_beside_them(
         transform_path=divide,
         spec=spec,
         model_output="logits",
-        about={},
+        metadata={},
         assets={"assets.extra/seen.npy": b"hashes"},
     )
     bundle = load_bundle(tmp_path / "bundle")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from serving_export.bundle.weights import unsound_weights
+from serving_export.bundle.weights import count_nonfinite_weights
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
@@ -18,6 +18,6 @@ def test_weights_that_are_no_finite_number_are_counted(bad: float, dtype: tf.DTy
     values[1, 2] = values[0, 3] = bad
     whole = tf.Variable([7, 8])  # a count, say
     saved = SimpleNamespace(weights=[tf.Variable(values, dtype=dtype), whole])
-    assert unsound_weights(saved) == 2
-    assert unsound_weights(SimpleNamespace(weights=[whole])) == 0
-    assert unsound_weights(SimpleNamespace()) == 0
+    assert count_nonfinite_weights(saved) == 2
+    assert count_nonfinite_weights(SimpleNamespace(weights=[whole])) == 0
+    assert count_nonfinite_weights(SimpleNamespace()) == 0

@@ -9,10 +9,19 @@ import pytest
 
 from data.spec import ImageSpec
 from serving_export.bundle.manifest import write_manifest
-from serving_export.model_store.baseline import Against, against, find, serves
+from serving_export.model_store.baseline import (
+    ReferenceModels,
+    find_reference_models,
+    find_serving_version,
+    find_version,
+)
 from serving_export.model_store.best import NONE
-from serving_export.model_store.history import history
-from serving_export.model_store.layout import bundle_folder, model_of, serving_identity
+from serving_export.model_store.history import list_versions
+from serving_export.model_store.layout import (
+    find_bundle_folder,
+    identify_serving_version,
+    read_model_digest,
+)
 from serving_export.model_store.push import push
 from serving_export.model_store.rollback import rollback
 
@@ -44,14 +53,14 @@ class Place:
         path = self.made / f"{name}-again"
         path.mkdir()
         (path / "saved_model.pb").write_text(f"{name}, saved again")
-        write_manifest(path, SPEC, {}, model_of(self.bundle(name)[0]))
+        write_manifest(path, SPEC, {}, read_model_digest(self.bundle(name)[0]))
         return path
 
-    def against(self, candidate: str | None = None) -> Against:
-        return against(self.folder, self.bundle(candidate)[0] if candidate else None)
+    def against(self, candidate: str | None = None) -> ReferenceModels:
+        return find_reference_models(self.folder, self.bundle(candidate)[0] if candidate else None)
 
     def serves(self, candidate: str) -> Path | None:
-        return serves(self.folder, self.bundle(candidate)[0])
+        return find_serving_version(self.folder, self.bundle(candidate)[0])
 
 
 def find_digest(path: Path) -> str:
@@ -66,28 +75,28 @@ def place(tmp_path: Path) -> Place:
 
 
 def test_nothing_serves(place):
-    assert place.against() == Against()
+    assert place.against() == ReferenceModels()
     place.folder.mkdir(parents=True)
-    assert place.against("d") == Against(baseline=NONE, best=NONE, replaced=None)
+    assert place.against("d") == ReferenceModels(baseline=NONE, best=NONE, replaced=None)
     assert place.serves("d") is None
-    assert find(place.folder, "d") is None
+    assert find_version(place.folder, "d") is None
 
 
 def test_the_newest_is_the_baseline(place):
     first, second = place.push("one"), place.push("two")
     assert place.against("d").baseline == second
-    assert find(place.folder, first) == (1, place.folder / "1")
+    assert find_version(place.folder, first) == (1, place.folder / "1")
     assert place.serves("two") == place.folder / "2"
     assert place.serves("one") is None
 
 
 def test_who_serves_is_held_against_what_it_was_held_against(place):
     first = place.push("one", baseline=None)
-    assert place.against("one") == Against()
+    assert place.against("one") == ReferenceModels()
     place.push("two", baseline=first, best="b" * 64)
-    assert place.against("two") == Against(baseline=first, best="b" * 64)
+    assert place.against("two") == ReferenceModels(baseline=first, best="b" * 64)
     place.push("one", baseline=first, replaced=[1, 2])
-    assert place.against("one") == Against(baseline=first, replaced=(1, 2))
+    assert place.against("one") == ReferenceModels(baseline=first, replaced=(1, 2))
 
 
 def test_another_bundle_of_a_model_is_that_model(place):
@@ -95,10 +104,14 @@ def test_another_bundle_of_a_model_is_that_model(place):
     first = place.push("one", accuracy=0.9, examples=100)
     second = place.push("two", baseline=first, best=first)
     twin = place.twin("two")
-    assert against(place.folder, twin) == Against(baseline=second, best=first) == place.against()
-    assert serves(place.folder, twin) == place.folder / "2"
-    assert against(place.folder, place.twin("one")).replaced == (1, 2)
-    assert serves(place.folder, place.made / "one-again") is None
+    assert (
+        find_reference_models(place.folder, twin)
+        == ReferenceModels(baseline=second, best=first)
+        == place.against()
+    )
+    assert find_serving_version(place.folder, twin) == place.folder / "2"
+    assert find_reference_models(place.folder, place.twin("one")).replaced == (1, 2)
+    assert find_serving_version(place.folder, place.made / "one-again") is None
 
 
 def test_who_was_replaced_is_told(place):
@@ -113,48 +126,48 @@ def test_who_was_replaced_is_told(place):
 def test_a_version_that_is_not_ours_is_a_baseline_without_a_digest(place):
     best = place.push("one", accuracy=0.9, examples=100)
     (place.folder / "7").mkdir()
-    assert place.against("d") == Against(baseline="foreign:7", best=best)
+    assert place.against("d") == ReferenceModels(baseline="unmanaged:7", best=best)
 
 
 def test_the_best_is_named_even_where_it_serves(place):
     first = place.push("one", accuracy=0.9, examples=100)
-    assert place.against("d") == Against(baseline=first, best=first)
+    assert place.against("d") == ReferenceModels(baseline=first, best=first)
     second = place.push("two", accuracy=0.8, examples=100)
-    assert place.against("d") == Against(baseline=second, best=first)
+    assert place.against("d") == ReferenceModels(baseline=second, best=first)
 
 
 def test_a_record_that_cannot_be_read_says_nothing_but_that(place):
     digest = place.push("one", accuracy=0.9)
     for content in ("{", '["no record"]'):
         (place.folder / "1" / "push.json").write_text(content)
-        assert place.against("one") == Against()
-        assert place.against("d") == Against(baseline=digest, best="unknown:1")
+        assert place.against("one") == ReferenceModels()
+        assert place.against("d") == ReferenceModels(baseline=digest, best="unknown:1")
 
 
 @pytest.mark.parametrize("name", ["00000123", "0124"])
 def test_a_version_with_zeros_before_its_number_is_what_serves(place, name):
     """TensorFlow Serving reads the name as a number, and so does whoever deploys by that layout."""
     first, second = place.push("a"), place.push("b")
-    assert find(place.folder, first) == (1, place.folder / "1")
+    assert find_version(place.folder, first) == (1, place.folder / "1")
     served = (place.folder / "2").rename(place.folder / name)
     assert place.against("c").baseline == second
     assert place.against("a").replaced == (1, int(name))
     assert place.serves("b") == served
-    assert find(place.folder, second) == (int(name), served)
-    assert serving_identity(place.folder) == second
-    assert bundle_folder(place.folder) == served
-    assert [version.path.name for version in history(place.folder)] == ["1", name]
+    assert find_version(place.folder, second) == (int(name), served)
+    assert identify_serving_version(place.folder) == second
+    assert find_bundle_folder(place.folder) == served
+    assert [version.path.name for version in list_versions(place.folder)] == ["1", name]
     third = place.push("c")
     assert third != second
     assert place.serves("c") == place.folder / str(int(name) + 1)
     number, _ = rollback(place.serving, "m", by="ana", reason="it was better")
     assert number == int(name) + 2
-    assert serving_identity(place.folder) == second
+    assert identify_serving_version(place.folder) == second
 
 
 def test_of_two_folders_of_one_number_the_one_that_no_push_writes_is_looked_at(place):
     place.push("a")
     other = place.folder / "01"
     other.mkdir()
-    assert place.against("c").baseline == "foreign:01"
+    assert place.against("c").baseline == "unmanaged:01"
     assert place.serves("a") is None

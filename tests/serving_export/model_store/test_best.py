@@ -15,9 +15,9 @@ from data.errors import StepError
 from data.files.durable_files import read_json, sha256_file, write_json
 from data.spec import ImageSpec
 from serving_export.bundle.manifest import MANIFEST, write_manifest
-from serving_export.model_store.best import NONE, best_digest, better
-from serving_export.model_store.history import history
-from serving_export.model_store.layout import versions
+from serving_export.model_store.best import NONE, choose_best, read_best_digest
+from serving_export.model_store.history import list_versions
+from serving_export.model_store.layout import version_numbers
 from serving_export.model_store.push import push
 from serving_export.model_store.rollback import rollback
 
@@ -51,8 +51,8 @@ class Pushes:
     @property
     def best(self) -> int:
         """The first version that has the best's digest."""
-        best = best_digest(self.folder)
-        return next(v for v in versions(self.folder) if self.digest(v) == best)
+        best = read_best_digest(self.folder)
+        return next(v for v in version_numbers(self.folder) if self.digest(v) == best)
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ def pushes(tmp_path: Path) -> Pushes:
 
 
 def test_before_the_first_push_there_is_none(pushes):
-    assert best_digest(pushes.folder) == NONE
+    assert read_best_digest(pushes.folder) == NONE
     for version in (1, 2):
         pushes.push(None, None)  # nobody judged it, and there is no other to say so of
         assert pushes.best == version
@@ -75,10 +75,10 @@ def test_it_is_the_best_ever_however_many_came_since(pushes):
     for night in range(50):
         pushes.push(0.977 - 0.005 * night)
         assert pushes.best == 1
-    assert [v.number for v in history(pushes.folder) if v.best] == [1]
+    assert [v.number for v in list_versions(pushes.folder) if v.best] == [1]
     pushes.push(0.978)
     assert pushes.best == 51
-    assert [v.number for v in history(pushes.folder) if v.best] == [51]
+    assert [v.number for v in list_versions(pushes.folder) if v.best] == [51]
 
 
 def test_of_equals_the_first_stays(pushes):
@@ -110,16 +110,16 @@ def test_who_is_better_is_told_by_wilsons_interval(right, wrong):
         for i, (r, n) in enumerate(zip(right, numbers, strict=True))
     )
     if abs(low[0] - low[1]) > 1e-4 or not all(numbers):  # scipy has more digits of 1.96
-        assert better(one, two) == (two if low[1] > low[0] else one)
-    assert better(None, two) == two
+        assert choose_best(one, two) == (two if low[1] > low[0] else one)
+    assert choose_best(None, two) == two
 
 
 def test_a_new_start_forgets_what_was_before(pushes):
     for accuracy in (0.99, 0.98):
         pushes.push(accuracy)
-    pushes.push(0.8, begins_anew=True)
+    pushes.push(0.8, resets_best=True)
     assert pushes.best == 3
-    assert pushes.record(3)["begins_anew"] is True
+    assert pushes.record(3)["resets_best"] is True
     pushes.push(0.79)
     assert pushes.best == 3
     pushes.push(0.81)
@@ -132,8 +132,8 @@ def test_a_new_start_with_what_serves_is_on_record(pushes):
     bundle = sorted(pushes.path.glob("bundle*"))[-1]
     record = {"accuracy": 0.9, "examples": 1000}
     assert push(bundle, pushes.serving, "m", record=record)[0] == 2
-    assert push(bundle, pushes.serving, "m", record=record, begins_anew=True)[0] == 3
-    assert best_digest(pushes.folder) == pushes.digest(2)
+    assert push(bundle, pushes.serving, "m", record=record, resets_best=True)[0] == 3
+    assert read_best_digest(pushes.folder) == pushes.digest(2)
 
 
 def test_what_was_rolled_back_from_counts_no_longer_nor_does_its_new_start(pushes):
@@ -145,7 +145,7 @@ def test_what_was_rolled_back_from_counts_no_longer_nor_does_its_new_start(pushe
     assert pushes.best == 5
     pushes.rollback(to=3)  # forward again, to when version 2 was the best
     assert pushes.best == 2
-    pushes.push(0.5, begins_anew=True)
+    pushes.push(0.5, resets_best=True)
     pushes.rollback(to=3)
     assert pushes.best == 2
 
@@ -154,15 +154,19 @@ def test_the_best_is_kept_from_every_retention(pushes):
     pushes.push(0.99)
     for _ in range(12):
         pushes.push(0.95, keep=2)
-    assert versions(pushes.folder) == [1, 12, 13]
-    first = best_digest(pushes.folder)
+    assert version_numbers(pushes.folder) == [1, 12, 13]
+    first = read_best_digest(pushes.folder)
     pushes.push(0.999, keep=2, judged=first)
-    assert versions(pushes.folder) == [1, 13, 14]  # were 13 to serve again, 1 would be the best
+    assert version_numbers(pushes.folder) == [
+        1,
+        13,
+        14,
+    ]  # were 13 to serve again, 1 would be the best
     pushes.push(0.95, keep=2, judged=first)
-    assert versions(pushes.folder) == [1, 14, 15]  # what serves was judged against it
+    assert version_numbers(pushes.folder) == [1, 14, 15]  # what serves was judged against it
     for _ in range(2):
         pushes.push(0.95, keep=2)
-    assert versions(pushes.folder) == [14, 16, 17]
+    assert version_numbers(pushes.folder) == [14, 16, 17]
 
 
 def test_a_best_that_somebody_deleted_is_not_forgotten(pushes):
@@ -170,9 +174,9 @@ def test_a_best_that_somebody_deleted_is_not_forgotten(pushes):
     best = pushes.digest(1)
     pushes.push(0.95)
     shutil.rmtree(pushes.folder / "1")
-    assert best_digest(pushes.folder) == best
+    assert read_best_digest(pushes.folder) == best
     pushes.push(0.96)
-    assert best_digest(pushes.folder) == best
+    assert read_best_digest(pushes.folder) == best
 
 
 def test_a_record_that_cannot_be_read_is_told_and_not_taken_for_none(pushes):
@@ -180,8 +184,8 @@ def test_a_record_that_cannot_be_read_is_told_and_not_taken_for_none(pushes):
     pushes.push(0.95)
     path = pushes.folder / "2" / "push.json"
     path.write_text("{")
-    assert best_digest(pushes.folder) == "unknown:2"
-    assert not any(version.best for version in history(pushes.folder))
+    assert read_best_digest(pushes.folder) == "unknown:2"
+    assert not any(version.best for version in list_versions(pushes.folder))
     pushes.push(0.9)  # where no rule asks for the best: what can be read is not lost
     assert pushes.best == 1
     path.unlink()
@@ -200,13 +204,13 @@ def test_a_rollback_to_what_has_no_record_starts_with_it(pushes):
 
 def test_another_best_than_the_one_judged_against_forbids_the_push(pushes):
     pushes.push(0.9)
-    first = best_digest(pushes.folder)
+    first = read_best_digest(pushes.folder)
     pushes.push(0.99, best=first)
     with pytest.raises(StepError, match="another version is the best"):
         pushes.push(0.9, best=first)
     with pytest.raises(StepError, match="another version is the best"):
         pushes.push(0.9, best=NONE)
-    assert versions(pushes.folder) == [1, 2]
+    assert version_numbers(pushes.folder) == [1, 2]
 
 
 @settings(max_examples=40)
@@ -226,7 +230,7 @@ def test_any_chain_of_pushes_new_starts_and_rollbacks(tmp_path_factory, data):
             continue
         accuracies[number] = data.draw(st.integers(1, 99)) / 100 + number / 10**4
         anew = data.draw(st.booleans()) if data.draw(st.booleans()) else False
-        assert pushes.push(accuracies[number], begins_anew=anew) == number
+        assert pushes.push(accuracies[number], resets_best=anew) == number
         lines[number] = [number] if anew else [*before, number]
     best = max(lines[max(lines)], key=lambda version: accuracies[version])
-    assert best_digest(pushes.folder) == pushes.digest(best)
+    assert read_best_digest(pushes.folder) == pushes.digest(best)

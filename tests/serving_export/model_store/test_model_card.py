@@ -12,8 +12,8 @@ from serving_export.model_store.model_card import card_markdown, make_card
 NAMES = ("zero", "<script>alert(1)</script>", "a|b", "*bold*", "ä\nö", "\x1b[2J\u202elapis")
 MANIFEST = Manifest(
     spec=ImageSpec(height=8, width=9, channels=3, class_names=NAMES),
-    model="m" * 64,
-    about={"epochs": 5, "seed": 3, "model": "dense", "warm_start": None},
+    model_digest="m" * 64,
+    metadata={"epochs": 5, "seed": 3, "model": "dense", "warm_start": None},
     files={},
 )
 VERDICT: dict[str, Any] = {
@@ -43,9 +43,9 @@ def test_a_card_says_what_the_model_is_and_how_it_was_judged() -> None:
     card = json.loads(json.dumps(make_card(MANIFEST, "c" * 64, VERDICT), allow_nan=False))
     assert card["input"] == {"height": 8, "width": 9, "channels": 3}
     assert card["classes"] == list(NAMES)
-    assert card["trained"] == MANIFEST.about
+    assert card["training"] == MANIFEST.metadata
     assert card["digest"] == "c" * 64
-    judged = card["judged"]
+    judged = card["verdict"]
     assert (judged["status"], judged["accuracy"], judged["examples"]) == ("passed", 0.9821, 391)
     assert (judged["data_digest"], judged["baseline_digest"]) == ("d" * 64, "b" * 64)
     assert judged["rules"][0]["reason"] == "seen 0.9821"
@@ -55,7 +55,7 @@ def test_a_card_says_what_the_model_is_and_how_it_was_judged() -> None:
         "examples": "examples",
     }
     outputs = ["probabilities", "class_index", "class_name"]
-    assert all(list(call["gives"]) == outputs for call in card["signatures"].values())
+    assert all(list(call["outputs"]) == outputs for call in card["signatures"].values())
 
 
 def test_the_page_says_the_same_and_no_name_is_markup() -> None:
@@ -86,10 +86,10 @@ def test_what_a_verdict_lacks_the_card_lacks(verdict: dict[str, Any] | None) -> 
     card = make_card(MANIFEST, "c" * 64, verdict)
     page = card_markdown(json.loads(json.dumps(card)))
     if verdict is None:
-        assert card["judged"] is None
+        assert card["verdict"] is None
         assert "Nobody judged this model." in page
     elif "override" in verdict:
         assert 'Pushed against the verdict: {"by": "ann"' in page
     else:
-        assert card["judged"]["rules"] == []
+        assert card["verdict"]["rules"] == []
         assert "Accuracy" not in page

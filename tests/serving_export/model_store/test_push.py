@@ -18,17 +18,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data.base.waits import SECONDS
-from data.errors import BadDataError, ConfigError, EnvironmentTrouble, RightLost, StepError
-from data.files.documents import numbered
+from data.errors import BadDataError, ConfigError, EnvironmentTrouble, PushRightLost, StepError
+from data.files.documents import add_schema_number
 from data.files.durable_files import read_json
 from serving_export.bundle.manifest import verify_bundle, verify_version
 from serving_export.model_store.layout import (
+    identify_serving_version,
     model_folder,
     newest_version,
     next_version,
-    serving_identity,
     version_folder,
-    versions,
+    version_numbers,
 )
 from serving_export.model_store.push import push
 
@@ -60,8 +60,8 @@ def test_first_version_is_1_and_holds_the_very_bytes(
     told = read_json(path / "push.json")
     best = {"version": 1, "digest": candidate[1], "accuracy": None, "examples": None}
     assert told.pop("best_so_far") == best
-    known = {"version": 1, "digest": candidate[1], "beside": {}, "begins_anew": False}
-    assert told == numbered("push.json", {**record, **known})
+    known = {"version": 1, "digest": candidate[1], "files": {}, "resets_best": False}
+    assert told == add_schema_number("push.json", {**record, **known})
     assert visible(serving / "m") == {"1"}
 
 
@@ -75,7 +75,7 @@ def test_the_same_bundle_is_pushed_once_and_another_gets_the_next(
     # going back is a push as well: the newest is what is served
     assert push(candidate[0], serving, "m", record={})[0] == 3
     assert push(serving / "m" / "2", serving, "m", record={})[0] == 4
-    assert versions(serving / "m") == [1, 2, 3, 4]
+    assert version_numbers(serving / "m") == [1, 2, 3, 4]
 
 
 def test_a_damaged_served_version_is_replaced_by_a_whole_one(
@@ -119,12 +119,12 @@ def test_the_next_version_is_above_whatever_reads_as_a_number(tmp_path: Path) ->
     for name in ("3", "007", "tmp", ".staging-9", "-12", "1.5", "²"):
         (tmp_path / name).mkdir()
     (tmp_path / "11").write_bytes(b"a file")
-    assert versions(tmp_path) == [3, 7]  # TensorFlow Serving reads 007 as 7
+    assert version_numbers(tmp_path) == [3, 7]  # TensorFlow Serving reads 007 as 7
     assert newest_version(tmp_path) == 7
     assert version_folder(tmp_path, 7) == tmp_path / "007"
     assert version_folder(tmp_path, 3) == tmp_path / "3"
     assert next_version(tmp_path) == 12
-    assert versions(tmp_path / "nowhere") == []
+    assert version_numbers(tmp_path / "nowhere") == []
     assert newest_version(tmp_path / "nowhere") is None
 
 
@@ -147,7 +147,7 @@ def test_what_a_killed_push_left_is_swept_and_the_next_works(
     done = subprocess.run(command, cwd=Path(__file__).parents[3])
     assert done.returncode == -signal.SIGKILL
     assert [name[:9] for name in visible(serving / "m")] == [".staging-"]
-    assert versions(serving / "m") == []
+    assert version_numbers(serving / "m") == []
     assert push(candidate[0], serving, "m", record={})[0] == 1
     assert visible(serving / "m") == {"1"}
 
@@ -185,7 +185,7 @@ def test_what_lies_beside_is_listed_and_vouched_for(
     _, path = push(candidate[0], serving, "m", record={}, beside=beside)
     for name, content in beside.items():
         assert (path / name).read_bytes() == content
-        assert read_json(path / "push.json")["beside"][name] == sha256(content).hexdigest()
+        assert read_json(path / "push.json")["files"][name] == sha256(content).hexdigest()
     assert verify_bundle(path) == verify_version(path, candidate[1]) == candidate[1]
 
 
@@ -251,8 +251,8 @@ def test_nothing_is_pushed_where_another_model_serves_than_the_one_judged_agains
     # what serves already is up to date, whatever it was judged against
     assert push(other, serving, "m", record={}, judged_against=candidate[1])[0] == 2
     (serving / "m" / "7").mkdir()
-    assert push(candidate[0], serving, "m", record={}, judged_against="foreign:7")[0] == 8
-    assert serving_identity(serving / "m") == candidate[1] != others
+    assert push(candidate[0], serving, "m", record={}, judged_against="unmanaged:7")[0] == 8
+    assert identify_serving_version(serving / "m") == candidate[1] != others
 
 
 def test_what_appears_while_a_push_works_is_seen_before_its_rename(
@@ -297,7 +297,7 @@ def test_what_appears_after_the_copy_is_seen_before_the_rename(
     record = Record(lambda: (serving / "m" / "4").mkdir())
     with pytest.raises(StepError, match="another model serves") as caught:
         push(candidate[0], serving, "m", record=record, judged_against=None)
-    assert caught.value.got == "foreign:4"
+    assert caught.value.got == "unmanaged:4"
     assert visible(serving / "m") == {"4"}
 
 
@@ -328,26 +328,26 @@ def test_whoever_must_be_asked_is_asked_over_the_rename(
         seen.append((served, digest, visible(serving / "m")))
 
     target = serving / "m" / "1"
-    assert push(candidate[0], serving, "m", record={}, held=held)[0] == 1
+    assert push(candidate[0], serving, "m", record={}, guard=held)[0] == 1
     (_, _, before), after = seen
     assert [name[:9] for name in before] == [".staging-"]
     assert after == (target, candidate[1], {"1"})
-    assert push(candidate[0], serving, "m", record={}, held=held)[0] == 1  # it serves already
+    assert push(candidate[0], serving, "m", record={}, guard=held)[0] == 1  # it serves already
     assert seen[2:] == [(target, candidate[1], {"1"})] * 2
 
 
 def test_whoever_is_asked_may_forbid_it(candidate: tuple[Path, str], serving: Path) -> None:
     @contextmanager
     def held(served: Path, digest: str) -> Iterator[None]:
-        raise RightLost("the run was cancelled")
+        raise PushRightLost("the run was cancelled")
         yield
 
-    with pytest.raises(RightLost):
-        push(candidate[0], serving, "m", record={}, held=held)
+    with pytest.raises(PushRightLost):
+        push(candidate[0], serving, "m", record={}, guard=held)
     assert visible(serving / "m") == set()
     push(candidate[0], serving, "m", record={})
-    with pytest.raises(RightLost):
-        push(candidate[0], serving, "m", record={}, held=held)
+    with pytest.raises(PushRightLost):
+        push(candidate[0], serving, "m", record={}, guard=held)
 
 
 def test_clocks_set_back_do_not_matter(
@@ -405,7 +405,7 @@ def test_the_second_of_two_pushes_says_after_its_wait_why_not(
 def test_no_version_is_counted_beyond_what_tensorflow_serving_reads(tmp_path: Path) -> None:
     (tmp_path / f"{2**63}").mkdir()
     (tmp_path / "5").mkdir()
-    assert (versions(tmp_path), next_version(tmp_path)) == ([5], 6)
+    assert (version_numbers(tmp_path), next_version(tmp_path)) == ([5], 6)
     (tmp_path / f"{2**63 - 1}").mkdir()
     with pytest.raises(EnvironmentTrouble, match="no version is left"):
         next_version(tmp_path)

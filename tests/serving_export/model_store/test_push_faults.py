@@ -16,7 +16,7 @@ import pytest
 
 from data.errors import EnvironmentTrouble
 from serving_export.bundle.manifest import verify_bundle, verify_version
-from serving_export.model_store.layout import newest_version, versions
+from serving_export.model_store.layout import newest_version, version_numbers
 from serving_export.model_store.push import push
 from serving_export.model_store.rollback import rollback
 
@@ -134,7 +134,7 @@ class Scene:
 
     def serves(self) -> str | None:
         """The digest of what serves; every visible version is whole."""
-        digests = [verify_version(self.folder / str(v)) for v in versions(self.folder)]
+        digests = [verify_version(self.folder / str(v)) for v in version_numbers(self.folder)]
         return digests[-1] if digests else None
 
 

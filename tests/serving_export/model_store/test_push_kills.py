@@ -14,7 +14,7 @@ import pytest
 
 from data.errors import BadDataError
 from serving_export.bundle.manifest import verify_version
-from serving_export.model_store.layout import newest_version, versions
+from serving_export.model_store.layout import newest_version, version_numbers
 from serving_export.model_store.push import push
 
 Make = Callable[..., tuple[Path, str]]
@@ -60,7 +60,9 @@ class Watcher(threading.Thread):
                 self.checks += 1
             except (BadDataError, OSError) as error:
                 # Too slow: it was deleted when three newer ones had come.
-                if newest in versions(self.folder)[-2:] or newest > max(versions(self.folder)):
+                if newest in version_numbers(self.folder)[-2:] or newest > max(
+                    version_numbers(self.folder)
+                ):
                     self.broken.append(f"version {newest}: {error}")
 
 
@@ -94,7 +96,7 @@ def killed_pushes(home: Path, make_bundle: Make, kills: int) -> Counter[str]:
         seen["kills"] += 1
         seen["half made"] += any(folder.glob(".staging-*"))
         seen["half deleted"] += any(folder.glob(".retired-*"))
-        for version in versions(folder):
+        for version in version_numbers(folder):
             verify_version(folder / str(version))
         serves = newest_version(folder)
         assert serves is not None
@@ -110,7 +112,7 @@ def killed_pushes(home: Path, make_bundle: Make, kills: int) -> Counter[str]:
     assert verify_version(path) == digest
     assert {p.name for p in folder.iterdir()} - {".push.lock"} == {
         str(version),
-        *(str(v) for v in versions(folder)[:1]),
+        *(str(v) for v in version_numbers(folder)[:1]),
     }
     return seen
 

@@ -16,7 +16,12 @@ import pytest
 
 from data.errors import EnvironmentTrouble
 from serving_export.bundle.manifest import verify_version
-from serving_export.model_store.layout import identity, is_ours, newest_version, versions
+from serving_export.model_store.layout import (
+    identify_version,
+    is_ours,
+    newest_version,
+    version_numbers,
+)
 from serving_export.model_store.push import push
 
 Make = Callable[..., tuple[Path, str]]
@@ -100,12 +105,12 @@ def test_a_foreign_version_counts_and_stays(
 ) -> None:
     (serving / "m" / "7").mkdir(parents=True)
     (serving / "m" / "7" / "saved_model.pb").write_bytes(b"not ours")
-    assert identity(serving / "m" / "7") == "foreign:7"
+    assert identify_version(serving / "m" / "7") == "unmanaged:7"
     assert push(candidate, serving, "m", record={}, keep=2)[0] == 8
     for number in (9, 10):
         bundle, _ = make_bundle(tmp_path / f"b{number}", b"graph %d" % number)
         assert push(bundle, serving, "m", record={}, keep=2)[0] == number
-    assert versions(serving / "m") == [7, 9, 10]
+    assert version_numbers(serving / "m") == [7, 9, 10]
     assert (serving / "m" / "7" / "saved_model.pb").read_bytes() == b"not ours"
 
 
@@ -116,10 +121,10 @@ def test_a_link_for_a_version_is_nobodys(candidate: Path, serving: Path, tmp_pat
     (serving / "m" / "3").symlink_to(elsewhere)
     (serving / "m" / "5").symlink_to(tmp_path / "nowhere")
     assert (newest_version(serving / "m"), is_ours(serving / "m" / "3")) == (3, False)
-    assert identity(serving / "m" / "3") == "foreign:3"
+    assert identify_version(serving / "m" / "3") == "unmanaged:3"
     before = tree(tmp_path / "elsewhere")
     # the same bundle as the link's: yet only what lies here itself is up to date
-    version, path = push(candidate, serving, "m", record={}, judged_against="foreign:3")
+    version, path = push(candidate, serving, "m", record={}, judged_against="unmanaged:3")
     assert (version, path.is_symlink()) == (6, False)
     shutil.rmtree(path / "variables")
     assert push(candidate, serving, "m", record={}, keep=2)[0] == 7

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from data.errors import ConfigError
 from serving_export.bundle.manifest import verify_version
-from serving_export.model_store.layout import versions
+from serving_export.model_store.layout import version_numbers
 from serving_export.model_store.push import push
 
 Make = Callable[..., tuple[Path, str]]
@@ -53,7 +53,7 @@ def test_the_newest_are_kept(
 ) -> None:
     for _ in range(5):
         push_next(keep)
-    assert versions(serving / "m") == left
+    assert version_numbers(serving / "m") == left
     assert {p.name for p in (serving / "m").iterdir()} == {".push.lock", *map(str, left)}
     for version in left:
         verify_version(serving / "m" / str(version))
@@ -66,7 +66,7 @@ def test_what_a_push_without_keep_left_goes_with_the_next_that_keeps(
         push_next()
     # up to date: nothing is pushed, and yet older ones go
     assert push(tmp_path / "bundle3", serving, "m", record={}, keep=2)[0] == 4
-    assert versions(serving / "m") == [3, 4]
+    assert version_numbers(serving / "m") == [3, 4]
 
 
 @settings(max_examples=60)
@@ -125,6 +125,6 @@ def test_a_version_that_cannot_be_deleted_does_not_fail_the_push(
         assert push_next(2) == 3
     assert "cannot delete the old version" in caplog.text
     # hidden before its first file went
-    assert versions(serving / "m") == [2, 3]
+    assert version_numbers(serving / "m") == [2, 3]
     assert push_next(2) == 4
     assert {p.name for p in (serving / "m").iterdir()} == {".push.lock", "3", "4"}

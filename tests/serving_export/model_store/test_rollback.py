@@ -12,8 +12,8 @@ from data.errors import BadDataError, ConfigError, StepError
 from data.files.durable_files import read_json
 from serving_export.bundle.manifest import verify_version
 from serving_export.model_store import rollback as rollback_module
-from serving_export.model_store.history import history, look_at
-from serving_export.model_store.layout import newest_version, versions
+from serving_export.model_store.history import inspect_version, list_versions
+from serving_export.model_store.layout import newest_version, version_numbers
 from serving_export.model_store.push import push
 from serving_export.model_store.rollback import rollback
 
@@ -56,7 +56,7 @@ def test_the_old_bytes_come_again_under_the_next_version(
     assert (graph(path), (path / "verdict.json").read_text()) == ("good", '{"of": "good"}')
     told = {**WHO, "rollback_of": 1, "time": 77.0, "version": 3}
     assert read_json(path / "push.json") == {**before["1"], **told}
-    assert versions(serving / "m") == [1, 2, 3]
+    assert version_numbers(serving / "m") == [1, 2, 3]
     assert {v: read_json(serving / "m" / v / "push.json") for v in "12"} == before
 
 
@@ -78,7 +78,7 @@ def test_again_and_again_goes_further_back(push_new: Callable[[str], int], servi
     assert "1, 2, 3, 4, 5" in str(caught.value)
     push_new("e")
     assert graph(rollback(serving, "m", **WHO)[1]) == "a"
-    assert versions(serving / "m") == [1, 2, 3, 4, 5, 6, 7]
+    assert version_numbers(serving / "m") == [1, 2, 3, 4, 5, 6, 7]
 
 
 @settings(max_examples=50)
@@ -156,7 +156,7 @@ def test_nowhere_to_go_back_to(
     push_new("a")
     with pytest.raises(ConfigError, match=r"to go back to|is version 1 already"):
         rollback(serving, "m", to=to, **WHO)
-    assert versions(serving / "m") == [1]
+    assert version_numbers(serving / "m") == [1]
 
 
 def test_a_damaged_version_that_serves_is_replaced_by_the_same_bytes_whole(
@@ -176,9 +176,9 @@ def test_a_push_that_comes_between_stops_it(
 
     def push_comes_between(version: Path) -> object:
         push_new("c")
-        return look_at(version)
+        return inspect_version(version)
 
-    monkeypatch.setattr(rollback_module, "look_at", push_comes_between)
+    monkeypatch.setattr(rollback_module, "inspect_version", push_comes_between)
     with pytest.raises(StepError, match="another model serves"):
         rollback(serving, "m", **WHO)
     assert newest_version(serving / "m") == 3
@@ -195,7 +195,7 @@ def test_a_bundle_without_a_record_can_come_again(
     assert (version, graph(path)) == (3, "by hand")
     record = read_json(path / "push.json")
     assert record["rollback_of"] == 1
-    assert record["beside"] == {}
+    assert record["files"] == {}
 
 
 def test_what_the_disk_does_not_take_is_the_environments(tmp_path: Path) -> None:
@@ -207,20 +207,20 @@ def test_what_the_disk_does_not_take_is_the_environments(tmp_path: Path) -> None
 
 
 def test_history(push_new: Callable[[str], int], serving: Path) -> None:
-    assert history(serving / "m") == []
+    assert list_versions(serving / "m") == []
     for name in ("a", "b", "c"):
         push_new(name)
     (serving / "m" / "2" / "saved_model.pb").write_bytes(b"B")
     (serving / "m" / "1" / "push.json").write_text("[]")
     (serving / "m" / "4").mkdir()
-    seen = history(serving / "m")
+    seen = list_versions(serving / "m")
     assert [(v.number, v.state, v.serves) for v in seen] == [
         (1, "damaged", False),
         (2, "damaged", False),
         (3, "whole", False),
-        (4, "foreign", True),
+        (4, "unmanaged", True),
     ]
-    assert "push.json" in (seen[0].trouble or "")
-    assert "saved_model.pb" in (seen[1].trouble or "")
+    assert "push.json" in (seen[0].problem or "")
+    assert "saved_model.pb" in (seen[1].problem or "")
     assert [v.record.get("run") for v in seen] == [None, "run of b", "run of c", None]
     assert [v.digest for v in seen] == [None, None, verify_version(serving / "m" / "3"), None]

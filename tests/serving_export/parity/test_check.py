@@ -14,15 +14,20 @@ import pytest
 
 from data.errors import BadDataError, StepError
 from data.spec import ImageSpec
-from serving_export.clean_process import CleanProcess, clean_process, cool_down, warm_up
+from serving_export.clean_process import (
+    CleanProcess,
+    start_spare_process,
+    stop_spare_process,
+    use_clean_process,
+)
 from serving_export.parity.check import (
     MAX_IMAGES,
     WORKER,
     Parity,
     check_parity,
-    compare_in,
+    compare_in_process,
+    measure_transform_difference,
     record_parity,
-    transform_difference,
 )
 
 slow = pytest.mark.slow
@@ -100,7 +105,7 @@ def test_the_model_is_fed_as_in_training_bit_for_bit(
 
     saved = tf.saved_model.load(str(bundle.path))
     assert "transform_images" not in saved.signatures
-    assert transform_difference(saved, recording) == 0.0
+    assert measure_transform_difference(saved, recording) == 0.0
     served = saved.transform_images(digits.images[:100]).numpy()
     assert served.tobytes() == np.load(recording)["fed"].tobytes()
     # Inside tf.data, TensorFlow divides where it else multiplies by the inverse: 1 unit in the last
@@ -108,7 +113,7 @@ def test_the_model_is_fed_as_in_training_bit_for_bit(
     images = tf.data.Dataset.from_tensor_slices(digits.images[:100]).batch(100)
     (batch,) = images.map(lambda x: transform(tf.cast(x, tf.float32))).as_numpy_iterator()
     np.savez(tmp_path / "data.npz", images=digits.images, fed=batch)
-    assert transform_difference(saved, tmp_path / "data.npz") <= 2**-24
+    assert measure_transform_difference(saved, tmp_path / "data.npz") <= 2**-24
 
 
 @slow
@@ -132,7 +137,7 @@ def test_another_transform_graph_shows(
     recorded["fed"] = change(recorded["fed"])
     np.savez(tmp_path / "other.npz", **recorded)
     saved = tf.saved_model.load(str(bundle.path))
-    assert transform_difference(saved, tmp_path / "other.npz") == difference
+    assert measure_transform_difference(saved, tmp_path / "other.npz") == difference
 
 
 @slow
@@ -145,10 +150,10 @@ def test_what_was_not_recorded_is_not_compared(
     del recorded["fed"]
     np.savez(tmp_path / "other.npz", **recorded)
     saved = tf.saved_model.load(str(bundle.path))
-    assert transform_difference(saved, tmp_path / "other.npz") is None
+    assert measure_transform_difference(saved, tmp_path / "other.npz") is None
     tf.saved_model.save(tf.Module(), str(tmp_path / "without"))
     without = tf.saved_model.load(str(tmp_path / "without"))
-    assert transform_difference(without, recording) == np.inf
+    assert measure_transform_difference(without, recording) == np.inf
 
 
 def altered(recording: Path, path: Path, change: float) -> Path:
@@ -215,7 +220,7 @@ def test_what_the_child_finds_wrong_comes_back(recording: Path, tmp_path: Path) 
 def test_a_crash_brings_its_last_words() -> None:
     process = CleanProcess(WORKER)
     with pytest.raises(StepError) as caught:
-        compare_in(process, {}, lambda *_: None)
+        compare_in_process(process, {}, lambda *_: None)
     process.close()
     assert "exit code 1" in str(caught.value)
     assert "KeyError: 'npz'" in str(caught.value)
@@ -225,33 +230,33 @@ def test_a_killed_child_is_an_error() -> None:
     process = CleanProcess(WORKER)
     process.process.kill()
     with pytest.raises(StepError, match="crashed") as caught:
-        compare_in(process, {}, lambda *_: None)
+        compare_in_process(process, {}, lambda *_: None)
     process.close()
     assert f"exit code {-signal.SIGKILL}" in str(caught.value)
 
 
 def test_a_process_is_taken_once_and_waits_for_the_next_check() -> None:
-    warm_up(WORKER)
-    warm_up(WORKER)
-    with clean_process(WORKER) as first:
-        with clean_process(WORKER) as second:
+    start_spare_process(WORKER)
+    start_spare_process(WORKER)
+    with use_clean_process(WORKER) as first:
+        with use_clean_process(WORKER) as second:
             assert second is not first
         assert second.process.poll() is None
     assert first.process.returncode == -signal.SIGKILL  # one is enough
-    with clean_process(WORKER) as third:
+    with use_clean_process(WORKER) as third:
         assert third is second
     third.process.kill()
     third.process.wait()
-    warm_up(WORKER)  # there is one, and it is not known yet that it is dead
-    with clean_process(WORKER) as fourth:
+    start_spare_process(WORKER)  # there is one, and it is not known yet that it is dead
+    with use_clean_process(WORKER) as fourth:
         assert fourth.process.poll() is None
-    cool_down()
-    cool_down()
+    stop_spare_process()
+    stop_spare_process()
     assert fourth.process.returncode == -signal.SIGKILL
 
 
 def test_a_process_whose_check_failed_does_not_wait() -> None:
-    with pytest.raises(BadDataError), clean_process(WORKER) as process:
+    with pytest.raises(BadDataError), use_clean_process(WORKER) as process:
         raise BadDataError("a broken bundle")
     assert process.process.returncode == -signal.SIGKILL
 
@@ -260,23 +265,23 @@ def test_a_process_whose_check_failed_does_not_wait() -> None:
 def test_a_second_check_in_another_working_folder_has_the_same_process(
     bundle: Any, recording: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    warm_up(WORKER)
+    start_spare_process(WORKER)
     check_parity(bundle.path, recording)
-    with clean_process(WORKER) as first:
+    with use_clean_process(WORKER) as first:
         pass
     monkeypatch.chdir(tmp_path)
     (tmp_path / "bundle").symlink_to(bundle.path)
     (tmp_path / "npz").symlink_to(recording)
     assert check_parity(Path("bundle"), Path("npz")).images == MAX_IMAGES
-    with clean_process(WORKER) as second:
+    with use_clean_process(WORKER) as second:
         assert second is first
 
 
 DIES = """
 import os, signal, sys
-from serving_export.clean_process import clean_process
+from serving_export.clean_process import use_clean_process
 from serving_export.parity.check import WORKER
-with clean_process(WORKER) as child:
+with use_clean_process(WORKER) as child:
     print(child.process.pid, flush=True)
     sys.stdin.read(1)
     os.kill(os.getpid(), signal.{how})

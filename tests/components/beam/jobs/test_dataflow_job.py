@@ -19,7 +19,14 @@ from components.beam.run_pipeline import run_pipeline
 from components.beam.worker_check import examine_workers
 from components.context import Context
 from data.code import worker_code
-from data.errors import BadDataError, ConfigError, ConnectionLost, EnvironmentTrouble, StepError
+from data.errors import (
+    BadDataError,
+    ConfigError,
+    ConnectionLost,
+    EnvironmentTrouble,
+    StepError,
+    serialize_error,
+)
 
 pytestmark = pytest.mark.slow
 
@@ -110,7 +117,9 @@ def test_a_submitted_job_is_asked_for_by_another_process(google: Any) -> None:
     assert submission.state(found) == "RUNNING"
     assert submission.stop(found, 60) == "CANCELLED"
     ours = BadDataError("what it is", expected="another")
-    google.messages = [{"messageText": f"Traceback: RuntimeError: {ours.marked()} [while …]"}]
+    google.messages = [
+        {"messageText": f"Traceback: RuntimeError: {serialize_error(ours)} [while …]"}
+    ]
     assert str(submission.failure(found)) == str(ours)
     google.away = True
     with pytest.raises(ConnectionLost, match="job-1") as lost:
@@ -130,9 +139,11 @@ def test_a_job_that_dataflow_does_not_take(google: Any, tmp_path: Path) -> None:
 
 def test_workers_answer_by_counters(google: Any) -> None:
     google.state = "JOB_STATE_DONE"
-    google.counters = {f"worker:{name}={mine}": 3 for name, mine in worker_code.here().items()}
+    google.counters = {
+        f"worker:{name}={mine}": 3 for name, mine in worker_code.read_versions().items()
+    }
     seen = examine_workers((*google.flags, OWN_IMAGE))
-    assert seen == {name: {mine} for name, mine in worker_code.here().items()}
+    assert seen == {name: {mine} for name, mine in worker_code.read_versions().items()}
 
 
 @pytest.mark.parametrize(

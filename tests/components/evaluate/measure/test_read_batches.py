@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from data.errors import BadDataError, revive
+from data.errors import BadDataError, deserialize_error, serialize_error
 from data.files.tfrecord_frames import masked_crc
 from data.spec import ImageSpec
 
@@ -34,7 +34,7 @@ def of_the_numbers(shard: Path) -> None:
     try:
         list(read_slices(shard.parent))
     except BadDataError as error:  # no worker is between
-        raise RuntimeError(error.marked()) from error
+        raise RuntimeError(serialize_error(error)) from error
 
 
 @pytest.mark.parametrize("length", [2**40, 2**62])
@@ -45,6 +45,6 @@ def test_a_record_that_claims_more_than_there_is(tmp_path: Path, read, length: i
     shard.write_bytes(head + masked_crc(head) + bytes(80))
     with pytest.raises(RuntimeError) as caught:
         read(shard)
-    error = revive(str(caught.value))
+    error = deserialize_error(str(caught.value))
     assert isinstance(error, BadDataError)
     assert f"{shard} cannot be read from record 0 on" in str(error)

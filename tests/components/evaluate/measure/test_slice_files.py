@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from data.errors import EnvironmentTrouble, revive
+from data.errors import EnvironmentTrouble, deserialize_error
 
 pytestmark = pytest.mark.slow  # the import of the analysis
 
@@ -50,6 +50,6 @@ def test_a_bundle_tried_again_writes_the_same_file(tmp_path: Path) -> None:
 def test_a_worker_that_cannot_write_says_so(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError) as caught:
         write(tmp_path / "nowhere", {(): b"value"})
-    trouble = revive(str(caught.value))
+    trouble = deserialize_error(str(caught.value))
     assert isinstance(trouble, EnvironmentTrouble)
     assert "cannot write" in str(trouble)

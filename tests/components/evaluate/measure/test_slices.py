@@ -52,7 +52,7 @@ def test_brightness_has_four_bands() -> None:
 
 
 def test_several_slices_at_once_and_a_function_by_its_own_name() -> None:
-    names = ["label", "data.content_hash:content_hashes", "brightness"]
+    names = ["label", "data.content_hash:hash_images", "brightness"]
     records = tf.constant([record(1), record(200)])
     found = dict(slice_columns(names, records, SPEC))
     assert list(found) == ["label", "content_hashes", "brightness"]

@@ -14,8 +14,8 @@ import tensorflow as tf
 from components.evaluate.standalone.foreign_model import adapt, load_adapted
 from data.spec import ImageSpec
 from serving_export.bundle.manifest import EXAMPLES, PROBABILITIES
-from serving_export.bundle.requests import encodings
-from serving_export.parity.neighbours import bundle_difference
+from serving_export.bundle.requests import encode_for_signatures
+from serving_export.parity.batch_independence import find_bundle_difference
 
 SPEC = ImageSpec(height=8, width=8, channels=1, class_names=("a", "b", "c"))
 
@@ -43,9 +43,9 @@ def test_it_is_asked_whether_it_looks_at_other_images(
     for way, holds in ((lambda x: x, True), (across_the_batch.z_score, False)):
         folder = written(tmp_path / str(holds), way)
         ask = load_adapted(adapt(folder, SPEC, tmp_path / f"adapted {holds}"))
-        (batch,) = (encoded for name, encoded in encodings(images) if name == EXAMPLES)
+        (batch,) = (encoded for name, encoded in encode_for_signatures(images) if name == EXAMPLES)
         answers = ask(EXAMPLES, batch)[PROBABILITIES]
         np.testing.assert_allclose(answers.sum(axis=1), 1, atol=1e-5)
-        seen = bundle_difference(ask, images, labels, [EXAMPLES])
+        seen = find_bundle_difference(ask, images, labels, [EXAMPLES])
         assert (seen.value <= 1e-5) == holds
-        assert seen.asked.startswith("by examples")
+        assert seen.arrangement.startswith("by examples")

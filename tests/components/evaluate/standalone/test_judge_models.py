@@ -14,7 +14,7 @@ from components.evaluate.standalone.judge_models import judge_models
 from data.errors import BadDataError, ConfigError
 from data.examples.artifact import Examples, load_examples, write_description
 from serving_export.bundle.manifest import write_manifest
-from serving_export.bundle.vouching import caller_vouches, model_digest
+from serving_export.bundle.model_trust import digest_model_folder, trust_caller
 
 
 @pytest.fixture
@@ -26,13 +26,13 @@ def examples(write_examples: Callable[..., Examples], tmp_path: Path) -> Path:
 
 def test_a_split_that_is_not_there_is_named(examples: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no split 'tset'"):
-        judge_models(tmp_path / "model", None, examples, Config(split="tset"), caller_vouches)
+        judge_models(tmp_path / "model", None, examples, Config(split="tset"), trust_caller)
 
 
 def test_a_rule_on_what_is_not_there_is_named(examples: Path, tmp_path: Path) -> None:
     config = Config(thresholds=(Threshold(metric="accuracy", at_least=0.5, on="fvie"),))
     with pytest.raises(ConfigError, match="'fvie'"):
-        judge_models(tmp_path / "model", None, examples, config, caller_vouches)
+        judge_models(tmp_path / "model", None, examples, config, trust_caller)
 
 
 @pytest.mark.parametrize("which", ["candidate", "baseline"])
@@ -51,7 +51,7 @@ def test_what_nobody_vouches_for_is_not_loaded(
 
     def vouch(folder: Path, digest: str) -> None:
         asked.append(folder)
-        assert digest == model_digest(folder)
+        assert digest == digest_model_folder(folder)
         if folder == models[which]:
             raise BadDataError("nobody vouches for it")
 

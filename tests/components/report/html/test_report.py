@@ -26,7 +26,7 @@ from components.report.html import charts, comparison, confusion, number_formats
 from components.report.html.facts import Facts, Made
 from components.report.html.mistakes import data_uri, mistakes
 from components.report.html.page import render
-from data.base.visible_text import visible
+from data.base.visible_text import escape_controls
 from data.examples.read_images import read_images
 
 NASTY = ["<script>alert(1)</script>", "</td></table>", "{{ 7 * 7 }}", "a & b", "\"'><img src=x>"]
@@ -255,10 +255,10 @@ def test_a_name_comes_out_as_text_wherever_it_stands(name: str, make: Callable[.
 
     nasty, plain = Page(render(named(name))), Page(render(named("x" * len(name))))
     assert skeleton(nasty) == skeleton(plain)
-    assert nasty.text.count(visible(name)) == plain.text.count("x" * len(name))
+    assert nasty.text.count(escape_controls(name)) == plain.text.count("x" * len(name))
     assert not {"\x1b", "\u202e"} & {*nasty.text}
     assert [a.keys() for _, a in nasty.elements] == [a.keys() for _, a in plain.elements]
-    assert any(visible(name) in (image["alt"] or "") for image in nasty.all("img"))
+    assert any(escape_controls(name) in (image["alt"] or "") for image in nasty.all("img"))
 
 
 def test_a_path_that_is_no_utf8_is_shown_all_the_same(facts: Facts) -> None:
@@ -333,7 +333,7 @@ def test_a_run_without_a_baseline(make: Callable[..., Facts]) -> None:
 
 
 def test_a_baseline_that_cannot_be_compared(facts: Facts) -> None:
-    reference = {"digest": "foreign:3", "version": 3, "comparable": False, "why": "no manifest"}
+    reference = {"digest": "unmanaged:3", "version": 3, "comparable": False, "why": "no manifest"}
     verdict = {**(facts.verdict or {}), "baseline": reference}
     text = Page(render(dataclasses.replace(facts, verdict=verdict))).text
     assert "could not be compared with the model that served: no manifest" in text

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from data.errors import EnvironmentTrouble, RightLost
+from data.errors import EnvironmentTrouble, PushRightLost
 from data.files.durable_files import read_json, sha256_file, write_json
 from pipeline.storage.pushes.push_right import PushRight, lost_because, pushed_by, revoke
 from serving_export.bundle.manifest import MANIFEST
@@ -41,7 +41,7 @@ def test_after_it_is_taken_nobody_pushes(file, served):
     assert revoke(file, "it was cancelled") == []
     assert lost_because(file) == "it was cancelled"
     for use in (right.check, right.claim, right.held(served, "d").__enter__):
-        with pytest.raises(RightLost, match="not to go on: it was cancelled"):
+        with pytest.raises(PushRightLost, match="not to go on: it was cancelled"):
             use()
     assert pushed_by(file) == []
     revoke(file, "something else")
@@ -53,14 +53,14 @@ def test_the_later_attempt_has_it(file, served):
     first = sent.claim().claim()  # two steps
     second = sent.claim()  # the runner begins once more
     for stale in (first, sent):
-        with pytest.raises(RightLost, match="taken its place"):
+        with pytest.raises(PushRightLost, match="taken its place"):
             stale.check()
-    with pytest.raises(RightLost, match="taken its place"):
+    with pytest.raises(PushRightLost, match="taken its place"):
         first.claim()  # it is not to come before the second again with its next step
     second.check()
     again = second.claim()
     tried = second.claim()  # only this step was tried again
-    with pytest.raises(RightLost), again.held(served, "d"):
+    with pytest.raises(PushRightLost), again.held(served, "d"):
         raise AssertionError("it was superseded")
     with tried.held(served, "d"):
         pass
@@ -69,7 +69,7 @@ def test_the_later_attempt_has_it(file, served):
 def test_a_new_beginning_supersedes_all(file):
     before = PushRight.begin(file)
     PushRight.begin(file).check()
-    with pytest.raises(RightLost):
+    with pytest.raises(PushRightLost):
         before.claim()
 
 
@@ -80,7 +80,7 @@ def test_the_schedules_right_is_needed_besides(file, served, tmp_path):
     step.check()
     second = PushRight.begin(tmp_path / "second.json", PushRight.begin(schedule))
     for use in (step.check, step.held(served, "d").__enter__):
-        with pytest.raises(RightLost, match="taken its place"):
+        with pytest.raises(PushRightLost, match="taken its place"):
             use()
     with second.held(served, "d"):
         pass
@@ -92,7 +92,7 @@ def test_a_run_pushes_a_model_once_and_every_model_that_it_has(file, served):
         pass
     with right.held(served, "d"):  # found there by an attempt that came to it again
         pass
-    with pytest.raises(RightLost, match=f"pushed {served} already"):
+    with pytest.raises(PushRightLost, match=f"pushed {served} already"):
         right.held(served.with_name("4"), "d").__enter__()
     other = served.parents[1] / "other" / "1"
     with right.held(other, "e"):
@@ -151,14 +151,14 @@ def test_a_push_and_a_cancel_at_once_never_both_win(tmp_path):
     for number in range(30):
         file, served = tmp_path / f"{number}.json", tmp_path / "m" / f"{number}"
         right, at_once = PushRight.begin(file), threading.Barrier(2)
-        refused: list[RightLost] = []
+        refused: list[PushRightLost] = []
 
         def push(right=right, served=served, at_once=at_once, refused=refused) -> None:
             at_once.wait()
             try:
                 with right.held(served, "d"):
                     served.mkdir(parents=True)
-            except RightLost as error:
+            except PushRightLost as error:
                 refused.append(error)
 
         thread = threading.Thread(target=push)
@@ -173,12 +173,12 @@ def test_a_push_and_a_cancel_at_once_never_both_win(tmp_path):
 def test_without_the_file_there_is_no_right(file, served):
     right = PushRight.begin(file)
     file.unlink()
-    with pytest.raises(RightLost, match="is missing"):
+    with pytest.raises(PushRightLost, match="is missing"):
         right.held(served, "d").__enter__()
 
 
 def test_another_version_s_file_is_refused(file):
     right = PushRight.begin(file)
     write_json(file, {**read_json(file), "schema_version": 99})
-    with pytest.raises(RightLost, match="another version of Penstock"):
+    with pytest.raises(PushRightLost, match="another version of Penstock"):
         right.check()

@@ -16,14 +16,14 @@ from data.files.durable_files import digest_tree
 from serving_export.bundle.manifest import MANIFEST, verify_bundle
 
 # Given a model's folder and digest, raises a BadDataError where nobody vouches for that digest.
-Vouch = Callable[[Path, str], None]
+TrustCheck = Callable[[Path, str], None]
 
 
-def caller_vouches(folder: Path, digest: str) -> None:
+def trust_caller(folder: Path, digest: str) -> None:
     """For a test or a notebook: whoever names a folder there vouches for what lies in it."""
 
 
-def model_digest(folder: Path) -> str:
+def digest_model_folder(folder: Path) -> str:
     """What names a model's bytes, all of which are read: of a bundle of ours, the bundle's digest.
 
     Raises:
@@ -48,7 +48,7 @@ def check_digest(folder: Path, digest: str) -> None:
     Raises:
         BadDataError: they are others.
     """
-    got = model_digest(folder)
+    got = digest_model_folder(folder)
     if got != digest:
         raise BadDataError(
             f"{folder} is not the model that was meant",

@@ -15,7 +15,7 @@ import numpy as np
 from data.examples.artifact import Examples
 from data.examples.read_images import read_images
 from serving_export.bundle.manifest import PROBABILITIES, SIGNATURES
-from serving_export.bundle.requests import encodings
+from serving_export.bundle.requests import encode_for_signatures
 
 NUMBER = 100  # images that are asked about
 _BYTES = 64 << 20  # of images: fewer of them where they are large, but a few
@@ -26,10 +26,10 @@ class Difference(NamedTuple):
     """The largest absolute difference from the answers given together, and when it was seen."""
 
     value: float  # NaN where one of the two is and the other is not; infinity for another shape
-    asked: str
+    arrangement: str
 
 
-def some_images(examples: Examples, split: str) -> tuple[np.ndarray, np.ndarray]:
+def sample_images(examples: Examples, split: str) -> tuple[np.ndarray, np.ndarray]:
     """Up to `NUMBER` images from all over a split.
 
     Returns:
@@ -41,7 +41,7 @@ def some_images(examples: Examples, split: str) -> tuple[np.ndarray, np.ndarray]
     return read_images(examples, split, places)
 
 
-def arrangements(labels: np.ndarray) -> Iterator[tuple[str, list[np.ndarray]]]:
+def arrange_batches(labels: np.ndarray) -> Iterator[tuple[str, list[np.ndarray]]]:
     """Ways to ask about n images: how, and batches of their places, each place in one of them."""
     places = np.arange(len(labels))
     yield "alone", [places[place : place + 1] for place in places]
@@ -50,7 +50,7 @@ def arrangements(labels: np.ndarray) -> Iterator[tuple[str, list[np.ndarray]]]:
     yield "sorted by class", [np.argsort(labels, kind="stable")]
 
 
-def largest_difference(
+def find_largest_difference(
     answer: Callable[[np.ndarray], np.ndarray], labels: np.ndarray, what: str = ""
 ) -> Difference:
     """Ask about all images together, then in other arrangements; compare image by image.
@@ -64,14 +64,14 @@ def largest_difference(
         return Difference(0.0, what)
     together = np.asarray(answer(np.arange(len(labels))), np.float64)
     found = [Difference(0.0, what)]
-    for how, batches in arrangements(labels):
+    for how, batches in arrange_batches(labels):
         answers = [np.asarray(answer(batch), np.float64) for batch in batches]
         value = _difference(together, np.concatenate(batches), answers)
         found.append(Difference(value, f"{what} {how}".strip()))
     return _worst(found)
 
 
-def bundle_difference(
+def find_bundle_difference(
     bundle: Callable[[str, Any], dict[str, Any]],
     images: np.ndarray,
     labels: np.ndarray,
@@ -91,9 +91,9 @@ def bundle_difference(
             batch = images[places] if encoded is images else [encoded[place] for place in places]
             return bundle(name, batch)[PROBABILITIES]  # type: ignore[no-any-return]
 
-        return largest_difference(answer, labels, f"by {name}")
+        return find_largest_difference(answer, labels, f"by {name}")
 
-    return _worst([of(name, e) for name, e in encodings(images) if name in signatures])
+    return _worst([of(name, e) for name, e in encode_for_signatures(images) if name in signatures])
 
 
 def _difference(together: np.ndarray, places: np.ndarray, answers: list[np.ndarray]) -> float:

@@ -30,7 +30,7 @@ _TOLD = re.compile(r'File "([^"\n]+)", line (\d+), in (\S+)')
 
 
 @dataclass(frozen=True)
-class Place:
+class CodeLine:
     """A line of a user's own code."""
 
     file: str
@@ -44,7 +44,7 @@ class Place:
 
 
 @functools.cache
-def owner(file: str) -> Owner:
+def find_owner(file: str) -> Owner:
     """Whose a source file is; what is installed counts as a library, but for ourselves."""
     path = Path(os.path.abspath(file))
     if any(path.is_relative_to(_HOME / package) for package in OUR_PACKAGES):
@@ -59,33 +59,33 @@ def _is_of_python(path: Path) -> bool:
     return any(path.is_relative_to(folder) for folder in folders)
 
 
-def own_place(error: BaseException) -> Place | None:
+def find_user_line(error: BaseException) -> CodeLine | None:
     """The innermost line of a user's own code that an error, or what led to it, came through."""
     for each in reversed(list(_chain(error))):
-        if isinstance(each, SyntaxError) and each.filename and owner(each.filename) == "user":
-            return Place(each.filename, each.lineno or 1)
+        if isinstance(each, SyntaxError) and each.filename and find_owner(each.filename) == "user":
+            return CodeLine(each.filename, each.lineno or 1)
         frames = traceback.extract_tb(each.__traceback__, limit=-_DEEP)
-        places = [Place(f.filename, f.lineno or 1, f.name) for f in frames]
-        places += [Place(f, int(n), name) for f, n, name in _TOLD.findall(_text(each))]
-        own = [place for place in places if owner(place.file) == "user"]
+        places = [CodeLine(f.filename, f.lineno or 1, f.name) for f in frames]
+        places += [CodeLine(f, int(n), name) for f, n, name in _TOLD.findall(_text(each))]
+        own = [place for place in places if find_owner(place.file) == "user"]
         if own:
             return own[-1]
     return None
 
 
-def is_own_error(error: BaseException) -> bool:
+def is_user_error(error: BaseException) -> bool:
     """Whether a user's own code raised it: no code of ours was called from there."""
     frames = traceback.extract_tb(error.__traceback__, limit=-_DEEP)
-    owners = [owner(frame.filename) for frame in frames]
+    owners = [find_owner(frame.filename) for frame in frames]
     return next((who for who in reversed(owners) if who != "library"), "ours") == "user"
 
 
-def is_called_by_own(frame: FrameType | None) -> bool:
+def is_called_by_user_code(frame: FrameType | None) -> bool:
     """Whether this frame, or the one that called it through libraries alone, is a user's own."""
     while frame is not None:
         file = frame.f_code.co_filename
-        if owner(file) != "library" or _COPIED in file:
-            return owner(file) != "ours"
+        if find_owner(file) != "library" or _COPIED in file:
+            return find_owner(file) != "ours"
         frame = frame.f_back
     return False
 

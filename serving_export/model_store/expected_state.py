@@ -6,18 +6,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from data.errors import StepError
-from serving_export.model_store.best import NONE, best_digest
-from serving_export.model_store.layout import serving_identity
+from serving_export.model_store.best import NONE, read_best_digest
+from serving_export.model_store.layout import identify_serving_version
 
 ANY = "any"  # whatever it is
 
 
 @dataclass(frozen=True)
-class Judged:
+class ExpectedState:
     """What must serve, and what must be the best; `ANY` is not checked."""
 
-    serving: str | None = ANY  # as `layout.serving_identity` names it; None: nothing may
-    best: str = ANY  # as `best.best_digest` names it
+    serving: str | None = ANY  # as `layout.identify_serving_version` names it; None: nothing may
+    best: str = ANY  # as `best.read_best_digest` names it
 
     def check(self, folder: Path) -> None:
         """Look at a model's folder.
@@ -25,9 +25,11 @@ class Judged:
         Raises:
             StepError: another model serves, or another version is the best.
         """
-        serves = serving_identity(folder) or NONE
+        serves = identify_serving_version(folder) or NONE
         self._compare(f"another model serves in {folder}", self.serving or NONE, serves)
-        self._compare(f"another version is the best in {folder}", self.best, best_digest(folder))
+        self._compare(
+            f"another version is the best in {folder}", self.best, read_best_digest(folder)
+        )
 
     @staticmethod
     def _compare(what: str, expected: str, got: str) -> None:

@@ -7,21 +7,21 @@ import pytest
 
 from data.errors import BadDataError
 from serving_export.bundle.manifest import MANIFEST
-from serving_export.bundle.vouching import check_digest, model_digest
+from serving_export.bundle.model_trust import check_digest, digest_model_folder
 
 
 def test_a_bundle_s_digest_is_of_all_its_bytes(
     make_bundle: Callable[..., tuple[Path, str]], tmp_path: Path
 ) -> None:
     bundle, digest = make_bundle(tmp_path / "bundle")
-    assert model_digest(bundle) == digest
+    assert digest_model_folder(bundle) == digest
     check_digest(bundle, digest)
     other, _ = make_bundle(tmp_path / "other", b"another graph")
     with pytest.raises(BadDataError, match="not the model that was meant"):
         check_digest(other, digest)
     (bundle / "saved_model.pb").write_bytes(b"GRAPH")
     with pytest.raises(BadDataError, match=r"saved_model\.pb is not what"):
-        model_digest(bundle)
+        digest_model_folder(bundle)
 
 
 @pytest.mark.parametrize("change", ["saved_model.pb", "variables/variables.index", "assets/more"])
@@ -30,14 +30,14 @@ def test_of_a_model_without_a_manifest_every_file_counts(
 ) -> None:
     bundle, _ = make_bundle(tmp_path / "bundle")
     (bundle / MANIFEST).unlink()
-    before = model_digest(bundle)
-    assert model_digest(bundle) == before
+    before = digest_model_folder(bundle)
+    assert digest_model_folder(bundle) == before
     (bundle / change).parent.mkdir(exist_ok=True)
     (bundle / change).write_bytes(b"another")
-    assert model_digest(bundle) != before
+    assert digest_model_folder(bundle) != before
 
 
 def test_no_model(tmp_path: Path) -> None:
     for folder in (tmp_path, tmp_path / "nowhere"):
         with pytest.raises(BadDataError, match="no model lies in"):
-            model_digest(folder)
+            digest_model_folder(folder)

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from data.code.import_path import no_such_module, no_such_name, parts
-from data.code.own_code import owner
+from data.code.import_path import missing_module_error, missing_name_error, split_import_path
+from data.code.user_code import find_owner
 from data.errors import ConfigError
 
 # what may make a name that stands nowhere in the module
@@ -27,18 +27,18 @@ def check_object(import_path: str) -> None:
     Raises:
         ConfigError: no such module, one that is no Python, or it has no such name.
     """
-    module_name, name = parts(import_path)
+    module_name, name = split_import_path(import_path)
     loaded = sys.modules.get(module_name)
     if loaded is not None:
         if not hasattr(loaded, name):
-            raise no_such_name(import_path, vars(loaded), getattr(loaded, "__file__", None))
+            raise missing_name_error(import_path, vars(loaded), getattr(loaded, "__file__", None))
         return
     file = _source(module_name, import_path)
     if file is None:
         return
     names = set(_bound(_parsed(file, import_path)))
     if name not in names and not names & _DYNAMIC:
-        raise no_such_name(import_path, names, file)
+        raise missing_name_error(import_path, names, file)
 
 
 def check_call(function: Any, import_path: str, expected: str, arguments: int) -> None:
@@ -66,11 +66,11 @@ def check_call(function: Any, import_path: str, expected: str, arguments: int) -
     raise ConfigError(
         f"{import_path} cannot be called as it is to be",
         expected=expected,
-        got=f"{why} {line_of(function)}".strip(),
+        got=f"{why} {locate_definition(function)}".strip(),
     )
 
 
-def line_of(function: Any) -> str:
+def locate_definition(function: Any) -> str:
     """Where a function or class begins, as (file:line); nothing where that is not to be seen."""
     with contextlib.suppress(OSError, TypeError):
         return f"({inspect.getsourcefile(function)}:{inspect.getsourcelines(function)[1]})"
@@ -85,7 +85,7 @@ def _source(module_name: str, import_path: str) -> Path | None:
     except (ImportError, ValueError):
         return None
     if spec is None:
-        raise no_such_module(module_name, repr(import_path), f"No module named {top!r}")
+        raise missing_module_error(module_name, repr(import_path), f"No module named {top!r}")
     folders = [Path(folder) for folder in spec.submodule_search_locations or ()]
     file = Path(spec.origin) if spec.origin and spec.has_location else None
     for part in inner:
@@ -93,11 +93,16 @@ def _source(module_name: str, import_path: str) -> Path | None:
         file, folders = _inside(part, before)
         if file is None and not folders:
             compiled = any(True for folder in before for _ in folder.glob(f"{part}.*"))
-            if compiled or owner(str(spec.origin or before[0] if before else "<")) == "library":
+            if (
+                compiled
+                or find_owner(str(spec.origin or before[0] if before else "<")) == "library"
+            ):
                 return None
-            raise no_such_module(module_name, repr(import_path), f"No module named {module_name!r}")
+            raise missing_module_error(
+                module_name, repr(import_path), f"No module named {module_name!r}"
+            )
     is_source = file is not None and file.suffix == ".py"
-    return file if file and is_source and owner(str(file)) != "library" else None
+    return file if file and is_source and find_owner(str(file)) != "library" else None
 
 
 def _inside(part: str, folders: list[Path]) -> tuple[Path | None, list[Path]]:

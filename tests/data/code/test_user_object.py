@@ -5,7 +5,7 @@ import sys
 import pytest
 from own_project import write_file
 
-from data.code.own_object import check_call, check_object
+from data.code.user_object import check_call, check_object
 from data.errors import ConfigError
 
 MODULE = """

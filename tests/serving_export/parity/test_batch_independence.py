@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serving_export.parity.neighbours import arrangements, largest_difference
+from serving_export.parity.batch_independence import arrange_batches, find_largest_difference
 
 LABELS = np.arange(100) * 7 % 10
 VALUES = np.random.default_rng(0).normal(size=(100, 3))
@@ -19,7 +19,7 @@ VALUES = np.random.default_rng(0).normal(size=(100, 3))
 
 @given(st.lists(st.integers(0, 9), min_size=1, max_size=120))
 def test_each_arrangement_asks_about_each_image_once(labels: list[int]) -> None:
-    found = dict(arrangements(np.array(labels)))
+    found = dict(arrange_batches(np.array(labels)))
     assert found.keys() == {"alone", "in reverse", "in sevens", "sorted by class"}
     for batches in found.values():
         assert sorted(np.concatenate(batches).tolist()) == list(range(len(labels)))
@@ -30,13 +30,13 @@ def test_each_arrangement_asks_about_each_image_once(labels: list[int]) -> None:
 
 
 def ask(way: Callable[[np.ndarray], Any]) -> tuple[float, str]:
-    return largest_difference(lambda places: way(VALUES[places]), LABELS, "by images")
+    return find_largest_difference(lambda places: way(VALUES[places]), LABELS, "by images")
 
 
 def test_answers_of_each_image_alone_do_not_differ() -> None:
     assert ask(lambda x: x**2) == (0.0, "by images")
     assert ask(lambda x: np.where(x > 0, np.nan, np.inf)) == (0.0, "by images")
-    assert largest_difference(lambda places: 1 / places, LABELS[:0]) == (0.0, "")
+    assert find_largest_difference(lambda places: 1 / places, LABELS[:0]) == (0.0, "")
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_honest_models_differ_by_rounding_alone(digits: Any) -> None:
     import keras
     import tensorflow as tf
 
-    from serving_export.parity.neighbours import NUMBER
+    from serving_export.parity.batch_independence import NUMBER
 
     images, labels = (array[:NUMBER] for array in digits)
     layers = keras.layers
@@ -108,5 +108,5 @@ def test_honest_models_differ_by_rounding_alone(digits: Any) -> None:
         def answer(places: np.ndarray, call: Any = call) -> Any:
             return call(images[places] / np.float32(255)).numpy()
 
-        worst = max(worst, largest_difference(answer, labels).value)
+        worst = max(worst, find_largest_difference(answer, labels).value)
     assert worst <= 1e-4  # a tenth of what the gate allows
