@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 
 _MARKS = {
-    "made": "[green]✓[/]",
-    "reused": "[dim]=[/]",
+    "completed": "[green]✓[/]",
+    "cached": "[dim]=[/]",
     "failed": "[red]✗[/]",
     "interrupted": "[yellow]![/]",
 }
@@ -127,7 +127,7 @@ class RunView(Watcher):
             return "detach"
 
     def ended(self, execution: Execution, summary: str) -> None:
-        if execution.status in ("made", "reused"):
+        if execution.status in ("completed", "cached"):
             self._step = None
         if self._progress and self._task is not None:
             self._progress.remove_task(self._task)
@@ -135,7 +135,7 @@ class RunView(Watcher):
         if self._idle:
             return
         took = f"{execution.seconds:6.1f} s"
-        what = {"made": took, "reused": "  reused"}.get(
+        what = {"completed": took, "cached": "  cached"}.get(
             execution.status, f"{execution.status} after {took.strip()}"
         )
         mark, name = _MARKS[execution.status], f"{execution.step:<{self._width}}"

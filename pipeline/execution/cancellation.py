@@ -69,7 +69,7 @@ def cancel(root: Path, run_id: str, *, wait: float = WAIT) -> Cancellation:
         stopped = stop(submitted, wait)
         with contextlib.suppress(ConfigError):  # another process looks after it, and does the same
             enter_steps(job, run, ledger)
-        made = [e.step for e in ledger.executions(run.id) if e.status in ("made", "reused")]
+        made = [e.step for e in ledger.executions(run.id) if e.status in ("completed", "cached")]
     return Cancellation(run_id=run.id, made=tuple(made), job=stopped)
 
 
@@ -121,7 +121,7 @@ def _refuse_over(run: Run, job: Job, submitted: Submitted) -> None:
     except ConnectionLost:
         state = _UNKNOWN  # it loses its right all the same
     ended = _ENDED if run.status in OPEN else (*OVER, _UNKNOWN)
-    if run.status == "done" or state in ended:
+    if run.status == "completed" or state in ended:
         raise ConfigError(
             f"the run {run.id} is over: {run.status}, its job {state.lower()}",
             expected="one that is still at work",

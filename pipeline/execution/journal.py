@@ -118,14 +118,14 @@ class JournalReader:
                 self.error = error
         elif event == "ended":
             execution = Execution(**entry["execution"])
-            self.error = None if execution.status in ("made", "reused") else self.error
-            if execution.step not in self.settled or execution.status == "made":
+            self.error = None if execution.status in ("completed", "cached") else self.error
+            if execution.step not in self.settled or execution.status == "completed":
                 lineage = [Lineage(**link) for link in entry["lineage"]]
                 artifacts = {
                     name: (kind, facts) for name, (kind, facts) in entry["artifacts"].items()
                 }
                 self._log.ended(execution, artifacts, lineage, entry["summary"])
-                if execution.status in ("made", "reused"):
+                if execution.status in ("completed", "cached"):
                     self.settled.add(execution.step)
         elif entry["step"] in self.settled:
             pass

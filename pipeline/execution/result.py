@@ -83,7 +83,7 @@ def illustrated(result: RunResult, root: Path, ledger: Ledger) -> RunResult:
 
     The run is recorded and the model pushed, whatever comes of the pictures.
     """
-    if all(execution.status != "made" for execution in result.executions):
+    if all(execution.status != "completed" for execution in result.executions):
         return result
     folder = root / "runs" / result.run.id
     try:

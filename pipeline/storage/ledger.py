@@ -21,14 +21,14 @@ from pipeline.storage.trusted_models import TrustedModels
 RunStatus = Literal[
     "running",
     "submitted",  # to a cluster; nobody has asked yet what came of it
-    "done",
+    "completed",
     "failed",
     "interrupted",
     "killed",
     "cancelled",  # on the cluster
     "unknown",  # the cluster does not answer
 ]
-StepStatus = Literal["made", "reused", "failed", "interrupted"]
+StepStatus = Literal["completed", "cached", "failed", "interrupted"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -183,7 +183,7 @@ class Ledger(FileDigests, TrustedModels):
                 tables.artifacts, tables.artifacts.c.fingerprint == tables.executions.c.fingerprint
             )
             .where(
-                tables.executions.c.status.in_(("made", "reused")),
+                tables.executions.c.status.in_(("completed", "cached")),
                 tables.artifacts.c.type == "Push",
             )
             .where(tables.artifacts.c.facts["pushed"].as_boolean())
@@ -258,7 +258,7 @@ class Ledger(FileDigests, TrustedModels):
             sa.select(tables.executions.c.fingerprint)
             .join(tables.runs)
             .where(tables.runs.c.pipeline == pipeline, tables.executions.c.step == step)
-            .where(tables.executions.c.status.in_(("made", "reused")))
+            .where(tables.executions.c.status.in_(("completed", "cached")))
             .order_by(tables.runs.c.started.desc())
             .limit(1)
         )
@@ -276,7 +276,7 @@ class Ledger(FileDigests, TrustedModels):
             )
             .join(tables.runs)
             .where(tables.runs.c.pipeline == pipeline)
-            .where(tables.executions.c.status.in_(("made", "reused")))
+            .where(tables.executions.c.status.in_(("completed", "cached")))
             .group_by(tables.executions.c.step)
         )
         with self._reading() as db:
@@ -300,7 +300,7 @@ def _record(
         (tables.artifacts, made),
         (tables.lineage, [{**key, **asdict(x)} for x in lineage]),
     ):
-        if rows and execution.status == "made":
+        if rows and execution.status == "completed":
             db.execute(sa.delete(table).where(table.c.fingerprint == execution.fingerprint))
         if rows:
             db.execute(insert(table).on_conflict_do_nothing(), rows)

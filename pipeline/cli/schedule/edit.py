@@ -195,7 +195,9 @@ def _seconds_of_runs(root: Path, pipeline: str) -> list[float]:
 
     with Ledger(root) as ledger:
         runs = ledger.runs(100)
-    return [r.seconds for r in runs if r.pipeline == pipeline and r.status == "done" and r.seconds]
+    return [
+        r.seconds for r in runs if r.pipeline == pipeline and r.status == "completed" and r.seconds
+    ]
 
 
 def _absolute(path: Path | None) -> str | None:

@@ -37,7 +37,7 @@ class Heard:
         self.told.append(("ended", execution, artifacts, lineage, summary))
 
 
-def execution(step: str, status: Any = "made") -> Execution:
+def execution(step: str, status: Any = "completed") -> Execution:
     return Execution(
         run_id="a-run", step=step, component="c", fingerprint="f", status=status, seconds=1.5
     )
@@ -80,14 +80,14 @@ def test_what_a_runner_tries_again_counts_once(tmp_path):
     reader.pass_on()
     assert isinstance(reader.error, BadDataError)
     journal.started("count")
-    journal.ended(execution("count", "reused"), {}, [], "")
+    journal.ended(execution("count", "cached"), {}, [], "")
     journal.ended(execution("add"), MADE, [], "")
     reader.pass_on()
     assert reader.error is None
     assert [(e.step, e.status) for _, e, *_ in heard.told] == [
-        ("count", "made"),
+        ("count", "completed"),
         ("add", "failed"),
-        ("add", "made"),
+        ("add", "completed"),
     ]
 
 

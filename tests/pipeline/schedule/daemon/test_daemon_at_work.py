@@ -83,7 +83,7 @@ def test_two_minutes_and_five_kills(tmp_path: Path) -> None:
     with Ledger(root) as ledger:
         runs = {run.id: run for run in ledger.runs(1000)}
     done = sorted((runs[str(t.run_id)] for t in ticks if t.run_id), key=lambda run: run.started)
-    assert all(run.status == "done" for run in done)
+    assert all(run.status == "completed" for run in done)
     for run, following in itertools.pairwise(done):
         assert run.started + (run.seconds or 0) <= following.started
     print(f"\n5 kills in two minutes: {dict(outcomes)}, 0 violations")
