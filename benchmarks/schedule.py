@@ -28,10 +28,10 @@ from pathlib import Path
 from pipeline.schedule.lock import holding
 from pipeline.schedule.ledger.store import ScheduleStore
 began = time.time()
-name, due, root = sys.argv[1], float(sys.argv[2]), Path(sys.argv[4])
+name, tick_id, root = sys.argv[1], int(sys.argv[2]), Path(sys.argv[4])
 with holding(root, name):
     store = ScheduleStore(root)
-    store.finish(store.tick(name, due), outcome="nothing new", now=began)
+    store.finish(store.tick(tick_id), outcome="nothing new", now=began)
 """
 
 

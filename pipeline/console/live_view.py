@@ -17,8 +17,8 @@ from pipeline.console.quiet_libraries import libraries_to
 from pipeline.console.terminal import Console
 from pipeline.execution.watcher import Watcher
 from pipeline.planning.plan import Planned
-from pipeline.storage.ledger import Execution
 from pipeline.storage.run_folder import append_event
+from pipeline.storage.tables import Execution
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID

@@ -18,8 +18,9 @@ from pipeline.execution.journal import JournalReader
 from pipeline.execution.run_record import RunRecord
 from pipeline.execution.watcher import Watcher
 from pipeline.exit_codes import INTERRUPTED
-from pipeline.storage.ledger import Ledger, Run
+from pipeline.storage.ledger import Ledger
 from pipeline.storage.pushes import push_right
+from pipeline.storage.tables import Run
 
 OPEN = ("submitted", "unknown")  # states of runs whose end is not in the ledger
 WAIT = 60.0  # seconds for a job to stop

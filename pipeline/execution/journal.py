@@ -20,7 +20,7 @@ from data.files.documents import checked, numbered
 from data.files.private_files import open_private
 from data.redaction import redact
 from pipeline.execution.step_log import StepLog
-from pipeline.storage.ledger import Execution, Lineage
+from pipeline.storage.tables import Execution, Lineage
 
 _FILE = "journal.jsonl"
 _PROGRESS_EVERY = 0.5  # seconds between two lines of progress

@@ -23,10 +23,11 @@ from pipeline.config.convert import to_plain
 from pipeline.config.graph import PipelineConfig
 from pipeline.execution.watcher import Watcher
 from pipeline.planning.plan import Planned
-from pipeline.storage.ledger import Ended, Execution, Ledger, Lineage, Run
+from pipeline.storage.ledger import Ended, Ledger
 from pipeline.storage.pushes import push_right
 from pipeline.storage.pushes.push_right import PushRight
 from pipeline.storage.run_folder import LOCK, append_event, note_traceback, write_traceback
+from pipeline.storage.tables import Execution, Lineage, Run
 
 _UNRECORDED = "the run cannot be recorded"
 

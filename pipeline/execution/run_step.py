@@ -31,7 +31,7 @@ from pipeline.planning.plan import (
     usable,
 )
 from pipeline.storage.artifact_store import Sealed
-from pipeline.storage.ledger import Execution, Lineage, StepStatus
+from pipeline.storage.tables import Execution, Lineage, StepStatus
 from pipeline.storage.work_folder import work_folder
 
 
@@ -194,7 +194,7 @@ def _facts(sealed: Sealed | None) -> dict[str, tuple[str, Any]]:
 
 def _lineage(step: Step, done: Done) -> list[Lineage]:
     return [
-        Lineage(input=name, place=place, source=done.fingerprints[ref], output=ref.output)
+        Lineage(input=name, index=place, source=done.fingerprints[ref], output=ref.output)
         for name, value in step.inputs.items()
         for place, ref in enumerate(as_refs(value))
     ]

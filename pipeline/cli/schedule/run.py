@@ -52,9 +52,9 @@ def run(root: Path, once: bool, until: datetime | None, at_once: int, log_json: 
 
 @schedule.command(hidden=True, examples="penstock schedule tick nightly now")
 @_name
-@click.argument("due", metavar="DUE|now")
+@click.argument("tick_id", metavar="ID|now")
 @root_option
-def tick(name: str, due: str, root: Path) -> int:
+def tick(name: str, tick_id: str, root: Path) -> int:
     """Do one tick of NAME in this process: what a daemon and every other scheduler start."""
     from pipeline.console.interrupt import promptly
 
@@ -62,7 +62,7 @@ def tick(name: str, due: str, root: Path) -> int:
     with promptly():
         from pipeline.schedule.tick.tick import do_tick
 
-        return do_tick(root, name, None if due == "now" else float(due))
+        return do_tick(root, name, None if tick_id == "now" else int(tick_id))
 
 
 @schedule.command(

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pipeline.schedule.schedule import Standing, Tick
 
 
-_STYLES = {"ran": "green", "failed": "red", "missed": "yellow", "paused": "yellow"}
+_STYLES = {"completed": "green", "failed": "red", "missed": "yellow", "paused": "yellow"}
 
 
 def show_schedules(root: Path, *, as_json: bool) -> None:

@@ -128,8 +128,7 @@ def _opened(store: ScheduleStore, schedule: Schedule, standing: Standing, now: f
         attempts=1,
         detail=f"the window until {standing.span.name}",
     )
-    store.open(tick)
-    return tick
+    return store.open(tick)
 
 
 def _run(
@@ -154,7 +153,7 @@ def _run(
         made = dataclasses.replace(made, exit_code=code, words=made.error.what)
     store.finish(
         tick,
-        outcome="failed" if made.error else "ran",
+        outcome="failed" if made.error else "completed",
         run_id=made.run_id,
         verdict=made.verdict,
         detail=f"{tick.detail}: {made.words}",

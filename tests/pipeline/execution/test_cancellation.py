@@ -28,7 +28,8 @@ from pipeline.execution.run_record import RunRecord, new_run
 from pipeline.execution.watcher import Watcher
 from pipeline.planning import prepare
 from pipeline.planning.prepare import Request
-from pipeline.storage.ledger import Ledger, Run
+from pipeline.storage.ledger import Ledger
+from pipeline.storage.tables import Run
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from data.errors import BadDataError
 from pipeline.execution.journal import Journal, JournalReader, passed_on
-from pipeline.storage.ledger import Execution, Lineage
+from pipeline.storage.tables import Execution, Lineage
 
 
 class Heard:
@@ -44,7 +44,7 @@ def execution(step: str, status: Any = "completed") -> Execution:
 
 
 MADE = {"numbers": ("Numbers", {"path": ".", "total": 3})}
-LINEAGE = [Lineage(input="many", place=0, source="s", output="numbers")]
+LINEAGE = [Lineage(input="many", index=0, source="s", output="numbers")]
 
 
 def test_the_reader_s_log_hears_what_the_worker_said(tmp_path):

@@ -25,7 +25,8 @@ from pipeline.spans.data_key import data_key
 from pipeline.spans.quarantine import unreadable
 from pipeline.spans.resolve import as_written, resolved
 from pipeline.spans.store import Excluded, SpanStore
-from pipeline.storage.ledger import Execution, Ledger, Pushed
+from pipeline.storage.ledger import Ledger
+from pipeline.storage.tables import Execution, Pushed
 
 HOME = Path(__file__).parents[3]
 NOW = 1_800_000_000.0

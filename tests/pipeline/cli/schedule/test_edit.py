@@ -126,7 +126,7 @@ def test_json_says_it_all(ask):
         "expression": "0 3 * * *",
         "tz": "Europe/Zurich",
     }
-    assert listed["last"]["kind"] == "by hand"
+    assert listed["last"]["kind"] == "manual"
     shown = json.loads(ask("show nightly --json")[1])
     assert len(shown["next_dues"]) == 3
     (tick,) = json.loads(ask("history nightly --json")[1])
@@ -178,8 +178,8 @@ def test_a_tick_more_often_than_a_run_takes_is_told_with_the_arithmetic(ask, tmp
     ask("add digits --every 1m --name x")
     tick = store(tmp_path).trigger("x", time.time())
     assert store(tmp_path).take(tick, 1_000.0)
-    tick = store(tmp_path).tick("x", tick.due)
-    store(tmp_path).finish(tick, outcome="ran", now=1_100.0)
+    tick = store(tmp_path).tick(tick.id)
+    store(tmp_path).finish(tick, outcome="completed", now=1_100.0)
     assert "100 / 60 = 1.7, so that 1 tick in 2 can run" in ask("show x")[1]
 
 

@@ -94,8 +94,8 @@ def test_each_window_is_held_against_the_one_before_and_nothing_serves(folder: P
     root = folder / "root"
     assert backfill(root, "nightly", "1", "2", push=False) == exit_codes.DONE
     newest, first = ticks(root)
-    assert (first.kind, first.outcome, first.verdict) == ("backfill", "ran", "passed")
-    assert (newest.kind, newest.outcome, newest.verdict) == ("backfill", "ran", "passed")
+    assert (first.kind, first.outcome, first.verdict) == ("backfill", "completed", "passed")
+    assert (newest.kind, newest.outcome, newest.verdict) == ("backfill", "completed", "passed")
     assert not (root / "serving").exists()
     (own,) = root.glob("schedules/nightly.backfill/*/digits")
     assert newest_version(own) == 2
@@ -121,9 +121,9 @@ def test_a_span_that_cannot_be_read_is_left_out_until_it_is_mended(folder: Path)
         return latest.outcome, [t["span"] for t in config["spans"]], config["left_out"]
 
     outcome, spans, left_out = night()
-    assert (outcome, spans) == ("ran", ["1", "2"])
+    assert (outcome, spans) == ("completed", ["1", "2"])
     assert [(one["span"], one["state"]) for one in left_out] == [("3", "unreadable")]
     outcome, *_ = night()
     assert outcome == "nothing new"
     broken.write_bytes(whole)
-    assert night() == ("ran", ["2", "3"], [])
+    assert night() == ("completed", ["2", "3"], [])
