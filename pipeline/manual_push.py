@@ -13,8 +13,9 @@ from components.export import Config, login_name, push_judged
 from data.errors import BadDataError, ConfigError, suggest_names
 from pipeline.config.convert import from_plain
 from pipeline.storage.artifact_lookup import judged_model, verdict_content, verdict_of
-from pipeline.storage.ledger import Ledger, Pushed, Run
+from pipeline.storage.ledger import Ledger
 from pipeline.storage.pushes.overrides import NOT_CONFIGURED, needs, unmet
+from pipeline.storage.tables import Pushed, Run
 
 ALL = "all"  # every rule that is not met, but for the sanity rules
 

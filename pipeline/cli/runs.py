@@ -14,7 +14,8 @@ from pipeline.cli.app import cli, debug, prepare_libraries, root_option
 from pipeline.console.streams import say
 
 if TYPE_CHECKING:
-    from pipeline.storage.ledger import Ledger, Run
+    from pipeline.storage.ledger import Ledger
+    from pipeline.storage.tables import Run
 
 
 def show_runs(root: Path, limit: int) -> None:

@@ -17,16 +17,16 @@ from pipeline.console.quiet_libraries import libraries_to
 from pipeline.console.terminal import Console
 from pipeline.execution.watcher import Watcher
 from pipeline.planning.plan import Planned
-from pipeline.storage.ledger import Execution
 from pipeline.storage.run_folder import append_event
+from pipeline.storage.tables import Execution
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
 
 _MARKS = {
-    "made": "[green]✓[/]",
-    "reused": "[dim]=[/]",
+    "completed": "[green]✓[/]",
+    "cached": "[dim]=[/]",
     "failed": "[red]✗[/]",
     "interrupted": "[yellow]![/]",
 }
@@ -127,7 +127,7 @@ class RunView(Watcher):
             return "detach"
 
     def ended(self, execution: Execution, summary: str) -> None:
-        if execution.status in ("made", "reused"):
+        if execution.status in ("completed", "cached"):
             self._step = None
         if self._progress and self._task is not None:
             self._progress.remove_task(self._task)
@@ -135,7 +135,7 @@ class RunView(Watcher):
         if self._idle:
             return
         took = f"{execution.seconds:6.1f} s"
-        what = {"made": took, "reused": "  reused"}.get(
+        what = {"completed": took, "cached": "  cached"}.get(
             execution.status, f"{execution.status} after {took.strip()}"
         )
         mark, name = _MARKS[execution.status], f"{execution.step:<{self._width}}"

@@ -14,7 +14,7 @@ from pipeline.console.verdict_table import verdict_table
 from pipeline.execution.result import RunResult
 
 _STYLES = {
-    "done": "green",
+    "completed": "green",
     "passed": "green",
     "failed": "red",
     "interrupted": "yellow",
@@ -27,8 +27,8 @@ _STYLES = {
 def show_result(result: RunResult, recipe: str, root: Path, seconds: float) -> int:
     """Print what a run came to that has just ended. Returns its exit code."""
     out = Console()
-    if all(execution.status == "reused" for execution in result.executions):
-        steps = f"{len(result.executions)} steps reused, nothing ran"
+    if all(execution.status == "cached" for execution in result.executions):
+        steps = f"{len(result.executions)} steps cached, nothing ran"
         claim = "" if result.unseen else "[green]all is up to date[/]: "
         out.print(f"{claim}{steps}")
     for name in result.unseen:

@@ -18,8 +18,9 @@ from pipeline.execution.journal import JournalReader
 from pipeline.execution.run_record import RunRecord
 from pipeline.execution.watcher import Watcher
 from pipeline.exit_codes import INTERRUPTED
-from pipeline.storage.ledger import Ledger, Run
+from pipeline.storage.ledger import Ledger
 from pipeline.storage.pushes import push_right
+from pipeline.storage.tables import Run
 
 OPEN = ("submitted", "unknown")  # states of runs whose end is not in the ledger
 WAIT = 60.0  # seconds for a job to stop
@@ -69,7 +70,7 @@ def cancel(root: Path, run_id: str, *, wait: float = WAIT) -> Cancellation:
         stopped = stop(submitted, wait)
         with contextlib.suppress(ConfigError):  # another process looks after it, and does the same
             enter_steps(job, run, ledger)
-        made = [e.step for e in ledger.executions(run.id) if e.status in ("made", "reused")]
+        made = [e.step for e in ledger.executions(run.id) if e.status in ("completed", "cached")]
     return Cancellation(run_id=run.id, made=tuple(made), job=stopped)
 
 
@@ -121,7 +122,7 @@ def _refuse_over(run: Run, job: Job, submitted: Submitted) -> None:
     except ConnectionLost:
         state = _UNKNOWN  # it loses its right all the same
     ended = _ENDED if run.status in OPEN else (*OVER, _UNKNOWN)
-    if run.status == "done" or state in ended:
+    if run.status == "completed" or state in ended:
         raise ConfigError(
             f"the run {run.id} is over: {run.status}, its job {state.lower()}",
             expected="one that is still at work",

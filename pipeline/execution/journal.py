@@ -20,7 +20,7 @@ from data.files.documents import add_schema_number, check_schema
 from data.files.private_files import open_private
 from data.redaction import redact
 from pipeline.execution.step_log import StepLog
-from pipeline.storage.ledger import Execution, Lineage
+from pipeline.storage.tables import Execution, Lineage
 
 _FILE = "journal.jsonl"
 _PROGRESS_EVERY = 0.5  # seconds between two lines of progress
@@ -120,14 +120,14 @@ class JournalReader:
                 self.error = error
         elif event == "ended":
             execution = Execution(**entry["execution"])
-            self.error = None if execution.status in ("made", "reused") else self.error
-            if execution.step not in self.settled or execution.status == "made":
+            self.error = None if execution.status in ("completed", "cached") else self.error
+            if execution.step not in self.settled or execution.status == "completed":
                 lineage = [Lineage(**link) for link in entry["lineage"]]
                 artifacts = {
                     name: (kind, facts) for name, (kind, facts) in entry["artifacts"].items()
                 }
                 self._log.ended(execution, artifacts, lineage, entry["summary"])
-                if execution.status in ("made", "reused"):
+                if execution.status in ("completed", "cached"):
                     self.settled.add(execution.step)
         elif entry["step"] in self.settled:
             pass

@@ -19,8 +19,9 @@ from pipeline.execution.run_record import RunRecord
 from pipeline.inspection.run_pictures import FOLDER
 from pipeline.inspection.run_report import write_report
 from pipeline.planning.plan import Done, Workspace
-from pipeline.storage.ledger import Execution, Ledger, Run
+from pipeline.storage.ledger import Ledger
 from pipeline.storage.pushes.overrides import covers, overruled
+from pipeline.storage.tables import Execution, Run
 from serving_export.model_store.baseline import find_serving_version
 from serving_export.model_store.layout import model_folder
 
@@ -83,7 +84,7 @@ def illustrated(result: RunResult, root: Path, ledger: Ledger) -> RunResult:
 
     The run is recorded and the model pushed, whatever comes of the pictures.
     """
-    if all(execution.status != "made" for execution in result.executions):
+    if all(execution.status != "completed" for execution in result.executions):
         return result
     folder = root / "runs" / result.run.id
     try:

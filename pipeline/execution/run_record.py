@@ -23,10 +23,11 @@ from pipeline.config.convert import to_plain
 from pipeline.config.graph import PipelineConfig
 from pipeline.execution.watcher import Watcher
 from pipeline.planning.plan import Planned
-from pipeline.storage.ledger import Ended, Execution, Ledger, Lineage, Run
+from pipeline.storage.ledger import Ended, Ledger
 from pipeline.storage.pushes import push_right
 from pipeline.storage.pushes.push_right import PushRight
 from pipeline.storage.run_folder import LOCK, append_event, note_traceback, write_traceback
+from pipeline.storage.tables import Execution, Lineage, Run
 
 _UNRECORDED = "the run cannot be recorded"
 
@@ -133,7 +134,7 @@ class RunRecord:
         self._end(status=status, exit_code=code)
 
     def finish(self, verdict: str | None, exit_code: int) -> None:
-        self._end(status="done", verdict=verdict, exit_code=exit_code)
+        self._end(status="completed", verdict=verdict, exit_code=exit_code)
 
     def cancelled(self) -> None:
         """The run has lost its right to push, and nobody waits for its job."""
@@ -195,7 +196,7 @@ class RunRecord:
         self._unentered.append((execution, artifacts, lineage))
         if execution.step not in self._cached:
             self._enter_ended()
-        if execution.status in ("made", "reused"):
+        if execution.status in ("completed", "cached"):
             # a step whose artifact proved to be damaged comes twice
             before = [e for e in self.executions if e.step != execution.step]
             self.executions = [*before, execution]

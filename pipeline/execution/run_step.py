@@ -31,7 +31,7 @@ from pipeline.planning.plan import (
     usable,
 )
 from pipeline.storage.artifact_store import Sealed
-from pipeline.storage.ledger import Execution, Lineage, StepStatus
+from pipeline.storage.tables import Execution, Lineage, StepStatus
 from pipeline.storage.work_folder import work_folder
 
 
@@ -121,7 +121,7 @@ def run_step(
         return execution
 
     if planned.sealed and planned.sealed.upstream == done.seals(step):
-        return ended("reused", planned.sealed), planned.sealed
+        return ended("cached", planned.sealed), planned.sealed
     try:
         with told(step.name, workspace):
             status, sealed = _make(planned, done, workspace, log)
@@ -145,7 +145,7 @@ def _make(
     with slot.held(functools.partial(log.waiting, step.name)):
         waited = None if forced else usable(planned, done, workspace, Code())
         if waited:  # another run made it in the meantime
-            return "reused", waited
+            return "cached", waited
         if slot.damage(step.load().Outputs):
             slot.set_aside()
         folder, started = slot.open(), time.perf_counter()
@@ -167,7 +167,7 @@ def _make(
                 hold_outside_data(planned, workspace)
                 sealed = slot.seal(outputs, planned.parts, seals, seconds, imported)
                 refresh_artifacts(step, done)
-                return "made", sealed
+                return "completed", sealed
         finally:
             slot.discard()
 
@@ -194,7 +194,7 @@ def _facts(sealed: Sealed | None) -> dict[str, tuple[str, Any]]:
 
 def _lineage(step: Step, done: Done) -> list[Lineage]:
     return [
-        Lineage(input=name, place=place, source=done.fingerprints[ref], output=ref.output)
+        Lineage(input=name, index=place, source=done.fingerprints[ref], output=ref.output)
         for name, value in step.inputs.items()
         for place, ref in enumerate(as_refs(value))
     ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from pipeline.storage.ledger import Execution, Lineage
+from pipeline.storage.tables import Execution, Lineage
 
 
 class StepLog(Protocol):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pipeline.planning.plan import Planned
-from pipeline.storage.ledger import Execution
+from pipeline.storage.tables import Execution
 
 
 class Watcher:

@@ -9,7 +9,7 @@ from typing import Any
 
 from components.artifacts import Examples, Model
 from pipeline import recipes
-from pipeline.storage.ledger import Execution, Run
+from pipeline.storage.tables import Execution, Run
 from serving_export.model_store.layout import model_folder
 
 CONFIG = "run.toml"  # the file that the reader saves the run's config as

@@ -20,8 +20,9 @@ from pipeline.storage.artifact_lookup import (
     remembered,
     verdict_content,
 )
-from pipeline.storage.ledger import Execution, Ledger
+from pipeline.storage.ledger import Ledger
 from pipeline.storage.run_folder import settle_dead_runs, summaries
+from pipeline.storage.tables import Execution
 
 REPORT = "report.html"  # in a run's own folder
 

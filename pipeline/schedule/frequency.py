@@ -10,7 +10,7 @@ from pipeline.schedule.schedule import Schedule
 from pipeline.schedule.triggers.triggers import NewData, shortest_gap
 
 
-def too_often(schedule: Schedule, seconds: Collection[float], now: float) -> str | None:
+def check_frequency(schedule: Schedule, seconds: Collection[float], now: float) -> str | None:
     """Says so where a tick is due before the last one can have ended; else None."""
     if not seconds or isinstance(schedule.trigger, NewData):  # whose ticks are mostly looks
         return None

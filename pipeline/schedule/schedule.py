@@ -11,8 +11,8 @@ from pipeline.schedule.triggers.triggers import Trigger
 
 Overlap = Literal["skip", "queue"]
 Missed = Literal["once", "all", "skip"]
-Kind = Literal["due", "by hand", "backfill"]
-Outcome = Literal["ran", "nothing new", "skipped", "missed", "failed", "paused"]
+Kind = Literal["scheduled", "manual", "backfill"]
+Outcome = Literal["completed", "nothing new", "skipped", "missed", "failed", "paused"]
 
 ATTEMPTS = 3  # how often a tick is launched whose process ends without an outcome
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
@@ -92,9 +92,10 @@ class Tick:
         until: the last of them; None where `times` is 1.
     """
 
+    id: int | None = None
     schedule: str
     due: float
-    kind: Kind = "due"
+    kind: Kind = "scheduled"
     outcome: Outcome | None = None
     run_id: str | None = None
     verdict: str | None = None
@@ -152,12 +153,12 @@ class Notice:
 
 def is_success(outcome: Outcome, verdict: str | None) -> bool:
     """The run did all that was asked, and no verdict is against it."""
-    return outcome == "ran" and verdict in (None, "passed")
+    return outcome == "completed" and verdict in (None, "passed")
 
 
 def is_failure(outcome: Outcome, verdict: str | None) -> bool:
     """It counts towards `max_failures`: no run, or one that brought no model that may serve."""
-    return outcome == "failed" or (outcome == "ran" and not is_success(outcome, verdict))
+    return outcome == "failed" or (outcome == "completed" and not is_success(outcome, verdict))
 
 
 def check_name(name: str) -> None:

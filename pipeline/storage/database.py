@@ -1,4 +1,4 @@
-"""The SQLite file of a root, in which the ledger and all that rests on it keep their tables."""
+"""Opens the SQLite file of a root, in which the ledger and the schedules keep their tables."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import contextlib
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self, TypeVar
 
 import sqlalchemy as sa
 
@@ -18,47 +18,50 @@ from pipeline.storage.schema.trouble import explain
 from pipeline.storage.schema.version import bring_up_to_date, check_version
 
 FILE = "ledger.sqlite"
+Record = TypeVar("Record")
+Value = TypeVar("Value")
 
 
 class Database:
     """Opens, and creates on first use, `<root>/ledger.sqlite`, with the tables of `metadata`.
 
-    One that an older Penstock made is migrated first, see `schema.version`.
+    A ledger with an older schema is migrated first, see `schema.version`.
 
     Args:
-        root: the folder it lies in.
-        patience: seconds to wait for another process's write; None: as `LEDGER` among the waits.
+        root: the folder that holds the file.
+        patience: seconds to wait for another process's write; None: the wait named `LEDGER`.
 
     Raises:
-        EnvironmentTrouble: the file cannot be opened, is no ledger, is newer, or stays locked.
+        EnvironmentTrouble: the file cannot be opened, is not a ledger, has a newer schema, or stays
+            locked.
     """
 
     metadata: ClassVar[sa.MetaData]
 
     def __init__(self, root: Path, *, patience: float | None = None) -> None:
         self.path = root / FILE
-        with contextlib.suppress(OSError):  # SQLite says it in its own words
-            touch_private(self.path)  # what SQLite puts beside it has the same mode
+        with contextlib.suppress(OSError):  # SQLite reports it below
+            touch_private(self.path)  # SQLite's files beside it get the same mode
             make_private(*root.glob(f"{FILE}*"))
         self._engine = sa.create_engine(
             f"sqlite:///{self.path}",
             connect_args={"timeout": SECONDS["LEDGER"] if patience is None else patience},
-            poolclass=sa.NullPool,  # nothing is open between two calls, in whatever thread
+            poolclass=sa.NullPool,  # no connection stays open between two calls
         )
         with self._trouble(), translate_disk_errors(f"the ledger {self.path} cannot be copied"):
             bring_up_to_date(self._engine, self.path)
         with self._writing() as db:
-            for table in self.metadata.sorted_tables:  # not create_all: two may start at once
+            for table in self.metadata.sorted_tables:  # not create_all: others may start now
                 db.execute(sa.schema.CreateTable(table, if_not_exists=True))
                 for index in table.indexes:
                     db.execute(sa.schema.CreateIndex(index, if_not_exists=True))
 
     @classmethod
     def existing(cls, root: Path) -> Self:
-        """Opens the ledger of a root in which something ran.
+        """Open the ledger of a root; unlike the constructor, do not create one.
 
         Raises:
-            ConfigError: there is none.
+            ConfigError: the root has no ledger.
         """
         if not (root / FILE).is_file():
             raise ConfigError(
@@ -82,17 +85,27 @@ class Database:
 
     @contextlib.contextmanager
     def _writing(self) -> Iterator[sa.Connection]:
-        """One transaction, begun with the first statement."""
+        """Open one transaction, which begins with the first statement."""
         with self._trouble(), self._engine.begin() as db:
             check_version(db, self.path)
             yield db
+
+    def _read(self, record: type[Record], query: sa.Select[Any]) -> list[Record]:
+        """The rows of a query, as objects of the dataclass `record`."""
+        with self._reading() as db:
+            return [record(**row._mapping) for row in db.execute(query)]
+
+    def _read_value(self, query: sa.Select[tuple[Value]]) -> Value | None:
+        """The first value of a query; None where it has no rows."""
+        with self._reading() as db:
+            return db.execute(query).scalar()
 
     @contextlib.contextmanager
     def _trouble(self) -> Iterator[None]:
         try:
             yield
         except sa.exc.IntegrityError:
-            raise  # a bug of ours
+            raise  # a bug in Penstock
         except (sa.exc.DatabaseError, sqlite3.Error) as error:
             cause = error if isinstance(error, sqlite3.Error) else error.orig
             raise explain(self.path, cause) from error

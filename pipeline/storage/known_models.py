@@ -12,7 +12,7 @@ from data.errors import BadDataError
 from data.files.durable_files import sha256_file
 from pipeline.storage.database import FILE
 from pipeline.storage.ledger import Ledger
-from pipeline.storage.trusted_models import Trusted
+from pipeline.storage.tables import Trusted
 from serving_export.bundle.manifest import MANIFEST
 from serving_export.bundle.model_trust import digest_model_folder
 

@@ -1,14 +1,14 @@
-"""The ledger: which runs there were, what each step did, what came out, and out of what.
+"""Records a root's runs: what each step did, which artifacts it produced and from which inputs.
 
-SQLAlchemy Core on SQLite. The artifacts on disk are the truth about what can be reused; the
-ledger is the memory of how they came about.
+SQLAlchemy Core on SQLite. Whether a step is cached is decided by the artifacts on disk; the ledger
+holds their history.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from dataclasses import asdict
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
@@ -16,86 +16,27 @@ from sqlalchemy.dialects.sqlite import insert
 from data.errors import ConfigError, suggest_names
 from pipeline.storage import tables
 from pipeline.storage.file_digests import FileDigests
+from pipeline.storage.tables import Execution, Lineage, Pushed, Run
 from pipeline.storage.trusted_models import TrustedModels
 
-RunStatus = Literal[
-    "running",
-    "submitted",  # to a cluster; nobody has asked yet what came of it
-    "done",
-    "failed",
-    "interrupted",
-    "killed",
-    "cancelled",  # on the cluster
-    "unknown",  # the cluster does not answer
-]
-StepStatus = Literal["made", "reused", "failed", "interrupted"]
+# The execution of a step, output → (type, facts) of its artifacts, and their inputs.
+Ended = tuple[Execution, Mapping[str, tuple[str, Any]], Sequence[Lineage]]
 
-
-@dataclass(frozen=True, kw_only=True)
-class Run:
-    """One row of `penstock runs`. `started` is in seconds since the epoch."""
-
-    id: str
-    pipeline: str
-    status: RunStatus
-    started: float
-    config: dict[str, Any]
-    verdict: str | None = None
-    exit_code: int | None = None
-    seconds: float | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Execution:
-    """What one step did in one run."""
-
-    run_id: str
-    step: str
-    component: str
-    fingerprint: str
-    status: StepStatus
-    seconds: float
-    error: str | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Lineage:
-    """One input of an artifact."""
-
-    input: str
-    place: int
-    source: str
-    output: str
-
-
-Ended = tuple[Execution, Mapping[str, tuple[str, Any]], Sequence[Lineage]]  # as `Ledger.record`
-
-
-@dataclass(frozen=True, kw_only=True)
-class Pushed:
-    """A push that somebody made by hand, perhaps against the verdict."""
-
-    run_id: str
-    digest: str
-    version: int
-    served_path: str
-    time: float  # seconds since the epoch
-    by: str
-    reason: str
-    rules: dict[str, str]  # those that were overruled, each with what it needed
+_SUCCESSFUL = tables.executions.c.status.in_(("completed", "cached"))
 
 
 class Ledger(FileDigests, TrustedModels):
-    """Runs, executions, artifacts, lineage and pushes of a root, and what it may load of others."""
+    """Runs, executions, artifacts, lineage, pushes, file digests and trusted models of a root."""
 
     metadata = tables.meta
 
     def start_run(self, run: Run) -> None:
+        """Insert a run that begins."""
         with self._writing() as db:
             db.execute(tables.runs.insert().values(**asdict(run)))
 
     def finish_run(self, run: Run) -> None:
-        """Enter how a run stands; one that was cancelled stays so, whoever comes later."""
+        """Update a run's row; a run that was cancelled stays cancelled."""
         update = tables.runs.update().where(tables.runs.c.id == run.id)
         if run.status != "cancelled":
             update = update.where(tables.runs.c.status != "cancelled")
@@ -108,165 +49,140 @@ class Ledger(FileDigests, TrustedModels):
         artifacts: Mapping[str, tuple[str, Any]],
         lineage: Sequence[Lineage],
     ) -> None:
-        """Enter what a step did; `artifacts` maps an output to its type and facts.
+        """Insert what a step did; `artifacts` maps each output to its type and facts.
 
-        Those of a cached step are entered where they are not known: of a ledger that was lost.
+        Artifacts of a cached step are inserted if the ledger lacks them, as after the loss of a
+        ledger.
         """
         self.record_all([(execution, artifacts, lineage)])
 
     def record_all(self, ended: Sequence[Ended]) -> None:
-        """Enter what several steps did, in the order in which they ended, or nothing of it."""
+        """Insert what several steps did, in the order in which they ended, in one transaction."""
         with self._writing() as db:
-            for one in ended:
-                _record(db, *one)
+            for execution, artifacts, lineage in ended:
+                _insert_execution(db, execution, artifacts, lineage)
 
     def runs(self, limit: int = 20) -> list[Run]:
         """The latest runs, the newest first."""
-        with self._reading() as db:
-            query = tables.runs.select().order_by(tables.runs.c.started.desc()).limit(limit)
-            return [Run(**row._mapping) for row in db.execute(query)]
+        query = tables.runs.select().order_by(tables.runs.c.started.desc()).limit(limit)
+        return self._read(Run, query)
 
     def running(self) -> list[Run]:
-        """The runs that have not said that they ended."""
-        with self._reading() as db:
-            query = tables.runs.select().where(tables.runs.c.status == "running")
-            return [Run(**row._mapping) for row in db.execute(query)]
+        """The runs whose status is `running`, including those of processes that were killed."""
+        return self._read(Run, tables.runs.select().where(tables.runs.c.status == "running"))
 
     def run(self, run_id: str) -> Run | None:
-        """The run with this id, or the only one whose id begins or ends so; else None."""
+        """The run with this id, or the only run whose id begins or ends with it; else None.
+
+        `latest` is the newest run.
+        """
         if run_id == "latest":
             return next(iter(self.runs(1)), None)
-        with self._reading() as db:
-            exact = [
-                Run(**r._mapping)
-                for r in db.execute(tables.runs.select().where(tables.runs.c.id == run_id))
-            ]
-            like = tables.runs.c.id.startswith(run_id, autoescape=True) | tables.runs.c.id.endswith(
-                run_id, autoescape=True
-            )
-            found = exact or [
-                Run(**r._mapping) for r in db.execute(tables.runs.select().where(like))
-            ]
-            return found[0] if len(found) == 1 else None
+        column = tables.runs.c.id
+        matches = self._read(Run, tables.runs.select().where(column == run_id)) or self._read(
+            Run,
+            tables.runs.select().where(
+                column.startswith(run_id, autoescape=True)
+                | column.endswith(run_id, autoescape=True)
+            ),
+        )
+        return matches[0] if len(matches) == 1 else None
 
     def find_run(self, run_id: str) -> Run:
-        """As `run`. Raises ConfigError, with the close matches, where it finds none."""
-        found = self.run(run_id)
-        if found is None:
-            known = [run.id for run in self.runs(200)]
+        """As `run`. Raises ConfigError, with the close matches, if there is no such run."""
+        run = self.run(run_id)
+        if run is None:
             raise ConfigError(
-                f"no run {run_id!r} in {self.path.parent}", remedy=suggest_names(run_id, known)
+                f"no run {run_id!r} in {self.path.parent}",
+                remedy=suggest_names(run_id, [run.id for run in self.runs(200)]),
             )
-        return found
+        return run
 
     def record_push(self, push: Pushed) -> None:
-        """Enter a push that somebody made by hand."""
+        """Insert a manual push."""
         with self._writing() as db:
-            values = asdict(push)
-            db.execute(insert(tables.pushes).values(**values).on_conflict_do_nothing())
+            db.execute(insert(tables.pushes).values(**asdict(push)).on_conflict_do_nothing())
 
     def pushes(self, digest: str) -> list[Pushed]:
-        """The pushes of a model that somebody made by hand, the earliest first."""
-        query = (
-            tables.pushes.select()
-            .where(tables.pushes.c.digest == digest)
-            .order_by(tables.pushes.c.time)
-        )
-        with self._reading() as db:
-            return [Pushed(**row._mapping) for row in db.execute(query)]
+        """The manual pushes of a model, the earliest first."""
+        query = tables.pushes.select().where(tables.pushes.c.digest == digest)
+        return self._read(Pushed, query.order_by(tables.pushes.c.time))
 
     def last_push(self, pipeline: str) -> Run | None:
-        """The last run of this pipeline whose model was pushed, by the run itself or by hand."""
-        by_run = (
-            sa.select(tables.executions.c.run_id)
-            .join(
-                tables.artifacts, tables.artifacts.c.fingerprint == tables.executions.c.fingerprint
-            )
-            .where(
-                tables.executions.c.status.in_(("made", "reused")),
-                tables.artifacts.c.type == "Push",
-            )
-            .where(tables.artifacts.c.facts["pushed"].as_boolean())
+        """The last run of this pipeline whose model was pushed, by the run itself or manually."""
+        artifacts, executions = tables.artifacts, tables.executions
+        pushed_by_run = (
+            sa.select(executions.c.run_id)
+            .join(artifacts, artifacts.c.fingerprint == executions.c.fingerprint)
+            .where(_SUCCESSFUL, artifacts.c.type == "Push")
+            .where(artifacts.c.facts["pushed"].as_boolean())
         )
         query = (
             tables.runs.select()
             .where(tables.runs.c.pipeline == pipeline)
             .where(
-                tables.runs.c.id.in_(by_run)
+                tables.runs.c.id.in_(pushed_by_run)
                 | tables.runs.c.id.in_(sa.select(tables.pushes.c.run_id))
             )
             .order_by(tables.runs.c.started.desc())
             .limit(1)
         )
-        with self._reading() as db:
-            row = db.execute(query).first()
-            return Run(**row._mapping) if row else None
+        return next(iter(self._read(Run, query)), None)
 
     def executions(self, run_id: str) -> list[Execution]:
-        """What each step did, in the order in which they ended."""
-        query = (
-            tables.executions.select()
-            .where(tables.executions.c.run_id == run_id)
-            .order_by(sa.text("rowid"))
-        )
-        with self._reading() as db:
-            return [Execution(**row._mapping) for row in db.execute(query)]
+        """What each step of a run did, in the order in which they ended."""
+        query = tables.executions.select().where(tables.executions.c.run_id == run_id)
+        return self._read(Execution, query.order_by(sa.text("rowid")))
 
     def artifacts(self, fingerprint: str) -> dict[str, tuple[str, Any]]:
-        """Output -> (type, facts) of what a step made."""
+        """Output → (type, facts) of what a step produced."""
         query = tables.artifacts.select().where(tables.artifacts.c.fingerprint == fingerprint)
         with self._reading() as db:
             return {row.output: (row.type, row.facts) for row in db.execute(query)}
 
     def lineage(self, fingerprint: str) -> list[Lineage]:
-        """The inputs out of which a step made its artifacts."""
-        query = tables.lineage.select().where(tables.lineage.c.fingerprint == fingerprint)
-        with self._reading() as db:
-            return [
-                Lineage(input=row.input, place=row.place, source=row.source, output=row.output)
-                for row in db.execute(query)
-            ]
+        """The inputs from which a step produced its artifacts."""
+        columns = [column for column in tables.lineage.c if column.name != "fingerprint"]
+        query = sa.select(*columns).where(tables.lineage.c.fingerprint == fingerprint)
+        return self._read(Lineage, query)
 
     def upstream(self, fingerprint: str) -> list[str]:
-        """Fingerprints of all that a step's artifacts came out of, the nearest first."""
-        found = [fingerprint]
-        for known in found:  # grows as it is walked
-            sources = dict.fromkeys(x.source for x in self.lineage(known))
-            found += [source for source in sources if source not in found]
-        return found[1:]
+        """Fingerprints of all steps that a step's artifacts depend on, the nearest first."""
+        fingerprints = [fingerprint]
+        for step in fingerprints:  # grows while it is walked
+            sources = dict.fromkeys(link.source for link in self.lineage(step))
+            fingerprints += [source for source in sources if source not in fingerprints]
+        return fingerprints[1:]
 
     def component(self, fingerprint: str) -> str | None:
         """The component of the step that has this fingerprint, by the executions."""
         query = sa.select(tables.executions.c.component).where(
             tables.executions.c.fingerprint == fingerprint
         )
-        with self._reading() as db:
-            return db.execute(query.limit(1)).scalar()
+        return self._read_value(query.limit(1))
 
     def model(self, digest: str) -> str | None:
-        """The fingerprint of the step that made the model whose bundle has this digest.
+        """The fingerprint of the step that produced the model whose bundle has this digest.
 
-        Also of one that is in the root no more, such as a training that was made again.
+        Also of a model that is no longer in the root, as after a training was repeated.
         """
         query = sa.select(tables.models.c.fingerprint).where(tables.models.c.digest == digest)
-        with self._reading() as db:
-            return db.execute(query).scalar()
+        return self._read_value(query)
 
     def previous(self, pipeline: str, step: str) -> str | None:
-        """The fingerprint that this step had when it last ended well in a run of this pipeline."""
+        """The fingerprint of this step's last successful execution in a run of this pipeline."""
         query = (
             sa.select(tables.executions.c.fingerprint)
             .join(tables.runs)
             .where(tables.runs.c.pipeline == pipeline, tables.executions.c.step == step)
-            .where(tables.executions.c.status.in_(("made", "reused")))
+            .where(_SUCCESSFUL)
             .order_by(tables.runs.c.started.desc())
             .limit(1)
         )
-        with self._reading() as db:
-            return db.execute(query).scalar()
+        return self._read_value(query)
 
     def all_previous(self, pipeline: str) -> dict[str, str]:
-        """`previous` of every step that ever ended well in a run of this pipeline."""
+        """`previous` of every step that was ever successful in a run of this pipeline."""
         query = (
             # SQLite takes the other columns from the row that has the maximum
             sa.select(
@@ -275,32 +191,32 @@ class Ledger(FileDigests, TrustedModels):
                 sa.func.max(tables.runs.c.started),
             )
             .join(tables.runs)
-            .where(tables.runs.c.pipeline == pipeline)
-            .where(tables.executions.c.status.in_(("made", "reused")))
+            .where(tables.runs.c.pipeline == pipeline, _SUCCESSFUL)
             .group_by(tables.executions.c.step)
         )
         with self._reading() as db:
             return {row.step: row.fingerprint for row in db.execute(query)}
 
 
-def _record(
+def _insert_execution(
     db: sa.Connection,
     execution: Execution,
     artifacts: Mapping[str, tuple[str, Any]],
     lineage: Sequence[Lineage],
 ) -> None:
     key = {"fingerprint": execution.fingerprint}
-    made = [
+    same_step = (tables.executions.c.run_id == execution.run_id) & (
+        tables.executions.c.step == execution.step
+    )
+    db.execute(sa.delete(tables.executions).where(same_step))  # a runner may repeat a step
+    db.execute(insert(tables.executions).values(**asdict(execution)))
+    artifact_rows = [
         {**key, "output": output, "type": kind, "facts": facts}
         for output, (kind, facts) in artifacts.items()
     ]
-    db.execute(sa.delete(tables.executions).where(_of(execution)))  # a runner may try again
-    db.execute(insert(tables.executions).values(**asdict(execution)))
-    for table, rows in (
-        (tables.artifacts, made),
-        (tables.lineage, [{**key, **asdict(x)} for x in lineage]),
-    ):
-        if rows and execution.status == "made":
+    lineage_rows = [{**key, **asdict(link)} for link in lineage]
+    for table, rows in ((tables.artifacts, artifact_rows), (tables.lineage, lineage_rows)):
+        if rows and execution.status == "completed":
             db.execute(sa.delete(table).where(table.c.fingerprint == execution.fingerprint))
         if rows:
             db.execute(insert(table).on_conflict_do_nothing(), rows)
@@ -309,9 +225,3 @@ def _record(
     ]
     if models:
         db.execute(insert(tables.models).on_conflict_do_nothing(), models)
-
-
-def _of(execution: Execution) -> sa.ColumnElement[bool]:
-    return (tables.executions.c.run_id == execution.run_id) & (
-        tables.executions.c.step == execution.step
-    )

@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 
 from sqlalchemy.dialects.sqlite import insert
 
 from pipeline.storage import tables
 from pipeline.storage.database import Database
-
-
-@dataclass(frozen=True, kw_only=True)
-class Trusted:
-    """A model that no run of the root made, and that may be loaded all the same."""
-
-    digest: str  # of all its bytes, see `serving_export.bundle.model_trust`
-    path: str  # where it lay then; what counts is the digest, wherever it lies
-    time: float  # seconds since the epoch
-    by: str
+from pipeline.storage.tables import Trusted
 
 
 class TrustedModels(Database):

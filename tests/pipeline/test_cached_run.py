@@ -33,7 +33,7 @@ def counted(tmp_path: Path, monkeypatch):
             for name in ("_reading", "_writing"):
                 patch.setattr(Database, name, counting(getattr(Database, name), name, calls))
             result = run(pipeline, root=root)
-        assert [e.status for e in result.executions] == ["reused"] * steps
+        assert [e.status for e in result.executions] == ["cached"] * steps
         with Ledger(root) as ledger:
             assert ledger.executions(result.run.id) == result.executions
         return calls
@@ -96,8 +96,8 @@ def test_cached_steps_are_entered_where_a_later_one_fails(toy_pipeline, tmp_path
     with Ledger(root) as ledger:
         executions = ledger.executions(ledger.runs(1)[0].id)
     assert [(e.step, e.status) for e in executions] == [
-        ("count", "reused"),
-        ("add", "reused"),
+        ("count", "cached"),
+        ("add", "cached"),
         ("judge", "failed"),
     ]
 

@@ -35,7 +35,7 @@ def test_a_cached_step_is_entered_again(toy_pipeline, tmp_path, orchestrator) ->
     before = entered(root)
     (root / FILE).unlink()
     result = run(toy_pipeline(), root=root, orchestrator=orchestrator)
-    assert [e.status for e in result.executions] == ["reused"] * 3
+    assert [e.status for e in result.executions] == ["cached"] * 3
     assert entered(root) == before
     run(toy_pipeline(), root=root)  # where it is known already, nothing changes
     assert entered(root) == before

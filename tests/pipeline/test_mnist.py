@@ -45,5 +45,5 @@ def test_mnist_from_idx_files_to_a_pushed_model_that_answers(mnist_dir, tmp_path
     shutil.rmtree(root / "serving")  # a serving folder that is gone makes the push due, no more
     assert call(words) == 0
     events = max(root.glob("runs/*/events.jsonl")).read_text()
-    assert events.count('"status": "reused"') == 4
+    assert events.count('"status": "cached"') == 4
     assert (root / "serving" / "mnist" / "1" / "saved_model.pb").is_file()

@@ -59,15 +59,15 @@ def status(result) -> str:
 @pytest.mark.parametrize("scheme", ["box", "bucket"])
 def test_what_was_ingested_is_reused_until_a_file_changes(scheme, folder, tmp_path):
     url, root = f"{scheme}://{folder}", tmp_path / "root"
-    assert status(ingest(url, root)) == "made"
-    assert status(ingest(url, root)) == "reused"
+    assert status(ingest(url, root)) == "completed"
+    assert status(ingest(url, root)) == "cached"
     rewrite(folder / IMAGES)  # a checksum sees that nothing changed, a time does not
-    assert status(ingest(url, root)) == {"box": "made", "bucket": "reused"}[scheme]
+    assert status(ingest(url, root)) == {"box": "completed", "bucket": "cached"}[scheme]
     (folder / IMAGES).with_suffix("").write_bytes(b"")  # a plain file is preferred
     with pytest.raises(Exception, match="an empty file"):
         ingest(url, root)
     (folder / IMAGES).with_suffix("").unlink()
-    assert status(ingest(url, root)) == "reused"
+    assert status(ingest(url, root)) == "cached"
 
 
 @pytest.mark.parametrize("scheme", ["box", "bucket"])
@@ -86,7 +86,7 @@ def test_a_schedule_sees_what_is_new_behind_a_url(scheme, folder, tmp_path):
 def test_file_systems_hear_of_beams_flags_when_the_plan_is_made(folder, tmp_path):
     ingest(f"box://{folder}", tmp_path / "root", "--hdfs_host=here")
     stores.Box.seen_options.clear()
-    assert status(ingest(f"box://{folder}", tmp_path / "root", "--hdfs_host=here")) == "reused"
+    assert status(ingest(f"box://{folder}", tmp_path / "root", "--hdfs_host=here")) == "cached"
     (options,) = stores.Box.seen_options
     assert options.get_all_options()["hdfs_host"] == "here"
 

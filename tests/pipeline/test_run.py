@@ -32,10 +32,10 @@ def statuses(result) -> list[str]:
 
 def test_runs_every_step_once_and_then_reuses_all(toy_pipeline, calls, tmp_path):
     first = run(toy_pipeline(upto=4), root=tmp_path / "root")
-    assert statuses(first) == ["made"] * 3
+    assert statuses(first) == ["completed"] * 3
     assert first.outputs["add"].numbers.total == 2 * sum(range(4))
     second = run(toy_pipeline(upto=4), root=tmp_path / "root")
-    assert statuses(second) == ["reused"] * 3
+    assert statuses(second) == ["cached"] * 3
     assert second.outputs == first.outputs
     assert calls() == ["count", "add", "judge"]
 
@@ -43,9 +43,9 @@ def test_runs_every_step_once_and_then_reuses_all(toy_pipeline, calls, tmp_path)
 def test_only_what_depends_on_a_change_runs_again(toy_pipeline, calls, tmp_path):
     run(toy_pipeline(), root=tmp_path / "root")
     changed = run(toy_pipeline(constant=5), root=tmp_path / "root")
-    assert statuses(changed) == ["reused", "made", "made"]
+    assert statuses(changed) == ["cached", "completed", "completed"]
     back = run(toy_pipeline(), root=tmp_path / "root")
-    assert statuses(back) == ["reused"] * 3
+    assert statuses(back) == ["cached"] * 3
 
 
 def test_an_input_file_counts_by_its_content(toy_pipeline, tmp_path):
@@ -53,10 +53,10 @@ def test_an_input_file_counts_by_its_content(toy_pipeline, tmp_path):
     file.write_text("1 2 3")
     run(toy_pipeline(file=str(file)), root=tmp_path / "root")
     file.write_text("1 2 3")
-    assert statuses(run(toy_pipeline(file=str(file)), root=tmp_path / "root")) == ["reused"] * 3
+    assert statuses(run(toy_pipeline(file=str(file)), root=tmp_path / "root")) == ["cached"] * 3
     file.write_text("1 2 4")
     result = run(toy_pipeline(file=str(file)), root=tmp_path / "root")
-    assert statuses(result) == ["made"] * 3
+    assert statuses(result) == ["completed"] * 3
     assert result.outputs["count"].numbers.total == 7
 
 
@@ -95,12 +95,16 @@ def test_a_step_that_fails_leaves_nothing_but_its_entry_and_the_next_run_goes_on
     with Ledger(root) as ledger:
         (failed,) = ledger.runs()
         assert (failed.status, failed.exit_code) == (ending, code)
-        assert [e.status for e in ledger.executions(failed.id)] == ["made", "made", ending]
+        assert [e.status for e in ledger.executions(failed.id)] == [
+            "completed",
+            "completed",
+            ending,
+        ]
     assert not list(root.glob("artifacts/*/.*.making"))
     assert not list(root.glob("artifacts/toy_steps.Judge/[0-9a-f]*"))
     assert (root / "runs" / failed.id / "traceback.txt").exists() == (code == exit_codes.CRASH)
     result = run(toy_pipeline(), root=root)
-    assert statuses(result) == ["reused", "reused", "made"]
+    assert statuses(result) == ["cached", "cached", "completed"]
 
 
 @pytest.mark.parametrize("noisy", [True, False])
@@ -110,15 +114,15 @@ def test_forcing_a_step_runs_what_depends_on_it_too_if_it_came_out_differently(
     root = tmp_path / "root"
     run(toy_pipeline(noisy=noisy), root=root)
     result = run(toy_pipeline(noisy=noisy), root=root, force=["add"])
-    assert statuses(result) == ["reused", "made", "made" if noisy else "reused"]
-    assert statuses(run(toy_pipeline(noisy=noisy), root=root)) == ["reused"] * 3
+    assert statuses(result) == ["cached", "completed", "completed" if noisy else "cached"]
+    assert statuses(run(toy_pipeline(noisy=noisy), root=root)) == ["cached"] * 3
 
 
 def test_a_lost_or_shortened_artifact_is_made_again(toy_pipeline, tmp_path):
     root = tmp_path / "root"
     first = run(toy_pipeline(), root=root)
     (first.outputs["add"].numbers.path / "sum").write_text("")
-    assert statuses(run(toy_pipeline(), root=root)) == ["reused", "made", "reused"]
+    assert statuses(run(toy_pipeline(), root=root)) == ["cached", "completed", "cached"]
 
 
 def test_some_of_the_steps(toy_pipeline, calls, tmp_path):
@@ -173,7 +177,7 @@ def test_two_runs_that_were_killed_between_the_renames(toy_pipeline, tmp_path):
     first = run(toy_pipeline(), root=root)
     path = first.outputs["add"].numbers.path
     path.rename(path.parent / f".{path.name}.old")
-    assert statuses(run(toy_pipeline(), root=root)) == ["reused"] * 3
+    assert statuses(run(toy_pipeline(), root=root)) == ["cached"] * 3
     assert not list(root.glob("artifacts/*/.*.old"))
 
 
@@ -192,10 +196,10 @@ def test_what_lies_outside_the_root_is_made_again_when_it_is_gone(toy_pipeline, 
             ),
         ),
     )
-    assert statuses(run(pipeline, root=tmp_path / "root")) == ["made", "made"]
-    assert statuses(run(pipeline, root=tmp_path / "root")) == ["reused", "reused"]
+    assert statuses(run(pipeline, root=tmp_path / "root")) == ["completed", "completed"]
+    assert statuses(run(pipeline, root=tmp_path / "root")) == ["cached", "cached"]
     (tmp_path / "root" / "serving" / "mark").unlink()
-    assert statuses(run(pipeline, root=tmp_path / "root")) == ["reused", "made"]
+    assert statuses(run(pipeline, root=tmp_path / "root")) == ["cached", "completed"]
 
 
 def test_the_folder_of_a_run_tells_what_happened(toy_pipeline, tmp_path):
@@ -220,7 +224,7 @@ def test_two_runs_at_once_make_each_step_once(toy_pipeline, calls, tmp_path):
     assert sorted(calls()) == ["add", "count", "judge"]
     assert len(results) == 3
     assert all(r.outputs == results[0].outputs for r in results)
-    assert sorted(s for r in results for s in statuses(r)) == ["made"] * 3 + ["reused"] * 6
+    assert sorted(s for r in results for s in statuses(r)) == ["cached"] * 6 + ["completed"] * 3
 
 
 def test_a_root_that_cannot_be_written_to(toy_pipeline, tmp_path):

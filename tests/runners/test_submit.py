@@ -75,7 +75,7 @@ def test_the_workers_come_to_the_same(name, pool, digits, reference, request_at,
     args = request.getfixturevalue(name).external(pool)
     same_runs.assert_same(reference, send(digits, request_at(tmp_path, args)))
     again = run(digits, root=tmp_path)
-    assert {execution.status for execution in again.executions} == {"reused"}
+    assert {execution.status for execution in again.executions} == {"cached"}
 
 
 def test_it_is_left_and_found_again(slow_digits, request_at, tmp_path):
@@ -85,8 +85,8 @@ def test_it_is_left_and_found_again(slow_digits, request_at, tmp_path):
     assert status(root) == ("submitted", None)
     (tmp_path / "go").touch()
     result = attach(root)
-    assert [e.status for e in result.executions] == ["made"] * 5
-    assert status(root) == ("done", exit_codes.DONE)
+    assert [e.status for e in result.executions] == ["completed"] * 5
+    assert status(root) == ("completed", exit_codes.DONE)
     assert result.report
     assert result.push.served_path.is_dir()
     again = attach(root)
@@ -194,7 +194,7 @@ def test_flink_pushed_before_it_was_cancelled(flink, pool, pushing_toy, request_
         time.sleep(0.1)
     assert call(["cancel", "latest", "--root", str(root)]) == exit_codes.TOO_LATE
     assert attach(root).push.version == 1
-    assert status(root) == ("done", exit_codes.DONE)
+    assert status(root) == ("completed", exit_codes.DONE)
 
 
 def latest(root: Path) -> str:

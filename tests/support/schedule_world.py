@@ -93,8 +93,8 @@ class FakeLauncher:
         if tick.schedule in self.world.jobs or not take():
             return False
         assert tick.outcome is None
-        assert schedule.paused is None or tick.kind == "by hand"
-        self.world.launches[tick.schedule, tick.due] += 1
+        assert schedule.paused is None or tick.kind == "manual"
+        self.world.launches[tick.id] += 1
         self.world.just_taken()
         job = Job(tick, self.world.true + self.world.seconds_of_a_run(schedule))
         self.world.jobs[tick.schedule] = job
@@ -146,7 +146,7 @@ class World:
         self.root = root
         self.store, self.watch = ScheduleStore(root), Watch(root)
         self.jobs: dict[str, Job] = {}
-        self.launches: collections.Counter[tuple[str, float]] = collections.Counter()
+        self.launches: collections.Counter[int | None] = collections.Counter()
         self.events: collections.Counter[str] = collections.Counter()
         self.notices: list[Notice] = []
         self.schedules = {s.name: s for s in schedules}
@@ -187,7 +187,7 @@ class World:
                 self.watch,
                 FakeLauncher(self),
                 clock=self.clock,
-                tell=self.notices.append,
+                notify=self.notices.append,
                 at_once=3,
             )
         )
@@ -257,7 +257,7 @@ class World:
     def _by_hand(self) -> None:
         if not self.away:
             name = self.random.choice(sorted(self.schedules))
-            waiting = [t for t in self.store.survey().open_ticks if t.kind == "by hand" and t.waits]
+            waiting = [t for t in self.store.survey().open_ticks if t.kind == "manual" and t.waits]
             if not any(t.schedule == name for t in waiting):
                 self.store.trigger(name, self.clock())
 
@@ -270,7 +270,7 @@ class World:
         if outcome != "dies" and not self.away:
             entered = self.store.finish(
                 job.tick,
-                outcome="ran" if outcome in ("passed", "verdict") else outcome,
+                outcome="completed" if outcome in ("passed", "verdict") else outcome,
                 verdict={"passed": "passed", "verdict": "failed"}.get(outcome),
                 now=self.clock(),
             ).entered
@@ -359,15 +359,15 @@ class World:
             found = self.store.ticks_of(name, 1_000_000)
             dues = self.oracle(schedule, standings[name].next_due - 0.5)
             assert standings[name].next_due > self.latest
-            self._check_coverage([t for t in found if t.kind == "due"], dues)
+            self._check_coverage([t for t in found if t.kind == "scheduled"], dues)
             for tick in found:
                 assert tick.outcome is not None
-                assert tick.attempts == self.launches[name, tick.due] <= 3
-                if tick.outcome in ("ran", "nothing new"):
+                assert tick.attempts == self.launches[tick.id] <= 3
+                if tick.outcome in ("completed", "nothing new"):
                     assert tick.attempts > 0
-                counts[tick.outcome if tick.kind == "due" else f"{tick.outcome} by hand"] += (
-                    tick.times
-                )
+                counts[
+                    tick.outcome if tick.kind == "scheduled" else f"{tick.outcome} manually"
+                ] += tick.times
             if name in self.fresh:
                 assert [a.deadline for a in self.watch.alarms(name)] == self.fresh[name].raised
                 told = [n for n in self.notices if n.event == "stale" and n.schedule.name == name]

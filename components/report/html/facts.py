@@ -15,7 +15,7 @@ class Made:
     step: str
     component: str
     fingerprint: str
-    status: str  # made, reused, failed, interrupted
+    status: str  # completed, cached, failed, interrupted
     seconds: float
     summary: str = ""  # what came out, or the error
     inputs: tuple[str, ...] = ()  # "examples: ingest.examples"
@@ -27,7 +27,7 @@ class Facts:
 
     run_id: str
     pipeline: str
-    status: str  # of the run: done, failed, …
+    status: str  # of the run: completed, failed, …
     started: float  # seconds since the epoch
     verdict: dict[str, Any] | None = None  # as in verdict.json
     history: dict[str, Any] | None = None  # of the training: name → a number per epoch

@@ -52,17 +52,17 @@ def run(root: Path, once: bool, until: datetime | None, at_once: int, log_json: 
 
 @schedule.command(hidden=True, examples="penstock schedule tick nightly now")
 @_name
-@click.argument("due", metavar="DUE|now")
+@click.argument("tick_id", metavar="ID|now")
 @root_option
-def tick(name: str, due: str, root: Path) -> int:
+def tick(name: str, tick_id: str, root: Path) -> int:
     """Do one tick of NAME in this process: what a daemon and every other scheduler start."""
     from pipeline.console.interrupt import promptly
 
     prepare_libraries()
     with promptly():
-        from pipeline.schedule.tick.tick import do_tick
+        from pipeline.schedule.tick.tick import run_tick
 
-        return do_tick(root, name, None if due == "now" else float(due))
+        return run_tick(root, name, None if tick_id == "now" else int(tick_id))
 
 
 @schedule.command(
@@ -97,7 +97,7 @@ def run_daemon(
     """Look after the schedules in the foreground. Returns the exit code."""
     from pipeline.schedule.daemon.daemon import Daemon
     from pipeline.schedule.daemon.launcher import ProcessLauncher
-    from pipeline.schedule.notify.announce import tell_notice
+    from pipeline.schedule.notify.announce import send_notice
     from pipeline.storage.run_folder import prepare_root
 
     root = root.resolve()
@@ -105,8 +105,8 @@ def run_daemon(
     _log_to_stderr(as_json=as_json)
     now = time.time()
     end = now if once else None if until is None else until.timestamp()
-    tell = functools.partial(tell_notice, root)
-    return Daemon(root, ProcessLauncher(root), tell=tell, at_once=at_once, until=end).run()
+    tell = functools.partial(send_notice, root)
+    return Daemon(root, ProcessLauncher(root), notify=tell, at_once=at_once, until=end).run()
 
 
 def _log_to_stderr(*, as_json: bool) -> None:

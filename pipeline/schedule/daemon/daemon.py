@@ -141,7 +141,7 @@ class Daemon:
         """Say what became of the children that ended."""
         while self._ended:
             tick, code = self._ended[0]
-            found = self._store.tick(tick.schedule, tick.due)
+            found = self._store.tick(tick.id)
             self._report(found or tick, code)
             self._ended.pop(0)
 

@@ -41,7 +41,7 @@ class ProcessLauncher:
 
     Args:
         root: of the schedules.
-        command: what is started; NAME DUE --root ROOT follow.
+        command: what is started; NAME ID --root ROOT follow.
     """
 
     def __init__(self, root: Path, command: Sequence[str] = CHILD) -> None:
@@ -70,7 +70,7 @@ class ProcessLauncher:
     ) -> subprocess.Popen[bytes]:
         folder = schedule.folder  # one that is gone is the recipe's trouble, and the tick's to say
         return subprocess.Popen(
-            [*self._command, tick.schedule, repr(tick.due), "--root", str(self._root)],
+            [*self._command, tick.schedule, str(tick.id), "--root", str(self._root)],
             cwd=folder if folder and os.path.isdir(folder) else self._root,
             stdin=subprocess.DEVNULL,
             stdout=log,

@@ -99,7 +99,7 @@ class Scheduler:
             return
         if schedule is None:
             self._end(tick, None, "skipped", "the schedule was removed", now)
-        elif schedule.paused is not None and tick.kind == "due":
+        elif schedule.paused is not None and tick.kind == "scheduled":
             self._end(tick, schedule, "paused", due_policy.PAUSED, now)
         elif tick.attempts >= ATTEMPTS:
             why = f"its process ended {tick.attempts} times without an outcome"

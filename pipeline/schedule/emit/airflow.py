@@ -9,7 +9,7 @@ from pipeline.schedule.emit.job import Clock, Job
 from pipeline.schedule.emit.render import render
 
 
-def dag(job: Job, steps: Sequence[str] = ()) -> str:
+def render_dag(job: Job, steps: Sequence[str] = ()) -> str:
     """The file for Airflow's folder of DAGs.
 
     Args:

@@ -13,7 +13,7 @@ from pipeline.schedule.emit.times import cron_of_seconds
 _LONGEST = 998  # bytes of a command in Debian's cron
 
 
-def crontab(job: Job, log: Path | None = None) -> str:
+def render_crontab(job: Job, log: Path | None = None) -> str:
     """The lines for `crontab -e`.
 
     Args:

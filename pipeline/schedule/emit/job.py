@@ -71,7 +71,7 @@ class Job:
         return (*self.python, "run", *self.run_words, option, step, "--root", str(self.root))
 
 
-def job_of(schedule: Schedule, root: Path, *, now: float) -> Job:
+def build_job(schedule: Schedule, root: Path, *, now: float) -> Job:
     """What is to be told of `schedule`, whose ledger is in `root`.
 
     Args:
@@ -86,7 +86,7 @@ def job_of(schedule: Schedule, root: Path, *, now: float) -> Job:
         root=root.absolute(),
         folder=schedule.folder or str(root.absolute()),
         when=_when(schedule.trigger),
-        words=schedule.trigger.words(),
+        words=schedule.trigger.describe(),
         missed=schedule.missed,
         grace=schedule.grace,
         since=datetime.fromtimestamp(now, ZoneInfo(zone)),

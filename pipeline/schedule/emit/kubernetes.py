@@ -14,7 +14,7 @@ _QUANTITY = re.compile(r"[0-9]+(\.[0-9]+)?(m|[kKMGT]i?)?")
 _SOON = 60  # seconds; Kubernetes looks every ten
 
 
-def cron_job(
+def render_cron_job(
     job: Job,
     *,
     image: str,

@@ -11,7 +11,7 @@ from pipeline.schedule.emit.times import Times, ranges
 _DAYS = ("Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat")
 
 
-def units(job: Job, *, user: str | None) -> dict[str, str]:
+def render_units(job: Job, *, user: str | None) -> dict[str, str]:
     """The two units by their file names.
 
     Args:

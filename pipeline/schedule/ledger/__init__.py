@@ -1,1 +1,1 @@
-"""Schedules, ticks, alarms and daemons, as a root's ledger keeps them."""
+"""Stores schedules, ticks, alarms and heartbeats of daemons in a root's ledger."""

@@ -1,50 +1,40 @@
-"""Who looks after the schedules of a root, and which of them are overdue."""
+"""Stores the heartbeats of a root's daemons, and the alarms of schedules that missed a deadline."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
 
 from pipeline.schedule.ledger import tables
-from pipeline.schedule.ledger.tables import alarms, daemons, schedules
+from pipeline.schedule.ledger.tables import Alarm, alarms, daemons, schedules
 from pipeline.schedule.schedule import Standing
 from pipeline.storage.database import Database
 
-_FORGET = 30 * 86_400.0  # seconds after which a daemon that is silent is forgotten
-
-
-@dataclass(frozen=True, kw_only=True)
-class Alarm:
-    """A deadline that passed without a success. Times: seconds since the epoch."""
-
-    schedule: str
-    deadline: float
-    raised: float
-    cleared: float | None = None
+_FORGET_AFTER = 30 * 86_400.0  # seconds without a heartbeat after which a daemon's row is deleted
 
 
 class Watch(Database):
-    """Heartbeats of daemons, and alarms of freshness."""
+    """The heartbeats of daemons, and the alarms of freshness."""
 
     metadata = tables.meta
 
     def beat(self, daemon: str, now: float) -> None:
-        """A daemon says that it lives."""
-        row = {"id": daemon, "started": now, "seen": now}
+        """Record that a daemon is alive."""
         with self._writing() as db:
-            statement = insert(daemons).values(row)
-            db.execute(statement.on_conflict_do_update(["id"], set_={"seen": now}))
-            db.execute(daemons.delete().where(daemons.c.seen < now - _FORGET))
+            statement = insert(daemons).values(id=daemon, started=now, last_seen=now)
+            db.execute(statement.on_conflict_do_update(["id"], set_={"last_seen": now}))
+            db.execute(daemons.delete().where(daemons.c.last_seen < now - _FORGET_AFTER))
 
     def last_seen(self) -> float | None:
-        """When a daemon last said that it lives, seconds since the epoch."""
-        with self._reading() as db:
-            return db.execute(sa.select(sa.func.max(daemons.c.seen))).scalar()
+        """The time of the last heartbeat of any daemon, in seconds since the epoch."""
+        return self._read_value(sa.select(sa.func.max(daemons.c.last_seen)))
 
     def raise_alarm(self, standing: Standing, now: float) -> bool:
-        """Enter that the deadline passed; False: somebody has, or there was a success meanwhile."""
+        """Record a missed deadline.
+
+        Returns:
+            False if the alarm was raised already, or a success came meanwhile.
+        """
         deadline, name = standing.deadline, standing.schedule.name
         with self._writing() as db:
             update = schedules.update().where(
@@ -54,14 +44,12 @@ class Watch(Database):
             )
             if not db.execute(update.values(alarmed=deadline)).rowcount:
                 return False
-            row = {"schedule": name, "deadline": deadline, "raised": now}
-            statement = insert(alarms).values(row)
-            again = {"raised": now, "cleared": None}  # of a schedule of the same name, removed
+            statement = insert(alarms).values(schedule=name, deadline=deadline, raised=now)
+            again = {"raised": now, "cleared": None}  # a removed schedule had the same name
             db.execute(statement.on_conflict_do_update(["schedule", "deadline"], set_=again))
             return True
 
     def alarms(self, name: str) -> list[Alarm]:
         """The deadlines that a schedule missed, the earliest first."""
         query = alarms.select().where(alarms.c.schedule == name).order_by(alarms.c.raised)
-        with self._reading() as db:
-            return [Alarm(**row._mapping) for row in db.execute(query)]
+        return self._read(Alarm, query)

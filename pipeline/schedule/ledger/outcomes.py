@@ -1,7 +1,8 @@
-"""How a tick enters the ledger, how it ends there, and what follows from its end."""
+"""Inserts ticks and their outcomes, and applies what follows: failures, pauses, cleared alarms."""
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -12,19 +13,19 @@ from pipeline.schedule.ledger.tables import alarms, schedules, ticks
 from pipeline.schedule.schedule import Outcome, Standing, Tick, is_failure, is_success
 from pipeline.schedule.triggers.triggers import NewData
 
-BY_DAEMONS = ("due", "by hand")  # the kinds of ticks that daemons launch
-_QUIET = ("skipped", "missed", "paused")
+BY_DAEMONS = ("scheduled", "manual")  # the kinds of ticks that daemons launch
+_WITHOUT_WORK = ("skipped", "missed", "paused")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Finished:
-    """What followed from a tick's end.
+    """The consequences of a tick's outcome.
 
     Attributes:
-        entered: False where it had an outcome before, which stays; then nothing followed.
-        failures: of the schedule in a row, this one with it.
-        paused: why the schedule has paused itself with this tick; None: it has not.
-        recovered: a success after failures, or after a deadline that was missed.
+        entered: False if the tick had an outcome already; that one stays, and nothing follows.
+        failures: failures of the schedule in a row, including this tick.
+        paused: why this tick has paused the schedule; None if it has not.
+        recovered: a success after failures, or after a missed deadline.
     """
 
     entered: bool
@@ -33,16 +34,27 @@ class Finished:
     recovered: bool = False
 
 
+def insert_tick(db: sa.Connection, tick: Tick) -> Tick:
+    """Insert a tick; returns it with its id."""
+    key = db.execute(ticks.insert().values(tables.tick_row(tick))).inserted_primary_key
+    assert key is not None
+    return dataclasses.replace(tick, id=key[0])
+
+
 def enter(db: sa.Connection, tick: Tick) -> None:
-    """Enter a tick. One to which the same happened as to the one before is counted there."""
-    if not (tick.outcome in _QUIET and _count_with_the_one_before(db, tick)):
-        db.execute(ticks.insert().values(tables.tick_row(tick)))
+    """Insert a tick, or extend the row of the tick before it if both had the same outcome."""
+    before = _same_outcome_before(db, tick) if tick.outcome in _WITHOUT_WORK else None
+    if before is None:
+        insert_tick(db, tick)
+    else:
+        values = _values_of_both(before, tick)
+        db.execute(ticks.update().where(ticks.c.id == before.id).values(values))
 
 
 def drop_waiting(
     db: sa.Connection, name: str, now: float | None, outcome: Outcome, detail: str
 ) -> None:
-    """End the ticks of a schedule that a daemon was to launch and has not."""
+    """End those ticks of a schedule that wait for a daemon to launch them."""
     update = ticks.update().where(
         ticks.c.schedule == name,
         ticks.c.outcome.is_(None),
@@ -53,37 +65,37 @@ def drop_waiting(
 
 
 def enter_end(db: sa.Connection, tick: Tick) -> Finished:
-    """Enter the outcome of a tick that has none yet, and what follows for its schedule."""
+    """Record the outcome of a tick that has none yet, and apply what follows for its schedule."""
     row = tables.tick_row(tick)
     values = {
         name: row[name]
         for name in ("outcome", "ended", "run_id", "verdict", "detail", "data_key", "pushed")
     }
-    update = ticks.update().where(tables.same_tick(tick), ticks.c.outcome.is_(None))
+    update = ticks.update().where(ticks.c.id == tick.id, ticks.c.outcome.is_(None))
     if not db.execute(update.values(values)).rowcount:
         return Finished(entered=False)
-    found = db.execute(schedules.select().where(schedules.c.name == tick.schedule)).first()
-    if found is None or tick.kind == "backfill":
+    schedule_row = db.execute(schedules.select().where(schedules.c.name == tick.schedule)).first()
+    if schedule_row is None or tick.kind == "backfill":
         return Finished(entered=True)
-    standing = tables.standing(found)
+    standing = tables.read_standing(schedule_row)
     if tick.outcome == "nothing new" and isinstance(standing.schedule.trigger, NewData):
-        _drop_if_counted(db, tick)
-    return _follow(db, tick, standing)
+        _absorb_tick_before(db, tick)
+    return _apply_outcome(db, tick, standing)
 
 
-def _follow(db: sa.Connection, tick: Tick, standing: Standing) -> Finished:
-    """Failures in a row, the pause after too many, the deadline after a success."""
+def _apply_outcome(db: sa.Connection, tick: Tick, standing: Standing) -> Finished:
+    """Count failures in a row, pause after too many, and clear alarms after a success."""
     assert tick.outcome is not None
     schedule = standing.schedule
     update = schedules.update().where(schedules.c.name == schedule.name)
     if is_success(tick.outcome, tick.verdict):
         db.execute(update.values(failures=0, last_success=tick.ended, alarmed=None))
-        missed = alarms.update().where(
+        raised = alarms.update().where(
             alarms.c.schedule == schedule.name, alarms.c.cleared.is_(None)
         )
-        db.execute(missed.values(cleared=tick.ended))
-        late = standing.failures > 0 or standing.alarmed is not None
-        return Finished(entered=True, recovered=late)
+        db.execute(raised.values(cleared=tick.ended))
+        recovered = standing.failures > 0 or standing.alarmed is not None
+        return Finished(entered=True, recovered=recovered)
     if not is_failure(tick.outcome, tick.verdict):
         return Finished(entered=True, failures=standing.failures)
     failures, reason = standing.failures + 1, None
@@ -94,31 +106,34 @@ def _follow(db: sa.Connection, tick: Tick, standing: Standing) -> Finished:
     return Finished(entered=True, failures=failures, paused=reason)
 
 
-def _drop_if_counted(db: sa.Connection, tick: Tick) -> None:
-    if tick.kind == "due" and _count_with_the_one_before(db, tick):
-        db.execute(ticks.delete().where(tables.same_tick(tick)))
+def _absorb_tick_before(db: sa.Connection, tick: Tick) -> None:
+    """Let the row of a tick stand for the tick before it too, if both had the same outcome."""
+    before = _same_outcome_before(db, tick) if tick.kind == "scheduled" else None
+    if before is not None:
+        db.execute(ticks.delete().where(ticks.c.id == before.id))
+        values = {"due": before.due, **_values_of_both(before, tick)}
+        db.execute(ticks.update().where(ticks.c.id == tick.id).values(values))
 
 
-def _count_with_the_one_before(db: sa.Connection, tick: Tick) -> bool:
-    """Let the row of the due time before stand for this one too, where the two are alike."""
-    before = db.execute(
+def _values_of_both(before: Tick, tick: Tick) -> dict[str, float | None]:
+    times, until = before.times + tick.times, tick.until or tick.due
+    return {"times": times, "until": until, "ended": tick.ended}
+
+
+def _same_outcome_before(db: sa.Connection, tick: Tick) -> Tick | None:
+    """The scheduled tick before this one, if its outcome, detail and data are the same."""
+    row = db.execute(
         ticks.select()
         .join(schedules, schedules.c.name == ticks.c.schedule)
-        .where(ticks.c.schedule == tick.schedule, ticks.c.kind == "due", ticks.c.due < tick.due)
-        .where(ticks.c.due >= schedules.c.first_due)
+        .where(ticks.c.schedule == tick.schedule, ticks.c.kind == "scheduled")
+        .where(ticks.c.due < tick.due, ticks.c.due >= schedules.c.first_due)
         .order_by(ticks.c.due.desc())
         .limit(1)
     ).first()
-    if before is None:
-        return False
-    last = tables.tick(before)
-    if any(
-        getattr(last, name) != getattr(tick, name) for name in ("outcome", "detail", "data_key")
-    ):
-        return False
-    db.execute(
-        ticks.update()
-        .where(tables.same_tick(last))
-        .values(times=last.times + tick.times, until=tick.until or tick.due, ended=tick.ended)
+    if row is None:
+        return None
+    before = tables.read_tick(row)
+    same = all(
+        getattr(before, name) == getattr(tick, name) for name in ("outcome", "detail", "data_key")
     )
-    return True
+    return before if same else None

@@ -1,7 +1,7 @@
-"""The schedules of a root and their ticks, in its ledger. Whoever looks, each tick is taken once.
+"""Changes schedules and their ticks in the ledger, so that each tick is launched once.
 
-Each method is one transaction; those that change something begin with a write, so that what they
-read next is still true when they end. The time is always given, in seconds since the epoch.
+Each method is one transaction. A transaction that changes something begins with a write, so that
+what it reads next stays true until it ends. The caller gives the time, in seconds since the epoch.
 """
 
 from __future__ import annotations
@@ -14,20 +14,26 @@ from sqlalchemy.dialects.sqlite import insert
 from data.errors import ConfigError
 from pipeline.schedule import due_policy
 from pipeline.schedule.ledger import tables
-from pipeline.schedule.ledger.outcomes import Finished, drop_waiting, enter, enter_end
+from pipeline.schedule.ledger.outcomes import (
+    Finished,
+    drop_waiting,
+    enter,
+    enter_end,
+    insert_tick,
+)
 from pipeline.schedule.ledger.reader import ScheduleReader, of_name
 from pipeline.schedule.ledger.tables import schedules, ticks
 from pipeline.schedule.schedule import Outcome, Schedule, Standing, Tick
 
 
 class ScheduleStore(ScheduleReader):
-    """Schedules and ticks of a root."""
+    """Reads and changes the schedules and ticks of a root."""
 
     def add(self, schedule: Schedule) -> Standing:
-        """Enter a schedule; the first tick is the first due time after `schedule.created`.
+        """Insert a schedule; its first tick is the first due time after `schedule.created`.
 
         Raises:
-            ConfigError: there is one of this name.
+            ConfigError: a schedule has this name already.
         """
         row = tables.schedule_row(schedule) | {"first_due": 0.0, "next_due": 0.0, "failures": 0}
         with self._writing() as db:
@@ -36,9 +42,9 @@ class ScheduleStore(ScheduleReader):
                     f"there is a schedule {schedule.name!r} already",
                     remedy=f"penstock schedule remove {schedule.name}, or choose another --name",
                 )
-            # A removed schedule's ticks stay: none of them may come again.
+            # The ticks of a removed schedule of this name stay; none of them may be repeated.
             query = sa.select(sa.func.max(sa.func.coalesce(ticks.c.until, ticks.c.due))).where(
-                ticks.c.schedule == schedule.name, ticks.c.kind == "due"
+                ticks.c.schedule == schedule.name, ticks.c.kind == "scheduled"
             )
             last = db.execute(query).scalar() or schedule.created
             next_due = schedule.next_after(max(last, schedule.created))
@@ -47,24 +53,24 @@ class ScheduleStore(ScheduleReader):
         return Standing(schedule=schedule, next_due=next_due)
 
     def remove(self, name: str, now: float) -> None:
-        """Forget a schedule; its history stays, and a tick that is under way ends.
+        """Delete a schedule; its history stays, and a tick that is under way ends.
 
         Raises:
-            ConfigError: there is none, with the close matches.
+            ConfigError: there is no such schedule; with the close matches.
         """
         with self._writing() as db:
             if not db.execute(of_name(name, schedules.delete())).rowcount:
-                raise self._unknown(db, name)
+                raise self._unknown_schedule(db, name)
             drop_waiting(db, name, now, "skipped", "the schedule was removed")
 
     def pause(self, name: str, reason: str, now: float) -> bool:
-        """Let nothing be launched by the clock; ticks that wait are entered as paused.
+        """Pause a schedule; ticks that wait get the outcome `paused`.
 
         Returns:
-            Whether it ran until now; the first reason stays.
+            Whether it was active; if not, the first reason stays.
 
         Raises:
-            ConfigError: there is no such schedule, with the close matches.
+            ConfigError: there is no such schedule; with the close matches.
         """
         with self._writing() as db:
             update = of_name(name, schedules.update()).where(schedules.c.paused.is_(None))
@@ -74,17 +80,17 @@ class ScheduleStore(ScheduleReader):
             return changed
 
     def resume(self, name: str, now: float) -> bool:
-        """Go on with the first due time after `now`; those up to it are entered as paused.
+        """Resume a schedule; due times up to `now` get the outcome `paused`.
 
         Returns:
             Whether it was paused.
 
         Raises:
-            ConfigError: there is no such schedule, with the close matches.
+            ConfigError: there is no such schedule; with the close matches.
         """
         with self._writing() as db:
             update = of_name(name, schedules.update())
-            db.execute(update.values(name=name))  # from here on nobody else writes
+            db.execute(update.values(name=name))  # takes the write lock
             standing = self._standing(db, name)
             if standing.schedule.paused is None:
                 return False
@@ -96,33 +102,33 @@ class ScheduleStore(ScheduleReader):
             return True
 
     def trigger(self, name: str, now: float) -> Tick:
-        """Ask for a tick now, be the schedule paused or not; a daemon takes it up.
+        """Request a manual tick, also of a paused schedule; a daemon launches it.
 
         Raises:
-            ConfigError: there is no such schedule, or such a tick waits already.
+            ConfigError: there is no such schedule, or a manual tick waits already.
         """
         with self._writing() as db:
             db.execute(of_name(name, schedules.update()).values(name=name))
-            schedule = self._standing(db, name).schedule
-            mine = ticks.c.schedule == name
-            query = mine & (ticks.c.kind == "by hand") & ticks.c.outcome.is_(None)
-            if db.execute(ticks.select().where(query, ticks.c.attempts == 0)).first():
+            self._standing(db, name)
+            waiting = ticks.select().where(
+                ticks.c.schedule == name,
+                ticks.c.kind == "manual",
+                ticks.c.outcome.is_(None),
+                ticks.c.attempts == 0,
+            )
+            if db.execute(waiting).first():
                 raise ConfigError(
-                    f"a tick of {name!r} by hand waits already",
-                    remedy="penstock schedule run takes it up, if no daemon runs",
+                    f"a manual tick of {name!r} waits already",
+                    remedy="penstock schedule run launches it, if no daemon runs",
                 )
-            same = ticks.select().where(mine, ticks.c.due == sa.bindparam("now"))
-            # A child knows its tick by the due time alone.
-            while (
-                schedule.next_after(now - 0.0005) == now or db.execute(same, {"now": now}).first()
-            ):
-                now += 0.001
-            tick = Tick(schedule=name, due=now, kind="by hand", claimed=now)
-            enter(db, tick)
-            return tick
+            return insert_tick(db, Tick(schedule=name, due=now, kind="manual", claimed=now))
 
     def advance(self, standing: Standing, decision: due_policy.Decision) -> bool:
-        """Enter a decision's ticks and move on; False: somebody else did, or it was changed."""
+        """Insert a decision's ticks and move `next_due` on.
+
+        Returns:
+            False if another daemon did so, or the schedule was changed meanwhile.
+        """
         with self._writing() as db:
             update = of_name(standing.schedule.name, schedules.update()).where(
                 schedules.c.next_due == standing.next_due,
@@ -137,36 +143,48 @@ class ScheduleStore(ScheduleReader):
                 enter(db, tick)
             return True
 
-    def open(self, tick: Tick) -> bool:
-        """Enter a tick, such as one of a backfill; False: it is there already."""
+    def open(self, tick: Tick) -> Tick:
+        """Insert a tick that this process works on.
+
+        Returns:
+            The tick with its id; the ledger's own tick where it has a scheduled one of that time.
+        """
+        same = ticks.select().where(
+            ticks.c.schedule == tick.schedule,
+            ticks.c.kind == "scheduled",
+            ticks.c.due == tick.due,
+        )
         with self._writing() as db:
-            row = tables.tick_row(tick)
-            return bool(db.execute(insert(ticks).values(row).on_conflict_do_nothing()).rowcount)
+            db.execute(of_name(tick.schedule, schedules.update()).values(name=tick.schedule))
+            row = db.execute(same).first() if tick.kind == "scheduled" else None
+            return insert_tick(db, tick) if row is None else tables.read_tick(row)
 
     def take(self, tick: Tick, now: float) -> bool:
-        """Count a launch, by one who holds the schedule's lock; False: it is not to be launched."""
+        """Count a launch; the caller holds the schedule's lock.
+
+        Returns:
+            False if the tick is not to be launched: it has an outcome, or was launched meanwhile.
+        """
         with self._writing() as db:
             update = ticks.update().where(
-                tables.same_tick(tick),
-                ticks.c.outcome.is_(None),
-                ticks.c.attempts == tick.attempts,
+                ticks.c.id == tick.id, ticks.c.outcome.is_(None), ticks.c.attempts == tick.attempts
             )
             values = {"attempts": tick.attempts + 1, "launched": now}
             return bool(db.execute(update.values(values)).rowcount)
 
     def give_back(self, tick: Tick) -> None:
-        """Forget the last launch: a daemon that ended interrupted it, which is no fault of it."""
+        """Uncount the last launch: a daemon that ended has interrupted the tick."""
         with self._writing() as db:
             update = ticks.update().where(
-                tables.same_tick(tick), ticks.c.outcome.is_(None), ticks.c.attempts > 0
+                ticks.c.id == tick.id, ticks.c.outcome.is_(None), ticks.c.attempts > 0
             )
             db.execute(update.values(attempts=ticks.c.attempts - 1))
 
-    def remark(self, tick: Tick, words: str) -> None:
-        """Add words to what is known of a tick that has its outcome."""
+    def remark(self, tick: Tick, text: str) -> None:
+        """Append a text to the detail of a tick that has its outcome."""
         with self._writing() as db:
-            update = ticks.update().where(tables.same_tick(tick))
-            db.execute(update.values(detail=ticks.c.detail + sa.literal(f"; {words}")))
+            update = ticks.update().where(ticks.c.id == tick.id)
+            db.execute(update.values(detail=ticks.c.detail + sa.literal(f"; {text}")))
 
     def finish(
         self,
@@ -180,10 +198,10 @@ class ScheduleStore(ScheduleReader):
         data_key: str | None = None,
         pushed: bool = False,
     ) -> Finished:
-        """Enter what came of a tick, count failures, and pause the schedule after too many.
+        """Record a tick's outcome, count failures, and pause the schedule after too many.
 
         Returns:
-            What followed from it, so that somebody can be told. A tick keeps the first outcome.
+            What followed, for notifications. A tick keeps its first outcome.
         """
         with self._writing() as db:
             ended = dataclasses.replace(

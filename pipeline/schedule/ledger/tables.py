@@ -1,111 +1,97 @@
-"""Schedules, ticks, alarms and daemons as the ledger keeps them. Times: seconds since the epoch."""
+"""Defines the tables of schedules, ticks, alarms and daemons. Times: seconds since the epoch."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, fields
+from dataclasses import dataclass, fields
 from typing import Any
 
 import sqlalchemy as sa
 
 from pipeline.schedule.schedule import Schedule, Standing, Tick
 from pipeline.schedule.triggers import triggers
+from pipeline.schedule.triggers.triggers import Trigger
+from pipeline.storage.tables import columns_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class Alarm:
+    """A deadline that passed without a success."""
+
+    schedule: str
+    deadline: float
+    raised: float
+    cleared: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Heartbeat:
+    """The sign of life of a daemon."""
+
+    id: str
+    started: float
+    last_seen: float
+
+
+class TriggerAsJson(sa.TypeDecorator[Trigger]):
+    """Stores a trigger as JSON."""
+
+    impl = sa.JSON
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, _: object) -> Any:
+        return triggers.to_plain(value)
+
+    def process_result_value(self, value: Any, _: object) -> Any:
+        return triggers.from_plain(value)
+
 
 meta = sa.MetaData()
 schedules = sa.Table(
     "schedules",
     meta,
-    sa.Column("name", sa.String, primary_key=True),
-    sa.Column("recipe", sa.String, nullable=False),
-    sa.Column("trigger", sa.JSON, nullable=False),
-    sa.Column("created", sa.Float, nullable=False),
-    sa.Column("folder", sa.String),
-    sa.Column("settings", sa.JSON, nullable=False),
-    sa.Column("config_file", sa.String),
-    sa.Column("serving", sa.String),
-    sa.Column("beam_args", sa.JSON, nullable=False),
-    sa.Column("shared_filesystem", sa.Boolean, nullable=False),
-    sa.Column("overlap", sa.String, nullable=False),
-    sa.Column("missed", sa.String, nullable=False),
-    sa.Column("grace", sa.Float, nullable=False),
-    sa.Column("fresh_within", sa.Float),
-    sa.Column("max_failures", sa.Integer, nullable=False),
-    sa.Column("notify", sa.JSON, nullable=False),
-    sa.Column("paused", sa.String),
-    # Where it stands.
+    *columns_of(Schedule, key=("name",), sql={"trigger": TriggerAsJson}),
     sa.Column("first_due", sa.Float, nullable=False),  # earlier ticks are a removed schedule's
-    sa.Column("next_due", sa.Float, nullable=False),
-    sa.Column("failures", sa.Integer, nullable=False),
-    sa.Column("last_success", sa.Float),
-    sa.Column("alarmed", sa.Float),
+    *columns_of(Standing, skip=("schedule",)),
 )
 ticks = sa.Table(
     "ticks",
     meta,
-    sa.Column("schedule", sa.String, primary_key=True),
-    sa.Column("due", sa.Float, primary_key=True),
-    sa.Column("kind", sa.String, primary_key=True),
-    sa.Column("outcome", sa.String),
-    sa.Column("run_id", sa.String),
-    sa.Column("verdict", sa.String),
-    sa.Column("detail", sa.String, nullable=False),
-    sa.Column("claimed", sa.Float, nullable=False),
-    sa.Column("launched", sa.Float),
-    sa.Column("ended", sa.Float),
-    sa.Column("attempts", sa.Integer, nullable=False),
-    sa.Column("data_key", sa.String),
-    sa.Column("pushed", sa.Boolean, nullable=False),
-    sa.Column("times", sa.Integer, nullable=False),
-    sa.Column("until", sa.Float),
+    *columns_of(Tick, key=("id",)),
+    sqlite_autoincrement=True,  # the id of a deleted tick is never used again
 )
-open_ticks = sa.Index("open_ticks", ticks.c.due, sqlite_where=ticks.c.outcome.is_(None))
-alarms = sa.Table(  # one row for each deadline that was missed
-    "freshness_alarms",
-    meta,
-    sa.Column("schedule", sa.String, primary_key=True),
-    sa.Column("deadline", sa.Float, primary_key=True),
-    sa.Column("raised", sa.Float, nullable=False),
-    sa.Column("cleared", sa.Float),
-)
-daemons = sa.Table(
-    "daemons",
-    meta,
-    sa.Column("id", sa.String, primary_key=True),
-    sa.Column("started", sa.Float, nullable=False),
-    sa.Column("seen", sa.Float, nullable=False),
-)
+alarms = sa.Table("freshness_alarms", meta, *columns_of(Alarm, key=("schedule", "deadline")))
+daemons = sa.Table("daemons", meta, *columns_of(Heartbeat, key=("id",)))
 
-_LISTS = ("settings", "beam_args", "notify")
+sa.Index("open_ticks", ticks.c.due, sqlite_where=ticks.c.outcome.is_(None))
+sa.Index("ticks_of_schedules", ticks.c.schedule, ticks.c.due)
+sa.Index(  # no due time has two ticks
+    "scheduled_ticks",
+    ticks.c.schedule,
+    ticks.c.due,
+    unique=True,
+    sqlite_where=ticks.c.kind == "scheduled",
+)
 
 
 def schedule_row(schedule: Schedule) -> dict[str, Any]:
-    """The columns of a schedule, without where it stands."""
-    row = {field.name: getattr(schedule, field.name) for field in fields(schedule)}
-    row["trigger"] = triggers.to_plain(schedule.trigger)
-    return row | {name: list(row[name]) for name in _LISTS}
+    """The columns of a schedule, without its standing."""
+    return {field.name: getattr(schedule, field.name) for field in fields(schedule)}
 
 
-def standing(row: sa.Row[Any]) -> Standing:
-    """A row of `schedules`."""
+def read_standing(row: sa.Row[Any]) -> Standing:
+    """The schedule in a row of `schedules`, and its standing."""
     values = dict(row._mapping)
-    del values["first_due"]
-    where = {k: values.pop(k) for k in ("next_due", "failures", "last_success", "alarmed")}
-    values["trigger"] = triggers.from_plain(values["trigger"])
-    values |= {name: tuple(values[name]) for name in _LISTS}
-    return Standing(schedule=Schedule(**values), **where)
+    schedule = Schedule(**{field.name: values[field.name] for field in fields(Schedule)})
+    rest = {field.name: values[field.name] for field in fields(Standing)[1:]}
+    return Standing(schedule=schedule, **rest)
 
 
 def tick_row(tick: Tick) -> dict[str, Any]:
-    """The columns of a tick."""
-    return asdict(tick)
+    """The columns of a tick; without an id, which the ledger assigns, if it has none yet."""
+    row = {field.name: getattr(tick, field.name) for field in fields(tick)}
+    return {name: value for name, value in row.items() if name != "id" or value is not None}
 
 
-def tick(row: sa.Row[Any]) -> Tick:
-    """A row of `ticks`."""
+def read_tick(row: sa.Row[Any]) -> Tick:
+    """The tick in a row of `ticks`."""
     return Tick(**row._mapping)
-
-
-def same_tick(one: Tick) -> sa.ColumnElement[bool]:
-    """The condition that finds the row of a tick."""
-    return (
-        (ticks.c.schedule == one.schedule) & (ticks.c.due == one.due) & (ticks.c.kind == one.kind)
-    )

@@ -35,7 +35,7 @@ def tell(root: Path, schedule: Schedule, event: str, reason: str, **facts: Any) 
     return deliver(told, schedule.notify, log=_log)
 
 
-def tell_notice(root: Path, notice: Notice) -> None:
+def send_notice(root: Path, notice: Notice) -> None:
     """Tell what a daemon has found."""
     tick = notice.tick
     facts = {"due": tick.due, "run_id": tick.run_id, "verdict": tick.verdict} if tick else {}

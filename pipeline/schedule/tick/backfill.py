@@ -17,7 +17,7 @@ from pipeline.console.streams import say
 from pipeline.schedule import lock
 from pipeline.schedule.ledger.store import ScheduleStore
 from pipeline.schedule.schedule import Schedule, Tick
-from pipeline.schedule.tick.pipeline_run import Attempt, attempt, built
+from pipeline.schedule.tick.pipeline_run import PipelineRun, build_pipeline, run_pipeline
 from pipeline.spans.states import Standing, Standings, pattern_steps
 from pipeline.storage.pushes.push_right import PushRight
 
@@ -54,7 +54,7 @@ def backfill(
         PushRightLost: one has begun, though this process holds the schedule's lock.
     """
     root = root.resolve()
-    with ScheduleStore.existing(root) as store, lock.holding(root, name) as mine:
+    with ScheduleStore.existing(root) as store, lock.hold_lock(root, name) as mine:
         schedule = store.standing(name).schedule
         if not mine:
             raise EnvironmentTrouble(
@@ -62,7 +62,7 @@ def backfill(
                 follows="nothing ran",
                 remedy="begin the backfill when it has ended",
             )
-        pipeline, beam_args = built(schedule)
+        pipeline, beam_args = build_pipeline(schedule)
         step = _only_pattern(pipeline)
         spans = _between(Standings(step.config, root, now=clock()), first, last)
         if not push:
@@ -132,8 +132,7 @@ def _opened(store: ScheduleStore, schedule: Schedule, standing: Standing, now: f
         attempts=1,
         detail=f"the window until {standing.span.name}",
     )
-    store.open(tick)
-    return tick
+    return store.open(tick)
 
 
 def _run(
@@ -158,7 +157,7 @@ def _run(
         made = dataclasses.replace(made, exit_code=code, words=made.error.what)
     store.finish(
         tick,
-        outcome="failed" if made.error else "ran",
+        outcome="failed" if made.error else "completed",
         run_id=made.run_id,
         verdict=made.verdict,
         detail=f"{tick.detail}: {made.words}",

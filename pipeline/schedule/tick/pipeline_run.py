@@ -41,7 +41,7 @@ class Attempt:
     report: str | None = None
 
 
-def built(schedule: Schedule) -> tuple[PipelineConfig, tuple[str, ...]]:
+def build_pipeline(schedule: Schedule) -> tuple[PipelineConfig, tuple[str, ...]]:
     """The schedule's pipeline, and Beam's flags; from now on this process works in its folder.
 
     Raises:
@@ -106,7 +106,7 @@ def attempt(
     code = show_result(result, schedule.recipe, root, time.perf_counter() - started)
     verdict, push = result.verdict, result.push
     reasons = read_document(verdict.path / "verdict.json").get("reasons", []) if verdict else []
-    made = {e.step for e in result.executions if e.status == "made"}
+    made = {e.step for e in result.executions if e.status == "completed"}
     pushed = push is not None and push.pushed and bool(made & result.steps_of(push))
     if push and pushed:
         words = f"version {push.version}"

@@ -28,7 +28,7 @@ from pipeline.schedule.due_policy import OVERLAP, PAUSED
 from pipeline.schedule.ledger.store import ScheduleStore
 from pipeline.schedule.notify.announce import tell
 from pipeline.schedule.schedule import Outcome, Schedule, Tick
-from pipeline.schedule.tick.pipeline_run import Attempt, attempt, built
+from pipeline.schedule.tick.pipeline_run import PipelineRun, build_pipeline, run_pipeline
 from pipeline.schedule.triggers.triggers import NewData
 from pipeline.spans.data_key import data_key
 from pipeline.spans.quarantine import unreadable
@@ -38,14 +38,14 @@ Clock = Callable[[], float]  # seconds since the epoch
 _AND = "."  # in a key, between the data's and the code's
 
 
-def do_tick(root: Path, name: str, due: float | None, *, clock: Clock = time.time) -> int:
+def run_tick(root: Path, name: str, tick_id: int | None, *, clock: Clock = time.time) -> int:
     """Do one tick, enter its outcome, and tell whom the schedule names.
 
     Args:
         root: of the schedule.
         name: of the schedule.
-        due: seconds since the epoch, of a tick that a daemon has launched; None: one that another
-            scheduler starts now.
+        tick_id: of a tick that a daemon has launched; None: a new tick, which another scheduler
+            starts now.
         clock: what time it is.
 
     Returns:
@@ -58,9 +58,9 @@ def do_tick(root: Path, name: str, due: float | None, *, clock: Clock = time.tim
         KeyboardInterrupt: likewise.
     """
     root = root.resolve()
-    with ScheduleStore.existing(root) as store, lock.holding(root, name) as mine:
+    with ScheduleStore.existing(root) as store, lock.hold_lock(root, name) as mine:
         schedule = store.standing(name).schedule
-        tick = _begun(store, schedule, due, mine=mine, now=clock())
+        tick = _begun(store, schedule, tick_id, mine=mine, now=clock())
         if tick.outcome:
             say(f"{name}: {tick.outcome}, {tick.detail}")
             return exit_codes.DONE
@@ -68,20 +68,23 @@ def do_tick(root: Path, name: str, due: float | None, *, clock: Clock = time.tim
 
 
 def _begun(
-    store: ScheduleStore, schedule: Schedule, due: float | None, *, mine: bool, now: float
+    store: ScheduleStore, schedule: Schedule, tick_id: int | None, *, mine: bool, now: float
 ) -> Tick:
     """The tick that is to be done, as the ledger has it; with an outcome where it is none."""
-    if due is not None:
-        found = store.tick(schedule.name, due)
-        if found is None:
-            raise ConfigError(f"{schedule.name!r} has no tick due at {due!r}")
+    if tick_id is not None:
+        launched = store.tick(tick_id)
+        if launched is None or launched.schedule != schedule.name:
+            raise ConfigError(
+                f"{schedule.name!r} has no tick {tick_id}",
+                remedy=f"penstock schedule tick {schedule.name} now",
+            )
         if not mine:
             raise EnvironmentTrouble(
                 f"another process works on {schedule.name!r}",
                 follows="the tick stays to be done",
                 remedy="a daemon takes it up when that one has ended",
             )
-        return found
+        return launched
     outcome: Outcome | None = None if mine else "skipped"
     detail = "" if mine else OVERLAP
     if schedule.paused is not None:
@@ -96,8 +99,7 @@ def _begun(
         detail=detail,
         ended=now if outcome else None,
     )
-    store.open(tick)
-    return tick
+    return store.open(tick)
 
 
 class _Work:
@@ -138,7 +140,7 @@ class _Work:
         """Run; again without it where a span proves to be unreadable."""
         while True:
             key = self._data_key(pipeline, beam_args)
-            if key is None or (self._tick.kind == "due" and self._is_settled(key, pipeline)):
+            if key is None or (self._tick.kind == "scheduled" and self._is_settled(key, pipeline)):
                 self._nothing_new(key)
                 return exit_codes.DONE
             made = attempt(
@@ -188,7 +190,7 @@ class _Work:
     def _ran(self, made: Attempt, key: str) -> int:
         blocked = made.verdict not in (None, "passed") and not made.pushed
         self._end(
-            "ran",
+            "completed",
             event="pushed" if made.pushed else "blocked" if blocked else None,
             report=made.report,
             run_id=made.run_id,

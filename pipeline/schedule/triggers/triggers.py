@@ -30,7 +30,7 @@ class Every:
         return _multiple(self.seconds, after, anchor)
 
     def words(self) -> str:
-        return f"every {durations.words(self.seconds)}"
+        return f"every {durations.format_duration(self.seconds)}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +46,7 @@ class NewData:
         return _multiple(self.check_every, after, anchor)
 
     def words(self) -> str:
-        return f"on new data, looked for every {durations.words(self.check_every)}"
+        return f"on new data, looked for every {durations.format_duration(self.check_every)}"
 
 
 Trigger = Cron | Every | NewData

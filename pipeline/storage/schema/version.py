@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from data.errors import EnvironmentTrouble
 from data.files.durable_files import fsync_path
 
-TODAY = "0002"  # the last one in `versions`
+TODAY = "0003"  # the last one in `versions`
 _NUMBER = """
 CREATE TABLE alembic_version (
     version_num VARCHAR(32) NOT NULL, CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)

@@ -127,10 +127,10 @@ def test_what_a_worker_elsewhere_imports_by_a_computed_name_is_looked_at(
         result = run(pipeline, root=tmp_path / "root", beam_args=external, shared_filesystem=True)
         return result.executions[0].status
 
-    assert status() == "made"
+    assert status() == "completed"
     assert "own_table" not in sys.modules
-    assert status() == "reused"
+    assert status() == "cached"
     (tmp_path / "own_table.py").write_text("VALUE = 2\n")
-    assert status() == "made"
+    assert status() == "completed"
     manifests = (tmp_path / "root").glob("artifacts/ingest/*/manifest.json")
     assert [list(json.loads(m.read_text())["imported"]) for m in manifests] == [["own_table"]]

@@ -118,7 +118,7 @@ def test_ctrl_c_in_any_step_and_the_next_run_goes_on(step, tmp_path, finished_di
         code, errors = interrupt_in(step, root, pause, wait_until)
         with Ledger(root) as ledger:
             executions = ledger.executions(ledger.runs()[0].id)
-        if step not in {e.step for e in executions if e.status == "made"}:
+        if step not in {e.step for e in executions if e.status == "completed"}:
             break
     else:
         pytest.fail(f"{step} ended before the signal: {errors}")

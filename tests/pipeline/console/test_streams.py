@@ -63,8 +63,8 @@ def test_a_run_goes_on_when_nobody_reads(debug, nobody, tmp_path):
     assert ended.returncode == exit_codes.DONE
     with Ledger(tmp_path / "root") as ledger:
         (run,) = ledger.runs()
-        assert run.status == "done"
-        assert [e.status for e in ledger.executions(run.id)] == ["made", "made"]
+        assert run.status == "completed"
+        assert [e.status for e in ledger.executions(run.id)] == ["completed", "completed"]
 
 
 @pytest.mark.parametrize("words", ["show latest", "config digits"])

@@ -28,7 +28,8 @@ from pipeline.execution.run_record import RunRecord, new_run
 from pipeline.execution.watcher import Watcher
 from pipeline.planning import prepare
 from pipeline.planning.prepare import Request
-from pipeline.storage.ledger import Ledger, Run
+from pipeline.storage.ledger import Ledger
+from pipeline.storage.tables import Run
 
 
 @pytest.fixture
@@ -106,7 +107,7 @@ def test_a_worker_between_verdict_and_rename_pushes_no_more(
     ]
     run, steps = entered(job.root)
     assert (run.status, run.exit_code) == ("cancelled", exit_codes.INTERRUPTED)
-    assert steps == {"count": "made", "add": "made", "judge": "made"}
+    assert steps == {"count": "completed", "add": "completed", "judge": "completed"}
     assert json.loads((job.folder / "run.json").read_text())["status"] == "cancelled"
     (tmp_path / "go").touch()
     worker.join()
@@ -310,7 +311,7 @@ def test_cancelled_is_the_last_word(sent, pushing_pipeline):
     cancel(job.root, "latest")
     with Ledger(job.root) as ledger:
         run = ledger.find_run("latest")
-        ledger.finish_run(dataclasses.replace(run, status="done", exit_code=0))
+        ledger.finish_run(dataclasses.replace(run, status="completed", exit_code=0))
         assert ledger.find_run("latest") == run
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from data.errors import BadDataError
 from pipeline.execution.journal import Journal, JournalReader, passed_on
-from pipeline.storage.ledger import Execution, Lineage
+from pipeline.storage.tables import Execution, Lineage
 
 
 class Heard:
@@ -37,14 +37,14 @@ class Heard:
         self.told.append(("ended", execution, artifacts, lineage, summary))
 
 
-def execution(step: str, status: Any = "made") -> Execution:
+def execution(step: str, status: Any = "completed") -> Execution:
     return Execution(
         run_id="a-run", step=step, component="c", fingerprint="f", status=status, seconds=1.5
     )
 
 
 MADE = {"numbers": ("Numbers", {"path": ".", "total": 3})}
-LINEAGE = [Lineage(input="many", place=0, source="s", output="numbers")]
+LINEAGE = [Lineage(input="many", index=0, source="s", output="numbers")]
 
 
 def test_the_reader_s_log_hears_what_the_worker_said(tmp_path):
@@ -80,14 +80,14 @@ def test_what_a_runner_tries_again_counts_once(tmp_path):
     reader.pass_on()
     assert isinstance(reader.error, BadDataError)
     journal.started("count")
-    journal.ended(execution("count", "reused"), {}, [], "")
+    journal.ended(execution("count", "cached"), {}, [], "")
     journal.ended(execution("add"), MADE, [], "")
     reader.pass_on()
     assert reader.error is None
     assert [(e.step, e.status) for _, e, *_ in heard.told] == [
-        ("count", "made"),
+        ("count", "completed"),
         ("add", "failed"),
-        ("add", "made"),
+        ("add", "completed"),
     ]
 
 

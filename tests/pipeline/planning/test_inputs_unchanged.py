@@ -68,10 +68,10 @@ def test_a_folder_that_an_option_names_is_looked_at(folder, tmp_path, change, to
     pipeline, root = reading(folder=f"{folder}/"), tmp_path / "root"
     assert run(pipeline, root=root).outputs["add"].numbers.total == 3
     cached = run(pipeline, root=root)
-    assert (statuses(cached), cached.unseen) == (["reused"] * 2, ())
+    assert (statuses(cached), cached.unseen) == (["cached"] * 2, ())
     change(folder)
     result = run(pipeline, root=root)
-    assert statuses(result) == ["made"] * 2
+    assert statuses(result) == ["completed"] * 2
     assert result.outputs["add"].numbers.total == total
 
 
@@ -82,18 +82,18 @@ def test_data_that_nobody_looked_at_is_said(folder, tmp_path, monkeypatch) -> No
     assert first.unseen == ()  # it was read just now
     replaced(folder)
     result = run(pipeline, root=root)
-    assert statuses(result) == ["reused"] * 2
+    assert statuses(result) == ["cached"] * 2
     assert result.unseen == ("toy_steps:Read",)
 
 
 def test_the_word_of_a_source_counts(folder, tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(toy_steps.Stamped, "words", ["one"])
     pipeline, root = reading("toy_steps:Stamped"), tmp_path / "root"
-    assert statuses(run(pipeline, root=root)) == ["made"] * 2
-    assert statuses(again := run(pipeline, root=root)) == ["reused"] * 2
+    assert statuses(run(pipeline, root=root)) == ["completed"] * 2
+    assert statuses(again := run(pipeline, root=root)) == ["cached"] * 2
     assert again.unseen == ()
     toy_steps.Stamped.words[:] = ["two"]
-    assert statuses(run(pipeline, root=root))[0] == "made"
+    assert statuses(run(pipeline, root=root))[0] == "completed"
 
 
 def kept(root: Path) -> list[str]:
@@ -187,22 +187,22 @@ def test_what_runs_write_below_the_data_does_not_count(
     monkeypatch.setattr(toy_steps.Count, "run", staticmethod(_all_below))
     pipeline = toy_pipeline(file=str(folder))
     key = data_key(pipeline, root, now=0.0)
-    for status in ("made", "reused"):
+    for status in ("completed", "cached"):
         assert statuses(run(pipeline, root=root, last="count")) == [status]
         assert data_key(pipeline, root, now=0.0) == key
     (folder / "numbers").write_text("2")
     assert data_key(pipeline, root, now=0.0) != key
-    assert statuses(run(pipeline, root=root, last="count")) == ["made"]
+    assert statuses(run(pipeline, root=root, last="count")) == ["completed"]
 
 
 def test_an_artifact_may_be_another_run_s_data(toy_pipeline, tmp_path) -> None:
     first = run(toy_pipeline(), root=tmp_path / "root", last="count")
     file = first.outputs["count"].numbers.path / "2.txt"
     pipeline = toy_pipeline(file=str(file))
-    for status in ("made", "reused"):
+    for status in ("completed", "cached"):
         assert statuses(run(pipeline, root=tmp_path / "root", last="count")) == [status]
     file.write_text("3")
-    assert statuses(run(pipeline, root=tmp_path / "root", last="count")) == ["made"]
+    assert statuses(run(pipeline, root=tmp_path / "root", last="count")) == ["completed"]
 
 
 def _all_below(inputs: Any, config: Any, context: Any) -> Any:

@@ -23,9 +23,9 @@ from pipeline.schedule.daemon.launcher import ProcessLauncher
 from pipeline.schedule.daemon.scheduler import Scheduler
 from pipeline.schedule.ledger.heartbeats import Watch
 from pipeline.schedule.ledger.store import ScheduleStore
-from pipeline.schedule.notify.announce import tell_notice
+from pipeline.schedule.notify.announce import send_notice
 from pipeline.schedule.schedule import Schedule, Tick
-from pipeline.schedule.tick.tick import do_tick
+from pipeline.schedule.tick.tick import run_tick
 from pipeline.storage.ledger import Ledger
 from serving_export.model_store.layout import newest_version
 
@@ -51,7 +51,7 @@ class InThisProcess:
 
     def launch(self, schedule: Schedule, tick: Tick, take: Callable[[], bool]) -> bool:
         if take():
-            do_tick(self._root, schedule.name, tick.due, clock=self._clock)
+            run_tick(self._root, schedule.name, tick.id, clock=self._clock)
         return True
 
     def is_running(self, name: str) -> bool:
@@ -123,7 +123,7 @@ class Story:
                 watch,
                 launcher or InThisProcess(self.root, clock),
                 clock=clock,
-                tell=lambda notice: tell_notice(self.root, notice),
+                tell=lambda notice: send_notice(self.root, notice),
             )
             scheduler.look()
             return store.history("nightly")[0]
@@ -157,7 +157,7 @@ def story(tmp_path: Path, mnist_dir: Path, monkeypatch: pytest.MonkeyPatch) -> S
 
 def passes(story: Story, night: int, spans: str) -> None:
     tick = story.night()
-    assert (tick.outcome, tick.verdict, tick.pushed) == ("ran", "passed", True), (night, tick)
+    assert (tick.outcome, tick.verdict, tick.pushed) == ("completed", "passed", True), (night, tick)
     assert [s["span"] for s in story.verdict(tick)["data"]["spans"]["spans"]] == spans.split()
 
 
@@ -173,7 +173,7 @@ def test_fourteen_nights(story: Story, capfd: pytest.CaptureFixture[str]) -> Non
     # Night 6: somebody's labels were shuffled on their way here.
     story.span(6, shuffled=True)
     tick = story.night()
-    assert (tick.outcome, tick.verdict, tick.pushed) == ("ran", "failed", False)
+    assert (tick.outcome, tick.verdict, tick.pushed) == ("completed", "failed", False)
     assert "not worse than baseline overall" in tick.detail
     assert story.told() == ["blocked"]
     assert story.serves == 5
@@ -199,7 +199,7 @@ def test_fourteen_nights(story: Story, capfd: pytest.CaptureFixture[str]) -> Non
     # test image at all, and of what was not seen the gate says "not enough data", never "passed".
     story.span(9, lacks=(8, 9))
     tick = story.night()
-    assert (tick.outcome, tick.verdict, tick.pushed) == ("ran", "failed", False)
+    assert (tick.outcome, tick.verdict, tick.pushed) == ("completed", "failed", False)
     statuses = {r["name"]: r["status"] for r in story.verdict(tick)["rules"]}
     assert statuses["not worse than baseline each class"] == "not enough data"
     # by now the last success is more than three days ago
@@ -210,7 +210,12 @@ def test_fourteen_nights(story: Story, capfd: pytest.CaptureFixture[str]) -> Non
     story.span(10)
     killed_in_training(story)
     tick = story.night()
-    assert (tick.outcome, tick.verdict, tick.pushed, tick.attempts) == ("ran", "passed", True, 2)
+    assert (tick.outcome, tick.verdict, tick.pushed, tick.attempts) == (
+        "completed",
+        "passed",
+        True,
+        2,
+    )
     taken = [s["span"] for s in story.verdict(tick)["data"]["spans"]["spans"]]
     assert taken == ["05", "09", "10"]
     assert story.told() == ["pushed", "recovered"]
@@ -236,7 +241,7 @@ def test_fourteen_nights(story: Story, capfd: pytest.CaptureFixture[str]) -> Non
     with ScheduleStore(story.root) as store:
         ticks = store.history("nightly", 100)
     assert sum(tick.times for tick in ticks) == NIGHTS
-    assert Counter(tick.outcome for tick in ticks) == {"ran": 12, "nothing new": 2}
+    assert Counter(tick.outcome for tick in ticks) == {"completed": 12, "nothing new": 2}
     capfd.readouterr()
     story.schedule("history", "nightly")
     call(["span", "list", *at])

@@ -25,7 +25,8 @@ from pipeline.spans.data_key import data_key
 from pipeline.spans.quarantine import unreadable
 from pipeline.spans.resolve import as_written, resolved
 from pipeline.spans.store import Excluded, SpanStore
-from pipeline.storage.ledger import Execution, Ledger, Pushed
+from pipeline.storage.ledger import Ledger
+from pipeline.storage.tables import Execution, Pushed
 
 HOME = Path(__file__).parents[3]
 NOW = 1_800_000_000.0
@@ -117,10 +118,10 @@ def test_each_span_is_ingested_once(lake, pipeline, tmp_path, orchestrator, monk
     lake(4)
     second = ingest(pipeline("ingest.window=3"), root=root)
     assert statuses(second) == {
-        "ingest-2026-11-02": "reused",
-        "ingest-2026-11-03": "reused",
-        "ingest-2026-11-04": "made",
-        "ingest": "made",
+        "ingest-2026-11-02": "cached",
+        "ingest-2026-11-03": "cached",
+        "ingest-2026-11-04": "completed",
+        "ingest": "completed",
     }
     examples = second.outputs["ingest"].examples
     assert examples.counts == {"train": (9, 9, 9, 9), "test": (2, 2, 2, 2)}
@@ -131,7 +132,7 @@ def test_each_span_is_ingested_once(lake, pipeline, tmp_path, orchestrator, monk
     reads: list[Path] = []
     monkeypatch.setattr(sealed_files, "sha256_file", reads.append)
     third = ingest(pipeline("ingest.window=3"), root=root)
-    assert set(statuses(third).values()) == {"reused"}
+    assert set(statuses(third).values()) == {"cached"}
     assert reads == []  # though the window has linked the spans' shards, which changed their ctimes
 
 
@@ -139,18 +140,22 @@ def test_the_name_of_the_window_means_its_spans_too(lake, pipeline, tmp_path) ->
     root, wanted = tmp_path / "root", pipeline("ingest.window=2")
     for day in (1, 2):
         lake(day)
-    everything = {"ingest-2026-11-01": "made", "ingest-2026-11-02": "made", "ingest": "made"}
+    everything = {
+        "ingest-2026-11-01": "completed",
+        "ingest-2026-11-02": "completed",
+        "ingest": "completed",
+    }
     assert statuses(run(wanted, root=root, only="ingest")) == everything
     forced = run(wanted, root=root, only="ingest", force=["ingest"])
     assert statuses(forced) == everything
     one = run(wanted, root=root, first="ingest", last="ingest", force=["ingest-2026-11-02"])
     assert statuses(one) == {
-        "ingest-2026-11-01": "reused",
-        "ingest-2026-11-02": "made",
-        "ingest": "reused",
+        "ingest-2026-11-01": "cached",
+        "ingest-2026-11-02": "completed",
+        "ingest": "cached",
     }
     alone = run(wanted, root=root, only="ingest-2026-11-01")
-    assert statuses(alone) == {"ingest-2026-11-01": "reused"}
+    assert statuses(alone) == {"ingest-2026-11-01": "cached"}
     for asked in ({"only": "ingset"}, {"force": ["ingset"]}):
         with pytest.raises(ConfigError, match="no step 'ingset'"):
             run(wanted, root=root, **asked)
@@ -299,10 +304,10 @@ def test_a_span_that_cannot_be_read_is_left_out_until_it_is_mended(
     (out,) = made.step("ingest").config.left_out
     assert (out.span, out.state) == ("2026-11-03", "unreadable")
     assert "train-images-idx3-ubyte.gz" in out.why
-    assert statuses(run(wanted, root=root, last="ingest"))["ingest"] == "made"
+    assert statuses(run(wanted, root=root, last="ingest"))["ingest"] == "completed"
     broken.write_bytes(whole)
     assert days(resolved(wanted, root, now=NOW)) == ["02", "03"]
-    assert statuses(run(wanted, root=root, last="ingest"))["ingest-2026-11-03"] == "made"
+    assert statuses(run(wanted, root=root, last="ingest"))["ingest-2026-11-03"] == "completed"
 
 
 def test_bad_data_that_is_no_span_s_marks_none(lake, pipeline, toy_pipeline, tmp_path) -> None:
@@ -344,7 +349,7 @@ def pushed(ledger: Ledger, made: PipelineConfig, fingerprint: str, *, by_hand: b
         step="export",
         component="components.export",
         fingerprint=fingerprint,
-        status="made",
+        status="completed",
         seconds=1.0,
     )
     ledger.record(execution, {"push": ("Push", {"path": "", "pushed": not by_hand})}, [])

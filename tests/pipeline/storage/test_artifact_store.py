@@ -84,7 +84,7 @@ def check_that_all_is_well(root: Path) -> None:
     assert process.returncode == 0, errors.decode()
     assert not list(root.glob("artifacts/*/.*.making"))
     with Ledger(root) as ledger:
-        assert {r.status for r in ledger.runs(10_000)} <= {"done", "killed"}
+        assert {r.status for r in ledger.runs(10_000)} <= {"completed", "killed"}
         assert ledger.runs(1)[0].exit_code == exit_codes.DONE
     assert (next(root.glob("artifacts/toy_steps.Add/[0-9a-f]*/sum"))).read_text() == "435"
 
@@ -256,7 +256,7 @@ def test_a_flipped_byte_is_gone_before_anything_uses_it(toy_pipeline, tmp_path):
     first = run(toy_pipeline(), root=root)
     flip(first.outputs["count"].numbers.path / "1.txt")
     again = run(toy_pipeline(constant=1), root=root)
-    assert [e.status for e in again.executions] == ["made"] * 3
+    assert [e.status for e in again.executions] == ["completed"] * 3
     assert (again.outputs["count"].numbers.path / "1.txt").read_text() == "1"
 
 
@@ -280,16 +280,16 @@ def test_what_a_step_consumes_is_read_whatever_its_times_say(
     root, again = tmp_path / "root", partial(run, toy_pipeline(), orchestrator=orchestrator)
     folder = again(root=root, last="count").outputs["count"].numbers.path
     rot(folder, "1.txt")
-    assert by_step(again(root=root, last="count")) == {"count": "reused"}  # by size and ctime
+    assert by_step(again(root=root, last="count")) == {"count": "cached"}  # by size and ctime
     result = again(root=root)
-    assert by_step(result) == dict.fromkeys(("count", "add", "judge"), "made")
+    assert by_step(result) == dict.fromkeys(("count", "add", "judge"), "completed")
     assert calls() == ["count", "count", "add", "judge"]
     assert (folder / "1.txt").read_text() == "1"
     aside = root / "damaged" / folder.parent.name / folder.name
     assert (aside / "1.txt").read_text() == "0"
     told = summaries(root / "runs" / result.run.id)["count"]
     assert told == f"1.txt was damaged, see {aside}"
-    assert by_step(again(root=root)) == dict.fromkeys(("count", "add", "judge"), "reused")
+    assert by_step(again(root=root)) == dict.fromkeys(("count", "add", "judge"), "cached")
 
 
 @pytest.mark.parametrize("orchestrator", ["local", "beam"])
@@ -306,12 +306,12 @@ def test_what_was_made_of_a_damaged_artifact_is_made_again_too(
     pipeline = dataclasses.replace(before, steps=(*before.steps, after))
     result = run(pipeline, root=tmp_path / "root", orchestrator=orchestrator)
     assert by_step(result) == {
-        "count": "reused",
-        **dict.fromkeys(("add", "judge", "after"), "made"),
+        "count": "cached",
+        **dict.fromkeys(("add", "judge", "after"), "completed"),
     }
     with Ledger(tmp_path / "root") as ledger:
         assert {e.step: e.status for e in ledger.executions(result.run.id)} == by_step(result)
-    assert set(by_step(run(pipeline, root=tmp_path / "root")).values()) == {"reused"}
+    assert set(by_step(run(pipeline, root=tmp_path / "root")).values()) == {"cached"}
 
 
 def test_of_a_copied_root_every_byte_is_read_once(toy_pipeline, tmp_path, monkeypatch):
@@ -324,7 +324,7 @@ def test_of_a_copied_root_every_byte_is_read_once(toy_pipeline, tmp_path, monkey
     for files in (5, 0):
         reads.clear()
         result = run(toy_pipeline(), root=copy)
-        assert [e.status for e in result.executions] == ["reused"] * 3
+        assert [e.status for e in result.executions] == ["cached"] * 3
         assert len(set(reads)) == len(reads) == files
     assert result.outputs["add"].numbers.total == first.outputs["add"].numbers.total
 

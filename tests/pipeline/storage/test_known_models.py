@@ -48,7 +48,7 @@ def test_the_artifacts_outlive_a_ledger_that_was_moved_away(root, served) -> Non
 
 
 def test_a_push_by_hand_is_known_though_the_ledger_forgot_the_training(root, served) -> None:
-    from pipeline.storage.ledger import Pushed
+    from pipeline.storage.tables import Pushed
 
     shutil.rmtree(root / "artifacts")
     (root / FILE).unlink()

@@ -66,7 +66,7 @@ def test_a_run_that_is_taken_for_dead_and_is_not_pushes_nothing(at_its_push, tmp
 
 def test_a_run_that_nobody_takes_for_dead_pushes(at_its_push, tmp_path):
     assert at_its_push().push.version == 1
-    assert settled(tmp_path / "root") == "done"
+    assert settled(tmp_path / "root") == "completed"
 
 
 def test_a_run_at_its_rename_is_not_dead(toy_pipeline, tmp_path):
@@ -106,4 +106,4 @@ def test_a_file_where_a_step_is_to_work_is_removed(toy_pipeline, tmp_path):
     (root / "work").mkdir(exist_ok=True)
     (root / "work" / made.fingerprint).write_text("x")
     result = run(toy_pipeline(), root=root, last="count", force=["count"])
-    assert [e.status for e in result.executions] == ["made"]
+    assert [e.status for e in result.executions] == ["completed"]

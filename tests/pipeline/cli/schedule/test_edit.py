@@ -13,7 +13,7 @@ import pytest
 
 from pipeline.cli.main import call
 from pipeline.cli.schedule.group import schedule as group
-from pipeline.schedule.frequency import too_often
+from pipeline.schedule.frequency import check_frequency
 from pipeline.schedule.ledger.heartbeats import Watch
 from pipeline.schedule.ledger.store import ScheduleStore
 from pipeline.schedule.schedule import Schedule
@@ -126,7 +126,7 @@ def test_json_says_it_all(ask):
         "expression": "0 3 * * *",
         "tz": "Europe/Zurich",
     }
-    assert listed["last"]["kind"] == "by hand"
+    assert listed["last"]["kind"] == "manual"
     shown = json.loads(ask("show nightly --json")[1])
     assert len(shown["next_dues"]) == 3
     (tick,) = json.loads(ask("history nightly --json")[1])
@@ -167,19 +167,19 @@ def test_check_is_for_a_monitor(ask, tmp_path):
 
 def test_a_tick_more_often_than_a_run_takes_is_told_with_the_arithmetic(ask, tmp_path):
     every = Schedule(name="x", recipe="r", created=0.0, trigger=Every(seconds=300))
-    assert too_often(every, [299, 300, 100], 0.0) is None
-    told = too_often(every, [700, 650, 1], 0.0)
+    assert check_frequency(every, [299, 300, 100], 0.0) is None
+    told = check_frequency(every, [700, 650, 1], 0.0)
     assert told == (
         "a run takes 650 s (median of 3), a tick is due every 300 s: 650 / 300 = 2.2, "
         "so that 1 tick in 3 can run, the others are skipped"
     )
     looks = Schedule(name="x", recipe="r", created=0.0, trigger=NewData(check_every=1))
-    assert too_often(looks, [700], 0.0) is None
+    assert check_frequency(looks, [700], 0.0) is None
     ask("add digits --every 1m --name x")
     tick = store(tmp_path).trigger("x", time.time())
     assert store(tmp_path).take(tick, 1_000.0)
-    tick = store(tmp_path).tick("x", tick.due)
-    store(tmp_path).finish(tick, outcome="ran", now=1_100.0)
+    tick = store(tmp_path).tick(tick.id)
+    store(tmp_path).finish(tick, outcome="completed", now=1_100.0)
     assert "100 / 60 = 1.7, so that 1 tick in 2 can run" in ask("show x")[1]
 
 

@@ -58,14 +58,14 @@ def test_five_kills(tmp_path: Path, wait_until) -> None:
 
     def change_until_three_ran() -> None:
         """Change the data, now and then in the middle of a run, until three more ticks ran."""
-        wanted = count_outcomes(store)["ran"] + 3
+        wanted = count_outcomes(store)["completed"] + 3
 
         def ran() -> bool:
             unfinished = tmp_path / "numbers.tmp"
             unfinished.write_text(str(next(numbers)))
             unfinished.rename(tmp_path / "numbers")
             time.sleep(chance.uniform(0, 2 * EVERY))
-            return count_outcomes(store)["ran"] >= wanted
+            return count_outcomes(store)["completed"] >= wanted
 
         wait_until(ran, "a third run")
 
@@ -92,14 +92,16 @@ def test_five_kills(tmp_path: Path, wait_until) -> None:
     covered = sorted(tick.due + n * EVERY for tick in ticks for n in range(tick.times))
     assert covered == list(range(first, int(standing.next_due), EVERY))
     outcomes = count_outcomes(store)
-    assert outcomes["ran"] >= 18
-    assert set(outcomes) <= {"ran", "nothing new", "skipped", "missed", "failed"}
+    assert outcomes["completed"] >= 18
+    assert set(outcomes) <= {"completed", "nothing new", "skipped", "missed", "failed"}
     failed = [tick for tick in ticks if tick.outcome == "failed"]
     assert all("numbers" in tick.detail for tick in failed), failed  # the data changed in the run
     with Ledger(root) as ledger:
         runs = {run.id: run for run in ledger.runs(1000)}
     done = sorted((runs[str(t.run_id)] for t in ticks if t.run_id), key=lambda run: run.started)
-    assert all(run.status == "done" for run in done if run.id not in {t.run_id for t in failed})
+    assert all(
+        run.status == "completed" for run in done if run.id not in {t.run_id for t in failed}
+    )
     for run, following in itertools.pairwise(done):
         assert run.started + (run.seconds or 0) <= following.started
     print(f"\n5 kills: {dict(outcomes)}, 0 violations")

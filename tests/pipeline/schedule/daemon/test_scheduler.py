@@ -28,7 +28,7 @@ class Bench:
             Watch(root),
             schedule_world.FakeLauncher(self),
             clock=lambda: self.true,
-            tell=self.notices.append,
+            notify=self.notices.append,
             at_once=at_once,
         )
 
@@ -49,7 +49,7 @@ class Bench:
         self.true = START + at
         return self.scheduler.look()
 
-    def end(self, name: str, outcome: str = "ran") -> None:
+    def end(self, name: str, outcome: str = "completed") -> None:
         tick = self.jobs.pop(name).tick
         self.store.finish(tick, outcome=outcome, verdict="passed", now=self.true)
 
@@ -68,7 +68,7 @@ def test_a_tick_that_is_due_while_the_last_runs_is_skipped(bench):
     bench.look(20)
     bench.end("a")
     bench.look(30)
-    assert bench.outcomes() == ["ran", "skipped", None]
+    assert bench.outcomes() == ["completed", "skipped", None]
 
 
 def test_what_is_due_at_one_look_is_not_said_to_have_run(bench):
@@ -98,7 +98,7 @@ def test_all_that_were_missed_run_in_order(bench):
         if bench.jobs:
             assert bench.jobs["a"].tick.due == START + 10 * n
             bench.end("a")
-    assert bench.outcomes() == ["ran"] * 4
+    assert bench.outcomes() == ["completed"] * 4
 
 
 def test_no_more_at_once_than_are_allowed(bench):
@@ -149,7 +149,7 @@ def test_by_hand_runs_though_paused(bench):
     bench.store.trigger("a", bench.true)
     bench.look(1)
     bench.end("a")
-    assert bench.outcomes() == ["ran"]
+    assert bench.outcomes() == ["completed"]
 
 
 def test_the_freshness_alarm_is_told_once_and_again_after_a_success(bench):
@@ -171,7 +171,7 @@ def test_a_clock_that_goes_back_repeats_nothing(bench):
     bench.end("a")
     for at in (-86_400, 5, 10, 19):
         assert not bench.look(at).unfinished
-    assert bench.outcomes() == ["ran"]
+    assert bench.outcomes() == ["completed"]
 
 
 def test_nothing_is_taken_that_is_due_after_the_end(bench):

@@ -54,7 +54,9 @@ def simulated(root, *, start, ticks, seed):
 def test_500_ticks_have_one_outcome_each(tmp_path):
     start = schedule_world.start_of(2026, 3, 1)
     _, counts = simulated(tmp_path, start=start, ticks=500, seed=1)
-    assert {"ran", "skipped", "missed", "failed", "paused", "nothing new", "alarm"} <= set(counts)
+    assert {"completed", "skipped", "missed", "failed", "paused", "nothing new", "alarm"} <= set(
+        counts
+    )
 
 
 @pytest.mark.torture
@@ -64,7 +66,7 @@ def test_10_000_ticks_over_years_in_four_zones(tmp_path, seed):
     here, counts = simulated(
         tmp_path, start=schedule_world.start_of(2024, 1, 1), ticks=10_000, seed=seed
     )
-    assert min(counts[kind] for kind in ("ran", "skipped", "missed", "failed", "paused")) > 0
+    assert min(counts[kind] for kind in ("completed", "skipped", "missed", "failed", "paused")) > 0
     assert set(here.events) == {
         *("kill", "kill all", "reboot", "second", "jump", "away", "resume", "by hand"),
         *("meanwhile", "killed while launching"),

@@ -82,7 +82,9 @@ class Changes(RuleBasedStateMachine):
             missed=missed,
             grace=grace,
         )
-        before = [t.until or t.due for t in self.store.ticks_of(name, 10_000) if t.kind == "due"]
+        before = [
+            t.until or t.due for t in self.store.ticks_of(name, 10_000) if t.kind == "scheduled"
+        ]
         self.store.add(schedule)
         self.step[name] = (max([now, *before]), int(now), every)
 
@@ -100,7 +102,7 @@ class Changes(RuleBasedStateMachine):
         elif change == "remove":
             self.store.remove(name, self.clock())
             del self.step[name]
-        elif not any(t.waits and t.kind == "by hand" for t in self.store.ticks_of(name, 10_000)):
+        elif not any(t.waits and t.kind == "manual" for t in self.store.ticks_of(name, 10_000)):
             self.store.trigger(name, self.clock())
 
     @rule(seconds=st.sampled_from([0.5, 7.0, 45.0, 400.0]), run=st.sampled_from([1.0, 30.0]))
@@ -120,7 +122,7 @@ class Changes(RuleBasedStateMachine):
         name = data.draw(st.sampled_from(sorted(self.jobs)))
         tick = self.jobs.pop(name).tick
         if end != "dies":
-            outcome = {"passed": "ran"}.get(end, end)
+            outcome = {"passed": "completed"}.get(end, end)
             end = self.store.finish(tick, outcome=outcome, verdict="passed", now=self.clock())
             assert end.entered
 
@@ -131,7 +133,7 @@ class Changes(RuleBasedStateMachine):
         for name, (since, anchor, step) in self.step.items():
             found = self.store.ticks_of(name, 10_000)
             ticks = sorted(
-                (t for t in found if t.kind == "due" and t.due > since), key=lambda t: t.due
+                (t for t in found if t.kind == "scheduled" and t.due > since), key=lambda t: t.due
             )
             covered = [t.due + n * step for t in ticks for n in range(t.times)]
             first = anchor + step * max(1, int((since - anchor) // step) + 1)
@@ -145,7 +147,7 @@ class Changes(RuleBasedStateMachine):
         for _ in range(5_000):
             for name in list(self.jobs):
                 tick = self.jobs.pop(name).tick
-                self.store.finish(tick, outcome="ran", verdict="passed", now=self.clock())
+                self.store.finish(tick, outcome="completed", verdict="passed", now=self.clock())
             look = self.scheduler.look()
             if not look.unfinished and not self.jobs:
                 break

@@ -4,10 +4,12 @@ import dataclasses
 import threading
 
 import pytest
+import sqlalchemy as sa
 
 from data.errors import ConfigError, EnvironmentTrouble
 from pipeline.schedule import due_policy
 from pipeline.schedule.ledger.heartbeats import Watch
+from pipeline.schedule.ledger.outcomes import insert_tick
 from pipeline.schedule.ledger.store import ScheduleStore
 from pipeline.schedule.schedule import Schedule, Tick
 from pipeline.schedule.triggers.cron import Cron
@@ -36,9 +38,16 @@ def claimed(store: ScheduleStore, now: float, name: str = "nightly") -> Tick:
     decision = due_policy.decide(standing.schedule, standing.next_due, now, ahead=0)
     assert decision
     assert store.advance(standing, decision)
-    tick = store.tick(name, decision.ticks[-1].due)
+    tick = tick_at(store, decision.ticks[-1].due, name)
     assert store.take(tick, now)
-    return store.tick(name, tick.due)
+    return store.tick(tick.id)
+
+
+def tick_at(store: ScheduleStore, due: float, name: str = "nightly") -> Tick:
+    """The only scheduled tick whose row stands for this due time."""
+    ticks = [tick for tick in store.ticks_of(name, 1_000) if tick.kind == "scheduled"]
+    (tick,) = [tick for tick in ticks if tick.due <= due <= (tick.until or tick.due)]
+    return tick
 
 
 def finished(store: ScheduleStore, now: float, outcome: str, **facts):
@@ -74,7 +83,9 @@ def test_a_tick_is_taken_once_whoever_looks(store, tmp_path):
     def look() -> None:
         mine = ScheduleStore(tmp_path)
         barrier.wait()
-        won.append((mine.advance(standing, decision), mine.take(decision.ticks[0], START + 10)))
+        advanced = mine.advance(standing, decision)
+        tick = dataclasses.replace(tick_at(mine, START + 10), attempts=0)
+        won.append((advanced, mine.take(tick, START + 10)))
 
     threads = [threading.Thread(target=look) for _ in range(8)]
     for thread in threads:
@@ -82,18 +93,18 @@ def test_a_tick_is_taken_once_whoever_looks(store, tmp_path):
     for thread in threads:
         thread.join()
     assert [sum(column) for column in zip(*won, strict=True)] == [1, 1]
-    assert store.tick("nightly", START + 10).attempts == 1
+    assert tick_at(store, START + 10).attempts == 1
 
 
 def test_a_tick_keeps_its_first_outcome(store):
     store.add(schedule())
     tick = claimed(store, START + 10)
     facts = {"run_id": "r1", "verdict": "passed", "data_key": "k", "pushed": True}
-    assert store.finish(tick, outcome="ran", now=START + 12, detail="well", **facts).entered
+    assert store.finish(tick, outcome="completed", now=START + 12, detail="well", **facts).entered
     assert not store.finish(tick, outcome="failed", now=START + 13).entered
-    found = store.tick("nightly", START + 10)
+    found = tick_at(store, START + 10)
     assert (found.outcome, found.detail, found.ended, found.attempts) == (
-        "ran",
+        "completed",
         "well",
         START + 12,
         1,
@@ -108,10 +119,10 @@ def test_a_tick_keeps_its_first_outcome(store):
     [
         ([("failed", None)] * 2, 2, False),
         ([("failed", None)] * 3, 3, True),
-        ([("failed", None), ("ran", "failed"), ("ran", "not configured")], 3, True),
+        ([("failed", None), ("completed", "failed"), ("completed", "not configured")], 3, True),
         ([("failed", None)] * 2 + [("nothing new", None)] + [("failed", None)], 3, True),
-        ([("failed", None)] * 2 + [("ran", "passed")] + [("failed", None)] * 2, 2, False),
-        ([("failed", None)] * 2 + [("ran", None)], 0, False),  # a pipeline without a judge
+        ([("failed", None)] * 2 + [("completed", "passed")] + [("failed", None)] * 2, 2, False),
+        ([("failed", None)] * 2 + [("completed", None)], 0, False),  # a pipeline without a judge
     ],
 )
 def test_failures_in_a_row_pause_a_schedule(store, ends, failures, paused):
@@ -127,27 +138,47 @@ def test_failures_in_a_row_pause_a_schedule(store, ends, failures, paused):
         assert store.resume("nightly", START + 95)
         assert store.standing("nightly").failures == 0
         assert store.standing("nightly").next_due == START + 100
-        assert store.tick("nightly", START + 90).outcome == "paused"
+        assert tick_at(store, START + 90).outcome == "paused"
 
 
 def test_with_no_bound_failures_never_pause(store):
     store.add(schedule(max_failures=0))
     for n in range(1, 6):
         assert finished(store, START + 10 * n, "failed").paused is None
-    assert finished(store, START + 60, "ran", verdict="passed").recovered
+    assert finished(store, START + 60, "completed", verdict="passed").recovered
 
 
 def test_a_backfill_counts_neither_as_failure_nor_as_success(store):
     store.add(schedule(fresh_within=5.0))
     tick = Tick(schedule="nightly", due=START - 50, kind="backfill", claimed=START, attempts=1)
-    assert store.open(tick)
-    assert not store.open(tick)
+    tick = store.open(tick)
     assert store.survey().open_ticks == ()
-    end = store.finish(tick, outcome="ran", verdict="passed", now=START + 1)
+    end = store.finish(tick, outcome="completed", verdict="passed", now=START + 1)
     assert end.entered
     assert store.standing("nightly").last_success is None
-    assert store.tick("nightly", START - 50, "backfill").outcome == "ran"
-    assert store.tick("nightly", START - 50) is None
+    assert store.tick(tick.id).outcome == "completed"
+
+
+def test_a_tick_that_another_scheduler_starts_is_entered_once(store):
+    store.add(schedule())
+    tick = Tick(schedule="nightly", due=START + 10, claimed=START + 10, attempts=1)
+    first, second = store.open(tick), store.open(tick)
+    assert first == second == store.tick(first.id)
+    with pytest.raises(sa.exc.IntegrityError), store._writing() as db:
+        insert_tick(db, tick)
+
+
+def test_the_number_of_a_tick_is_never_used_again(store):
+    store.add(schedule(trigger=NewData(check_every=10)))
+    numbers = []
+    for n in range(1, 4):
+        tick = claimed(store, START + 10 * n)
+        store.finish(tick, outcome="nothing new", data_key="a", now=START + 10 * n)
+        numbers.append(tick.id)
+        assert store.tick(tick.id).outcome == "nothing new"  # a daemon asks for it by its id
+        assert store.tick(tick.id).due == START + 10
+    assert numbers == [1, 2, 3]
+    assert [t.id for t in store.ticks_of("nightly")] == [3]
 
 
 def test_an_alarm_is_raised_once_per_deadline_and_cleared_by_a_success(store, tmp_path):
@@ -155,13 +186,13 @@ def test_an_alarm_is_raised_once_per_deadline_and_cleared_by_a_success(store, tm
     watch = Watch(tmp_path)
     assert watch.raise_alarm(store.standing("nightly"), START + 16)
     assert not watch.raise_alarm(store.standing("nightly"), START + 17)
-    assert finished(store, START + 20, "ran", verdict="passed").recovered
+    assert finished(store, START + 20, "completed", verdict="passed").recovered
     assert [(a.deadline, a.raised, a.cleared) for a in watch.alarms("nightly")] == [
         (START + 15, START + 16, START + 21)
     ]
     before = store.standing("nightly")
     assert before.deadline == START + 36
-    finished(store, START + 30, "ran", verdict="passed")
+    finished(store, START + 30, "completed", verdict="passed")
     assert not watch.raise_alarm(before, START + 37)  # there was a success meanwhile
 
 
@@ -174,7 +205,7 @@ def test_downtime_is_few_rows(store):
     (row,) = store.history("nightly")
     assert (row.outcome, row.due, row.times) == ("missed", START + 10, 259_169)
     assert row.until == START + 10 * row.times
-    assert store.tick("nightly", START + 777_770).due == row.due
+    assert tick_at(store, START + 777_770).due == row.due
 
 
 def test_looks_for_new_data_that_find_none_are_one_row_while_the_data_is_the_same(store):
@@ -195,9 +226,9 @@ def test_a_pause_and_a_removal_end_what_waits_and_leave_what_runs(store):
         waiting = store.trigger(act, START + 11)
         store.pause(act, "labels", START + 12) if act == "pause" else store.remove(act, START + 12)
         outcome = {"pause": "paused", "remove": "skipped"}[act]
-        assert store.tick(act, waiting.due).outcome == outcome
-        assert store.tick(act, running.due).outcome is None
-        assert store.finish(running, outcome="ran", verdict="passed", now=START + 13).entered
+        assert store.tick(waiting.id).outcome == outcome
+        assert store.tick(running.id).outcome is None
+        assert store.finish(running, outcome="completed", verdict="passed", now=START + 13).entered
     assert not store.pause("pause", "another", START + 14)
     assert store.standing("pause").schedule.paused == "labels"
     assert len(store.history("remove")) == 2
@@ -223,15 +254,15 @@ def test_a_schedule_added_again_counts_nothing_with_the_ticks_of_the_old_one(sto
 def test_ticks_by_hand(store):
     store.add(schedule())
     first = store.trigger("nightly", START + 10)
-    assert START + 10 < first.due < START + 10.01  # each due time names one tick
     with pytest.raises(ConfigError, match="waits already"):
         store.trigger("nightly", START + 11)
     assert store.take(first, START + 11)
-    assert claimed(store, START + 10).kind == "due"
+    assert claimed(store, START + 10).kind == "scheduled"
     second = store.trigger("nightly", START + 10)
-    assert first.due < second.due < START + 10.01
+    assert first.due == second.due == START + 10
+    assert len({tick.id for tick in store.ticks_of("nightly")}) == 3
     store.give_back(first)
-    assert store.tick("nightly", first.due).attempts == 0
+    assert store.tick(first.id).attempts == 0
 
 
 def test_a_misspelt_name_comes_with_the_close_ones(store):

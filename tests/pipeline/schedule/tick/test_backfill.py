@@ -16,7 +16,7 @@ from pipeline.schedule import lock
 from pipeline.schedule.ledger.store import ScheduleStore
 from pipeline.schedule.schedule import Schedule, Tick
 from pipeline.schedule.tick.backfill import backfill
-from pipeline.schedule.tick.tick import do_tick
+from pipeline.schedule.tick.tick import run_tick
 from pipeline.schedule.triggers.triggers import Every
 from pipeline.storage.ledger import Ledger
 from serving_export.model_store.layout import newest_version
@@ -84,7 +84,7 @@ def test_what_cannot_be_done_is_refused_before_anything_runs(folder: Path) -> No
         backfill(root, "nightly", "1", "4", push=False)
     with pytest.raises(ConfigError, match="no span can be used"):
         backfill(root, "nightly", "3", "1", push=False)
-    with lock.holding(root, "nightly"), pytest.raises(EnvironmentTrouble, match="under way"):
+    with lock.hold_lock(root, "nightly"), pytest.raises(EnvironmentTrouble, match="under way"):
         backfill(root, "nightly", "1", "3", push=False)
     assert ticks(root) == []
 
@@ -94,8 +94,8 @@ def test_each_window_is_held_against_the_one_before_and_nothing_serves(folder: P
     root = folder / "root"
     assert backfill(root, "nightly", "1", "2", push=False) == exit_codes.DONE
     newest, first = ticks(root)
-    assert (first.kind, first.outcome, first.verdict) == ("backfill", "ran", "passed")
-    assert (newest.kind, newest.outcome, newest.verdict) == ("backfill", "ran", "passed")
+    assert (first.kind, first.outcome, first.verdict) == ("backfill", "completed", "passed")
+    assert (newest.kind, newest.outcome, newest.verdict) == ("backfill", "completed", "passed")
     assert not (root / "serving").exists()
     (own,) = root.glob("schedules/nightly.backfill/*/digits")
     assert newest_version(own) == 2
@@ -114,16 +114,16 @@ def test_a_span_that_cannot_be_read_is_left_out_until_it_is_mended(folder: Path)
     broken.write_bytes(whole[:500])
 
     def night() -> Any:
-        assert do_tick(root, "spans", None) == exit_codes.DONE
+        assert run_tick(root, "spans", None) == exit_codes.DONE
         latest = ticks(root, "spans")[0]
         with Ledger(root) as ledger:
             config = ledger.find_run(latest.run_id or "latest").config["ingest"]
         return latest.outcome, [t["span"] for t in config["spans"]], config["left_out"]
 
     outcome, spans, left_out = night()
-    assert (outcome, spans) == ("ran", ["1", "2"])
+    assert (outcome, spans) == ("completed", ["1", "2"])
     assert [(one["span"], one["state"]) for one in left_out] == [("3", "unreadable")]
     outcome, *_ = night()
     assert outcome == "nothing new"
     broken.write_bytes(whole)
-    assert night() == ("ran", ["2", "3"], [])
+    assert night() == ("completed", ["2", "3"], [])

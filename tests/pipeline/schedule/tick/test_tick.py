@@ -21,7 +21,7 @@ from pipeline.config.graph import PipelineConfig, Step
 from pipeline.schedule import lock
 from pipeline.schedule.ledger.store import ScheduleStore
 from pipeline.schedule.schedule import Schedule, Tick
-from pipeline.schedule.tick.tick import do_tick
+from pipeline.schedule.tick.tick import run_tick
 from pipeline.schedule.triggers.triggers import Every, NewData
 from pipeline.spans.data_key import data_key
 from pipeline.storage.ledger import Ledger
@@ -69,7 +69,7 @@ class Nights:
     def tick(self) -> int:
         """One that another scheduler starts, a minute later."""
         self.now += 60
-        return do_tick(self.root, "nightly", None, clock=lambda: self.now)
+        return run_tick(self.root, "nightly", None, clock=lambda: self.now)
 
     def start(self) -> subprocess.Popen[bytes]:
         """One that another scheduler starts now, in a process of its own."""
@@ -111,14 +111,14 @@ def nightly(nights: Nights) -> Nights:
 def test_new_data_runs_and_the_same_data_does_not(nightly: Nights) -> None:
     assert nightly.tick() == exit_codes.DONE
     first = nightly.latest
-    assert (first.outcome, first.verdict, first.pushed) == ("ran", "passed", False)
+    assert (first.outcome, first.verdict, first.pushed) == ("completed", "passed", False)
     assert first.run_id
     assert nightly.tick() == exit_codes.DONE
     assert nightly.latest.outcome == "nothing new"
     assert nightly.latest.run_id is None
     nightly.numbers("4 5 6 7")
     nightly.tick()
-    assert nightly.latest.outcome == "ran"
+    assert nightly.latest.outcome == "completed"
     assert nightly.latest.run_id != first.run_id
 
 
@@ -133,7 +133,7 @@ def test_a_bug_fixed_in_the_recipe_s_own_code_runs(nightly: Nights, capsys) -> N
     nightly.tick()
     fix("the numbers are too small", "the numbers are small")
     nightly.tick()
-    assert nightly.latest.outcome == "ran"
+    assert nightly.latest.outcome == "completed"
     assert nightly.latest.detail.endswith("the code is new, the data is what an earlier run had")
     assert "nightly: the code is new" in capsys.readouterr().out
     nightly.tick()
@@ -149,13 +149,15 @@ def test_a_bug_fixed_in_the_recipe_s_own_code_runs(nightly: Nights, capsys) -> N
     (nightly.folder / "toy_helper.py").write_text("# fixed")
     fix("", "")
     nightly.tick()
-    assert nightly.latest.outcome == "ran"
+    assert nightly.latest.outcome == "completed"
     nightly.tick()
     assert nightly.latest.outcome == "nothing new"
 
 
 @pytest.mark.parametrize(
-    ("named", "then"), [("./images", "nothing new"), ("images", "ran")], ids=["seen", "unseen"]
+    ("named", "then"),
+    [("./images", "nothing new"), ("images", "completed")],
+    ids=["seen", "unseen"],
 )
 def test_data_that_nobody_can_look_at_is_read_at_every_tick(
     nights: Nights, named: str, then: str
@@ -172,13 +174,13 @@ def test_data_that_nobody_can_look_at_is_read_at_every_tick(
             return int(ledger.artifacts(read.fingerprint)["numbers"][1]["total"])
 
     nights.tick()
-    assert (nights.latest.outcome, nights.latest.pushed, total()) == ("ran", True, 1)
+    assert (nights.latest.outcome, nights.latest.pushed, total()) == ("completed", True, 1)
     nights.tick()
     assert (nights.latest.outcome, nights.latest.pushed) == (then, False)  # it came out the same
     assert nights.versions() == ["1"]
     (images / "2").write_text("2")
     nights.tick()
-    assert (nights.latest.outcome, total()) == ("ran", 3)
+    assert (nights.latest.outcome, total()) == ("completed", 3)
 
 
 def test_weights_that_a_later_step_reads_are_new_data(nights: Nights) -> None:
@@ -215,7 +217,7 @@ def test_of_two_runs_at_once_only_the_later_pushes(nights: Nights) -> None:
     assert (first.wait(), nights.versions()) == (exit_codes.ENVIRONMENT, ["1"])
     with ScheduleStore(nights.root) as store:
         late, early = store.history("nightly")
-    assert (late.outcome, late.pushed) == ("ran", True)
+    assert (late.outcome, late.pushed) == ("completed", True)
     assert early.outcome is None  # to be taken up again
 
 
@@ -225,7 +227,7 @@ def test_another_setting_is_new(nightly: Nights) -> None:
         store.remove("nightly", nightly.now)
     nightly.add(settings=("count.pause=0.001",))
     nightly.tick()
-    assert nightly.latest.outcome == "ran"
+    assert nightly.latest.outcome == "completed"
 
 
 def test_one_by_hand_runs_on_the_same_data(nightly: Nights) -> None:
@@ -233,8 +235,8 @@ def test_one_by_hand_runs_on_the_same_data(nightly: Nights) -> None:
     with ScheduleStore(nightly.root) as store:
         asked = store.trigger("nightly", nightly.now + 1)
         store.take(asked, nightly.now + 1)
-    do_tick(nightly.root, "nightly", asked.due, clock=lambda: nightly.now + 2)
-    assert (nightly.latest.kind, nightly.latest.outcome) == ("by hand", "ran")
+    run_tick(nightly.root, "nightly", asked.id, clock=lambda: nightly.now + 2)
+    assert (nightly.latest.kind, nightly.latest.outcome) == ("manual", "completed")
 
 
 def test_a_model_that_fails_is_told_and_too_many_pause_the_schedule(nightly: Nights) -> None:
@@ -242,7 +244,7 @@ def test_a_model_that_fails_is_told_and_too_many_pause_the_schedule(nightly: Nig
     for night in range(1, 4):
         nightly.numbers(f"1 2 3 {night}")
         assert nightly.tick() == exit_codes.VERDICT_FAILED
-        assert (nightly.latest.outcome, nightly.latest.verdict) == ("ran", "failed")
+        assert (nightly.latest.outcome, nightly.latest.verdict) == ("completed", "failed")
         events = [told["event"] for told in nightly.told]
         assert events == ["blocked", "paused"] if night == 3 else ["blocked"]
     assert nightly.tick() == exit_codes.DONE
@@ -290,18 +292,18 @@ def test_after_a_failure_the_same_data_is_tried_again(nightly: Nights) -> None:
     nightly.tick()
     nightly.status("passed")
     nightly.tick()
-    assert nightly.latest.outcome == "ran"
+    assert nightly.latest.outcome == "completed"
 
 
 def test_one_that_is_due_while_another_works_is_skipped(nightly: Nights) -> None:
-    with lock.holding(nightly.root, "nightly") as held:
+    with lock.hold_lock(nightly.root, "nightly") as held:
         assert held
         assert nightly.tick() == exit_codes.DONE
         assert nightly.latest.outcome == "skipped"
         with ScheduleStore(nightly.root) as store:
             asked = store.trigger("nightly", nightly.now + 1)
         with pytest.raises(EnvironmentTrouble, match="another process works"):
-            do_tick(nightly.root, "nightly", asked.due)
+            run_tick(nightly.root, "nightly", asked.id)
     assert nightly.latest.outcome is None  # it stays to be done
 
 
@@ -312,10 +314,10 @@ def test_ctrl_c_leaves_it_to_be_taken_up_again(nightly: Nights) -> None:
     left = nightly.latest
     assert left.outcome is None
     nightly.status("passed")
-    do_tick(nightly.root, "nightly", left.due, clock=lambda: nightly.now)
-    assert nightly.latest.outcome == "ran"
+    run_tick(nightly.root, "nightly", left.id, clock=lambda: nightly.now)
+    assert nightly.latest.outcome == "completed"
     assert nightly.latest.due == left.due
-    assert do_tick(nightly.root, "nightly", left.due) == exit_codes.DONE  # it has its outcome
+    assert run_tick(nightly.root, "nightly", left.id) == exit_codes.DONE  # it has its outcome
 
 
 def test_a_target_that_cannot_be_told_is_noted_in_the_history(nights: Nights) -> None:
@@ -327,9 +329,9 @@ def test_a_target_that_cannot_be_told_is_noted_in_the_history(nights: Nights) ->
 
 def test_a_schedule_or_a_tick_that_there_is_not(nightly: Nights) -> None:
     with pytest.raises(ConfigError, match="did you mean 'nightly'"):
-        do_tick(nightly.root, "nighty", None)
-    with pytest.raises(ConfigError, match="no tick due"):
-        do_tick(nightly.root, "nightly", 5.0)
+        run_tick(nightly.root, "nighty", None)
+    with pytest.raises(ConfigError, match="no tick 5"):
+        run_tick(nightly.root, "nightly", 5)
 
 
 def test_waiting_for_the_first_data_is_no_failure(nights: Nights) -> None:

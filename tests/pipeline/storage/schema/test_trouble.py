@@ -12,7 +12,8 @@ import pytest
 
 from data.errors import EnvironmentTrouble
 from pipeline import exit_codes
-from pipeline.storage.ledger import Ledger, Run
+from pipeline.storage.ledger import Ledger
+from pipeline.storage.tables import Run
 
 RUN = Run(id="one", pipeline="digits", status="running", started=0.0, config={"x": "y" * 50_000})
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from data.errors import EnvironmentTrouble
+from pipeline.schedule.ledger.heartbeats import Watch
 from pipeline.schedule.ledger.store import ScheduleStore
 from pipeline.spans.store import SpanStore
 from pipeline.storage.ledger import Ledger
@@ -63,14 +64,14 @@ def test_one_without_a_number_opens_with_all_that_is_in_it(old, tmp_path_factory
         (run,) = ledger.runs()
         assert (run.id, run.status, run.verdict) == (
             "20261101-030000-digits-0a1b",
-            "done",
+            "completed",
             "passed",
         )
         (execution,) = ledger.executions(run.id)
         assert ledger.artifacts(execution.fingerprint)["model"][0] == "Model"
     with ScheduleStore(old) as store:
         assert store.standing("nightly").failures == 1
-        assert [tick.outcome for tick in store.ticks_of("nightly")] == ["ran"]
+        assert [tick.outcome for tick in store.ticks_of("nightly")] == ["completed"]
     with SpanStore(old) as spans:
         assert set(spans.notes("/data/day-{SPAN}").excluded) == {"3"}
     assert number(old) == f"[('{TODAY}',)]"
@@ -81,6 +82,38 @@ def test_one_without_a_number_opens_with_all_that_is_in_it(old, tmp_path_factory
     open_all(new)
     open_all(old)
     assert columns(old / "ledger.sqlite") == columns(new / "ledger.sqlite")
+
+
+TICKS = """
+INSERT INTO ticks SELECT schedule, due + 86400, 'due', NULL, NULL, NULL, '', claimed + 86400,
+    NULL, NULL, 0, NULL, 0, 1, NULL FROM ticks;
+INSERT INTO ticks SELECT schedule, due - 7, 'by hand', 'nothing new', NULL, NULL, '', claimed - 7,
+    launched - 7, ended - 7, 1, 'k', 0, 1, NULL FROM ticks WHERE outcome = 'ran';
+INSERT INTO executions SELECT run_id, 'ingest', component, '2', 'reused', 0.1, NULL FROM executions;
+INSERT INTO executions SELECT run_id, 'judge', component, '3', 'failed', 0.1, NULL FROM executions
+    WHERE step = 'train';
+"""
+
+
+def test_statuses_are_translated_and_ticks_are_numbered_in_their_order(old):
+    with closing(sqlite3.connect(old / "ledger.sqlite")) as db:
+        db.executescript(TICKS)
+    with Ledger(old) as ledger:
+        (run,) = ledger.runs()
+        statuses = {e.step: e.status for e in ledger.executions(run.id)}
+        assert statuses == {"train": "completed", "ingest": "cached", "judge": "failed"}
+        (link,) = ledger.lineage("1" * 32)
+        assert (link.input, link.index, link.source) == ("examples", 0, "2" * 32)
+        assert ledger.previous("digits", "train") == "1" * 32
+    with ScheduleStore(old) as store, Watch(old) as watch:
+        assert [(tick.id, tick.kind, tick.outcome) for tick in store.ticks_of("nightly")] == [
+            (3, "scheduled", None),
+            (2, "scheduled", "completed"),
+            (1, "manual", "nothing new"),
+        ]
+        assert [tick.id for tick in store.survey().open_ticks] == [3]
+        assert store.trigger("nightly", 1_800_000_000.0).id == 4
+        assert watch.last_seen() == 1_793_500_000.0
 
 
 def test_processes_that_open_it_at_once_migrate_it_once(old):
