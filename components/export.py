@@ -85,7 +85,7 @@ def run(inputs: Inputs, config: Config, context: Context) -> Outputs:
     _check(model, verdict, context)
     if verdict.status == "passed":
         judged = read_document(verdict.path / "verdict.json")
-        record, version, served = push_judged(model, verdict, judged, config, context)
+        record, version, served = check_parity_and_push(model, verdict, judged, config, context)
         push = Push(path=context.output_dir, pushed=True, version=version, served_path=served)
     else:
         record = _record(model, verdict, config, context)
@@ -96,7 +96,7 @@ def run(inputs: Inputs, config: Config, context: Context) -> Outputs:
     return Outputs(push=push)
 
 
-def push_judged(
+def check_parity_and_push(
     model: Model,
     verdict: Verdict,
     judged: Mapping[str, Any],
@@ -128,7 +128,7 @@ def push_judged(
         "replaced": judged["replaced"],
         "accuracy": judged["metrics"]["candidate"]["overall"]["accuracy"],
         "examples": judged["metrics"]["candidate"]["overall"]["examples"],
-        "by": login_name(),
+        "by": get_login_name(),
         **why,
     }
     looked, overruled = verdict.baseline_digest, set(why.get("override") or ())
@@ -200,7 +200,7 @@ def _record(model: Model, verdict: Verdict, config: Config, context: Context) ->
     }
 
 
-def login_name() -> str:
+def get_login_name() -> str:
     """Who runs this, for the record of a push."""
     try:
         return getpass.getuser()

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from components.artifacts import Examples, Foreseen
+from components.artifacts import Examples, ExpectedExamples
 from components.context import Context, Depends
 from data.code.import_path import load_object, resolve
 from data.code.own_object import check_call, check_object
@@ -127,9 +127,9 @@ def check_config(config: Config) -> None:
     config.source_config(()).check(config.source)
 
 
-def foresee(
-    config: Config, inputs: Mapping[str, Foreseen], *, thorough: bool
-) -> dict[str, Foreseen]:
+def expect_outputs(
+    config: Config, inputs: Mapping[str, ExpectedExamples], *, thorough: bool
+) -> dict[str, ExpectedExamples]:
     """What is known of the examples: by the settings, or `thorough`, by the source's own word."""
     splits = None
     if config.span is None and not is_pattern(config.path):
@@ -139,7 +139,7 @@ def foresee(
     spec = _spec(config) if thorough else None
     if spec is not None:
         names = spec.class_names
-    return {"examples": Foreseen(spec=spec, class_names=names, splits=splits)}
+    return {"examples": ExpectedExamples(spec=spec, class_names=names, splits=splits)}
 
 
 def _spec(config: Config) -> ImageSpec | None:
@@ -155,7 +155,9 @@ def _spec(config: Config) -> ImageSpec | None:
         return None
 
 
-def check_foreseen(config: Config, inputs: Mapping[str, Foreseen], *, thorough: bool) -> None:
+def check_expected(
+    config: Config, inputs: Mapping[str, ExpectedExamples], *, thorough: bool
+) -> None:
     """Raises ConfigError where there is no such source, or it cannot be made of a SourceConfig."""
     path = resolve(config.source, NAMES, "source")
     check_object(path)
@@ -196,9 +198,9 @@ def run(inputs: Inputs, config: Config, context: Context) -> Outputs:
         BadDataError: the data is not what it says it is, or a split is empty.
         EnvironmentTrouble: the data cannot be read or fetched, the examples cannot be written.
     """
-    from components.beam.shared_filesystem import refuse_hidden
+    from components.beam.shared_filesystem import refuse_unshared_paths
 
-    refuse_hidden(context, config.path)
+    refuse_unshared_paths(context, config.path)
     source = make_source(config.source, config.source_config(context.beam_args))
     if prepare := getattr(source, "prepare", None):
         context.progress(0, None, "preparing the dataset")

@@ -136,7 +136,7 @@ class Paired:
 
     "not shown worse" fails where the images show, with the confidence, that the candidate has more
     than `margin` fewer of them right. "shown no worse" is stricter: it fails unless they show that
-    it has at most `margin` fewer right. See `paired_loss.p_lost_more` for the test.
+    it has at most `margin` fewer right. See `paired_loss.p_value_of_loss` for the test.
     """
 
     margin: float

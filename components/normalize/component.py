@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from components.artifacts import Examples, Foreseen, TransformGraph
+from components.artifacts import Examples, ExpectedExamples, TransformGraph
 from components.context import Context, Depends
 from data.code.import_path import load_object, resolve
 from data.code.own_object import check_call, check_object
@@ -45,7 +45,9 @@ def depends(config: Config) -> Depends:
     return Depends(modules=(_path_of(config).partition(":")[0],))
 
 
-def check_foreseen(config: Config, inputs: Mapping[str, Foreseen], *, thorough: bool) -> None:
+def check_expected(
+    config: Config, inputs: Mapping[str, ExpectedExamples], *, thorough: bool
+) -> None:
     """Raises ConfigError where there is no such preprocessing_fn, or it takes no inputs."""
     path = _path_of(config)
     check_object(path)

@@ -151,7 +151,7 @@ class Training:
             steps_per_epoch=self.steps_per_epoch,
         )
         resumed = loop.restore()
-        with sound_records(self.examples), self.hardware.enough_memory(config.batch_size):
+        with sound_records(self.examples), self.hardware.explain_out_of_memory(config.batch_size):
             feed = self._feed(resumed)
             chunks = training_chunks(
                 self.examples,
@@ -161,7 +161,7 @@ class Training:
                 first_step=int(compiled.done),
                 scratch=context.work_dir,
             )
-            loop.run(feed, self.hardware.prefetched(chunks))
+            loop.run(feed, self.hardware.prefetch(chunks))
         self.history = loop.history
         return self.history
 

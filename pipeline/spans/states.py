@@ -23,7 +23,7 @@ class Standing:
     """A span, and whether a window may take it."""
 
     span: Span
-    state: Literal["usable", "arriving", "excluded", "unreadable"]
+    state: Literal["usable", "incomplete", "excluded", "unreadable"]
     why: str = ""  # it is not usable
 
     @property
@@ -104,7 +104,7 @@ def _standing(span: Span, notes: Notes) -> Standing:
         why = f"by {excluded.by}: {excluded.reason}"
         return Standing(span=span, state="excluded", why=why)
     if span.arriving:
-        return Standing(span=span, state="arriving", why=span.arriving)
+        return Standing(span=span, state="incomplete", why=span.arriving)
     broken = notes.unreadable.get(span.name)
     if broken and (broken.version, broken.stamp) == (span.version, span.stamp):
         return Standing(span=span, state="unreadable", why=broken.why)

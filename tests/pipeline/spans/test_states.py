@@ -63,7 +63,7 @@ def test_what_is_listed_as_usable_is_what_a_window_takes(lake, root, quiet_minut
         **dict.fromkeys(("1", "5", "8"), "usable"),
         "2": "excluded",
         "3": "unreadable",
-        **dict.fromkeys(("7", "empty"), "arriving"),
+        **dict.fromkeys(("7", "empty"), "incomplete"),
     }
     chosen = choose(wanted, Standings(wanted, root, now=now), None)
     assert [s.span.name for s in chosen.taken] == ["1", "5", "8"]
