@@ -18,7 +18,7 @@ from components.evaluate.measure.answers import Answers
 from components.evaluate.measure.auc import count_bins
 from components.evaluate.measure.cells import add_cells
 from components.evaluate.measure.counts import BASELINE, BEST, CANDIDATE, Mistakes, Tally
-from components.evaluate.measure.measurements import Facts, Measured, Reference
+from components.evaluate.measure.measurements import Measurements, Reference, SanityFacts
 from components.evaluate.rules import DEFAULT_PAIRED, Paired
 from components.evaluate.verdict import judge
 
@@ -71,12 +71,12 @@ def judge_classes(classes: int) -> tuple[float, float]:
     config = Config(paired=(*DEFAULT_PAIRED, strict))
     seconds = []
     for _ in range(2):
-        found = Measured(
+        found = Measurements(
             split="test",
             class_names=tuple(f"class {label}" for label in range(classes)),
             tally=whole,
             slices=slices,
-            facts=Facts(parity=0.0, transform=0.0, trained_on=0),
+            facts=SanityFacts(parity=0.0, transform=0.0, trained_on=0),
             baseline=Reference(digest="b" * 64, version=1),
             best=Reference(digest="c" * 64, version=2),
         )

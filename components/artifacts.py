@@ -12,11 +12,11 @@ from typing import Literal
 from data.examples.artifact import Examples
 from data.spec import ImageSpec
 
-__all__ = ["Examples", "Foreseen", "Model", "Push", "TransformGraph", "Verdict"]
+__all__ = ["Examples", "ExpectedExamples", "Model", "Push", "TransformGraph", "Verdict"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Foreseen:
+class ExpectedExamples:
     """What is known of Examples before they are made; None: not yet."""
 
     spec: ImageSpec | None = None
@@ -24,7 +24,7 @@ class Foreseen:
     splits: tuple[str, ...] | None = None  # those that have images
 
     @classmethod
-    def of(cls, examples: Examples) -> Foreseen:
+    def of(cls, examples: Examples) -> ExpectedExamples:
         """All of it, of such as are made."""
         splits = tuple(split for split in examples.counts if examples.num_examples(split))
         return cls(spec=examples.spec, class_names=examples.spec.class_names, splits=splits)

@@ -46,7 +46,7 @@ class PushRight(Protocol):
 
 
 @dataclass(frozen=True)
-class Unfenced:
+class UnrestrictedPush:
     """The right of whoever calls a component by hand: nobody takes it away."""
 
     def check(self) -> None:
@@ -70,7 +70,7 @@ class Context:
     # Beam's flags, with keys that they need; the runner is named, so that none is downloaded
     beam_args: tuple[str, ...] = field(default=("--runner=FnApiRunner",), repr=False)
     shared_filesystem: bool = False  # remote workers see this machine's files, by the same paths
-    push_right: PushRight = field(default_factory=Unfenced)  # asked for right before a push
+    push_right: PushRight = field(default_factory=UnrestrictedPush)  # asked for right before a push
     progress: Progress = _silent
     # shown to whoever runs it, and recorded: what is worth a look, though all goes on
     warn: Callable[[str], None] = _log_warning

@@ -26,12 +26,14 @@ PUSH = "push.json"
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    # folder under the serving directory: letters, digits, _ . and -
     model_name: str
-    # largest difference of a probability between the trained and the exported model
+    """Name of the model, and of its folder under the serving directory: letters, digits, _ . and -.
+    """
     parity_tolerance: float = 1e-5
-    # versions to keep, the newest first; the one that serves and the one before it always stay
+    """Largest allowed difference of any probability between the trained and the exported model."""
     keep_versions: int = 10
+    """Number of newest versions to keep. The version that serves and the one before it are always
+    kept."""
 
     def __post_init__(self) -> None:
         model_folder(Path(), self.model_name)
@@ -83,7 +85,7 @@ def run(inputs: Inputs, config: Config, context: Context) -> Outputs:
     _check(model, verdict, context)
     if verdict.status == "passed":
         judged = read_document(verdict.path / "verdict.json")
-        record, version, served = push_judged(model, verdict, judged, config, context)
+        record, version, served = check_parity_and_push(model, verdict, judged, config, context)
         push = Push(path=context.output_dir, pushed=True, version=version, served_path=served)
     else:
         record = _record(model, verdict, config, context)
@@ -94,7 +96,7 @@ def run(inputs: Inputs, config: Config, context: Context) -> Outputs:
     return Outputs(push=push)
 
 
-def push_judged(
+def check_parity_and_push(
     model: Model,
     verdict: Verdict,
     judged: Mapping[str, Any],
@@ -126,7 +128,7 @@ def push_judged(
         "replaced": judged["replaced"],
         "accuracy": judged["metrics"]["candidate"]["overall"]["accuracy"],
         "examples": judged["metrics"]["candidate"]["overall"]["examples"],
-        "by": login_name(),
+        "by": get_login_name(),
         **why,
     }
     looked, overruled = verdict.baseline_digest, set(why.get("override") or ())
@@ -198,7 +200,7 @@ def _record(model: Model, verdict: Verdict, config: Config, context: Context) ->
     }
 
 
-def login_name() -> str:
+def get_login_name() -> str:
     """Who runs this, for the record of a push."""
     try:
         return getpass.getuser()

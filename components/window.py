@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
-from components.artifacts import Examples, Foreseen
+from components.artifacts import Examples, ExpectedExamples
 from components.context import Context
 from data.errors import BadDataError
 from data.examples.artifact import shard_lengths, shard_name, write_description
@@ -22,33 +22,40 @@ _SPLITS = ("train", "validation", "test")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Taken:
+class SpanTaken:
     """A span of the window."""
 
     span: str
-    version: int | None = None  # None: the pattern has no {VERSION}
+    """Name of the span."""
+    version: int | None = None
+    """Version of the span. None: the pattern has no {VERSION}."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class LeftOut:
+class SpanLeftOut:
     """A span that the window would have held."""
 
     span: str
+    """Name of the span."""
     version: int | None = None
+    """Version of the span. None: the pattern has no {VERSION}."""
     state: Literal["excluded", "unreadable", "incomplete"]
-    why: str  # by whom and the reason, or what is wrong
+    """Whether a person excluded it, its data cannot be read, or its files are not all there yet."""
+    why: str
+    """Who excluded it and why, or what is wrong with it."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    # ingest.path as it was written, made absolute
     pattern: str
-    # in the order of the inputs: the oldest first
-    spans: tuple[Taken, ...]
-    # what would have been among them, and why it is not
-    left_out: tuple[LeftOut, ...] = ()
-    # whose test splits to judge on; the newest: of the newest span that has one
+    """The pattern in ingest.path, as an absolute path."""
+    spans: tuple[SpanTaken, ...]
+    """The spans of the window in the order of the inputs, the oldest first."""
+    left_out: tuple[SpanLeftOut, ...] = ()
+    """Spans that belong to the window and were not used, each with the reason."""
     test: Literal["newest", "all"] = "newest"
+    """Which spans give their test split to the evaluation: the newest one that has a test split, or
+    all."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,13 +68,13 @@ class Outputs:
     examples: Examples
 
 
-def foresee(
-    config: Config, inputs: Mapping[str, tuple[Foreseen, ...]], *, thorough: bool
-) -> dict[str, Foreseen]:
+def expect_outputs(
+    config: Config, inputs: Mapping[str, tuple[ExpectedExamples, ...]], *, thorough: bool
+) -> dict[str, ExpectedExamples]:
     """The spans' spec and classes, which must be the same."""
     spans = inputs.get("spans", ())
-    found = next((span for span in spans if span.class_names is not None), Foreseen())
-    return {"examples": Foreseen(spec=found.spec, class_names=found.class_names)}
+    found = next((span for span in spans if span.class_names is not None), ExpectedExamples())
+    return {"examples": ExpectedExamples(spec=found.spec, class_names=found.class_names)}
 
 
 def check_inputs(config: Config, made: dict[str, tuple[Examples, ...]]) -> None:

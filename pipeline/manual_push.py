@@ -9,7 +9,7 @@ from typing import Any
 
 from components.artifacts import Model, Verdict
 from components.context import Context
-from components.export import Config, login_name, push_judged
+from components.export import Config, check_parity_and_push, get_login_name
 from data.errors import BadDataError, ConfigError, suggest_names
 from pipeline.config.convert import from_plain
 from pipeline.storage.artifact_lookup import judged_model, verdict_content, verdict_of
@@ -47,7 +47,7 @@ def push_run(
         ConfigError: no such run; a rule that is not met and not named; a name that is no rule; no
             reason.
         BadDataError: the run has no verdict, or it or its model was deleted or changed.
-        EnvironmentTrouble, StepError: as `components.export.push_judged`.
+        EnvironmentTrouble, StepError: as `components.export.check_parity_and_push`.
     """
     with Ledger.existing(root) as ledger:
         run = ledger.find_run(run_id)
@@ -58,7 +58,7 @@ def push_run(
             raise ConfigError(
                 "an override needs a reason", expected='--reason "…"', follows="nothing was pushed"
             )
-        who, now = by or login_name(), time.time()
+        who, now = by or get_login_name(), time.time()
         why = {"by": who, "reason": reason or "", "override": rules}
         if rules:
             content["override"] = {"rules": rules, "by": who, "reason": reason, "time": now}
@@ -67,7 +67,9 @@ def push_run(
             serving_dir=(serving_dir or root / "serving").resolve(),
             log_dir=root / "runs" / run.id,
         )
-        _, version, served = push_judged(model, verdict, content, _config(run), context, **why)
+        _, version, served = check_parity_and_push(
+            model, verdict, content, _config(run), context, **why
+        )
         ledger.record_push(
             Pushed(
                 run_id=run.id,
@@ -115,7 +117,7 @@ def _overruled(content: dict[str, Any], override: Collection[str]) -> list[str]:
         raise ConfigError(
             "the verdict does not allow this push",
             expected="a passed verdict, or an override of each rule that is not met",
-            got="; ".join([against[n]["words"] if n in against else n for n in missing]),
+            got="; ".join([against[n]["text"] if n in against else n for n in missing]),
             follows="nothing was pushed",
             remedy=" ".join(f'--override "{name}"' for name in missing) + ' --reason "…"',
         )

@@ -101,9 +101,9 @@ def _connected(prepared: Prepared) -> Iterator[Workspace]:
     if workspace.beam_args == Context.beam_args or not prepared.to_do:
         yield workspace
         return
-    from components.beam.job_server import connected
-    from components.beam.shared_filesystem import refuse_hidden
+    from components.beam.job_server import connect_job_server
+    from components.beam.shared_filesystem import refuse_unshared_paths
 
-    refuse_hidden(context_of(workspace, workspace.root))
-    with connected(workspace.beam_args) as beam_args:
+    refuse_unshared_paths(context_of(workspace, workspace.root))
+    with connect_job_server(workspace.beam_args) as beam_args:
         yield dataclasses.replace(workspace, beam_args=beam_args)

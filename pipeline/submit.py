@@ -8,13 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
-from components.beam.job_server import connected
+from components.beam.job_server import connect_job_server
 from components.beam.jobs import submission
 from components.beam.jobs.remote_job import OVER
-from components.beam.jobs.submission import Submitted
-from components.beam.options import parse, runner, workers_are_elsewhere
-from components.beam.staging import travelling
-from components.beam.users_code import user_modules
+from components.beam.jobs.submission import SubmittedJob
+from components.beam.options import get_runner_name, parse_flags, workers_are_elsewhere
+from components.beam.staging import stage_code
+from components.beam.users_code import collect_user_modules
 from data.base.waits import SECONDS
 from data.code.worker_code import install_user_modules
 from data.errors import AlreadyPushed, ConfigError, ConnectionLost, EnvironmentTrouble
@@ -95,12 +95,12 @@ def submit(
         prepared = prepare.prepare(pipeline, request, ledger)
         _refuse_hidden_root(prepared)
         _refuse_hidden_inputs(prepared)
-        with connected(prepared.workspace.beam_args) as beam_args:
+        with connect_job_server(prepared.workspace.beam_args) as beam_args:
             record = RunRecord(root, new_run(prepared.pipeline), ledger, watcher)
             with record:
                 record.planned(prepared.chosen_plan)
                 job = _job(prepared, record)
-                with travelling(beam_args) as args:
+                with stage_code(beam_args) as args:
                     submitted = submission.submit_detached(chain(job), args)
                 submission_file.save(job, submitted)
                 record.submitted()
@@ -139,7 +139,7 @@ def attach(root: Path, run_id: str, *, watcher: Watcher, on_interrupt: OnInterru
 def _refuse_hidden_root(prepared: Prepared) -> None:
     """Dataflow's workers are never on this machine, and take minutes to tell so."""
     workspace = prepared.workspace
-    on_dataflow = runner(parse(workspace.beam_args)) == "DataflowRunner"
+    on_dataflow = get_runner_name(parse_flags(workspace.beam_args)) == "DataflowRunner"
     if on_dataflow and not workspace.shared_filesystem:
         raise ConfigError(
             f"Dataflow's workers do not see the root {workspace.root}",
@@ -177,12 +177,12 @@ def _job(prepared: Prepared, record: RunRecord) -> Job:
         prepared.workspace,
         run_id=record.run_id,
         right=record.right,
-        code=user_modules(modules),
+        code=collect_user_modules(modules),
     )
 
 
 def _followed(
-    job: Job, submitted: Submitted, record: RunRecord, on_interrupt: OnInterrupt
+    job: Job, submitted: SubmittedJob, record: RunRecord, on_interrupt: OnInterrupt
 ) -> RunResult:
     """Wait for the job's end, and finish the record by what its workers wrote.
 
@@ -200,7 +200,7 @@ def _followed(
     if cancellation.is_revoked(job):
         raise Cancelled
     if not whole and (lost or state != "DONE"):
-        raise lost or reader.error or submission.failure(submitted)
+        raise lost or reader.error or submission.get_failure(submitted)
     done = _done(job)
     hidden = [name for name, sealed in done.sealed.items() if sealed is None]
     if hidden:
@@ -219,7 +219,7 @@ def _done(job: Job) -> Done:
 
 def _awaited(
     job: Job,
-    submitted: Submitted,
+    submitted: SubmittedJob,
     record: RunRecord,
     reader: JournalReader,
     on_interrupt: OnInterrupt,
@@ -230,7 +230,7 @@ def _awaited(
         try:
             if cancellation.is_revoked(job):
                 raise Cancelled  # from another process; the job need not know it
-            state = submission.state(submitted)
+            state = submission.get_state(submitted)
             if state != before:
                 record.job(state, submitted.url)
                 before = state
@@ -247,7 +247,7 @@ def _awaited(
             raise _cancelled(job, submitted) from None
 
 
-def _not_begun(job: Job, submitted: Submitted, state: str) -> NotBegun:
+def _not_begun(job: Job, submitted: SubmittedJob, state: str) -> NotBegun:
     return NotBegun(
         f"no worker has begun with the run {job.run_id} after {SECONDS['JOB_START']:g} s",
         expected="a worker that writes to the run's folder",
@@ -258,7 +258,7 @@ def _not_begun(job: Job, submitted: Submitted, state: str) -> NotBegun:
     )
 
 
-def _cancelled(job: Job, submitted: Submitted) -> Cancelled:
+def _cancelled(job: Job, submitted: SubmittedJob) -> Cancelled:
     """Cancel the run that this process waits for.
 
     Raises:

@@ -18,8 +18,8 @@ from apache_beam.portability.api import beam_job_api_pb2 as job_api
 from apache_beam.portability.api import beam_job_api_pb2_grpc
 
 from components.beam import options as flags
-from components.beam.job_server_process import started
-from components.beam.jobs.portable_job import url_of
+from components.beam.job_server_process import start_job_server
+from components.beam.jobs.portable_job import find_runner_url
 from data.base.waits import SECONDS
 from data.errors import ConfigError, EnvironmentTrouble
 
@@ -27,7 +27,7 @@ _ANSWERS_NOT = (grpc.StatusCode.UNIMPLEMENTED, grpc.StatusCode.INTERNAL, grpc.St
 
 
 @contextlib.contextmanager
-def connected(args: Sequence[str], *, probe: bool = True) -> Iterator[tuple[str, ...]]:
+def connect_job_server(args: Sequence[str], *, probe: bool = True) -> Iterator[tuple[str, ...]]:
     """Check the flags and reach their job server; yields flags that lead to it.
 
     FlinkRunner and SparkRunner without --job_endpoint start a job server, stopped at the end. With
@@ -38,18 +38,18 @@ def connected(args: Sequence[str], *, probe: bool = True) -> Iterator[tuple[str,
         ConfigError: a flag that neither Beam nor the job server knows, or no job server is named.
         EnvironmentTrouble: none answers, it is no job server, or no worker fit to work answers.
     """
-    options = flags.parse(args)
-    if flags.runner(options) not in flags.PORTABLE or _without_server(options):
-        flags.refuse(flags.unknown(args), ())
+    options = flags.parse_flags(args)
+    if flags.get_runner_name(options) not in flags.PORTABLE or _without_server(options):
+        flags.refuse_unknown_flags(flags.find_unknown_flags(args), ())
         yield tuple(args)
         return
     with contextlib.ExitStack() as stack:
         endpoint = options.view_as(PortableOptions).job_endpoint
         if not endpoint:
             _refuse_no_server(options)
-            endpoint = stack.enter_context(started(options))
-        flags.refuse(flags.unknown(args), described(endpoint))
-        leading = _leading(args, options, endpoint)
+            endpoint = stack.enter_context(start_job_server(options))
+        flags.refuse_unknown_flags(flags.find_unknown_flags(args), fetch_known_options(endpoint))
+        leading = _add_job_server_flags(args, options, endpoint)
         if probe and flags.workers_are_elsewhere(leading):
             from components.beam.worker_check import check_workers
 
@@ -67,7 +67,7 @@ def _without_server(options: PipelineOptions) -> bool:
 
 
 def _refuse_no_server(options: PipelineOptions) -> None:
-    if flags.runner(options) == "PortableRunner":
+    if flags.get_runner_name(options) == "PortableRunner":
         raise ConfigError(
             "PortableRunner has no job server",
             expected="--job_endpoint=HOST:PORT",
@@ -76,17 +76,19 @@ def _refuse_no_server(options: PipelineOptions) -> None:
         )
 
 
-def _leading(args: Sequence[str], options: PipelineOptions, endpoint: str) -> tuple[str, ...]:
+def _add_job_server_flags(
+    args: Sequence[str], options: PipelineOptions, endpoint: str
+) -> tuple[str, ...]:
     """The flags with PortableRunner and the endpoint; of a flag given twice the last one counts."""
     more = ["--runner=PortableRunner", f"--job_endpoint={endpoint}"]
     if not options.view_as(PortableOptions).environment_type:
-        more.append(f"--environment_type={flags.environment_type(options)}")
-    if url := url_of(args):
+        more.append(f"--environment_type={flags.get_environment_type(options)}")
+    if url := find_runner_url(args):
         more.append(f"--flink_master={url}")  # with its scheme, as FlinkRunner itself would
     return (*args, *more)
 
 
-def described(endpoint: str) -> set[str]:
+def fetch_known_options(endpoint: str) -> set[str]:
     """The names of the options that a job server knows; asks until it answers, for a while.
 
     Raises:

@@ -18,8 +18,8 @@ from apache_beam.options.pipeline_options import (
 from apache_beam.runners.portability.flink_runner import FlinkJarJobServer, FlinkRunner
 from apache_beam.runners.portability.spark_runner import SparkJarJobServer
 
-from components.beam.options import runner
-from components.beam.runner_errors import first_cause
+from components.beam.options import get_runner_name
+from components.beam.runner_errors import find_first_cause
 from data.base.waits import SECONDS
 from data.errors import EnvironmentTrouble, summarize_error
 
@@ -27,7 +27,7 @@ _STOP = 10.0  # seconds to end by itself
 
 
 @contextlib.contextmanager
-def started(options: PipelineOptions) -> Iterator[str]:
+def start_job_server(options: PipelineOptions) -> Iterator[str]:
     """The endpoint of a job server for FlinkRunner or SparkRunner, which runs meanwhile.
 
     Ctrl-C does not reach it: its own job is to pass on that the jobs are cancelled.
@@ -45,7 +45,7 @@ def started(options: PipelineOptions) -> Iterator[str]:
             except OSError as error:
                 raise _trouble(summarize_error(error)) from error
             try:
-                _listens(process, endpoint, log)
+                _wait_until_listening(process, endpoint, log)
                 yield endpoint
             finally:
                 _stop(process)
@@ -54,7 +54,7 @@ def started(options: PipelineOptions) -> Iterator[str]:
 def _command(options: PipelineOptions, folder: str) -> tuple[list[str], str]:
     server_options = options.view_as(JobServerOptions)
     server_options.artifacts_dir = server_options.artifacts_dir or folder
-    if runner(options) == "FlinkRunner":
+    if get_runner_name(options) == "FlinkRunner":
         flink = options.view_as(FlinkRunnerOptions)
         flink.flink_master = FlinkRunner.add_http_scheme(flink.flink_master)
         server = FlinkJarJobServer(options)
@@ -67,7 +67,7 @@ def _command(options: PipelineOptions, folder: str) -> tuple[list[str], str]:
     return [str(word) for word in command], endpoint
 
 
-def _listens(process: subprocess.Popen[bytes], endpoint: str, log: IO[str]) -> None:
+def _wait_until_listening(process: subprocess.Popen[bytes], endpoint: str, log: IO[str]) -> None:
     host, _, port = endpoint.rpartition(":")
     limit = SECONDS["JOB_SERVER_START"]
     end = time.monotonic() + limit
@@ -76,7 +76,7 @@ def _listens(process: subprocess.Popen[bytes], endpoint: str, log: IO[str]) -> N
             return
         time.sleep(0.2)
     log.seek(0)
-    said = first_cause(log.read())
+    said = find_first_cause(log.read())
     ended = process.poll()
     raise _trouble(
         f"silent for {limit:.0f} s, see PENSTOCK_WAIT_JOB_SERVER_START"

@@ -12,7 +12,7 @@ import apache_beam as beam
 from apache_beam.options.pipeline_options import DirectOptions
 from apache_beam.runners.runner import PipelineResult
 
-from components.beam.options import runner
+from components.beam.options import get_runner_name
 from data.errors import EnvironmentTrouble
 
 _THREAD = "run_worker"  # Beam's, which looks after one worker process
@@ -20,14 +20,14 @@ _POLL = 0.2  # seconds between two looks
 _GRACE = 5.0  # seconds for the job to end: at its end workers may end in any way
 
 
-def run_watched(pipeline: beam.Pipeline) -> PipelineResult:
+def run_watching_workers(pipeline: beam.Pipeline) -> PipelineResult:
     """`pipeline.run()`; where its workers are processes of this machine, with an eye on them.
 
     Raises:
         EnvironmentTrouble: one of them has died.
     """
     mode = pipeline.options.view_as(DirectOptions).direct_running_mode
-    if runner(pipeline.options) != "FnApiRunner" or mode != "multi_processing":
+    if get_runner_name(pipeline.options) != "FnApiRunner" or mode != "multi_processing":
         return pipeline.run()
     came: list[PipelineResult | BaseException] = []
 

@@ -56,7 +56,7 @@ class _Options(PipelineOptions):
         return {name: value for name, value in super().__getstate__().items() if name != "_views"}
 
 
-def parse(args: Sequence[str]) -> PipelineOptions:
+def parse_flags(args: Sequence[str]) -> PipelineOptions:
     """The options that `args` say; without a runner FnApiRunner, since Beam would download one.
 
     What only the job server of a portable runner may know stays unchecked: see `check`.
@@ -64,12 +64,12 @@ def parse(args: Sequence[str]) -> PipelineOptions:
     Raises:
         ConfigError: a flag that Beam does not know, or a value that it does not take.
     """
-    strangers = unknown(args)
+    strangers = find_unknown_flags(args)
     options = _Options(list(args))
     standard = options.view_as(StandardOptions)
     standard.runner = standard.runner or "FnApiRunner"
-    if runner(options) not in PORTABLE:
-        refuse(strangers, ())
+    if get_runner_name(options) not in PORTABLE:
+        refuse_unknown_flags(strangers, ())
     return options
 
 
@@ -79,7 +79,7 @@ def new_pipeline(args: Sequence[str]) -> Pipeline:
     Raises:
         ConfigError: as `parse`, or a runner's options do not fit together.
     """
-    options = parse(args)
+    options = parse_flags(args)
     try:
         return Pipeline(options=options)
     except ValueError as error:
@@ -92,7 +92,7 @@ def new_pipeline(args: Sequence[str]) -> Pipeline:
         ) from error
 
 
-def unknown(args: Sequence[str]) -> list[str]:
+def find_unknown_flags(args: Sequence[str]) -> list[str]:
     """The flags in `args` that none of Beam's own options has, without their values.
 
     Raises:
@@ -116,7 +116,7 @@ def unknown(args: Sequence[str]) -> list[str]:
     return flags
 
 
-def refuse(flags: Sequence[str], described: Collection[str]) -> None:
+def refuse_unknown_flags(flags: Sequence[str], described: Collection[str]) -> None:
     """Raise ConfigError for the first of `flags` that is not one of `described` either.
 
     Args:
@@ -150,24 +150,24 @@ def _names() -> list[str]:
     return [name for action in _parser()._actions for name in action.option_strings]
 
 
-def runner(options: PipelineOptions) -> str:
+def get_runner_name(options: PipelineOptions) -> str:
     """The runner's class name, without its module."""
     return str(options.view_as(StandardOptions).runner).rpartition(".")[2]
 
 
-def value(options: PipelineOptions, name: str) -> Any:
+def get_option(options: PipelineOptions, name: str) -> Any:
     """One option, whichever class of Beam's defines it; None if it is not set."""
     return options.get_all_options(retain_unknown_options=True).get(name)
 
 
-def environment_type(options: PipelineOptions) -> str:
+def get_environment_type(options: PipelineOptions) -> str:
     """How workers start: LOOPBACK, EXTERNAL, DOCKER, PROCESS or a URN; Beam's default filled in."""
     given = options.view_as(PortableOptions).environment_type
     if given:
         return str(given)
-    if runner(options) == "FlinkRunner":
+    if get_runner_name(options) == "FlinkRunner":
         master = str(options.view_as(FlinkRunnerOptions).flink_master)
-    elif runner(options) == "SparkRunner":
+    elif get_runner_name(options) == "SparkRunner":
         master = str(options.view_as(SparkRunnerOptions).spark_master_url)
     else:
         master = ""
@@ -180,9 +180,11 @@ def workers_are_elsewhere(args: Sequence[str]) -> bool:
     Raises:
         ConfigError: as `parse`.
     """
-    options = parse(args)
-    if runner(options) in _HERE or runner(options).startswith("Switching"):
+    options = parse_flags(args)
+    if get_runner_name(options) in _HERE or get_runner_name(options).startswith("Switching"):
         return False
     if options.view_as(PortableOptions).job_endpoint == "embed":
         return False
-    return runner(options) not in PORTABLE or environment_type(options) not in _IN_PROCESS
+    return (
+        get_runner_name(options) not in PORTABLE or get_environment_type(options) not in _IN_PROCESS
+    )

@@ -33,21 +33,25 @@ def run_pipeline(build: Callable[[beam.Pipeline], None], context: Context) -> No
         ConnectionLost: the job server went away; what became of the job is not known.
         StepError: a remote worker failed; with the first cause.
     """
-    from components.beam.local_workers import run_watched
+    from components.beam.local_workers import run_watching_workers
     from components.beam.options import new_pipeline
-    from components.beam.runner_errors import not_taken
-    from components.beam.staging import travelling
+    from components.beam.runner_errors import explain_rejected_job
+    from components.beam.staging import stage_code
 
-    with travelling(context.beam_args) as args, quiet(context.logger), _reports(context) as begun:
+    with (
+        stage_code(context.beam_args) as args,
+        silence_beam(context.logger),
+        _reports(context) as begun,
+    ):
         pipeline = new_pipeline(args)
         build(pipeline)
         try:
-            result = run_watched(pipeline)
+            result = run_watching_workers(pipeline)
             _wait(result, context, begun)
         except Exception as error:
             if _was_interrupted(error):
                 raise KeyboardInterrupt from error
-            known = deserialize_error(str(error)) or not_taken(error)
+            known = deserialize_error(str(error)) or explain_rejected_job(error)
             if known:
                 raise known from error
             raise
@@ -74,9 +78,9 @@ def _reports(context: Context) -> Iterator[Callable[[], bool]]:
 
 def _wait(result: PipelineResult, context: Context, begun: Callable[[], bool]) -> None:
     """Wait for the end of what was started; on Ctrl-C cancel it."""
-    from components.beam.jobs import find_job
+    from components.beam.jobs.find_job import find_job
 
-    job = find_job.job_of(result, context.beam_args)
+    job = find_job(result, context.beam_args)
     state = job.wait(context, "JOB_START", begun=begun) if job else _wait_for_beam(result, begun)
     if state != "DONE":
         raise EnvironmentTrouble(
@@ -89,14 +93,14 @@ def _wait(result: PipelineResult, context: Context, begun: Callable[[], bool]) -
 
 def _wait_for_beam(result: PipelineResult, begun: Callable[[], bool]) -> str:
     """The last state of a job that Beam alone can ask for, such as one sent as a jar."""
-    from components.beam.jobs.remote_job import OVER, too_late
+    from components.beam.jobs.remote_job import OVER, make_too_late_error
 
     end = time.monotonic() + SECONDS["JOB_START"]
     try:
         while not (begun() or str(result.state) in OVER):
             if time.monotonic() > end:
                 result.cancel()
-                raise too_late("the job", "JOB_START")
+                raise make_too_late_error("the job", "JOB_START")
             time.sleep(_POLL)
         return str(result.wait_until_finish() or result.state)
     except KeyboardInterrupt:
@@ -113,7 +117,7 @@ def _was_interrupted(error: BaseException | None) -> bool:
 
 
 @contextlib.contextmanager
-def quiet(logger: logging.Logger) -> Iterator[None]:
+def silence_beam(logger: logging.Logger) -> Iterator[None]:
     """Keep Beam from logging what is raised anyway, unless `logger` shows debug messages."""
     beams = logging.getLogger("apache_beam")
     level = beams.level

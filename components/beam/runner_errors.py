@@ -105,7 +105,7 @@ _KNOWN = (
 )
 
 
-def error_of(text: str) -> PenstockError:
+def explain_failure(text: str) -> PenstockError:
     """The error that a runner's text tells of.
 
     One that a worker marked comes back as it was; a known trouble is an EnvironmentTrouble in
@@ -114,7 +114,7 @@ def error_of(text: str) -> PenstockError:
     revived = deserialize_error(text)
     if revived:
         return revived
-    cause = first_cause(text)
+    cause = find_first_cause(text)
     for trouble in _KNOWN:
         if re.search(trouble.pattern, text):
             return EnvironmentTrouble(
@@ -131,12 +131,12 @@ def error_of(text: str) -> PenstockError:
     )
 
 
-def not_taken(error: Exception) -> EnvironmentTrouble | None:
+def explain_rejected_job(error: Exception) -> EnvironmentTrouble | None:
     """Why a job server or Google did not take a job; None for an error of another kind."""
     import grpc
 
     if not isinstance(error, grpc.RpcError | grpc.FutureTimeoutError):
-        return of_google(error)
+        return explain_google_error(error)
     said = error.details() if hasattr(error, "details") else "no answer in time"
     return EnvironmentTrouble(
         "the job server did not take the job",
@@ -147,7 +147,7 @@ def not_taken(error: Exception) -> EnvironmentTrouble | None:
     )
 
 
-def of_google(error: Exception) -> EnvironmentTrouble | None:
+def explain_google_error(error: Exception) -> EnvironmentTrouble | None:
     """What Google's storage or Dataflow does not do; None for an error from elsewhere."""
     theirs = type(error).__module__.startswith(("google.api_core", "google.auth", "google.cloud"))
     if not theirs and "Could not upload to GCS" not in str(error):
@@ -161,7 +161,7 @@ def of_google(error: Exception) -> EnvironmentTrouble | None:
     )
 
 
-def first_cause(text: str) -> str:
+def find_first_cause(text: str) -> str:
     """One line: the innermost Python error, else the deepest Java cause, else the last line."""
     _, found, python = text.rpartition(_TRACEBACK)
     if found:

@@ -7,7 +7,7 @@ from data.errors import ConfigError
 from data.files.input_files import is_url
 
 
-def refuse_hidden(context: Context, path: str | None = None) -> None:
+def refuse_unshared_paths(context: Context, path: str | None = None) -> None:
     """Refuse local files where workers may be on other machines and nobody said that they see them.
 
     Args:

@@ -13,7 +13,7 @@ import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from components.beam.users_code import user_modules
+from components.beam.users_code import collect_user_modules
 from data.code.first_party import get_user_file
 from data.code.import_path import OUR_PACKAGES
 
@@ -25,7 +25,7 @@ _OWN_WAY = ("setup_file", "extra_package", "extra_packages", "sdk_container_imag
 
 
 @contextlib.contextmanager
-def users_code_by_value() -> Iterator[None]:
+def pickle_user_code_by_value() -> Iterator[None]:
     """Let the imported modules of the user's travel inside the pickled DoFns of the block."""
     from apache_beam.internal.cloudpickle import (
         register_pickle_by_value,
@@ -48,7 +48,7 @@ def _is_users(name: str) -> bool:
 
 
 @contextlib.contextmanager
-def travelling(args: Sequence[str]) -> Iterator[tuple[str, ...]]:
+def stage_code(args: Sequence[str]) -> Iterator[tuple[str, ...]]:
     """The flags with which a pipeline of the block takes along all the code that workers need."""
     from components.beam.options import workers_are_elsewhere
 
@@ -57,16 +57,16 @@ def travelling(args: Sequence[str]) -> Iterator[tuple[str, ...]]:
         return
     from data.code.worker_code import ship_user_modules
 
-    files = user_modules(filter(_is_users, list(sys.modules)))
+    files = collect_user_modules(filter(_is_users, list(sys.modules)))
     with (
         tempfile.TemporaryDirectory(prefix="penstock-wheel-") as folder,
-        users_code_by_value(),
+        pickle_user_code_by_value(),
         ship_user_modules(files),
     ):
-        yield with_our_code(args, Path(folder))
+        yield add_our_code(args, Path(folder))
 
 
-def with_our_code(args: Sequence[str], folder: Path) -> tuple[str, ...]:
+def add_our_code(args: Sequence[str], folder: Path) -> tuple[str, ...]:
     """Beam's flags with what lets workers install Penstock, where they install packages at all.
 
     That is in containers, in processes started by Beam's boot program, and on Dataflow. Flags
@@ -77,26 +77,29 @@ def with_our_code(args: Sequence[str], folder: Path) -> tuple[str, ...]:
         folder: exists until the job is submitted; takes the wheel, or what Beam packs.
     """
     from components.beam.options import (
-        environment_type,
-        parse,
-        runner,
-        value,
+        get_environment_type,
+        get_option,
+        get_runner_name,
+        parse_flags,
         workers_are_elsewhere,
     )
 
-    options = parse(args)
-    on_dataflow = runner(options) == "DataflowRunner"
+    options = parse_flags(args)
+    on_dataflow = get_runner_name(options) == "DataflowRunner"
     if not on_dataflow and (
-        not workers_are_elsewhere(args) or environment_type(options) not in ("DOCKER", "PROCESS")
+        not workers_are_elsewhere(args)
+        or get_environment_type(options) not in ("DOCKER", "PROCESS")
     ):
         return tuple(args)
-    own_image = environment_type(options) == "DOCKER" and value(options, "environment_config")
-    if own_image or any(value(options, name) for name in _OWN_WAY):
+    own_image = get_environment_type(options) == "DOCKER" and get_option(
+        options, "environment_config"
+    )
+    if own_image or any(get_option(options, name) for name in _OWN_WAY):
         return tuple(args)
     if (_HOME / "setup.py").is_file():
         return (*args, f"--setup_file={_copy_of_checkout(folder) / 'setup.py'}")
     distribution = importlib.metadata.distribution("penstock")
-    return (*args, f"--extra_package={wheel_of(distribution, folder)}")
+    return (*args, f"--extra_package={build_wheel(distribution, folder)}")
 
 
 def _copy_of_checkout(folder: Path) -> Path:
@@ -111,7 +114,7 @@ def _copy_of_checkout(folder: Path) -> Path:
     return copy
 
 
-def wheel_of(distribution: importlib.metadata.Distribution, folder: Path) -> Path:
+def build_wheel(distribution: importlib.metadata.Distribution, folder: Path) -> Path:
     """A wheel of a distribution's installed files, as its RECORD names them; pure Python only.
 
     Raises:

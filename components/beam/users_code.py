@@ -13,7 +13,7 @@ from data.code.import_path import OUR_PACKAGES
 _METADATA = ("METADATA", "entry_points.txt")  # by which a worker finds a plugin
 
 
-def user_modules(modules: Iterable[str]) -> dict[str, str]:
+def collect_user_modules(modules: Iterable[str]) -> dict[str, str]:
     """The source files of the user's own code: modules, and what they import, transitively.
 
     Of a package all modules. Where a module imports by names that are known at run time alone, also

@@ -11,9 +11,9 @@ from pathlib import Path
 import apache_beam as beam
 from apache_beam.metrics import Metrics
 
-from components.beam.jobs.find_job import job_of
-from components.beam.options import environment_type, parse
-from components.beam.run_pipeline import quiet
+from components.beam.jobs.find_job import find_job
+from components.beam.options import get_environment_type, parse_flags
+from components.beam.run_pipeline import silence_beam
 from components.context import Context
 from data.code.worker_code import read_versions, version_mismatch_error
 from data.errors import summarize_error
@@ -59,7 +59,7 @@ def examine_workers(args: Sequence[str], folders: Sequence[Path] = ()) -> dict[s
     """Run three elements on the workers; what these are, by name.
 
     Args:
-        args: as `job_service.connected` yields them.
+        args: as `job_server.connect_job_server` yields them.
         folders: where workers must be able to write.
 
     Returns:
@@ -70,15 +70,15 @@ def examine_workers(args: Sequence[str], folders: Sequence[Path] = ()) -> dict[s
         EnvironmentTrouble: no worker answered in time, or the job failed by a known trouble.
         StepError: the job failed.
     """
-    options = parse(args)
-    wait = "CONTAINER" if environment_type(options) == "DOCKER" else "WORKER"
+    options = parse_flags(args)
+    wait = "CONTAINER" if get_environment_type(options) == "DOCKER" else "WORKER"
     pipeline = beam.Pipeline(options=options)
     names = [str(folder) for folder in folders]
     _ = pipeline | beam.Create(range(_ELEMENTS)) | "Examine" >> beam.ParDo(Examine(names))
     context = Context(output_dir=Path())
-    with quiet(context.logger):
+    with silence_beam(context.logger):
         result = pipeline.run()
-        job = job_of(result, args)
+        job = find_job(result, args)
         if job is None:
             result.wait_until_finish()
             counted = {c.key.metric.name for c in result.metrics().query()["counters"]}

@@ -11,9 +11,9 @@ import numpy as np
 from components.artifacts import Examples, Model
 from components.context import Context
 from components.evaluate.measure.counts import BASELINE, BEST, CANDIDATE
-from components.evaluate.measure.measurements import Facts, Measured, Reference
-from components.evaluate.provenance import code_versions, data_identity
-from components.evaluate.references import look_up
+from components.evaluate.measure.measurements import Measurements, Reference, SanityFacts
+from components.evaluate.provenance import identify_data, read_code_versions
+from components.evaluate.references import find_reference
 from components.evaluate.verdict import judge
 from serving_export.bundle.saved_model import load_bundle
 from serving_export.bundle.training_images import hash_split, read_training_hashes
@@ -45,10 +45,10 @@ def assess(examples: Examples, model: Model, config: Config, context: Context) -
 
     whole, slices = measure(examples, config.split, bundles, context, slices=config.slices)
     if serves_best:
-        whole = whole.also(BEST, BASELINE)
-        slices = {name: some.also(BEST, BASELINE) for name, some in slices.items()}
+        whole = whole.with_alias(BEST, BASELINE)
+        slices = {name: some.with_alias(BEST, BASELINE) for name, some in slices.items()}
     known: dict[str, Reference] = {name: reference for name, (reference, _) in references.items()}
-    measured = Measured(
+    measured = Measurements(
         split=config.split,
         class_names=examples.spec.class_names,
         tally=whole,
@@ -58,7 +58,7 @@ def assess(examples: Examples, model: Model, config: Config, context: Context) -
         best=known.get(BEST),
         confidence=config.confidence,
     )
-    about = {"data": data_identity(examples, config.split), "code": code_versions()}
+    about = {"data": identify_data(examples, config.split), "code": read_code_versions()}
     return judge(measured, config, model.digest, about)
 
 
@@ -71,14 +71,14 @@ def _references(
         return {}
     named = {BASELINE: found.baseline, BEST: found.best}
     versions = {  # looked up once, for the best is often the one that serves
-        digest: look_up(folder, digest, examples.spec, found.untrusted.get(digest, ""))
+        digest: find_reference(folder, digest, examples.spec, found.untrusted.get(digest, ""))
         for digest in dict.fromkeys(named.values())
         if digest != NONE
     }
     return {name: versions[digest] for name, digest in named.items() if digest in versions}
 
 
-def _facts(model: Model, examples: Examples, split: str) -> Facts:
+def _facts(model: Model, examples: Examples, split: str) -> SanityFacts:
     """What training recorded, against what the bundle does when it is loaded afresh."""
     bundle = load_bundle(model.bundle, model.digest)
     recorded, trained = model.path / "parity.npz", read_training_hashes(model.bundle)
@@ -86,12 +86,12 @@ def _facts(model: Model, examples: Examples, split: str) -> Facts:
     if trained is not None:
         places = np.flatnonzero(np.isin(hash_split(examples, split), trained))
     there = recorded.is_file()
-    return Facts(
+    return SanityFacts(
         parity=measure_image_difference(bundle, recorded) if there else None,
         transform=measure_transform_difference(bundle.saved, recorded) if there else None,
         alone=find_bundle_difference(bundle, *sample_images(examples, split)),
         changed_weights=count_changed_weights(bundle.saved, recorded) if there else None,
         unsound_weights=count_nonfinite_weights(bundle.saved),
         trained_on=None if places is None else len(places),
-        trained_on_places=() if places is None else tuple(places[:_SHOWN].tolist()),
+        trained_on_indices=() if places is None else tuple(places[:_SHOWN].tolist()),
     )

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from components.artifacts import Examples, Foreseen, Model, Verdict
+from components.artifacts import Examples, ExpectedExamples, Model, Verdict
 from components.context import Context, Depends
 from components.evaluate.config import Config
 from components.evaluate.rules import check_slices, check_subjects, slice_features
@@ -40,7 +40,9 @@ def depends(config: Config) -> Depends:
     return Depends(modules=tuple(path.partition(":")[0] for path in config.own_code))
 
 
-def check_foreseen(config: Config, inputs: Mapping[str, Foreseen], *, thorough: bool) -> None:
+def check_expected(
+    config: Config, inputs: Mapping[str, ExpectedExamples], *, thorough: bool
+) -> None:
     """Hold the config against what is known of the examples, before there are any.
 
     Raises:
@@ -51,7 +53,7 @@ def check_foreseen(config: Config, inputs: Mapping[str, Foreseen], *, thorough: 
         check_object(path)
         if thorough:
             check_call(load_object(path), path, "a function of images", 1)
-    examples = inputs.get("examples", Foreseen())
+    examples = inputs.get("examples", ExpectedExamples())
     if examples.splits is not None:
         _check_split(config.split, examples.splits)
     if examples.class_names is not None:

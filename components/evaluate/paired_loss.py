@@ -19,7 +19,7 @@ _OUTSIDE = 1e-3
 _TRIED = (33, 9, 9)
 
 
-def score(
+def tango_score(
     lost: np.ndarray | float, won: np.ndarray | float, images: int, margin: float
 ) -> np.ndarray:
     """Tango's statistic, about standard normal where the true loss is `margin`.
@@ -42,7 +42,7 @@ def score(
 
 
 @lru_cache(maxsize=1 << 16)  # many classes have the same counts
-def p_lost_more(lost: int, won: int, images: int, margin: float, level: float) -> float:
+def p_value_of_loss(lost: int, won: int, images: int, margin: float, level: float) -> float:
     """How likely chance alone shows such a loss though the true one is no more than `margin`.
 
     Args:
@@ -55,14 +55,14 @@ def p_lost_more(lost: int, won: int, images: int, margin: float, level: float) -
 
     Returns:
         The one-sided p-value, 0-1. Small: the loss is shown to be more than the margin. Of no more
-        than a margin it is shown by `p_lost_more(won, lost, images, -margin, level)`. Where the
+        than a margin it is shown by `p_value_of_loss(won, lost, images, -margin, level)`. Where the
         loss is at most the margin, it is less than `level` at most so often as `level` says.
     """
     outside = _OUTSIDE * level
     low, high = _open_range(lost, won, images, margin, outside)
     if low >= high:  # what was seen contradicts the margin, one way or the other
         return outside if (lost - won) / images > margin else 1.0
-    reached = float(score(lost, won, images, margin)) - 1e-9
+    reached = float(tango_score(lost, won, images, margin)) - 1e-9
     ignored = outside / 1000
     winnings = _likely(low, high, images, ignored)
     least = _least_lost(winnings, images, margin, reached)
@@ -84,7 +84,7 @@ def fewest_images(margin: float, level: float) -> int:
 
     Args:
         margin: more than -1, less than 1.
-        level: as `p_lost_more` has it, less than 1.
+        level: as `p_value_of_loss` has it, less than 1.
     """
     return math.ceil(math.log(level * (1 - 2 * _OUTSIDE)) / math.log((1 + margin) / 2))
 
@@ -137,7 +137,7 @@ def _least_lost(won: np.ndarray, images: int, margin: float, reached: float) -> 
     low, high = np.full_like(won, -1), images - won + 1
     while (high - low > 1).any():
         middle = np.maximum((low + high) // 2, 0)
-        enough = score(middle, won, images, margin) >= reached
+        enough = tango_score(middle, won, images, margin) >= reached
         low, high = np.where(enough, low, middle), np.where(enough, middle, high)
     return high
 

@@ -12,19 +12,19 @@ from data.files.documents import read_document
 from data.files.durable_files import sha256_file
 
 
-def data_identity(examples: Examples, split: str) -> dict[str, Any]:
+def identify_data(examples: Examples, split: str) -> dict[str, Any]:
     """`digest` of the split; of a window also `spans`: which, and what was left out and why."""
-    spans = spans_of(examples)
-    return {"digest": split_digest(examples, split), **({"spans": spans} if spans else {})}
+    spans = read_spans(examples)
+    return {"digest": digest_split(examples, split), **({"spans": spans} if spans else {})}
 
 
-def split_digest(examples: Examples, split: str) -> str:
+def digest_split(examples: Examples, split: str) -> str:
     """The identity of the images and labels that were judged on."""
     digests = [sha256_file(shard) for shard in examples.shards(split)]
     return hashlib.sha256("".join(digests).encode()).hexdigest()
 
 
-def code_versions() -> dict[str, str]:
+def read_code_versions() -> dict[str, str]:
     """Distribution → version, of what the numbers rest on."""
     found = {}
     for name in ("penstock", "tensorflow", "tensorflow-model-analysis", "apache-beam"):
@@ -35,7 +35,7 @@ def code_versions() -> dict[str, str]:
     return found
 
 
-def spans_of(examples: Examples) -> dict[str, Any] | None:
+def read_spans(examples: Examples) -> dict[str, Any] | None:
     """Pattern, spans, what was left out and why, of examples that are a window's; else None.
 
     Raises:
@@ -49,11 +49,11 @@ def spans_of(examples: Examples) -> dict[str, Any] | None:
     return {name: source[name] for name in ("pattern", "spans", "left_out", "test")}
 
 
-def spans_in_words(spans: Mapping[str, Any]) -> tuple[str, str]:
+def describe_spans(spans: Mapping[str, Any]) -> tuple[str, str]:
     """The spans' names with their versions, and what was left out, or "".
 
     Args:
-        spans: as `spans_of` has them.
+        spans: as `read_spans` has them.
     """
     taken = ", ".join(map(_name, spans["spans"]))
     out = "; ".join(f"{_name(one)} ({one['state']}, {one['why']})" for one in spans["left_out"])

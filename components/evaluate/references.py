@@ -21,7 +21,7 @@ from serving_export.model_store.baseline import find_version
 from serving_export.model_store.best import UNKNOWN
 
 
-def look_up(
+def find_reference(
     model_dir: Path, digest: str, spec: ImageSpec, untrusted: str = ""
 ) -> tuple[Reference, Path | None]:
     """Find a version by its digest and try it.

@@ -10,8 +10,8 @@ from typing import Any, Literal
 
 from components.evaluate.measure.counts import BASELINE, CANDIDATE
 from components.evaluate.measure.intervals import loss_interval
-from components.evaluate.measure.measurements import Measured, View
-from components.evaluate.paired_loss import fewest_images, p_lost_more
+from components.evaluate.measure.measurements import Measurements, View
+from components.evaluate.paired_loss import fewest_images, p_value_of_loss
 from components.evaluate.rules import METRICS, Change, Paired, Threshold
 
 Status = Literal["passed", "failed", "not enough data", "not applicable"]
@@ -53,7 +53,7 @@ class _Seen:
     interval: tuple[float, float] | None = None
 
 
-def of_threshold(rule: Threshold, measured: Measured, min_examples: int) -> Outcome:
+def judge_threshold(rule: Threshold, measured: Measurements, min_examples: int) -> Outcome:
     """A metric against its floor or ceiling."""
 
     def look(view: View) -> _Seen:
@@ -70,7 +70,7 @@ def of_threshold(rule: Threshold, measured: Measured, min_examples: int) -> Outc
     return _worst(rule, kind, rule.needed, measured, min_examples, look)
 
 
-def of_change(rule: Change, measured: Measured, min_examples: int) -> Outcome:
+def judge_change(rule: Change, measured: Measurements, min_examples: int) -> Outcome:
     """A metric against the baseline's."""
     needed = f"worse by at most {rule.worse_by_at_most:g}"
     if BASELINE not in measured.tally.models:
@@ -90,7 +90,7 @@ def of_change(rule: Change, measured: Measured, min_examples: int) -> Outcome:
     return _worst(rule, "change", needed, measured, min_examples, look)
 
 
-def of_paired(rule: Paired, measured: Measured, min_examples: int) -> Outcome:
+def judge_paired(rule: Paired, measured: Measurements, min_examples: int) -> Outcome:
     """The candidate against another model on the same images."""
     kind: Any = "paired" if rule.against == BASELINE else "best"
     if rule.against not in measured.tally.models:
@@ -105,8 +105,8 @@ def of_paired(rule: Paired, measured: Measured, min_examples: int) -> Outcome:
     def look(view: View) -> _Seen:
         (_, lost), (won, _) = view.pairs[rule.against].tolist()
         images = lost + won + int(view.pairs[rule.against].trace())
-        worse = p_lost_more(lost, won, images, rule.margin, error)
-        p = p_lost_more(won, lost, images, -rule.margin, error) if strict else worse
+        worse = p_value_of_loss(lost, won, images, rule.margin, error)
+        p = p_value_of_loss(won, lost, images, -rule.margin, error) if strict else worse
         fails = p >= error if strict else p < error
         loss = (lost - won) / images
         low, high = loss_interval(lost, won, images, 1 - error)
@@ -137,7 +137,7 @@ def _alone(rule: Change | Paired, kind: Any, needed: str, reason: str) -> Outcom
     )
 
 
-def _no_best(outcome: Outcome, measured: Measured) -> Outcome:
+def _no_best(outcome: Outcome, measured: Measurements) -> Outcome:
     """A best version that cannot be asked fails its rules: else losing it would forget it."""
     if measured.best is None:
         return outcome
@@ -152,7 +152,7 @@ def _worst(
     rule: Threshold | Change | Paired,
     kind: Any,
     needed: str,
-    measured: Measured,
+    measured: Measurements,
     min_examples: int,
     look: Any,
 ) -> Outcome:
@@ -199,7 +199,7 @@ def _value(view: View, model: str, metric: str) -> tuple[float | None, tuple[flo
     return known[metric], known.get(f"{metric}_interval")
 
 
-def _absent(measured: Measured, reference: str) -> str:
+def _absent(measured: Measurements, reference: str) -> str:
     known = measured.baseline if reference == BASELINE else measured.best
     if known and known.trouble:
         return known.trouble

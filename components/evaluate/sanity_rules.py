@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from components.evaluate import rules
 from components.evaluate.measure.counts import CANDIDATE
-from components.evaluate.measure.measurements import Facts, Measured, Reference
+from components.evaluate.measure.measurements import Measurements, Reference, SanityFacts
 from components.evaluate.rule_outcomes import Outcome, Status
 from components.evaluate.rules import Allowed
 from serving_export.parity.batch_independence import Difference
@@ -16,7 +16,7 @@ _CONSTANT = 1e-6  # span of a class's probability over all images that counts as
 _SUM_TOLERANCE = 1e-3  # of 1; a softmax in float16 stays within
 
 
-def outcomes(measured: Measured, allowed: Allowed) -> Iterator[Outcome]:
+def judge_sanity_rules(measured: Measurements, allowed: Allowed) -> Iterator[Outcome]:
     """Hold the candidate against every sanity rule, and against what served before."""
     answers, facts = measured.tally.models[CANDIDATE], measured.facts
     unsound, weights = answers.unsound, facts.unsound_weights
@@ -76,7 +76,7 @@ def _not_known(name: str, needed: str, reason: str) -> Outcome:
     return dataclasses.replace(_sanity(name, needed, True, reason), status="not applicable")
 
 
-def _parity(facts: Facts, tolerance: float) -> Outcome:
+def _parity(facts: SanityFacts, tolerance: float) -> Outcome:
     """The same answers, by the very same weights."""
     found = _difference(rules.PARITY, facts.parity, tolerance, "the trained model's answers")
     if not facts.changed_weights:
@@ -100,7 +100,7 @@ def _alone(seen: Difference | None, tolerance: float) -> Outcome:
     return _sanity(rules.ALONE, needed, seen.value <= tolerance, reason)
 
 
-def _trained_on(measured: Measured, share: float) -> Outcome:
+def _trained_on(measured: Measurements, share: float) -> Outcome:
     needed = f"at most {share:g} of the images"
     count, number = measured.facts.trained_on, int(measured.tally.models[CANDIDATE].examples.sum())
     if count is None:
@@ -115,12 +115,12 @@ def _named(reference: Reference) -> str:
     return f"version {reference.version}"
 
 
-def _examples(measured: Measured) -> str:
-    places = measured.facts.trained_on_places
+def _examples(measured: Measurements) -> str:
+    places = measured.facts.trained_on_indices
     return f", such as number {', '.join(map(str, places))} of {measured.split}" if places else ""
 
 
-def serving(measured: Measured) -> Iterator[Outcome]:
+def judge_serving_rules(measured: Measurements) -> Iterator[Outcome]:
     """What the candidate's place among the served versions says."""
     if measured.baseline:
         trouble = measured.baseline.trouble

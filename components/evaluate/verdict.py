@@ -13,11 +13,11 @@ import numpy as np
 
 from components.evaluate import sanity_rules
 from components.evaluate.measure.answers import Answers
-from components.evaluate.measure.cells import largest, table
+from components.evaluate.measure.cells import fill_table, find_largest
 from components.evaluate.measure.counts import BASELINE, BEST, CANDIDATE, KEPT, Mistakes, Tally
-from components.evaluate.measure.measurements import Measured, Reference
-from components.evaluate.measure.metrics import calibration
-from components.evaluate.rule_outcomes import Outcome, of_change, of_paired, of_threshold
+from components.evaluate.measure.measurements import Measurements, Reference
+from components.evaluate.measure.metrics import describe_calibration
+from components.evaluate.rule_outcomes import Outcome, judge_change, judge_paired, judge_threshold
 from components.evaluate.rules import OVERALL
 from data.files.documents import add_schema_number
 
@@ -27,19 +27,19 @@ if TYPE_CHECKING:
 _TABLE = 1000  # classes of which the verdict holds the whole table of confusions
 
 
-def outcomes(measured: Measured, config: Config) -> list[Outcome]:
+def judge_rules(measured: Measurements, config: Config) -> list[Outcome]:
     """What came of every rule: first those that are configured, then those that always hold."""
     least = config.min_examples
     return [
-        *(of_threshold(rule, measured, least) for rule in config.thresholds),
-        *(of_change(rule, measured, least) for rule in config.changes),
-        *(of_paired(rule, measured, least) for rule in config.paired),
-        *sanity_rules.serving(measured),
-        *sanity_rules.outcomes(measured, config.allowed),
+        *(judge_threshold(rule, measured, least) for rule in config.thresholds),
+        *(judge_change(rule, measured, least) for rule in config.changes),
+        *(judge_paired(rule, measured, least) for rule in config.paired),
+        *sanity_rules.judge_serving_rules(measured),
+        *sanity_rules.judge_sanity_rules(measured, config.allowed),
     ]
 
 
-def status_of(found: list[Outcome], config: Config) -> str:
+def decide_status(found: list[Outcome], config: Config) -> str:
     """Failed if a rule is not met or cannot be told; not configured if none that is set applied."""
     if any(outcome.status in ("failed", "not enough data") for outcome in found):
         return "failed"
@@ -48,7 +48,7 @@ def status_of(found: list[Outcome], config: Config) -> str:
 
 
 def judge(
-    measured: Measured, config: Config, model_digest: str, about: Mapping[str, Any]
+    measured: Measurements, config: Config, model_digest: str, about: Mapping[str, Any]
 ) -> dict[str, Any]:
     """The content of `verdict.json`.
 
@@ -58,10 +58,10 @@ def judge(
         model_digest: names the bundle that was measured.
         about: "data" and "code": facts of whoever measured, which go into the verdict.
     """
-    found = outcomes(measured, config)
-    metrics, models = measured.described, measured.tally.models
+    found = judge_rules(measured, config)
+    metrics, models = measured.metrics, measured.tally.models
     content = {
-        "status": status_of(found, config),
+        "status": decide_status(found, config),
         "reasons": [o.words for o in found if o.status in ("failed", "not enough data")],
         "suspect_the_data": _suspect(measured, config),
         "model": {"digest": model_digest},
@@ -83,7 +83,7 @@ def judge(
         "weakest_class": _weakest(metrics[CANDIDATE]["classes"]),
         "confusion": _of_models(lambda name: _confusion(models[name]), measured),
         "confusions": _confusions(models[CANDIDATE], models.get(BASELINE)),
-        "calibration": _of_models(lambda name: calibration(models[name]), measured),
+        "calibration": _of_models(lambda name: describe_calibration(models[name]), measured),
         "paired": {name: _paired(measured, name) for name in (BASELINE, BEST)},
         "worst": _mistakes(measured.tally.worst),
         "lost": _mistakes(measured.tally.lost) if BASELINE in models else [],
@@ -91,11 +91,11 @@ def judge(
     return add_schema_number("verdict.json", content)
 
 
-def _suspect(measured: Measured, config: Config) -> str | None:
+def _suspect(measured: Measurements, config: Config) -> str | None:
     """What to say where the model that serves misses a floor that it met when it was pushed."""
     if BASELINE not in measured.tally.models or measured.baseline is None:
         return None
-    before = Measured(
+    before = Measurements(
         split=measured.split,
         class_names=measured.class_names,
         tally=_baseline_alone(measured.tally),
@@ -105,7 +105,7 @@ def _suspect(measured: Measured, config: Config) -> str | None:
         rule.name
         for rule in config.thresholds
         if (rule.name, rule.needed) in measured.baseline.met
-        and of_threshold(rule, before, config.min_examples).status == "failed"
+        and judge_threshold(rule, before, config.min_examples).status == "failed"
     ]
     if not failing:
         return None
@@ -132,7 +132,7 @@ def _reference(reference: Reference | None) -> dict[str, Any] | None:
     }
 
 
-def _of_models(make: Any, measured: Measured) -> dict[str, Any]:
+def _of_models(make: Any, measured: Measurements) -> dict[str, Any]:
     return {n: make(n) if n in measured.tally.models else None for n in (CANDIDATE, BASELINE)}
 
 
@@ -140,7 +140,7 @@ def _confusion(answers: Answers) -> list[list[int]] | None:
     """Rows are labels, columns predictions; None where they would be more than can be kept."""
     if answers.classes > _TABLE:
         return None
-    rows: list[list[int]] = table(answers.confusion, answers.classes, answers.classes).tolist()
+    rows: list[list[int]] = fill_table(answers.confusion, answers.classes, answers.classes).tolist()
     return rows
 
 
@@ -155,19 +155,19 @@ def _confusions(after: Answers, before: Answers | None) -> list[dict[str, int | 
             "images": images,
             "before": earlier.get((label, predicted), 0) if before else None,
         }
-        for label, predicted, images in largest(after.confusion, after.classes, KEPT).tolist()
+        for label, predicted, images in find_largest(after.confusion, after.classes, KEPT).tolist()
     ]
 
 
-def _paired(measured: Measured, reference: str) -> dict[str, Any] | None:
+def _paired(measured: Measurements, reference: str) -> dict[str, Any] | None:
     if reference not in measured.tally.right:
         return None
 
-    def table(on: str) -> dict[str, Any]:
+    def describe_views(on: str) -> dict[str, Any]:
         return {n: _table(view.pairs[reference]) for n, view in measured.views(on).items()}
 
     slices = {n: _table(t.right[reference].sum(axis=0)) for n, t in measured.slices.items()}
-    return {**table(OVERALL), "classes": table("each class"), "slices": slices}
+    return {**describe_views(OVERALL), "classes": describe_views("each class"), "slices": slices}
 
 
 def _table(pairs: np.ndarray) -> dict[str, int]:

@@ -18,7 +18,7 @@ from tfx_bsl.tfxio import tensor_adapter, tensor_representation_util
 
 from components.beam.prune import keep_needed
 from components.beam.run_pipeline import run_pipeline
-from components.beam.shared_filesystem import refuse_hidden
+from components.beam.shared_filesystem import refuse_unshared_paths
 from components.context import Context
 from data.batches.parse import parse_examples
 from data.code.user_object import locate_definition
@@ -48,10 +48,10 @@ class ReadBatches(SameCodeDoFn):
             check_lengths(shard)
         for records in tf.data.TFRecordDataset(shard).batch(_BATCH):
             images, labels = parse_examples(records, self.spec)
-            yield record_batch(images.numpy(), labels.numpy())
+            yield make_record_batch(images.numpy(), labels.numpy())
 
 
-def record_batch(images: Any, labels: Any) -> pa.RecordBatch:
+def make_record_batch(images: Any, labels: Any) -> pa.RecordBatch:
     """(n, height, width, channels) uint8 and (n,) int64 as tensorflow-transform takes them."""
     pixels = pa.array(images.ravel().astype("float32"))
     columns = [
@@ -106,7 +106,7 @@ def write_transform_graph(
         tempfile.TemporaryDirectory(dir=context.output_dir, prefix=".tft-") as temporary,
         tft_beam.Context(temp_dir=temporary),
     ):
-        refuse_hidden(context)
+        refuse_unshared_paths(context)
         run_pipeline(build, context)
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from components.artifacts import Examples, Foreseen, TransformGraph
+from components.artifacts import Examples, ExpectedExamples, TransformGraph
 from components.context import Context, Depends
 from data.code.import_path import load_object, resolve_import_path
 from data.code.user_object import check_call, check_object
@@ -23,8 +23,9 @@ NAMES = {"divide_by_255": "components.normalize.functions:divide_by_255"}
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    # a name (divide_by_255) or an import path, package.module:function
     preprocessing_fn: str = "divide_by_255"
+    """The preprocessing: divide_by_255, or the import path of your own function,
+    package.module:function, with the signature of tensorflow-transform."""
 
     def __post_init__(self) -> None:
         resolve_import_path(self.preprocessing_fn, NAMES, "preprocessing_fn")
@@ -44,7 +45,9 @@ def depends(config: Config) -> Depends:
     return Depends(modules=(_path_of(config).partition(":")[0],))
 
 
-def check_foreseen(config: Config, inputs: Mapping[str, Foreseen], *, thorough: bool) -> None:
+def check_expected(
+    config: Config, inputs: Mapping[str, ExpectedExamples], *, thorough: bool
+) -> None:
     """Raises ConfigError where there is no such preprocessing_fn, or it takes no inputs."""
     path = _path_of(config)
     check_object(path)

@@ -56,7 +56,7 @@ def make_candidate(
     transform = TransformFn(transform_graph.path)
     training = Training(examples, transform, config, context, hardware)
 
-    for words in suspicions_of_data(examples):
+    for words in find_data_suspicions(examples):
         context.warn(words)
     model = fit(training)
     check(model, training)
@@ -74,7 +74,7 @@ def make_candidate(
     return write(training, served, path / "bundle")
 
 
-def suspicions_of_data(examples: Examples) -> Iterator[str]:
+def find_data_suspicions(examples: Examples) -> Iterator[str]:
     """What is seldom meant in the images and labels, in words."""
     with translate_record_errors(examples):
         images, _ = next(iter(read_batches(examples, SPLIT, batch_size=_FIRST).as_numpy_iterator()))

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from components.artifacts import Examples, Foreseen, Model, TransformGraph
+from components.artifacts import Examples, ExpectedExamples, Model, TransformGraph
 from components.context import Context, Depends
 from components.train.checks import settings
 from components.train.config import Config
@@ -39,8 +39,8 @@ def depends(config: Config) -> Depends:
     return Depends(modules=tuple(modules), files=files)
 
 
-def check_foreseen(
-    config: Config, inputs: Mapping[str, Foreseen], *, thorough: bool
+def check_expected(
+    config: Config, inputs: Mapping[str, ExpectedExamples], *, thorough: bool
 ) -> Sequence[str]:
     """Hold the settings against what there is; `thorough`: make with Keras what they name.
 
@@ -53,15 +53,19 @@ def check_foreseen(
             be shared by the devices.
         EnvironmentTrouble: a GPU is asked for and there is none.
     """
-    examples = inputs.get("examples", Foreseen())
+    examples = inputs.get("examples", ExpectedExamples())
     settings.check(config, examples)
     if not thorough:
         return ()
     _check_calls(config)
     _try_out(config, examples.spec)
-    from components.train.keras_model.callback_state import forgetful
+    from components.train.keras_model.callback_state import find_stateless_callbacks
 
-    return tuple(forgetful(c for c in map(load_object, config.callbacks) if isinstance(c, type)))
+    return tuple(
+        find_stateless_callbacks(
+            c for c in map(load_object, config.callbacks) if isinstance(c, type)
+        )
+    )
 
 
 def _check_calls(config: Config) -> None:
@@ -87,7 +91,7 @@ def _try_out(config: Config, spec: ImageSpec | None) -> None:
     is trained stay as they would be.
     """
     from components.train import devices
-    from components.train.checks.model import built_model
+    from components.train.checks.model import build_configured_model
     from components.train.keras_fit import make_optimizer
 
     hardware = devices.choose(config)
@@ -96,7 +100,7 @@ def _try_out(config: Config, spec: ImageSpec | None) -> None:
         with hardware.scope():
             make_optimizer(config)
             if spec is not None:
-                built_model(config, spec)
+                build_configured_model(config, spec)
 
     if config.train_fn is None:
         with ThreadPoolExecutor(1) as thread:

@@ -54,14 +54,14 @@ class Hardware:
         finally:
             keras.config.set_dtype_policy(before)
 
-    def prefetched(self, dataset: tf.data.Dataset) -> tf.data.Dataset:
+    def prefetch(self, dataset: tf.data.Dataset) -> tf.data.Dataset:
         """The same elements, the next of them on its way to the GPU while one is worked on."""
         if self.replicas > 1 or "GPU" not in self.devices[0]:
             return dataset
         return dataset.apply(tf.data.experimental.prefetch_to_device(f"/device:{self.devices[0]}"))
 
     @contextmanager
-    def enough_memory(self, batch_size: int) -> Iterator[None]:
+    def explain_out_of_memory(self, batch_size: int) -> Iterator[None]:
         """Turn a device's lack of memory in the block into words."""
         try:
             yield

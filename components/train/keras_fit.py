@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 import tensorflow as tf
 
-from components.train.checks.model import checked_model
+from components.train.checks.model import build_checked_model
 from components.train.keras_model.compiled import Loss, compile_model
 from components.train.keras_model.keras_callbacks import KerasCallbacks
 from components.train.loop.final_weights import FinalWeights
@@ -28,7 +28,7 @@ def train_fn(training: Training) -> keras.Model:
     """
     config = training.config
     with training.hardware.scope():
-        model = checked_model(training)
+        model = build_checked_model(training)
         training.warm_start(model.weights)  # before the optimizer, which may begin with a copy
         # puts loss scaling around the optimizer where precision needs it
         compile_model(model, make_optimizer(config), training)
@@ -43,7 +43,7 @@ def train_fn(training: Training) -> keras.Model:
 
     def step(images: tf.Tensor, labels: tf.Tensor, weights: tf.Tensor) -> dict[str, tf.Tensor]:
         here = tf.cast(tf.shape(labels)[0], tf.float32)
-        whole = over_replicas(here)
+        whole = sum_over_replicas(here)
         with tf.GradientTape() as tape:
             output = model(images, training=True)
             loss = loss_of(images, labels, output, weights * whole if weighted else None, True)
@@ -74,7 +74,7 @@ def final_weights(model: keras.Model) -> FinalWeights:
     return FinalWeights(weights, lambda: optimizer.finalize_variable_values(weights))
 
 
-def over_replicas(number: tf.Tensor) -> tf.Tensor:
+def sum_over_replicas(number: tf.Tensor) -> tf.Tensor:
     """The sum of a number over all replicas of a step."""
     context = tf.distribute.get_replica_context()
     if context.num_replicas_in_sync == 1:

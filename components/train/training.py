@@ -151,7 +151,10 @@ class Training:
             steps_per_epoch=self.steps_per_epoch,
         )
         resumed = loop.restore()
-        with translate_record_errors(self.examples), self.hardware.enough_memory(config.batch_size):
+        with (
+            translate_record_errors(self.examples),
+            self.hardware.explain_out_of_memory(config.batch_size),
+        ):
             feed = self._feed(resumed)
             chunks = read_training_chunks(
                 self.examples,
@@ -161,7 +164,7 @@ class Training:
                 first_step=int(compiled.done),
                 scratch=context.work_dir,
             )
-            loop.run(feed, self.hardware.prefetched(chunks))
+            loop.run(feed, self.hardware.prefetch(chunks))
         self.history = loop.history
         return self.history
 

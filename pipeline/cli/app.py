@@ -227,9 +227,9 @@ def refuse_settings(flags: Sequence[str], keys_named: Callable[[str], list[str]]
     names = {flag.partition("=")[0] for flag in flags if flag.startswith("--")}
     if not any(keys_named(_setting(name)) for name in names):
         return  # without a look at what Beam knows, which takes seconds
-    from components.beam.options import unknown
+    from components.beam.options import find_unknown_flags
 
-    for flag in unknown(flags):
+    for flag in find_unknown_flags(flags):
         if keys := keys_named(_setting(flag)):
             raise click.NoSuchOption(flag, f"No such option: {flag}. {_given_by(keys)}")
 

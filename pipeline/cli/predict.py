@@ -172,9 +172,9 @@ def _on_examples(folder: Path, root: Path, split: str, indices: Sequence[int]) -
 
 def _draw(answers: Sequence[Answer], path: Path) -> None:
     from components.report.pictures.canvas import save
-    from components.report.pictures.predictions import prediction_chart
+    from components.report.pictures.predictions import draw_predictions
 
-    save(prediction_chart(answers), path)
+    save(draw_predictions(answers), path)
 
 
 def _print(answers: Sequence[Answer]) -> None:

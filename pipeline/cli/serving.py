@@ -119,7 +119,7 @@ def rollback_and_show(model_dir: Path, to: int | None, reason: str | None, by: s
         BadDataError, StepError, EnvironmentTrouble: as `rollback` of
             `serving_export.model_store.rollback`.
     """
-    from components.export import login_name
+    from components.export import get_login_name
     from data.files.documents import read_document
     from serving_export.model_store.layout import newest_version
     from serving_export.model_store.rollback import rollback
@@ -127,7 +127,7 @@ def rollback_and_show(model_dir: Path, to: int | None, reason: str | None, by: s
     folder = _folder(model_dir)
     before = newest_version(folder)
     _, path = rollback(
-        folder.parent, folder.name, to=to, by=by or login_name(), reason=reason or "not stated"
+        folder.parent, folder.name, to=to, by=by or get_login_name(), reason=reason or "not stated"
     )
     record = read_document(path / "push.json")
     say(f"from     {before}")

@@ -164,13 +164,13 @@ def exclude_span(
         ConfigError: no such span, with the close matches; no reason; or no pattern.
         BadDataError, EnvironmentTrouble: as `pipeline.spans.states.Standings`.
     """
-    from components.export import login_name
+    from components.export import get_login_name
     from data.spans.patterns import make_absolute
     from pipeline.spans.states import Standings
     from pipeline.spans.store import Excluded, SpanStore
     from pipeline.storage.run_folder import prepare_root
 
-    by = login_name() if by is None else by
+    by = get_login_name() if by is None else by
     if not reason.strip() or not by.strip():
         raise ConfigError(
             "a span is excluded for a reason, by somebody", remedy='--reason "…" --by NAME'

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from components.artifacts import Foreseen
+from components.artifacts import ExpectedExamples
 from pipeline.config import graph_checks
 from pipeline.config.graph import Input, PipelineConfig, Ref, Step, as_refs
 
@@ -20,7 +20,7 @@ def check_whole(pipeline: PipelineConfig) -> None:
 def check(
     steps: Sequence[Step],
     wanted: Collection[str],
-    made: Mapping[Ref, Foreseen],
+    made: Mapping[Ref, ExpectedExamples],
     *,
     thorough: bool,
 ) -> list[tuple[str, str]]:
@@ -43,28 +43,28 @@ def check(
     known, warnings = dict(made), list[tuple[str, str]]()
     for step in steps:
         component, inputs = step.load(), _inputs(step, known)
-        check_foreseen = getattr(component, "check_foreseen", None)
-        if check_foreseen and step.name in wanted:
-            said = check_foreseen(step.config, inputs, thorough=thorough)
+        check_expected = getattr(component, "check_expected", None)
+        if check_expected and step.name in wanted:
+            said = check_expected(step.config, inputs, thorough=thorough)
             warnings += [(step.name, words) for words in said or ()]
-        foresee = getattr(component, "foresee", None)
-        if foresee and not any(ref.step == step.name for ref in made):
-            found = foresee(step.config, inputs, thorough=thorough and step.name in wanted)
+        expect_outputs = getattr(component, "expect_outputs", None)
+        if expect_outputs and not any(ref.step == step.name for ref in made):
+            found = expect_outputs(step.config, inputs, thorough=thorough and step.name in wanted)
             known |= {Ref(step.name, output): what for output, what in found.items()}
     return warnings
 
 
-def _inputs(step: Step, known: Mapping[Ref, Foreseen]) -> dict[str, Any]:
+def _inputs(step: Step, known: Mapping[Ref, ExpectedExamples]) -> dict[str, Any]:
     """Of each input what is known of it, a tuple where it is a list of artifacts."""
     return {
         name: _of(value, known) for name, value in step.inputs.items() if _is_known(value, known)
     }
 
 
-def _is_known(value: Input, known: Mapping[Ref, Foreseen]) -> bool:
+def _is_known(value: Input, known: Mapping[Ref, ExpectedExamples]) -> bool:
     return all(ref in known for ref in as_refs(value))
 
 
-def _of(value: Input, known: Mapping[Ref, Foreseen]) -> Any:
+def _of(value: Input, known: Mapping[Ref, ExpectedExamples]) -> Any:
     found = tuple(known[ref] for ref in as_refs(value))
     return found[0] if isinstance(value, Ref) else found

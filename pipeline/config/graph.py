@@ -22,11 +22,11 @@ class Component(Protocol):
     `pin(config, inputs, context) -> config`: the config filled with what the step looks at outside
     the root, for the fingerprint; `inputs` are None while what feeds it is not made;
     `check_config(config)`: raises where its values do not fit together;
-    `check_foreseen(config, inputs, thorough)`: raises where a step that is to run would fail, by
+    `check_expected(config, inputs, thorough)`: raises where a step that is to run would fail, by
     what is known of its inputs before they are made; called before anything runs, and once more,
     `thorough`, when the first step begins: then it may import what `run` imports, and give words
     about what is worth a look;
-    `foresee(config, inputs, thorough) -> {output: Foreseen}`: what is known of its examples;
+    `expect_outputs(config, inputs, thorough) -> {output: ExpectedExamples}`: what is known of them;
     `check_inputs(config, made)`: raises where inputs that are made, by name, do not fit the config;
     called before anything runs and after each earlier step, so that no hour is lost;
     `is_current(outputs, context) -> bool`: whether what a cached step made outside the root stands;

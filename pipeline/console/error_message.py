@@ -37,7 +37,9 @@ def explain(error: BaseException, *, debug: bool) -> int:
 
 def _crash(error: BaseException) -> str:
     """In a line; a runner tells of an error in a worker by its whole traceback."""
-    from components.beam.runner_errors import first_cause
+    from components.beam.runner_errors import find_first_cause
 
     text = str(error)
-    return "crash: " + (first_cause(text) if "Traceback (most" in text else summarize_error(error))
+    return "crash: " + (
+        find_first_cause(text) if "Traceback (most" in text else summarize_error(error)
+    )

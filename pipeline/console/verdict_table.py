@@ -9,7 +9,7 @@ from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.table import Table
 
-from components.evaluate.provenance import spans_in_words
+from components.evaluate.provenance import describe_spans
 
 _COLOURS = {"passed": "green", "failed": "red", "not configured": "yellow"}
 _MARKS = {
@@ -40,7 +40,7 @@ def verdict_table(verdict: dict[str, Any], *, all_rules: bool = False) -> Render
     if overall["loss"] is not None:
         summary.add_row("loss", f"{overall['loss']:.4f}")
     if spans := verdict["data"].get("spans"):
-        taken, left_out = spans_in_words(spans)
+        taken, left_out = describe_spans(spans)
         summary.add_row("data", escape(taken), escape(left_out))
     if all_rules:
         for row in _identities(verdict):

@@ -25,20 +25,20 @@ def examine_runner(args: Sequence[str], root: Path) -> Iterator[Finding]:
         args: Beam's flags.
         root: where workers would write; a temp location among the flags is tried too.
     """
-    from components.beam.job_server import connected
-    from components.beam.options import parse, value
+    from components.beam.job_server import connect_job_server
+    from components.beam.options import get_option, parse_flags
     from components.beam.worker_check import examine_workers
 
     place = "flags"
     try:
         secrets.check_flags(args)
         args = secrets.read_flags(args)
-        temporary = value(parse(args), "temp_location")
+        temporary = get_option(parse_flags(args), "temp_location")
         folders = [root.absolute()]
         if temporary and "://" not in str(temporary):
             folders.append(Path(temporary))
         place = "connection"
-        with connected(args, probe=False) as leading:
+        with connect_job_server(args, probe=False) as leading:
             yield Finding(True, "runner", "flags are known, the job server answers")
             place = "three elements"
             facts = examine_workers(leading, folders)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from components.beam.jobs import submission
 from components.beam.jobs.remote_job import OVER
-from components.beam.jobs.submission import Submitted
+from components.beam.jobs.submission import SubmittedJob
 from data.errors import AlreadyPushed, ConfigError, ConnectionLost
 from pipeline.execution import submission_file
 from pipeline.execution.beam_job import Job
@@ -83,11 +83,11 @@ def revoke(job: Job, *, wait: float = WAIT) -> None:
     _refuse_pushed(job, push_right.revoke(job.push_right.file, "it was cancelled", wait=wait))
 
 
-def stop(submitted: Submitted, wait: float = WAIT) -> Stopped:
+def stop(submitted: SubmittedJob, wait: float = WAIT) -> Stopped:
     """Ask the runner to end the job; it has lost its right to push, whatever comes of this."""
     by = submitted.url or f"the job server at {submitted.endpoint}"
     try:
-        state = submission.stop(submitted, wait)
+        state = submission.stop_job(submitted, wait)
     except ConnectionLost as error:
         return Stopped(said=error.brief, by=by, over=False)
     return Stopped(said=state.lower(), by=by, over=state in OVER)
@@ -112,13 +112,13 @@ def enter_steps(job: Job, run: Run, ledger: Ledger) -> None:
             record.cancelled()
 
 
-def _refuse_over(run: Run, job: Job, submitted: Submitted) -> None:
+def _refuse_over(run: Run, job: Job, submitted: SubmittedJob) -> None:
     """A run that is over; one that was cancelled may still have a job."""
     if run.status == "cancelled":
         return
     _refuse_pushed(job, push_right.pushed_by(job.push_right.file))
     try:
-        state = submission.state(submitted)
+        state = submission.get_state(submitted)
     except ConnectionLost:
         state = _UNKNOWN  # it loses its right all the same
     ended = _ENDED if run.status in OPEN else (*OVER, _UNKNOWN)

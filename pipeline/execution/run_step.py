@@ -26,7 +26,7 @@ from pipeline.planning.plan import (
     Done,
     Planned,
     Workspace,
-    check_foreseen,
+    check_expected,
     context_of,
     usable,
 )
@@ -56,7 +56,7 @@ def run_next(
     planned = plan[place]
     workspace.push_right.check()
     if not planned.sealed and all(before.sealed for before in plan[:place]):  # nothing ran yet
-        for name, words in check_foreseen(plan, [p.step.name for p in plan[place:]], thorough=True):
+        for name, words in check_expected(plan, [p.step.name for p in plan[place:]], thorough=True):
             log.warning(name, words)
     forced = "forced" in planned.why
     if not planned.sealed and (forced or not usable(planned, done, workspace, Code())):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
-from components.beam.jobs.submission import Submitted
+from components.beam.jobs.submission import SubmittedJob
 from data.errors import ConfigError
 from data.files.documents import read_document, write_document
 from pipeline.execution.beam_job import Job
@@ -13,13 +13,13 @@ from pipeline.execution.beam_job import Job
 _FILE = "submission.json"
 
 
-def save(job: Job, submitted: Submitted) -> None:
+def save(job: Job, submitted: SubmittedJob) -> None:
     """Write it into the run's folder."""
     content = {"job": job.to_text(), "submitted": dataclasses.asdict(submitted)}
     write_document(job.folder / _FILE, content)
 
 
-def load(root: Path, run_id: str) -> tuple[Job, Submitted]:
+def load(root: Path, run_id: str) -> tuple[Job, SubmittedJob]:
     """What `save` wrote.
 
     Raises:
@@ -34,4 +34,4 @@ def load(root: Path, run_id: str) -> tuple[Job, Submitted]:
             remedy=f"penstock show {run_id}",
         )
     plain = read_document(file)
-    return Job.from_text(plain["job"]), Submitted(**plain["submitted"])
+    return Job.from_text(plain["job"]), SubmittedJob(**plain["submitted"])

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from components.artifacts import Examples, Model, Verdict
-from components.report.html.facts import Facts, Made
+from components.report.html.facts import Facts, StepFacts
 from data.errors import BadDataError
 from data.files.documents import read_document
 from data.files.durable_files import translate_disk_errors, write_text
@@ -154,7 +154,9 @@ def _history(model: Model | None) -> dict[str, Any] | None:
     return found
 
 
-def _lineage(folder: Path, ledger: Ledger, executions: Sequence[Execution]) -> tuple[Made, ...]:
+def _lineage(
+    folder: Path, ledger: Ledger, executions: Sequence[Execution]
+) -> tuple[StepFacts, ...]:
     steps = {execution.fingerprint: execution.step for execution in executions}
     said = summaries(folder)
 
@@ -165,7 +167,7 @@ def _lineage(folder: Path, ledger: Ledger, executions: Sequence[Execution]) -> t
         )
 
     return tuple(
-        Made(
+        StepFacts(
             step=execution.step,
             component=execution.component,
             fingerprint=execution.fingerprint,

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from components.artifacts import Examples, Foreseen
-from components.context import Context, PushRight, Unfenced
+from components.artifacts import Examples, ExpectedExamples
+from components.context import Context, PushRight, UnrestrictedPush
 from data.code.first_party import Code
 from data.errors import ConfigError
 from pipeline.config import foresight, outside_data
@@ -32,7 +32,7 @@ class Workspace:
     model_name: str | None = None  # the folder that the pipeline pushes to
     beam_args: tuple[str, ...] = field(default=Context.beam_args, repr=False)  # secrets read
     shared_filesystem: bool = False
-    push_right: PushRight = field(default_factory=Unfenced)  # of the run, once it is
+    push_right: PushRight = field(default_factory=UnrestrictedPush)  # of the run, once it is
 
     @property
     def own_files(self) -> tuple[Path, ...]:
@@ -132,7 +132,7 @@ def make_plan(
     return plan
 
 
-def check_foreseen(
+def check_expected(
     plan: Sequence[Planned], chosen: Collection[str], *, thorough: bool
 ) -> list[tuple[str, str]]:
     """Let the steps that have work to do look ahead, and give their warnings: `foresight.check`.
@@ -143,7 +143,7 @@ def check_foreseen(
     to_do = [p.step.name for p in plan if p.step.name in chosen and not p.sealed]
     outputs = [(p.step.name, vars(p.sealed.outputs)) for p in plan if p.sealed]
     made = {
-        Ref(step, name): Foreseen.of(artifact)
+        Ref(step, name): ExpectedExamples.of(artifact)
         for step, artifacts in outputs
         for name, artifact in artifacts.items()
         if isinstance(artifact, Examples)

@@ -13,7 +13,7 @@ from data.files.input_files import refuse_url
 from pipeline.config import foresight, graph_checks, secrets
 from pipeline.config.graph import PipelineConfig, Step
 from pipeline.planning import warm_start
-from pipeline.planning.plan import Planned, Workspace, check_foreseen, make_plan
+from pipeline.planning.plan import Planned, Workspace, check_expected, make_plan
 from pipeline.spans import resolve
 from pipeline.spans.states import pattern_steps
 from pipeline.storage.artifact_store import remove_leftovers
@@ -118,7 +118,7 @@ def prepare(pipeline: PipelineConfig, request: Request, ledger: Ledger) -> Prepa
         raise ConfigError(
             f"{error.filename} is no Python", got=error, follows="nothing ran", remedy="mend it"
         ) from error
-    check_foreseen(plan, [step.name for step in chosen], thorough=False)
+    check_expected(plan, [step.name for step in chosen], thorough=False)
     return Prepared(
         pipeline=resolved,
         plan=[_saying_anew(planned, pipeline) for planned in plan],

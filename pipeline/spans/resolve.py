@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from components.ingest import Config as Ingest
-from components.window import Config, LeftOut, Taken
+from components.window import Config, SpanLeftOut, SpanTaken
 from data.errors import ConfigError
 from data.spans.patterns import make_absolute
 from data.spans.windows import format_window
@@ -85,7 +85,7 @@ def _expanded(step: Step, chosen: Chosen) -> Iterator[Step]:
         refs.append(Ref(name, "examples"))
     config = Config(
         pattern=make_absolute(step.config.path),
-        spans=tuple(Taken(span=s.span.name, version=s.span.version) for s in chosen.taken),
+        spans=tuple(SpanTaken(span=s.span.name, version=s.span.version) for s in chosen.taken),
         left_out=tuple(_left_out(standing) for standing in chosen.left_out),
         test=step.config.test,
     )
@@ -94,9 +94,9 @@ def _expanded(step: Step, chosen: Chosen) -> Iterator[Step]:
     )
 
 
-def _left_out(standing: Standing) -> LeftOut:
+def _left_out(standing: Standing) -> SpanLeftOut:
     assert standing.state != "usable"
-    return LeftOut(
+    return SpanLeftOut(
         span=standing.span.name,
         version=standing.span.version,
         state=standing.state,

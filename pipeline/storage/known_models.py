@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from components.export import login_name
+from components.export import get_login_name
 from data.errors import BadDataError
 from data.files.durable_files import sha256_file
 from pipeline.storage.database import FILE
@@ -78,5 +78,5 @@ def trust(folder: Path, root: Path, by: str | None = None) -> tuple[str, bool]:
         return digest, False
     with Ledger(root) as ledger:
         path, now = str(folder.resolve()), time.time()
-        ledger.trust(Trusted(digest=digest, path=path, time=now, by=by or login_name()))
+        ledger.trust(Trusted(digest=digest, path=path, time=now, by=by or get_login_name()))
     return digest, True

@@ -16,8 +16,8 @@ import tensorflow_datasets as tfds
 from components import ingest, window
 from components.artifacts import Examples
 from components.context import Context
-from components.evaluate.provenance import spans_in_words, spans_of
-from components.window import LeftOut, Taken
+from components.evaluate.provenance import describe_spans, read_spans
+from components.window import SpanLeftOut, SpanTaken
 from data.batches.sequential import read_batches
 from data.errors import BadDataError, EnvironmentTrouble
 from data.examples.artifact import load_examples, shard_lengths
@@ -92,7 +92,7 @@ def ingested(config: ingest.Config, output: Path) -> Examples:
 @pytest.fixture
 def run(tmp_path: Path) -> Callable[..., Examples]:
     def run(*spans: Examples, **settings: Any) -> Examples:
-        taken = tuple(Taken(span=f"s{place}") for place in range(1, len(spans) + 1))
+        taken = tuple(SpanTaken(span=f"s{place}") for place in range(1, len(spans) + 1))
         config = window.Config(pattern="/in/{SPAN}", spans=taken, **settings)
         return window.run(window.Inputs(spans=spans), config, Context(output_dir=tmp_path)).examples
 
@@ -192,21 +192,21 @@ def test_spans_of_other_images_are_named(spans, three, tmp_path, run) -> None:
     other = ingested(ingest.Config(source="idx", path=str(folder), span="s2"), tmp_path / "out")
     with pytest.raises(BadDataError, match="s2 holds other images than s1"):
         run(spans["s1"], other)
-    config = window.Config(pattern="/{SPAN}", spans=(Taken(span="s1"), Taken(span="s2")))
+    config = window.Config(pattern="/{SPAN}", spans=(SpanTaken(span="s1"), SpanTaken(span="s2")))
     with pytest.raises(BadDataError, match="s2 holds other images"):
         window.check_inputs(config, {"spans": (spans["s1"], other)})
     window.check_inputs(config, {})
 
 
 def test_what_was_left_out_stands_beside_the_examples_and_in_words(spans, run) -> None:
-    out = LeftOut(span="s2", version=3, state="excluded", why="by ana: labels shuffled")
-    described = spans_of(run(spans["s1"], left_out=(out,)))
+    out = SpanLeftOut(span="s2", version=3, state="excluded", why="by ana: labels shuffled")
+    described = read_spans(run(spans["s1"], left_out=(out,)))
     assert described is not None
-    assert spans_in_words(described) == (
+    assert describe_spans(described) == (
         "spans s1",
         "left out: s2 v3 (excluded, by ana: labels shuffled)",
     )
-    assert spans_of(spans["s1"]) is None
+    assert read_spans(spans["s1"]) is None
 
 
 def test_without_a_span_the_examples_are_as_they_were(three, tmp_path) -> None:

@@ -104,7 +104,7 @@ def test_a_runner_that_forgot_the_job(slow_digits, pool, request_at, tmp_path):
             send(slow_digits, request_at(root, service.external(pool)), detach=True)
         (tmp_path / "go").touch()
         job, sent = submission_file.load(root, next(root.glob("runs/*")).name)
-        while submission.state(sent) not in OVER:
+        while submission.get_state(sent) not in OVER:
             time.sleep(0.1)
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(SECONDS, "JOB_SERVER_AWAY", 2.0)
@@ -239,8 +239,8 @@ def test_a_root_that_workers_do_not_see(digits, pool, job_service, request_at, t
     right = PushRight(tmp_path / "nowhere", "a")
     job = Job.of(prepared.plan, prepared.chosen, workspace, run_id="a-run", right=right)
     sent = submission.submit_detached(chain(job), job_service.external(pool))
-    while submission.state(sent) not in OVER:
+    while submission.get_state(sent) not in OVER:
         time.sleep(0.1)
-    error = submission.failure(sent)
+    error = submission.get_failure(sent)
     assert isinstance(error, EnvironmentTrouble)
     assert "does not see the root" in error.what

@@ -17,7 +17,7 @@ import tensorflow as tf
 from components.context import Context
 from components.evaluate import Config
 from components.evaluate.measure.counts import BASELINE, BEST, CANDIDATE
-from components.evaluate.measure.measurements import Facts, Measured, Reference
+from components.evaluate.measure.measurements import Measurements, Reference, SanityFacts
 from components.evaluate.measure.model_analysis import measure
 from components.evaluate.rules import Threshold
 from components.evaluate.verdict import judge
@@ -95,12 +95,12 @@ def main(folder: Path, classes: int, images: int) -> None:
     whole, slices = measure(examples, "test", bundles, context, slices=("source",))
     measured_in = time.perf_counter() - started
     measured_at = mib("VmHWM")
-    found = Measured(
+    found = Measurements(
         split="test",
         class_names=examples.spec.class_names,
         tally=whole,
         slices=slices,
-        facts=Facts(parity=0.0, transform=0.0, trained_on=0),
+        facts=SanityFacts(parity=0.0, transform=0.0, trained_on=0),
         baseline=Reference(digest="b" * 64, version=1),
         best=Reference(digest="c" * 64, version=2),
     )

@@ -12,10 +12,9 @@ import numpy as np
 
 from components.artifacts import Examples
 from components.evaluate import Config, rules
-from components.evaluate.measure import counts as tally
-from components.evaluate.measure import measurements
+from components.evaluate.measure import counts, measurements
 from components.evaluate.verdict import judge
-from components.report.html.facts import Facts, Made
+from components.report.html.facts import Facts, StepFacts
 from data.examples.artifact import shard_name
 from data.examples.tf_example import encode
 from data.spec import ImageSpec
@@ -74,7 +73,7 @@ def make(
         history=HISTORY,
         examples=examples,
         lineage=(
-            Made(
+            StepFacts(
                 step="ingest",
                 component="components.ingest",
                 fingerprint="a" * 32,
@@ -82,7 +81,7 @@ def make(
                 seconds=2.5,
                 summary=examples.summary,
             ),
-            Made(
+            StepFacts(
                 step="train",
                 component="components.train",
                 fingerprint="b" * 32,
@@ -121,23 +120,23 @@ def _measured(
     skill: float,
     before: float | None,
     slices: tuple[str, ...],
-) -> measurements.Measured:
-    answers = {tally.CANDIDATE: _answers(draws, labels, len(names), skill)}
+) -> measurements.Measurements:
+    answers = {counts.CANDIDATE: _answers(draws, labels, len(names), skill)}
     if before is not None:
-        answers[tally.BASELINE] = _answers(draws, labels, len(names), before)
+        answers[counts.BASELINE] = _answers(draws, labels, len(names), before)
     places = np.arange(len(labels))
 
-    def count(chosen: np.ndarray) -> tally.Tally:
+    def count(chosen: np.ndarray) -> counts.Tally:
         some = {model: given[chosen] for model, given in answers.items()}
-        return tally.tally(labels[chosen], places[chosen], some)
+        return counts.tally_batch(labels[chosen], places[chosen], some)
 
     halves = np.array_split(places, len(slices)) if slices else []
-    return measurements.Measured(
+    return measurements.Measurements(
         split="test",
         class_names=tuple(names),
         tally=count(places),
         slices={name: count(half) for name, half in zip(slices, halves, strict=True)},
-        facts=measurements.Facts(parity=0.0, transform=0.0, trained_on=0),
+        facts=measurements.SanityFacts(parity=0.0, transform=0.0, trained_on=0),
         baseline=measurements.Reference(digest="b" * 64, version=3) if before is not None else None,
     )
 

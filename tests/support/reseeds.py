@@ -25,11 +25,11 @@ from components.evaluate.measure.counts import (
     CANDIDATE,
     Mistakes,
     Tally,
-    tally,
+    tally_batch,
 )
-from components.evaluate.measure.measurements import Facts, Measured, Reference
+from components.evaluate.measure.measurements import Measurements, Reference, SanityFacts
 from components.evaluate.measure.metrics import describe
-from components.evaluate.verdict import outcomes, status_of
+from components.evaluate.verdict import decide_status, judge_rules
 from data.batches.sequential import read_batches
 from pipeline import recipes
 from pipeline.config.graph import PipelineConfig
@@ -37,7 +37,7 @@ from pipeline.config.overrides import apply_settings
 from pipeline.run import run
 
 SEEDS = 30
-SOUND = Facts(parity=0.0, transform=0.0, trained_on=0)
+SOUND = SanityFacts(parity=0.0, transform=0.0, trained_on=0)
 
 # --------------------------------------------------------------------------------- the answers
 
@@ -91,7 +91,7 @@ class Seed:
     @classmethod
     def of(cls, labels: np.ndarray, probabilities: np.ndarray) -> Seed:
         places = np.arange(len(labels))
-        counted = tally(labels, places, {CANDIDATE: probabilities}).models[CANDIDATE]
+        counted = tally_batch(labels, places, {CANDIDATE: probabilities}).models[CANDIDATE]
         right = probabilities.argmax(axis=1) == labels
         return cls(counted, probabilities, right, float(right.mean()))
 
@@ -113,12 +113,12 @@ class Reseeds:
     def blocked_by(self, candidate: int, baseline: int, best: int | None = None) -> list[str]:
         """The rules that block a seed where another one serves, and a third is the best ever."""
         best = self.best_beside(candidate) if best is None else best
-        found = outcomes(self.measured(candidate, baseline, best), self.config)
+        found = judge_rules(self.measured(candidate, baseline, best), self.config)
         blocking = [o.name for o in found if o.status in ("failed", "not enough data")]
-        assert (status_of(found, self.config) == "failed") == bool(blocking)
+        assert (decide_status(found, self.config) == "failed") == bool(blocking)
         return blocking
 
-    def measured(self, candidate: int, baseline: int, best: int) -> Measured:
+    def measured(self, candidate: int, baseline: int, best: int) -> Measurements:
         """What one pass over the split would have found."""
         references = {BASELINE: baseline, BEST: best}
         models = {CANDIDATE: candidate, **references}
@@ -129,7 +129,7 @@ class Reseeds:
             nothing,
             nothing,
         )
-        found = Measured(
+        found = Measurements(
             split=self.config.split,
             class_names=self.class_names,
             tally=counted,
@@ -137,7 +137,7 @@ class Reseeds:
             **{name: Reference(digest=str(seed), version=1) for name, seed in references.items()},
         )
         # What takes the time, once for each seed and not for each pair.
-        found.__dict__["described"] = {n: self._described(seed) for n, seed in models.items()}
+        found.__dict__["metrics"] = {n: self._described(seed) for n, seed in models.items()}
         return found
 
     def _described(self, seed: int) -> dict[str, Any]:

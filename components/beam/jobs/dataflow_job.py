@@ -27,7 +27,7 @@ Answer = TypeVar("Answer")
 class DataflowJob(RemoteJob):
     """One job on Dataflow."""
 
-    flags: tuple[str, ...]  # as `leading` gives them
+    flags: tuple[str, ...]  # as `select_job_flags` gives them
 
     poll = 5.0
 
@@ -37,7 +37,12 @@ class DataflowJob(RemoteJob):
         if not result.has_job:
             return None
         options, job_id = result._options, str(result.job_id())
-        return cls(id=job_id, flags=leading(options), url=console(options, job_id), result=result)
+        return cls(
+            id=job_id,
+            flags=select_job_flags(options),
+            url=make_console_url(options, job_id),
+            result=result,
+        )
 
     def state(self) -> str:
         found = self._asked(lambda client: client.get_job(self.id))
@@ -85,7 +90,7 @@ class DataflowJob(RemoteJob):
         try:
             return ask(_client(self.flags))
         except Exception as error:
-            trouble = runner_errors.of_google(error)
+            trouble = runner_errors.explain_google_error(error)
             if trouble is None:
                 raise
             raise ConnectionLost(
@@ -113,7 +118,7 @@ class Words:
         return "\n".join(texts)
 
 
-def leading(options: PipelineOptions) -> tuple[str, ...]:
+def select_job_flags(options: PipelineOptions) -> tuple[str, ...]:
     """The flags that lead another process to the job."""
     google: Any = options.view_as(GoogleCloudOptions)
     given = {name: getattr(google, name) for name in _LEADING}
@@ -121,7 +126,7 @@ def leading(options: PipelineOptions) -> tuple[str, ...]:
     return (*flags, *(["--no_auth"] if google.no_auth else []))
 
 
-def console(options: PipelineOptions, job_id: str) -> str:
+def make_console_url(options: PipelineOptions, job_id: str) -> str:
     """The job's page in Google's console."""
     google = options.view_as(GoogleCloudOptions)
     place = f"{google.region}/{job_id}?project={google.project}"

@@ -7,16 +7,16 @@ from collections.abc import Sequence
 from apache_beam.runners.runner import PipelineResult
 
 from components.beam.jobs.remote_job import RemoteJob
-from components.beam.options import parse, runner
+from components.beam.options import get_runner_name, parse_flags
 
 
-def job_of(result: PipelineResult, args: Sequence[str]) -> RemoteJob | None:
+def find_job(result: PipelineResult, args: Sequence[str]) -> RemoteJob | None:
     """The job behind a result of Beam's; None if Beam alone can ask for it."""
-    if runner(parse(args)) == "DataflowRunner":
+    if get_runner_name(parse_flags(args)) == "DataflowRunner":
         from components.beam.jobs.dataflow_job import DataflowJob
 
         return DataflowJob.of(result)
     from components.beam.jobs.flink_job import FlinkJob
-    from components.beam.jobs.portable_job import ServedJob, url_of
+    from components.beam.jobs.portable_job import ServedJob, find_runner_url
 
-    return (FlinkJob if url_of(args) else ServedJob).of(result, args)
+    return (FlinkJob if find_runner_url(args) else ServedJob).of(result, args)

@@ -47,7 +47,7 @@ class ServedJob(RemoteJob):
         job_id = getattr(result, "_job_id", None)
         if not endpoint or endpoint == "embed" or not job_id:
             return None
-        return cls(endpoint=endpoint, id=job_id, url=url_of(args), result=result)
+        return cls(endpoint=endpoint, id=job_id, url=find_runner_url(args), result=result)
 
     def state(self) -> str:
         request = job_api.GetJobStateRequest(job_id=self.id)
@@ -132,7 +132,7 @@ class Messages:
         return "\n".join(self._errors)
 
 
-def url_of(args: Sequence[str]) -> str | None:
+def find_runner_url(args: Sequence[str]) -> str | None:
     """The runner's own page, where the flags tell it: Flink's web UI."""
     master = str(PipelineOptions(list(args)).view_as(FlinkRunnerOptions).flink_master)
     if master.startswith("["):

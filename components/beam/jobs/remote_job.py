@@ -102,7 +102,7 @@ class RemoteJob(abc.ABC):
                     end = None
                 time.sleep(self.poll)
             if state == "FAILED":
-                raise runner_errors.error_of(words.last())
+                raise runner_errors.explain_failure(words.last())
             self.counted = self.counters()
             return state
         except KeyboardInterrupt:
@@ -126,7 +126,7 @@ class RemoteJob(abc.ABC):
 
     def failure(self) -> PenstockError:
         """Why the job failed, by the runner's messages."""
-        return runner_errors.error_of(self.words().last())
+        return runner_errors.explain_failure(self.words().last())
 
     def _detail(self, state: str) -> str:
         counted = self.counters()
@@ -134,11 +134,11 @@ class RemoteJob(abc.ABC):
         return "  ".join(filter(None, [f"job {state.lower()}", *numbers, self.url]))
 
     def _too_late(self, wait: str, words: Words) -> EnvironmentTrouble:
-        said = runner_errors.first_cause(words.last()) if words.any() else ""
-        return too_late(f"the job {self.id}", wait, said)
+        said = runner_errors.find_first_cause(words.last()) if words.any() else ""
+        return make_too_late_error(f"the job {self.id}", wait, said)
 
 
-def too_late(job: str, wait: str, said: str = "") -> EnvironmentTrouble:
+def make_too_late_error(job: str, wait: str, said: str = "") -> EnvironmentTrouble:
     """The error of a job that was cancelled since no worker did anything for it.
 
     Args:

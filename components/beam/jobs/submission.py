@@ -12,14 +12,14 @@ from apache_beam.options.pipeline_options import PortableOptions
 
 from components.beam import options as flags
 from components.beam.jobs.flink_job import FlinkJob
-from components.beam.jobs.portable_job import ServedJob, url_of
+from components.beam.jobs.portable_job import ServedJob, find_runner_url
 from components.beam.jobs.remote_job import RemoteJob
-from components.beam.runner_errors import not_taken
+from components.beam.runner_errors import explain_rejected_job
 from data.errors import ConfigError, PenstockError
 
 
 @dataclass(frozen=True)
-class Submitted:
+class SubmittedJob:
     """A job that was sent: enough to ask for it from another process."""
 
     job_id: str
@@ -28,18 +28,18 @@ class Submitted:
     flags: tuple[str, ...] = ()  # those that lead to it on Dataflow
 
 
-def submit_detached(build: Callable[[beam.Pipeline], None], args: Sequence[str]) -> Submitted:
+def submit_detached(build: Callable[[beam.Pipeline], None], args: Sequence[str]) -> SubmittedJob:
     """Start the pipeline that `build` fills, and do not wait for it.
 
     Args:
         build: fills the pipeline.
-        args: as `connected` yields them.
+        args: as `connect_job_server` yields them.
 
     Raises:
         ConfigError: workers would be in this process, or no job server is named.
         EnvironmentTrouble: the job server, or Dataflow, does not take the job.
     """
-    on_dataflow = flags.runner(flags.parse(args)) == "DataflowRunner"
+    on_dataflow = flags.get_runner_name(flags.parse_flags(args)) == "DataflowRunner"
     endpoint = "" if on_dataflow else _endpoint(args)
     pipeline = flags.new_pipeline(args)
     build(pipeline)
@@ -48,14 +48,14 @@ def submit_detached(build: Callable[[beam.Pipeline], None], args: Sequence[str])
         if on_dataflow:
             return _on_dataflow(result)
     except Exception as error:
-        if trouble := not_taken(error):
+        if trouble := explain_rejected_job(error):
             raise trouble from error
         raise
-    return Submitted(result._job_id, endpoint, url_of(args))
+    return SubmittedJob(result._job_id, endpoint, find_runner_url(args))
 
 
 def _endpoint(args: Sequence[str]) -> str:
-    endpoint = flags.parse(args).view_as(PortableOptions).job_endpoint
+    endpoint = flags.parse_flags(args).view_as(PortableOptions).job_endpoint
     if not endpoint or endpoint == "embed" or not flags.workers_are_elsewhere(args):
         raise ConfigError(
             "these flags name no job server whose workers outlive this process",
@@ -66,7 +66,7 @@ def _endpoint(args: Sequence[str]) -> str:
     return str(endpoint)
 
 
-def _on_dataflow(result: Any) -> Submitted:
+def _on_dataflow(result: Any) -> SubmittedJob:
     from components.beam.jobs.dataflow_job import DataflowJob
 
     job = DataflowJob.of(result)
@@ -76,10 +76,10 @@ def _on_dataflow(result: Any) -> Submitted:
             follows="there is no job to wait for",
             remedy="leave out the flag",
         )
-    return Submitted(job.id, "", job.url, job.flags)
+    return SubmittedJob(job.id, "", job.url, job.flags)
 
 
-def state(submitted: Submitted) -> str:
+def get_state(submitted: SubmittedJob) -> str:
     """The job's state as Beam names it.
 
     Raises:
@@ -89,7 +89,7 @@ def state(submitted: Submitted) -> str:
         return job.state()
 
 
-def stop(submitted: Submitted, within: float) -> str:
+def stop_job(submitted: SubmittedJob, within: float) -> str:
     """Ask the runner to end the job, and wait until it has.
 
     Returns:
@@ -102,13 +102,13 @@ def stop(submitted: Submitted, within: float) -> str:
         return job.stop(within)
 
 
-def failure(submitted: Submitted) -> PenstockError:
+def get_failure(submitted: SubmittedJob) -> PenstockError:
     """Why the job failed, by what its runner said."""
     with contextlib.closing(_job(submitted)) as job:
         return job.failure()
 
 
-def _job(submitted: Submitted) -> RemoteJob:
+def _job(submitted: SubmittedJob) -> RemoteJob:
     if submitted.flags:
         from components.beam.jobs.dataflow_job import DataflowJob
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from components.evaluate.measure.auc import count_bins, count_odds, place_odds
-from components.evaluate.measure.cells import add_cells, count_cells, table
+from components.evaluate.measure.auc import bin_odds, count_bins, count_odds
+from components.evaluate.measure.cells import add_cells, count_cells, fill_table
 
 BINS = 15  # of confidence, equally wide from 0 to 1: Guo et al., ICML 2017
 RANKS = 10  # places of the label among the probabilities that are told apart, for top-k
@@ -77,17 +77,17 @@ class Answers:
     @property
     def ranks(self) -> np.ndarray:
         """(C, RANKS) int64: images whose label has this rank among the probabilities."""
-        return table(self.rank_cells, self.classes, RANKS)
+        return fill_table(self.rank_cells, self.classes, RANKS)
 
     @property
     def calibration(self) -> np.ndarray:
         """(C, BINS, 3) float64: images, sum of confidences, right ones."""
-        return table(self.calibration_cells, self.classes, BINS)
+        return fill_table(self.calibration_cells, self.classes, BINS)
 
     @property
     def own_odds(self) -> np.ndarray:
         """(C, bins) int64: of each class's log-odds in its own images."""
-        return table(self.odds_cells, self.classes, count_bins(self.classes))
+        return fill_table(self.odds_cells, self.classes, count_bins(self.classes))
 
     def _by_class(self, column: int, cells: np.ndarray) -> np.ndarray:
         found = np.bincount(cells[:, column], weights=cells[:, 2], minlength=self.classes)
@@ -117,7 +117,7 @@ def count_answers(labels: np.ndarray, answered: np.ndarray, predicted: np.ndarra
     images = np.arange(len(finite))
     confidence = finite[images, said]
     bins = np.clip(np.ceil(confidence * BINS).astype(np.int64) - 1, 0, BINS - 1)
-    odds = place_odds(finite)
+    odds = bin_odds(finite)
     ranked = sound & (rank < RANKS)
     return Answers(
         confusion=count_cells(labels, predicted),

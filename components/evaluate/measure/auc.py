@@ -14,7 +14,7 @@ def count_bins(classes: int) -> int:
     return min(_MOST, max(_FEWEST, _COUNTS // max(classes, 1)))
 
 
-def place_odds(probabilities: np.ndarray) -> np.ndarray:
+def bin_odds(probabilities: np.ndarray) -> np.ndarray:
     """(n, C) int64: the bin of each probability's log-odds.
 
     Args:
@@ -28,7 +28,7 @@ def place_odds(probabilities: np.ndarray) -> np.ndarray:
 
 
 def count_odds(bins: np.ndarray) -> np.ndarray:
-    """(C, bins) int32: in how many images a class has its log-odds in a bin; see `place_odds`."""
+    """(C, bins) int32: in how many images a class has its log-odds in a bin; see `bin_odds`."""
     classes = bins.shape[1]
     size = count_bins(classes)
     code = np.arange(classes) * size + bins
@@ -36,7 +36,7 @@ def count_odds(bins: np.ndarray) -> np.ndarray:
     return counted.reshape(classes, size).astype(np.int32)
 
 
-def auc(own: np.ndarray, all_: np.ndarray) -> np.ndarray:
+def compute_auc(own: np.ndarray, all_: np.ndarray) -> np.ndarray:
     """P(an image of the class scores higher than another's), ties half: Mann and Whitney, 1947.
 
     Args:

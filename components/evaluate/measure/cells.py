@@ -39,7 +39,7 @@ def _sum_up(cells: np.ndarray) -> np.ndarray:
     return found
 
 
-def table(cells: np.ndarray, rows: int, columns: int) -> np.ndarray:
+def fill_table(cells: np.ndarray, rows: int, columns: int) -> np.ndarray:
     """(rows, columns), or (rows, columns, sums) of several; what lies beyond is left out."""
     found = np.zeros((rows, columns, cells.shape[1] - 2), cells.dtype)
     inside = cells[cells[:, 1] < columns]
@@ -48,7 +48,7 @@ def table(cells: np.ndarray, rows: int, columns: int) -> np.ndarray:
     return found[..., 0] if found.shape[2] == 1 else found
 
 
-def largest(cells: np.ndarray, classes: int, number: int) -> np.ndarray:
+def find_largest(cells: np.ndarray, classes: int, number: int) -> np.ndarray:
     """The cells with the most images of one class that were taken for another, at most `number`."""
     wrong = cells[(cells[:, 0] != cells[:, 1]) & (cells[:, 1] < classes)]
     chosen: np.ndarray = wrong[np.argsort(-wrong[:, 2], kind="stable")[:number]]

@@ -51,7 +51,7 @@ class Tally:
             self.lost + other.lost,
         )
 
-    def also(self, name: str, of: str) -> Tally:
+    def with_alias(self, name: str, of: str) -> Tally:
         """The same, with one reference under another name too."""
         return replace(
             self,
@@ -90,7 +90,7 @@ class Tally:
         return cls(models, right, Mistakes(**worst), Mistakes(**lost))
 
 
-def tally(labels: np.ndarray, places: np.ndarray, answers: Mapping[str, np.ndarray]) -> Tally:
+def tally_batch(labels: np.ndarray, places: np.ndarray, answers: Mapping[str, np.ndarray]) -> Tally:
     """Count a batch.
 
     Args:

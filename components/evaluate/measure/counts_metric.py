@@ -15,7 +15,7 @@ from tensorflow_model_analysis import constants
 from tensorflow_model_analysis.metrics import metric_types
 from tensorflow_model_analysis.proto import config_pb2
 
-from components.evaluate.measure.counts import CANDIDATE, Tally, tally
+from components.evaluate.measure.counts import CANDIDATE, Tally, tally_batch
 from components.evaluate.measure.read_batches import BATCH_IMAGES, PLACE
 from serving_export.bundle.manifest import PROBABILITIES
 
@@ -76,7 +76,9 @@ class _Counted:
         """Count what waits."""
         if self._labels:
             answers = {m: found[: len(self._labels)] for m, found in self._answers.items()}
-            self.add(tally(np.concatenate(self._labels), np.concatenate(self._places), answers))
+            self.add(
+                tally_batch(np.concatenate(self._labels), np.concatenate(self._places), answers)
+            )
             self._labels, self._places = [], []
         return self
 

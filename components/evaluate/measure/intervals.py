@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from scipy import optimize, special
 
-from components.evaluate.paired_loss import score
+from components.evaluate.paired_loss import tango_score
 from data.base.wilson import wilson_bounds
 
 
@@ -16,7 +16,7 @@ def normal_quantile(share: float) -> float:
     return float(special.ndtri(share))
 
 
-def wilson(successes: int, trials: int, confidence: float) -> tuple[float, float] | None:
+def wilson_interval(successes: int, trials: int, confidence: float) -> tuple[float, float] | None:
     """Wilson's score interval of a proportion: never of width 0, not even for 36 of 36.
 
     None where there were no trials.
@@ -28,7 +28,7 @@ def wilson(successes: int, trials: int, confidence: float) -> tuple[float, float
     return (low if successes else 0.0), (high if successes < trials else 1.0)
 
 
-def of_mean(
+def mean_interval(
     total: float, squares: float, number: int, confidence: float
 ) -> tuple[float, float] | None:
     """The normal interval of a mean, from sum and sum of squares; None for less than two."""
@@ -60,7 +60,7 @@ def loss_interval(lost: int, won: int, images: int, confidence: float) -> tuple[
 
     def bound(low: float, high: float, wanted: float) -> float:
         def distance(margin: float) -> float:
-            return float(score(lost, won, images, margin)) - wanted
+            return float(tango_score(lost, won, images, margin)) - wanted
 
         if distance(low) * distance(high) > 0:
             return low if wanted > 0 else high

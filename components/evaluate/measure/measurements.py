@@ -28,7 +28,7 @@ class Reference:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Facts:
+class SanityFacts:
     """What the sanity rules need besides the counts."""
 
     # largest difference of a probability between the bundle and the trained model; None: not known
@@ -44,7 +44,7 @@ class Facts:
     # images of the split that the model or its ancestors were trained on; None: not known
     trained_on: int | None = None
     # places in the split of the first of them, from 0
-    trained_on_places: tuple[int, ...] = ()
+    trained_on_indices: tuple[int, ...] = ()
     # the version that this very model was, and the one that serves now in its place
     replaced: tuple[int, int] | None = None
 
@@ -61,20 +61,20 @@ class View:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Measured:
+class Measurements:
     """One pass over a split."""
 
     split: str
     class_names: tuple[str, ...]
     tally: Tally
     slices: Mapping[str, Tally] = field(default_factory=dict)  # "feature=value" → its tally
-    facts: Facts = field(default_factory=Facts)
+    facts: SanityFacts = field(default_factory=SanityFacts)
     baseline: Reference | None = None
     best: Reference | None = None
     confidence: float = 0.95  # of the intervals
 
     @cached_property
-    def described(self) -> dict[str, dict[str, Any]]:
+    def metrics(self) -> dict[str, dict[str, Any]]:
         """Model → {"overall", "classes", "slices"}: the metrics as `verdict.json` has them."""
         return {
             model: {
@@ -100,17 +100,17 @@ class Measured:
         return {name: self._whole(self.slices[name], "slices", name) for name in names}
 
     def _whole(self, tally: Tally, group: str, name: str | None) -> View:
-        found = {model: known[group] for model, known in self.described.items()}
+        found = {model: known[group] for model, known in self.metrics.items()}
         metrics = {model: m if name is None else m[name] for model, m in found.items()}
         return View(metrics, {r: right.sum(axis=0) for r, right in tally.right.items()})
 
     def _class(self, row: int, name: str) -> View:
         return View(
-            {model: known["classes"][name] for model, known in self.described.items()},
+            {model: known["classes"][name] for model, known in self.metrics.items()},
             {reference: right[row] for reference, right in self.tally.right.items()},
         )
 
     @property
     def accuracy(self) -> float | None:
         """The candidate's, overall."""
-        return self.described[CANDIDATE]["overall"]["accuracy"]  # type: ignore[no-any-return]
+        return self.metrics[CANDIDATE]["overall"]["accuracy"]  # type: ignore[no-any-return]

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from components.evaluate.measure.answers import Answers
-from components.evaluate.measure.auc import auc
-from components.evaluate.measure.intervals import of_mean, wilson
+from components.evaluate.measure.auc import compute_auc
+from components.evaluate.measure.intervals import mean_interval, wilson_interval
 
 
 def describe(answers: Answers, class_names: tuple[str, ...], confidence: float) -> dict[str, Any]:
@@ -53,7 +53,7 @@ def _of_classes(answers: Answers) -> dict[str, np.ndarray]:
             "precision": right / predicted,
             "recall": right / examples,
             "f1": 2 * right / (examples + predicted),  # harmonic mean of both
-            "auc": auc(answers.own_odds, answers.odds),
+            "auc": compute_auc(answers.own_odds, answers.odds),
         }
 
 
@@ -78,12 +78,12 @@ def _of_images(
     return {
         "examples": number,
         "accuracy": correct / number if number else None,
-        "accuracy_interval": wilson(correct, number, confidence),
+        "accuracy_interval": wilson_interval(correct, number, confidence),
         # Share of images whose label is among the k most probable classes.
         "top_k": {str(k): ranks[k - 1] / number for k in range(2, len(ranks) + 1) if number},
         # Mean of -ln p(label), in nats.
         "loss": _number(loss / number) if number else None,
-        "loss_interval": of_mean(loss, squares, number, confidence),
+        "loss_interval": mean_interval(loss, squares, number, confidence),
         "ece": _ece(of_bins),
     }
 
@@ -98,7 +98,7 @@ def _describe_class(
         **found,
         "predicted": predicted,
         "precision": _number(one["precision"]),  # right / predicted
-        "precision_interval": wilson(right, predicted, confidence),
+        "precision_interval": wilson_interval(right, predicted, confidence),
         "recall": found["accuracy"],  # right / images of the class
         "recall_interval": found["accuracy_interval"],
         "f1": _number(one["f1"]),
@@ -106,7 +106,7 @@ def _describe_class(
     }
 
 
-def calibration(answers: Answers) -> list[dict[str, Any]]:
+def describe_calibration(answers: Answers) -> list[dict[str, Any]]:
     """The bins of the reliability curve, from the least confident to the most."""
     bins = answers.calibration.sum(axis=0)
     return [

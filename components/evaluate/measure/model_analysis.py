@@ -17,7 +17,7 @@ from tensorflow_model_analysis.proto import config_pb2
 
 from components.beam.prune import keep_needed
 from components.beam.run_pipeline import run_pipeline
-from components.beam.shared_filesystem import refuse_hidden
+from components.beam.shared_filesystem import refuse_unshared_paths
 from components.context import Context
 from components.evaluate.measure.counts import CANDIDATE, Tally
 from components.evaluate.measure.counts_metric import TallyMetric
@@ -88,7 +88,7 @@ def measure(
         # The analysis counts bytes and slices for its own telemetry, and looks for plots.
         keep_needed(pipeline, written[_WRITTEN])
 
-    refuse_hidden(context)
+    refuse_unshared_paths(context)
     run_pipeline(build, context)
     found = _read(context.output_dir)
     _check(found.get(""), examples, split)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from components.evaluate.component import check_inputs
 from components.evaluate.measure.counts import BASELINE, CANDIDATE
-from components.evaluate.measure.measurements import Facts, Measured, Reference
-from components.evaluate.provenance import code_versions, data_identity
+from components.evaluate.measure.measurements import Measurements, Reference, SanityFacts
+from components.evaluate.provenance import identify_data, read_code_versions
 from components.evaluate.standalone.worker import measure_in_child
 from components.evaluate.verdict import judge
 from data.errors import BadDataError
@@ -60,16 +60,16 @@ def judge_models(
         whole, slices, alone = measure_in_child(
             examples_dir, config.split, folders, digests, foreign, config.slices, Path(output)
         )
-    measured = Measured(
+    measured = Measurements(
         split=config.split,
         class_names=examples.spec.class_names,
         tally=whole,
         slices=slices,
-        facts=Facts(alone=alone),
+        facts=SanityFacts(alone=alone),
         baseline=Reference(digest=digests[BASELINE]) if BASELINE in digests else None,
         confidence=config.confidence,
     )
-    about = {"data": data_identity(examples, config.split), "code": code_versions()}
+    about = {"data": identify_data(examples, config.split), "code": read_code_versions()}
     return judge(measured, config, digests[CANDIDATE], about)
 
 

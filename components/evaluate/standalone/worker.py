@@ -92,7 +92,7 @@ def main() -> None:
 def _work(job: dict[str, Any], output: Path) -> None:
     from components.context import Context
     from components.evaluate.measure.model_analysis import measure
-    from components.evaluate.standalone.foreign_model import adapt
+    from components.evaluate.standalone.unmanaged_model import adapt
 
     for name, path in job["bundles"].items():
         check_digest(Path(path), job["digests"][name])
@@ -114,7 +114,7 @@ def _work(job: dict[str, Any], output: Path) -> None:
 
 
 def _alone(bundle: Path, examples: Examples, split: str, adapted: bool) -> Difference:
-    from components.evaluate.standalone.foreign_model import load_adapted
+    from components.evaluate.standalone.unmanaged_model import load_adapted
     from serving_export.bundle.saved_model import load_bundle
     from serving_export.parity.batch_independence import find_bundle_difference, sample_images
 

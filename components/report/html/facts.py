@@ -9,7 +9,7 @@ from components.artifacts import Examples
 
 
 @dataclass(frozen=True, kw_only=True)
-class Made:
+class StepFacts:
     """What one step of a run did."""
 
     step: str
@@ -32,7 +32,7 @@ class Facts:
     verdict: dict[str, Any] | None = None  # as in verdict.json
     history: dict[str, Any] | None = None  # of the training: name → a number per epoch
     examples: Examples | None = None  # those that the verdict is about
-    lineage: tuple[Made, ...] = ()
+    lineage: tuple[StepFacts, ...] = ()
     push: dict[str, Any] | None = None  # pushed, version, served_path, reason
     override: dict[str, Any] | None = None  # rules, by, reason
     reproduce: tuple[str, ...] = ()  # shell commands

@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from components.evaluate.provenance import spans_in_words
+from components.evaluate.provenance import describe_spans
 
 NONE = "–"
 _MINUS = "\N{MINUS SIGN}"
@@ -80,4 +80,4 @@ def moment(epoch: float) -> str:
 
 def spans(of: Mapping[str, Any]) -> str:
     """The spans of a window, and what was left out and why."""
-    return "; ".join(filter(None, spans_in_words(of)))
+    return "; ".join(filter(None, describe_spans(of)))

@@ -66,7 +66,7 @@ def _pictures(
 
             @functools.cache
             def answers() -> list[Answer]:
-                asked = first_places(_ASKED, examples, split)
+                asked = first_indices(_ASKED, examples, split)
                 return answer_for_examples(model.bundle, examples, split, asked, model.digest)
 
             yield "prediction.png", lambda: _chart(answers()[:1])
@@ -75,33 +75,33 @@ def _pictures(
         yield "learning_curves.png", functools.partial(_curves, model)
 
 
-def first_places(most: int, examples: Examples, split: str) -> range:
+def first_indices(most: int, examples: Examples, split: str) -> range:
     """The places of a split's first images: at most so many, one at least, and 256 MB."""
     affordable = max(1, _MOST_BYTES // examples.spec.image_bytes)
     return range(max(1, min(most, affordable, examples.num_examples(split))))
 
 
 def _images(examples: Examples) -> Axes:
-    from components.report.pictures.images import image_sheet
+    from components.report.pictures.images import draw_image_sheet
     from data.examples.read_images import read_images
 
     split = next(iter(examples.counts), "train")
-    images, labels = read_images(examples, split, first_places(_IN_SHEET, examples, split))
-    return image_sheet(images, [examples.spec.class_names[label] for label in labels])
+    images, labels = read_images(examples, split, first_indices(_IN_SHEET, examples, split))
+    return draw_image_sheet(images, [examples.spec.class_names[label] for label in labels])
 
 
 def _raw_values(examples: Examples, split: str) -> Axes:
-    from components.report.pictures.images import raw_values
+    from components.report.pictures.images import draw_raw_values
     from data.examples.read_images import read_images
 
     images, labels = read_images(examples, split, [0])
-    return raw_values(images[0], examples.spec.class_names[labels[0]])
+    return draw_raw_values(images[0], examples.spec.class_names[labels[0]])
 
 
 def _chart(answers: list[Answer]) -> Axes:
-    from components.report.pictures.predictions import prediction_chart
+    from components.report.pictures.predictions import draw_predictions
 
-    return prediction_chart(answers)
+    return draw_predictions(answers)
 
 
 def _curves(model: Model) -> Axes | None:

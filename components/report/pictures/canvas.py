@@ -70,14 +70,14 @@ def paste(paper: np.ndarray, image: np.ndarray, left: int, top: int, side: int) 
         left, top: of the square; one pixel more on each side must be free for the frame.
         side: of the square.
     """
-    seen = scaled(in_colours(image), side)
+    seen = scaled(convert_to_rgb(image), side)
     height, width = seen.shape[:2]
     top, left = top + (side - height) // 2, left + (side - width) // 2
     paper[top - 1 : top + height + 1, left - 1 : left + width + 1] = _FRAME
     paper[top : top + height, left : left + width] = seen
 
 
-def in_colours(image: np.ndarray) -> np.ndarray:
+def convert_to_rgb(image: np.ndarray) -> np.ndarray:
     """(height, width, 1, 3 or 4) uint8 → (height, width, 3) uint8, alpha laid over white."""
     if image.shape[-1] == 1:
         return np.repeat(image, 3, axis=-1)

@@ -12,8 +12,8 @@ from matplotlib.colors import Normalize
 from components.report.pictures.canvas import (
     MARGIN,
     blank,
+    convert_to_rgb,
     figure_of,
-    in_colours,
     panel,
     paste,
     sheet,
@@ -28,7 +28,7 @@ _GAP = 60  # between two of these: room for the numbers of the next one's rows
 _CHANNELS = {1: (), 3: ("red", "green", "blue"), 4: ("red", "green", "blue", "alpha")}
 
 
-def image_sheet(images: np.ndarray, names: Sequence[str]) -> Axes:
+def draw_image_sheet(images: np.ndarray, names: Sequence[str]) -> Axes:
     """Images in rows of five, each above its class name.
 
     Args:
@@ -59,7 +59,7 @@ def image_sheet(images: np.ndarray, names: Sequence[str]) -> Axes:
     return axes
 
 
-def raw_values(image: np.ndarray, name: str) -> Axes:
+def draw_raw_values(image: np.ndarray, name: str) -> Axes:
     """One image with rows and columns numbered, and the colour bar of its values, 0-255.
 
     An image in colours is shown as it is, and then each channel by its values.
@@ -69,7 +69,7 @@ def raw_values(image: np.ndarray, name: str) -> Axes:
         name: of its class.
     """
     channels = _CHANNELS[image.shape[-1]]
-    views = [("", in_colours(image))] if channels else []
+    views = [("", convert_to_rgb(image))] if channels else []
     views += [(c, image[..., i]) for i, c in enumerate(channels or ("",))]
     top = MARGIN + 40
     width = MARGIN + len(views) * (_VIEW + _GAP) + 100

@@ -52,7 +52,7 @@ _COLUMNS = 3
 _LINE = 20  # pixels of a line of the legend
 
 
-def prediction_chart(answers: Sequence[Answer]) -> Axes:
+def draw_predictions(answers: Sequence[Answer]) -> Axes:
     """One answer large, or several in rows of three, with lines below that explain the colours.
 
     With many classes a chart has the likeliest and the true one.

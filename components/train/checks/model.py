@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from components.train.keras_model.suspicions import suspicions
+from components.train.keras_model.suspicions import find_suspicions
 from data.code.import_path import load_object
 from data.errors import ConfigError, PenstockError, summarize_error
 from data.spec import ImageSpec
@@ -33,7 +33,7 @@ _NOT_CALLED = (
 _SUM_TOLERANCE = 0.01  # of a row of probabilities in float16
 
 
-def checked_model(training: Training) -> keras.Model:
+def build_checked_model(training: Training) -> keras.Model:
     """The model that `train.model` builds, tried on noise.
 
     Raises:
@@ -41,19 +41,19 @@ def checked_model(training: Training) -> keras.Model:
             of its own, or gives something else than `train.model_output` says.
     """
     config, spec = training.config, training.examples.spec
-    model = built_model(config, spec)
+    model = build_configured_model(config, spec)
     with _told(config, spec):
         seen = training.transform(tf.constant(_noise(spec)))
         output = model(seen, training=False)
         output = np.asarray(tf.cast(output, tf.float32))
     check_output(output, spec, config.model, config.model_output)
     refuse_python(model, seen, config.model)
-    for words in suspicions(model, seen.numpy(), output, config.model_output):
+    for words in find_suspicions(model, seen.numpy(), output, config.model_output):
         training.warn(words)
     return model
 
 
-def built_model(config: Config, spec: ImageSpec) -> keras.Model:
+def build_configured_model(config: Config, spec: ImageSpec) -> keras.Model:
     """What the config's build_model gives for these images.
 
     Raises:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from components.artifacts import Foreseen
+from components.artifacts import ExpectedExamples
 from components.models.options import CHECKS
 from components.train.checks.keras_names import COMMON, OPTIMIZERS, SCHEDULES
 from data.code.user_object import check_object
@@ -19,7 +19,7 @@ _VALIDATION = "validation"
 _FLIPS = ("horizontal", "vertical", "horizontal_and_vertical")
 
 
-def check(config: Config, examples: Foreseen) -> None:
+def check(config: Config, examples: ExpectedExamples) -> None:
     """Hold all that the config names against what there is.
 
     Args:
@@ -88,7 +88,7 @@ def _check_options(
         )
 
 
-def check_augmentation(wanted: Mapping[str, Any], examples: Foreseen) -> None:
+def check_augmentation(wanted: Mapping[str, Any], examples: ExpectedExamples) -> None:
     """Hold `train.augmentation` against the names that there are, and their ranges.
 
     Raises:
@@ -115,7 +115,7 @@ def check_augmentation(wanted: Mapping[str, Any], examples: Foreseen) -> None:
             raise ConfigError(f"train.augmentation: {name} cannot be {value!r}", expected=expected)
 
 
-def _check_classes(config: Config, examples: Foreseen) -> None:
+def _check_classes(config: Config, examples: ExpectedExamples) -> None:
     for name in config.class_weights:
         if examples.class_names is not None and name not in examples.class_names:
             raise ConfigError(

@@ -27,7 +27,7 @@ _ATTRIBUTES: dict[type[keras.callbacks.Callback], tuple[str, ...]] = {
 }
 
 
-def forgetful(kinds: Iterable[type]) -> Iterator[str]:
+def find_stateless_callbacks(kinds: Iterable[type]) -> Iterator[str]:
     """For each class of callbacks with which a resumed training would go on as new: a warning.
 
     Raises:
@@ -48,7 +48,7 @@ def forgetful(kinds: Iterable[type]) -> Iterator[str]:
             )
 
 
-def state_of(callback: keras.callbacks.Callback) -> Checkpoint:
+def read_state(callback: keras.callbacks.Callback) -> Checkpoint:
     """Its own `get_state()`, or what is known of Keras's."""
     if hasattr(callback, "get_state"):
         state = callback.get_state()
@@ -67,8 +67,8 @@ def state_of(callback: keras.callbacks.Callback) -> Checkpoint:
     return Checkpoint({f"{_BEST} {n}": array for n, array in enumerate(best or [])}, facts)
 
 
-def give_back(callback: keras.callbacks.Callback, state: Checkpoint) -> None:
-    """Let it go on from what `state_of` gave."""
+def restore_state(callback: keras.callbacks.Callback, state: Checkpoint) -> None:
+    """Let it go on from what `read_state` gave."""
     if hasattr(callback, "get_state"):
         callback.set_state(state.facts["own"])
         return

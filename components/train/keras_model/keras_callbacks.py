@@ -9,7 +9,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from components.train.keras_model.callback_state import forgetful, give_back, state_of
+from components.train.keras_model.callback_state import (
+    find_stateless_callbacks,
+    read_state,
+    restore_state,
+)
 from components.train.loop.checkpoints import Checkpoint
 from components.train.loop.hook import Hook
 from data.code.import_path import load_object
@@ -36,7 +40,7 @@ class KerasCallbacks(Hook):
         validated = bool(training.examples.num_examples("validation"))
         self._model = model
         self._callbacks = [_own(path, config, validated) for path in config.callbacks]
-        for words in forgetful(map(type, self._callbacks)):
+        for words in find_stateless_callbacks(map(type, self._callbacks)):
             training.warn(words)
         if config.early_stop_patience or config.best_weights:
             self._callbacks.append(_early_stop(config, validated))
@@ -89,7 +93,7 @@ class KerasCallbacks(Hook):
         return {"learning_rate": float(tf.convert_to_tensor(rate))}
 
     def state(self) -> Checkpoint:
-        states = [state_of(callback) for callback in self._callbacks]
+        states = [read_state(callback) for callback in self._callbacks]
         arrays: dict[str, np.ndarray] = {
             f"{n} {name}": array
             for n, state in enumerate(states)
@@ -105,7 +109,7 @@ class KerasCallbacks(Hook):
                 for name, array in state.arrays.items()
                 if name.partition(" ")[0] == str(n)
             }
-            give_back(callback, Checkpoint(arrays, facts))
+            restore_state(callback, Checkpoint(arrays, facts))
 
 
 def _listens_to_batches(callback: keras.callbacks.Callback) -> bool:

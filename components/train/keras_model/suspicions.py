@@ -10,7 +10,7 @@ import numpy as np
 _TINY = 0.05  # what images are no larger than once they were scaled twice
 
 
-def suspicions(
+def find_suspicions(
     model: keras.Model, seen: np.ndarray, output: np.ndarray, model_output: str
 ) -> Iterator[str]:
     """Words for each.

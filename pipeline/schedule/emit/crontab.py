@@ -8,7 +8,7 @@ from pathlib import Path
 from data.errors import ConfigError
 from pipeline.schedule.emit.job import Clock, Job
 from pipeline.schedule.emit.render import render
-from pipeline.schedule.emit.times import cron_of_seconds
+from pipeline.schedule.emit.times import convert_interval
 
 _LONGEST = 998  # bytes of a command in Debian's cron
 
@@ -42,7 +42,7 @@ def render_crontab(job: Job, log: Path | None = None) -> str:
     if isinstance(job.when, Clock):
         when, zone = job.when.times.debian_cron(), job.when.zone
     else:
-        when, zone = cron_of_seconds(job.when), None
+        when, zone = convert_interval(job.when), None
     return render("crontab.j2", job=job, zone=zone, when=when, command=line)
 
 

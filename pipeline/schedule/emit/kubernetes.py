@@ -7,7 +7,7 @@ from typing import Any
 
 from data.errors import ConfigError
 from pipeline.schedule.emit.job import Clock, Job
-from pipeline.schedule.emit.times import cron_of_seconds
+from pipeline.schedule.emit.times import convert_interval
 
 _LONGEST = 52  # letters of a CronJob's name; Kubernetes adds its own
 _QUANTITY = re.compile(r"[0-9]+(\.[0-9]+)?(m|[kKMGT]i?)?")
@@ -58,7 +58,7 @@ def _spec(job: Job, pod: dict[str, Any]) -> dict[str, Any]:
     if isinstance(job.when, Clock):
         when, zone = job.when.times.cron(), job.when.zone
     else:
-        when, zone = cron_of_seconds(job.when), "UTC"
+        when, zone = convert_interval(job.when), "UTC"
     late = {"startingDeadlineSeconds": max(_SOON, round(job.grace))} if job.missed == "skip" else {}
     return {
         "schedule": when,

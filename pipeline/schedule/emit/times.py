@@ -124,7 +124,7 @@ def ranges(numbers: Iterable[int], dash: str, form: str = "{}") -> str:
     return ",".join(f"{w[0]}{dash}{w[-1]}" if len(w) > 2 else ",".join(w) for w in words)
 
 
-def cron_of_seconds(seconds: float) -> str:
+def convert_interval(seconds: float) -> str:
     """The cron expression of a tick every so many seconds.
 
     Raises:

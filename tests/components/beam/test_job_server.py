@@ -14,7 +14,7 @@ import apache_beam as beam
 import pytest
 
 from components.beam import job_server
-from components.beam.job_server import connected
+from components.beam.job_server import connect_job_server
 from components.beam.jobs import submission
 from components.beam.run_pipeline import run_pipeline
 from components.beam.worker_check import check_workers, examine_workers
@@ -50,7 +50,7 @@ def test_a_job_runs_and_is_watched(tmp_path: Path, kind: str, request) -> None:
     def progress(done: float, total: float | None = None, detail: str = "") -> None:
         seen.append(detail)
 
-    with connected(request.getfixturevalue(kind)) as args:
+    with connect_job_server(request.getfixturevalue(kind)) as args:
         run(tmp_path, work, args, progress=progress)
         run(tmp_path, work, args)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["1", "2", "3"]
@@ -123,7 +123,7 @@ def test_a_pool_whose_python_lacks_beam_ends_in_time(
 
 def test_submitted_jobs_are_asked_for_by_their_id(external: tuple[str, ...]) -> None:
     submitted = submission.submit_detached(lambda p: p | beam.Create([1]), external)
-    while (state := submission.state(submitted)) not in ("DONE", "FAILED"):
+    while (state := submission.get_state(submitted)) not in ("DONE", "FAILED"):
         time.sleep(0.1)
     assert state == "DONE"
 
@@ -162,7 +162,7 @@ def test_a_dead_port(monkeypatch) -> None:
         endpoint = f"localhost:{taken.getsockname()[1]}"
     trouble = "no job server answers"
     with pytest.raises(EnvironmentTrouble, match=trouble):
-        job_server.described(endpoint)
+        job_server.fetch_known_options(endpoint)
 
 
 def test_a_port_that_never_speaks(monkeypatch) -> None:
@@ -171,7 +171,7 @@ def test_a_port_that_never_speaks(monkeypatch) -> None:
         socket.create_server(("127.0.0.1", 0)) as silent,
         pytest.raises(EnvironmentTrouble, match="no job server answers"),
     ):
-        job_server.described(f"localhost:{silent.getsockname()[1]}")
+        job_server.fetch_known_options(f"localhost:{silent.getsockname()[1]}")
 
 
 def test_a_web_server(monkeypatch) -> None:
@@ -180,7 +180,7 @@ def test_a_web_server(monkeypatch) -> None:
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
         with pytest.raises(EnvironmentTrouble, match="no job server"):
-            job_server.described(f"localhost:{server.server_port}")
+            job_server.fetch_known_options(f"localhost:{server.server_port}")
     finally:
         server.shutdown()
         server.server_close()
@@ -189,7 +189,7 @@ def test_a_web_server(monkeypatch) -> None:
 def test_a_flag_that_the_server_does_not_know_either(loopback: tuple[str, ...]) -> None:
     with (
         pytest.raises(ConfigError, match="--paralelism"),
-        connected((*loopback, "--paralelism=2")),
+        connect_job_server((*loopback, "--paralelism=2")),
     ):
         pass
 
@@ -202,10 +202,10 @@ def test_flink_without_java(monkeypatch, tmp_path: Path) -> None:
         f"--flink_job_server_jar={jar}",
         "--job_server_java_launcher=/nowhere/java",
     )
-    with pytest.raises(EnvironmentTrouble, match="did not start"), connected(args):
+    with pytest.raises(EnvironmentTrouble, match="did not start"), connect_job_server(args):
         pass
     with (
         pytest.raises(EnvironmentTrouble, match="did not start"),
-        connected((*args, f"--job_server_java_launcher={sys.executable}")),
+        connect_job_server((*args, f"--job_server_java_launcher={sys.executable}")),
     ):
         pass

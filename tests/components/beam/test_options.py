@@ -8,8 +8,8 @@ import pickle
 import pytest
 from apache_beam.options.pipeline_options import DebugOptions, PipelineOptions, StandardOptions
 
-from components.beam.job_server import connected
-from components.beam.options import parse, unknown, workers_are_elsewhere
+from components.beam.job_server import connect_job_server
+from components.beam.options import find_unknown_flags, parse_flags, workers_are_elsewhere
 from data.errors import ConfigError
 
 PORTABLE = ("--runner=PortableRunner", "--job_endpoint=localhost:1")
@@ -26,17 +26,17 @@ PORTABLE = ("--runner=PortableRunner", "--job_endpoint=localhost:1")
     ids=str,
 )
 def test_what_beam_knows_is_taken(args) -> None:
-    assert unknown(args) == []
-    assert parse(args).view_as(StandardOptions).runner == "FnApiRunner"
+    assert find_unknown_flags(args) == []
+    assert parse_flags(args).view_as(StandardOptions).runner == "FnApiRunner"
 
 
 def test_repeated_experiments_are_all_there() -> None:
-    options = parse(("--experiments=a", "--experiments=b"))
+    options = parse_flags(("--experiments=a", "--experiments=b"))
     assert options.view_as(DebugOptions).experiments == ["a", "b"]
 
 
 def test_a_view_is_made_once_and_shares_its_values_with_all() -> None:
-    options = parse(("--experiments=a",))
+    options = parse_flags(("--experiments=a",))
     view = options.view_as(DebugOptions)
     assert options.view_as(DebugOptions) is view
     view.add_experiment("b")
@@ -59,7 +59,7 @@ def test_a_view_is_made_once_and_shares_its_values_with_all() -> None:
 )
 def test_what_beam_does_not_know_is_refused(flag: str, close: str) -> None:
     with pytest.raises(ConfigError, match="Beam knows no flag") as caught:
-        parse((flag,))
+        parse_flags((flag,))
     assert close in str(caught.value.remedy)
 
 
@@ -68,15 +68,15 @@ def test_what_beam_does_not_know_is_refused(flag: str, close: str) -> None:
 )
 def test_a_wrong_value_ends_no_process(args) -> None:
     with pytest.raises(ConfigError):
-        parse(args)
+        parse_flags(args)
 
 
 def test_a_portable_runners_strangers_wait_for_the_job_server() -> None:
-    assert unknown((*PORTABLE, "--object_reuse_x", "2", "--faster")) == [
+    assert find_unknown_flags((*PORTABLE, "--object_reuse_x", "2", "--faster")) == [
         "--object_reuse_x",
         "--faster",
     ]
-    parse((*PORTABLE, "--object_reuse_x", "2"))
+    parse_flags((*PORTABLE, "--object_reuse_x", "2"))
 
 
 @pytest.mark.parametrize(
@@ -101,10 +101,13 @@ def test_where_workers_are(args, elsewhere: bool) -> None:
 
 def test_runners_of_this_process_pass_through() -> None:
     args = ("--runner=FnApiRunner", "--direct_num_workers=1")
-    with connected(args) as same:
+    with connect_job_server(args) as same:
         assert same == args
 
 
 def test_a_portable_runner_needs_an_endpoint() -> None:
-    with pytest.raises(ConfigError, match="no job server"), connected(("--runner=PortableRunner",)):
+    with (
+        pytest.raises(ConfigError, match="no job server"),
+        connect_job_server(("--runner=PortableRunner",)),
+    ):
         pass

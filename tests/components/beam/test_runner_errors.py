@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from components.beam.runner_errors import error_of, first_cause
+from components.beam.runner_errors import explain_failure, find_first_cause
 from data.errors import BadDataError, EnvironmentTrouble, StepError, serialize_error
 
 PYTHON = """java.lang.RuntimeException: Error from SDK harness: Traceback (most recent call last):
@@ -30,12 +30,12 @@ Caused by: java.io.IOException: Insufficient number of network buffers: required
 
 
 def test_the_innermost_python_error() -> None:
-    assert first_cause(PYTHON) == "ValueError: boom"
-    assert isinstance(error_of(PYTHON), StepError)
+    assert find_first_cause(PYTHON) == "ValueError: boom"
+    assert isinstance(explain_failure(PYTHON), StepError)
 
 
 def test_the_deepest_java_cause() -> None:
-    assert first_cause(JAVA).startswith("java.io.IOException: Insufficient number")
+    assert find_first_cause(JAVA).startswith("java.io.IOException: Insufficient number")
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_the_deepest_java_cause() -> None:
     ],
 )
 def test_known_troubles_say_what_to_do(text: str, word: str) -> None:
-    error = error_of(text)
+    error = explain_failure(text)
     assert isinstance(error, EnvironmentTrouble)
     assert word in str(error)
 
@@ -72,9 +72,9 @@ def test_known_troubles_say_what_to_do(text: str, word: str) -> None:
 def test_a_marked_error_is_revived_from_within() -> None:
     ours = BadDataError("no", got="No space left on device")
     assert str(
-        error_of(f"java.X: y\nRuntimeError: {serialize_error(ours)} [while running 'a']")
+        explain_failure(f"java.X: y\nRuntimeError: {serialize_error(ours)} [while running 'a']")
     ) == str(ours)
 
 
 def test_silence_is_said() -> None:
-    assert "no reason" in str(error_of("").got)
+    assert "no reason" in str(explain_failure("").got)

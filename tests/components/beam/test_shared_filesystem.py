@@ -22,17 +22,19 @@ def test_ingest_refuses_what_workers_may_not_see_and_leaves_nothing(tmp_path, na
 
 
 def test_what_workers_share_or_run_here_is_not_refused(tmp_path):
-    from components.beam.shared_filesystem import refuse_hidden
+    from components.beam.shared_filesystem import refuse_unshared_paths
 
-    refuse_hidden(Context(output_dir=tmp_path), "here")
-    refuse_hidden(Context(output_dir=tmp_path, beam_args=ELSEWHERE, shared_filesystem=True), "here")
+    refuse_unshared_paths(Context(output_dir=tmp_path), "here")
+    refuse_unshared_paths(
+        Context(output_dir=tmp_path, beam_args=ELSEWHERE, shared_filesystem=True), "here"
+    )
 
 
 def test_behind_a_url_the_input_is_seen_but_the_output_must_be_too(tmp_path):
-    from components.beam.shared_filesystem import refuse_hidden
+    from components.beam.shared_filesystem import refuse_unshared_paths
 
     elsewhere = Context(output_dir=tmp_path, beam_args=ELSEWHERE)
     with pytest.raises(ConfigError, match=f"output folder {tmp_path}"):
-        refuse_hidden(elsewhere, "gs://bucket/idx")
+        refuse_unshared_paths(elsewhere, "gs://bucket/idx")
     with pytest.raises(ConfigError, match="input here/idx"):
-        refuse_hidden(elsewhere, "here/idx")
+        refuse_unshared_paths(elsewhere, "here/idx")

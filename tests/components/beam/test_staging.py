@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from components.beam import staging
-from components.beam.users_code import user_modules
+from components.beam.users_code import collect_user_modules
 from data.code.import_path import OUR_PACKAGES
 from data.code.worker_code import install_user_modules
 
@@ -45,7 +45,7 @@ def users_folder(tmp_path, monkeypatch) -> Path:
 
 
 def test_user_modules_are_those_imported_with_their_packages_and_none_of_ours(users_folder):
-    files = user_modules(["pack_of_user.deep.fn", "data.sources.idx", "numpy"])
+    files = collect_user_modules(["pack_of_user.deep.fn", "data.sources.idx", "numpy"])
     assert set(files) == {
         "mine_of_user.py",
         "helper_of_mine.py",
@@ -54,11 +54,11 @@ def test_user_modules_are_those_imported_with_their_packages_and_none_of_ours(us
         "pack_of_user/deep/fn.py",
     }
     assert files["mine_of_user.py"] == MINE
-    assert user_modules(["components.ingest", "data.sources.idx"]) == {}
+    assert collect_user_modules(["components.ingest", "data.sources.idx"]) == {}
 
 
 def test_what_is_installed_elsewhere_is_imported_from_there(users_folder, tmp_path, monkeypatch):
-    files = user_modules(["mine_of_user"])
+    files = collect_user_modules(["mine_of_user"])
     there = tmp_path / "there"
     monkeypatch.setattr(sys, "path", [p for p in sys.path if p != str(users_folder)])
     install_user_modules(files, there)
@@ -72,7 +72,7 @@ def test_a_users_object_arrives_where_its_modules_are_not(users_folder, tmp_path
     from apache_beam.internal import pickler
 
     doubles = importlib.import_module("mine_of_user").Doubles()
-    with staging.users_code_by_value():
+    with staging.pickle_user_code_by_value():
         by_value = pickler.dumps(doubles)
     empty = tmp_path / "empty"
     empty.mkdir()
@@ -104,7 +104,7 @@ def test_what_a_function_imports_late_arrives_too(users_folder, tmp_path, monkey
     function = importlib.import_module("late_of_user").Fn()
     args = ("--runner=PortableRunner", "--environment_type=EXTERNAL")
     monkeypatch.setattr(sys, "modules", {n: m for n, m in sys.modules.items() if "test" not in n})
-    with staging.travelling(args):
+    with staging.stage_code(args):
         sent = pickler.dumps(function)
     (tmp_path / "empty").mkdir()
     done = subprocess.run(
@@ -151,7 +151,7 @@ def test_a_wheel_of_the_installed_files_installs_what_was_installed(tmp_path):
         (site / name).write_text(text)
     (info / "RECORD").write_text("".join(f"{name},,\n" for name in [*files, f"{info.name}/RECORD"]))
     found = importlib.metadata.Distribution.at(info)
-    wheel = staging.wheel_of(found, tmp_path)
+    wheel = staging.build_wheel(found, tmp_path)
     assert wheel.name == "penstock-1.2-py3-none-any.whl"
     with zipfile.ZipFile(wheel) as archive:
         assert set(archive.namelist()) == {
@@ -181,7 +181,7 @@ def test_our_code_is_added_where_workers_install_packages_and_nobody_else_sees_t
     args, takes_ours, tmp_path
 ):
     added = (f"--setup_file={tmp_path / 'penstock' / 'setup.py'}",) if takes_ours else ()
-    assert staging.with_our_code(args, tmp_path) == (*args, *added)
+    assert staging.add_our_code(args, tmp_path) == (*args, *added)
 
 
 @pytest.mark.slow
@@ -197,7 +197,7 @@ def test_packing_a_checkout_leaves_nothing_in_it_and_packs_all_of_it(tmp_path, m
         shutil.copy(home / name, checkout)
     before = sorted(checkout.rglob("*"))
     monkeypatch.setattr(staging, "_HOME", checkout)
-    (flag,) = staging.with_our_code(("--runner=DataflowRunner",), tmp_path / "copied")[1:]
+    (flag,) = staging.add_our_code(("--runner=DataflowRunner",), tmp_path / "copied")[1:]
     packed = Stager._build_setup_package(flag.partition("=")[2], str(tmp_path))
     assert sorted(checkout.rglob("*")) == before
     with tarfile.open(packed) as package:

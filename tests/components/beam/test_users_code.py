@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from components.beam.users_code import user_modules
+from components.beam.users_code import collect_user_modules
 from components.ingest import Config as Ingest
 from data.code.worker_code import install_user_modules
 from pipeline.config.graph import PipelineConfig, Step
@@ -46,7 +46,7 @@ def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
         (tmp_path / name).write_text(text)
     monkeypatch.syspath_prepend(tmp_path / "site-packages")
     monkeypatch.syspath_prepend(tmp_path)
-    return user_modules(["own_top", "own_named", "components.ingest", "numpy"])
+    return collect_user_modules(["own_top", "own_named", "components.ingest", "numpy"])
 
 
 def test_code_of_every_kind_is_shipped_and_nothing_else(shipped) -> None:

@@ -18,7 +18,7 @@ import pytest
 from reseeds import Reseeds, Seed
 
 from components.evaluate import Config
-from components.evaluate.paired_loss import p_lost_more
+from components.evaluate.paired_loss import p_value_of_loss
 from components.evaluate.rules import Paired, Threshold
 from serving_export.model_store.best import choose_best
 
@@ -116,7 +116,7 @@ def least_loss(lost: int, won: int, images: int) -> float:
     low, high = -1.0 + 1e-9, (lost - won) / images
     while high - low > 1e-6:
         middle = (low + high) / 2
-        shown = p_lost_more(lost, won, images, middle, 0.05) < 0.05
+        shown = p_value_of_loss(lost, won, images, middle, 0.05) < 0.05
         low, high = (middle, high) if shown else (low, middle)
     return low
 

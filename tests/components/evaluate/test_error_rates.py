@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from components.evaluate.paired_loss import fewest_images, p_lost_more
+from components.evaluate.paired_loss import fewest_images, p_value_of_loss
 
 # Of a rule of 0.1 to 1e-6, alone or shared out among up to 10,000 classes.
 LEVELS = (0.1, 0.05, 0.005, 1e-4, 5e-6, 1e-6, 1e-8, 1e-10)
@@ -20,7 +20,7 @@ def least_lost(images: int, margin: float, level: float) -> np.ndarray:
         low, high = -1, images - won + 1
         while high - low > 1:
             middle = (low + high) // 2
-            shown = p_lost_more(middle, won, images, margin, level) < level
+            shown = p_value_of_loss(middle, won, images, margin, level) < level
             low, high = (low, middle) if shown else (middle, high)
         least[won] = high
     return least
@@ -80,7 +80,7 @@ def test_whoever_loses_more_is_never_less_surely_worse(margin: float, level: flo
     images = 26
     for won, least in enumerate(least_lost(images, margin, level)):
         for lost in range(images - won + 1):
-            shown = p_lost_more(lost, won, images, margin, level) < level
+            shown = p_value_of_loss(lost, won, images, margin, level) < level
             assert shown == (lost >= least)
 
 
@@ -89,10 +89,10 @@ def test_all_lost_is_shown_as_soon_as_any_test_can_show_it(margin: float) -> Non
     """That all are lost has a chance of ((1 + margin) / 2)^n: held is the error or the claim."""
     for level in np.geomspace(1e-10, 0.1, 40).tolist():
         images = fewest_images(margin, level)
-        assert p_lost_more(images, 0, images, margin, level) < level
+        assert p_value_of_loss(images, 0, images, margin, level) < level
         assert ((1 + margin) / 2) ** (images - 1) > level * 0.99
         if images > 1:
-            assert p_lost_more(images - 1, 0, images - 1, margin, level) >= level
+            assert p_value_of_loss(images - 1, 0, images - 1, margin, level) >= level
 
 
 @pytest.mark.slow
@@ -104,7 +104,7 @@ def test_of_many_images_it_is_what_is_said(images: int, margin: float, won: floa
         images, [won + margin, won, 1 - 2 * won - margin], size=400
     )
     level = 0.05
-    p = [p_lost_more(lost, won, images, margin, level) for lost, won, _ in draws.tolist()]
+    p = [p_value_of_loss(lost, won, images, margin, level) for lost, won, _ in draws.tolist()]
     spread = (level * (1 - level) / len(draws)) ** 0.5
     assert abs((np.array(p) < level).mean() - level) < 4 * spread + level * 0.1
 
@@ -113,5 +113,5 @@ def test_a_drop_well_beyond_the_margin_is_seen() -> None:
     images, margin = 360, 0.015
     for lost, found in ((0.09, 0.9), (0.05, 0.25)):
         draws = np.random.default_rng(3).multinomial(images, [lost, 0.01, 0.99 - lost], size=300)
-        seen = [p_lost_more(a, b, images, margin, 0.05) < 0.05 for a, b, _ in draws.tolist()]
+        seen = [p_value_of_loss(a, b, images, margin, 0.05) < 0.05 for a, b, _ in draws.tolist()]
         assert np.mean(seen) > found

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import optimize, stats
 
-from components.evaluate.paired_loss import fewest_images, p_lost_more, score
+from components.evaluate.paired_loss import fewest_images, p_value_of_loss, tango_score
 
 LEVEL = 0.05
 
@@ -37,8 +37,8 @@ def tango(lost: int, won: int, images: int, margin: float) -> float:
 )
 def test_the_statistic_is_tangos_and_of_many_differences_nearly_normal(lost, won, images, margin):
     wanted = tango(lost, won, images, margin)
-    assert float(score(lost, won, images, margin)) == pytest.approx(wanted, rel=1e-4)
-    p = p_lost_more(lost, won, images, margin, LEVEL)
+    assert float(tango_score(lost, won, images, margin)) == pytest.approx(wanted, rel=1e-4)
+    p = p_value_of_loss(lost, won, images, margin, LEVEL)
     assert p == pytest.approx(stats.norm.sf(wanted), rel=0.15, abs=1e-4)
 
 
@@ -47,7 +47,7 @@ def test_the_statistic_grows_with_what_is_lost(margin):
     """What the sum over outcomes rests on: for each number won there is one border."""
     for images in (1, 2, 7, 25, 60):
         for won in range(images + 1):
-            found = score(np.arange(images - won + 1), won, images, margin)
+            found = tango_score(np.arange(images - won + 1), won, images, margin)
             assert (np.diff(found) > -1e-9).all()
 
 
@@ -71,27 +71,27 @@ def test_it_is_berger_and_booss_p_by_its_definition(lost, won, images, margin, l
         for q in np.linspace(max(0, -margin), (1 - margin) / 2, 2001)
         if won_range.low <= q <= won_range.high and lost_range.low <= q + margin <= lost_range.high
     ]
-    found = p_lost_more(lost, won, images, margin, level)
+    found = p_value_of_loss(lost, won, images, margin, level)
     assert found == pytest.approx(max(tails) + outside, rel=0.005)
 
 
 @pytest.mark.parametrize("margin", [0.0, 0.1])
 def test_what_all_images_say_is_certain(margin):
-    assert p_lost_more(24, 0, 24, margin, LEVEL) < 0.001
-    assert p_lost_more(0, 24, 24, margin, LEVEL) == pytest.approx(1)
-    assert p_lost_more(0, 24, 24, -margin, LEVEL) == pytest.approx(1)
+    assert p_value_of_loss(24, 0, 24, margin, LEVEL) < 0.001
+    assert p_value_of_loss(0, 24, 24, margin, LEVEL) == pytest.approx(1)
+    assert p_value_of_loss(0, 24, 24, -margin, LEVEL) == pytest.approx(1)
 
 
 def test_of_10_000_classes_one_that_loses_all_is_worse_and_one_that_agrees_is_not():
     """Of 25 images up to 2,372 classes at 5 %; of 29 images 10,000."""
     for classes in (2, 10, 499, 500, 501, 1000, 2372):
-        assert p_lost_more(25, 0, 25, 0.3, LEVEL / classes) < LEVEL / classes
+        assert p_value_of_loss(25, 0, 25, 0.3, LEVEL / classes) < LEVEL / classes
     assert fewest_images(0.3, LEVEL / 2372) == 25
     assert fewest_images(0.3, LEVEL / 2373) == 26
     assert fewest_images(0.3, LEVEL / 10_000) == 29
-    assert p_lost_more(29, 0, 29, 0.3, LEVEL / 10_000) < LEVEL / 10_000
+    assert p_value_of_loss(29, 0, 29, 0.3, LEVEL / 10_000) < LEVEL / 10_000
     # "shown no worse" can be: the same answers to 50 images, and a loss of 30 points
-    assert p_lost_more(0, 0, 50, -0.3, LEVEL / 10_000) < LEVEL / 10_000
+    assert p_value_of_loss(0, 0, 50, -0.3, LEVEL / 10_000) < LEVEL / 10_000
 
 
 @given(
@@ -104,19 +104,19 @@ def test_of_10_000_classes_one_that_loses_all_is_worse_and_one_that_agrees_is_no
 def test_p_is_a_probability_that_falls_with_the_loss_and_grows_with_the_margin(
     lost, won, images, margin, level
 ):
-    p = p_lost_more(lost, won, images, margin, level)
+    p = p_value_of_loss(lost, won, images, margin, level)
     assert 0 <= p <= 1
     if (lost - won) / images <= margin:
         assert p > 0.05  # what is within the margin is never shown to be beyond it
     # Another outcome leaves other truths open, so that a little of a step may be theirs.
-    assert p_lost_more(lost + 1, won, images, margin, level) <= p * 1.05 + level / 100
-    assert p_lost_more(lost, won, images, margin + 0.01, level) >= p * 0.95 - level / 100
+    assert p_value_of_loss(lost + 1, won, images, margin, level) <= p * 1.05 + level / 100
+    assert p_value_of_loss(lost, won, images, margin + 0.01, level) >= p * 0.95 - level / 100
 
 
 @pytest.mark.parametrize(("lost", "won"), [(10, 0), (12, 3), (20, 4), (8, 4)])
 def test_without_a_margin_it_agrees_with_mcnemars_exact_test(lost, won):
     exact = stats.binomtest(lost, lost + won, 0.5, alternative="greater").pvalue
-    ours = p_lost_more(lost, won, 10_000, 0.0, LEVEL)
+    ours = p_value_of_loss(lost, won, 10_000, 0.0, LEVEL)
     # McNemar's conditions on the number of differences, which costs power, never the level.
     assert ours <= exact + 1e-3
     assert (ours < LEVEL) == (exact < LEVEL)
@@ -126,12 +126,12 @@ def test_without_a_margin_it_agrees_with_mcnemars_exact_test(lost, won):
 @pytest.mark.parametrize("images", [1, 2, 20, 36, 10_000])
 def test_the_corners(images: int, margin: float) -> None:
     everything, nothing = (
-        p_lost_more(lost, 0, images, margin, LEVEL) for lost in (images, 0)
+        p_value_of_loss(lost, 0, images, margin, LEVEL) for lost in (images, 0)
     )  # lost all, or agree on all
     assert 0 <= everything <= 1
     assert 0.05 < nothing <= 1
     assert everything <= nothing
-    assert p_lost_more(0, images, images, margin, LEVEL) > 0.05
+    assert p_value_of_loss(0, images, images, margin, LEVEL) > 0.05
     if images >= 20 and margin <= 0.5:  # at 0.5, 20 of 20 may come of 3 in 4 lost, 1 in 4 won
         assert everything < 1e-3 + 0.75**images
     if margin == 1.0:  # more than all cannot be lost
@@ -140,7 +140,7 @@ def test_the_corners(images: int, margin: float) -> None:
 
 @given(lost=st.integers(0, 12), won=st.integers(0, 12), images=st.integers(24, 300))
 def test_one_of_two_sides_at_most_is_shown_to_be_worse(lost: int, won: int, images: int) -> None:
-    sides = [p_lost_more(a, b, images, 0.0, LEVEL) for a, b in ((lost, won), (won, lost))]
+    sides = [p_value_of_loss(a, b, images, 0.0, LEVEL) for a, b in ((lost, won), (won, lost))]
     assert max(sides) > 0.4
     if lost == won:
         assert sides[0] == sides[1]

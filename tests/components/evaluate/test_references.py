@@ -9,7 +9,7 @@ import pytest
 
 from components.artifacts import Model
 from components.evaluate.measure.measurements import Reference
-from components.evaluate.references import look_up
+from components.evaluate.references import find_reference
 from data.files.documents import write_document
 from data.files.durable_files import read_json, write_json
 from data.spec import ImageSpec
@@ -35,14 +35,14 @@ def test_a_sound_model_is_found_by_its_digest_at_its_highest_version(
     version: tuple[Path, Model],
 ) -> None:
     folder, model = version
-    found = look_up(folder.parent, model.digest, model.spec)
+    found = find_reference(folder.parent, model.digest, model.spec)
     assert found == (Reference(digest=model.digest, version=3), folder)
     rules = [
         {"name": "accuracy overall", "needed": "at least 0.9", "status": "passed"},
         {"name": "ece overall", "needed": "at most 0.1", "status": "failed"},  # overruled, that is
     ]
     write_document(folder / "verdict.json", {"rules": rules})
-    reference, _ = look_up(folder.parent, model.digest, model.spec)
+    reference, _ = find_reference(folder.parent, model.digest, model.spec)
     assert reference.met == {("accuracy overall", "at least 0.9")}
 
 
@@ -59,7 +59,7 @@ def test_other_data_are_told_without_loading_the_model(
 ) -> None:
     folder, model = version
     spec = dataclasses.replace(model.spec, **change)
-    reference, usable = look_up(folder.parent, model.digest, spec)
+    reference, usable = find_reference(folder.parent, model.digest, spec)
     assert usable is None
     assert (reference.version, reference.digest) == (3, model.digest)
     assert words in reference.trouble
@@ -73,18 +73,18 @@ def test_what_its_manifest_vouches_for_and_cannot_be_asked(
     folder, model = version
     spec = dataclasses.replace(model.spec, channels=3)
     changed = write_manifest_of(folder, spec)
-    reference, usable = look_up(folder.parent, changed, spec)
+    reference, usable = find_reference(folder.parent, changed, spec)
     assert usable is None
     assert "version 3 cannot be compared with: " in reference.trouble
 
     fewer = ImageSpec(height=8, width=8, channels=1, class_names=("a", "b"))
     changed = write_manifest_of(folder, fewer)
-    reference, usable = look_up(folder.parent, changed, fewer)
+    reference, usable = find_reference(folder.parent, changed, fewer)
     assert (usable, "answers with shape (1, 10)" in reference.trouble) == (None, True)
 
     (folder / "saved_model.pb").write_bytes(b"no graph")
     changed = write_manifest_of(folder, model.spec)
-    reference, usable = look_up(folder.parent, changed, model.spec)
+    reference, usable = find_reference(folder.parent, changed, model.spec)
     assert usable is None
     assert "\n" not in reference.trouble
 
@@ -101,14 +101,14 @@ def write_manifest_of(folder: Path, spec: ImageSpec) -> str:
 
 def test_gone_and_foreign(tmp_path: Path) -> None:
     spec = ImageSpec(height=2, width=2, channels=1, class_names=("a", "b"))
-    gone, nowhere = look_up(tmp_path / "no such folder", "d" * 64, spec)
+    gone, nowhere = find_reference(tmp_path / "no such folder", "d" * 64, spec)
     assert (gone.version, nowhere) == (None, None)
     assert gone.trouble == "the version with digest dddddddddddd is gone"
     (tmp_path / "7").mkdir()
-    foreign, nowhere = look_up(tmp_path, "unmanaged:7", spec)
+    foreign, nowhere = find_reference(tmp_path, "unmanaged:7", spec)
     assert (foreign.version, nowhere) == (7, None)
     assert "no manifest of ours" in foreign.trouble
-    unknown, nowhere = look_up(tmp_path, "unknown:7", spec)
+    unknown, nowhere = find_reference(tmp_path, "unknown:7", spec)
     assert (unknown.version, nowhere) == (None, None)
     assert "push record of version 7, which names it, cannot be read" in unknown.trouble
     assert (gone.whole, foreign.whole, unknown.whole) == (False, False, False)

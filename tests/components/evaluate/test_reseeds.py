@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from reseeds import SEEDS, Reseeds, reseeds
 
 from components.evaluate import Config
-from components.evaluate.measure.counts import BASELINE, BEST, CANDIDATE, tally
-from components.evaluate.verdict import outcomes
+from components.evaluate.measure.counts import BASELINE, BEST, CANDIDATE, tally_batch
+from components.evaluate.verdict import judge_rules
 from pipeline import recipes
 from pipeline.config.overrides import apply_settings
 
@@ -65,8 +65,8 @@ def test_counts_of_seeds_give_the_verdict_of_one_pass(seed: int) -> None:
     answers = [some / some.sum(axis=1, keepdims=True) for some in answers]
     found = Reseeds.of(Config(min_examples=1), labels, answers)
     named = {CANDIDATE: 0, BASELINE: 1, BEST: 2}
-    whole = tally(labels, np.arange(300), {name: answers[i] for name, i in named.items()})
+    whole = tally_batch(labels, np.arange(300), {name: answers[i] for name, i in named.items()})
     in_parts = found.measured(0, 1, 2)
-    assert outcomes(in_parts, found.config) == outcomes(
+    assert judge_rules(in_parts, found.config) == judge_rules(
         dataclasses.replace(in_parts, tally=whole), found.config
     )

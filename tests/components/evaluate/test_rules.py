@@ -11,11 +11,11 @@ import pytest
 
 from components.evaluate import Config
 from components.evaluate.measure.auc import count_bins
-from components.evaluate.measure.counts import BASELINE, BEST, CANDIDATE, Tally, tally
+from components.evaluate.measure.counts import BASELINE, BEST, CANDIDATE, Tally, tally_batch
 from components.evaluate.measure.intervals import loss_interval
-from components.evaluate.measure.measurements import Facts, Measured, Reference
+from components.evaluate.measure.measurements import Measurements, Reference, SanityFacts
 from components.evaluate.paired_loss import fewest_images
-from components.evaluate.rule_outcomes import Outcome, of_change, of_paired, of_threshold
+from components.evaluate.rule_outcomes import Outcome, judge_change, judge_paired, judge_threshold
 from components.evaluate.rules import (
     METRICS,
     Allowed,
@@ -26,17 +26,17 @@ from components.evaluate.rules import (
     check_subjects,
     slice_features,
 )
-from components.evaluate.verdict import judge, outcomes, status_of
+from components.evaluate.verdict import decide_status, judge, judge_rules
 from data.errors import ConfigError
 from serving_export.parity.batch_independence import Difference
 
 NAMES = ("zero", "one", "two", "three")
-SOUND = Facts(parity=0.0, transform=0.0, alone=Difference(1e-3, "alone"), trained_on=0)
+SOUND = SanityFacts(parity=0.0, transform=0.0, alone=Difference(1e-3, "alone"), trained_on=0)
 
 
 def measured(
     *, wrong: dict[str, list[int]], each: int = 50, sure: float = 0.97, **more: Any
-) -> Measured:
+) -> Measurements:
     """Four classes of `each` images; `wrong` gives per model how many of each class it has wrong.
 
     The first images of a class are wrong, so that models are wrong about the same ones.
@@ -52,11 +52,11 @@ def measured(
     facts = {"facts": SOUND, **more}
     for model in ({BASELINE, BEST} & wrong.keys()) - more.keys():
         facts[model] = Reference(digest=model[0] * 64, version=3)
-    found = tally(labels, np.arange(len(labels)), answers)
-    return Measured(split="test", class_names=NAMES, tally=found, **facts)
+    found = tally_batch(labels, np.arange(len(labels)), answers)
+    return Measurements(split="test", class_names=NAMES, tally=found, **facts)
 
 
-def with_facts(**facts: Any) -> Measured:
+def with_facts(**facts: Any) -> Measurements:
     return measured(wrong=only(), facts=dataclasses.replace(SOUND, **facts))
 
 
@@ -64,10 +64,12 @@ def only(model: str = CANDIDATE, *missed: int) -> dict[str, list[int]]:
     return {model: list(missed or (0, 0, 0, 0))}
 
 
-def asked(rule: Any, found: Measured, least: int = 20) -> Outcome:
-    ask: Callable[..., Outcome] = {Threshold: of_threshold, Change: of_change, Paired: of_paired}[
-        type(rule)
-    ]
+def asked(rule: Any, found: Measurements, least: int = 20) -> Outcome:
+    ask: Callable[..., Outcome] = {
+        Threshold: judge_threshold,
+        Change: judge_change,
+        Paired: judge_paired,
+    }[type(rule)]
     return ask(rule, found, least)
 
 
@@ -105,7 +107,7 @@ def test_a_slice_that_fails_is_worse_than_one_of_too_few_images():
     seen = np.repeat(np.arange(3), 50)  # no image of the last class
     said = np.eye(4)[np.where(np.arange(150) < 40, 1, seen)]
     found = dataclasses.replace(
-        whole, tally=tally(seen, np.arange(150), {CANDIDATE: said.astype(np.float32)})
+        whole, tally=tally_batch(seen, np.arange(150), {CANDIDATE: said.astype(np.float32)})
     )
     outcome = asked(Threshold(metric="accuracy", at_least=0.5, on="each class"), found)
     assert (outcome.status, outcome.at, outcome.seen) == ("failed", "zero", 0.2)
@@ -230,9 +232,9 @@ def test_the_best_of_the_last_pushes_has_its_own_rule():
     assert (outcome.status, outcome.kind) == ("failed", "best")
 
 
-def failing(found: Measured, config: Config) -> set[str]:
+def failing(found: Measurements, config: Config) -> set[str]:
     bad = ("failed", "not enough data")
-    return {o.name for o in outcomes(found, config) if o.status in bad}
+    return {o.name for o in judge_rules(found, config) if o.status in bad}
 
 
 @pytest.mark.parametrize(
@@ -256,17 +258,17 @@ def failing(found: Measured, config: Config) -> set[str]:
 )
 def test_what_always_must_hold(found, name):
     assert name in failing(found, Config())
-    assert status_of(outcomes(found, Config()), Config()) == "failed"
+    assert decide_status(judge_rules(found, Config()), Config()) == "failed"
 
 
 def test_classes_that_are_never_predicted_are_named():
     for missed, words in (((0, 50, 0, 50), "never predicted: one, three"), ((), "each is")):
-        found = outcomes(measured(wrong=only(CANDIDATE, *missed)), Config())
+        found = judge_rules(measured(wrong=only(CANDIDATE, *missed)), Config())
         (outcome,) = (o for o in found if o.name == "every class predicted")
         assert words in outcome.reason
 
 
-def counted_as(**counts: float) -> Measured:
+def counted_as(**counts: float) -> Measurements:
     """All right, but for these counts of the candidate's answers."""
     found = measured(wrong=only())
     answers = dataclasses.replace(
@@ -303,7 +305,7 @@ def test_one_class_whose_answers_differ_is_enough(span, holds):
 def test_what_is_compared_with_is_named(version, words):
     serves = Reference(digest="abc" * 20, version=version)
     found = measured(wrong={CANDIDATE: [0] * 4, BASELINE: [0] * 4}, baseline=serves)
-    (comparable,) = (o for o in outcomes(found, Config()) if o.name == "baseline comparable")
+    (comparable,) = (o for o in judge_rules(found, Config()) if o.name == "baseline comparable")
     assert comparable.reason == words
 
 
@@ -316,8 +318,8 @@ def test_what_is_allowed():
 
 
 def test_without_a_record_of_the_training_some_rules_do_not_apply():
-    found = measured(wrong=only(), facts=Facts())
-    skipped = {o.name for o in outcomes(found, Config()) if o.status == "not applicable"}
+    found = measured(wrong=only(), facts=SanityFacts())
+    skipped = {o.name for o in judge_rules(found, Config()) if o.status == "not applicable"}
     assert {"parity", "transform graph", "no image trained on"} <= skipped
     assert not failing(found, Config())
 
@@ -343,7 +345,7 @@ def test_failed_comes_before_not_configured_and_that_before_passed():
         json.dumps(verdict, allow_nan=False)
 
 
-def of_classes(classes: int, each: int, lost: int, *, won: int = 0) -> Measured:
+def of_classes(classes: int, each: int, lost: int, *, won: int = 0) -> Measurements:
     """`each` images of every class: of class 1 so many are lost and won, of all others none."""
     pairs = np.zeros((classes, 2, 2), np.int64)
     pairs[:, 1, 1] = each
@@ -403,7 +405,7 @@ def test_the_data_are_suspect_where_the_baseline_falls_below_its_floor_too():
     rule = Threshold(metric="accuracy", at_least=0.9)
     floor = Config(thresholds=(rule,))
 
-    def compared(*missed: int, met: tuple[str, str] = (rule.name, rule.needed)) -> Measured:
+    def compared(*missed: int, met: tuple[str, str] = (rule.name, rule.needed)) -> Measurements:
         serves = Reference(digest="b" * 64, version=3, met=frozenset([met]))
         wrong = {CANDIDATE: [30, 0, 0, 0], BASELINE: list(missed)}
         return measured(wrong=wrong, baseline=serves)

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from components.evaluate import Config, rules
-from components.evaluate.measure.counts import BASELINE, BEST, CANDIDATE, tally
-from components.evaluate.measure.measurements import Facts, Measured, Reference
+from components.evaluate.measure.counts import BASELINE, BEST, CANDIDATE, tally_batch
+from components.evaluate.measure.measurements import Measurements, Reference, SanityFacts
 from components.evaluate.rules import DEFAULT_PAIRED, METRICS, Allowed, Change, Paired, Threshold
 from components.evaluate.verdict import judge
 from data.files.documents import SCHEMAS
@@ -34,7 +34,7 @@ EVERYTHING = Config(
 )
 
 
-def measured(images: int = 90) -> Measured:
+def measured(images: int = 90) -> Measurements:
     """Three models, slices, every fact known."""
     random = np.random.default_rng(0)
     labels = np.arange(images) % 3
@@ -44,15 +44,17 @@ def measured(images: int = 90) -> Measured:
         answers[name] = shares / shares.sum(axis=1, keepdims=True)
     places = np.arange(images)
     halves = {f"place={half}": places % 2 == half for half in range(2)}
-    return Measured(
+    return Measurements(
         split="test",
         class_names=NAMES,
-        tally=tally(labels, places, answers),
+        tally=tally_batch(labels, places, answers),
         slices={
-            name: tally(labels[of], places[of], {m: a[of] for m, a in answers.items()})
+            name: tally_batch(labels[of], places[of], {m: a[of] for m, a in answers.items()})
             for name, of in halves.items()
         },
-        facts=Facts(parity=0.0, transform=0.0, trained_on=0, replaced=(1, 3), changed_weights=0),
+        facts=SanityFacts(
+            parity=0.0, transform=0.0, trained_on=0, replaced=(1, 3), changed_weights=0
+        ),
         baseline=Reference(digest="b" * 64, version=3),
         best=Reference(digest="c" * 64, version=2),
     )
@@ -109,11 +111,11 @@ def test_a_verdict_is_json_whatever_was_measured() -> None:
     good = measured()
     labels = np.array([0, 1] * 30)
     bad = np.full((60, 3), np.nan)
-    broken = Measured(
+    broken = Measurements(
         split="test",
         class_names=NAMES,
-        tally=tally(labels, np.arange(60), {CANDIDATE: bad, BASELINE: bad}),
-        facts=Facts(parity=float("nan"), transform=float("inf")),
+        tally=tally_batch(labels, np.arange(60), {CANDIDATE: bad, BASELINE: bad}),
+        facts=SanityFacts(parity=float("nan"), transform=float("inf")),
         baseline=Reference(digest="b" * 64, version=3),
     )
     for found in (good, broken):
@@ -139,13 +141,13 @@ def test_the_data_are_suspect_by_slices_too_and_not_for_too_few_images() -> None
     assert judge(found, few, "m", ABOUT)["suspect_the_data"] is None
 
 
-def alone(of_all: Measured, **references: Reference) -> Measured:
+def alone(of_all: Measurements, **references: Reference) -> Measurements:
     """What is measured where there is nothing to compare with."""
     labels = np.arange(45) % 3
     return dataclasses.replace(
         of_all,
-        tally=tally(labels, np.arange(45), {CANDIDATE: np.eye(3)[labels]}),
-        facts=Facts(),
+        tally=tally_batch(labels, np.arange(45), {CANDIDATE: np.eye(3)[labels]}),
+        facts=SanityFacts(),
         baseline=None,
         best=references.get("best"),
     )

@@ -77,7 +77,7 @@ def test_several_workers_are_refused_with_the_reason(monkeypatch) -> None:
 def test_a_device_without_enough_memory_is_told_with_the_batch_size() -> None:
     found = devices.choose(Config())
     told = pytest.raises(StepError, match="out of memory at batch_size=64")
-    with told as caught, found.enough_memory(64):
+    with told as caught, found.explain_out_of_memory(64):
         raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor")
     assert "batch_size=32" in str(caught.value)
 
@@ -85,7 +85,7 @@ def test_a_device_without_enough_memory_is_told_with_the_batch_size() -> None:
 def test_a_full_disk_is_not_taken_for_a_lack_of_memory() -> None:
     """TensorFlow raises the same class for both; /dev/full is a disk that takes nothing."""
     found = devices.choose(Config())
-    with pytest.raises(tf.errors.ResourceExhaustedError) as caught, found.enough_memory(64):
+    with pytest.raises(tf.errors.ResourceExhaustedError) as caught, found.explain_out_of_memory(64):
         tf.io.write_file("/dev/full", b"x" * 100_000)
     assert parse_disk_error(str(caught.value)) == ("/dev/full", "No space left on device")
 

@@ -14,7 +14,7 @@ import pytest
 from apache_beam.portability.api import beam_job_api_pb2 as job_api
 from deaf_job_server import DeafJobServer, deaf_job_server
 
-from components.beam.jobs.submission import Submitted
+from components.beam.jobs.submission import SubmittedJob
 from data.base.waits import SECONDS
 from data.errors import AlreadyPushed, ConfigError, PushRightLost, deserialize_error
 from pipeline import exit_codes, submit
@@ -51,7 +51,7 @@ def sent(server: DeafJobServer, tmp_path: Path) -> Callable[[PipelineConfig], Jo
             with RunRecord(root, new_run(pipeline), ledger, Watcher()) as record:
                 record.planned(prepared.chosen_plan)
                 job = submit._job(prepared, record)
-                submission_file.save(job, Submitted("job-1", server.endpoint, None))
+                submission_file.save(job, SubmittedJob("job-1", server.endpoint, None))
                 record.submitted()
         return job
 

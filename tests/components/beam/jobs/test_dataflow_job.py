@@ -113,17 +113,17 @@ def test_an_image_of_the_user_s_own(google: Any) -> None:
 def test_a_submitted_job_is_asked_for_by_another_process(google: Any) -> None:
     """A process that only has what the submission wrote down."""
     left = submission.submit_detached(one_element, (*google.flags, OWN_IMAGE))
-    found = submission.Submitted(left.job_id, "", left.url, list(left.flags))
-    assert submission.state(found) == "RUNNING"
-    assert submission.stop(found, 60) == "CANCELLED"
+    found = submission.SubmittedJob(left.job_id, "", left.url, list(left.flags))
+    assert submission.get_state(found) == "RUNNING"
+    assert submission.stop_job(found, 60) == "CANCELLED"
     ours = BadDataError("what it is", expected="another")
     google.messages = [
         {"messageText": f"Traceback: RuntimeError: {serialize_error(ours)} [while …]"}
     ]
-    assert str(submission.failure(found)) == str(ours)
+    assert str(submission.get_failure(found)) == str(ours)
     google.away = True
     with pytest.raises(ConnectionLost, match="job-1") as lost:
-        submission.state(found)
+        submission.get_state(found)
     assert "not enabled" in str(lost.value)
     assert google.console in str(lost.value)
 

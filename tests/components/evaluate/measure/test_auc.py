@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn import metrics as sk
 
-from components.evaluate.measure.auc import auc, count_odds, place_odds
+from components.evaluate.measure.auc import bin_odds, compute_auc, count_odds
 
 
 def noise(classes: int, images: int) -> tuple[np.ndarray, np.ndarray]:
@@ -28,12 +28,12 @@ def noise(classes: int, images: int) -> tuple[np.ndarray, np.ndarray]:
 )
 def test_it_is_scikit_learns_to_within_the_bins(classes: int, bins: int, off: float) -> None:
     labels, shares = noise(classes, 1000)
-    placed = place_odds(shares)
+    placed = bin_odds(shares)
     odds, own = count_odds(placed), np.zeros((classes, bins), np.int64)
     np.add.at(own, (labels, placed[np.arange(1000), labels]), 1)
     assert odds.shape == (classes, bins)
     assert (odds.sum(axis=1) == 1000).all()
-    found = auc(own, odds)
+    found = compute_auc(own, odds)
     assert np.isnan(found[40:]).all()
     for label in range(min(classes, 40)):
         wanted = sk.roc_auc_score(labels == label, shares[:, label])
@@ -41,8 +41,8 @@ def test_it_is_scikit_learns_to_within_the_bins(classes: int, bins: int, off: fl
 
 
 def test_certain_answers_are_in_the_outermost_bins() -> None:
-    placed = place_odds(np.array([[1.0, 0.0], [1.5, -0.5]]))
+    placed = bin_odds(np.array([[1.0, 0.0], [1.5, -0.5]]))
     assert placed.tolist() == [[399, 0], [399, 0]]
     odds = count_odds(placed)
     assert odds[:, [0, -1]].tolist() == [[0, 2], [2, 0]]
-    assert auc(odds // 2, odds).tolist() == [0.5, 0.5]
+    assert compute_auc(odds // 2, odds).tolist() == [0.5, 0.5]

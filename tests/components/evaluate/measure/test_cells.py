@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.evaluate.measure.cells import add_cells, count_cells, largest, table
+from components.evaluate.measure.cells import add_cells, count_cells, fill_table, find_largest
 
 PAIRS = st.lists(st.tuples(st.integers(0, 4), st.integers(0, 5)), max_size=40)  # 5: no number
 
@@ -25,14 +25,14 @@ def test_pairs_are_counted_as_a_loop_counts_them(one, other):
     dense = np.zeros((5, 6), np.int64)
     for label, said, number in wanted:
         dense[label, said] = number
-    assert np.array_equal(table(found, 5, 5), dense[:, :5])
+    assert np.array_equal(fill_table(found, 5, 5), dense[:, :5])
 
 
 @given(pairs=PAIRS, number=st.integers(0, 8))
 def test_the_largest_are_the_cells_beside_the_diagonal_by_images(pairs, number):
     cells = [[*pair, n] for pair, n in Counter(pairs).items() if pair[0] != pair[1] != 5]
     wanted = sorted(cells, key=lambda cell: (-cell[2], cell[0], cell[1]))[:number]
-    assert largest(counted(pairs), 5, number).tolist() == wanted
+    assert find_largest(counted(pairs), 5, number).tolist() == wanted
 
 
 @given(pairs=PAIRS, cut=st.integers(0, 40))
@@ -46,7 +46,7 @@ def test_values_are_summed_beside_the_images(pairs, cut):
     wanted = np.zeros((5, 6, 3))
     for row, column, *of_image in zip(rows, columns, *values, strict=True):
         wanted[row, column] += [1, *of_image]
-    np.testing.assert_allclose(table(add_cells(*parts), 5, 6), wanted, rtol=1e-12)
+    np.testing.assert_allclose(fill_table(add_cells(*parts), 5, 6), wanted, rtol=1e-12)
 
 
 def test_of_a_million_classes_only_what_is_there_is_kept():

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from sklearn import metrics as sk
 
 from components.evaluate.measure.answers import BINS, RANKS
-from components.evaluate.measure.cells import table
-from components.evaluate.measure.counts import BASELINE, CANDIDATE, KEPT, Tally, tally
-from components.evaluate.measure.metrics import calibration, describe
+from components.evaluate.measure.cells import fill_table
+from components.evaluate.measure.counts import BASELINE, CANDIDATE, KEPT, Tally, tally_batch
+from components.evaluate.measure.metrics import describe, describe_calibration
 
 NAMES = ("a", "b", "c", "d")
 
@@ -31,7 +31,7 @@ def made(
 
 
 def counted(labels: np.ndarray, answers: dict[str, np.ndarray], start: int = 0) -> Tally:
-    return tally(labels, np.arange(start, start + len(labels)), answers)
+    return tally_batch(labels, np.arange(start, start + len(labels)), answers)
 
 
 def test_metrics_are_scikit_learns():
@@ -58,7 +58,7 @@ def test_metrics_are_scikit_learns():
         assert of_class["auc"] == pytest.approx(auc, abs=2e-3)  # scores are counted in bins
     assert overall["f1"] == pytest.approx(f1.mean())
     cells = counted(labels, answers).models[CANDIDATE].confusion
-    assert np.array_equal(table(cells, 4, 4), sk.confusion_matrix(labels, predicted))
+    assert np.array_equal(fill_table(cells, 4, 4), sk.confusion_matrix(labels, predicted))
 
 
 def test_calibration_is_a_naive_loops():
@@ -71,7 +71,7 @@ def test_calibration_is_a_naive_loops():
     found = counted(labels, answers).models[CANDIDATE]
     wanted = sum(abs(sum(r for _, r in b) - sum(c for c, _ in b)) for b in bins) / len(labels)
     assert describe(found, NAMES, 0.95)["overall"]["ece"] == pytest.approx(wanted)
-    for seen, one in zip(calibration(found), bins, strict=True):
+    for seen, one in zip(describe_calibration(found), bins, strict=True):
         assert seen["examples"] == len(one)
         if one:
             assert seen["accuracy"] == pytest.approx(sum(r for _, r in one) / len(one))

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from components.evaluate.measure.intervals import loss_interval, of_mean, wilson
-from components.evaluate.paired_loss import score
+from components.evaluate.measure.intervals import loss_interval, mean_interval, wilson_interval
+from components.evaluate.paired_loss import tango_score
 
 
 @pytest.mark.parametrize(("successes", "trials"), [(36, 36), (0, 36), (1, 2), (9800, 10000)])
@@ -18,22 +18,22 @@ def test_wilsons_interval_is_his_formula_and_never_of_width_0(successes, trials)
     middle = share + z * z / (2 * trials)
     half = z * math.sqrt(share * (1 - share) / trials + z * z / (4 * trials**2))
     wanted = [(middle + sign * half) / (1 + z * z / trials) for sign in (-1, 1)]
-    low, high = wilson(successes, trials, 0.95)
+    low, high = wilson_interval(successes, trials, 0.95)
     assert (low, high) == pytest.approx(wanted, abs=1e-12)
     assert high > low
-    wide = wilson(successes, trials, 0.99)
+    wide = wilson_interval(successes, trials, 0.99)
     assert wide[0] <= low < high <= wide[1]
 
 
 def test_no_trials_no_interval():
-    assert wilson(0, 0, 0.95) is None
-    assert of_mean(1.0, 1.0, 1, 0.95) is None
-    assert of_mean(math.nan, 1.0, 9, 0.95) is None
+    assert wilson_interval(0, 0, 0.95) is None
+    assert mean_interval(1.0, 1.0, 1, 0.95) is None
+    assert mean_interval(math.nan, 1.0, 9, 0.95) is None
 
 
 def test_a_mean_has_the_normal_interval_of_its_numbers():
     numbers = np.random.default_rng(0).exponential(size=500)
-    low, high = of_mean(numbers.sum(), (numbers**2).sum(), 500, 0.9)
+    low, high = mean_interval(numbers.sum(), (numbers**2).sum(), 500, 0.9)
     wanted = stats.norm.interval(0.9, numbers.mean(), numbers.std(ddof=1) / math.sqrt(500))
     assert (low, high) == pytest.approx(wanted, rel=1e-9)
 
@@ -49,7 +49,7 @@ def test_the_interval_holds_the_losses_that_the_score_does_not_reject(lost, won,
     for margin in np.linspace(-0.9, 0.9, 37):
         # Just beside a bound either may be said.
         if min(abs(margin - low), abs(margin - high)) > 1e-3 and 0 < lost + won < images:
-            assert (abs(float(score(lost, won, images, margin))) < z) == (low < margin < high)
+            assert (abs(float(tango_score(lost, won, images, margin))) < z) == (low < margin < high)
 
 
 def test_tangos_own_example() -> None:
@@ -78,9 +78,11 @@ def test_the_interval_and_the_score_say_the_same(
 ) -> None:
     low, high = loss_interval(lost, won, images, confidence)
     if abs(low - margin) > 1e-6:
-        assert (stats.norm.sf(score(lost, won, images, margin)) < 1 - confidence) == (low > margin)
+        assert (stats.norm.sf(tango_score(lost, won, images, margin)) < 1 - confidence) == (
+            low > margin
+        )
     if abs(high - margin) > 1e-6:
-        assert (stats.norm.sf(score(won, lost, images, -margin)) < 1 - confidence) == (
+        assert (stats.norm.sf(tango_score(won, lost, images, -margin)) < 1 - confidence) == (
             high < margin
         )
 

@@ -10,16 +10,16 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from components.evaluate.measure.answers import Answers
-from components.evaluate.measure.counts import CANDIDATE, tally
-from components.evaluate.measure.intervals import of_mean
-from components.evaluate.measure.metrics import calibration, describe
+from components.evaluate.measure.counts import CANDIDATE, tally_batch
+from components.evaluate.measure.intervals import mean_interval
+from components.evaluate.measure.metrics import describe, describe_calibration
 
 NAMES = ("a", "b", "c")
 
 
 def counted(labels: np.ndarray, probabilities: np.ndarray) -> Answers:
     places = np.arange(len(labels))
-    return tally(np.asarray(labels), places, {CANDIDATE: probabilities}).models[CANDIDATE]
+    return tally_batch(np.asarray(labels), places, {CANDIDATE: probabilities}).models[CANDIDATE]
 
 
 def shares(seed: int, images: int) -> tuple[np.ndarray, np.ndarray]:
@@ -77,7 +77,7 @@ def test_the_loss_is_keras_s() -> None:
     found = describe(counted(labels, answers), NAMES, 0.95)["overall"]
     losses = np.asarray(keras.losses.sparse_categorical_crossentropy(labels, answers))
     assert found["loss"] == pytest.approx(losses.mean(), rel=1e-5)
-    wanted = of_mean(losses.sum(), (losses.astype(float) ** 2).sum(), 200, 0.95)
+    wanted = mean_interval(losses.sum(), (losses.astype(float) ** 2).sum(), 200, 0.95)
     assert found["loss_interval"] == pytest.approx(wanted, rel=1e-4)
 
 
@@ -136,7 +136,7 @@ def test_calibration_is_between_0_and_1_and_holds_every_image(seed: int) -> None
     labels, answers = shares(seed, 80)
     answers[:3] = [[1, 0, 0], [1 / 15, 14 / 15, 0], [2 / 15, 13 / 15, 0]]  # on the bins' edges
     found = counted(labels, answers)
-    bins = calibration(found)
+    bins = describe_calibration(found)
     assert sum(one["examples"] for one in bins) == 80
     assert [one["low"] for one in bins[1:]] == [one["high"] for one in bins[:-1]]
     for one in bins:

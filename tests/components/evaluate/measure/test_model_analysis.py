@@ -12,8 +12,8 @@ import pytest
 
 from components.artifacts import Model
 from components.context import Context
-from components.evaluate.measure.cells import table
-from components.evaluate.measure.counts import BASELINE, BEST, CANDIDATE, KEPT, Tally, tally
+from components.evaluate.measure.cells import fill_table
+from components.evaluate.measure.counts import BASELINE, BEST, CANDIDATE, KEPT, Tally, tally_batch
 from components.evaluate.measure.metrics import describe
 from data.errors import BadDataError, ConfigError, StepError
 from data.examples.artifact import Examples
@@ -98,7 +98,7 @@ def answers(
 
 
 def by_numpy(chosen: np.ndarray, labels: np.ndarray, answers: dict[str, np.ndarray]) -> Tally:
-    return tally(labels[chosen], chosen, {name: a[chosen] for name, a in answers.items()})
+    return tally_batch(labels[chosen], chosen, {name: a[chosen] for name, a in answers.items()})
 
 
 def same(seen: Tally, wanted: Tally) -> None:
@@ -270,7 +270,7 @@ def test_the_analysis_own_metrics_are_the_oracle(
     matrix = np.zeros((10, 10), np.int64)
     for entry in theirs["matrix"].entries:
         matrix[entry.actual_class_id, entry.predicted_class_id] = round(entry.num_weighted_examples)
-    np.testing.assert_array_equal(table(ours.confusion, 10, 10), matrix)
+    np.testing.assert_array_equal(fill_table(ours.confusion, 10, 10), matrix)
     for label, name in enumerate(examples.spec.class_names):
         auc = metrics["classes"][name]["auc"]
         # Scores are counted in bins, and those of a model that is hardly trained lie close.

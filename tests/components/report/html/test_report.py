@@ -21,9 +21,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from PIL import Image
 
-from components.evaluate.measure.cells import largest
+from components.evaluate.measure.cells import find_largest
 from components.report.html import charts, comparison, confusion, number_formats
-from components.report.html.facts import Facts, Made
+from components.report.html.facts import Facts, StepFacts
 from components.report.html.mistakes import data_uri, mistakes
 from components.report.html.page import render
 from data.base.visible_text import escape_controls
@@ -195,7 +195,7 @@ def test_confusions_are_the_largest_entries_beside_the_diagonal(data: st.DataObj
         },
         "confusions": [
             {"label": i, "predicted": j, "images": n, "before": None}
-            for i, j, n in largest(cells, size, 24).tolist()
+            for i, j, n in find_largest(cells, size, 24).tolist()
         ],
     }
     found = confusion.confusions(verdict)
@@ -232,7 +232,7 @@ def test_a_name_comes_out_as_text_wherever_it_stands(name: str, make: Callable[.
         facts = make(
             names=[text, "other"], slices=(f"source={text}",), skill=0.6, shape=(4, 4, 1), seed=3
         )
-        step = Made(
+        step = StepFacts(
             step=text,
             component=text,
             fingerprint=text,
@@ -346,7 +346,7 @@ def test_a_gate_without_rules(make: Callable[..., Facts]) -> None:
 
 
 def test_a_run_that_came_to_no_verdict(facts: Facts) -> None:
-    step = Made(
+    step = StepFacts(
         step="train",
         component="components.train",
         fingerprint="b",

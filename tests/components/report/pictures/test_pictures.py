@@ -17,10 +17,10 @@ from PIL import Image
 from components.artifacts import Examples, Model
 from components.report.metric_series import metrics
 from components.report.pictures import canvas
-from components.report.pictures.album import draw_album, first_places
+from components.report.pictures.album import draw_album, first_indices
 from components.report.pictures.curves import learning_curves
-from components.report.pictures.images import image_sheet, raw_values
-from components.report.pictures.predictions import TRUE, UNKNOWN, WRONG, prediction_chart
+from components.report.pictures.images import draw_image_sheet, draw_raw_values
+from components.report.pictures.predictions import TRUE, UNKNOWN, WRONG, draw_predictions
 from data.examples.artifact import shard_name
 from data.examples.tf_example import encode
 from data.spec import ImageSpec
@@ -82,14 +82,14 @@ def assert_nothing_is_clipped(page: Any) -> None:
 @given(IMAGES, st.integers(1, 30))
 def test_a_small_image_is_made_of_blocks_of_its_own_values(image: np.ndarray, factor: int) -> None:
     side = factor * max(image.shape[:2])
-    seen = canvas.scaled(canvas.in_colours(image), side)
-    whole = np.kron(canvas.in_colours(image), np.ones((factor, factor, 1), np.uint8))
+    seen = canvas.scaled(canvas.convert_to_rgb(image), side)
+    whole = np.kron(canvas.convert_to_rgb(image), np.ones((factor, factor, 1), np.uint8))
     np.testing.assert_array_equal(seen, whole)
 
 
 @given(IMAGES, st.integers(1, 200))
 def test_scaled_images_fill_their_square_and_keep_their_range(image: np.ndarray, side: int) -> None:
-    image = canvas.in_colours(image)
+    image = canvas.convert_to_rgb(image)
     seen = canvas.scaled(image, side)
     assert max(seen.shape[:2]) == side
     assert seen.dtype == np.uint8
@@ -102,7 +102,7 @@ def test_scaled_images_fill_their_square_and_keep_their_range(image: np.ndarray,
 @given(nps.arrays(np.uint8, (6, 7, 4)))
 def test_what_is_transparent_shows_the_paper(image: np.ndarray) -> None:
     image[0, 0, 3], image[0, 1, 3] = 0, 255
-    seen = canvas.in_colours(image)
+    seen = canvas.convert_to_rgb(image)
     assert seen[0, 0].tolist() == [255, 255, 255]
     np.testing.assert_array_equal(seen[0, 1], image[0, 1, :3])
 
@@ -111,8 +111,8 @@ def test_what_is_transparent_shows_the_paper(image: np.ndarray) -> None:
 @pytest.mark.parametrize("n", [1, 5, 7, 25])
 def test_a_sheet_holds_every_image_in_order(n: int, channels: int, tmp_path: Path) -> None:
     images = some(n, 7, 5, channels)
-    picture = drawn(image_sheet(images, [f"$x_{i}" for i in range(n)]), tmp_path)
-    blocks = [np.kron(canvas.in_colours(i), np.ones((20, 20, 1), np.uint8)) for i in images]
+    picture = drawn(draw_image_sheet(images, [f"$x_{i}" for i in range(n)]), tmp_path)
+    blocks = [np.kron(canvas.convert_to_rgb(i), np.ones((20, 20, 1), np.uint8)) for i in images]
     places = [place_of(block, picture) for block in blocks]
     assert None not in places
     assert places == sorted(places)
@@ -125,7 +125,7 @@ def test_raw_values_can_be_read_off_the_colours(
     shape: tuple[int, int], channels: int, tmp_path: Path
 ) -> None:
     image = some(1, *shape, channels)[0]
-    page = raw_values(image, LONG)
+    page = draw_raw_values(image, LONG)
     assert_nothing_is_clipped(page)
     picture = drawn(page, tmp_path)
     palette = colormaps["viridis"](np.arange(256), bytes=True)[:, :3]
@@ -139,7 +139,7 @@ def test_raw_values_can_be_read_off_the_colours(
 
 
 def test_the_colour_bar_goes_from_0_to_255_whatever_the_image_holds() -> None:
-    bar = canvas.figure_of(raw_values(np.full((4, 4, 1), 7, np.uint8), "a")).axes[-1]
+    bar = canvas.figure_of(draw_raw_values(np.full((4, 4, 1), 7, np.uint8), "a")).axes[-1]
     assert bar.get_ylim() == (0, 255)
     assert [text.get_text() for text in bar.get_yticklabels()][::5] == ["0", "255"]
 
@@ -152,7 +152,7 @@ def test_the_colours_say_who_is_right(
     rights: list[bool | None], classes: int, tmp_path: Path
 ) -> None:
     answers = [answer(classes, right=right) for right in rights]
-    page = prediction_chart(answers)
+    page = draw_predictions(answers)
     picture = drawn(page, tmp_path)
     assert has(picture, WRONG) == (False in rights)
     assert has(picture, TRUE) == (rights[0] is not None)
@@ -174,7 +174,7 @@ def test_a_caption_names_the_class_its_probability_and_the_true_class() -> None:
         ("sneaker", "✓ sneaker  87 %"),
         (None, "sneaker  87 %"),
     ):
-        page = prediction_chart([Answer("a", image, asked, label)])
+        page = draw_predictions([Answer("a", image, asked, label)])
         assert caption in [text.get_text() for text in page.texts]
 
 
@@ -183,7 +183,7 @@ def test_a_caption_names_the_class_its_probability_and_the_true_class() -> None:
 @pytest.mark.parametrize("name", ["c", LONG])
 def test_no_text_is_clipped_and_none_lies_on_another(n: int, classes: int, name: str) -> None:
     answers = [answer(classes, right=i % 2 == 1, name=name) for i in range(n)]
-    page = prediction_chart(answers)
+    page = draw_predictions(answers)
     assert_nothing_is_clipped(page)
     boxes = [text.get_tightbbox() for text in page.texts]
     for one, other in itertools.combinations(boxes, 2):
@@ -193,7 +193,7 @@ def test_no_text_is_clipped_and_none_lies_on_another(n: int, classes: int, name:
 
 @pytest.mark.parametrize("name", ["c", LONG])
 def test_no_class_name_below_an_image_is_clipped(name: str) -> None:
-    assert_nothing_is_clipped(image_sheet(some(6, 9, 9, 3), [f"{name} {i}" for i in range(6)]))
+    assert_nothing_is_clipped(draw_image_sheet(some(6, 9, 9, 3), [f"{name} {i}" for i in range(6)]))
 
 
 @pytest.mark.filterwarnings("ignore:Glyph:UserWarning")  # boxes are drawn for them
@@ -212,7 +212,7 @@ def test_a_name_is_never_read_as_tex_and_fits(name: str) -> None:
 
 
 def test_many_classes_are_thinned_to_the_likeliest_and_the_true_one() -> None:
-    page = prediction_chart([answer(100, right=False)])
+    page = draw_predictions([answer(100, right=False)])
     words = [text.get_text() for text in page.texts]
     shown = [w for w in words if w.startswith("class")]
     assert shown == [*(f"class {i}" for i in range(99, 80, -1)), "class 0"]
@@ -220,7 +220,7 @@ def test_many_classes_are_thinned_to_the_likeliest_and_the_true_one() -> None:
 
 
 def test_few_classes_keep_their_order() -> None:
-    page = prediction_chart([answer(10, right=True)])
+    page = draw_predictions([answer(10, right=True)])
     shown = [w for text in page.texts if (w := text.get_text()).startswith("class")]
     assert shown == [f"class {i}" for i in range(10)]
 
@@ -298,12 +298,12 @@ def test_splits_that_are_missing_or_empty_are_no_accident(
 def test_of_very_large_images_fewer_are_read(examples: Examples, side: int, places: int) -> None:
     spec = ImageSpec(height=side, width=side, channels=3, class_names=("a", "b"))
     large = dataclasses.replace(examples, spec=spec)
-    assert first_places(25, large, "train") == range(places)
-    assert first_places(25, large, "test") == range(min(places, 3))
+    assert first_indices(25, large, "train") == range(places)
+    assert first_indices(25, large, "test") == range(min(places, 3))
 
 
 def test_a_large_image_keeps_its_own_row_and_column_numbers() -> None:
-    page = raw_values(some(1, 3000, 1500, 1)[0], "a")
+    page = draw_raw_values(some(1, 3000, 1500, 1)[0], "a")
     assert_nothing_is_clipped(page)
     view = canvas.figure_of(page).axes[1]
     assert (view.get_xlim(), view.get_ylim()) == ((-0.5, 1499.5), (2999.5, -0.5))

@@ -10,8 +10,8 @@ import keras_setups
 import numpy as np
 import pytest
 
-from components.train.candidate import suspicions_of_data
-from components.train.keras_model.suspicions import suspicions
+from components.train.candidate import find_data_suspicions
+from components.train.keras_model.suspicions import find_suspicions
 from data.examples.artifact import Examples, shard_name
 from data.examples.tf_example import encode
 from data.spec import ImageSpec
@@ -22,7 +22,7 @@ NOISE = np.random.default_rng(0).integers(0, 256, (8, 8, 8, 1)).astype(np.float3
 
 def said(model: keras.Model, scale: float = 1 / 255, model_output: str = "logits") -> list[str]:
     seen = NOISE * np.float32(scale)
-    return list(suspicions(model, seen, np.asarray(model(seen)), model_output))
+    return list(find_suspicions(model, seen, np.asarray(model(seen)), model_output))
 
 
 def linear(*add: str, **dense: str) -> keras.Model:
@@ -65,10 +65,10 @@ def examples(tmp_path) -> Examples:
 
 
 def test_a_class_of_the_test_split_that_nobody_can_learn(examples) -> None:
-    (found,) = suspicions_of_data(examples)
+    (found,) = find_data_suspicions(examples)
     assert "train split has none of: '8'; nobody" in found
     counts = {**examples.counts, "test": (1,) * 8 + (0, 0)}
-    assert list(suspicions_of_data(dataclasses.replace(examples, counts=counts))) == []
+    assert list(find_data_suspicions(dataclasses.replace(examples, counts=counts))) == []
 
 
 def test_images_that_somebody_divided_already(examples) -> None:
@@ -76,5 +76,5 @@ def test_images_that_somebody_divided_already(examples) -> None:
     (shard,) = examples.shards("train")
     shard.write_bytes(encode(images, np.arange(8)))
     counts = {"train": examples.counts["train"]}
-    (found,) = suspicions_of_data(dataclasses.replace(examples, counts=counts))
+    (found,) = find_data_suspicions(dataclasses.replace(examples, counts=counts))
     assert "no pixel of the first 8 train images is above 1" in found

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from components.evaluate.standalone.foreign_model import adapt, load_adapted
+from components.evaluate.standalone.unmanaged_model import adapt, load_adapted
 from data.spec import ImageSpec
 from serving_export.bundle.manifest import EXAMPLES, PROBABILITIES
 from serving_export.bundle.requests import encode_for_signatures
