@@ -70,7 +70,7 @@ def readme(reader, tmp_path_factory) -> Path:
 def test_the_readme_runs(readme):
     assert (readme / ".penstock/serving/digits/3/saved_model.pb").is_file()
     assert (readme / "seen.png").is_file()
-    assert (readme / "flowers/.penstock/serving/shapes/1/saved_model.pb").is_file()
+    assert (readme / "flowers/.penstock/serving/flowers/1/saved_model.pb").is_file()
 
 
 # what a page takes for granted: that the reader has followed the README

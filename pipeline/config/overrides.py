@@ -28,7 +28,7 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise ConfigError(f"the config file {path} is not TOML", got=error) from error
 
 
-def apply(pipeline: PipelineConfig, overrides: Overrides) -> PipelineConfig:
+def apply_overrides(pipeline: PipelineConfig, overrides: Overrides) -> PipelineConfig:
     """The pipeline with some values changed; each is typed from its field.
 
     Raises:
@@ -50,7 +50,7 @@ def apply(pipeline: PipelineConfig, overrides: Overrides) -> PipelineConfig:
                 f"{name} is a step, not a value", expected=f"{name}.KEY = …", got=repr(value)
             )
         else:
-            keys = keys_named(pipeline, name)
+            keys = find_keys(pipeline, name)
             remedy = " or ".join(f"{key}=…" for key in keys)
             raise ConfigError(
                 f"no config key {name!r}", remedy=remedy or suggest_names(name, [*steps, "seed"])
@@ -58,7 +58,7 @@ def apply(pipeline: PipelineConfig, overrides: Overrides) -> PipelineConfig:
     return dataclasses.replace(pipeline, seed=seed, steps=tuple(steps.values()))
 
 
-def keys_named(pipeline: PipelineConfig, name: str) -> list[str]:
+def find_keys(pipeline: PipelineConfig, name: str) -> list[str]:
     """The steps' keys of this name, with their step: `train.epochs` for `epochs`."""
     named = ((step.name, f.name) for step in pipeline.steps for f in fields(step.config))
     return [f"{step}.{key}" for step, key in named if key == name]
@@ -82,27 +82,12 @@ def apply_settings(pipeline: PipelineConfig, settings: Iterable[str]) -> Pipelin
     return pipeline
 
 
-def to_toml(pipeline: PipelineConfig, beam: Mapping[str, Any] | None = None) -> str:
-    """The whole config as it would run, in a form that `--config` reads back."""
-    tables = {step.name: to_plain(step.config) for step in pipeline.steps}
-    if beam:
-        tables["beam"] = dict(beam)
-    return plain_to_toml({"name": pipeline.name, "seed": pipeline.seed, **tables})
-
-
-def plain_to_toml(config: Mapping[str, Any]) -> str:
-    """The same of a config in plain values, as a run's record has it."""
-    import tomli_w
-
-    return tomli_w.dumps(_speak_none(dict(config)))
-
-
 def _set(pipeline: PipelineConfig, keys: list[str], readings: list[Any]) -> PipelineConfig:
     """Set the first of the readings that fits; if none does, say what is wrong with the first."""
     problems = []
     for reading in readings:
         try:
-            return apply(pipeline, _nested(keys, reading))
+            return apply_overrides(pipeline, _nested(keys, reading))
         except ConfigError as error:
             problems.append(error)
     raise problems[0]
@@ -134,11 +119,3 @@ def _merge(base: Any, changes: Mapping[str, Any]) -> dict[str, Any]:
         deeper = isinstance(value, Mapping) and isinstance(inside, dict)
         merged[key] = _merge(inside, value) if deeper else value
     return merged  # type: ignore[no-any-return]
-
-
-def _speak_none(plain: Any) -> Any:
-    if isinstance(plain, dict):
-        return {key: _speak_none(value) for key, value in plain.items()}
-    if isinstance(plain, list):
-        return [_speak_none(value) for value in plain]
-    return "none" if plain is None else plain

@@ -18,7 +18,7 @@ _KEPT_DAYS = 14
 
 
 @contextmanager
-def work_folder(
+def begin_work(
     root: Path, fingerprint: str, upstream: Mapping[str, str], *, anew: bool
 ) -> Iterator[Path]:
     """A step's folder to work in, as an attempt that was killed or interrupted left it.
@@ -48,7 +48,7 @@ def work_folder(
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def remove_forgotten(root: Path) -> None:
+def remove_abandoned_work(root: Path) -> None:
     """Remove work that nobody went on with for two weeks."""
     for folder in root.glob("work/*"):
         with contextlib.suppress(OSError):
