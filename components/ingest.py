@@ -34,7 +34,7 @@ class Config:
     # a name (digits, idx, npz, tfds, tfds_dir) or an import path, package.module:Class
     source: str = "digits"
     # file or folder with the data, or its URL: idx, npz, tfds_dir; or a pattern with {SPAN} or
-    # {YYYY}, {MM} and {DD}, and {VERSION}: see docs/spans.md
+    # {YYYY}, {MM} and {DD}, and {VERSION}: see docs/how-to/spans.md
     path: str | None = None
     # dataset's name: tfds
     name: str | None = None

@@ -39,12 +39,12 @@ def test_every_block_has_a_language_and_a_mark_that_means_something():
 # Why a block runs nowhere; its commands are parsed.
 NOT_RUN = {
     "README.md": ["CI begins with these", "the tests are in that environment", "it downloads"],
-    "docs/emit.md": [
+    "docs/how-to/emit.md": [
         "a machine's own systemd, and root",
         "an image is built and kept elsewhere",
         "a cluster of yours",
     ],
-    "docs/inputs.md": ["buckets and clusters of others"],
+    "docs/how-to/inputs.md": ["buckets and clusters of others"],
 }
 
 
@@ -74,7 +74,12 @@ def test_the_readme_runs(readme):
 
 
 # what a page takes for granted: that the reader has followed the README
-_AFTER_README = ("docs/gate.md", "docs/pictures.md", "docs/report.md", "docs/serving.md")
+_AFTER_README = (
+    "docs/explanation/gate.md",
+    "docs/how-to/pictures.md",
+    "docs/reference/report.md",
+    "docs/how-to/serving.md",
+)
 
 
 @pytest.mark.slow
@@ -83,14 +88,14 @@ _AFTER_README = ("docs/gate.md", "docs/pictures.md", "docs/report.md", "docs/ser
     "page",
     [
         *_AFTER_README,
-        "docs/emit.md",
-        "docs/notify.md",
-        "docs/recipes.md",
-        "docs/retraining.md",
-        "docs/runners.md",
-        "docs/schedule.md",
-        "docs/spans.md",
-        "docs/training.md",
+        "docs/how-to/emit.md",
+        "docs/how-to/notify.md",
+        "docs/reference/recipes.md",
+        "docs/tutorials/retraining.md",
+        "docs/how-to/runners.md",
+        "docs/how-to/schedule.md",
+        "docs/how-to/spans.md",
+        "docs/how-to/training.md",
     ],
 )
 def test_a_page_runs(page, reader, tmp_path, request):

@@ -53,7 +53,8 @@ class Config:
     warm_start: str | None = None
     # the digest of that model, found when the step is planned; no other is loaded
     warm_start_digest: str | None = None
-    # random changes of the images in training: flip, rotation, shift, crop; see docs/training.md
+    # random changes of the images in training: flip, rotation, shift, crop;
+    # see docs/how-to/training.md
     augmentation: dict[str, Any] = field(default_factory=dict)
     # one's own, by import path: augmentation_fn(images, seed) -> images
     augmentation_fn: str | None = None
