@@ -16,13 +16,12 @@ import pytest
 
 pytestmark = [pytest.mark.runners, pytest.mark.timeout(1800)]
 SERVERS = {
-    "flink": ("README.md", "docs/how-to/runners.md"),
+    "flink": ("docs/how-to/runners.md",),
     "minutes": (
-        "README.md",
-        "docs/reference/recipes.md",
         "docs/how-to/own-code.md",
         "docs/how-to/schedule.md",
         "docs/how-to/training.md",
+        "docs/reference/recipes.md",
     ),
     "crontab": ("docs/how-to/emit.md",),
     "systemd-analyze": ("docs/how-to/emit.md",),
@@ -76,7 +75,6 @@ def test_every_block_that_needs_something_runs_below():
 
 @pytest.mark.parametrize("page", SERVERS["flink"])
 def test_a_page_runs_on_a_cluster(page, flink, pool, follow):
-    """The second page finds what the first one made, in ~/shared."""
     flags = " ".join(flink.external(pool))
     printed = follow(page, "flink", environment={"FLAGS": flags})
     assert "cancelled" in printed
