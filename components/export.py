@@ -26,12 +26,14 @@ PUSH = "push.json"
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    # folder under the serving directory: letters, digits, _ . and -
     model_name: str
-    # largest difference of a probability between the trained and the exported model
+    """Name of the model, and of its folder under the serving directory: letters, digits, _ . and -.
+    """
     parity_tolerance: float = 1e-5
-    # versions to keep, the newest first; the one that serves and the one before it always stay
+    """Largest allowed difference of any probability between the trained and the exported model."""
     keep_versions: int = 10
+    """Number of newest versions to keep. The version that serves and the one before it are always
+    kept."""
 
     def __post_init__(self) -> None:
         model_folder(Path(), self.model_name)

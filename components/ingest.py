@@ -31,33 +31,41 @@ _POLL = 0.2  # seconds between looks at how much is written
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    # a name (digits, idx, npz, tfds, tfds_dir) or an import path, package.module:Class
     source: str = "digits"
-    # file or folder with the data, or its URL: idx, npz, tfds_dir; or a pattern with {SPAN} or
-    # {YYYY}, {MM} and {DD}, and {VERSION}: see docs/how-to/spans.md
+    """Where the images come from: digits, idx, npz, tfds, tfds_dir, or the import path of your own
+    source, package.module:Class."""
     path: str | None = None
-    # dataset's name: tfds
+    """File or folder with the data, or its URL (idx, npz, tfds_dir). A path with {SPAN}, {YYYY},
+    {MM}, {DD} or {VERSION} is a pattern of spans; see docs/how-to/spans.md."""
     name: str | None = None
-    # dataset's version: tfds; None: the newest
+    """Name of the dataset (tfds)."""
     version: str | None = None
-    # where TensorFlow Datasets keeps what it prepared: tfds; None: its own place
+    """Version of the dataset (tfds). None: the newest."""
     data_dir: str | None = None
-    # in the order of the labels; None: the source's own, else "0", "1", …
+    """Folder in which TensorFlow Datasets keeps prepared datasets (tfds). None: its own default."""
     class_names: tuple[str, ...] | None = None
-    # passed to a source of one's own; files that a string with a / leads to are looked at
+    """Names of the classes in the order of the labels. None: the names that the source gives, else
+    "0", "1", …."""
     options: dict[str, Any] = field(default_factory=dict)
-    # of train, by content, 0 to less than 1; 0: no validation split
+    """Settings for your own source. Files that a string with a slash leads to are part of the
+    fingerprint."""
     validation_share: float = 0.0
-    # of a pattern, the spans to take: latest, 3 (the newest), all, since push, or a span's name
+    """Share of the train split that becomes the validation split, 0 to less than 1. Images are
+    chosen by a hash of their pixels. 0: no validation split."""
     window: str = "latest"
-    # of a window, the spans whose test splits to judge on: the newest, or all
+    """Which spans of a pattern to take: latest, a number of newest spans, all, "since push", or the
+    name of one span."""
     test: Literal["newest", "all"] = "newest"
-    # of a pattern: a span is taken once a file of this name lies in it; FILE.done for a file
+    """Which spans of the window give their test split to the evaluation: the newest one that has a
+    test split, or all."""
     done_marker: str | None = None
-    # of a pattern: a span is taken once no file of it changed for so long
+    """A span is complete once its folder holds a file of this name; where a span is one file, once
+    FILE.done lies beside it. None: no marker is needed."""
     quiet_minutes: float | None = None
-    # the feature `span` of the examples; a pattern sets it
+    """A span is complete once none of its files has changed for this many minutes. None: no
+    waiting."""
     span: str | None = None
+    """Value of the feature `span` in the examples. A pattern sets it; you need not."""
 
     def __post_init__(self) -> None:
         resolve(self.source, NAMES, "source")

@@ -26,7 +26,9 @@ class Taken:
     """A span of the window."""
 
     span: str
-    version: int | None = None  # None: the pattern has no {VERSION}
+    """Name of the span."""
+    version: int | None = None
+    """Version of the span. None: the pattern has no {VERSION}."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,21 +36,26 @@ class LeftOut:
     """A span that the window would have held."""
 
     span: str
+    """Name of the span."""
     version: int | None = None
+    """Version of the span. None: the pattern has no {VERSION}."""
     state: Literal["excluded", "unreadable", "arriving"]
-    why: str  # by whom and the reason, or what is wrong
+    """Whether a person excluded it, its data cannot be read, or its files are not all there yet."""
+    why: str
+    """Who excluded it and why, or what is wrong with it."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    # ingest.path as it was written, made absolute
     pattern: str
-    # in the order of the inputs: the oldest first
+    """The pattern in ingest.path, as an absolute path."""
     spans: tuple[Taken, ...]
-    # what would have been among them, and why it is not
+    """The spans of the window in the order of the inputs, the oldest first."""
     left_out: tuple[LeftOut, ...] = ()
-    # whose test splits to judge on; the newest: of the newest span that has one
+    """Spans that belong to the window and were not used, each with the reason."""
     test: Literal["newest", "all"] = "newest"
+    """Which spans give their test split to the evaluation: the newest one that has a test split, or
+    all."""
 
 
 @dataclass(frozen=True, kw_only=True)

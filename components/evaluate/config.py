@@ -14,26 +14,31 @@ from serving_export.model_store.baseline import Against
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    # the split to evaluate on
     split: str = "test"
-    # floors and ceilings; none: the gate is not configured, and nothing is pushed
+    """Split of the examples that the model is judged on."""
     thresholds: tuple[Threshold, ...] = ()
-    # how much worse than the baseline's a metric may be, chance aside
+    """Floors and ceilings of metrics. With no threshold and no other rule that applies the gate is
+    not configured, and nothing is pushed."""
     changes: tuple[Change, ...] = ()
-    # accuracy on the same images, against the baseline and the best version ever pushed
+    """How much worse than the baseline a metric may be. These rules ignore chance."""
     paired: tuple[Paired, ...] = DEFAULT_PAIRED
-    # how far the rules that always hold give way
+    """Comparisons of accuracy with the baseline and with the best version ever pushed, image by
+    image. These rules allow for chance."""
     allowed: Allowed = Allowed()  # noqa: RUF009  (frozen)
-    # further slices: features of the examples, "brightness", or import paths of functions of images
+    """Tolerances of the sanity rules, which always hold."""
     slices: tuple[str, ...] = ()
-    # images that a slice must have for a rule on it to be answered
+    """Further slices to measure: a feature of the examples, "brightness", or the import path of a
+    function of images."""
     min_examples: int = 20
-    # serving: the model that serves now; none: absolute rules alone decide
+    """Fewest images that a slice must have for a rule on it to be decided."""
     baseline: Literal["serving", "none"] = "serving"
-    # of the intervals beside the numbers, 0 to 1
+    """What the candidate is compared with: the model that serves now, or none (only absolute rules
+    decide)."""
     confidence: float = 0.95
-    # found when the step is planned, by `baseline`
+    """Confidence level of the intervals beside the metrics, 0 to 1."""
     against: Against | None = None
+    """The models to compare with, by digest. Filled in when the step is planned; you need not set
+    it."""
 
     def __post_init__(self) -> None:
         if not 0 < self.confidence < 1:

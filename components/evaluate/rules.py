@@ -68,9 +68,14 @@ class Threshold:
     """
 
     metric: str
+    """Name of the metric, such as accuracy, recall, auc, loss or top_3."""
     at_least: float | None = None
+    """Lowest value that passes (a floor)."""
     at_most: float | None = None
+    """Highest value that passes (a ceiling)."""
     on: str = OVERALL
+    """Images that the rule is about: overall, "each class", a class, "each FEATURE", or
+    FEATURE=VALUE."""
 
     def __post_init__(self) -> None:
         _check_metric(self.metric)
@@ -107,8 +112,12 @@ class Change:
     """
 
     metric: str
+    """Name of the metric, such as loss or ece."""
     worse_by_at_most: float
+    """Largest loss against the baseline that passes, in the unit of the metric."""
     on: str = OVERALL
+    """Images that the rule is about: overall, "each class", a class, "each FEATURE", or
+    FEATURE=VALUE."""
 
     def __post_init__(self) -> None:
         _check_metric(self.metric)
@@ -130,11 +139,19 @@ class Paired:
     it has at most `margin` fewer right. See `paired_loss.p_lost_more` for the test.
     """
 
-    margin: float  # share of images, 0 to 1: 0.01 is one point of accuracy
+    margin: float
+    """Largest loss of accuracy that is accepted, as a share of the images: 0.01 is one point."""
     require: Literal["not shown worse", "shown no worse"] = "not shown worse"
-    against: Literal["baseline", "best"] = "baseline"  # best: ever pushed
+    """"not shown worse" fails if the test shows a loss beyond the margin; "shown no worse" fails
+    unless the test rules out such a loss."""
+    against: Literal["baseline", "best"] = "baseline"
+    """The other model: the baseline (the model that serves now), or the best version ever pushed.
+    """
     on: str = OVERALL
-    confidence: float = 0.95  # one-sided; of each of several slices, shared out among them
+    """Images that the rule is about: overall, "each class", a class, "each FEATURE", or
+    FEATURE=VALUE."""
+    confidence: float = 0.95
+    """One-sided confidence of the test. A rule on several slices divides the error among them."""
 
     def __post_init__(self) -> None:
         _check_range(self.margin, 1.0, "the margin of a paired rule")
@@ -243,15 +260,16 @@ def check_subjects(
 class Allowed:
     """How far the sanity rules give way."""
 
-    # classes that the model may never predict though the split holds images of them
     unpredicted_classes: int = 0
-    # share of the split that the model may have been trained on: published sets repeat some images
+    """Number of classes that the model may never predict although the split has images of them."""
     trained_on_share: float = 0.001
-    # largest difference of a probability from the trained model's
+    """Share of the split that may also be in the training data: published datasets repeat some
+    images."""
     parity: float = 1e-5
-    # largest difference of a probability between an image asked alone and among others: sums in
-    # float32 associate otherwise for other batches, and large logits make 2e-5 of it
+    """Largest difference of any probability between the exported and the trained model."""
     alone: float = 1e-3
+    """Largest difference of any probability between an image asked alone and the same image in a
+    batch. Sums in float32 depend on the size of the batch: large logits make 2e-5 of it."""
 
     def __post_init__(self) -> None:
         for name in ("trained_on_share", "parity", "alone"):

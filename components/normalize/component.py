@@ -23,8 +23,9 @@ NAMES = {"divide_by_255": "components.normalize.functions:divide_by_255"}
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    # a name (divide_by_255) or an import path, package.module:function
     preprocessing_fn: str = "divide_by_255"
+    """The preprocessing: divide_by_255, or the import path of your own function,
+    package.module:function, with the signature of tensorflow-transform."""
 
     def __post_init__(self) -> None:
         resolve(self.preprocessing_fn, NAMES, "preprocessing_fn")

@@ -20,66 +20,73 @@ RUN = "run:"
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    # a name (dense) or an import path, package.module:build_model
     model: str = "dense"
-    # passed to build_model(spec, options)
+    """The model: dense, or the import path of your own function, package.module:build_model."""
     model_options: dict[str, Any] = field(default_factory=dict)
-    # what the model's last layer gives; the loss and the served softmax follow from it
+    """Options that are passed to build_model(spec, options)."""
     model_output: Literal["logits", "probabilities"] = "logits"
-    # a training of one's own in place of Keras's, by import path: train_fn(training) -> model
+    """What the last layer gives. The loss and the softmax of the served model follow from it."""
     train_fn: str | None = None
-    # Keras's name of an optimizer
+    """Import path of your own training, train_fn(training) -> model, in place of the Keras
+    training."""
     optimizer: str = "adam"
-    # the optimizer's other arguments, by Keras's names
+    """Name of a Keras optimizer."""
     optimizer_options: dict[str, Any] = field(default_factory=dict)
-    # None: the optimizer's own default
+    """Further arguments of the optimizer, by their names in Keras."""
     learning_rate: float | None = None
-    # Keras's name of a schedule, such as CosineDecay, in place of learning_rate
+    """Learning rate. None: the default of the optimizer."""
     learning_rate_schedule: str | None = None
-    # the schedule's arguments, by Keras's names; they count optimizer steps
+    """Name of a Keras learning rate schedule, such as CosineDecay, in place of learning_rate."""
     schedule_options: dict[str, Any] = field(default_factory=dict)
-    # passes over the train split
+    """Arguments of the learning rate schedule, by their names in Keras. Schedules count optimizer
+    steps."""
     epochs: int = 10
-    # images per optimizer step, on all devices together
+    """Passes over the train split."""
     batch_size: int = 32
-    # a new order of the images in each epoch; false: the order at rest
+    """Images per optimizer step, over all devices together."""
     shuffle: bool = True
-    # stop after so many epochs without a better validation loss, keep the best weights; None: never
+    """Whether each epoch takes the images in a new random order. False: the stored order."""
     early_stop_patience: int | None = None
-    # end with the weights of the epoch with the best validation loss
+    """Stop after this many epochs without a lower validation loss, and keep the best weights. None:
+    never stop early."""
     best_weights: bool = False
-    # begin with the weights of this pushed model, a folder, of a run, run:ID, or of the model that
-    # serves, serving; None: anew
+    """Whether to keep the weights of the epoch with the lowest validation loss. False: those of the
+    last epoch."""
     warm_start: str | None = None
-    # the digest of that model, found when the step is planned; no other is loaded
+    """Model whose weights the training starts from: the folder of a pushed model, run:ID, or
+    serving (the model that serves now). None: new weights."""
     warm_start_digest: str | None = None
-    # random changes of the images in training: flip, rotation, shift, crop;
-    # see docs/how-to/training.md
+    """Digest of that model. Filled in when the step is planned; no other model is loaded."""
     augmentation: dict[str, Any] = field(default_factory=dict)
-    # one's own, by import path: augmentation_fn(images, seed) -> images
+    """Random changes of the training images: flip, rotation, shift, crop;
+    see docs/how-to/training.md."""
     augmentation_fn: str | None = None
-    # how much a class counts, by its name; others count 1
+    """Import path of your own augmentation, augmentation_fn(images, seed) -> images."""
     class_weights: dict[str, float] = field(default_factory=dict)
-    # let all classes count the same, however many images they have
+    """Weight of each class in the loss, by class name. Classes that are not named have weight 1."""
     balance_classes: bool = False
-    # how much an image counts, by import path: sample_weight_fn(images, labels) -> weights
+    """Whether to weight classes so that each counts the same, however many images it has."""
     sample_weight_fn: str | None = None
-    # Keras callbacks of one's own, by import path
+    """Import path of a function that weights images in the loss, sample_weight_fn(images, labels)
+    -> weights."""
     callbacks: tuple[str, ...] = ()
-    # auto: all GPUs, else the CPU
+    """Import paths of your own Keras callbacks."""
     device: Literal["auto", "cpu", "gpu"] = "auto"
-    # auto: mixed_float16 on GPUs that are made for it, else float32
+    """Device to train on. auto: all GPUs, else the CPU."""
     precision: Literal["auto", "float32", "mixed_float16", "mixed_bfloat16"] = "auto"
-    # auto: the whole step on a GPU, the optimizer's update on a CPU
+    """Precision of the arithmetic. auto: mixed_float16 on GPUs with tensor cores, else float32."""
     xla: Literal["auto", "never"] = "auto"
-    # where the images lie between epochs; auto: in memory, else on disk, else read from the shards
+    """What XLA compiles. auto: the whole step on a GPU, the update of the weights on a CPU."""
     cache: Literal["auto", "memory", "disk", "stream"] = "auto"
-    # seconds between checkpoints
+    """Where decoded images are kept between epochs. auto: in memory if they fit, else on disk, else
+    nowhere (stream)."""
     checkpoint_seconds: float = 30.0
-    # write histograms of all variables for TensorBoard
+    """Seconds between two checkpoints."""
     histograms: bool = False
-    # profile the steps from the first to before the second for TensorBoard, counted from 0
+    """Whether to write histograms of all variables for TensorBoard after each epoch."""
     profile_steps: tuple[int, int] | None = None
+    """First step to profile for TensorBoard, and the step before which the profile ends; steps
+    count from 0."""
 
     def __post_init__(self) -> None:
         resolve(self.model, NAMES, "model")

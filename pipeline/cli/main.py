@@ -60,9 +60,9 @@ def main() -> NoReturn:
 
 
 def _refuse_shadows() -> None:
-    from pipeline.environment.shadowed_packages import shadowed
+    from pipeline.environment.shadowed_packages import find_shadowed_packages
 
-    for name, (imported, ours) in shadowed().items():
+    for name, (imported, ours) in find_shadowed_packages().items():
         click.echo(
             f"penstock: {imported} shadows our package {name!r}, {ours}\n"
             "  do:       start elsewhere, or rename it; `penstock doctor` lists them all",

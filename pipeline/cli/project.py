@@ -44,8 +44,8 @@ def doctor(root: Path, flags: tuple[str, ...]) -> int:
     and Penstock, may it write to the root? Each line says what to do. Two minutes at most, ten
     where workers are containers: see docs/how-to/runners.md.
     """
-    from pipeline.environment.machine import examine, show
-    from pipeline.environment.runner import examine_runner
+    from pipeline.environment.machine import check_machine, print_findings
+    from pipeline.environment.runner import check_runner
 
     prepare_libraries()
-    return show(examine_runner(flags, root) if flags else examine(root))
+    return print_findings(check_runner(flags, root) if flags else check_machine(root))

@@ -32,12 +32,13 @@ def recipes() -> None:
 @recipe_options
 def config(recipe: str, config_file: Path | None, settings: tuple[str, ...]) -> None:
     """Print the whole config of RECIPE as it would run, as TOML that --config reads."""
+    from pipeline import recipes
+    from pipeline.config.config_toml import to_toml
     from pipeline.config.foresight import check_whole
-    from pipeline.config.overrides import to_toml
 
     pipeline, table = configured(recipe, config_file, settings)
     check_whole(pipeline)
-    print(visible_toml(to_toml(pipeline, table)), end="")
+    print(visible_toml(to_toml(pipeline, table, recipes.build(recipe))), end="")
 
 
 def configured(

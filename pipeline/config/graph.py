@@ -90,7 +90,9 @@ class PipelineConfig:
     """A whole pipeline: what a recipe returns. Steps stand in the order in which they run."""
 
     name: str
+    """Names the pipeline in lists of runs: letters, digits, _, . and -."""
     seed: int = 0
+    """Seed of all that is random: first weights, order of images, augmentation."""
     steps: tuple[Step, ...]
 
     @property

@@ -82,21 +82,6 @@ def apply_settings(pipeline: PipelineConfig, settings: Iterable[str]) -> Pipelin
     return pipeline
 
 
-def to_toml(pipeline: PipelineConfig, beam: Mapping[str, Any] | None = None) -> str:
-    """The whole config as it would run, in a form that `--config` reads back."""
-    tables = {step.name: to_plain(step.config) for step in pipeline.steps}
-    if beam:
-        tables["beam"] = dict(beam)
-    return plain_to_toml({"name": pipeline.name, "seed": pipeline.seed, **tables})
-
-
-def plain_to_toml(config: Mapping[str, Any]) -> str:
-    """The same of a config in plain values, as a run's record has it."""
-    import tomli_w
-
-    return tomli_w.dumps(_speak_none(dict(config)))
-
-
 def _set(pipeline: PipelineConfig, keys: list[str], readings: list[Any]) -> PipelineConfig:
     """Set the first of the readings that fits; if none does, say what is wrong with the first."""
     problems = []
@@ -134,11 +119,3 @@ def _merge(base: Any, changes: Mapping[str, Any]) -> dict[str, Any]:
         deeper = isinstance(value, Mapping) and isinstance(inside, dict)
         merged[key] = _merge(inside, value) if deeper else value
     return merged  # type: ignore[no-any-return]
-
-
-def _speak_none(plain: Any) -> Any:
-    if isinstance(plain, dict):
-        return {key: _speak_none(value) for key, value in plain.items()}
-    if isinstance(plain, list):
-        return [_speak_none(value) for value in plain]
-    return "none" if plain is None else plain

@@ -1,10 +1,13 @@
-"""`penstock doctor`: what about this machine could keep a run from working."""
+"""Check this machine for what could keep a run from working: `penstock doctor`."""
 
 from __future__ import annotations
 
 import importlib.metadata
+import json
 import platform
+import shlex
 import shutil
+import subprocess
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -13,7 +16,7 @@ from typing import NamedTuple
 from data.base.visible_text import visible
 from data.errors import EnvironmentTrouble
 from pipeline import exit_codes
-from pipeline.environment.shadowed_packages import shadowed
+from pipeline.environment.shadowed_packages import find_shadowed_packages
 from pipeline.storage.run_folder import prepare_root
 
 _LIBRARIES = (
@@ -26,10 +29,18 @@ _LIBRARIES = (
     "numpy",
 )
 _LITTLE_DISK = 2 * 1024**3  # bytes: about what MNIST's run leaves, several times over
+_LIST_GPUS = """
+import json, sys
+import tensorflow as tf
+gpus = tf.config.list_physical_devices("GPU")
+details = [tf.config.experimental.get_device_details(gpu) for gpu in gpus]
+names = [found.get("device_name", gpu.name) for gpu, found in zip(gpus, details)]
+print(json.dumps(names))
+"""
 
 
 class Finding(NamedTuple):
-    """One line of the examination."""
+    """One checked thing: one line of the output."""
 
     good: bool
     what: str
@@ -37,55 +48,70 @@ class Finding(NamedTuple):
     remedy: str = ""
 
 
-def examine(root: Path) -> Iterator[Finding]:
-    """Look at everything in turn; the last one, the GPUs, imports TensorFlow."""
+def check_machine(root: Path) -> Iterator[Finding]:
+    """Check Python, libraries, packages, the root and its disk, and last the GPUs.
+
+    `root` is left as it was: removed where it did not exist.
+    """
     good = (3, 11) <= sys.version_info[:2] <= (3, 13)
     yield Finding(good, "Python", platform.python_version(), "use Python 3.11, 3.12 or 3.13")
     for name in _LIBRARIES:
         try:
             yield Finding(True, name, importlib.metadata.version(name))
         except importlib.metadata.PackageNotFoundError:
-            yield Finding(False, name, "not installed", "make venv")
-    wrong = shadowed()
-    yield Finding(not wrong, "packages", "ours" if not wrong else "shadowed")
-    for name, (imported, ours) in wrong.items():
-        yield Finding(False, name, f"{imported} shadows {ours}", "rename it or start elsewhere")
+            yield Finding(False, name, "not installed", "run `make venv`, or reinstall Penstock")
+    shadowed = find_shadowed_packages()
+    yield Finding(not shadowed, "packages", "shadowed" if shadowed else "Penstock's own")
+    for name, (imported, ours) in shadowed.items():
+        remedy = f"rename {imported}, or start from another folder"
+        yield Finding(False, name, f"{imported} is imported in place of {ours}", remedy)
+    yield from _check_root(root)
+    yield _check_gpus()
+
+
+def _check_root(root: Path) -> Iterator[Finding]:
     existed = root.exists()
     try:
         prepare_root(root)
         yield Finding(True, "root", f"{root} is writable")
         free = shutil.disk_usage(root).free
-        seen = f"{free / 1e9:.1f} GB free"
-        yield Finding(
-            free > _LITTLE_DISK, "disk", seen, f"free some, or choose another root than {root}"
-        )
+        remedy = f"free 2 GB, or choose another root than {root} with --root DIR"
+        yield Finding(free > _LITTLE_DISK, "disk", f"{free / 1e9:.1f} GB free", remedy)
     except EnvironmentTrouble as error:
         yield Finding(False, "root", error.brief, error.remedy or "")
     finally:
         if not existed and root.is_dir():
             root.rmdir()
-    yield _gpus()
 
 
-def _gpus() -> Finding:
-    try:
-        import tensorflow as tf
-
-        gpus = tf.config.list_physical_devices("GPU")
-    except Exception as error:
-        return Finding(False, "TensorFlow", f"does not import: {error}", "make venv")
-    names = [tf.config.experimental.get_device_details(g).get("device_name", g.name) for g in gpus]
+def _check_gpus() -> Finding:
+    """Let TensorFlow list the GPUs, in a process of its own: it prints, and may crash."""
+    command = [sys.executable, "-P", "-c", _LIST_GPUS]
+    child = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
+    if child.returncode:
+        lines = child.stderr.strip().splitlines() or [f"exit code {child.returncode}"]
+        return Finding(
+            False,
+            "TensorFlow",
+            f"cannot be imported: {lines[-1]}",
+            f"run `make venv`; see {shlex.quote(sys.executable)} -c 'import tensorflow'",
+        )
+    names = json.loads(child.stdout.splitlines()[-1])
     return Finding(True, "GPUs", ", ".join(names) or "none: training runs on the CPU")
 
 
-def show(findings: Iterable[Finding]) -> int:
-    """Print each finding as it is found. Returns the exit code."""
-    bad = 0
+def print_findings(findings: Iterable[Finding]) -> int:
+    """Print each finding as soon as it is there. Returns the exit code."""
+    problems = 0
     for finding in findings:
-        bad += not finding.good
-        line = f"{'ok ' if finding.good else 'BAD'}  {finding.what:<26} {finding.seen}"
+        problems += not finding.good
+        line = f"{'ok  ' if finding.good else 'FAIL'}  {finding.what:<26} {finding.seen}"
         print(visible(line), flush=True)
         if not finding.good and finding.remedy:
-            print(visible(f"     {'do:':<26} {finding.remedy}"))
-    print("all is well" if not bad else f"{bad} to mend")
-    return exit_codes.ENVIRONMENT if bad else exit_codes.DONE
+            print(visible(f"      {'do:':<26} {finding.remedy}"))
+    print(_count(problems))
+    return exit_codes.ENVIRONMENT if problems else exit_codes.DONE
+
+
+def _count(problems: int) -> str:
+    return "no problems found" if not problems else f"{problems} problem{'s'[: problems > 1]} found"

@@ -1,19 +1,25 @@
-"""`penstock new`: a small working project to change into one's own."""
+"""Write a small working project for the user to change: `penstock new`."""
 
 from __future__ import annotations
 
+import re
 from importlib import resources
 from pathlib import Path
 
 from data.errors import ConfigError
 from data.files.durable_files import disk_trouble
 
+_NAME = "PROJECT"  # stands in the template for the project's name
+
 
 def make_project(folder: Path) -> list[Path]:
-    """Copy the template into a folder that is new or empty. Returns the files written.
+    """Copy the template into a folder that is new or empty; the folder's name is the project's.
+
+    Returns:
+        The files written.
 
     Raises:
-        ConfigError: the folder holds something already; nothing was written.
+        ConfigError: the folder is not empty; nothing was written.
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ConfigError(
@@ -22,6 +28,7 @@ def make_project(folder: Path) -> list[Path]:
             follows="nothing was written",
             remedy="choose another name",
         )
+    name = _pipeline_name(folder.resolve().name)
     template = resources.files("pipeline.environment") / "template"
     written = []
     with disk_trouble(f"cannot write to {folder}"):
@@ -29,5 +36,11 @@ def make_project(folder: Path) -> list[Path]:
         for item in sorted(template.iterdir(), key=lambda i: i.name):
             if item.is_file():
                 written.append(folder / item.name)
-                written[-1].write_bytes(item.read_bytes())
+                text = item.read_text(encoding="utf-8").replace(_NAME, name)
+                written[-1].write_text(text, encoding="utf-8")
     return written
+
+
+def _pipeline_name(folder: str) -> str:
+    """A name that a pipeline may have, and its model: that of the folder, as far as it fits."""
+    return re.sub(r"[^A-Za-z0-9_.-]+", "_", folder).strip("_.-") or "project"

@@ -1,6 +1,6 @@
-"""`penstock doctor --runner=…`: what about a runner and its workers could keep a run from working.
+"""Check a Beam runner and its workers for what could keep a run from working: `penstock doctor`.
 
-Light until it runs: the findings of the machine itself come from `pipeline.environment.machine`.
+Beam is imported when a check begins, not before.
 """
 
 from __future__ import annotations
@@ -13,23 +13,23 @@ from data.errors import PenstockError
 from pipeline.config import secrets
 from pipeline.environment.machine import Finding
 
-_SAME = "install the same versions on the workers as here, and start them anew"
+_SAME = "install the same versions on the workers as here, and restart them"
 
 
-def examine_runner(args: Sequence[str], root: Path) -> Iterator[Finding]:
-    """Connect, run three elements, and look at the workers that ran them.
+def check_runner(args: Sequence[str], root: Path) -> Iterator[Finding]:
+    """Connect, run a job of three elements, and check the workers that ran it.
 
-    It takes at most what `data.base.waits` says: of a job server and a worker.
+    It takes at most the waits JOB_SERVER and WORKER of `data.base.waits`.
 
     Args:
         args: Beam's flags.
-        root: where workers would write; a temp location among the flags is tried too.
+        root: where workers would write; the flag --temp_location is tried too.
     """
     from components.beam.job_server import connected
     from components.beam.options import parse, value
     from components.beam.worker_check import examine_workers
 
-    place = "flags"
+    what = "flags"
     try:
         secrets.check_flags(args)
         args = secrets.read_flags(args)
@@ -37,36 +37,37 @@ def examine_runner(args: Sequence[str], root: Path) -> Iterator[Finding]:
         folders = [root.absolute()]
         if temporary and "://" not in str(temporary):
             folders.append(Path(temporary))
-        place = "connection"
+        what = "connection"
         with connected(args, probe=False) as leading:
-            yield Finding(True, "runner", "flags are known, the job server answers")
-            place = "three elements"
+            yield Finding(True, "runner", "the flags are valid, the job server answers")
+            what = "three elements"
             facts = examine_workers(leading, folders)
-            yield Finding(True, place, f"done on {', '.join(sorted(facts.get('host', {'?'})))}")
+            yield Finding(True, what, f"processed on {', '.join(sorted(facts.get('host', {'?'})))}")
     except PenstockError as error:
-        yield Finding(False, place, error.brief, error.remedy or "")
+        yield Finding(False, what, error.brief, error.remedy or "")
         return
-    yield from _workers(facts)
+    yield from _compare_workers(facts)
 
 
-def _workers(facts: dict[str, set[str]]) -> Iterator[Finding]:
+def _compare_workers(facts: dict[str, set[str]]) -> Iterator[Finding]:
+    """Compare the workers' versions with those here, and say whether they could write."""
     from data.code.worker_code import here
 
     expected = {**here(), "tensorflow": importlib.metadata.version("tensorflow")}
-    for name, mine in expected.items():
-        seen = facts.get(name, set())
-        said = " and ".join(sorted(seen)) or "not told"
-        if seen == {mine}:
-            yield Finding(True, f"workers' {name}", said)
+    for name, version in expected.items():
+        versions = facts.get(name, set())
+        listed = " and ".join(sorted(versions)) or "not reported"
+        if versions == {version}:
+            yield Finding(True, f"workers' {name}", listed)
         else:
-            yield Finding(False, f"workers' {name}", f"{said}, here {mine}", _SAME)
+            yield Finding(False, f"workers' {name}", f"{listed}, here {version}", _SAME)
     for name in sorted(facts):
         if name.startswith("write "):
-            wrong = sorted(facts[name] - {"ok"})
+            errors = sorted(facts[name] - {"ok"})
             folder = name.removeprefix("write ")
             yield Finding(
-                not wrong,
+                not errors,
                 "workers write",
-                f"{folder}: {wrong[0]}" if wrong else folder,
-                "let workers' user write there, or choose a root that workers share",
+                f"{folder}: {errors[0]}" if errors else folder,
+                "let the workers' user write there, or choose a root that the workers share",
             )

@@ -1,4 +1,7 @@
-"""Our packages have plain names; check that it is ours that get imported."""
+"""Find packages of Penstock's that are not the ones imported under their names.
+
+Their names are plain, so that a folder of the user's may have one of them.
+"""
 
 from __future__ import annotations
 
@@ -9,14 +12,15 @@ from pathlib import Path
 OUR_PACKAGES = ("data", "serving_export", "components", "pipeline")
 
 
-def shadowed() -> dict[str, tuple[str, str]]:
-    """Package -> (the file imported under its name, our own file), where they differ."""
-    ours = Path(__file__).resolve().parents[2]
-    found = {}
+def find_shadowed_packages() -> dict[str, tuple[str, str]]:
+    """Package → (the file imported under its name, our own file), where they differ."""
+    home = Path(__file__).resolve().parents[2]
+    shadowed = {}
     for name in OUR_PACKAGES:
         spec = importlib.util.find_spec(name)
         origin = Path(spec.origin).resolve() if spec and spec.origin else None
-        expected = ours / name / "__init__.py"
+        expected = home / name / "__init__.py"
         if origin != expected:
-            found[name] = (str(origin or (spec and spec.submodule_search_locations)), str(expected))
-    return found
+            imported = origin or (spec and spec.submodule_search_locations)
+            shadowed[name] = (str(imported), str(expected))
+    return shadowed

@@ -11,7 +11,7 @@ from components.report.html.facts import Facts, Made
 from data.errors import BadDataError
 from data.files.documents import read_document
 from data.files.durable_files import disk_trouble, write_text
-from pipeline.config.overrides import plain_to_toml
+from pipeline.config.config_toml import plain_to_toml
 from pipeline.inspection.reproduce import commands
 from pipeline.spans.resolve import as_written
 from pipeline.storage.artifact_lookup import (

@@ -24,15 +24,23 @@ from data.code.loaded_modules import (
 )
 from data.errors import EnvironmentTrouble
 from pipeline.config.graph import Step
+from pipeline.planning.plugins import installed_version, loaded_plugins
 
 _DEPTH = 3  # of containers in a module's global names, such as a registry of functions
 _WIDTH = 1000  # of each of them
+_DISTRIBUTION = "distribution "  # before the name of one in `imported`, whose value is its version
 
 
 def changed(imported: Mapping[str, str], code: Code) -> list[str]:
     """Which modules of a manifest's `imported` are others now, a phrase each."""
     phrases = []
     for name, digest in imported.items():
+        if name.startswith(_DISTRIBUTION):
+            distribution = name.removeprefix(_DISTRIBUTION)
+            version = installed_version(distribution)
+            if version != digest:
+                phrases.append(f"{distribution} {digest} → {version or 'nothing'}")
+            continue
         path = Path(name) if name.startswith("/") else code.file(name)
         if path is None or not path.is_file():
             phrases.append(f"code {name} is gone")
@@ -73,7 +81,9 @@ class Imports:
         self._before = set(sys.modules)
         code = Code()
         self._stale = {name for name in self._before if _is_stale(name, code)}
-        self._hold(code.of(step.modules()).names, code)
+        closure = code.of(step.modules())
+        self._libraries = closure.libraries
+        self._hold(closure.names, code)
 
     def digests(self) -> dict[str, str]:
         """Of all code that the step imported and the plan could not foresee, by module.
@@ -90,7 +100,13 @@ class Imports:
             if file and not self._foreseen(name, file):
                 known = code.file(name) is not None or not Path(file).is_file()
                 found[name if known else file] = digest_in_memory(name, sys.modules[name]) or ""
-        return found | self._of_workers(code)
+        return found | self._of_workers(code) | self._plugins(names)
+
+    def _plugins(self, names: Iterable[str]) -> dict[str, str]:
+        """Of installed distributions that the plan could not foresee, the versions."""
+        asked = {other for name in names if users_file(name) for other in asked_by(name)}
+        found = loaded_plugins(asked, self._asked, self._libraries)
+        return {_DISTRIBUTION + name: version for name, version in sorted(found.items())}
 
     def _of_workers(self, code: Code) -> dict[str, str]:
         """Of what workers elsewhere have imported that which the plan could not foresee."""

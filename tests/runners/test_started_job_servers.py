@@ -7,7 +7,7 @@ import socket
 import clusters
 import pytest
 
-from pipeline.environment.runner import examine_runner
+from pipeline.environment.runner import check_runner
 from pipeline.run import run
 
 pytestmark = [
@@ -43,6 +43,6 @@ def test_the_same_examples_by_a_job_server_of_its_own(flags, digits, reference, 
 
 
 def test_the_doctor_finds_all_well_on_flink(flink, pool, tmp_path):
-    findings = list(examine_runner(flink.external(pool), tmp_path))
+    findings = list(check_runner(flink.external(pool), tmp_path))
     assert [finding for finding in findings if not finding.good] == []
     assert {"runner", "three elements", "workers' penstock"} <= {f.what for f in findings}

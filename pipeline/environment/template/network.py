@@ -1,4 +1,4 @@
-"""A model and its preprocessing."""
+"""The model and its preprocessing."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,12 +9,12 @@ from data.spec import ImageSpec
 
 
 def preprocessing_fn(inputs: dict[str, Any]) -> dict[str, Any]:
-    """tensorflow-transform's signature: image (batch, height, width, channels) float32, 0-255."""
+    """Scale images to -1…1: (batch, height, width, channels) float32, 0-255 before."""
     return {"image": inputs["image"] / 127.5 - 1.0, "label": inputs["label"]}
 
 
 def build_model(spec: ImageSpec, options: Mapping[str, Any]) -> keras.Model:
-    """A small convolutional network that gives logits, one for each class."""
+    """Build a small convolutional network that gives logits, one for each class."""
     return keras.Sequential(
         [
             keras.Input(spec.shape),

@@ -1,4 +1,4 @@
-"""A source: where the images come from. Replace `_draw` by reading your own files."""
+"""The source of the images. Replace `_draw` by code that reads your own files."""
 
 from collections.abc import Iterator
 
@@ -12,7 +12,7 @@ SIZE = 16
 
 
 class ShapesSource:
-    """Three shapes, 16 x 16 pixels, at random places, with noise."""
+    """Draw three shapes, 16 x 16 pixels, at random places, with noise."""
 
     def __init__(self, config: SourceConfig) -> None:
         self._count = {split: int(config.options[split]) for split in ("train", "test")}
@@ -27,9 +27,9 @@ class ShapesSource:
         return sum(self._count.values())
 
     def stamp(self) -> str:
-        """What the images are now, for data that no path in the options leads to.
+        """Return a text that changes when the images change: an ETag, a row count, a digest.
 
-        Where it is another word than last time they are read again: an ETag, a row count, a digest.
+        For data that no path in the options leads to. After a change ingest runs again.
         """
         return "drawn by this file"
 
@@ -42,7 +42,7 @@ class ShapesSource:
 
 
 def _draw(label: int, rng: np.random.Generator) -> np.ndarray:
-    """One image, (16, 16, 1) uint8."""
+    """Draw one image, (16, 16, 1) uint8."""
     image = rng.integers(0, 60, (SIZE, SIZE, 1), dtype=np.uint8)
     top, left = rng.integers(1, 7, 2)
     box = image[top : top + 8, left : left + 8]

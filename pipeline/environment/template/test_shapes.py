@@ -1,4 +1,4 @@
-"""`pytest` in this folder."""
+"""Check the source: run `pytest` in this folder."""
 
 import numpy as np
 from shapes import NAMES, ShapesSource
@@ -6,7 +6,7 @@ from shapes import NAMES, ShapesSource
 from data.sources import SourceConfig
 
 
-def test_every_image_has_the_shape_that_the_source_says_and_a_class() -> None:
+def test_every_image_has_the_source_s_shape_and_a_class() -> None:
     source = ShapesSource(SourceConfig(options={"train": 30, "test": 10}))
     for part in source.parts():
         for images, labels in source.read(part):

@@ -269,11 +269,11 @@ def test_runs_and_show(finished_root, capfd):
 def test_doctor(tmp_path, capfd):
     assert call(["doctor", "--root", str(tmp_path / "root")]) == 0
     told = capfd.readouterr().out
-    for word in ("Python", "tensorflow", "GPUs", "root", "disk", "packages", "all is well"):
+    for word in ("Python", "tensorflow", "GPUs", "root", "disk", "packages", "no problems found"):
         assert word in told
     assert not (tmp_path / "root").exists()
     assert call(["doctor", "--root", "/dev/null/x"]) == 75
-    assert "BAD" in capfd.readouterr().out
+    assert "FAIL" in capfd.readouterr().out
 
 
 def test_config_prints_what_would_run(capfd):

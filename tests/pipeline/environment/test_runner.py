@@ -6,11 +6,11 @@ import socket
 from pathlib import Path
 
 from data.base.waits import SECONDS
-from pipeline.environment.runner import examine_runner
+from pipeline.environment.runner import check_runner
 
 
-def test_all_is_well_in_this_process(tmp_path: Path) -> None:
-    findings = list(examine_runner(("--runner=FnApiRunner",), tmp_path))
+def test_no_problem_is_found_in_this_process(tmp_path: Path) -> None:
+    findings = list(check_runner(("--runner=FnApiRunner",), tmp_path))
     assert all(finding.good for finding in findings), findings
     assert {"runner", "three elements", "workers' tensorflow", "workers write"} <= {
         finding.what for finding in findings
@@ -18,7 +18,7 @@ def test_all_is_well_in_this_process(tmp_path: Path) -> None:
 
 
 def test_a_root_that_workers_cannot_write(tmp_path: Path) -> None:
-    findings = list(examine_runner(("--runner=FnApiRunner",), Path("/proc/nowhere")))
+    findings = list(check_runner(("--runner=FnApiRunner",), Path("/proc/nowhere")))
     assert [finding.what for finding in findings if not finding.good] == ["workers write"]
 
 
@@ -28,12 +28,12 @@ def test_no_job_server_is_one_finding_with_what_to_do(monkeypatch, tmp_path: Pat
         taken.bind(("127.0.0.1", 0))
         endpoint = f"localhost:{taken.getsockname()[1]}"
     args = ("--runner=PortableRunner", f"--job_endpoint={endpoint}")
-    (finding,) = examine_runner(args, tmp_path)
+    (finding,) = check_runner(args, tmp_path)
     assert not finding.good
     assert "start the job server" in finding.remedy
 
 
 def test_a_wrong_flag(tmp_path: Path) -> None:
-    (finding,) = examine_runner(("--direct_num_worker=1",), tmp_path)
+    (finding,) = check_runner(("--direct_num_worker=1",), tmp_path)
     assert (finding.good, finding.what) == (False, "flags")
     assert "--direct_num_workers" in finding.remedy

@@ -16,7 +16,8 @@ import pytest
 from data.files.durable_files import read_json, write_json
 from pipeline import exit_codes, recipes
 from pipeline.cli.main import call, penstock
-from pipeline.config.overrides import apply, read_toml, to_toml
+from pipeline.config.config_toml import to_toml
+from pipeline.config.overrides import apply, read_toml
 from pipeline.inspection.run_report import gather, write_report
 from pipeline.run import run
 from pipeline.storage.ledger import Ledger

@@ -288,3 +288,52 @@ def test_a_file_edited_after_its_import_costs_no_training(project) -> None:
     own.edit("step", "class Own", f"{LATER}class Own")
     assert own.run() == 41
     assert "code own_pack/helper.py" in own.plan().why
+
+
+MANAGER = "def load(point):\n    return point.load()\n"
+# who asks for the plugin -> the lines of the step that load it
+ASKING = {
+    "the step": LOADED,
+    "an installed plugin manager": "from importlib.metadata import entry_points; from own_manager "
+    "import load; value = load(entry_points(group='own.values')['it'])",
+    "the step, by a name of its own": LATE,
+}
+
+
+@pytest.fixture
+def installed(project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Project]:
+    """A project whose helper is an installed distribution, own-plugin, of version 1."""
+
+    def make(way: str) -> Project:
+        own, home = project("plugin entry point"), tmp_path / "site-packages"
+        monkeypatch.syspath_prepend(home)
+        info = home / "own_plugin-1.dist-info"
+        shutil.copytree(own.home / info.name, info)
+        shutil.rmtree(own.home / info.name)
+        for name in ("own_helper.py", "own_deeper.py"):
+            shutil.move(own.home / name, home / name)
+        (info / "RECORD").write_text("own_helper.py,,\nown_deeper.py,,\n")
+        if way == "an installed plugin manager":
+            (home / "own_manager.py").write_text(MANAGER)
+        own.edit("step", LOADED, ASKING[way])
+        return own
+
+    return make
+
+
+@pytest.mark.parametrize("way", ASKING)
+def test_the_version_of_an_installed_plugin_counts(installed, way: str, tmp_path: Path) -> None:
+    own, info = installed(way), tmp_path / "site-packages" / "own_plugin-1.dist-info"
+    assert own.run() == 41
+    assert own.imported() == {"distribution own-plugin": "1"}
+    assert own.plan().sealed
+
+    metadata = info / "METADATA"
+    metadata.write_text(metadata.read_text().replace("Version: 1", "Version: 2"))
+    assert own.plan().why == ("own-plugin 1 → 2",)
+    own.forget()
+    assert own.run() == 41
+    assert own.plan().sealed
+
+    shutil.rmtree(info)
+    assert own.plan().why == ("own-plugin 2 → nothing",)

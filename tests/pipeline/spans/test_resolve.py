@@ -16,9 +16,10 @@ from data.files import sealed_files
 from data.files.durable_files import read_json
 from data.spans.patterns import absolute
 from pipeline import recipes
+from pipeline.config.config_toml import plain_to_toml
 from pipeline.config.graph import PipelineConfig
 from pipeline.config.graph_checks import check
-from pipeline.config.overrides import apply, apply_settings, plain_to_toml, read_toml
+from pipeline.config.overrides import apply, apply_settings, read_toml
 from pipeline.execution.run_record import new_run
 from pipeline.run import run
 from pipeline.spans.data_key import data_key
