@@ -178,3 +178,14 @@ def test_lines_of_prose_have_at_most_100_characters(page):
 def test_pictures_are_small():
     for file in (HOME / "docs" / "images").iterdir():
         assert file.stat().st_size < 100_000, file
+
+
+def test_the_modules_that_the_architecture_names_exist():
+    text = (HOME / "docs" / "explanation" / "architecture.md").read_text()
+    rows = re.compile(r"^\| (?:\(top\)|`([\w/]+)`) \| (.+) \|$", re.MULTILINE)
+    for package in ("data", "serving_export", "components", "pipeline"):
+        _, _, section = text.partition(f"\n## {package}\n")
+        for folder, modules in rows.findall(section.partition("\n## ")[0]):
+            for name in re.findall(r"`([\w/]+)`", modules):
+                path = HOME / package / folder / name
+                assert path.is_dir() or path.with_suffix(".py").is_file(), path
