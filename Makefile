@@ -21,7 +21,7 @@ COMPILE = $(BIN)/uv pip compile --no-config --quiet --universal --python-version
 	--custom-compile-command 'make lock' $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help libraries venv run test test-fast runners test-runners torture conditions lint format lock bench wheel clean
+.PHONY: help libraries venv run test test-fast runners test-runners torture conditions lint format lock docs bench wheel clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -114,6 +114,9 @@ lock: venv ## requirements.lock from setup.py, and those of tests/runners; ARGS=
 	$(COMPILE) --extra dev --output-file requirements.lock setup.py
 	echo apache-airflow==3.3.2 | $(COMPILE) --output-file tests/runners/airflow.lock -
 	echo kubernetes-validate==1.37.0 | $(COMPILE) --output-file tests/runners/kubernetes.lock -
+
+docs: venv ## write the references of commands and settings
+	$(BIN)/python tests/support/reference.py
 
 bench: venv runners ## the figures in benchmarks/; MNIST and FASHION name the folders of their files
 	$(BIN)/python benchmarks/startup.py

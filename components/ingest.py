@@ -36,7 +36,7 @@ class Config:
     source, package.module:Class."""
     path: str | None = None
     """File or folder with the data, or its URL (idx, npz, tfds_dir). A path with {SPAN}, {YYYY},
-    {MM}, {DD} or {VERSION} is a pattern of spans; see docs/spans.md."""
+    {MM}, {DD} or {VERSION} is a pattern of spans; see docs/how-to/spans.md."""
     name: str | None = None
     """Name of the dataset (tfds)."""
     version: str | None = None

@@ -1,4 +1,7 @@
-"""The exit codes, fixed for every scheduler. docs/exit-codes.md says what to do about each."""
+"""The exit codes, fixed for every scheduler.
+
+docs/reference/exit-codes.md says what to do about each.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The README is true: its commands parse, none is missing, its links and exit codes are real."""
+"""README and docs are true: commands run, links lead somewhere, references are current."""
 
 from __future__ import annotations
 
@@ -6,24 +6,41 @@ import re
 import shutil
 from pathlib import Path
 
+import click
 import docs_pages
 import pytest
+import reference
+from reference import walk_commands
 
 from pipeline import exit_codes
 from pipeline.cli.main import penstock
 
 HOME = Path(__file__).parents[1]
-README = (HOME / "README.md").read_text()
 
 
-def test_every_command_parses_and_every_command_is_in_the_readme():
+def test_every_command_parses_and_every_command_is_shown_in_use():
     shown = set()
     for page in docs_pages.pages():
         for block in docs_pages.blocks_of(page):
             for words in docs_pages.commands(block.text) if block.language == "sh" else ():
-                docs_pages.parse(words, penstock())
-                shown |= {words[0]} if page == "README.md" else set()
-    assert shown == set(penstock().commands)
+                shown.add(docs_pages.parse(words, penstock()))
+    paths = [path for path, command in walk_commands(penstock(), "") if not is_group(command)]
+    assert {path.strip() for path in paths} <= shown
+
+
+def is_group(command: click.Command) -> bool:
+    return isinstance(command, click.Group)
+
+
+@pytest.mark.parametrize("name", reference.PAGES)
+def test_the_references_are_what_the_code_says(name):
+    written = (reference.FOLDER / name).read_text(encoding="utf-8")
+    assert written == reference.PAGES[name](), f"docs/reference/{name}: run `make docs`"
+
+
+def test_every_setting_has_a_meaning():
+    text = reference.write_settings()
+    assert not re.findall(r"^\| `(\w+)` .*\|  \|$", text, re.MULTILINE)
 
 
 def test_every_block_has_a_language_and_a_mark_that_means_something():
@@ -38,13 +55,14 @@ def test_every_block_has_a_language_and_a_mark_that_means_something():
 
 # Why a block runs nowhere; its commands are parsed.
 NOT_RUN = {
-    "README.md": ["CI begins with these", "the tests are in that environment", "it downloads"],
-    "docs/emit.md": [
+    "README.md": ["CI begins with these", "the tests are in that environment"],
+    "docs/tutorials/first-model.md": ["it downloads"],
+    "docs/how-to/emit.md": [
         "a machine's own systemd, and root",
         "an image is built and kept elsewhere",
         "a cluster of yours",
     ],
-    "docs/inputs.md": ["buckets and clusters of others"],
+    "docs/how-to/inputs.md": ["buckets and clusters of others"],
 }
 
 
@@ -58,23 +76,29 @@ def test_what_runs_nowhere_is_listed_here():
 
 
 @pytest.fixture(scope="session")
-def readme(reader, tmp_path_factory) -> Path:
-    """The folder in which the README was followed."""
-    folder = tmp_path_factory.mktemp("readme")
-    docs_pages.run_page("README.md", folder, reader)
+def tutorial(reader, tmp_path_factory) -> Path:
+    """The folder in which the README and the first tutorial were followed."""
+    folder = tmp_path_factory.mktemp("tutorial")
+    for page in ("README.md", "docs/tutorials/first-model.md"):
+        docs_pages.run_page(page, folder, reader)
     return folder / "here"
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-def test_the_readme_runs(readme):
-    assert (readme / ".penstock/serving/digits/3/saved_model.pb").is_file()
-    assert (readme / "seen.png").is_file()
-    assert (readme / "flowers/.penstock/serving/flowers/1/saved_model.pb").is_file()
+def test_the_readme_and_the_first_tutorial_run(tutorial):
+    assert (tutorial / ".penstock/serving/digits/3/saved_model.pb").is_file()
+    assert (tutorial / "seen.png").is_file()
+    assert (tutorial / "flowers/.penstock/serving/flowers/1/saved_model.pb").is_file()
 
 
-# what a page takes for granted: that the reader has followed the README
-_AFTER_README = ("docs/gate.md", "docs/pictures.md", "docs/report.md", "docs/serving.md")
+# Pages that need what the first tutorial left.
+_AFTER_TUTORIAL = (
+    "docs/explanation/gate.md",
+    "docs/how-to/pictures.md",
+    "docs/reference/report.md",
+    "docs/how-to/serving.md",
+)
 
 
 @pytest.mark.slow
@@ -82,45 +106,86 @@ _AFTER_README = ("docs/gate.md", "docs/pictures.md", "docs/report.md", "docs/ser
 @pytest.mark.parametrize(
     "page",
     [
-        *_AFTER_README,
-        "docs/emit.md",
-        "docs/notify.md",
-        "docs/recipes.md",
-        "docs/retraining.md",
-        "docs/runners.md",
-        "docs/schedule.md",
-        "docs/spans.md",
-        "docs/training.md",
+        *_AFTER_TUTORIAL,
+        "docs/how-to/emit.md",
+        "docs/how-to/notify.md",
+        "docs/reference/recipes.md",
+        "docs/tutorials/retraining.md",
+        "docs/how-to/runners.md",
+        "docs/how-to/schedule.md",
+        "docs/how-to/spans.md",
+        "docs/how-to/training.md",
     ],
 )
 def test_a_page_runs(page, reader, tmp_path, request):
     (tmp_path / "here").mkdir()
-    if page in _AFTER_README:
-        readme = request.getfixturevalue("readme")
-        shutil.copytree(readme / ".penstock", tmp_path / "here" / ".penstock")
+    if page in _AFTER_TUTORIAL:
+        tutorial = request.getfixturevalue("tutorial")
+        shutil.copytree(tutorial / ".penstock", tmp_path / "here" / ".penstock")
     docs_pages.run_page(page, tmp_path, reader)
 
 
 def test_every_page_with_a_block_to_run_runs():
     """Here, or in tests/runners, where every block that needs something runs."""
-    run = {"README.md", *test_a_page_runs.pytestmark[0].args[1]}
+    first = {"README.md", "docs/tutorials/first-model.md"}
+    run = first | {*test_a_page_runs.pytestmark[0].args[1]}
     blocks = [block for page in docs_pages.pages() for block in docs_pages.blocks_of(page)]
     assert run >= {block.page for block in blocks if block.runs and not block.needs}
 
 
-def test_every_make_target_of_the_readme_exists():
+def test_every_make_target_that_a_page_names_exists():
     targets = set(re.findall(r"^([a-z-]+):", (HOME / "Makefile").read_text(), re.MULTILINE))
-    assert set(re.findall(r"^make ([a-z-]+)|`make ([a-z-]+)`", README, re.MULTILINE)) <= {
-        pair for target in targets for pair in ((target, ""), ("", target))
-    }
+    for page in docs_pages.pages():
+        text = (HOME / page).read_text()
+        assert {*re.findall(r"(?:^|`)make ([a-z-]+)", text, re.MULTILINE)} <= targets, page
 
 
-def test_the_exit_codes_of_the_readme_are_the_real_ones():
-    shown = {int(code) for code in re.findall(r"^\| (\d+) \|", README, re.MULTILINE)}
-    assert shown == {v for k, v in vars(exit_codes).items() if k.isupper() and isinstance(v, int)}
+def test_contribute_lists_the_targets_of_the_checks():
+    table = (HOME / "docs/how-to/contribute.md").read_text()
+    checks = {"lint", "format", "test-fast", "test", "test-runners", "torture", "conditions"}
+    assert {*re.findall(r"^\| `make ([a-z-]+)`", table, re.MULTILINE)} == checks | {"bench", "docs"}
+
+
+def test_every_exit_code_that_a_page_names_is_real():
+    real = {v for k, v in vars(exit_codes).items() if k.isupper() and isinstance(v, int)}
+    for page in docs_pages.pages():
+        named = re.findall(r"[Ee]xit code (\d+)|exits? with (\d+)", (HOME / page).read_text())
+        assert {int(code or other) for code, other in named} <= real, page
 
 
 def test_every_link_between_our_pages_leads_somewhere():
     for page in (HOME / "README.md", HOME / "CHANGELOG.md", *(HOME / "docs").rglob("*.md")):
-        for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text()):
-            assert (page.parent / target).exists(), f"{page.name}: {target}"
+        for link in re.findall(r"\]\((?!https?:)([^)]+)\)", page.read_text()):
+            target, _, anchor = link.partition("#")
+            file = page.parent / target if target else page
+            assert file.exists(), f"{page.name}: {link}"
+            assert not anchor or anchor in docs_pages.anchors(file), f"{page.name}: {link}"
+
+
+def test_the_index_names_every_page():
+    index = (HOME / "docs" / "README.md").read_text()
+    linked = {*re.findall(r"\]\(([^)#]+)\)", index)}
+    pages = {p.removeprefix("docs/") for p in docs_pages.pages() if p.count("/") == 2}
+    assert {p for p in pages if not p.startswith("decisions/")} <= linked
+
+
+@pytest.mark.parametrize("page", docs_pages.guides())
+def test_lines_of_prose_have_at_most_100_characters(page):
+    long = [line for line in docs_pages.prose(page) if len(line) > 100]
+    assert not long
+
+
+def test_pictures_are_small():
+    for file in (HOME / "docs" / "images").iterdir():
+        assert file.stat().st_size < 100_000, file
+
+
+def test_the_modules_that_the_architecture_names_exist():
+    text = (HOME / "docs" / "explanation" / "architecture.md").read_text()
+    rows = re.compile(r"^\| (?:\(top\)|`([\w/]+)`) \| (.+) \|$", re.MULTILINE)
+    for package in ("data", "serving_export", "components", "pipeline"):
+        _, _, section = text.partition(f"\n## {package}\n")
+        for folder, modules in rows.findall(section.partition("\n## ")[0]):
+            for name in re.findall(r"`([\w/]+)`", modules):
+                path = HOME / package / folder / name
+                assert path.is_dir() or path.with_suffix(".py").is_file(), path

@@ -176,7 +176,7 @@ class Paired:
 
 
 # Honest trainings differ: on Fashion-MNIST by up to 1.8 points from seed to seed, and in one class,
-# shirts, by 30. docs/gate.md has what these margins block.
+# shirts, by 30. docs/explanation/gate.md has what these margins block.
 DEFAULT_PAIRED = (
     Paired(margin=0.015),
     Paired(margin=0.3, on=EACH_CLASS),

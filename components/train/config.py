@@ -58,7 +58,8 @@ class Config:
     warm_start_digest: str | None = None
     """Digest of that model. Filled in when the step is planned; no other model is loaded."""
     augmentation: dict[str, Any] = field(default_factory=dict)
-    """Random changes of the training images: flip, rotation, shift, crop; see docs/training.md."""
+    """Random changes of the training images: flip, rotation, shift, crop;
+    see docs/how-to/training.md."""
     augmentation_fn: str | None = None
     """Import path of your own augmentation, augmentation_fn(images, seed) -> images."""
     class_weights: dict[str, float] = field(default_factory=dict)

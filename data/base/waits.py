@@ -1,6 +1,6 @@
 """How long to wait for somebody else, in seconds: each wait has a name, a bound, and can be set.
 
-The command line sets them by `PENSTOCK_WAIT_<NAME>`; docs/runners.md says what each is for.
+The command line sets them by `PENSTOCK_WAIT_<NAME>`; docs/how-to/runners.md says what each is for.
 """
 
 from __future__ import annotations

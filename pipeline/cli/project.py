@@ -42,7 +42,7 @@ def doctor(root: Path, flags: tuple[str, ...]) -> int:
     This machine: Python, libraries, GPUs, the root, shadowed packages, free disk. A runner: does
     it answer, does a worker start and run a small job, has it the same Python, Beam, TensorFlow
     and Penstock, may it write to the root? Each line says what to do. Two minutes at most, ten
-    where workers are containers: see docs/runners.md.
+    where workers are containers: see docs/how-to/runners.md.
     """
     from pipeline.environment.machine import check_machine, print_findings
     from pipeline.environment.runner import check_runner

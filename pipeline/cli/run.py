@@ -63,7 +63,7 @@ def run(
 
     RECIPE is a name (see `penstock recipes`), a file and function (./mine.py:recipe), or an import
     path (package.module:recipe). The exit code is 0 only if all that was asked for is done and no
-    verdict is against it; docs/exit-codes.md has the table.
+    verdict is against it; docs/reference/exit-codes.md has the table.
     """
     from pipeline.cli.app import refuse_settings, refuse_strangers
     from pipeline.config.beam_flags import read_beam_table

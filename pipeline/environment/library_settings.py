@@ -1,4 +1,6 @@
-"""What libraries read from the environment: pinned, looked at, or harmless; see docs/training.md.
+"""What libraries read from the environment: pinned, looked at, or harmless.
+
+docs/how-to/training.md lists the variables.
 
 Called before any of them is imported, by the command line and by whoever calls from Python.
 """

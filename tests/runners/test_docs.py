@@ -16,18 +16,17 @@ import pytest
 
 pytestmark = [pytest.mark.runners, pytest.mark.timeout(1800)]
 SERVERS = {
-    "flink": ("README.md", "docs/runners.md"),
+    "flink": ("docs/how-to/runners.md",),
     "minutes": (
-        "README.md",
-        "docs/recipes.md",
-        "docs/own-code.md",
-        "docs/schedule.md",
-        "docs/training.md",
+        "docs/how-to/own-code.md",
+        "docs/how-to/schedule.md",
+        "docs/how-to/training.md",
+        "docs/reference/recipes.md",
     ),
-    "crontab": ("docs/emit.md",),
-    "systemd-analyze": ("docs/emit.md",),
-    "airflow": ("docs/emit.md",),
-    "kubernetes": ("docs/emit.md",),
+    "crontab": ("docs/how-to/emit.md",),
+    "systemd-analyze": ("docs/how-to/emit.md",),
+    "airflow": ("docs/how-to/emit.md",),
+    "kubernetes": ("docs/how-to/emit.md",),
 }
 # By what a page's commands stand for here: nothing of the machine's own is touched.
 PROGRAMS = {
@@ -76,7 +75,6 @@ def test_every_block_that_needs_something_runs_below():
 
 @pytest.mark.parametrize("page", SERVERS["flink"])
 def test_a_page_runs_on_a_cluster(page, flink, pool, follow):
-    """The second page finds what the first one made, in ~/shared."""
     flags = " ".join(flink.external(pool))
     printed = follow(page, "flink", environment={"FLAGS": flags})
     assert "cancelled" in printed
@@ -84,11 +82,11 @@ def test_a_page_runs_on_a_cluster(page, flink, pool, follow):
 
 @pytest.mark.parametrize("page", SERVERS["minutes"])
 def test_what_takes_minutes(page, follow, tmp_path):
-    printed = follow(page, "minutes", only_needing=page != "docs/schedule.md")
-    if page == "docs/own-code.md":
+    printed = follow(page, "minutes", only_needing=page != "docs/how-to/schedule.md")
+    if page == "docs/how-to/own-code.md":
         assert "\npassed\n" in printed
         assert "1,406 train, 391 test" in printed
-    if page == "docs/training.md":
+    if page == "docs/how-to/training.md":
         files = tmp_path.glob("here/.penstock/artifacts/train/*/model/history.json")
         losses = [json.loads(file.read_text())["loss"] for file in files]
         own = [loss for loss in losses if len(loss) == 3]  # of code of one's own
@@ -97,12 +95,12 @@ def test_what_takes_minutes(page, follow, tmp_path):
 
 
 def test_the_other_schedulers_take_what_is_emitted(machine, follow):
-    needs = [need for need, pages in SERVERS.items() if pages == ("docs/emit.md",)]
+    needs = [need for need, pages in SERVERS.items() if pages == ("docs/how-to/emit.md",)]
     if reason := clusters.missing(*needs):
         pytest.skip(reason)
     home = Path(machine["HOME"])
     migrate = ["airflow", "db", "migrate"]
     subprocess.run(migrate, env={**os.environ, **machine}, check=True, capture_output=True)
-    printed = follow("docs/emit.md", *needs, only_needing=False)
+    printed = follow("docs/how-to/emit.md", *needs, only_needing=False)
     assert (home / "penstock/serving/digits/1/saved_model.pb").is_file()  # by Airflow
     assert "passed" in printed  # by kubernetes-validate

@@ -35,6 +35,7 @@ from markdown_it import MarkdownIt
 HOME = Path(__file__).resolve().parents[2]
 MARKS = ("file", "needs", "stays", "not run")
 LANGUAGES = ("sh", "python", "toml", "json", "yaml", "dockerfile", "text")
+_GENERATED = ("docs/reference/commands.md", "docs/reference/settings.md")
 _MARK = re.compile(r"<!-- ([a-z ]+): (.+?) -->")
 _CODE = re.compile(r"^(.*?)\s+# .*\bexit code (\d+)$")
 
@@ -100,14 +101,45 @@ def commands(text: str) -> Iterator[list[str]]:
             yield words[: next(ends, len(words))]
 
 
-def parse(words: list[str], group: click.Group) -> None:
-    """Raises click.ClickException where the command line has no such command or option."""
+def parse(words: list[str], group: click.Group) -> str:
+    """Parse a command line, and return the words that name its command.
+
+    Raises:
+        click.ClickException: there is no such command or option.
+    """
     name, *rest = words
-    command = group.commands[name]
+    context = click.Context(group)
+    command = group.get_command(context, name)
+    if command is None:
+        raise click.UsageError(f"no command {name!r}")
     if isinstance(command, click.Group):
-        parse(rest, command)
-    else:
-        command.make_context(name, rest)
+        return f"{name} {parse(rest, command)}"
+    command.make_context(name, rest)
+    return name
+
+
+def guides() -> list[str]:
+    """The pages that are written by hand for users, relative to the checkout."""
+    written = ("docs/decisions/", "docs/errors.md", *_GENERATED)
+    return [page for page in pages() if not page.startswith(written)]
+
+
+def prose(page: str) -> Iterator[str]:
+    """The lines of a page outside of blocks of code, tables and headings."""
+    text = (HOME / page).read_text()
+    inside = {
+        number
+        for token in MarkdownIt("commonmark").enable("table").parse(text)
+        if token.type in ("fence", "code_block", "table_open", "heading_open") and token.map
+        for number in range(*token.map)
+    }
+    yield from (line for number, line in enumerate(text.splitlines()) if number not in inside)
+
+
+def anchors(page: Path) -> set[str]:
+    """The anchors that GitHub makes of a page's headings."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in headings}
 
 
 def run_page(

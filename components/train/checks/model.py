@@ -69,7 +69,7 @@ def build_configured_model(config: Config, spec: ImageSpec) -> keras.Model:
             raise ConfigError(
                 f"the model {config.model!r} has a {name} of its own, which would not be called",
                 follows="nothing was trained",
-                remedy="write it as a train_fn: see train.train_fn in docs/training.md",
+                remedy="write it as a train_fn: see train.train_fn in docs/how-to/training.md",
             )
     return model
 

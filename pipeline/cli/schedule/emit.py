@@ -177,7 +177,7 @@ def emit(name: str, root: Path, scheduler: str, output: Path | None, **options: 
     """Hand a schedule to the scheduler that one has already: its file, on stdout.
 
     What it runs is one tick, with the run's exit code, so that windows, outcomes and who is
-    told stay the same. docs/emit.md goes from nothing to a run with each. Do not let
+    told stay the same. docs/how-to/emit.md goes from nothing to a run with each. Do not let
     `penstock schedule run` look after the same root besides.
     """
     emit_and_show(root, name, scheduler=scheduler, output=output, **options)

@@ -21,7 +21,7 @@ from pipeline import recipes
 from pipeline.config.overrides import apply_overrides
 
 NAMES = ("cat", "dog", "owl")
-PAGE = (Path(__file__).parents[3] / "docs" / "gate.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[3] / "docs" / "explanation" / "gate.md").read_text(encoding="utf-8")
 ABOUT = {"data": {"digest": "d"}, "code": {"penstock": "1"}}
 EVERYTHING = Config(
     thresholds=(

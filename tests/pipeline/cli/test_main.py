@@ -120,7 +120,7 @@ def test_each_kind_of_end_has_its_own_exit_code_and_one_message(error, code, cap
 
 def test_the_documented_exit_codes_are_the_real_ones():
     documented = re.findall(
-        r"^\| `?(\d+)`? \|", (HOME / "docs/exit-codes.md").read_text(), re.MULTILINE
+        r"^\| `?(\d+)`? \|", (HOME / "docs/reference/exit-codes.md").read_text(), re.MULTILINE
     )
     real = [v for k, v in vars(exit_codes).items() if k.isupper() and not k.startswith("_")]
     assert sorted(map(int, documented)) == sorted(real)

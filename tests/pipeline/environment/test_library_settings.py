@@ -77,5 +77,5 @@ def test_a_variable_on_which_results_depend_is_looked_at(name):
 
 
 def test_the_docs_name_them_all():
-    named = names_in_table("training.md", "variable")
+    named = names_in_table("how-to/training.md", "variable")
     assert named >= {*COUNTED, *library_settings.PINNED, *library_settings.REMOVED}

@@ -46,7 +46,7 @@ def test_one_that_nobody_knows_is_refused_by_every_command(capfd, tmp_path):
 
 
 def test_the_docs_name_them_all():
-    assert names_in_table("runners.md", "`PENSTOCK_WAIT_…`") == set(SECONDS)
+    assert names_in_table("how-to/runners.md", "`PENSTOCK_WAIT_…`") == set(SECONDS)
 
 
 def test_each_is_waited_for_somewhere():

@@ -1,4 +1,4 @@
-"""Fourteen nights of MNIST in as many spans: docs/retraining.md tells them."""
+"""Fourteen nights of MNIST in as many spans: docs/tutorials/retraining.md tells them."""
 
 from __future__ import annotations
 
@@ -149,7 +149,7 @@ class Story:
 @pytest.fixture
 def story(tmp_path: Path, mnist_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Story:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "150")  # of the tables that docs/retraining.md shows
+    monkeypatch.setenv("COLUMNS", "150")  # of the tables that docs/tutorials/retraining.md shows
     made = Story(tmp_path, mnist_dir)
     made.begin()
     return made
