@@ -117,7 +117,7 @@ def test_predict_by_index_asks_about_the_stored_images_and_knows_their_class(
     options = [word for index in asked for word in ("--index", str(index))]
     chart = tmp_path / "chart.png"
     told = predicted(["digits", *options, "--chart", str(chart)], finished_root, capfd)
-    assert told[0].split() == ["image", "class", "probability", "label", "answer", "then"]
+    assert told[0].split() == ["image", "class", "probability", "label", "answer", "next"]
     assert told[-1] == f"chart  {chart}"
     rows = [line.split() for line in told[1:-1]]
     assert [row[0] for row in rows] == [f"test[{index}]" for index in asked]
@@ -130,7 +130,7 @@ def test_predict_by_index_asks_about_the_stored_images_and_knows_their_class(
     for file, image in zip(files, images, strict=True):
         Image.fromarray(image.squeeze()).save(file)
     told = predicted(["digits", *map(str, files), "--chart", str(chart)], finished_root, capfd)
-    assert told[0].split() == ["image", "class", "probability", "then"]
+    assert told[0].split() == ["image", "class", "probability", "next"]
     assert [line.split()[1:3] for line in told[1:-1]] == [row[1:3] for row in rows]
 
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import click
 import pytest
 
-from pipeline.cli.main import call
 from pipeline.cli.app import schedule as group
+from pipeline.cli.main import call
 from pipeline.schedule.frequency import too_often
 from pipeline.schedule.ledger.heartbeats import Watch
 from pipeline.schedule.ledger.store import ScheduleStore
