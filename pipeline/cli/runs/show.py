@@ -14,7 +14,7 @@ import click
 from data.errors import BadDataError
 from pipeline.cli.lazy_group import Command
 from pipeline.cli.options import FILE, debug, json_option, print_json, root_option, run_argument
-from pipeline.console.listing import Cell, Column, colour, print_listing
+from pipeline.console.listing import Cell, Column, colour, print_listing, shorten_digests
 from pipeline.console.quiet_libraries import libraries_to
 from pipeline.console.run_summary import from_here
 from pipeline.console.streams import say
@@ -28,12 +28,11 @@ from pipeline.storage.run_folder import settle_dead_runs, summaries
 
 _RUN_COLUMNS = (
     Column("run", title=True),
-    Column("started"),
     Column("seconds", right=True),
     Column("status", title=True),
     Column("verdict"),
     Column("accuracy", right=True),
-    Column("exit code", right=True),
+    Column("exit", right=True),
 )
 _STEP_COLUMNS = (
     Column("step", title=True),
@@ -62,7 +61,6 @@ def runs(root: Path, limit: int, as_json: bool) -> None:
         (
             (
                 run.id,
-                time.strftime("%Y-%m-%d %H:%M", time.localtime(run.started)),
                 "" if run.seconds is None else f"{run.seconds:.1f}",
                 colour(run.status),
                 colour(run.verdict or ""),
@@ -180,7 +178,7 @@ def _print_run(run: Run) -> None:
     started = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(run.started))
     took = "" if run.seconds is None else f", {run.seconds:.1f} s"
     print_listing(
-        [Column("", title=True), Column("", fold=True), Column("")],
+        [Column("", title=True)] * 3,
         [(run.id, f"{started}{took}", colour(run.status))],
     )
     say("")
@@ -207,7 +205,7 @@ def _step_row(execution: Execution, notes: _StepNotes) -> Sequence[Cell]:
         colour(execution.status),
         f"{execution.seconds:.1f}",
         execution.fingerprint[:12],
-        "; ".join(notes.why),
+        shorten_digests("; ".join(notes.why)),
         execution.error or notes.result,
     )
 

@@ -292,7 +292,7 @@ def test_config_prints_what_would_run(capfd):
 def test_the_summary_of_a_run(root, capfd):
     assert call(["run", "digits", "--root", str(root)]) == 0
     out = capfd.readouterr().out
-    assert "all is up to date" in out
+    assert "everything is up to date" in out
     assert "PASSED" in out
     verdict = json.loads(next(root.glob("artifacts/evaluate/*/verdict.json")).read_text())
     assert f"{verdict['metrics']['candidate']['overall']['accuracy']:.4f}" in out
@@ -303,7 +303,7 @@ def test_after_the_root_was_moved_the_summary_names_what_lies_there_now(root, ca
     moved = root.rename(tmp_path / "my root")
     assert call(["run", "digits", "--root", str(moved)]) == 0
     out = capfd.readouterr().out
-    assert "all is up to date" in out
+    assert "everything is up to date" in out
     model = moved / "serving" / "digits" / "1"
     assert f"model     {model}\n" in out
     lines = [shlex.split(line.removeprefix("next")) for line in out.splitlines()]
@@ -334,8 +334,8 @@ def test_what_was_not_looked_at_is_said(toy_folder, capfd, named):
         assert call(["run", *words, "--only", "read"]) == 0
     out = capfd.readouterr().out
     unseen = named == "images"
-    assert ("all is up to date" in out) != unseen
-    assert ("cached; the data of toy_steps:Read was not looked at" in out) == unseen
+    assert ("everything is up to date" in out) != unseen
+    assert ("cached; changes to the data of toy_steps:Read cannot be detected" in out) == unseen
     assert call(["schedule", "add", *words, "--every", "6h"]) == 0
     told = "changes to the data of toy_steps:Read cannot be detected, so every tick runs read again"
     assert (told in capfd.readouterr().err) == unseen

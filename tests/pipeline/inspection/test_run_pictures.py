@@ -152,13 +152,13 @@ def predicted(words: list[str], root: Path, capfd: pytest.CaptureFixture[str]) -
     ("words", "code", "told"),
     [
         ([], 2, "penstock predict digits --index 0"),
-        (["a.png", "--index", "0"], 2, "do not go together"),
-        (["a.png", "--split", "test"], 2, "goes with --index"),
+        (["a.png", "--index", "0"], 2, "not both"),
+        (["a.png", "--split", "test"], 2, "--split needs --index"),
         (["--index", "391"], 2, "0 to 390, for it has 391 images"),
         (["--index", "0", "--index", "-1"], 2, "no image -1"),
         (["--index", "x"], 2, "not a valid integer"),
         (["--index", "0", "--split", "tset"], 2, "did you mean 'test'"),
-        (["--index", "0"] * 61 + ["--chart", "a.png"], 2, "60 at most"),
+        (["--index", "0"] * 61 + ["--chart", "a.png"], 2, "at most 60"),
     ],
 )
 def test_what_predict_cannot_answer_is_told_at_once(words, code, told, finished_root, capfd):

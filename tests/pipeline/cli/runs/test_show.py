@@ -21,7 +21,7 @@ def test_runs_show_accuracy_and_verdict(finished_root, capfd):
     words = ["--root", str(finished_root)]
     assert call(["runs", *words]) == 0
     heading, run = capfd.readouterr().out.splitlines()
-    assert heading.split()[-5:] == ["status", "verdict", "accuracy", "exit", "code"]
+    assert heading.split() == ["run", "seconds", "status", "verdict", "accuracy", "exit"]
     assert call(["gate", "latest", "--json", *words]) == 0
     verdict = json.loads(capfd.readouterr().out)
     accuracy = verdict["metrics"]["candidate"]["overall"]["accuracy"]
