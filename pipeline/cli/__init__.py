@@ -1,1 +1,1 @@
-"""The commands, by what they are for. Each imports what it needs when it runs."""
+"""The commands of `penstock`. Each module is imported when one of its commands is called."""

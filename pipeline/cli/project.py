@@ -1,4 +1,4 @@
-"""`penstock new` and `doctor`: begin a project, and check the machine."""
+"""`penstock new` and `doctor`: create a project, and check the machine."""
 
 from __future__ import annotations
 
@@ -7,27 +7,39 @@ from pathlib import Path
 
 import click
 
-from pipeline.cli.app import BEAM_FLAGS, beam_flags, cli, prepare_libraries, root_option
+from pipeline import exit_codes
+from pipeline.cli.lazy_group import Command
+from pipeline.cli.options import (
+    BEAM_FLAGS,
+    FILE,
+    beam_flags,
+    json_option,
+    print_json,
+    root_option,
+)
 from pipeline.console.streams import say
+from pipeline.environment.machine import check_machine, print_findings
+from pipeline.environment.new_project import make_project
+from pipeline.environment.runner import check_runner
 
 
-@cli.command(
+@click.command(
+    cls=Command,
     examples="""
     penstock new flowers
     cd flowers && penstock run ./recipe.py:recipe
-    """
+    """,
 )
-@click.argument("folder", type=click.Path(path_type=Path))
+@click.argument("folder", type=FILE)
 def new(folder: Path) -> None:
-    """Make a small working project of one's own in FOLDER: a recipe, a source, a model, a test."""
-    from pipeline.environment.new_project import make_project
-
+    """Create a small working project in FOLDER: a recipe, a data source, a model and a test."""
     for path in make_project(folder):
         say(f"wrote {path}")
     say(f"next: cd {shlex.quote(str(folder))} && penstock run ./recipe.py:recipe")
 
 
-@cli.command(
+@click.command(
+    cls=Command,
     context_settings=BEAM_FLAGS,
     examples="""
     penstock doctor --root /srv/penstock
@@ -35,17 +47,21 @@ def new(folder: Path) -> None:
     """,
 )
 @root_option
+@json_option
 @beam_flags
-def doctor(root: Path, flags: tuple[str, ...]) -> int:
-    """Check this machine, or with flags of Beam's a runner and its workers.
+def doctor(root: Path, as_json: bool, flags: tuple[str, ...]) -> int:
+    """Check this machine or, given Beam's flags, a runner and its workers.
 
-    This machine: Python, libraries, GPUs, the root, shadowed packages, free disk. A runner: does
-    it answer, does a worker start and run a small job, has it the same Python, Beam, TensorFlow
-    and Penstock, may it write to the root? Each line says what to do. Two minutes at most, ten
-    where workers are containers: see docs/how-to/runners.md.
+    This machine: Python, libraries, GPUs, the root, shadowed packages, free disk space. A runner:
+    whether it answers, whether a worker starts and runs a small job, whether the workers have the
+    same versions of Python, Beam, TensorFlow and Penstock, and whether they may write to the root.
+
+    Each problem is printed with its remedy. The check takes at most two minutes, or ten if the
+    workers are containers: see docs/how-to/runners.md.
     """
-    from pipeline.environment.machine import check_machine, print_findings
-    from pipeline.environment.runner import check_runner
-
-    prepare_libraries()
-    return print_findings(check_runner(flags, root) if flags else check_machine(root))
+    findings = check_runner(flags, root) if flags else check_machine(root)
+    if not as_json:
+        return print_findings(findings)
+    checks = [finding._asdict() for finding in findings]
+    print_json(checks)
+    return exit_codes.DONE if all(check["good"] for check in checks) else exit_codes.ENVIRONMENT

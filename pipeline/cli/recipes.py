@@ -1,41 +1,41 @@
-"""`penstock recipes` and `config`: what recipes there are, and what they set."""
+"""`penstock recipes` and `config`: the recipes there are, and what they set."""
 
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from data.base.visible_text import escape_toml
-from pipeline.cli.app import cli, recipe_options
-from pipeline.console.streams import say
+from pipeline import recipes as all_recipes
+from pipeline.cli.lazy_group import Command
+from pipeline.cli.options import json_option, print_json, recipe_options
+from pipeline.config.config_toml import to_toml
+from pipeline.config.early_checks import check_whole
+from pipeline.config.graph import PipelineConfig
+from pipeline.console.listing import Column, print_listing
 
-if TYPE_CHECKING:
-    from pipeline.config.graph import PipelineConfig
 
-
-@cli.command(examples="penstock recipes")
-def recipes() -> None:
+@click.command(cls=Command, examples="penstock recipes")
+@json_option
+def recipes(as_json: bool) -> None:
     """List the recipes, with expected accuracy and time."""
-    import inspect
+    listed = {
+        name: (inspect.getdoc(all_recipes.find(name)) or "").splitlines()[0]
+        for name in all_recipes.list_recipes()
+    }
+    if as_json:
+        print_json([{"recipe": name, "description": text} for name, text in listed.items()])
+    else:
+        print_listing([Column(""), Column("", fold=True)], listed.items())
 
-    from pipeline import recipes as known
 
-    names = known.list_recipes()
-    width = max(map(len, names))
-    for name in names:
-        say(f"{name:<{width}}  {(inspect.getdoc(known.find(name)) or '').splitlines()[0]}")
-
-
-@cli.command(examples="penstock config mnist --set train.epochs=3 > mine.toml")
+@click.command(cls=Command, examples="penstock config mnist --set train.epochs=3 > mine.toml")
 @recipe_options
 def config(recipe: str, config_file: Path | None, settings: tuple[str, ...]) -> None:
-    """Print the whole config of RECIPE as it would run, as TOML that --config reads."""
-    from pipeline import recipes
-    from pipeline.config.config_toml import to_toml
-    from pipeline.config.early_checks import check_whole
-
+    """Print the whole config of RECIPE as TOML that --config reads."""
     pipeline, table = configured(recipe, config_file, settings)
     check_whole(pipeline)
     print(escape_toml(to_toml(pipeline, table, recipes.build(recipe))), end="")
@@ -44,10 +44,13 @@ def config(recipe: str, config_file: Path | None, settings: tuple[str, ...]) -> 
 def configured(
     recipe: str, config_file: Path | None, settings: tuple[str, ...]
 ) -> tuple[PipelineConfig, dict[str, Any]]:
-    """The pipeline, and the config file's table of Beam's flags."""
-    from pipeline import recipes
+    """Return the pipeline of a recipe, and the table of Beam's flags in the config file.
 
+    Raises:
+        click.UsageError: a flag stands where the recipe should.
+        ConfigError: no such recipe, or a value that does not fit it.
+    """
     if recipe.startswith("-"):
-        stranger = recipe.partition("=")[0]
-        raise click.UsageError(f"the recipe comes before Beam's flags, not {stranger}")
-    return recipes.configure(recipe, config_file, settings)
+        flag = recipe.partition("=")[0]
+        raise click.UsageError(f"expected a recipe before Beam's flags, got {flag}")
+    return all_recipes.configure(recipe, config_file, settings)

@@ -1,1 +1,1 @@
-"""What a person sees of a run: the live view, its summary, a verdict, an error."""
+"""Print a run for a person: its progress, its result, a verdict, an error."""

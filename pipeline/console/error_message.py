@@ -1,4 +1,4 @@
-"""How a command that failed says so: one message on stderr, and its exit code."""
+"""Print the error that ended a command, as one message on stderr, and choose the exit code."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from data.base.visible_text import escape_controls
 from data.errors import PenstockError, summarize_error
 from pipeline import exit_codes
 
-WHERE_NEXT = "the next run goes on from the last whole step, a training from its last checkpoint"
+CONTINUES = "the next run continues after the last completed step, a training from its checkpoint"
 
 
 def explain(error: BaseException, *, debug: bool) -> int:
-    """Print what went wrong, and the line of the user's own code that it came through.
+    """Print what went wrong, and the line of the user's own code where it happened.
 
-    The traceback of a crash is printed where no run's folder has it. Returns the exit code.
+    The traceback of a crash is printed if no run folder holds it. Returns the exit code.
     """
-    from data.code.user_code import TRACEBACK_NOTE, find_user_line  # for who has failed alone
+    from data.code.user_code import TRACEBACK_NOTE, find_user_line  # only after an error
 
     code, notes = exit_codes.of_error(error), list(getattr(error, "__notes__", ()))
     kept = any(note.startswith(TRACEBACK_NOTE) for note in notes)
@@ -25,7 +25,7 @@ def explain(error: BaseException, *, debug: bool) -> int:
 
         print(escape_controls("".join(traceback.format_exception(error))), file=sys.stderr, end="")
     if code == exit_codes.INTERRUPTED:
-        message = f"interrupted: {WHERE_NEXT}"
+        message = f"interrupted: {CONTINUES}"
     else:
         message = f"{error.kind}: {error}" if isinstance(error, PenstockError) else _crash(error)
         if place := find_user_line(error):
@@ -36,7 +36,7 @@ def explain(error: BaseException, *, debug: bool) -> int:
 
 
 def _crash(error: BaseException) -> str:
-    """In a line; a runner tells of an error in a worker by its whole traceback."""
+    """Summarize an unexpected error in a line; a runner reports a worker's by its traceback."""
     from components.beam.runner_errors import find_first_cause
 
     text = str(error)

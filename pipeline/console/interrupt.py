@@ -1,4 +1,4 @@
-"""Ctrl-C, SIGTERM and SIGHUP: the prompt is back within 3 s, whatever a library is doing."""
+"""End a command within 3 s of Ctrl-C, SIGTERM or SIGHUP, whatever a library is doing."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from types import FrameType
 from typing import NoReturn
 
 from data.errors import EnvironmentTrouble
-from pipeline.console.error_message import WHERE_NEXT, explain
+from pipeline.console.error_message import CONTINUES, explain
 from pipeline.exit_codes import INTERRUPTED
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # the last: the terminal was closed
-_GRACE = 2.0  # seconds for the main thread to come out of native code and tidy up
-_AGAIN = 0.05  # seconds until a signal that came while native code was loaded is sent again
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # SIGHUP: the terminal was closed
+_GRACE = 2.0  # seconds for the main thread to return from native code and clean up
+_AGAIN = 0.05  # seconds until a signal that arrived while native code was loaded is sent again
 
 
 def _loads_native_code(frame: FrameType | None) -> bool:
-    """Whether an extension module is being loaded: TensorFlow's abort if Python raises in them."""
+    """Return whether an extension module is being loaded. TensorFlow's abort on an exception."""
     while frame is not None:
         if isinstance(frame.f_locals.get("self"), ExtensionFileLoader):
             return True
@@ -33,12 +33,12 @@ def _loads_native_code(frame: FrameType | None) -> bool:
 
 @contextmanager
 def promptly() -> Iterator[None]:
-    """A signal of `SIGNALS` raises KeyboardInterrupt in the block, or ends the process soon after.
+    """Raise KeyboardInterrupt in the block on a signal of `SIGNALS`, or end the process soon after.
 
-    Python runs a signal's handler only when the main thread is back from native code, which an
-    import or a compilation can hold for long. A thread sees the signal at once and exits the
-    process if the block has not ended in time; what is left half made is removed by the next run.
-    Nothing is raised while native code is being loaded: the thread sends the signal again.
+    Python calls a signal handler only when the main thread returns from native code, and an import
+    or a compilation can take long. A thread notices the signal at once, and exits the process if
+    the block does not end in time; the next run removes incomplete files. While native code is
+    being loaded nothing is raised: the thread sends the signal again.
     """
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
@@ -59,8 +59,8 @@ def promptly() -> Iterator[None]:
             if too_early.is_set():
                 too_early.clear()
                 signal.pthread_kill(main, signal.SIGINT)
-        with contextlib.suppress(OSError):  # the terminal may be gone
-            os.write(2, f"\ninterrupted: {WHERE_NEXT}\n".encode())
+        with contextlib.suppress(OSError):  # the terminal may be closed
+            os.write(2, f"\ninterrupted: {CONTINUES}\n".encode())
         os._exit(INTERRUPTED)
 
     handlers = {number: signal.signal(number, interrupt) for number in listened()}
@@ -77,13 +77,13 @@ def promptly() -> Iterator[None]:
 
 
 def listened() -> list[signal.Signals]:
-    """`SIGNALS` without SIGHUP where a process was told to outlive its terminal, by nohup."""
+    """Return `SIGNALS`, without SIGHUP where nohup made the process ignore it."""
     ignored = signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
     return [number for number in SIGNALS if number != signal.SIGHUP or not ignored]
 
 
 def leave(code: int) -> NoReturn:
-    """End the process now: threads of Beam and TensorFlow do not hear of an interrupt."""
+    """End the process now, without waiting for threads of Beam and TensorFlow."""
     try:
         sys.stdout.flush()
     except EnvironmentTrouble as error:

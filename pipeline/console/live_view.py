@@ -1,17 +1,18 @@
-"""The live view of a run: the plan, and one line of progress for each step."""
+"""Show a run while it runs: the plan, then one line of progress for each step."""
 
 from __future__ import annotations
 
 import contextlib
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from rich.markup import escape
 from rich.text import Text
 
+from pipeline.console.listing import Column, Listing, shorten_digests
 from pipeline.console.own_output import own_output_to
 from pipeline.console.quiet_libraries import libraries_to
 from pipeline.console.terminal import Console
@@ -30,15 +31,16 @@ _MARKS = {
     "failed": "[red]✗[/]",
     "interrupted": "[yellow]![/]",
 }
-_WIDE = 120  # columns of a terminal that has room for a bar beside a training's figures
+_PLAN = (Column("", title=True), Column("", title=True), Column("", fold=True))
+_WIDE = 120  # columns that have room for a bar beside the figures of a training
 _PLAIN_EVERY = 10.0  # seconds between progress lines where there is no terminal
 
 
 class RunView(Watcher):
-    """Shows a run; on a terminal it is live, else it prints plain lines.
+    """Shows the progress of a run: live on a terminal, else as plain lines.
 
-    What libraries write to stdout and stderr goes to `<root>/runs/<run id>/libraries.log`, unless
-    `debug`; what a user's own code prints is shown, and is an event of the run.
+    The output of libraries goes to `<root>/runs/<run id>/libraries.log`, unless `debug` is set. The
+    output of the user's own code is shown, and recorded as an event of the run.
     """
 
     def __init__(self, root: Path, *, debug: bool = False) -> None:
@@ -49,10 +51,10 @@ class RunView(Watcher):
         self._progress: Progress | None = None
         self._task: TaskID | None = None
         self._width = 0
-        self._step: str | None = None  # the one at work
+        self._step: str | None = None  # that is running
         self._last_line = 0.0
         self.run_id = ""
-        self._idle = False  # everything is up to date: nothing to show
+        self._idle = False  # all steps are cached: there is nothing to show
         self.log: Path | None = None
 
     def __enter__(self) -> RunView:
@@ -62,9 +64,9 @@ class RunView(Watcher):
         self._stack.close()
         self.console = Console(stderr=True)
         if self._step and isinstance(error, Exception):
-            error.add_note(f"once that is mended, the same command goes on from {self._step!r}")
+            error.add_note(f"after a fix, the same command continues from step {self._step!r}")
             if self.log:
-                error.add_note(f"what the libraries said: {self.log}")
+                error.add_note(f"the output of the libraries: {self.log}")
 
     def planned(self, run_id: str, plan: Sequence[PlannedStep]) -> None:
         self.run_id = run_id
@@ -73,10 +75,7 @@ class RunView(Watcher):
         if self._idle:
             return
         self.console.print(f"[bold]run {run_id}[/]  in {escape(str(self._root))}")
-        for planned in plan:
-            todo = "reuse" if planned.sealed else "run  "
-            why = escape("; ".join(planned.why[:4]))
-            self.console.print(f"  {planned.step.name:<{self._width}}  {todo}  [dim]{why}[/]")
+        self.console.print(plan_listing((p.step.name, bool(p.sealed), p.why) for p in plan))
         if not self._debug:
             self.log = self._root / "runs" / run_id / "libraries.log"
             self.console = self._stack.enter_context(libraries_to(self.log))
@@ -105,7 +104,9 @@ class RunView(Watcher):
             self.console.print(f"… {step:<{self._width}}  {share}{escape(detail)}")
 
     def waiting(self, step: str) -> None:
-        self.console.print(f"[yellow]…[/] {step}: another run is making this; waiting for it")
+        self.console.print(
+            f"[yellow]…[/] {step}: waiting for another run that computes the same result"
+        )
 
     def warning(self, step: str, words: str) -> None:
         self.console.print(f"[yellow]warning[/] {step}: {escape(words)}", soft_wrap=True)
@@ -115,7 +116,7 @@ class RunView(Watcher):
         self.console.print(f"[dim]…[/] job  {state.lower()}{where}", soft_wrap=True)
 
     def cancel_or_detach(self) -> Literal["cancel", "detach"]:
-        """Ask what is to become of a submitted job; without a terminal it is left running."""
+        """Ask whether to cancel a submitted job; without a terminal, leave it running."""
         if self._progress:
             self._progress.stop()
         if not (self.console.is_terminal and sys.stdin.isatty()):
@@ -142,8 +143,21 @@ class RunView(Watcher):
         self.console.print(f"{mark} {name}  {what}  [dim]{escape(summary)}[/]", soft_wrap=True)
 
 
+def plan_listing(plan: Iterable[tuple[str, bool, Sequence[str]]]) -> Listing:
+    """Lay out a plan.
+
+    Args:
+        plan: the name of each step, whether its result is cached, and why the step runs.
+    """
+    rows = (
+        (step, "cached" if cached else "run", Text(shorten_digests("; ".join(why[:4])), "dim"))
+        for step, cached, why in plan
+    )
+    return Listing(_PLAN, rows, indent=2)
+
+
 def _live(console: Console) -> Progress:
-    from rich.progress import (  # not needed where all is up to date
+    from rich.progress import (  # not needed if all steps are cached
         BarColumn,
         Progress,
         ProgressColumn,
@@ -154,7 +168,7 @@ def _live(console: Console) -> Progress:
     )
     from rich.table import Column
 
-    # What is left of the line is the detail's; its end may be cut, the rest not.
+    # The detail gets the rest of the line, and alone may be cut.
     detail = TextColumn(
         "{task.fields[detail]}", table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis")
     )
@@ -168,6 +182,6 @@ def _live(console: Console) -> Progress:
         console=console,
         transient=True,
         expand=True,
-        redirect_stdout=False,  # `own_output_to` does it, for whom it is to
+        redirect_stdout=False,  # `own_output_to` does it
         redirect_stderr=False,
     )

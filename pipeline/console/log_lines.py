@@ -1,4 +1,4 @@
-"""Lines of a log: in words, or as JSON, one object per line, for whoever collects them."""
+"""Format log records as text for people, or as JSON lines for programs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from data.redaction import redact
 
 
 class WordsFormatter(logging.Formatter):
-    """Writes a record as time, level and message, in which nothing acts unseen."""
+    """Formats a record as time, level and message, with control characters escaped."""
 
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(levelname)s %(message)s")
@@ -21,10 +21,9 @@ class WordsFormatter(logging.Formatter):
 
 
 class JsonFormatter(logging.Formatter):
-    """Writes a record as one line: time (ISO 8601, UTC), level, logger, message and, where there
-    is one, exception.
+    """Formats a record as one line: time (ISO 8601, UTC), level, logger, message and exception.
 
-    Our own, since a library for it would have to be told just these five names.
+    Written here because a library would need the same five names as configuration.
     """
 
     def format(self, record: logging.LogRecord) -> str:
@@ -36,4 +35,4 @@ class JsonFormatter(logging.Formatter):
         }
         if record.exc_info and record.exc_info[0]:
             line["exception"] = redact(self.formatException(record.exc_info))
-        return json.dumps(line, ensure_ascii=True)  # a path may hold bytes that are no UTF-8
+        return json.dumps(line, ensure_ascii=True)  # a path may hold bytes that are not UTF-8

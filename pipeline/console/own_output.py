@@ -1,4 +1,4 @@
-"""What a user's own code prints reaches the user, while what libraries print goes to a log."""
+"""Show what the user's own code prints, while the output of libraries goes to a log."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from data.code.user_code import is_called_by_user_code
 
 
 class OwnOutput:
-    """A stream that hands the lines of a user's own code to `show`; all else it passes on."""
+    """Passes lines that the user's own code writes to `show`, and all other text to the stream."""
 
     def __init__(self, stream: TextIO, show: Callable[[str], None]) -> None:
         self._stream = stream
         self._show = show
-        self._begun: dict[int, str] = {}  # of each thread, the line that has no end yet
+        self._unfinished: dict[int, str] = {}  # thread → the start of its unfinished line
 
     def write(self, text: str) -> int:
         return self._write(text, sys._getframe(1))
@@ -30,17 +30,17 @@ class OwnOutput:
         if not is_called_by_user_code(caller):
             return self._stream.write(text)
         thread = threading.get_ident()
-        *lines, rest = (self._begun.pop(thread, "") + text).split("\n")
+        *lines, rest = (self._unfinished.pop(thread, "") + text).split("\n")
         for line in lines:
             self._show(line)
         if rest:
-            self._begun[thread] = rest
+            self._unfinished[thread] = rest
         return len(text)
 
     def show_rest(self) -> None:
-        """Show what was begun and not ended by a new line."""
-        while self._begun:
-            self._show(self._begun.popitem()[1])
+        """Show the lines that did not end with a line break."""
+        while self._unfinished:
+            self._show(self._unfinished.popitem()[1])
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
@@ -48,7 +48,7 @@ class OwnOutput:
 
 @contextlib.contextmanager
 def own_output_to(show: Callable[[str], None]) -> Iterator[None]:
-    """In the block what a user's own code prints, to stdout or stderr, goes to `show` by lines."""
+    """Within the block, pass each line that the user's own code prints to `show`."""
     saved = sys.stdout, sys.stderr
     streams = tuple(OwnOutput(stream, show) for stream in saved)
     sys.stdout, sys.stderr = streams

@@ -1,4 +1,4 @@
-"""Keep what libraries print from a command's own output."""
+"""Keep the output of libraries apart from the output of a command."""
 
 from __future__ import annotations
 
@@ -15,9 +15,12 @@ from pipeline.console.terminal import Console
 
 @contextlib.contextmanager
 def libraries_to(log: Path | None) -> Iterator[Console]:
-    """Send file descriptors 1 and 2 to the log, or nowhere; yields a console on what was 2.
+    """Redirect file descriptors 1 and 2 to the log, or discard what is written to them.
 
-    Native code writes past `sys.stderr`, so the descriptors themselves are moved.
+    Native code does not write through `sys.stderr`, so the descriptors themselves are redirected.
+
+    Yields:
+        A console on the original standard error.
     """
     sys.stdout.flush()
     sys.stderr.flush()

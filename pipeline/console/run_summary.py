@@ -1,4 +1,4 @@
-"""What a run came to, printed at its end: verdict, model, and which command comes next."""
+"""Print the result of a run: the verdict, the model, where files are, and what to do next."""
 
 from __future__ import annotations
 
@@ -13,27 +13,18 @@ from pipeline.console.terminal import Console
 from pipeline.console.verdict_table import verdict_table
 from pipeline.execution.result import RunResult
 
-_STYLES = {
-    "completed": "green",
-    "passed": "green",
-    "failed": "red",
-    "interrupted": "yellow",
-    "killed": "yellow",
-    "cancelled": "yellow",
-    "not configured": "yellow",
-}
-
 
 def show_result(result: RunResult, recipe: str, root: Path, seconds: float) -> int:
-    """Print what a run came to that has just ended. Returns its exit code."""
+    """Print the result of a run that has just ended. Returns its exit code."""
     out = Console()
     if all(execution.status == "cached" for execution in result.executions):
         steps = f"{len(result.executions)} steps cached, nothing ran"
-        claim = "" if result.unseen else "[green]all is up to date[/]: "
+        claim = "" if result.unseen else "[green]everything is up to date[/]: "
         out.print(f"{claim}{steps}")
     for name in result.unseen:
         out.print(
-            f"[yellow]cached[/]; the data of {escape(name)} was not looked at", soft_wrap=True
+            f"[yellow]cached[/]; changes to the data of {escape(name)} cannot be detected",
+            soft_wrap=True,
         )
     if result.verdict:
         out.print(verdict_table(read_document(result.verdict.path / "verdict.json")))
@@ -45,19 +36,19 @@ def show_result(result: RunResult, recipe: str, root: Path, seconds: float) -> i
 
 def _where_and_what_next(result: RunResult, recipe: str, root: Path) -> Iterator[str]:
     push = result.push
-    following = [format_command("show", result.run.id, root=root), format_command("config", recipe)]
+    commands = [format_command("show", result.run.id, root=root), format_command("config", recipe)]
     if push and push.served_path:
         served = from_here(push.served_path)
         yield f"model     {escape(str(served))}"
-        following.insert(0, format_command("predict", served.parent, "IMAGE.png"))
+        commands.insert(0, format_command("predict", served.parent, "IMAGE.png"))
     elif push and result.serves and result.by_hand:
         yield f"model     {escape(str(from_here(result.serves)))}, pushed by hand"
     elif push:
         yield f"model     not pushed: {escape(push.reason)}"
     if result.serves and not result.by_hand:
         served = from_here(result.serves)
-        yield f"serving   {escape(str(served))}: this very model, pushed under other rules"
-        following.insert(1, format_command("rollback", served.parent))
+        yield f"serving   {escape(str(served))}: the same model, pushed under other rules"
+        commands.insert(1, format_command("rollback", served.parent))
     if result.report:
         yield f"report    {escape(str(from_here(result.report)))}"
     if result.pictures.files:
@@ -65,15 +56,11 @@ def _where_and_what_next(result: RunResult, recipe: str, root: Path) -> Iterator
         yield f"pictures  {escape(str(folder))}"
     for problem in result.pictures.problems:
         yield f"[yellow]warning[/]   {escape(problem)}"
-    for heading, words in zip(("next", "", ""), following, strict=False):
-        yield f"{heading:<9} {escape(words)}"
+    for heading, line in zip(("next", "", ""), commands, strict=False):
+        yield f"{heading:<9} {escape(line)}"
 
 
 def from_here(path: Path) -> Path:
-    """Relative to the working directory if it lies below it: shorter to type."""
+    """Return a path relative to the working directory, if it lies below that."""
     here = Path.cwd()
     return path.relative_to(here) if path.is_relative_to(here) else path
-
-
-def coloured(word: str) -> str:
-    return f"[{_STYLES[word]}]{word}[/]" if word in _STYLES else word

@@ -1,4 +1,4 @@
-"""Standard output and error of a command, whose reader may leave before the work has ended."""
+"""Write to standard output and error, even if their reader ends before the command does."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ from typing import Any, TextIO
 from data.base.visible_text import escape_controls
 from data.errors import EnvironmentTrouble
 
-_LEFT = {errno.EPIPE, errno.EIO}  # the pipe has no reader; the terminal is closed
+_CLOSED = {errno.EPIPE, errno.EIO}  # the pipe has no reader; the terminal is closed
 
 
 def survive_readers() -> None:
     """Let `sys.stdout` and `sys.stderr` outlive their readers, as in `penstock run … | head`.
 
-    What would be written then goes nowhere, and the run goes on. Where standard output cannot be
-    written to for another reason, such as a full disk, EnvironmentTrouble is raised; standard error
-    has nobody left to tell.
+    Later output is then discarded, and the run continues. If standard output cannot be written to
+    for another reason, such as a full disk, EnvironmentTrouble is raised; an error of standard
+    error is ignored.
     """
     sys.stdout = _reopen(sys.stdout, essential=True)
     sys.stderr = _reopen(sys.stderr, essential=False)
 
 
 def say(text: object, *, error: bool = False) -> None:
-    """Print a line on standard output, or error, in which nothing acts unseen."""
+    """Print a line on standard output or error, with control characters escaped."""
     print(escape_controls(str(text)), file=sys.stderr if error else sys.stdout)
 
 
 def open_stream(descriptor: int) -> TextIO:
-    """A text stream in UTF-8 on a file descriptor, which it owns, that outlives its reader."""
+    """Open a UTF-8 text stream on a file descriptor, which it owns; it outlives its reader."""
     return _text(_Outlasting(descriptor, essential=False), "utf-8", "backslashreplace", False)
 
 
@@ -44,12 +44,12 @@ class _Outlasting(io.FileIO):
         try:
             return super().write(content) or 0
         except OSError as error:
-            if error.errno not in _LEFT and self._essential:
+            if error.errno not in _CLOSED and self._essential:
                 raise EnvironmentTrouble(
-                    "standard output cannot be written to",
+                    "cannot write to standard output",
                     got=error.strerror,
-                    follows="what there was to say is lost; what the command did is not",
-                    remedy="make room, then ask again: penstock show latest",
+                    follows="the output is lost, but not what the command did",
+                    remedy="free some space, then print the result again: penstock show latest",
                 ) from error
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, self.fileno())  # for native code as well

@@ -1,7 +1,8 @@
-"""The console that everything is printed on."""
+"""Provide the console that the commands print on."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from typing import Any
 
@@ -10,16 +11,28 @@ from rich.segment import Segment
 
 from data.base.visible_text import escape_controls
 
+_UNLIMITED = 100_000  # columns: lines in a pipe or a file are neither cut nor wrapped
+# for a terminal that can print ASCII alone, each character for one
+_ASCII = str.maketrans({"✓": "+", "✗": "x", "–": "-", "…": "~", "×": "x", "─": "-", "→": ">"})
+
 
 class Console(rich.console.Console):
-    """Rich's, on which a text can change neither the terminal nor the order of what is read."""
+    """Rich's console; a printed text can change neither the terminal nor the reading order."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(highlight=False, **options)
+        if not (self.is_terminal or "width" in options or "COLUMNS" in os.environ):
+            self.width = _UNLIMITED
 
     def render(self, *args: Any, **options: Any) -> Iterable[Segment]:
-        """As Rich's, with the texts made visible; what Rich itself sends the terminal stays."""
+        """Render as Rich does, and escape what would act on a terminal in the texts."""
         for segment in super().render(*args, **options):
-            yield (
-                segment if segment.control else segment._replace(text=escape_controls(segment.text))
-            )
+            if segment.control:
+                yield segment
+            else:
+                text = escape_controls(segment.text)
+                yield segment._replace(text=text.translate(_ASCII) if self._is_ascii else text)
+
+    @property
+    def _is_ascii(self) -> bool:
+        return not self.encoding.lower().startswith("utf")

@@ -1,107 +1,114 @@
-"""A verdict as a person reads it: how good, where weakest, and each rule with number and need."""
+"""Lay out a verdict for a person: the result, how accurate the model is, and each rule."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from rich.console import Group, RenderableType
-from rich.markup import escape
-from rich.table import Table
+from rich.text import Text
 
 from components.evaluate.provenance import describe_spans
+from pipeline.console.listing import Cell, Column, Fields, Listing
 
 _COLOURS = {"passed": "green", "failed": "red", "not configured": "yellow"}
 _MARKS = {
-    "passed": "[green]✓[/]",
-    "failed": "[red]✗[/]",
-    "not enough data": "[red]?[/]",
-    "not applicable": "[dim]–[/]",
+    "failed": ("✗", "red"),
+    "not enough data": ("?", "red"),
+    "passed": ("✓", "green"),
+    "not applicable": ("–", "dim"),
 }
+_COLUMNS = (
+    Column("", title=True),
+    Column("rule", title=True),
+    Column("needed", fold=True),
+    Column("measured", fold=True),
+)
 
 
 def verdict_table(verdict: dict[str, Any], *, all_rules: bool = False) -> RenderableType:
-    """The content of a `verdict.json`, as `components.evaluate.verdict` makes it.
+    """Lay out the content of a `verdict.json`, as `components.evaluate.verdict` writes it.
 
     Args:
         verdict: schema 3.
-        all_rules: also the sanity rules that hold, and where numbers come from.
+        all_rules: list also the sanity rules that passed, and what was measured by what.
     """
-    summary = Table.grid(padding=(0, 2))
-    overall, weakest = verdict["metrics"]["candidate"]["overall"], verdict["weakest_class"]
-    summary.add_row("accuracy", _proportion(overall), f"{overall['examples']:,} images")
-    before = verdict["metrics"]["baseline"]
-    if before:
-        summary.add_row("baseline", _proportion(before["overall"]), _name(verdict["baseline"]))
-    if weakest:
-        worst = verdict["metrics"]["candidate"]["classes"][weakest["name"]]
-        of = f"class {escape(weakest['name'])}, {worst['examples']:,} images"
-        summary.add_row("weakest", _proportion(worst), of)
-    if overall["loss"] is not None:
-        summary.add_row("loss", f"{overall['loss']:.4f}")
-    if spans := verdict["data"].get("spans"):
-        taken, left_out = describe_spans(spans)
-        summary.add_row("data", escape(taken), escape(left_out))
-    if all_rules:
-        for row in _identities(verdict):
-            summary.add_row(*row)
-    status = verdict["status"]
-    summary.add_row("verdict", f"[bold {_COLOURS[status]}]{status.upper()}[/]", _baseline(verdict))
-    parts: list[RenderableType] = [summary, _rules(verdict, all_rules)]
+    parts: list[RenderableType] = [Fields(dict(_summary(verdict, all_rules)))]
+    parts.append(Listing(_COLUMNS, _rows(verdict, all_rules)))
     if verdict["suspect_the_data"]:
-        parts.append(f"  [yellow]{escape(verdict['suspect_the_data'])}[/]")
-    if status == "not configured":
-        parts.append("  no floor is set, so nothing may be pushed: set evaluate.thresholds")
-    override = verdict.get("override")
-    if override:
+        parts.append(Text(verdict["suspect_the_data"], "yellow"))
+    if verdict["status"] == "not configured":
+        parts.append("no rule sets a minimum, so nothing can be pushed: set evaluate.thresholds")
+    if override := verdict.get("override"):
         parts.append(
-            f"  [yellow]pushed against it[/] by {escape(override['by'])}: "
-            f"{escape(override['reason'])} [dim]({escape(', '.join(override['rules']))})[/]"
+            Text.assemble(
+                ("pushed in spite of the verdict", "yellow"),
+                f" by {override['by']}: {override['reason']} ",
+                (f"({', '.join(override['rules'])})", "dim"),
+            )
         )
     return Group(*parts)
 
 
-def _rules(verdict: dict[str, Any], all_rules: bool) -> Table:
-    table = Table.grid(padding=(0, 2))
-    held = 0
-    for rule in verdict["rules"]:
-        usual = rule["kind"] == "sanity" and rule["status"] in ("passed", "not applicable")
-        if usual and not all_rules:
-            held += 1
-            continue
-        table.add_row(
-            f"  {_MARKS[rule['status']]}",
-            escape(rule["name"]),
-            escape(rule["needed"]),
-            escape(rule["reason"]),
-        )
-    if held:
-        table.add_row(f"  {_MARKS['passed']}", f"{held} sanity rules", "", "hold")
-    return table
-
-
-def _identities(verdict: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
-    """Which model, on which data, by which code."""
-    yield "model", verdict["model"]["digest"][:12], ""
+def _summary(verdict: dict[str, Any], all_rules: bool) -> Iterator[tuple[str, Cell]]:
+    """Yield label and text: the result, then the metrics, then what was measured by what."""
+    status, candidate = verdict["status"], verdict["metrics"]["candidate"]
+    yield (
+        "verdict",
+        Text.assemble(
+            (status.upper(), f"bold {_COLOURS[status]}"),
+            "" if verdict["baseline"] else "  no model was serving to compare with",
+        ),
+    )
+    overall, weakest = candidate["overall"], verdict["weakest_class"]
+    yield "accuracy", f"{_accuracy(overall)}, {overall['examples']:,} images"
+    if before := verdict["metrics"]["baseline"]:
+        yield "baseline", f"{_accuracy(before['overall'])}, {_name(verdict['baseline'])}"
+    if weakest:
+        worst = candidate["classes"][weakest["name"]]
+        images = f"class {weakest['name']}, {worst['examples']:,} images"
+        yield "weakest", f"{_accuracy(worst)}, {images}"
+    if overall["loss"] is not None:
+        yield "loss", f"{overall['loss']:.4f}"
+    yield "intervals", f"{verdict['confidence']:.0%} confidence"
     data = verdict["data"]
-    yield "data", data.get("digest", "")[:12], f"split {data['split']}"
-    yield "code", "", ", ".join(f"{name} {v}" for name, v in verdict["code"].items())
+    if spans := data.get("spans"):
+        yield "data", ", ".join(filter(None, describe_spans(spans)))
+    if all_rules:
+        yield "model", verdict["model"]["digest"][:12]
+        yield "examples", f"{data.get('digest', '')[:12]}, split {data['split']}"
+        yield "code", ", ".join(f"{name} {version}" for name, version in verdict["code"].items())
 
 
-def _proportion(metrics: dict[str, Any]) -> str:
+def _rows(verdict: dict[str, Any], all_rules: bool) -> Iterator[Sequence[Cell]]:
+    """Yield the rules, those that decided first; rules that say nothing share a row."""
+    rules = verdict["rules"]
+    sanity = [r for r in rules if r["kind"] == "sanity" and r["status"] == "passed"]
+    listed = [r for r in rules if all_rules or r not in sanity]
+    for status in _MARKS:
+        if status != "not applicable":
+            for rule in (r for r in listed if r["status"] == status):
+                yield _mark(status), rule["name"], rule["needed"], rule["reason"]
+    if sanity and not all_rules:
+        yield _mark("passed"), f"{len(sanity)} sanity rules", "", "passed"
+    idle: dict[str, list[str]] = {}
+    for rule in (r for r in listed if r["status"] == "not applicable"):
+        idle.setdefault(rule["reason"], []).append(rule["name"])
+    for reason, names in idle.items():
+        yield _mark("not applicable"), "not applicable", ", ".join(names), reason
+
+
+def _mark(status: str) -> Text:
+    return Text(*_MARKS[status])
+
+
+def _accuracy(metrics: dict[str, Any]) -> str:
     if metrics["accuracy"] is None:
         return "no examples"
     low, high = metrics["accuracy_interval"]
-    return f"{metrics['accuracy']:.4f}  [dim]({low:.4f} - {high:.4f})[/]"
+    return f"{metrics['accuracy']:.4f} ({low:.4f} to {high:.4f})"
 
 
 def _name(reference: dict[str, Any]) -> str:
     version = "" if reference["version"] is None else f"version {reference['version']}, "
     return f"{version}{reference['digest'][:12]}"
-
-
-def _baseline(verdict: dict[str, Any]) -> str:
-    confidence = f"intervals of {verdict['confidence']:.0%}"
-    if verdict["baseline"] is None:
-        return f"[dim]{confidence}; no model served, so floors alone decided[/]"
-    return f"[dim]{confidence}[/]"

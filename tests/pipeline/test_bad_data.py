@@ -73,6 +73,6 @@ def refused(folder: Path, root: Path, told: str, capfd, *more: str) -> None:
     error = capfd.readouterr().err
     assert "penstock: bad data: " in error
     assert told in error
-    assert "goes on from 'ingest'" in error
+    assert "continues from step 'ingest'" in error
     assert "Traceback" not in error
     assert [p for p in root.glob("artifacts/*/*") if not p.name.endswith(".lock")] == []

@@ -24,6 +24,6 @@ def test_code_of_a_new_project_is_part_of_what_a_step_depends_on(tmp_path, monke
     capfd.readouterr()
     assert call(words) == 0
     out, told = capfd.readouterr()
-    assert "was not looked at" not in out  # its source says by a stamp what it reads
+    assert "cannot be detected" not in out  # its source says by a stamp what it reads
     assert re.search(r"normalize +run +code network\.py", told)
     assert re.search(r"ingest +reuse", told)

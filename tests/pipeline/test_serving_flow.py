@@ -60,7 +60,7 @@ def test_the_next_model_is_held_against_the_one_that_serves(finished_root, root_
 
     # It serves: nothing is judged again, though what serves is another now.
     assert run(root, "seed=1") == exit_codes.DONE
-    assert "all is up to date" in capfd.readouterr().out
+    assert "everything is up to date" in capfd.readouterr().out
 
     # The first was replaced; only a person brings it back.
     assert run(root) == exit_codes.VERDICT_FAILED
@@ -92,7 +92,7 @@ def test_a_deleted_serving_folder_makes_the_push_due(root, capfd):
     shutil.rmtree(root / "serving")
     assert run(root) == exit_codes.DONE
     assert newest_version(root / "serving" / "digits") == 1
-    assert "all is up to date" not in capfd.readouterr().out
+    assert "everything is up to date" not in capfd.readouterr().out
 
 
 @pytest.mark.slow
@@ -145,7 +145,7 @@ def test_the_same_training_again_is_up_to_date(root, capfd):
     for made in (True, False):
         capfd.readouterr()
         assert run(root) == exit_codes.DONE
-        assert ("all is up to date" in capfd.readouterr().out) != made
+        assert ("everything is up to date" in capfd.readouterr().out) != made
         assert newest_version(root / "serving" / "digits") == 1
     after = read_json(first)
     assert after["model"] == before["model"]

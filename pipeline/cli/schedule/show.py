@@ -1,61 +1,65 @@
-"""`penstock schedule list | show | history | check`: schedules and ticks in words."""
+"""`penstock schedule list`, `show` and `history`: the schedules and their ticks."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
+from dataclasses import asdict, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
+from rich.text import Text
 
-from data.base.visible_text import format_json
-from pipeline import exit_codes
-from pipeline.cli.app import root_option
-from pipeline.cli.schedule.group import _json, _name, schedule
-from pipeline.cli.schedule.times import when
-from pipeline.console.streams import say
+from pipeline.cli.lazy_group import Command
+from pipeline.cli.options import json_option, print_json, root_option
+from pipeline.cli.schedule.times import name_argument, when
+from pipeline.console.listing import Cell, Column, colour, print_fields, print_listing
+from pipeline.schedule.frequency import check_frequency
+from pipeline.schedule.ledger.store import ScheduleStore
+from pipeline.schedule.schedule import Schedule, Standing, Tick
+from pipeline.schedule.triggers import durations
+from pipeline.schedule.triggers.triggers import to_plain
 
-if TYPE_CHECKING:
-    from rich.table import Table
+_SCHEDULES = (
+    Column("name", title=True),
+    Column("recipe"),
+    Column("when"),
+    Column("next"),
+    Column("last", fold=True),
+    Column("state", fold=True),
+)
+_TICKS = (
+    Column("due", title=True),
+    Column("kind"),
+    Column("outcome", title=True),
+    Column("verdict"),
+    Column("took", right=True),
+    Column("run"),
+    Column("why", fold=True),
+)
 
-    from pipeline.schedule.ledger.store import ScheduleStore
-    from pipeline.schedule.schedule import Standing, Tick
 
-
-_STYLES = {"completed": "green", "failed": "red", "missed": "yellow", "paused": "yellow"}
-
-
-def show_schedules(root: Path, *, as_json: bool) -> None:
-    """Print all schedules: what, when, and how the last tick ended."""
-    from pipeline.schedule.ledger.store import ScheduleStore
-
+@click.command("list", cls=Command, examples="penstock schedule list --json")
+@root_option
+@json_option
+def list_(root: Path, as_json: bool) -> None:
+    """List the schedules: recipe, when they are due, how the last tick ended."""
     with ScheduleStore.existing(root) as store:
         standings = store.survey().standings
         last = {s.schedule.name: _last(store, s.schedule.name) for s in standings}
     if as_json:
-        _print_json([_plain(s) | {"last": _tick(last[s.schedule.name])} for s in standings])
-        return
-    table = _table("name", "recipe", "when", "next", "last", "state")
-    for standing in standings:
-        schedule, tick = standing.schedule, last[standing.schedule.name]
-        table.add_row(
-            schedule.name,
-            schedule.recipe,
-            schedule.trigger.describe(),
-            "–" if schedule.paused else when(standing.next_due, schedule),
-            _summary(tick) if tick else "–",
-            _state(standing),
-        )
-    _print(table)
+        print_json([facts_of(s) | {"last": _tick_facts(last[s.schedule.name])} for s in standings])
+    else:
+        print_listing(_SCHEDULES, (_schedule_row(s, last[s.schedule.name]) for s in standings))
 
 
-def show_schedule(root: Path, name: str, *, as_json: bool) -> None:
-    """Print all that is known of a schedule: its fields, next dates and where it stands."""
-    from pipeline.schedule.frequency import check_frequency
-    from pipeline.schedule.ledger.store import ScheduleStore
-    from pipeline.schedule.triggers import durations
-
-    now = time.time()
+@click.command(cls=Command, examples="penstock schedule show nightly")
+@name_argument
+@root_option
+@json_option
+def show(name: str, root: Path, as_json: bool) -> None:
+    """Show the settings of NAME, its next due times and its last tick."""
     with ScheduleStore.existing(root) as store:
         standing, tick = store.standing(name), _last(store, name)
         takes = store.run_seconds(name)
@@ -63,96 +67,58 @@ def show_schedule(root: Path, name: str, *, as_json: bool) -> None:
     while len(due) < 3:
         due.append(schedule.next_after(due[-1]))
     if as_json:
-        _print_json(_plain(standing) | {"next_dues": due, "last": _tick(tick)})
+        print_json(facts_of(standing) | {"next_dues": due, "last": _tick_facts(tick)})
         return
-    rows = {
-        "recipe": " ".join([schedule.recipe, *(f"--set {s}" for s in schedule.settings)]),
-        "config": schedule.config_file,
-        "serving": schedule.serving,
-        "beam": " ".join(schedule.beam_args),
-        "folder": schedule.folder,
-        "when": schedule.trigger.describe(),
-        "next": "; ".join(when(time, schedule) for time in due),
-        "overlap": schedule.overlap,
-        "missed": f"{schedule.missed}, after {durations.format_duration(schedule.grace)}",
-        "state": _state(standing),
-        "failures": f"{standing.failures} in a row, pauses at {schedule.max_failures or 'none'}",
-        "success": f"last {when(standing.last_success, schedule)}",
-        "deadline": when(standing.deadline, schedule),
-        "notify": ", ".join(schedule.notify),
-        "last": _summary(tick) if tick else None,
-        "warning": check_frequency(schedule, takes, now),
-    }
-    for label, text in rows.items():
-        if text:
-            say(f"{label:<10}{text}")
+    print_fields(
+        {
+            "recipe": " ".join([schedule.recipe, *(f"--set {s}" for s in schedule.settings)]),
+            "config": schedule.config_file,
+            "serving": schedule.serving,
+            "beam": " ".join(schedule.beam_args),
+            "folder": schedule.folder,
+            "when": schedule.trigger.describe(),
+            "next": "; ".join(when(time, schedule) for time in due),
+            "overlap": schedule.overlap,
+            "missed": f"{schedule.missed}, after {durations.format_duration(schedule.grace)}",
+            "state": state(standing),
+            "failures": f"{standing.failures} in a row, "
+            + (f"pauses at {schedule.max_failures}" if schedule.max_failures else "never pauses"),
+            "success": f"last {when(standing.last_success, schedule)}",
+            "deadline": when(standing.deadline, schedule),
+            "notify": ", ".join(schedule.notify),
+            "last": _summary(tick) if tick else None,
+            "warning": check_frequency(schedule, takes, time.time()),
+        }
+    )
 
 
-def show_history(root: Path, name: str, limit: int, *, as_json: bool) -> None:
-    """Print the latest ticks of a schedule, the newest first."""
-    from pipeline.schedule.ledger.store import ScheduleStore
-
+@click.command(cls=Command, examples="penstock schedule history nightly --last 5")
+@name_argument
+@root_option
+@click.option("--last", "limit", default=20, show_default=True, help="How many, newest first.")
+@json_option
+def history(name: str, root: Path, limit: int, as_json: bool) -> None:
+    """List the ticks of NAME, newest first: outcome, verdict, run."""
     with ScheduleStore.existing(root) as store:
-        found = store.history(name, limit)
+        ticks = store.history(name, limit)
         schedules = [s.schedule for s in store.survey().standings if s.schedule.name == name]
     if as_json:
-        _print_json([_tick(tick) for tick in found])
+        print_json([_tick_facts(tick) for tick in ticks])
         return
-    schedule = schedules[0] if schedules else None
-    table = _table("due", "kind", "outcome", "verdict", "took", "run", "why")
-    for tick in found:
-        took = tick.ended - tick.launched if tick.ended and tick.launched else None
-        table.add_row(
-            when(tick.due, schedule),
-            tick.kind,
-            _outcome(tick),
-            tick.verdict or "",
-            "" if took is None else f"{took:.1f} s",
-            tick.run_id or "",
-            tick.detail,
-            style=_STYLES.get(tick.outcome or ""),
-        )
-    _print(table)
+    schedule = schedules[0] if schedules else None  # it may have been removed
+    print_listing(_TICKS, (_tick_row(tick, schedule) for tick in ticks))
 
 
-def check_schedules(root: Path, *, daemon_within: str, without_daemon: bool, as_json: bool) -> int:
-    """Print one line for each schedule and one for the daemons. Returns the exit code."""
-    from pipeline.schedule.ledger.heartbeats import Watch
-    from pipeline.schedule.ledger.store import ScheduleStore
-    from pipeline.schedule.triggers import durations
-
-    now, within = time.time(), durations.parse_duration(daemon_within)
-    with ScheduleStore.existing(root) as store, Watch(root) as watch:
-        standings, seen = store.survey().standings, watch.last_seen()
-    alarms = {s.schedule.name: _alarm(s, now) for s in standings}
-    alive = seen is not None and now - seen <= within
-    if as_json:
-        rows = [_plain(s) | {"alarm": alarms[s.schedule.name]} for s in standings]
-        _print_json({"schedules": rows, "daemon": {"alive": alive, "seen": seen}})
-    else:
-        for s in standings:
-            told = alarms[s.schedule.name]
-            line = f"{'alarm' if told else 'fine':<6} {s.schedule.name}: {told or _state(s)}"
-            say(line)
-        ago = "never seen" if seen is None else f"last seen {when(seen, None)}"
-        if not without_daemon:
-            say(f"{'fine' if alive else 'gone':<6} daemon: {ago}")
-    if any(alarms.values()):
-        return exit_codes.SCHEDULE_ALARM
-    return exit_codes.DONE if alive or without_daemon else exit_codes.ENVIRONMENT
+def facts_of(standing: Standing) -> dict[str, Any]:
+    """Return a schedule and where it stands, for JSON."""
+    values = {f.name: getattr(standing.schedule, f.name) for f in fields(Schedule)}
+    where = {f.name: getattr(standing, f.name) for f in fields(standing) if f.name != "schedule"}
+    plain = {"trigger": to_plain(standing.schedule.trigger), "deadline": standing.deadline}
+    return values | where | plain
 
 
-def _alarm(standing: Standing, now: float) -> str | None:
-    schedule, told = standing.schedule, []
-    overdue = standing.deadline is not None and now > standing.deadline
-    if overdue or standing.alarmed is not None:
-        told.append(f"no success since {when(standing.last_success or schedule.created, schedule)}")
-    if schedule.paused is not None and 0 < schedule.max_failures <= standing.failures:
-        told.append(f"paused, {schedule.paused}")
-    return "; ".join(told) or None
-
-
-def _state(standing: Standing) -> str:
+def state(standing: Standing) -> str:
+    """Say whether the schedule is active, and what is wrong with it."""
     schedule = standing.schedule
     words = [f"paused, {schedule.paused}"] if schedule.paused else []
     words += [f"{standing.failures} failures in a row"] if standing.failures else []
@@ -160,9 +126,34 @@ def _state(standing: Standing) -> str:
     return "; ".join(words) or "active"
 
 
+def _schedule_row(standing: Standing, tick: Tick | None) -> Sequence[Cell]:
+    schedule = standing.schedule
+    return (
+        schedule.name,
+        schedule.recipe,
+        schedule.trigger.describe(),
+        "–" if schedule.paused else when(standing.next_due, schedule),
+        _summary(tick) if tick else "–",
+        state(standing),
+    )
+
+
+def _tick_row(tick: Tick, schedule: Schedule | None) -> Sequence[Cell]:
+    took = tick.ended - tick.launched if tick.ended and tick.launched else None
+    return (
+        when(tick.due, schedule),
+        tick.kind,
+        Text(_outcome(tick), style=colour(tick.outcome or "").style),
+        colour(tick.verdict or ""),
+        "" if took is None else f"{took:.1f} s",
+        tick.run_id or "",
+        tick.detail,
+    )
+
+
 def _outcome(tick: Tick) -> str:
-    under_way = "waits" if tick.attempts == 0 else "under way"
-    return (tick.outcome or under_way) + (f" ×{tick.times}" if tick.times > 1 else "")
+    unfinished = "waiting" if tick.attempts == 0 else "running"
+    return (tick.outcome or unfinished) + (f" ×{tick.times}" if tick.times > 1 else "")
 
 
 def _summary(tick: Tick) -> str:
@@ -173,92 +164,5 @@ def _last(store: ScheduleStore, name: str) -> Tick | None:
     return next(iter(store.ticks_of(name, 1)), None)
 
 
-def _plain(standing: Standing) -> dict[str, Any]:
-    from dataclasses import fields
-
-    from pipeline.schedule.schedule import Schedule
-    from pipeline.schedule.triggers.triggers import to_plain
-
-    values = {f.name: getattr(standing.schedule, f.name) for f in fields(Schedule)}
-    where = {f.name: getattr(standing, f.name) for f in fields(standing)}
-    where.pop("schedule")
-    plain = {"trigger": to_plain(standing.schedule.trigger), "deadline": standing.deadline}
-    return values | where | plain
-
-
-def _tick(tick: Tick | None) -> dict[str, Any] | None:
-    from dataclasses import asdict
-
+def _tick_facts(tick: Tick | None) -> dict[str, Any] | None:
     return None if tick is None else asdict(tick)
-
-
-def _print_json(value: object) -> None:
-    print(format_json(value))
-
-
-def _table(*headings: str) -> Table:
-    from rich import box
-    from rich.table import Table
-
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for heading in headings:
-        short = heading in ("name", "next", "due", "kind", "outcome")
-        table.add_column(heading, overflow="fold", no_wrap=short)
-    return table
-
-
-def _print(table: Table) -> None:
-    from pipeline.console.terminal import Console
-
-    Console(markup=False).print(table)
-
-
-@schedule.command("list", examples="penstock schedule list --json")
-@root_option
-@_json
-def list_(root: Path, as_json: bool) -> None:
-    """List the schedules: when they are due, how the last tick ended."""
-    show_schedules(root, as_json=as_json)
-
-
-@schedule.command(examples="penstock schedule show nightly")
-@_name
-@root_option
-@_json
-def show(name: str, root: Path, as_json: bool) -> None:
-    """Show all there is to know of the schedule NAME."""
-    show_schedule(root, name, as_json=as_json)
-
-
-@schedule.command(examples="penstock schedule history nightly --last 5")
-@_name
-@root_option
-@click.option("--last", "limit", default=20, show_default=True, help="How many, the newest first.")
-@_json
-def history(name: str, root: Path, limit: int, as_json: bool) -> None:
-    """List what became of the ticks of NAME."""
-    show_history(root, name, limit, as_json=as_json)
-
-
-@schedule.command(examples="penstock schedule check --daemon-within 5m")
-@root_option
-@click.option(
-    "--daemon-within",
-    metavar="TIME",
-    default="1m",
-    show_default=True,
-    help="How lately a daemon must have said that it lives.",
-)
-@click.option(
-    "--without-daemon", is_flag=True, help="None is to run: another scheduler starts the ticks."
-)
-@_json
-def check(root: Path, daemon_within: str, without_daemon: bool, as_json: bool) -> int:
-    """Say which schedules need somebody; the exit code is for a monitor.
-
-    0: all is fine. 7: a schedule had no success by its deadline, or has paused itself. 75: no
-    daemon has said lately that it lives.
-    """
-    return check_schedules(
-        root, daemon_within=daemon_within, without_daemon=without_daemon, as_json=as_json
-    )

@@ -1,20 +1,20 @@
-"""Times as `penstock schedule` prints them."""
+"""The argument NAME of the schedule commands, and times as they print them."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import zoneinfo
+from datetime import datetime
 
-if TYPE_CHECKING:
-    from pipeline.schedule.schedule import Schedule
+import click
+
+from pipeline.schedule.schedule import Schedule
+from pipeline.schedule.triggers.cron import Cron
+
+name_argument = click.argument("name")
 
 
 def when(seconds: float | None, schedule: Schedule | None) -> str:
-    """A time in the schedule's zone, else in this machine's."""
-    import zoneinfo
-    from datetime import datetime
-
-    from pipeline.schedule.triggers.cron import Cron
-
+    """Format a time in the zone of the schedule, or else of this machine."""
     if seconds is None:
         return "–"
     trigger = schedule.trigger if schedule else None

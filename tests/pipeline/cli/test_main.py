@@ -49,6 +49,25 @@ def test_help_loads_click_and_nothing_else():
     assert not loaded & {*HEAVY, "sqlalchemy", "cattrs", "rich"}
 
 
+def test_the_help_of_no_command_loads_more_than_the_command_needs():
+    words = [words for words, _ in leaves(penstock())]
+    loaded = loaded_by(
+        "from pipeline.cli.main import call\n"
+        f"for words in {words!r}: assert call([*words, '--help']) == 0"
+    )
+    assert not loaded & set(HEAVY)
+
+
+def test_the_help_of_a_group_stands_in_its_table():
+    for group in (penstock(), penstock().commands["schedule"], penstock().commands["span"]):
+        listed = {n: text for part in group.sections.values() for n, (_, text) in part.items()}
+        text = group.get_help(click.Context(group, terminal_width=80))
+        for name, line in listed.items():
+            assert re.search(rf"^  {name} +{re.escape(line)}$", text, re.MULTILINE)
+            assert group.commands[name].name == name
+        assert set(group.commands) - set(listed) <= {"tick"}
+
+
 @pytest.mark.parametrize(
     "command", ["runs", "show latest", "gate latest", "run digits", "config digits", "recipes"]
 )
@@ -255,17 +274,6 @@ def test_every_json_that_a_run_leaves_has_its_schema_number(finished_root):
     }
 
 
-def test_runs_and_show(finished_root, capfd):
-    assert call(["runs", "--root", str(finished_root)]) == 0
-    listed = capfd.readouterr().out
-    run_id = re.search(r"\d{8}-\d{6}-digits-[0-9a-f]{4}", listed).group()
-    assert call(["show", run_id, "--root", str(finished_root)]) == 0
-    shown = capfd.readouterr().out
-    for word in ("ingest", "normalize", "train", "evaluate", "export", "PASSED", "at least"):
-        assert word in shown
-    assert call(["show", "nonsense", "--root", str(finished_root)]) == 2
-
-
 def test_doctor(tmp_path, capfd):
     assert call(["doctor", "--root", str(tmp_path / "root")]) == 0
     told = capfd.readouterr().out
@@ -284,7 +292,7 @@ def test_config_prints_what_would_run(capfd):
 def test_the_summary_of_a_run(root, capfd):
     assert call(["run", "digits", "--root", str(root)]) == 0
     out = capfd.readouterr().out
-    assert "all is up to date" in out
+    assert "everything is up to date" in out
     assert "PASSED" in out
     verdict = json.loads(next(root.glob("artifacts/evaluate/*/verdict.json")).read_text())
     assert f"{verdict['metrics']['candidate']['overall']['accuracy']:.4f}" in out
@@ -295,7 +303,7 @@ def test_after_the_root_was_moved_the_summary_names_what_lies_there_now(root, ca
     moved = root.rename(tmp_path / "my root")
     assert call(["run", "digits", "--root", str(moved)]) == 0
     out = capfd.readouterr().out
-    assert "all is up to date" in out
+    assert "everything is up to date" in out
     model = moved / "serving" / "digits" / "1"
     assert f"model     {model}\n" in out
     lines = [shlex.split(line.removeprefix("next")) for line in out.splitlines()]
@@ -326,8 +334,8 @@ def test_what_was_not_looked_at_is_said(toy_folder, capfd, named):
         assert call(["run", *words, "--only", "read"]) == 0
     out = capfd.readouterr().out
     unseen = named == "images"
-    assert ("all is up to date" in out) != unseen
-    assert ("cached; the data of toy_steps:Read was not looked at" in out) == unseen
+    assert ("everything is up to date" in out) != unseen
+    assert ("cached; changes to the data of toy_steps:Read cannot be detected" in out) == unseen
     assert call(["schedule", "add", *words, "--every", "6h"]) == 0
-    told = "the data of toy_steps:Read cannot be looked at, so that every tick runs read again"
+    told = "changes to the data of toy_steps:Read cannot be detected, so every tick runs read again"
     assert (told in capfd.readouterr().err) == unseen

@@ -4,7 +4,7 @@ import click
 import pytest
 
 from data.errors import ConfigError
-from pipeline.cli.app import refuse_strangers
+from pipeline.cli.flags import refuse_unknown_flags
 from pipeline.cli.main import call, penstock
 from pipeline.config.beam_flags import read_beam_table
 
@@ -33,9 +33,9 @@ def test_what_cannot_be_a_flag_is_refused(table):
 
 
 def test_strangers_are_refused_with_the_close_match():
-    refuse_strangers((), ["--root"])
+    refuse_unknown_flags((), ["--root"])
     with pytest.raises(click.NoSuchOption) as found:
-        refuse_strangers(("--rooot=x",), ["--root", "--only"])
+        refuse_unknown_flags(("--rooot=x",), ["--root", "--only"])
     assert "--beam" in found.value.format_message()
     assert "--root" in found.value.format_message()
 
@@ -48,8 +48,8 @@ def test_strangers_are_refused_with_the_close_match():
         (["run", "digits", "--batch-size=5"], "--set train.batch_size=…"),
         (["run", "digits", "--set", "epochs=3"], "train.epochs=…"),
         (["run", "digits", "--set", "seed=-1"], "seed is out of range"),
-        (["run", "digits", "more"], "what is 'more'"),
-        (["run", "--beam", "--runner", "FlinkRunner", "digits"], "the recipe comes before"),
+        (["run", "digits", "more"], "unexpected argument 'more'"),
+        (["run", "--beam", "--runner", "FlinkRunner", "digits"], "expected a recipe before"),
     ],
 )
 def test_the_command_line_says_where_flags_belong(args, words, tmp_path, capsys, monkeypatch):

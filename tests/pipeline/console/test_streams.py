@@ -73,7 +73,7 @@ def test_a_full_disk_under_standard_output_is_the_environments_trouble(words, fi
     with open("/dev/full", "wb") as full:
         ended = command(*words.split(), *root, stdout=full, stderr=subprocess.PIPE)
     assert ended.returncode == exit_codes.ENVIRONMENT
-    assert b"standard output cannot be written to" in ended.stderr
+    assert b"cannot write to standard output" in ended.stderr
     assert b"No space left" in ended.stderr
     assert b"Traceback" not in ended.stderr
 

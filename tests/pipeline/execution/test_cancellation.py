@@ -101,9 +101,9 @@ def test_a_worker_between_verdict_and_rename_pushes_no_more(
     assert call(["cancel", "latest", "--root", str(job.root)]) == exit_codes.DONE
     assert server.asked == 1
     assert capsys.readouterr().out.splitlines() == [
-        f"cancelled {job.run_id}: nothing of it will be pushed",
-        "steps     count, add, judge: what they made stays and will be reused",
-        f"job       cancelled, by the word of the job server at {server.endpoint}",
+        f"cancelled {job.run_id}: it will push nothing",
+        "steps     count, add, judge: their results stay cached",
+        f"job       cancelled, according to the job server at {server.endpoint}",
     ]
     run, steps = entered(job.root)
     assert (run.status, run.exit_code) == ("cancelled", exit_codes.INTERRUPTED)
@@ -183,8 +183,8 @@ def test_a_job_that_does_not_stop_is_said_and_asked_again(sent, pushing_pipeline
     for asked in (1, 2):
         assert call(command) == exit_codes.ENVIRONMENT
         said = capsys.readouterr().out
-        assert "nothing of it will be pushed" in said
-        assert f"running, by the word of the job server at {server.endpoint}" in said
+        assert "it will push nothing" in said
+        assert f"running, according to the job server at {server.endpoint}" in said
         assert "stop it there" in said
         assert server.asked == asked
     assert entered(job.root)[0].status == "cancelled"

@@ -117,7 +117,7 @@ def test_predict_by_index_asks_about_the_stored_images_and_knows_their_class(
     options = [word for index in asked for word in ("--index", str(index))]
     chart = tmp_path / "chart.png"
     told = predicted(["digits", *options, "--chart", str(chart)], finished_root, capfd)
-    assert told[0].split() == ["image", "class", "probability", "label", "answer", "then"]
+    assert told[0].split() == ["image", "class", "probability", "label", "answer", "next"]
     assert told[-1] == f"chart  {chart}"
     rows = [line.split() for line in told[1:-1]]
     assert [row[0] for row in rows] == [f"test[{index}]" for index in asked]
@@ -130,7 +130,7 @@ def test_predict_by_index_asks_about_the_stored_images_and_knows_their_class(
     for file, image in zip(files, images, strict=True):
         Image.fromarray(image.squeeze()).save(file)
     told = predicted(["digits", *map(str, files), "--chart", str(chart)], finished_root, capfd)
-    assert told[0].split() == ["image", "class", "probability", "then"]
+    assert told[0].split() == ["image", "class", "probability", "next"]
     assert [line.split()[1:3] for line in told[1:-1]] == [row[1:3] for row in rows]
 
 
@@ -152,13 +152,13 @@ def predicted(words: list[str], root: Path, capfd: pytest.CaptureFixture[str]) -
     ("words", "code", "told"),
     [
         ([], 2, "penstock predict digits --index 0"),
-        (["a.png", "--index", "0"], 2, "do not go together"),
-        (["a.png", "--split", "test"], 2, "goes with --index"),
+        (["a.png", "--index", "0"], 2, "not both"),
+        (["a.png", "--split", "test"], 2, "--split needs --index"),
         (["--index", "391"], 2, "0 to 390, for it has 391 images"),
         (["--index", "0", "--index", "-1"], 2, "no image -1"),
         (["--index", "x"], 2, "not a valid integer"),
         (["--index", "0", "--split", "tset"], 2, "did you mean 'test'"),
-        (["--index", "0"] * 61 + ["--chart", "a.png"], 2, "60 at most"),
+        (["--index", "0"] * 61 + ["--chart", "a.png"], 2, "at most 60"),
     ],
 )
 def test_what_predict_cannot_answer_is_told_at_once(words, code, told, finished_root, capfd):

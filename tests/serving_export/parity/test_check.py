@@ -50,7 +50,7 @@ def recording(
         spec=spec,
         model_output=bundle.output,
         images=digits.images,
-        fed=fed(center, digits),
+        model_inputs=fed(center, digits),
     )
     return path
 

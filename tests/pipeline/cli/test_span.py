@@ -57,7 +57,7 @@ def test_spans_are_listed_before_anything_ran(span, tmp_path) -> None:
 def test_the_newest_are_listed_and_how_many_are_older(span) -> None:
     code, out = span("list", "--last", "2")
     assert (code, [row[0] for row in rows(out)]) == (0, ["9", "10"])
-    assert out.endswith("and 1 older: --last 3\n")
+    assert out.endswith("not listed: 1 older; to list all, use --last 3\n")
     assert "older" not in span("list", "--last", "3")[1]
     assert span("list", "--last", "0")[0] == BAD_CONFIG
 
@@ -100,12 +100,12 @@ def test_what_is_ingested_shows_its_images(span, settings, tmp_path) -> None:
 def test_a_span_is_excluded_and_included_again(span) -> None:
     words = ("--reason", "labels [shuffled]", "--by", "ana")
     code, out = span("exclude", "9", *words)
-    assert (code, out) == (0, "9 is excluded by ana: labels [shuffled]\n")
+    assert (code, out) == (0, "span 9 is excluded by ana: labels [shuffled]\n")
     assert "excluded" in rows(span("list")[1])[1]
     assert "by ana: labels [shuffled]" in span("list")[1]
     assert span("exclude", "9", "--reason", "other", "--by", "bo")[0] == 0
     assert "by bo: other" in span("list")[1]
-    assert span("include", "9") == (0, "windows take 9 again\n")
+    assert span("include", "9") == (0, "span 9 is included again\n")
     assert rows(span("list")[1])[1] == ["9", "usable"]
 
 
@@ -116,10 +116,10 @@ def test_mistakes_are_named(span, tmp_path) -> None:
     assert "'10'" in out
     code, out = span("include", "9")
     assert code == BAD_CONFIG
-    assert "no span '9' that is left out" in out
+    assert "span '9' is neither excluded nor unreadable" in out
     code, out = span("exclude", "9", "--reason", " ", "--by", "ana")
     assert code == BAD_CONFIG
-    assert "for a reason" in out
+    assert "needs a reason" in out
     assert not (tmp_path / "root").exists()
 
 

@@ -15,7 +15,7 @@ from pipeline.cli.main import call
 from serving_export.bundle.manifest import write_manifest
 from serving_export.model_store.push import push
 
-HOME = Path(__file__).parents[3]
+HOME = Path(__file__).parents[4]
 SPEC = ImageSpec(height=2, width=3, channels=1, class_names=("a", "b"))
 
 
@@ -54,7 +54,7 @@ def test_a_rollback_says_from_where_to_what(
     assert capsys.readouterr().out.splitlines() == [
         "from     2",
         "back to  1",
-        f"serves   {model / '3'}",
+        f"serving  {model / '3'}",
         f"digest   {digest}",
     ]
     record = read_json(model / "3" / "push.json")
@@ -116,22 +116,22 @@ def test_serving_lists_versions_with_who_and_why(
     call(["rollback", str(model), "--to", "1", "--by", "ann", "--reason", "worse"])
     capsys.readouterr()
     assert call(["serving", str(model)]) == 0
-    heading, _, *rows = [line.rstrip() for line in capsys.readouterr().out.strip().splitlines()]
-    assert heading.split() == ["version", "when", "verdict", "accuracy", "by", "why", "digest"]
+    heading, *rows = [line.rstrip() for line in capsys.readouterr().out.strip().splitlines()]
+    assert heading.split() == ["version", "pushed", "verdict", "accuracy", "by", "why", "digest"]
     assert [row.split()[0] for row in rows] == ["5", "4", "3", "2", "1"]
     newest, foreign, broken, odd, first = rows
-    assert "serves" in newest
+    assert "serving" in newest
     assert "rollback to 1; worse" in newest
     assert "ann" in newest
     assert "0.9812" in newest
     assert foreign.split()[1:] == ["unmanaged", "not", "pushed", "by", "Penstock"]
     assert "damaged" in broken
     assert "saved_model.pb" in broken
-    assert "against accuracy, overall; [we] know" in odd
+    assert "override of accuracy, overall; [we] know" in odd
     assert "failed" in odd
     assert "1970-01-01" in first
     assert read_json(model / "1" / "push.json")["digest"][:12] in first
-    assert sum("serves" in row for row in rows) == 1
+    assert sum("serving" in row for row in rows) == 1
 
 
 def test_serving_for_machines(

@@ -68,7 +68,7 @@ def test_predict_asks_once_whether_a_model_is_trusted(
 
     assert penstock(*words, "--trust") == exit_codes.DONE
     assert written.exists()
-    assert f"from now on in {root}" in capfd.readouterr().err
+    assert f"recorded in {root}" in capfd.readouterr().err
     (elsewhere := tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(elsewhere)
     moved = evil.rename(tmp_path / "moved")
@@ -92,7 +92,7 @@ def test_what_this_root_pushed_is_vouched_for_wherever_it_lies(
     )  # of .penstock, which is not there
     capfd.readouterr()
     assert penstock("predict", copy, image, "--trust") == exit_codes.DONE
-    assert "this once: nothing ran in .penstock yet" in capfd.readouterr().err
+    assert "this time only: no run in .penstock yet" in capfd.readouterr().err
     assert not (tmp_path / ".penstock").exists()
 
 

@@ -1,0 +1,1 @@
+"""The commands about one model: predict, gate, push, serving, rollback, trust."""

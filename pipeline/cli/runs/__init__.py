@@ -1,0 +1,1 @@
+"""The commands about runs: run, submit, attach, cancel, runs, show, report."""
