@@ -12,6 +12,7 @@ from data.errors import BadDataError
 from data.files.documents import read_document
 from data.files.durable_files import disk_trouble, write_text
 from pipeline.config.overrides import plain_to_toml
+from pipeline.execution.events import NO_NOTES, step_notes
 from pipeline.inspection.reproduce import commands
 from pipeline.spans.resolve import as_written
 from pipeline.storage.artifact_lookup import (
@@ -21,7 +22,7 @@ from pipeline.storage.artifact_lookup import (
     verdict_content,
 )
 from pipeline.storage.ledger import Execution, Ledger
-from pipeline.storage.run_folder import settle_dead_runs, summaries
+from pipeline.storage.run_folder import settle_dead_runs
 
 REPORT = "report.html"  # in a run's own folder
 
@@ -155,7 +156,7 @@ def _history(model: Model | None) -> dict[str, Any] | None:
 
 def _lineage(folder: Path, ledger: Ledger, executions: Sequence[Execution]) -> tuple[Made, ...]:
     steps = {execution.fingerprint: execution.step for execution in executions}
-    said = summaries(folder)
+    notes = step_notes(folder)
 
     def inputs(fingerprint: str) -> tuple[str, ...]:
         return tuple(
@@ -170,7 +171,7 @@ def _lineage(folder: Path, ledger: Ledger, executions: Sequence[Execution]) -> t
             fingerprint=execution.fingerprint,
             status=execution.status,
             seconds=execution.seconds,
-            summary=execution.error or said.get(execution.step, ""),
+            summary=execution.error or notes.get(execution.step, NO_NOTES).summary,
             inputs=inputs(execution.fingerprint),
         )
         for execution in executions
