@@ -105,10 +105,19 @@ def run_and_show(
     from components.context import Context
     from pipeline.console.live_view import RunView
     from pipeline.console.run_summary import show_result
+    from pipeline.inspection.report_and_pictures import write_report_and_pictures
     from pipeline.run import run
 
     started = time.perf_counter()
     beam_args = beam_args or Context.beam_args
     with RunView(root, debug=debug) as view:
-        result = run(pipeline, root=root, beam_args=beam_args, watcher=view, **options)
-    return show_result(result, recipe, root, time.perf_counter() - started)
+        result = run(
+            pipeline,
+            root=root,
+            beam_args=beam_args,
+            on_event=view.emit,
+            progress=False,
+            **options,
+        )
+        drawn = write_report_and_pictures(result)
+    return show_result(result, drawn, recipe, root, time.perf_counter() - started)

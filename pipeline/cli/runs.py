@@ -55,9 +55,9 @@ def show_run(root: Path, run_id: str) -> None:
     from pipeline.console.run_summary import coloured, from_here
     from pipeline.console.terminal import Console
     from pipeline.console.verdict_table import verdict_table
+    from pipeline.execution.events import NO_NOTES, step_notes
     from pipeline.inspection.run_pictures import FOLDER
     from pipeline.storage.artifact_lookup import verdict_content, verdict_of
-    from pipeline.storage.run_folder import summaries
 
     with _ledger(root) as ledger:
         found = ledger.find_run(run_id)
@@ -67,12 +67,12 @@ def show_run(root: Path, run_id: str) -> None:
     out = Console()
     took = "" if found.seconds is None else f", {found.seconds:.1f} s"
     out.print(f"[bold]{escape(found.id)}[/]  {_when(found)}{took}  {coloured(found.status)}")
-    said = summaries(root / "runs" / found.id)
+    notes = step_notes(root / "runs" / found.id)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for heading in ("step", "status", "seconds", "fingerprint", "what came out"):
         table.add_column(heading, justify="right" if heading == "seconds" else "left")
     for e in executions:
-        came_out = e.error or said.get(e.step, "")
+        came_out = e.error or notes.get(e.step, NO_NOTES).summary
         table.add_row(
             escape(e.step), e.status, f"{e.seconds:.1f}", e.fingerprint[:12], escape(came_out)
         )

@@ -29,7 +29,7 @@ from pipeline.console.streams import say
 if TYPE_CHECKING:
     from pipeline.config.graph import PipelineConfig
     from pipeline.console.live_view import RunView
-    from pipeline.execution.cancellation import Stopped
+    from pipeline.execution.cancellation import StopReport
     from pipeline.execution.result import RunResult
 
 
@@ -126,7 +126,7 @@ def submit_and_show(
 
     def follow(view: RunView) -> RunResult:
         return submit.submit(
-            pipeline, request, detach=detach, watcher=view, on_interrupt=view.cancel_or_detach
+            pipeline, request, detach=detach, on_event=view.emit, on_interrupt=view.cancel_or_detach
         )
 
     return _show(follow, recipe, root, debug=debug, detached=exit_codes.DONE if detach else None)
@@ -137,7 +137,7 @@ def attach_and_show(root: Path, run_id: str, *, debug: bool) -> int:
     from pipeline import submit
 
     def follow(view: RunView) -> RunResult:
-        return submit.attach(root, run_id, watcher=view, on_interrupt=view.cancel_or_detach)
+        return submit.attach(root, run_id, on_event=view.emit, on_interrupt=view.cancel_or_detach)
 
     return _show(follow, "RECIPE", root, debug=debug)
 
@@ -148,16 +148,16 @@ def cancel_and_show(root: Path, run_id: str, *, wait: float) -> int:
 
     cancelled = cancellation.cancel(root, run_id, wait=wait)
     say(f"cancelled {cancelled.run_id}: nothing of it will be pushed")
-    if cancelled.made:
-        say(f"steps     {', '.join(cancelled.made)}: what they made stays and will be reused")
+    if cancelled.completed:
+        say(f"steps     {', '.join(cancelled.completed)}: what they made stays and will be reused")
     code = _show_job(cancelled.job)
     if code:
         say(f"          or ask again: {command('cancel', cancelled.run_id, root=root)}")
     return code
 
 
-def _show_job(job: Stopped) -> int:
-    say(f"job       {job.said}, by the word of {job.by}")
+def _show_job(job: StopReport) -> int:
+    say(f"job       {job.answer}, by the word of {job.source}")
     if job.over:
         return exit_codes.DONE
     say("          It may go on for a while, and holds its place on the cluster: stop it there")
@@ -175,12 +175,14 @@ def _show(
     from pipeline import submit
     from pipeline.console.live_view import RunView
     from pipeline.console.run_summary import show_result
+    from pipeline.inspection.report_and_pictures import write_report_and_pictures
 
     started = time.perf_counter()
     view = RunView(root, debug=debug)
     try:
         with view:
             result = follow(view)
+            drawn = write_report_and_pictures(result)
     except submit.Detached:
         say("the run goes on without this process")
         for heading, verb in (("next", "attach"), ("", "cancel")):
@@ -191,4 +193,4 @@ def _show(
         if cancelled.job:
             _show_job(cancelled.job)
         return exit_codes.INTERRUPTED
-    return show_result(result, recipe, root, time.perf_counter() - started)
+    return show_result(result, drawn, recipe, root, time.perf_counter() - started)

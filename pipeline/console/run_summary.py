@@ -12,6 +12,7 @@ from pipeline.config.commands import command
 from pipeline.console.terminal import Console
 from pipeline.console.verdict_table import verdict_table
 from pipeline.execution.result import RunResult
+from pipeline.inspection.report_and_pictures import ReportAndPictures
 
 _STYLES = {
     "done": "green",
@@ -24,7 +25,9 @@ _STYLES = {
 }
 
 
-def show_result(result: RunResult, recipe: str, root: Path, seconds: float) -> int:
+def show_result(
+    result: RunResult, drawn: ReportAndPictures, recipe: str, root: Path, seconds: float
+) -> int:
     """Print what a run came to that has just ended. Returns its exit code."""
     out = Console()
     if all(execution.status == "reused" for execution in result.executions):
@@ -37,13 +40,15 @@ def show_result(result: RunResult, recipe: str, root: Path, seconds: float) -> i
         )
     if result.verdict:
         out.print(verdict_table(read_document(result.verdict.path / "verdict.json")))
-    for line in _where_and_what_next(result, recipe, root):
+    for line in _where_and_what_next(result, drawn, recipe, root):
         out.print(line, soft_wrap=True)
     out.print(f"[dim]{seconds:.1f} s, exit code {result.run.exit_code}[/]")
     return result.run.exit_code or 0
 
 
-def _where_and_what_next(result: RunResult, recipe: str, root: Path) -> Iterator[str]:
+def _where_and_what_next(
+    result: RunResult, drawn: ReportAndPictures, recipe: str, root: Path
+) -> Iterator[str]:
     push = result.push
     following = [command("show", result.run.id, root=root), command("config", recipe)]
     if push and push.served_path:
@@ -58,12 +63,12 @@ def _where_and_what_next(result: RunResult, recipe: str, root: Path) -> Iterator
         served = from_here(result.serves)
         yield f"serving   {escape(str(served))}: this very model, pushed under other rules"
         following.insert(1, command("rollback", served.parent))
-    if result.report:
-        yield f"report    {escape(str(from_here(result.report)))}"
-    if result.pictures.files:
-        folder = from_here(result.pictures.files[0].parent)
+    if drawn.report:
+        yield f"report    {escape(str(from_here(drawn.report)))}"
+    if drawn.pictures.files:
+        folder = from_here(drawn.pictures.files[0].parent)
         yield f"pictures  {escape(str(folder))}"
-    for problem in result.pictures.problems:
+    for problem in drawn.pictures.problems:
         yield f"[yellow]warning[/]   {escape(problem)}"
     for heading, words in zip(("next", "", ""), following, strict=False):
         yield f"{heading:<9} {escape(words)}"
