@@ -62,7 +62,7 @@ class RunResult:
             "accuracy": self.metrics.get("accuracy"),
             "serves": str(self.push.served_path) if self.push and self.push.pushed else None,
         }
-        lines = (f"  {name}={value!r}" for name, value in facts.items())
+        lines = (f"  {name}={value!r}," for name, value in facts.items())
         return "\n".join(["RunResult(", *lines, ")"])
 
     @property
