@@ -16,7 +16,7 @@ from pipeline.environment.library_settings import pin_libraries
 from pipeline.execution.events import Emit, RunPlanned, ignore
 from pipeline.execution.progress import with_progress
 from pipeline.execution.result import RunResult, conclude
-from pipeline.execution.run_record import RunRecord, new_run
+from pipeline.execution.run_record import RunRecord, make_run
 from pipeline.execution.run_step import ActiveRun
 from pipeline.planning import prepare
 from pipeline.planning.plan import Workspace, context_of
@@ -96,7 +96,7 @@ def _execute(
     prepare_root(request.root)
     with Ledger(request.root) as ledger:
         prepared = prepare.prepare(pipeline, request, ledger)
-        started = new_run(prepared.pipeline)
+        started = make_run(prepared.pipeline)
         record = RunRecord(prepared.workspace.root, started, ledger, on_event, under=under)
         with _connect_job_server(prepared) as workspace, record:
             active = ActiveRun(

@@ -27,7 +27,7 @@ from pipeline.execution.beam_job import Job, collect_done
 from pipeline.execution.cancellation import StopReport
 from pipeline.execution.events import Emit, JobStateChanged, RunPlanned
 from pipeline.execution.result import RunResult, conclude
-from pipeline.execution.run_record import RunRecord, new_run
+from pipeline.execution.run_record import RunRecord, make_run
 from pipeline.execution.worker_events import WorkerEventsReader, forward_events
 from pipeline.planning import prepare
 from pipeline.planning.prepare import Prepared, Request
@@ -96,7 +96,7 @@ def submit(
         _refuse_hidden_root(prepared)
         _refuse_hidden_inputs(prepared)
         with connected(prepared.workspace.beam_args) as beam_args:
-            record = RunRecord(root, new_run(prepared.pipeline), ledger, on_event)
+            record = RunRecord(root, make_run(prepared.pipeline), ledger, on_event)
             with record:
                 record.emit(RunPlanned.of(record.run.id, prepared.chosen_plan))
                 job = _make_job(prepared, record)

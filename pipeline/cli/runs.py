@@ -55,7 +55,7 @@ def show_run(root: Path, run_id: str) -> None:
     from pipeline.console.run_summary import coloured, from_here
     from pipeline.console.terminal import Console
     from pipeline.console.verdict_table import verdict_table
-    from pipeline.execution.events import NO_NOTES, step_notes
+    from pipeline.execution.events import NO_NOTES, read_step_notes
     from pipeline.inspection.run_pictures import FOLDER
     from pipeline.storage.artifact_lookup import verdict_content, verdict_of
 
@@ -67,7 +67,7 @@ def show_run(root: Path, run_id: str) -> None:
     out = Console()
     took = "" if found.seconds is None else f", {found.seconds:.1f} s"
     out.print(f"[bold]{escape(found.id)}[/]  {_when(found)}{took}  {coloured(found.status)}")
-    notes = step_notes(root / "runs" / found.id)
+    notes = read_step_notes(root / "runs" / found.id)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for heading in ("step", "status", "seconds", "fingerprint", "what came out"):
         table.add_column(heading, justify="right" if heading == "seconds" else "left")
@@ -93,10 +93,10 @@ def show_pictures(root: Path, run_id: str, folder: Path, *, debug: bool) -> None
         EnvironmentTrouble: the folder cannot be written to.
     """
     from pipeline.console.quiet_libraries import libraries_to
-    from pipeline.inspection.run_pictures import fetch
+    from pipeline.inspection.run_pictures import fetch_pictures
 
     with nullcontext() if debug else libraries_to(None), _ledger(root) as ledger:
-        album = fetch(root, ledger, ledger.find_run(run_id).id, folder)
+        album = fetch_pictures(root, ledger, ledger.find_run(run_id).id, folder)
     for file in album.files:
         say(file)
     for problem in album.problems:

@@ -26,6 +26,10 @@ from pipeline.storage.ledger import Execution, Lineage, RunStatus
 RUN_EVENTS = "events.jsonl"  # in a run's folder; what its workers write is forwarded to it
 
 
+class Event:
+    """Base class of the events."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class PlannedStep:
     """One line of a run's plan."""
@@ -37,7 +41,7 @@ class PlannedStep:
 
 
 @dataclass(frozen=True, kw_only=True)
-class RunPlanned:
+class RunPlanned(Event):
     """A run begins, and this is its plan."""
 
     run_id: str
@@ -50,23 +54,23 @@ class RunPlanned:
             run_id=run_id,
             steps=tuple(
                 PlannedStep(
-                    name=planned.step.name,
-                    fingerprint=planned.fingerprint,
-                    cached=planned.sealed is not None,
-                    why=planned.why,
+                    name=p.step.name,
+                    fingerprint=p.fingerprint,
+                    cached=p.sealed is not None,
+                    why=p.why,
                 )
-                for planned in plan
+                for p in plan
             ),
         )
 
 
 @dataclass(frozen=True, kw_only=True)
-class RunSubmitted:
+class RunSubmitted(Event):
     """The run's job is on a cluster: it goes on whatever becomes of this process."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class JobStateChanged:
+class JobStateChanged(Event):
     """The runner reports a new state of a submitted run's job; `url` is the runner's page of it."""
 
     state: str
@@ -74,14 +78,14 @@ class JobStateChanged:
 
 
 @dataclass(frozen=True, kw_only=True)
-class StepStarted:
+class StepStarted(Event):
     """A step begins."""
 
     step: str
 
 
 @dataclass(frozen=True, kw_only=True)
-class StepProgress:
+class StepProgress(Event):
     """A step has done `done` of `total`, in its own unit; `total` is None if it is not known."""
 
     step: str
@@ -91,14 +95,14 @@ class StepProgress:
 
 
 @dataclass(frozen=True, kw_only=True)
-class StepWaiting:
+class StepWaiting(Event):
     """A step waits for another run that is making the same artifact."""
 
     step: str
 
 
 @dataclass(frozen=True, kw_only=True)
-class StepWarning:
+class StepWarning(Event):
     """A step goes on, but found something that the user should look at."""
 
     step: str
@@ -106,7 +110,7 @@ class StepWarning:
 
 
 @dataclass(frozen=True, kw_only=True)
-class StepEnded:
+class StepEnded(Event):
     """A step has ended, well or not.
 
     Attributes:
@@ -129,40 +133,27 @@ class StepEnded:
 
 
 @dataclass(frozen=True, kw_only=True)
-class OutputPrinted:
+class OutputPrinted(Event):
     """The user's own code has printed a line."""
 
     text: str
 
 
 @dataclass(frozen=True, kw_only=True)
-class AttemptFailed:
+class AttemptFailed(Event):
     """A worker cannot go on with the run, for an error in its serialized form."""
 
     error: str
 
 
 @dataclass(frozen=True, kw_only=True)
-class RunFinished:
+class RunFinished(Event):
     """The run has ended."""
 
     status: RunStatus
     exit_code: int | None
 
 
-Event = (
-    RunPlanned
-    | RunSubmitted
-    | JobStateChanged
-    | StepStarted
-    | StepProgress
-    | StepWaiting
-    | StepWarning
-    | StepEnded
-    | OutputPrinted
-    | AttemptFailed
-    | RunFinished
-)
 Emit = Callable[[Event], None]
 EVENTS: dict[str, type[Event]] = {
     "planned": RunPlanned,
@@ -215,7 +206,7 @@ class StepNotes:
 NO_NOTES = StepNotes(why=(), summary="")
 
 
-def step_notes(folder: Path) -> dict[str, StepNotes]:
+def read_step_notes(folder: Path) -> dict[str, StepNotes]:
     """Read step → reasons and result from the events in a run's folder.
 
     Lines of schema 1 have no reasons. A line that is not whole, of a killed run, is skipped.

@@ -169,7 +169,7 @@ def conclude(record: RunRecord, done: Done, workspace: Workspace) -> RunResult:
     status = result.verdict.status if result.verdict else None
     served = _find_served_version(result, workspace)
     by_hand = served is not None and _is_overridden(result.verdict, served, record.ledger)
-    record.finish(status, exit_codes.DONE if by_hand else exit_codes.of_verdict(status))
+    record.finish(status, exit_codes.DONE if by_hand else exit_codes.map_verdict(status))
     return dataclasses.replace(result, run=record.run, serves=served, by_hand=by_hand)
 
 

@@ -41,7 +41,7 @@ from pipeline.storage.run_folder import LOCK, note_traceback, write_traceback
 _UNRECORDED = "the run cannot be recorded"
 
 
-def new_run(pipeline: PipelineConfig) -> Run:
+def make_run(pipeline: PipelineConfig) -> Run:
     """Make the record of a run that begins now; run ids sort by time."""
     now = time.time()
     stamp = time.strftime("%Y%m%d-%H%M%S", time.localtime(now))
@@ -133,7 +133,7 @@ class RunRecord:
     def _fail(self, error: BaseException) -> None:
         interrupted = isinstance(error, KeyboardInterrupt)
         status = getattr(error, "run_status", "interrupted" if interrupted else "failed")
-        code = exit_codes.of_error(error)
+        code = exit_codes.map_error(error)
         if status != "unknown":
             with contextlib.suppress(EnvironmentTrouble):  # a worker may go on for all that
                 push_right.revoke(self.folder / push_right.FILE, f"it counts as {status}")

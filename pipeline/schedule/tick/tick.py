@@ -129,7 +129,7 @@ class _Work:
         except RightLost as error:  # the tick is another's now
             return explain(error, debug=False)
         except Exception as error:
-            code = exit_codes.of_error(error)
+            code = exit_codes.map_error(error)
             explain(error, debug=code == exit_codes.CRASH)
             self._end("failed", event="failed", detail=_in_brief(error), run_id=self._run_id)
             return code

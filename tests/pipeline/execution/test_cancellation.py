@@ -25,7 +25,7 @@ from pipeline.execution.beam import RunStep
 from pipeline.execution.beam_job import Job
 from pipeline.execution.cancellation import cancel
 from pipeline.execution.events import JobStateChanged, RunPlanned, ignore
-from pipeline.execution.run_record import RunRecord, new_run
+from pipeline.execution.run_record import RunRecord, make_run
 from pipeline.planning import prepare
 from pipeline.planning.prepare import Request
 from pipeline.storage.ledger import Ledger, Run
@@ -47,7 +47,7 @@ def sent(server: DeafJobServer, tmp_path: Path) -> Callable[[PipelineConfig], Jo
         root.mkdir()
         with Ledger(root) as ledger:
             prepared = prepare.prepare(pipeline, request, ledger)
-            with RunRecord(root, new_run(pipeline), ledger, ignore) as record:
+            with RunRecord(root, make_run(pipeline), ledger, ignore) as record:
                 record.emit(RunPlanned.of(record.run.id, prepared.chosen_plan))
                 job = submit._make_job(prepared, record)
                 submission_file.save(job, Submitted("job-1", server.endpoint, None))

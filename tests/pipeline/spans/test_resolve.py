@@ -19,7 +19,7 @@ from pipeline import recipes
 from pipeline.config.graph import PipelineConfig
 from pipeline.config.graph_checks import check
 from pipeline.config.overrides import apply, apply_settings, plain_to_toml, read_toml
-from pipeline.execution.run_record import new_run
+from pipeline.execution.run_record import make_run
 from pipeline.run import run
 from pipeline.spans.data_key import data_key
 from pipeline.spans.quarantine import unreadable
@@ -321,7 +321,7 @@ def test_a_run_s_config_reads_back_as_a_recipe_s(lake, pipeline, tmp_path) -> No
     exclude(pipeline(), tmp_path, "2026-11-02")
     made = resolved(pipeline("ingest.window=2", "ingest.test=all"), tmp_path, now=NOW)
     file = tmp_path / "run.toml"
-    written = {"name": "digits", **as_written(new_run(made).config)}
+    written = {"name": "digits", **as_written(make_run(made).config)}
     file.write_text(plain_to_toml(written))
     again = apply(recipes.build("digits"), read_toml(file))
     lake(4)
@@ -331,13 +331,13 @@ def test_a_run_s_config_reads_back_as_a_recipe_s(lake, pipeline, tmp_path) -> No
     assert [step.config for step in remade.steps if step.name != "ingest"] == [
         step.config for step in made.steps if step.name != "ingest"
     ]
-    plain = new_run(recipes.build("digits")).config
+    plain = make_run(recipes.build("digits")).config
     assert as_written(plain) == plain
 
 
 def pushed(ledger: Ledger, made: PipelineConfig, fingerprint: str, *, by_hand: bool) -> None:
     """Enter a run of a resolved pipeline whose model was pushed, as runs and `push` enter it."""
-    entered = new_run(made)
+    entered = make_run(made)
     ledger.start_run(entered)
     execution = Execution(
         run_id=entered.id,
@@ -380,7 +380,7 @@ def test_since_push(lake, pipeline, tmp_path, by_hand: bool) -> None:
         lake(4)
         second = resolved(wanted, root, now=NOW)
         assert days(second) == ["04"]
-        ledger.start_run(new_run(second))  # it did not push
+        ledger.start_run(make_run(second))  # it did not push
         lake(5)
         assert days(resolved(wanted, root, now=NOW)) == ["04", "05"]
         assert data_key(wanted, root, now=NOW) != key

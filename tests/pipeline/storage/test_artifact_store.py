@@ -21,7 +21,7 @@ from data.files import sealed_files
 from data.files.durable_files import read_json, sha256_file
 from pipeline import exit_codes
 from pipeline.config.graph import Ref
-from pipeline.execution.events import RunPlanned, step_notes
+from pipeline.execution.events import RunPlanned, read_step_notes
 from pipeline.run import run
 from pipeline.storage.artifact_store import Slot, remove_leftovers
 from pipeline.storage.ledger import Ledger
@@ -287,7 +287,7 @@ def test_what_a_step_consumes_is_read_whatever_its_times_say(
     assert (folder / "1.txt").read_text() == "1"
     aside = root / "damaged" / folder.parent.name / folder.name
     assert (aside / "1.txt").read_text() == "0"
-    notes = step_notes(root / "runs" / result.run.id)["count"]
+    notes = read_step_notes(root / "runs" / result.run.id)["count"]
     assert notes.why == (f"1.txt was damaged, see {aside}",)
     assert by_step(again(root=root)) == dict.fromkeys(("count", "add", "judge"), "reused")
 

@@ -16,7 +16,7 @@ from data.examples.artifact import load_examples
 from data.files import documents
 from data.files.documents import KEY, SCHEMAS
 from pipeline.execution import submission_file
-from pipeline.execution.events import ignore, step_notes
+from pipeline.execution.events import ignore, read_step_notes
 from pipeline.execution.worker_events import WORKER_EVENTS, WorkerEventsReader
 from pipeline.storage.artifact_lookup import verdict_content
 from pipeline.storage.artifact_store import Slot
@@ -33,7 +33,7 @@ def verdict(folder: Path) -> None:
 
 
 READERS = {
-    "events.jsonl": step_notes,
+    "events.jsonl": read_step_notes,
     "examples.json": load_examples,
     "penstock.json": read_manifest,
     "push.json": read_push_record,
