@@ -26,6 +26,7 @@ from pipeline.storage.ledger import Execution, Lineage, RunStatus
 RUN_EVENTS = "events.jsonl"  # in a run's folder; what its workers write is forwarded to it
 
 
+@dataclass(frozen=True)
 class Event:
     """Base class of the events."""
 
