@@ -93,8 +93,8 @@ def submit(
     root = request.root.resolve()
     with Ledger(root) as ledger:
         prepared = prepare.prepare(pipeline, request, ledger)
-        _refuse_hidden_root(prepared)
-        _refuse_hidden_inputs(prepared)
+        _refuse_unshared_root(prepared)
+        _refuse_unshared_inputs(prepared)
         with connected(prepared.workspace.beam_args) as beam_args:
             record = RunRecord(root, make_run(prepared.pipeline), ledger, on_event)
             with record:
@@ -140,7 +140,7 @@ def attach(root: Path, run_id: str, *, on_event: Emit, on_interrupt: OnInterrupt
             return _wait_for_result(job, submitted, record, on_interrupt)
 
 
-def _refuse_hidden_root(prepared: Prepared) -> None:
+def _refuse_unshared_root(prepared: Prepared) -> None:
     """Refuse a local root for Dataflow, whose workers would fail only after minutes."""
     workspace = prepared.workspace
     on_dataflow = runner(parse(workspace.beam_args)) == "DataflowRunner"
@@ -155,7 +155,7 @@ def _refuse_hidden_root(prepared: Prepared) -> None:
         )
 
 
-def _refuse_hidden_inputs(prepared: Prepared) -> None:
+def _refuse_unshared_inputs(prepared: Prepared) -> None:
     """Refuse local input files that workers may not see; the first worker checks the root."""
     workspace = prepared.workspace
     if workspace.shared_filesystem or not workers_are_elsewhere(workspace.beam_args):

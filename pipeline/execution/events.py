@@ -132,6 +132,11 @@ class StepEnded(Event):
     def step(self) -> str:
         return self.execution.step
 
+    @property
+    def succeeded(self) -> bool:
+        """Tell whether the step's artifact is there."""
+        return self.execution.status in ("made", "reused")
+
 
 @dataclass(frozen=True, kw_only=True)
 class OutputPrinted(Event):

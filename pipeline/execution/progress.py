@@ -85,7 +85,7 @@ class ProgressDisplay:
 
     def _show_end(self, event: StepEnded) -> None:
         execution = event.execution
-        mark = "✓" if execution.status in ("made", "reused") else "✗"
+        mark = "✓" if event.succeeded else "✗"
         text = f"{execution.status}, {execution.seconds:.1f} s  {event.summary}"
         self._show(self._line(mark, event.step, text.rstrip()))
 

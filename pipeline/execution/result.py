@@ -1,4 +1,4 @@
-"""Finish a run: what it came to, and its exit code."""
+"""Finish a run and return its result, with the exit code."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _BATCH = 256  # images that are read at once
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class RunResult:
-    """What a run came to.
+    """The result of a run: what its steps made, and whether its model serves.
 
     Attributes:
         root: the folder of all that runs write.
@@ -52,7 +52,7 @@ class RunResult:
     by_hand: bool = False
 
     def __repr__(self) -> str:
-        """Show what a person looks for first; the whole config is in `run.config`."""
+        """Show the main facts; the whole config is in `run.config`."""
         facts = {
             "run": self.run.id,
             "status": self.run.status,

@@ -180,14 +180,13 @@ class RunRecord:
         self._on_event(event)
 
     def _record_end(self, event: StepEnded) -> None:
-        execution = event.execution
-        self._pending.append((execution, event.artifacts, event.lineage))
+        self._pending.append((event.execution, event.artifacts, event.lineage))
         if event.step not in self._cached:
             self._write_pending()
-        if execution.status in ("made", "reused"):
+        if event.succeeded:
             # a step whose artifact was damaged ends twice
             others = [e for e in self.executions if e.step != event.step]
-            self.executions = [*others, execution]
+            self.executions = [*others, event.execution]
 
     def _write_pending(self) -> None:
         """Write many cached steps in one transaction, which takes longer than all else of them."""

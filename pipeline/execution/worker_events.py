@@ -87,13 +87,12 @@ class WorkerEventsReader:
             self._emit(event)
 
     def _handle_end(self, event: StepEnded) -> None:
-        status = event.execution.status
-        if status in ("made", "reused"):
+        if event.succeeded:
             self.error = None
-        if event.step in self.completed and status != "made":
+        if event.step in self.completed and event.execution.status != "made":
             return
         self._emit(event)
-        if status in ("made", "reused"):
+        if event.succeeded:
             self.completed.add(event.step)
 
 
