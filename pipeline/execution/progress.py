@@ -40,7 +40,7 @@ class ProgressDisplay:
     """Shows one line for each event of a run; in Jupyter, a step's progress replaces its line."""
 
     def __init__(self) -> None:
-        self._jupyter = _jupyter_display()
+        self._jupyter = _open_jupyter_display()
         self._lines: list[str] = []
         self._width = 0
         self._last_progress = 0.0
@@ -52,7 +52,7 @@ class ProgressDisplay:
                 self._width = max(len(step.name) for step in event.steps)
                 to_run = sum(not step.cached for step in event.steps)
                 cached = len(event.steps) - to_run
-                self._show(f"run {event.run_id}: {to_run} steps to run, {cached} cached")
+                self._show(f"run {event.run_id}, steps to run: {to_run}, cached: {cached}")
             case StepStarted():
                 self._last_progress = time.monotonic()
             case StepProgress():
@@ -100,7 +100,7 @@ class ProgressDisplay:
         self._jupyter.update({"text/plain": "\n".join(map(visible, lines))}, raw=True)
 
 
-def _jupyter_display() -> Any:
+def _open_jupyter_display() -> Any:
     """Open an output of the current cell that can be updated; None outside of Jupyter."""
     ipython: Any = sys.modules.get("IPython")
     shell = ipython and ipython.get_ipython()

@@ -45,6 +45,8 @@ from pipeline.storage.ledger import Execution, Lineage, StepStatus
 from pipeline.storage.pushes.push_right import PushRight
 from pipeline.storage.work_folder import work_folder
 
+_INPUTS_CHANGED = "its inputs changed"  # while the run went on: the plan had the step as cached
+
 
 @dataclass(frozen=True, kw_only=True)
 class ActiveRun:
@@ -142,10 +144,10 @@ def run_step(planned: Planned, done: Done, run: ActiveRun, why: tuple[str, ...] 
         run.emit(
             StepEnded(
                 execution=execution,
-                artifacts=_facts(sealed),
-                lineage=_lineage(step, done) if sealed else (),
-                why=() if status == "reused" else why or planned.why,
-                summary=_summary(sealed),
+                artifacts=_collect_facts(sealed),
+                lineage=_collect_lineage(step, done) if sealed else (),
+                why=() if status == "reused" else why or planned.why or (_INPUTS_CHANGED,),
+                summary=_join_summaries(sealed),
             )
         )
 
@@ -169,7 +171,12 @@ def _make(planned: Planned, done: Done, run: ActiveRun) -> tuple[StepStatus, Sea
     step, workspace = planned.step, run.workspace
     slot, seals = planned.slot(workspace.root), done.seals(step)
     if seals is None:
-        raise ConfigError(f"step {step.name!r} would run before the steps that it needs")
+        raise ConfigError(
+            f"the step {step.name!r} cannot run before the steps that it needs",
+            expected="the artifacts of its inputs in the root",
+            got="one or more that are missing",
+            remedy=f"list the steps that {step.name!r} needs before it in the pipeline",
+        )
     forced = "forced" in planned.why
     with slot.held(lambda: run.emit(StepWaiting(step=step.name))):
         made_meanwhile = None if forced else usable(planned, done, workspace, Code())
@@ -183,7 +190,7 @@ def _make(planned: Planned, done: Done, run: ActiveRun) -> tuple[StepStatus, Sea
                 work_folder(workspace.root, planned.fingerprint, seals, anew=forced) as work_dir,
                 watched(step, planned.parts["code"]) as imports,
             ):
-                context = _context(step.name, run, folder, work_dir)
+                context = _make_context(step.name, run, folder, work_dir)
                 outputs = step.load().run(done.inputs(step), step.config, context)
                 seconds = time.perf_counter() - started
                 imported = imports.digests()  # raises where code is not what the plan looked at
@@ -195,7 +202,7 @@ def _make(planned: Planned, done: Done, run: ActiveRun) -> tuple[StepStatus, Sea
             slot.discard()
 
 
-def _context(step: str, run: ActiveRun, output_dir: Path, work_dir: Path) -> Context:
+def _make_context(step: str, run: ActiveRun, output_dir: Path, work_dir: Path) -> Context:
     """Make the context in which the component of a step of this name runs."""
 
     def progress(done: float, total: float | None = None, detail: str = "") -> None:
@@ -211,7 +218,7 @@ def _context(step: str, run: ActiveRun, output_dir: Path, work_dir: Path) -> Con
     )
 
 
-def _summary(sealed: Sealed | None) -> str:
+def _join_summaries(sealed: Sealed | None) -> str:
     """Join the summaries of a step's artifacts; an artifact of the user's own may have none."""
     if sealed is None:
         return ""
@@ -219,7 +226,7 @@ def _summary(sealed: Sealed | None) -> str:
     return "; ".join(summary for a in artifacts if (summary := getattr(a, "summary", "")))
 
 
-def _facts(sealed: Sealed | None) -> dict[str, tuple[str, Any]]:
+def _collect_facts(sealed: Sealed | None) -> dict[str, tuple[str, Any]]:
     """Map each output to its type and facts; its path is relative to the artifact's folder."""
     if sealed is None:
         return {}
@@ -231,7 +238,7 @@ def _facts(sealed: Sealed | None) -> dict[str, tuple[str, Any]]:
     return all_facts
 
 
-def _lineage(step: Step, done: Done) -> tuple[Lineage, ...]:
+def _collect_lineage(step: Step, done: Done) -> tuple[Lineage, ...]:
     return tuple(
         Lineage(input=name, place=index, source=done.fingerprints[ref], output=ref.output)
         for name, value in step.inputs.items()

@@ -26,9 +26,9 @@ def test_the_notebook_runs_and_shows_what_it_says(tmp_path):
     assert not started["matplotlib"]
     assert not model["matplotlib"]  # nor does any other cell before it
     assert drawn["matplotlib"]
-    assert re.search(r"run \S+-digits-\w{4}: 5 steps to run, 0 cached", done.stderr)
+    assert re.search(r"run \S+-digits-\w{4}, steps to run: 5, cached: 0", done.stderr)
     assert len(re.findall(r"^✓ \w+ +made, +\d+\.\d s ", done.stderr, re.MULTILINE)) == 5
-    assert "5 cached" not in done.stderr  # progress=False
+    assert "cached: 5" not in done.stderr  # progress=False
 
     for shown, status in ((result, "made"), (cached, "reused")):
         lines = shown["repr"].splitlines()

@@ -54,14 +54,14 @@ def test_a_run_prints_a_line_for_each_step_on_stderr(toy_pipeline, tmp_path, cap
     out, err = capfd.readouterr()
     assert out == ""
     assert re.sub(r"\d+\.\d s", "0.0 s", err).splitlines() == [
-        f"run {result.run.id}: 3 steps to run, 0 cached",
+        f"run {result.run.id}, steps to run: 3, cached: 0",
         "✓ count  made, 0.0 s",
         "✓ add    made, 0.0 s",
         "✓ judge  made, 0.0 s  passed",
         "run done",
     ]
     run(toy_pipeline(), root=tmp_path / "root")
-    assert ": 0 steps to run, 3 cached" in capfd.readouterr().err
+    assert ", steps to run: 0, cached: 3" in capfd.readouterr().err
 
 
 def test_it_prints_nothing_when_told_so(toy_pipeline, tmp_path, capfd):

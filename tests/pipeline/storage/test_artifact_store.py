@@ -311,6 +311,11 @@ def test_what_was_made_of_a_damaged_artifact_is_made_again_too(
     }
     with Ledger(tmp_path / "root") as ledger:
         assert {e.step: e.status for e in ledger.executions(result.run.id)} == by_step(result)
+    notes = read_step_notes(tmp_path / "root" / "runs" / result.run.id)
+    assert notes["count"].why == ()
+    assert notes["add"].why[0].startswith("sum was damaged")
+    assert notes["judge"].why == ("its input was damaged",)
+    assert notes["after"].why == ("first time",)
     assert set(by_step(run(pipeline, root=tmp_path / "root")).values()) == {"reused"}
 
 
