@@ -33,7 +33,8 @@ def main(words: list[str]) -> None:
     with tempfile.TemporaryDirectory() as root:
         (total,) = seconds(penstock("run", *words, "--root", root))
         events = next(Path(root).glob("runs/*/events.jsonl")).read_text().splitlines()
-        steps = [e for line in events if (e := json.loads(line))["event"] == "ended"]
+        ended = [e for line in events if (e := json.loads(line))["event"] == "ended"]
+    steps = [event["execution"] for event in ended]
     for step in steps:
         print(f"{step['step']:<12} {step['seconds']:6.1f} s  {step['seconds'] / total:4.0%}")
     rest = total - sum(step["seconds"] for step in steps)

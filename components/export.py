@@ -117,7 +117,7 @@ def check_parity_and_push(
         The push's record, the version and its folder.
     """
     from serving_export.model_store.expected_state import ANY
-    from serving_export.model_store.model_card import card_markdown, make_card
+    from serving_export.model_store.model_card import format_card, make_card
     from serving_export.model_store.push import push
 
     _check(model, verdict, context)
@@ -137,7 +137,7 @@ def check_parity_and_push(
     beside = {
         "verdict.json": _json(judged),
         "model_card.json": _json(card),
-        "model_card.md": card_markdown(card).encode(),
+        "model_card.md": format_card(card).encode(),
     }
     context.progress(0, None, f"pushing {config.model_name}")
     assert context.serving_dir is not None  # by _check

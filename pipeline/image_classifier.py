@@ -1,6 +1,6 @@
-"""The standard graph, ingest → normalize → train → evaluate → export, and the words to state one.
+"""Build the standard pipeline: ingest → normalize → train → evaluate → export.
 
-A recipe needs nothing but this module.
+The module has all that a recipe needs: the configs of the components, and `variant`.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def image_classifier(
     export: Export | None = None,
     seed: int = 0,
 ) -> PipelineConfig:
-    """A pipeline of the five components; its model is pushed as `name` unless `export` differs."""
+    """Build a pipeline of the five components that pushes as `name`, unless `export` differs."""
     examples = Ref("ingest", "examples")
     transform_graph = Ref("normalize", "transform_graph")
     model, verdict = Ref("train", "model"), Ref("evaluate", "verdict")
@@ -81,12 +81,12 @@ def image_classifier(
 
 
 def variant(pipeline: PipelineConfig, name: str, **steps: Mapping[str, Any]) -> PipelineConfig:
-    """A recipe with some values changed, pushed under a name of its own.
+    """Change some values of a pipeline, and the name under which it pushes.
 
         variant(mnist(), "mnist_wide", train={"model_options": {"units": 512}, "epochs": 20})
 
     Raises:
-        ConfigError: an unknown step or key, with the close matches; a value of the wrong type.
+        ConfigError: a step or key does not exist, or a value has the wrong type.
     """
     changed = apply_overrides(pipeline, {"export": {"model_name": name}, **steps})
     return dataclasses.replace(changed, name=name)

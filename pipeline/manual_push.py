@@ -1,4 +1,4 @@
-"""`penstock push`: push a run's model by hand, where the verdict allows it or is overridden."""
+"""Push a run's model by hand, where the verdict allows it or a person overrides its rules."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pipeline.storage.ledger import Ledger
 from pipeline.storage.pushes.overrides import NOT_CONFIGURED, find_unmet_rules, get_requirements
 from pipeline.storage.tables import Pushed, Run
 
-ALL = "all"  # every rule that is not met, but for the sanity rules
+ALL = "all"  # every rule that is not met, except the sanity rules
 
 
 def push_run(
@@ -29,87 +29,84 @@ def push_run(
     reason: str | None,
     by: str | None,
 ) -> tuple[int, Path]:
-    """Push the model of a run whose verdict is passed, or every failing rule of which is named.
+    """Push the model of a run whose verdict is passed, or whose unmet rules are all overridden.
 
     Args:
-        root: where it ran.
+        root: the root of the run.
         run_id: as in `penstock show`.
-        serving_dir: where to; `<root>/serving` if None.
-        override: rules to overrule, by their names; "all" stands for those that are not met, but
-            a sanity rule must be named itself.
-        reason: why; must be given with `override`.
+        serving_dir: where to push; `<root>/serving` if None.
+        override: names of rules to override; "all" stands for those that are not met, except
+            sanity rules, which must be named.
+        reason: why; needed with `override`.
         by: who decides; the login name if None.
 
     Returns:
         The version and its folder.
 
     Raises:
-        ConfigError: no such run; a rule that is not met and not named; a name that is no rule; no
-            reason.
-        BadDataError: the run has no verdict, or it or its model was deleted or changed.
+        ConfigError: there is no such run or rule, an unmet rule is not overridden, or the reason
+            is missing.
+        BadDataError: the run has no verdict, or it or the model was deleted or changed.
         EnvironmentTrouble, StepError: as `components.export.check_parity_and_push`.
     """
     with Ledger.existing(root) as ledger:
         run = ledger.find_run(run_id)
-        model, verdict = _candidate(root, ledger, run)
+        model, verdict = _load_candidate(root, ledger, run)
         content = read_verdict(ledger, verdict)
-        rules = _overruled(content, override)
-        if rules and not (reason or "").strip():
-            raise ConfigError(
-                "an override needs a reason", expected='--reason "…"', follows="nothing was pushed"
-            )
+        rules = _check_override(content, override, reason or "")
         who, now = by or get_login_name(), time.time()
-        why = {"by": who, "reason": reason or "", "override": rules}
+        facts = {"by": who, "reason": reason or ""}
         if rules:
-            content["override"] = {"rules": rules, "by": who, "reason": reason, "time": now}
+            content["override"] = {"rules": rules, **facts, "time": now}
         context = Context(
             output_dir=root,  # nothing is written there
             serving_dir=(serving_dir or root / "serving").resolve(),
             log_dir=root / "runs" / run.id,
         )
         _, version, served = check_parity_and_push(
-            model, verdict, content, _config(run), context, **why
+            model, verdict, content, _find_export_config(run), context, override=rules, **facts
         )
-        ledger.record_push(
-            Pushed(
-                run_id=run.id,
-                digest=model.digest,
-                version=version,
-                served_path=str(served),
-                time=now,
-                by=who,
-                reason=reason or "",
-                rules=get_requirements(content, rules),
-            )
+        push = Pushed(
+            run_id=run.id,
+            digest=model.digest,
+            version=version,
+            served_path=str(served),
+            time=now,
+            rules=get_requirements(content, rules),
+            **facts,
         )
+        ledger.record_push(push)
     return version, served
 
 
-def _candidate(root: Path, ledger: Ledger, run: Run) -> tuple[Model, Verdict]:
+def _load_candidate(root: Path, ledger: Ledger, run: Run) -> tuple[Model, Verdict]:
     verdict = find_verdict(root, ledger, run.id, verify=True)
     model = find_judged_model(root, ledger, verdict) if verdict else None
     if verdict is None or model is None:
+        missing = "model" if verdict else "verdict"
         raise BadDataError(
-            f"the run {run.id} has left no {'model' if verdict else 'verdict'}",
-            expected="a run that got past evaluate, its artifacts still there",
-            got=run.status,
+            f"there is no {missing} of the run {run.id} to push",
+            expected="a run that completed evaluate, and its artifacts in the root",
+            got=f"no {missing}; the run's status is {run.status}",
             follows="nothing was pushed",
-            remedy="run the recipe again: what is missing is made anew",
+            remedy="run the recipe again, which makes missing artifacts again",
         )
     return model, verdict
 
 
-def _overruled(content: dict[str, Any], override: Collection[str]) -> list[str]:
-    """The rules that the override is about; all that are not met must be among them."""
+def _check_override(content: dict[str, Any], override: Collection[str], reason: str) -> list[str]:
+    """Return the names of the rules to override: every unmet rule must be among them."""
     rules = {rule["name"]: rule for rule in content["rules"]}
     against = find_unmet_rules(content)
     for name in override:
         if name not in (ALL, NOT_CONFIGURED) and name not in rules:
             raise ConfigError(
-                f"the verdict has no rule {name!r}", remedy=suggest_names(name, [*rules, ALL])
+                f"the verdict has no rule {name!r}",
+                follows="nothing was pushed",
+                remedy=suggest_names(name, [*rules, ALL]),
             )
-    usual = {name for name, rule in against.items() if rule["kind"] != "sanity"}
-    named = set(override) | (usual if ALL in override else set())
+    not_sanity = {name for name, rule in against.items() if rule["kind"] != "sanity"}
+    named = set(override) | (not_sanity if ALL in override else set())
     missing = [name for name in against if name not in named]
     if content["status"] == NOT_CONFIGURED and not override:
         missing.append(NOT_CONFIGURED)
@@ -121,15 +118,25 @@ def _overruled(content: dict[str, Any], override: Collection[str]) -> list[str]:
             follows="nothing was pushed",
             remedy=" ".join(f'--override "{name}"' for name in missing) + ' --reason "…"',
         )
+    if named - {ALL} and not reason.strip():
+        raise ConfigError(
+            "an override needs a reason",
+            expected='--reason "…"',
+            got="no reason",
+            follows="nothing was pushed",
+        )
     return sorted(named - {ALL})
 
 
-def _config(run: Run) -> Config:
-    """The run's own config of Export, whatever the step is called."""
+def _find_export_config(run: Run) -> Config:
+    """Return the config of the run's export step, whatever its name is."""
     for plain in run.config.values():
         if isinstance(plain, dict) and "model_name" in plain and "keep_versions" in plain:
             return from_plain(plain, Config, "export")
     raise ConfigError(
-        f"the pipeline of {run.id} has no export, so it is not known where to push to",
+        f"the pipeline of the run {run.id} does not say where to push",
         expected="a step of components.export",
+        got="no such step",
+        follows="nothing was pushed",
+        remedy="add an export step to the pipeline and run it",
     )

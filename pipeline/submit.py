@@ -1,4 +1,4 @@
-"""Submit a whole run to a cluster, look after it, and enter in the ledger what its workers did."""
+"""Submit a whole run to a cluster, wait for its end, and record what its workers did."""
 
 from __future__ import annotations
 
@@ -15,52 +15,52 @@ from components.beam.jobs.submission import SubmittedJob
 from components.beam.options import get_runner_name, parse_flags, workers_are_elsewhere
 from components.beam.staging import stage_code
 from components.beam.users_code import collect_user_modules
+from components.context import Context
 from data.base.waits import SECONDS
 from data.code.worker_code import install_user_modules
 from data.errors import AlreadyPushed, ConfigError, ConnectionLost, EnvironmentTrouble
 from pipeline.config.graph import PipelineConfig
 from pipeline.environment.library_settings import pin_libraries
 from pipeline.execution import cancellation, submission_file
-from pipeline.execution.beam import chain
-from pipeline.execution.beam_job import Job, done_before
-from pipeline.execution.cancellation import Stopped
-from pipeline.execution.journal import JournalReader, passed_on
-from pipeline.execution.result import RunResult, conclude, illustrated
-from pipeline.execution.run_record import RunRecord, new_run
-from pipeline.execution.watcher import Watcher
+from pipeline.execution.beam import chain_steps
+from pipeline.execution.beam_job import Job, collect_done
+from pipeline.execution.cancellation import StopReport
+from pipeline.execution.events import Emit, JobStateChanged, RunPlanned
+from pipeline.execution.result import RunResult, conclude
+from pipeline.execution.run_record import RunRecord, make_run
+from pipeline.execution.worker_events import WorkerEventsReader, forward_events
 from pipeline.planning import prepare
-from pipeline.planning.plan import ReadySteps
 from pipeline.planning.prepare import Prepared, Request
 from pipeline.storage.ledger import Ledger
 from pipeline.storage.run_folder import prepare_root
 
-_POLL = 1.0  # seconds between two questions to the runner
+_POLL = 1.0  # seconds between two requests for the job's state
 
 OnInterrupt = Callable[[], Literal["cancel", "detach"]]
 
 
 class Detached(KeyboardInterrupt):
-    """The run was left to the cluster; `penstock attach` finds it again."""
+    """This process no longer waits for the run, which goes on; `penstock attach` waits again."""
 
     run_status = "submitted"
 
 
 class Cancelled(KeyboardInterrupt):
-    """The run was cancelled, here or on the cluster: it pushes nothing any more.
+    """The run was cancelled, here or on the cluster: it will push nothing.
 
     Args:
-        job: what became of its job, where that was asked here.
+        job: what the runner answered, if it was asked to stop the job.
     """
 
     run_status = "cancelled"
 
-    def __init__(self, job: Stopped | None = None) -> None:
+    def __init__(self, job: StopReport | None = None) -> None:
         super().__init__()
         self.job = job
 
 
-class NotBegun(EnvironmentTrouble):
-    """No worker has begun with a run for long; the run stays submitted."""
+class JobNotStarted(EnvironmentTrouble):
+    """No worker has begun with the run in time; the run stays submitted."""
 
     run_status = "submitted"
 
@@ -70,22 +70,22 @@ def submit(
     request: Request,
     *,
     detach: bool,
-    watcher: Watcher,
+    on_event: Emit,
     on_interrupt: OnInterrupt,
 ) -> RunResult:
-    """Send the plan to the runner that the request's Beam flags name.
+    """Send the plan to the runner that the request's Beam flags name, and wait for the result.
 
     Args:
         pipeline: what a recipe returns.
-        request: where and what; its root must lie where workers see it.
-        detach: do not wait for the end.
-        watcher: who is told what happens.
-        on_interrupt: asked on Ctrl-C what is to become of the job.
+        request: what to run; workers must see its root by the same path.
+        detach: do not wait for the result.
+        on_event: receives each event of the run.
+        on_interrupt: called on Ctrl-C; it decides what becomes of the job.
 
     Raises:
-        Detached: it runs, and this process does not wait for it.
-        Cancelled: somebody cancelled it.
-        PenstockError: it was refused before anything ran, or a step failed on the cluster.
+        Detached: the run goes on, and this process does not wait for it.
+        Cancelled: somebody cancelled the run.
+        PenstockError: the request was refused before anything ran, or a step failed.
     """
     pin_libraries()
     prepare.check(pipeline, request)
@@ -93,29 +93,28 @@ def submit(
     root = request.root.resolve()
     with Ledger(root) as ledger:
         prepared = prepare.prepare(pipeline, request, ledger)
-        _refuse_hidden_root(prepared)
-        _refuse_hidden_inputs(prepared)
+        _refuse_unshared_root(prepared)
+        _refuse_unshared_inputs(prepared)
         with connect_job_server(prepared.workspace.beam_args) as beam_args:
-            record = RunRecord(root, new_run(prepared.pipeline), ledger, watcher)
+            record = RunRecord(root, make_run(prepared.pipeline), ledger, on_event)
             with record:
-                record.planned(prepared.chosen_plan)
-                job = _job(prepared, record)
+                record.emit(RunPlanned.of(record.run.id, prepared.chosen_plan))
+                job = _make_job(prepared, record)
                 with stage_code(beam_args) as args:
-                    submitted = submission.submit_detached(chain(job), args)
+                    submitted = submission.submit_detached(chain_steps(job), args)
                 submission_file.save(job, submitted)
-                record.submitted()
+                record.submit()
                 if detach:
                     raise Detached
-                result = _followed(job, submitted, record, on_interrupt)
-        result = dataclasses.replace(result, unseen=prepared.unseen)
-        return illustrated(result, root, ledger)
+                result = _wait_for_result(job, submitted, record, on_interrupt)
+        return dataclasses.replace(result, unseen=prepared.unseen)
 
 
-def attach(root: Path, run_id: str, *, watcher: Watcher, on_interrupt: OnInterrupt) -> RunResult:
-    """Enter in the ledger what the workers of a submitted run did, and wait for the rest.
+def attach(root: Path, run_id: str, *, on_event: Emit, on_interrupt: OnInterrupt) -> RunResult:
+    """Record what the workers of a submitted run have done, and wait for the rest.
 
     Raises:
-        ConfigError: no such run, it was not submitted, or another process looks after it.
+        ConfigError: there is no such run, it was not submitted, or another process is attached.
         Detached, Cancelled, PenstockError: as `submit`.
     """
     root = root.resolve()
@@ -124,35 +123,40 @@ def attach(root: Path, run_id: str, *, watcher: Watcher, on_interrupt: OnInterru
         job, submitted = submission_file.load(root, run.id)
         install_user_modules(job.code, job.code_folder)
         if run.status == "cancelled":
-            cancellation.enter_steps(job, run, ledger)
+            cancellation.record_steps(job, run, ledger)
             raise Cancelled
         if run.status not in cancellation.OPEN:
-            outputs = {step: sealed.outputs for step, sealed in _done(job).sealed.items() if sealed}
-            return RunResult(run=run, executions=ledger.executions(run.id), outputs=outputs)
-        with RunRecord(root, run, ledger, watcher, again=True) as record:
-            record.submitted()
-            record.planned([p for p in job.plan() if p.step.name in job.chosen])
-            result = _followed(job, submitted, record, on_interrupt)
-        return illustrated(result, root, ledger)
+            done = collect_done(job.plan(), root).sealed
+            return RunResult(
+                root=root,
+                run=run,
+                executions=ledger.executions(run.id),
+                outputs={step: sealed.outputs for step, sealed in done.items() if sealed},
+            )
+        with RunRecord(root, run, ledger, on_event, resume=True) as record:
+            record.submit()
+            chosen = [p for p in job.plan() if p.step.name in job.chosen]
+            record.emit(RunPlanned.of(run.id, chosen))
+            return _wait_for_result(job, submitted, record, on_interrupt)
 
 
-def _refuse_hidden_root(prepared: Prepared) -> None:
-    """Dataflow's workers are never on this machine, and take minutes to tell so."""
+def _refuse_unshared_root(prepared: Prepared) -> None:
+    """Refuse a local root for Dataflow, whose workers would fail only after minutes."""
     workspace = prepared.workspace
     on_dataflow = get_runner_name(parse_flags(workspace.beam_args)) == "DataflowRunner"
     if on_dataflow and not workspace.shared_filesystem:
         raise ConfigError(
             f"Dataflow's workers do not see the root {workspace.root}",
-            expected="a file system that they and this machine mount at the same path",
-            got="a local one",
+            expected="a root on a file system that workers and this machine mount at one path",
+            got="a local folder",
             follows="nothing was submitted",
-            remedy="mount Filestore or NFS in the workers' image and say --shared-filesystem; or "
-            "use `penstock run --beam`, whose data-parallel steps alone go to Dataflow",
+            remedy="mount Filestore or NFS in the workers' image and add --shared-filesystem; or "
+            "use `penstock run --beam`, which sends only the data-parallel steps to Dataflow",
         )
 
 
-def _refuse_hidden_inputs(prepared: Prepared) -> None:
-    """Input files that workers may not see; whether they see the root, the first of them tells."""
+def _refuse_unshared_inputs(prepared: Prepared) -> None:
+    """Refuse local input files that workers may not see; the first worker checks the root."""
     workspace = prepared.workspace
     if workspace.shared_filesystem or not workers_are_elsewhere(workspace.beam_args):
         return
@@ -163,106 +167,105 @@ def _refuse_hidden_inputs(prepared: Prepared) -> None:
                 raise ConfigError(
                     f"step {planned.step.name!r} reads {file}, which workers may not see",
                     expected="a path that all workers see",
+                    got="a path on this machine, outside the root",
                     follows="nothing was submitted",
-                    remedy="if they see it by the same path, say so with --shared-filesystem; "
-                    "else put it where they do",
+                    remedy="add --shared-filesystem if the workers see the same path; otherwise "
+                    "move the file to a file system that they share",
                 )
 
 
-def _job(prepared: Prepared, record: RunRecord) -> Job:
+def _make_job(prepared: Prepared, record: RunRecord) -> Job:
+    """Make the job of a run whose steps do their own Beam work on the worker itself."""
     modules = [module for planned in prepared.plan for module in planned.step.modules()]
     return Job.of(
         prepared.plan,
         prepared.chosen,
-        prepared.workspace,
-        run_id=record.run_id,
-        right=record.right,
+        dataclasses.replace(prepared.workspace, beam_args=Context.beam_args),
+        run_id=record.run.id,
+        attempt=record.right.attempt,
         code=collect_user_modules(modules),
     )
 
 
-def _followed(
+def _wait_for_result(
     job: Job, submitted: SubmittedJob, record: RunRecord, on_interrupt: OnInterrupt
 ) -> RunResult:
-    """Wait for the job's end, and finish the record by what its workers wrote.
+    """Wait for the job's end, record what its workers wrote, and return the run's result.
 
-    Where all steps are written down as made, it does not matter what the runner makes of the job.
+    If the workers have completed all steps, the job's last state does not matter.
     """
-    reader, lost = JournalReader(job.folder, record), None
-    with passed_on(reader):
+    reader, lost = WorkerEventsReader(job.folder, record.emit), None
+    with forward_events(reader):
         try:
-            state = _awaited(job, submitted, record, reader, on_interrupt)
+            state = _wait_for_job(job, submitted, record, reader, on_interrupt)
         except ConnectionLost as error:
             lost = error
-    whole = reader.settled.issuperset(job.chosen)
-    if not (lost or whole) and state == "CANCELLED":
-        cancellation.revoke(job)  # a job server may say so of a job that goes on
+    all_completed = reader.completed.issuperset(job.chosen)
+    if not (lost or all_completed) and state == "CANCELLED":
+        cancellation.revoke(job)  # a job server may report this state of a job that goes on
     if cancellation.is_revoked(job):
         raise Cancelled
-    if not whole and (lost or state != "DONE"):
+    if not all_completed and (lost or state != "DONE"):
         raise lost or reader.error or submission.get_failure(submitted)
-    done = _done(job)
-    hidden = [name for name, sealed in done.sealed.items() if sealed is None]
-    if hidden:
+    done = collect_done(job.plan(), job.root)
+    missing = [name for name, sealed in done.sealed.items() if sealed is None]
+    if missing:
         raise EnvironmentTrouble(
-            "the job is done, but what it made is not to be seen here",
-            expected=f"the artifacts of {', '.join(hidden)} in {job.root}",
-            remedy="let the root lie on a file system that workers and this machine share",
+            "the job is done, but its artifacts cannot be seen here",
+            expected=f"the artifacts of {', '.join(missing)} in {job.root}",
+            got="no such artifacts",
+            remedy="choose a --root on a file system that the workers and this machine share",
         )
-    return conclude(record, done, job.workspace())
+    return conclude(record, done, job.workspace)
 
 
-def _done(job: Job) -> ReadySteps:
-    plan = job.plan()
-    return done_before(plan, len(plan), job.root)
-
-
-def _awaited(
+def _wait_for_job(
     job: Job,
     submitted: SubmittedJob,
     record: RunRecord,
-    reader: JournalReader,
+    reader: WorkerEventsReader,
     on_interrupt: OnInterrupt,
 ) -> str:
-    """The job's last state; the user is asked once what a Ctrl-C is to mean."""
-    before, end = "", time.monotonic() + SECONDS["JOB_START"]
+    """Return the job's last state; on Ctrl-C, ask once what is to become of the job."""
+    last_state, end = "", time.monotonic() + SECONDS["JOB_START"]
     while True:
         try:
             if cancellation.is_revoked(job):
                 raise Cancelled  # from another process; the job need not know it
             state = submission.get_state(submitted)
-            if state != before:
-                record.job(state, submitted.url)
-                before = state
+            if state != last_state:
+                record.emit(JobStateChanged(state=state, url=submitted.url))
+                last_state = state
             if state in OVER:
                 return state
-            if time.monotonic() > end and not reader.begun:
-                raise _not_begun(job, submitted, state)
+            if time.monotonic() > end and not reader.worker_has_begun:
+                raise _not_started_error(job, submitted, state)
             time.sleep(_POLL)
         except Cancelled:
             raise
         except KeyboardInterrupt:
             if on_interrupt() == "detach":
                 raise Detached from None
-            raise _cancelled(job, submitted) from None
+            raise _cancel(job, submitted) from None
 
 
-def _not_begun(job: Job, submitted: SubmittedJob, state: str) -> NotBegun:
-    return NotBegun(
+def _not_started_error(job: Job, submitted: SubmittedJob, state: str) -> JobNotStarted:
+    return JobNotStarted(
         f"no worker has begun with the run {job.run_id} after {SECONDS['JOB_START']:g} s",
         expected="a worker that writes to the run's folder",
-        got=f"a job {submitted.job_id} that is {state.lower()}",
-        follows="the run stays submitted; nobody waits for it here any more",
-        remedy=f"see the runner's page and the workers' logs; then penstock attach {job.run_id}, "
-        f"or penstock cancel {job.run_id}; PENSTOCK_WAIT_JOB_START says how long to wait",
+        got=f"no events of a worker; job {submitted.job_id} is {state.lower()}",
+        follows="the run stays submitted, but this process no longer waits for it",
+        remedy="check the runner's page and the workers' logs, then "
+        f"`penstock attach {job.run_id}` or `penstock cancel {job.run_id}`; "
+        "PENSTOCK_WAIT_JOB_START sets how long to wait",
     )
 
 
-def _cancelled(job: Job, submitted: SubmittedJob) -> Cancelled:
-    """Cancel the run that this process waits for.
+def _cancel(job: Job, submitted: SubmittedJob) -> Cancelled:
+    """Cancel the run that this process waits for, and return the error to raise.
 
     Raises:
-        AlreadyPushed: it has pushed, and goes on to its end.
+        AlreadyPushed: the run has pushed, and goes on to its end.
     """
     try:
         cancellation.revoke(job)
@@ -271,5 +274,5 @@ def _cancelled(job: Job, submitted: SubmittedJob) -> Cancelled:
         raise
     try:
         return Cancelled(cancellation.stop(submitted))
-    except KeyboardInterrupt:  # once more: it is cancelled, whatever its job does
+    except KeyboardInterrupt:  # a second one: the run is cancelled, whatever its job does
         return Cancelled()

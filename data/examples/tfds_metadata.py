@@ -53,4 +53,5 @@ def write_metadata(
         ],
         filename_template=template,
         check_data=False,  # it would import TensorFlow, for one example
+        supervised_keys=(IMAGE, LABEL),
     )

@@ -17,17 +17,16 @@ KEY = "schema_version"
 # A change of what a file means takes the next number.
 SCHEMAS = {
     "checkpoint": 1,  # the facts in a training's checkpoints
-    "events.jsonl": 1,  # each line
+    "events.jsonl": 2,  # each line; a worker's as well
     "examples.json": 1,
     "history.json": 1,
-    "journal.jsonl": 1,  # each line
     "manifest.json": 1,
     "model_card.json": 2,
     "penstock.json": 3,
     "push.json": 2,
     "push_right.json": 1,
     "run.json": 1,
-    "submission.json": 1,
+    "submission.json": 2,
     "upstream.json": 1,
     "verdict.json": 3,
 }

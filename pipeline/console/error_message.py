@@ -18,7 +18,7 @@ def explain(error: BaseException, *, debug: bool) -> int:
     """
     from data.code.user_code import TRACEBACK_NOTE, find_user_line  # only after an error
 
-    code, notes = exit_codes.of_error(error), list(getattr(error, "__notes__", ()))
+    code, notes = exit_codes.map_error(error), list(getattr(error, "__notes__", ()))
     kept = any(note.startswith(TRACEBACK_NOTE) for note in notes)
     if debug or (code == exit_codes.CRASH and error.__traceback__ and not kept):
         import traceback

@@ -16,10 +16,19 @@ from pipeline.console.listing import Column, Listing, shorten_digests
 from pipeline.console.own_output import own_output_to
 from pipeline.console.quiet_libraries import libraries_to
 from pipeline.console.terminal import Console
-from pipeline.execution.watcher import Watcher
-from pipeline.planning.plan import PlannedStep
-from pipeline.storage.run_folder import append_event
-from pipeline.storage.tables import Execution
+from pipeline.execution.events import (
+    RUN_EVENTS,
+    Event,
+    JobStateChanged,
+    OutputPrinted,
+    RunPlanned,
+    StepEnded,
+    StepProgress,
+    StepStarted,
+    StepWaiting,
+    StepWarning,
+    append_event,
+)
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -36,7 +45,7 @@ _WIDE = 120  # columns that have room for a bar beside the figures of a training
 _PLAIN_EVERY = 10.0  # seconds between progress lines where there is no terminal
 
 
-class RunView(Watcher):
+class RunView:
     """Shows the progress of a run: live on a terminal, else as plain lines.
 
     The output of libraries goes to `<root>/runs/<run id>/libraries.log`, unless `debug` is set. The
@@ -54,6 +63,7 @@ class RunView(Watcher):
         self._step: str | None = None  # that is running
         self._last_line = 0.0
         self.run_id = ""
+        self._cached: set[str] = set()  # the steps that the plan calls cached
         self._idle = False  # all steps are cached: there is nothing to show
         self.log: Path | None = None
 
@@ -68,16 +78,40 @@ class RunView(Watcher):
             if self.log:
                 error.add_note(f"the output of the libraries: {self.log}")
 
-    def planned(self, run_id: str, plan: Sequence[PlannedStep]) -> None:
-        self.run_id = run_id
-        self._width = max(len(p.step.name) for p in plan)
-        self._idle = all(p.sealed for p in plan)
+    def emit(self, event: Event) -> None:
+        """Show an event of the run."""
+        match event:
+            case RunPlanned():
+                self._show_plan(event)
+            case StepStarted():
+                self._start(event.step)
+            case StepProgress():
+                self._show_progress(event)
+            case StepWaiting():
+                self.console.print(
+                    f"[yellow]…[/] {event.step}: waiting for another run that computes the same result"
+                )
+            case StepWarning():
+                self.console.print(
+                    f"[yellow]warning[/] {event.step}: {escape(event.message)}", soft_wrap=True
+                )
+            case JobStateChanged():
+                where = f"  [dim]{escape(event.url)}[/]" if event.url else ""
+                self.console.print(f"[dim]…[/] job  {event.state.lower()}{where}", soft_wrap=True)
+            case StepEnded():
+                self._show_end(event)
+
+    def _show_plan(self, plan: RunPlanned) -> None:
+        self.run_id = plan.run_id
+        self._width = max(len(step.name) for step in plan.steps)
+        self._cached = {step.name for step in plan.steps if step.cached}
+        self._idle = len(self._cached) == len(plan.steps)
         if self._idle:
             return
-        self.console.print(f"[bold]run {run_id}[/]  in {escape(str(self._root))}")
-        self.console.print(plan_listing((p.step.name, bool(p.sealed), p.why) for p in plan))
+        self.console.print(f"[bold]run {plan.run_id}[/]  in {escape(str(self._root))}")
+        self.console.print(plan_listing((step.name, step.cached, step.why) for step in plan.steps))
         if not self._debug:
-            self.log = self._root / "runs" / run_id / "libraries.log"
+            self.log = self._root / "runs" / plan.run_id / "libraries.log"
             self.console = self._stack.enter_context(libraries_to(self.log))
             self._stack.enter_context(own_output_to(self._show_own))
         if self.console.is_terminal:
@@ -86,34 +120,23 @@ class RunView(Watcher):
     def _show_own(self, line: str) -> None:
         self.console.print(Text(line), soft_wrap=True)
         with contextlib.suppress(OSError):
-            append_event(self._root / "runs" / self.run_id, "printed", text=line)
+            file = self._root / "runs" / self.run_id / RUN_EVENTS
+            append_event(file, OutputPrinted(text=line))
 
-    def started(self, step: str) -> None:
+    def _start(self, step: str) -> None:
         self._last_line = time.monotonic()
         self._step = step
         if self._progress:
             self._task = self._progress.add_task(f"{step:<{self._width}}", total=None, detail="")
 
-    def progress(self, step: str, done: float, total: float | None, detail: str) -> None:
+    def _show_progress(self, event: StepProgress) -> None:
+        done, total, detail = event.done, event.total, escape(event.detail)
         if self._progress and self._task is not None:
-            shown = escape(detail)
-            self._progress.update(self._task, completed=done, total=total, detail=shown)
+            self._progress.update(self._task, completed=done, total=total, detail=detail)
         elif not self._progress and time.monotonic() - self._last_line >= _PLAIN_EVERY:
             self._last_line = time.monotonic()
             share = f"{done / total:4.0%}  " if total else ""
-            self.console.print(f"… {step:<{self._width}}  {share}{escape(detail)}")
-
-    def waiting(self, step: str) -> None:
-        self.console.print(
-            f"[yellow]…[/] {step}: waiting for another run that computes the same result"
-        )
-
-    def warning(self, step: str, words: str) -> None:
-        self.console.print(f"[yellow]warning[/] {step}: {escape(words)}", soft_wrap=True)
-
-    def job(self, state: str, url: str | None) -> None:
-        where = f"  [dim]{escape(url)}[/]" if url else ""
-        self.console.print(f"[dim]…[/] job  {state.lower()}{where}", soft_wrap=True)
+            self.console.print(f"… {event.step:<{self._width}}  {share}{detail}")
 
     def cancel_or_detach(self) -> Literal["cancel", "detach"]:
         """Ask whether to cancel a submitted job; without a terminal, leave it running."""
@@ -127,7 +150,10 @@ class RunView(Watcher):
         except KeyboardInterrupt:
             return "detach"
 
-    def ended(self, execution: Execution, summary: str) -> None:
+    def _show_end(self, event: StepEnded) -> None:
+        execution, summary = event.execution, event.summary
+        if event.step in self._cached and event.why:  # the plan did not say so
+            summary = "; ".join(filter(None, (*event.why, summary)))
         if execution.status in ("completed", "cached"):
             self._step = None
         if self._progress and self._task is not None:

@@ -12,9 +12,12 @@ from pipeline.config.commands import format_command
 from pipeline.console.terminal import Console
 from pipeline.console.verdict_table import verdict_table
 from pipeline.execution.result import RunResult
+from pipeline.inspection.report_and_pictures import ReportAndPictures
 
 
-def show_result(result: RunResult, recipe: str, root: Path, seconds: float) -> int:
+def show_result(
+    result: RunResult, drawn: ReportAndPictures, recipe: str, root: Path, seconds: float
+) -> int:
     """Print the result of a run that has just ended. Returns its exit code."""
     out = Console()
     if all(execution.status == "cached" for execution in result.executions):
@@ -28,13 +31,15 @@ def show_result(result: RunResult, recipe: str, root: Path, seconds: float) -> i
         )
     if result.verdict:
         out.print(verdict_table(read_document(result.verdict.path / "verdict.json")))
-    for line in _where_and_what_next(result, recipe, root):
+    for line in _where_and_what_next(result, drawn, recipe, root):
         out.print(line, soft_wrap=True)
     out.print(f"[dim]{seconds:.1f} s, exit code {result.run.exit_code}[/]")
     return result.run.exit_code or 0
 
 
-def _where_and_what_next(result: RunResult, recipe: str, root: Path) -> Iterator[str]:
+def _where_and_what_next(
+    result: RunResult, drawn: ReportAndPictures, recipe: str, root: Path
+) -> Iterator[str]:
     push = result.push
     commands = [format_command("show", result.run.id, root=root), format_command("config", recipe)]
     if push and push.served_path:
@@ -49,12 +54,12 @@ def _where_and_what_next(result: RunResult, recipe: str, root: Path) -> Iterator
         served = from_here(result.serves)
         yield f"serving   {escape(str(served))}: the same model, pushed under other rules"
         commands.insert(1, format_command("rollback", served.parent))
-    if result.report:
-        yield f"report    {escape(str(from_here(result.report)))}"
-    if result.pictures.files:
-        folder = from_here(result.pictures.files[0].parent)
+    if drawn.report:
+        yield f"report    {escape(str(from_here(drawn.report)))}"
+    if drawn.pictures.files:
+        folder = from_here(drawn.pictures.files[0].parent)
         yield f"pictures  {escape(str(folder))}"
-    for problem in result.pictures.problems:
+    for problem in drawn.pictures.problems:
         yield f"[yellow]warning[/]   {escape(problem)}"
     for heading, line in zip(("next", "", ""), commands, strict=False):
         yield f"{heading:<9} {escape(line)}"

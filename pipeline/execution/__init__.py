@@ -1,1 +1,1 @@
-"""Run the steps of a plan, here or on Beam, and record what comes of it."""
+"""Run the steps of a plan, here or on Beam, and record what happens."""

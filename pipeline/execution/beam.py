@@ -1,6 +1,6 @@
-"""The Beam orchestrator: the plan as a Beam pipeline, each step one element of one DoFn.
+"""Run the steps of a plan as a Beam pipeline with one transform for each step.
 
-In this process it is run by Beam's local runner; `pipeline.submit` sends the same to a cluster.
+Beam's local runner runs it in this process; `pipeline.submit` sends the same pipeline to a cluster.
 """
 
 from __future__ import annotations
@@ -16,18 +16,19 @@ from components.context import Context
 from data.code.worker_code import SameCodeDoFn, install_user_modules
 from data.errors import EnvironmentTrouble, PenstockError, serialize_error
 from pipeline.environment.library_settings import pin_libraries, refuse_other_variables
-from pipeline.execution.beam_job import Job, done_before
-from pipeline.execution.journal import Journal, JournalReader, passed_on
-from pipeline.execution.run_record import RunRecord
-from pipeline.execution.run_step import run_next
-from pipeline.planning.plan import PlannedStep, ReadySteps, Workspace
+from pipeline.execution.beam_job import Job, collect_done
+from pipeline.execution.events import AttemptFailed
+from pipeline.execution.run_step import ActiveRun, run_next
+from pipeline.execution.worker_events import WorkerEvents, WorkerEventsReader, forward_events
+from pipeline.planning.plan import PlannedStep, ReadySteps
 from pipeline.storage.run_folder import write_traceback
 
 
 class RunStep(SameCodeDoFn):
-    """A job's text → the same, with one more of its steps done; the runner may try it again.
+    """Runs one step of a job: takes the job as text and yields it with a new attempt.
 
-    Each try has the right to push in the place of those before; see `storage.pushes.push_right`.
+    The runner may repeat the step. Each attempt takes over the right to push from those before;
+    see `storage.pushes.push_right`.
     """
 
     def __init__(self, step: str) -> None:
@@ -37,17 +38,17 @@ class RunStep(SameCodeDoFn):
         job = Job.from_text(text)
         _check_root(job)
         install_user_modules(job.code, job.code_folder)
-        journal = Journal(job.folder, job.run_id)
+        emit = WorkerEvents(job.folder).emit
         try:
             right = job.push_right.claim()
-            plan, place = job.plan(), job.place(self._step)
+            plan, index = job.plan(), job.index(self._step)
             pin_libraries()
-            refuse_other_variables(plan[place].parts["environment"], platform.node())
-            done = done_before(plan, place, job.root)
-            workspace = dataclasses.replace(job.workspace(), push_right=right)
-            run_next(plan, place, done, workspace, journal)
+            refuse_other_variables(plan[index].parts["environment"], platform.node())
+            done = collect_done(plan[:index], job.root)
+            run = ActiveRun(id=job.run_id, workspace=job.workspace, push_right=right, emit=emit)
+            run_next(plan, index, done, run)
         except PenstockError as error:
-            journal.failed(error)
+            emit(AttemptFailed(error=serialize_error(error)))
             raise RuntimeError(serialize_error(error)) from error
         except Exception as error:  # a crash: the runner keeps a part of its traceback, if any
             write_traceback(job.folder, error)
@@ -56,20 +57,20 @@ class RunStep(SameCodeDoFn):
 
 
 def _check_root(job: Job) -> None:
-    """Whether this worker sees what the submitting side wrote."""
+    """Check that this worker sees the folder that the submitting process made."""
     if not job.folder.is_dir():
-        trouble = EnvironmentTrouble(
+        error = EnvironmentTrouble(
             f"a worker does not see the root {job.root}",
-            expected=f"on {platform.node()}, the folder {job.folder}, which the run has begun",
+            expected=f"the run's folder {job.folder} on {platform.node()}",
             got="no such folder",
             follows="no step ran",
             remedy="choose a --root on a file system that all workers mount at the same path",
         )
-        raise RuntimeError(serialize_error(trouble))
+        raise RuntimeError(serialize_error(error))
 
 
-def chain(job: Job) -> Callable[[beam.Pipeline], None]:
-    """What fills a Beam pipeline with the job: one transform for each step that is to run.
+def chain_steps(job: Job) -> Callable[[beam.Pipeline], None]:
+    """Return a function that adds a transform for each chosen step of the job to a Beam pipeline.
 
     The runner fuses them into one stage, on one worker.
     """
@@ -82,22 +83,14 @@ def chain(job: Job) -> Callable[[beam.Pipeline], None]:
     return build
 
 
-def walk(
-    plan: Sequence[PlannedStep], chosen: Collection[str], workspace: Workspace, log: RunRecord
-) -> ReadySteps:
-    """As `local.walk`: the same steps, by the same `run_step`, in a Beam pipeline.
+def run_plan(plan: Sequence[PlannedStep], chosen: Collection[str], run: ActiveRun) -> ReadySteps:
+    """Run the steps as `local.run_plan` does, in a Beam pipeline.
 
     Raises:
-        PenstockError: a step cannot go on; those before it are made.
+        PenstockError: a step cannot go on; those before it are completed.
     """
-    job = Job.of(
-        plan,
-        chosen,
-        workspace,
-        run_id=log.run_id,
-        right=log.right,
-        beam_args=workspace.beam_args,
-    )
-    with passed_on(JournalReader(job.folder, log)):
-        run_pipeline(chain(job), Context(output_dir=job.folder))
-    return done_before(plan, len(plan), workspace.root)
+    workspace = run.workspace
+    job = Job.of(plan, chosen, workspace, run_id=run.id, attempt=run.push_right.attempt)
+    with forward_events(WorkerEventsReader(job.folder, run.emit)):
+        run_pipeline(chain_steps(job), Context(output_dir=job.folder))
+    return collect_done(plan, workspace.root)

@@ -1,7 +1,8 @@
-"""A planned run as text that travels to a worker, and back again there."""
+"""Serialize a planned run for a worker, and deserialize it there."""
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 from collections.abc import Collection, Mapping, Sequence
@@ -9,7 +10,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from components.context import Context
 from pipeline.config.convert import from_plain, to_plain
 from pipeline.config.graph import Input, Ref, Step
 from pipeline.config.outside_data import OutsideData
@@ -24,16 +24,11 @@ class Job:
     """What a worker must know of a run. Paths are those of the shared file system."""
 
     run_id: str
-    attempt: str  # that the worker goes on from, as `pipeline.storage.pushes.push_right` names it
-    root: Path
-    serving_dir: Path
-    seed: int
-    model_name: str | None
-    beam_args: tuple[str, ...] = field(repr=False)  # for the steps' own Beam work
-    shared_filesystem: bool
-    chosen: tuple[str, ...]  # steps to run; those before them lie in the root
+    attempt: str  # that the worker continues, as `pipeline.storage.pushes.push_right` names it
+    workspace: Workspace  # its Beam flags are for the steps' own Beam pipelines
+    chosen: tuple[str, ...]  # steps to run; the artifacts of those before them are in the root
     steps: tuple[dict[str, Any], ...]
-    code: Mapping[str, str]  # the user's own modules: file name → source
+    code: dict[str, str] = field(default_factory=dict)  # the user's modules: file name → source
 
     @classmethod
     def of(
@@ -43,76 +38,67 @@ class Job:
         workspace: Workspace,
         *,
         run_id: str,
-        right: PushRight,
-        beam_args: tuple[str, ...] = Context.beam_args,
+        attempt: str,
         code: Mapping[str, str] | None = None,
     ) -> Job:
+        """Make the job of a plan."""
         return cls(
             run_id=run_id,
-            attempt=right.attempt,
-            root=workspace.root,
-            serving_dir=workspace.serving_dir,
-            seed=workspace.seed,
-            model_name=workspace.model_name,
-            beam_args=beam_args,
-            shared_filesystem=workspace.shared_filesystem,
+            attempt=attempt,
+            workspace=workspace,
             chosen=tuple(p.step.name for p in plan if p.step.name in chosen),
-            steps=tuple(map(_plain, plan)),
-            code=code or {},
+            steps=tuple(map(_step_to_plain, plan)),
+            code=dict(code or {}),
         )
 
     def to_text(self) -> str:
+        """Serialize the job."""
         return json.dumps(to_plain(self))
 
     @classmethod
     def from_text(cls, text: str) -> Job:
+        """Deserialize a job."""
         return from_plain(json.loads(text), cls, "job")
 
     @property
+    def root(self) -> Path:
+        return self.workspace.root
+
+    @property
     def folder(self) -> Path:
-        """The run's, in the root."""
+        """The run's folder in the root."""
         return self.root / "runs" / self.run_id
 
     @property
     def push_right(self) -> PushRight:
-        """Of the attempt that the worker goes on from."""
+        """The right of the attempt that the worker continues."""
         return PushRight(self.folder / push_right.FILE, self.attempt)
 
     @property
     def code_folder(self) -> Path:
-        """Where the user's own modules lie, by their digest: names do not change under a worker."""
+        """The folder of the user's modules, named by their digest: a new version has another."""
         digest = hashlib.sha256(json.dumps(self.code, sort_keys=True).encode()).hexdigest()[:16]
         return self.folder / "code" / digest
 
-    def workspace(self) -> Workspace:
-        """Where the steps work."""
-        return Workspace(
-            root=self.root,
-            serving_dir=self.serving_dir,
-            seed=self.seed,
-            model_name=self.model_name,
-            beam_args=self.beam_args,
-            shared_filesystem=self.shared_filesystem,
-        )
-
     def plan(self) -> list[PlannedStep]:
-        """The plan, with what could be reused when it was made. User's code must be importable."""
-        return [_planned(plain, self.root) for plain in self.steps]
+        """Rebuild the plan as it was when the job was made. User's code must be importable."""
+        return [_step_from_plain(plain, self.root) for plain in self.steps]
 
-    def place(self, step: str) -> int:
+    def index(self, step: str) -> int:
+        """Return the index of a step in the plan."""
         return [plain["name"] for plain in self.steps].index(step)
 
 
-def done_before(plan: Sequence[PlannedStep], place: int, root: Path) -> ReadySteps:
-    """The steps before the one at `place`, as they lie in the root."""
+def collect_done(plan: Sequence[PlannedStep], root: Path) -> ReadySteps:
+    """Load the artifacts of these steps from the root; None for those that are not there."""
     done = ReadySteps()
-    for planned in plan[:place]:
+    for planned in plan:
         sealed = planned.slot(root).load(planned.step.load().Outputs)
         done.add(planned.step, planned.fingerprint, sealed)
     return done
 
 
-def _plain(planned: PlannedStep) -> dict[str, Any]:
+def _step_to_plain(planned: PlannedStep) -> dict[str, Any]:
     step = planned.step
     return {
         "name": step.name,
@@ -123,31 +109,30 @@ def _plain(planned: PlannedStep) -> dict[str, Any]:
         "parts": dict(planned.parts),
         "why": list(planned.why),
         "outside": to_plain(planned.outside),
-        "reuse": planned.sealed is not None,
+        "cached": planned.sealed is not None,
     }
 
 
-def _planned(plain: Mapping[str, Any], root: Path) -> PlannedStep:
-    bare = Step(name=plain["name"], component=plain["component"], config=None)
-    component = bare.load()
-    step = Step(
-        name=bare.name,
-        component=bare.component,
-        config=from_plain(plain["config"], component.Config, bare.name),
-        inputs={name: _input(value) for name, value in plain["inputs"].items()},
+def _step_from_plain(plain: Mapping[str, Any], root: Path) -> PlannedStep:
+    step = Step(name=plain["name"], component=plain["component"], config=None)
+    component = step.load()
+    step = dataclasses.replace(
+        step,
+        config=from_plain(plain["config"], component.Config, step.name),
+        inputs={name: _input_from_plain(value) for name, value in plain["inputs"].items()},
     )
     slot = Slot.of(root, step.component, plain["fingerprint"])
     return PlannedStep(
         step=step,
         fingerprint=plain["fingerprint"],
         parts=plain["parts"],
-        sealed=slot.load(component.Outputs) if plain["reuse"] else None,
+        sealed=slot.load(component.Outputs) if plain["cached"] else None,
         why=tuple(plain["why"]),
         outside=from_plain(plain["outside"], OutsideData, "outside"),
     )
 
 
-def _input(plain: Any) -> Input:
+def _input_from_plain(plain: Any) -> Input:
     if isinstance(plain, Mapping):
         return from_plain(plain, Ref, "input")
-    return tuple(from_plain(one, Ref, "input") for one in plain)
+    return tuple(from_plain(ref, Ref, "input") for ref in plain)

@@ -1,4 +1,4 @@
-"""A run as it goes: in the ledger, in `<root>/runs/<run id>/`, and before a watcher's eyes."""
+"""Record a run in the ledger and in `<root>/runs/<run id>/` while it goes on."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import contextlib
 import dataclasses
 import secrets
 import time
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -21,19 +20,29 @@ from data.files.private_files import FILE_MODE, make_private, make_private_folde
 from pipeline import exit_codes
 from pipeline.config.convert import to_plain
 from pipeline.config.graph import PipelineConfig
-from pipeline.execution.watcher import Watcher
-from pipeline.planning.plan import PlannedStep
-from pipeline.storage.ledger import Ended, Ledger
+from pipeline.execution.events import (
+    RUN_EVENTS,
+    Emit,
+    Event,
+    RunFinished,
+    RunPlanned,
+    RunSubmitted,
+    StepEnded,
+    StepProgress,
+    StepStarted,
+    StepWarning,
+    append_event,
+)
+from pipeline.storage.ledger import Ended, Execution, Ledger, Run
 from pipeline.storage.pushes import push_right
 from pipeline.storage.pushes.push_right import PushRight
-from pipeline.storage.run_folder import LOCK, append_event, note_traceback, write_traceback
-from pipeline.storage.tables import Execution, Lineage, Run
+from pipeline.storage.run_folder import LOCK, note_traceback, write_traceback
 
 _UNRECORDED = "the run cannot be recorded"
 
 
-def new_run(pipeline: PipelineConfig) -> Run:
-    """A run that begins now; its id sorts by time."""
+def make_run(pipeline: PipelineConfig) -> Run:
+    """Make the record of a run that begins now; run ids sort by time."""
     now = time.time()
     stamp = time.strftime("%Y%m%d-%H%M%S", time.localtime(now))
     config = {step.name: to_plain(step.config) for step in pipeline.steps}
@@ -47,16 +56,16 @@ def new_run(pipeline: PipelineConfig) -> Run:
 
 
 class RunRecord:
-    """Entered at the start, finished whatever happens: done, failed, or interrupted.
+    """Records a run from its start to its end, whether it is done, failed or interrupted.
 
     Args:
-        root: of all that runs write.
-        run: that begins now, or, `again`, one that was submitted and that somebody looks after.
-        ledger: of the root.
-        watcher: who is told as well.
+        root: the folder of all that runs write.
+        run: a run that begins now, or, with `resume`, one that was submitted before.
+        ledger: the ledger of the root.
+        on_event: receives each event of the run after it is recorded.
         under: a right to push that the run needs besides its own: that of its schedule.
-        again: the run is in the ledger already.
-        patience: seconds for another process that looks after the run to end.
+        resume: the run is in the ledger already.
+        patience: seconds to wait for another process that records the same run.
     """
 
     def __init__(
@@ -64,42 +73,43 @@ class RunRecord:
         root: Path,
         run: Run,
         ledger: Ledger,
-        watcher: Watcher,
+        on_event: Emit,
         *,
         under: PushRight | None = None,
-        again: bool = False,
+        resume: bool = False,
         patience: float = 0.0,
     ) -> None:
         self.run = run
         self.executions: list[Execution] = []  # of steps that were made or reused
-        self._cached: set[str] = set()  # steps by the plan
-        self._warnings: set[tuple[str, str]] = set()
-        self._unentered: list[Ended] = []  # what cached steps came to: entered with what follows
-        self._folder = root / "runs" / run.id
+        self.folder = root / "runs" / run.id
         self.ledger = ledger
-        self._watcher = watcher
-        self._under = under
-        self._again = again
-        self._patience = patience
         self.right: PushRight  # of a run that begins, from then on
-        self._lock = FileLock(self._folder / LOCK, mode=FILE_MODE)  # held while this process lives
+        self._cached: set[str] = set()  # steps by the plan
+        self._warnings: set[StepWarning] = set()
+        self._pending: list[Ended] = []  # ends of cached steps: the next transaction writes them
+        self._on_event = on_event
+        self._under = under
+        self._resume = resume
+        self._patience = patience
+        self._lock = FileLock(self.folder / LOCK, mode=FILE_MODE)  # held while this process lives
 
     def __enter__(self) -> RunRecord:
         with translate_disk_errors(_UNRECORDED):
-            make_private_folder(self._folder.parent)
-            make_private_folder(self._folder, new=not self._again)
+            make_private_folder(self.folder.parent)
+            make_private_folder(self.folder, new=not self._resume)
             try:
                 self._lock.acquire(timeout=self._patience)
             except Timeout:
                 raise ConfigError(
-                    f"another process looks after the run {self.run.id}",
-                    expected="one at a time",
-                    remedy="end that one with Ctrl-C and detach, or wait for it",
+                    f"another process is attached to the run {self.run.id}",
+                    expected="one process at a time",
+                    follows="nothing was changed",
+                    remedy="press Ctrl-C in that process and detach, or wait until it has ended",
                 ) from None
             self._save()
-            if not self._again:
-                self.right = PushRight.begin(self._folder / push_right.FILE, self._under)
-        if not self._again:
+            if not self._resume:
+                self.right = PushRight.begin(self.folder / push_right.FILE, self._under)
+        if not self._resume:
             self.ledger.start_run(self.run)
         return self
 
@@ -108,14 +118,14 @@ class RunRecord:
     ) -> None:
         if error is not None:
             with contextlib.suppress(OSError, EnvironmentTrouble):  # `error` came first
-                if self._goes_on(error):
-                    self._enter_ended()
+                if self._continues_after(error):
+                    self._write_pending()
                 else:
                     self._fail(error)
         self._lock.release()
 
-    def _goes_on(self, error: BaseException) -> bool:
-        """Whether the run lives on a cluster, and only this process ends."""
+    def _continues_after(self, error: BaseException) -> bool:
+        """Tell whether the run goes on on a cluster, and only this process ends."""
         if getattr(error, "run_status", None) == "submitted":
             return True
         return type(error) is KeyboardInterrupt and self.run.status == "submitted"
@@ -123,105 +133,82 @@ class RunRecord:
     def _fail(self, error: BaseException) -> None:
         interrupted = isinstance(error, KeyboardInterrupt)
         status = getattr(error, "run_status", "interrupted" if interrupted else "failed")
-        code = exit_codes.of_error(error)
+        code = exit_codes.map_error(error)
         if status != "unknown":
             with contextlib.suppress(EnvironmentTrouble):  # a worker may go on for all that
-                push_right.revoke(self._folder / push_right.FILE, f"it counts as {status}")
+                push_right.revoke(self.folder / push_right.FILE, f"it counts as {status}")
         if code == exit_codes.CRASH or (code == exit_codes.BAD_CONFIG and find_user_line(error)):
-            write_traceback(self._folder, error)
+            write_traceback(self.folder, error)
         else:
-            note_traceback(self._folder, error)  # of a worker
+            note_traceback(self.folder, error)  # of a worker
         self._end(status=status, exit_code=code)
 
     def finish(self, verdict: str | None, exit_code: int) -> None:
+        """Record that all steps of the run have ended well."""
         self._end(status="completed", verdict=verdict, exit_code=exit_code)
 
-    def cancelled(self) -> None:
-        """The run has lost its right to push, and nobody waits for its job."""
+    def cancel(self) -> None:
+        """Record that the run has lost its right to push, and that nobody waits for its job."""
         self._end(status="cancelled", exit_code=exit_codes.INTERRUPTED)
 
-    def submitted(self) -> None:
-        """The run lives on a cluster from now on, whatever becomes of this process."""
+    def submit(self) -> None:
+        """Record that the run is on a cluster from now on, whatever becomes of this process."""
         self.run = dataclasses.replace(self.run, status="submitted", seconds=None, exit_code=None)
-        self._event("submitted")
+        self._append(RunSubmitted())
         self._save()
         self.ledger.finish_run(self.run)
+        self._on_event(RunSubmitted())
 
-    @property
-    def folder(self) -> Path:
-        return self._folder
+    def emit(self, event: Event) -> None:
+        """Record an event in the run's folder and in the ledger, and hand it on."""
+        line = event
+        match event:
+            case RunPlanned():
+                self._cached = {step.name for step in event.steps if step.cached}
+            case StepStarted() if event.step not in self._cached:
+                self._write_pending()
+            case StepWarning():
+                if event in self._warnings:  # a step repeats what was known before it began
+                    return
+                self._warnings.add(event)
+            case StepEnded():
+                self._record_end(event)
+                # the ledger has both, and for many classes they are long
+                line = dataclasses.replace(event, artifacts={}, lineage=())
+        if not isinstance(event, StepProgress):
+            self._append(line)
+        self._on_event(event)
 
-    @property
-    def run_id(self) -> str:
-        return self.run.id
+    def _record_end(self, event: StepEnded) -> None:
+        self._pending.append((event.execution, event.artifacts, event.lineage))
+        if event.step not in self._cached:
+            self._write_pending()
+        if event.succeeded:
+            # a step whose artifact was damaged ends twice
+            others = [e for e in self.executions if e.step != event.step]
+            self.executions = [*others, event.execution]
 
-    def planned(self, plan: Sequence[PlannedStep]) -> None:
-        self._cached = {p.step.name for p in plan if p.sealed}
-        steps = {p.step.name: p.fingerprint for p in plan}
-        self._event("planned", steps=steps, reuse=[p.step.name for p in plan if p.sealed])
-        self._watcher.planned(self.run.id, plan)
-
-    def job(self, state: str, url: str | None) -> None:
-        self._event("job", state=state)
-        self._watcher.job(state, url)
-
-    def started(self, step: str) -> None:
-        if step not in self._cached:
-            self._enter_ended()
-        self._event("started", step=step)
-        self._watcher.started(step)
-
-    def progress(
-        self, step: str, done: float, total: float | None = None, detail: str = ""
-    ) -> None:
-        self._watcher.progress(step, done, total, detail)
-
-    def waiting(self, step: str) -> None:
-        self._event("waiting", step=step)
-        self._watcher.waiting(step)
-
-    def warning(self, step: str, words: str) -> None:
-        if (step, words) not in self._warnings:  # a step says again what was known before it began
-            self._warnings.add((step, words))
-            self._event("warning", step=step, words=words)
-            self._watcher.warning(step, words)
-
-    def ended(
-        self,
-        execution: Execution,
-        artifacts: Mapping[str, tuple[str, Any]],
-        lineage: Sequence[Lineage],
-        summary: str,
-    ) -> None:
-        self._unentered.append((execution, artifacts, lineage))
-        if execution.step not in self._cached:
-            self._enter_ended()
-        if execution.status in ("completed", "cached"):
-            # a step whose artifact proved to be damaged comes twice
-            before = [e for e in self.executions if e.step != execution.step]
-            self.executions = [*before, execution]
-        self._event("ended", **dataclasses.asdict(execution), summary=summary)
-        self._watcher.ended(execution, summary)
-
-    def _enter_ended(self) -> None:
-        """A transaction for many cached steps: each takes longer than all else of such a step."""
-        if self._unentered:
-            self.ledger.record_all(self._unentered)
-            self._unentered = []
+    def _write_pending(self) -> None:
+        """Write many cached steps in one transaction, which takes longer than all else of them."""
+        if self._pending:
+            self.ledger.record_all(self._pending)
+            self._pending = []
 
     def _end(self, **changes: Any) -> None:
-        self._enter_ended()
+        self._write_pending()
         seconds = round(time.time() - self.run.started, 3)
         self.run = dataclasses.replace(self.run, seconds=seconds, **changes)
-        self._event("finished", status=self.run.status, exit_code=self.run.exit_code)
+        finished = RunFinished(status=self.run.status, exit_code=self.run.exit_code)
+        self._append(finished)
         self._save()
-        make_private(self._folder)  # what libraries wrote there, such as TensorBoard's logs
+        make_private(self.folder)  # what libraries wrote there, such as TensorBoard's logs
         self.ledger.finish_run(self.run)
+        self._on_event(finished)
 
-    def _event(self, kind: str, **facts: Any) -> None:
+    def _append(self, event: Event) -> None:
         with translate_disk_errors(_UNRECORDED):
-            append_event(self._folder, kind, **facts)
+            append_event(self.folder / RUN_EVENTS, event)
 
     def _save(self) -> None:
         with translate_disk_errors(_UNRECORDED):
-            write_document(self._folder / "run.json", dataclasses.asdict(self.run))
+            write_document(self.folder / "run.json", dataclasses.asdict(self.run))

@@ -1,4 +1,4 @@
-"""`<root>/runs/<run id>/submission.json`: enough of a submitted run to come back to it."""
+"""Write and read `<root>/runs/<run id>/submission.json`, by which `penstock attach` finds a job."""
 
 from __future__ import annotations
 
@@ -14,24 +14,25 @@ _FILE = "submission.json"
 
 
 def save(job: Job, submitted: SubmittedJob) -> None:
-    """Write it into the run's folder."""
+    """Write the job, and where it was submitted to, into the run's folder."""
     content = {"job": job.to_text(), "submitted": dataclasses.asdict(submitted)}
     write_document(job.folder / _FILE, content)
 
 
 def load(root: Path, run_id: str) -> tuple[Job, SubmittedJob]:
-    """What `save` wrote.
+    """Read what `save` wrote.
 
     Raises:
         ConfigError: the run was not submitted.
-        BadDataError: it was by another version of Penstock.
+        BadDataError: another version of Penstock submitted it.
     """
     file = root / "runs" / run_id / _FILE
     if not file.is_file():
         raise ConfigError(
             f"the run {run_id} was not submitted to a cluster",
-            expected="a run that `penstock submit` began",
-            remedy=f"penstock show {run_id}",
+            expected="a run that `penstock submit` started",
+            got=f"no {file}",
+            remedy=f"`penstock show {run_id}` shows the run; `penstock runs` lists all runs",
         )
     plain = read_document(file)
     return Job.from_text(plain["job"]), SubmittedJob(**plain["submitted"])

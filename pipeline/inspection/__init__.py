@@ -1,1 +1,1 @@
-"""What is made of a run that has ended: report, pictures, and how to come to it again."""
+"""Show a run that has ended: its report, its pictures, and the commands that reproduce it."""

@@ -1,4 +1,4 @@
-"""The shell commands that come to a run's result again."""
+"""List the shell commands that reproduce a run's result."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from pipeline import recipes
 from pipeline.storage.tables import Execution, Run
 from serving_export.model_store.layout import model_folder
 
-CONFIG = "run.toml"  # the file that the reader saves the run's config as
+CONFIG = "run.toml"  # the file into which the reader saves the run's config
 
 
-def commands(
+def list_commands(
     root: Path,
     run: Run,
     executions: Sequence[Execution],
@@ -23,39 +23,39 @@ def commands(
     model: Model | None,
     examples: Examples | None,
 ) -> tuple[str, ...]:
-    """The run again in a root of its own; its verdict printed, and judged again, where it is.
+    """List the commands that run the pipeline in a new root, print the verdict and judge again.
 
-    The ledger knows a recipe by the name of its pipeline: where that is none of Penstock's own, the
-    reader says where their recipe lies.
+    The ledger has only the pipeline's name. If it is no recipe of Penstock, the commands have the
+    word RECIPE, which the reader replaces.
     """
-    own = run.pipeline not in recipes.list_recipes()
-    recipe = "RECIPE" if own else run.pipeline
+    is_own_recipe = run.pipeline not in recipes.list_recipes()
+    recipe = "RECIPE" if is_own_recipe else run.pipeline
     last = executions[-1].step if executions else None
     all_steps = [name for name in run.config if name != "seed"]
     until = ["--until", last] if last and last != all_steps[-1] else []
-    found = []
-    if own:
-        found.append(
+    lines = []
+    if is_own_recipe:
+        lines.append(
             f"# RECIPE: where {shlex.quote(run.pipeline)} lies, such as ./recipe.py:recipe"
         )
-    found.append(_line("run", recipe, "--config", CONFIG, "--root", "again", *until))
+    lines.append(_line("run", recipe, "--config", CONFIG, "--root", "again", *until))
     if verdict:
-        found.append(_line("gate", run.id, "--root", root.resolve()))
+        lines.append(_line("gate", run.id, "--root", root.resolve()))
     if verdict and model and examples:
-        baseline = _baseline(root, verdict, run)
+        baseline = _find_baseline(root, verdict, run)
         against = ["--baseline", baseline] if baseline else []
-        words = ["--candidate", model.bundle.resolve(), *against]
-        words += ["--examples", examples.path.resolve(), "--config", CONFIG]
-        found.append(_line("gate", *words, "--root", root.resolve()))
-    return tuple(found)
+        arguments = ["--candidate", model.bundle.resolve(), *against]
+        arguments += ["--examples", examples.path.resolve(), "--config", CONFIG]
+        lines.append(_line("gate", *arguments, "--root", root.resolve()))
+    return tuple(lines)
 
 
-def _line(*words: object) -> str:
-    return shlex.join(["penstock", *map(str, words)])
+def _line(*arguments: object) -> str:
+    return shlex.join(["penstock", *map(str, arguments)])
 
 
-def _baseline(root: Path, verdict: Mapping[str, Any], run: Run) -> Path | None:
-    """The version that the candidate was held against, if it lies where runs push by default."""
+def _find_baseline(root: Path, verdict: Mapping[str, Any], run: Run) -> Path | None:
+    """Find the version that was the baseline in the default serving folder, or return None."""
     reference = verdict["baseline"]
     if reference is None or reference["version"] is None:
         return None

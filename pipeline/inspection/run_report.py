@@ -1,4 +1,4 @@
-"""The report of a run, `<root>/runs/<run id>/report.html`: gathered from ledger and artifacts."""
+"""Write the report of a run from its ledger and artifacts, `<root>/runs/<run id>/report.html`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from data.errors import BadDataError
 from data.files.documents import read_document
 from data.files.durable_files import translate_disk_errors, write_text
 from pipeline.config.config_toml import plain_to_toml
-from pipeline.inspection.reproduce import commands
+from pipeline.execution.events import NO_NOTES, read_step_notes
+from pipeline.inspection.reproduce import list_commands
 from pipeline.spans.resolve import restore_recipe_config
 from pipeline.storage.artifact_lookup import (
     find_artifacts,
@@ -21,14 +22,13 @@ from pipeline.storage.artifact_lookup import (
     read_verdict,
 )
 from pipeline.storage.ledger import Ledger
-from pipeline.storage.run_folder import mark_killed_runs, summaries
+from pipeline.storage.run_folder import mark_killed_runs
 from pipeline.storage.tables import Execution
 
-REPORT = "report.html"  # in a run's own folder
+REPORT = "report.html"  # in a run's folder
 
-
-# What the report draws of a verdict.
-_DRAWN = frozenset(
+# keys of a verdict that the report needs
+_NEEDED_KEYS = frozenset(
     {
         "baseline",
         "best",
@@ -53,18 +53,18 @@ _DRAWN = frozenset(
 
 
 def report_run(root: Path, run_id: str, path: Path | None) -> Path:
-    """`penstock report`: as `write_report`, in a root in which something ran."""
+    """Open the ledger of a root in which something ran, and write a run's report."""
     with Ledger.existing(root) as ledger:
         mark_killed_runs(root, ledger)
         return write_report(root, ledger, run_id, path)
 
 
 def write_report(root: Path, ledger: Ledger, run_id: str, path: Path | None = None) -> Path:
-    """Write a run's report: the whole file or none.
+    """Write the report of a run.
 
     Args:
-        root: where it ran.
-        ledger: the root's.
+        root: the root of the run.
+        ledger: the ledger of the root.
         run_id: as in `penstock show`.
         path: the file; `<root>/runs/<run id>/report.html` if None.
 
@@ -72,13 +72,13 @@ def write_report(root: Path, ledger: Ledger, run_id: str, path: Path | None = No
         The file.
 
     Raises:
-        ConfigError: no such run.
-        BadDataError: its verdict cannot be read, or is of another schema.
-        EnvironmentTrouble: the file cannot be written.
+        ConfigError: there is no such run.
+        BadDataError: its verdict cannot be read, or has another schema.
+        EnvironmentTrouble: the file cannot be written; the old one is unchanged.
     """
     from components.report.html.page import render
 
-    facts = gather(root, ledger, run_id)
+    facts = collect_facts(root, ledger, run_id)
     path = path or root / "runs" / facts.run_id / REPORT
     with translate_disk_errors(f"the report cannot be written to {path}"):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -86,79 +86,79 @@ def write_report(root: Path, ledger: Ledger, run_id: str, path: Path | None = No
     return path
 
 
-def gather(root: Path, ledger: Ledger, run_id: str) -> Facts:
-    """What a run's report is made of, as far as it still lies there.
+def collect_facts(root: Path, ledger: Ledger, run_id: str) -> Facts:
+    """Collect what the report of a run shows, as far as it was not deleted.
 
     Raises:
-        ConfigError: no such run.
-        BadDataError: its verdict cannot be read, or is of another schema.
+        ConfigError: there is no such run.
+        BadDataError: its verdict cannot be read, or has another schema.
     """
     run = ledger.find_run(run_id)
     executions = ledger.executions(run.id)
-    found = list(find_run_artifacts(root, ledger, run.id))
-    verdict = next((a for a in found if isinstance(a, Verdict)), None)
-    content = _content(ledger, verdict) if verdict else None
+    artifacts = list(find_run_artifacts(root, ledger, run.id))
+    verdict = next((a for a in artifacts if isinstance(a, Verdict)), None)
+    content = _read_verdict(ledger, verdict) if verdict else None
     model = find_judged_model(root, ledger, verdict) if verdict else None
-    model = model or next((a for a in found if isinstance(a, Model)), None)
-    examples = _judged_examples(root, ledger, executions) if verdict else None
-    examples = examples or next((a for a in found if isinstance(a, Examples)), None)
+    model = model or next((a for a in artifacts if isinstance(a, Model)), None)
+    examples = _find_judged_examples(root, ledger, executions) if verdict else None
+    examples = examples or next((a for a in artifacts if isinstance(a, Examples)), None)
     return Facts(
         run_id=run.id,
         pipeline=run.pipeline,
         status=run.status,
         started=run.started,
         verdict=content,
-        history=_history(model),
+        history=_read_history(model),
         examples=examples,
-        lineage=_lineage(root / "runs" / run.id, ledger, executions),
-        push=_push(ledger, verdict, executions),
+        lineage=_collect_steps(root / "runs" / run.id, ledger, executions),
+        push=_find_push(ledger, verdict, executions),
         override=content.get("override") if content else None,
-        reproduce=commands(root, run, executions, content, model, examples),
+        reproduce=list_commands(root, run, executions, content, model, examples),
         config=plain_to_toml({"name": run.pipeline, **restore_recipe_config(run.config)}),
     )
 
 
-def _content(ledger: Ledger, verdict: Verdict) -> dict[str, Any]:
+def _read_verdict(ledger: Ledger, verdict: Verdict) -> dict[str, Any]:
     content = read_verdict(ledger, verdict)
-    missing = sorted(_DRAWN - content.keys())
-    if missing:  # of an evaluate of the user's own
+    missing = sorted(_NEEDED_KEYS - content.keys())
+    if missing:  # the user's own Evaluate wrote it
         raise BadDataError(
             f"the verdict in {verdict.path} cannot be shown",
-            expected="all that components.evaluate writes",
+            expected="all keys that components.evaluate writes",
             got=f"no {', '.join(missing)}",
-            remedy="write what is missing, or another file than verdict.json",
+            follows="no report was written",
+            remedy="let your Evaluate write these keys, or a file with another name",
         )
     return content
 
 
-def _judged_examples(
+def _find_judged_examples(
     root: Path, ledger: Ledger, executions: Sequence[Execution]
 ) -> Examples | None:
-    """Those that fed the step which gave the last verdict: its images are named by place."""
+    """Find the examples of the last verdict, which names images by their index in them."""
     for execution in reversed(executions):
-        made = ledger.artifacts(execution.fingerprint).values()
-        if any(kind == "Verdict" for kind, _ in made):
+        artifacts = ledger.artifacts(execution.fingerprint).values()
+        if any(kind == "Verdict" for kind, _ in artifacts):
             sources = [link.source for link in ledger.lineage(execution.fingerprint)]
-            found = (a for source in sources for a in find_artifacts(root, ledger, source))
-            return next((a for a in found if isinstance(a, Examples)), None)
+            inputs = (a for source in sources for a in find_artifacts(root, ledger, source))
+            return next((a for a in inputs if isinstance(a, Examples)), None)
     return None
 
 
-def _history(model: Model | None) -> dict[str, Any] | None:
+def _read_history(model: Model | None) -> dict[str, Any] | None:
     if model is None:
         return None
     try:
-        found = read_document(model.path / "history.json")
+        return read_document(model.path / "history.json")
     except BadDataError:
         return None
-    return found
 
 
-def _lineage(
+def _collect_steps(
     folder: Path, ledger: Ledger, executions: Sequence[Execution]
 ) -> tuple[StepFacts, ...]:
     steps = {execution.fingerprint: execution.step for execution in executions}
-    said = summaries(folder)
+    notes = read_step_notes(folder)
 
     def inputs(fingerprint: str) -> tuple[str, ...]:
         return tuple(
@@ -173,17 +173,17 @@ def _lineage(
             fingerprint=execution.fingerprint,
             status=execution.status,
             seconds=execution.seconds,
-            summary=execution.error or said.get(execution.step, ""),
+            summary=execution.error or notes.get(execution.step, NO_NOTES).summary,
             inputs=inputs(execution.fingerprint),
         )
         for execution in executions
     )
 
 
-def _push(
+def _find_push(
     ledger: Ledger, verdict: Verdict | None, executions: Sequence[Execution]
 ) -> dict[str, Any] | None:
-    """What became of the model: pushed by hand since, or what the run itself did."""
+    """Find how the model was pushed: by hand, else by the run itself."""
     by_hand = ledger.pushes(verdict.model_digest) if verdict else []
     if by_hand:
         last = by_hand[-1]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from components.artifacts import Examples, ExpectedExamples
-from components.context import Context, PushRight, UnrestrictedPush
+from components.context import Context
 from data.code.first_party import Code
 from data.errors import ConfigError
 from pipeline.config import early_checks, outside_data
@@ -32,7 +32,6 @@ class Workspace:
     model_name: str | None = None  # the folder that the pipeline pushes to
     beam_args: tuple[str, ...] = field(default=Context.beam_args, repr=False)  # secrets read
     shared_filesystem: bool = False
-    push_right: PushRight = field(default_factory=UnrestrictedPush)  # of the run, once it is
 
     @property
     def own_files(self) -> tuple[Path, ...]:
@@ -254,5 +253,4 @@ def make_context(workspace: Workspace, output_dir: Path) -> Context:
         seed=workspace.seed,
         beam_args=workspace.beam_args,
         shared_filesystem=workspace.shared_filesystem,
-        push_right=workspace.push_right,
     )

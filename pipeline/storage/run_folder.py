@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import json
 import secrets
-import time
 import traceback
 from pathlib import Path
-from typing import Any
 
 from filelock import FileLock, Timeout
 
 from data.code.user_code import TRACEBACK_NOTE
 from data.errors import EnvironmentTrouble, PushRightLost
-from data.files.documents import add_schema_number, check_schema
 from data.files.private_files import FILE_MODE, make_private_folder, open_private
 from data.redaction import redact
 from pipeline.storage.database import FILE
@@ -23,7 +18,6 @@ from pipeline.storage.ledger import Ledger
 from pipeline.storage.pushes import push_right
 
 LOCK = ".lock"
-EVENTS = "events.jsonl"
 _TRACEBACK = "traceback.txt"
 PRIVATE = ("runs", "schedules")  # the root's folders of what only its owner is to read
 
@@ -96,13 +90,6 @@ def _may_be_buried(folder: Path) -> bool:
     return True
 
 
-def append_event(folder: Path, kind: str, **facts: Any) -> None:
-    """One more line of what happened in a run."""
-    event = add_schema_number(EVENTS, {"time": time.time(), "event": kind, **facts})
-    with open_private(folder / EVENTS, "a", encoding="utf-8") as file:
-        file.write(redact(json.dumps(event)) + "\n")
-
-
 def write_traceback(folder: Path, error: BaseException) -> None:
     """Keep a run's traceback in its folder, and note on the error where it lies."""
     file = folder / _TRACEBACK
@@ -115,17 +102,3 @@ def note_traceback(folder: Path, error: BaseException) -> None:
     """Note on the error where its traceback lies, if a worker or this process has kept it."""
     if (folder / _TRACEBACK).is_file():
         error.add_note(f"{TRACEBACK_NOTE}{folder / _TRACEBACK}")
-
-
-def summaries(folder: Path) -> dict[str, str]:
-    """Step → what came out of it, by the events in a run's folder."""
-    events = folder / EVENTS
-    if not events.is_file():
-        return {}
-    found = {}
-    for line in events.read_text(encoding="utf-8", errors="replace").splitlines():
-        with contextlib.suppress(ValueError, KeyError, TypeError):  # half a line, of a killed run
-            event = json.loads(line)
-            if isinstance(event, dict) and check_schema(EVENTS, event, events)["event"] == "ended":
-                found[event["step"]] = event["summary"]
-    return found

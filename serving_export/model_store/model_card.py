@@ -80,7 +80,7 @@ def _judged(verdict: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def card_markdown(card: Mapping[str, Any]) -> str:
+def format_card(card: Mapping[str, Any]) -> str:
     """The card as a page of Markdown, for people.
 
     Args:

@@ -13,6 +13,7 @@ import toy_steps
 
 from pipeline import recipes
 from pipeline.config.graph import PipelineConfig, Ref, Step
+from pipeline.inspection.report_and_pictures import write_report_and_pictures
 from pipeline.run import run
 
 
@@ -83,7 +84,9 @@ def finished_root(make_once: Callable[..., Path]) -> Path:
     """A root in which `penstock run digits` has run to its end; look, do not change."""
 
     def fill(root: Path) -> None:
-        assert run(recipes.build("digits"), root=root).run.exit_code == 0
+        result = run(recipes.build("digits"), root=root)
+        assert result.run.exit_code == 0
+        write_report_and_pictures(result)
 
     return make_once("finished-digits", fill)
 

@@ -12,7 +12,7 @@ import toy_steps
 
 from data.errors import BadDataError
 from pipeline.config.graph import PipelineConfig, Ref, Step
-from pipeline.execution.watcher import Watcher
+from pipeline.execution.events import RunPlanned, StepStarted
 from pipeline.run import run
 from pipeline.storage.database import Database
 from pipeline.storage.ledger import Ledger
@@ -65,7 +65,7 @@ def test_cached_steps_cost_no_transaction_each(counted):
     assert counted(3) == counted(12)
 
 
-class Peeking(Watcher):
+class Peeking:
     """Looks into the ledger when a step begins."""
 
     def __init__(self, root: Path) -> None:
@@ -73,18 +73,19 @@ class Peeking(Watcher):
         self.known: dict[str, list[str]] = {}
         self._run = ""
 
-    def planned(self, run_id, plan) -> None:
-        self._run = run_id
-
-    def started(self, step: str) -> None:
-        with Ledger(self._root) as ledger:
-            self.known[step] = [e.step for e in ledger.executions(self._run)]
+    def emit(self, event) -> None:
+        match event:
+            case RunPlanned():
+                self._run = event.run_id
+            case StepStarted():
+                with Ledger(self._root) as ledger:
+                    self.known[event.step] = [e.step for e in ledger.executions(self._run)]
 
 
 def test_cached_steps_are_entered_before_one_begins_that_may_die(toy_pipeline, tmp_path):
     root, watcher = tmp_path / "root", Peeking(tmp_path / "root")
     run(toy_pipeline(), root=root)
-    run(toy_pipeline(status="failed"), root=root, watcher=watcher)
+    run(toy_pipeline(status="failed"), root=root, on_event=watcher.emit)
     assert watcher.known["judge"] == ["count", "add"]
 
 

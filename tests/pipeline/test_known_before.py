@@ -14,7 +14,7 @@ from data.errors import ConfigError, PenstockError
 from pipeline import exit_codes, recipes
 from pipeline.cli.main import call
 from pipeline.config.overrides import apply_settings
-from pipeline.execution.watcher import Watcher
+from pipeline.execution.events import StepWarning
 from pipeline.run import run
 from pipeline.storage.ledger import Ledger
 
@@ -152,13 +152,13 @@ def test_what_takes_keras_or_the_user_s_modules_is_told_before_ingest(settings, 
 
 
 def test_a_callback_that_a_resume_makes_anew_is_told_of_before_ingest(tmp_path):
-    class Stops(Watcher):
-        def warning(self, step, words):
-            raise KeyboardInterrupt(f"{step}: {words}")
+    def stop(event):
+        if isinstance(event, StepWarning):
+            raise KeyboardInterrupt(f"{event.step}: {event.message}")
 
     pipeline = apply_settings(recipes.build("digits"), ["train.callbacks=['keras_setups:Forgets']"])
     with pytest.raises(KeyboardInterrupt, match="train: the callback Forgets has no get_state"):
-        run(pipeline, root=tmp_path / "root", watcher=Stops())
+        run(pipeline, root=tmp_path / "root", on_event=stop)
     assert not (tmp_path / "root" / "artifacts").exists()
 
 

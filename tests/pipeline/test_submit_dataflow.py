@@ -15,10 +15,10 @@ from components.context import Context
 from data.errors import BadDataError, ConfigError, serialize_error
 from pipeline import submit
 from pipeline.config.graph import PipelineConfig
-from pipeline.execution.beam import chain
+from pipeline.execution.beam import chain_steps
 from pipeline.execution.beam_job import Job
 from pipeline.execution.cancellation import cancel
-from pipeline.execution.watcher import Watcher
+from pipeline.execution.events import ignore
 from pipeline.planning.prepare import Request
 
 pytestmark = pytest.mark.slow
@@ -40,14 +40,14 @@ def sent(pipeline: PipelineConfig, root: Path, flags: tuple[str, ...], shared: b
     )
     with pytest.raises(submit.Detached):
         submit.submit(
-            pipeline, request, detach=True, watcher=Watcher(), on_interrupt=lambda: "detach"
+            pipeline, request, detach=True, on_event=ignore, on_interrupt=lambda: "detach"
         )
     (run,) = (root / "runs").iterdir()
     return run.name
 
 
 def attached(root: Path, run_id: str) -> Any:
-    return submit.attach(root, run_id, watcher=Watcher(), on_interrupt=lambda: "detach")
+    return submit.attach(root, run_id, on_event=ignore, on_interrupt=lambda: "detach")
 
 
 def test_submitted_worked_and_attached(
@@ -65,7 +65,7 @@ def test_submitted_worked_and_attached(
     written = json.loads((root / "runs" / run_id / "submission.json").read_text("utf-8"))
     assert written["submitted"]["url"] == google.console
     job = Job.from_text(written["job"])
-    run_pipeline(chain(job), Context(output_dir=tmp_path))
+    run_pipeline(chain_steps(job), Context(output_dir=tmp_path))
     google.jobs["job-1"]["currentState"] = "JOB_STATE_DONE"
     assert attached(root, run_id).verdict.status == "passed"
 

@@ -21,15 +21,15 @@ from pipeline.cli.main import call
 from pipeline.config.graph import PipelineConfig
 from pipeline.config.overrides import apply_settings
 from pipeline.execution import submission_file
-from pipeline.execution.beam import chain
+from pipeline.execution.beam import chain_steps
 from pipeline.execution.beam_job import Job
 from pipeline.execution.cancellation import cancel
-from pipeline.execution.watcher import Watcher
+from pipeline.execution.events import JobStateChanged, ignore
+from pipeline.inspection.report_and_pictures import write_report_and_pictures
 from pipeline.planning import prepare
 from pipeline.planning.prepare import Request
 from pipeline.run import run
 from pipeline.storage.ledger import Ledger
-from pipeline.storage.pushes.push_right import PushRight
 
 pytestmark = [
     pytest.mark.runners,
@@ -56,12 +56,12 @@ def request_at(pool, job_service) -> Callable[..., Request]:
 
 def send(pipeline: PipelineConfig, request: Request, *, detach: bool = False) -> Any:
     return submit.submit(
-        pipeline, request, detach=detach, watcher=Watcher(), on_interrupt=lambda: "detach"
+        pipeline, request, detach=detach, on_event=ignore, on_interrupt=lambda: "detach"
     )
 
 
 def attach(root: Path) -> Any:
-    return submit.attach(root, "latest", watcher=Watcher(), on_interrupt=lambda: "detach")
+    return submit.attach(root, "latest", on_event=ignore, on_interrupt=lambda: "detach")
 
 
 def status(root: Path) -> tuple[str, int | None]:
@@ -87,7 +87,9 @@ def test_it_is_left_and_found_again(slow_digits, request_at, tmp_path):
     result = attach(root)
     assert [e.status for e in result.executions] == ["completed"] * 5
     assert status(root) == ("completed", exit_codes.DONE)
-    assert result.report
+    drawn = write_report_and_pictures(result)
+    assert drawn.report
+    assert write_report_and_pictures(result) == drawn  # it is there
     assert result.push.served_path.is_dir()
     again = attach(root)
     assert again.run == result.run  # what is known is only read again
@@ -121,8 +123,8 @@ def test_ctrl_c_asks_what_is_to_become_of_the_job(
 ):
     root, asked = tmp_path / "root", []
 
-    class CtrlC(Watcher):
-        def job(self, state, url):
+    def press_ctrl_c(event):
+        if isinstance(event, JobStateChanged):
             raise KeyboardInterrupt
 
     def on_interrupt():
@@ -134,7 +136,7 @@ def test_ctrl_c_asks_what_is_to_become_of_the_job(
             slow_digits,
             request_at(root),
             detach=False,
-            watcher=CtrlC(),
+            on_event=press_ctrl_c,
             on_interrupt=on_interrupt,
         )
     assert asked == [answer]
@@ -153,10 +155,10 @@ def test_it_is_cancelled(slow_digits, request_at, tmp_path):
     assert cancel(root, "latest").job.over  # by the word of a job service that goes on
     assert status(root) == ("cancelled", exit_codes.INTERRUPTED)
     (tmp_path / "go").touch()
-    journal = root / "runs" / latest(root) / "journal.jsonl"
-    while '"failed"' not in journal.read_text():  # the worker looks before the next step
+    events = root / "runs" / latest(root) / "worker_events.jsonl"
+    while '"failed"' not in events.read_text():  # the worker looks before the next step
         time.sleep(0.1)
-    assert "it was cancelled" in journal.read_text()
+    assert "it was cancelled" in events.read_text()
     assert not list(root.glob("artifacts/normalize/[0-9a-f]*"))
     with pytest.raises(submit.Cancelled):
         attach(root)
@@ -236,9 +238,8 @@ def test_a_root_that_workers_do_not_see(digits, pool, job_service, request_at, t
     with Ledger(tmp_path) as ledger:
         prepared = prepare.prepare(digits, request_at(tmp_path), ledger)
     workspace = dataclasses.replace(prepared.workspace, root=tmp_path / "not mounted")
-    right = PushRight(tmp_path / "nowhere", "a")
-    job = Job.of(prepared.plan, prepared.chosen, workspace, run_id="a-run", right=right)
-    sent = submission.submit_detached(chain(job), job_service.external(pool))
+    job = Job.of(prepared.plan, prepared.chosen, workspace, run_id="a-run", attempt="a")
+    sent = submission.submit_detached(chain_steps(job), job_service.external(pool))
     while submission.get_state(sent) not in OVER:
         time.sleep(0.1)
     error = submission.get_failure(sent)

@@ -169,4 +169,4 @@ def _print(content: dict[str, Any], *, as_json: bool) -> int:
         print_json(content)
     else:
         Console().print(verdict_table(content, all_rules=True))
-    return exit_codes.of_verdict(content["status"])
+    return exit_codes.map_verdict(content["status"])

@@ -16,6 +16,7 @@ from pipeline.config.beam_flags import read_beam_table
 from pipeline.console.interrupt import promptly
 from pipeline.console.live_view import RunView
 from pipeline.console.run_summary import show_result
+from pipeline.inspection.report_and_pictures import write_report_and_pictures
 from pipeline.run import Orchestrator
 from pipeline.run import run as run_pipeline
 
@@ -86,6 +87,8 @@ def run(
                 orchestrator=orchestrator,
                 beam_args=(*read_beam_table(table), *flags) or Context.beam_args,
                 shared_filesystem=shared_filesystem,
-                watcher=view,
+                on_event=view.emit,
+                progress=False,
             )
-        return show_result(result, recipe, root, time.perf_counter() - started)
+            drawn = write_report_and_pictures(result)
+        return show_result(result, drawn, recipe, root, time.perf_counter() - started)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import click
 
@@ -20,11 +20,12 @@ from pipeline.console.run_summary import from_here
 from pipeline.console.streams import say
 from pipeline.console.terminal import Console
 from pipeline.console.verdict_table import verdict_table
-from pipeline.inspection.run_pictures import FOLDER, fetch
+from pipeline.execution.events import NO_NOTES, StepNotes, read_step_notes
+from pipeline.inspection.run_pictures import FOLDER, fetch_pictures
 from pipeline.inspection.run_report import REPORT, report_run
 from pipeline.storage.artifact_lookup import find_verdict, read_verdict
 from pipeline.storage.ledger import Ledger
-from pipeline.storage.run_folder import mark_killed_runs, summaries
+from pipeline.storage.run_folder import mark_killed_runs
 from pipeline.storage.tables import Execution, Run
 
 _RUN_COLUMNS = (
@@ -103,10 +104,10 @@ def show(run_id: str, root: Path, pictures: Path | None, as_json: bool) -> None:
         executions = ledger.executions(run.id)
         content = _verdict(root, ledger, run)
     folder = root / "runs" / run.id
-    notes = _step_notes(folder)
+    notes = read_step_notes(folder)
     report, drawn = folder / REPORT, folder / FOLDER
     if as_json:
-        steps = [{**asdict(e), **notes.get(e.step, _NO_NOTES)._asdict()} for e in executions]
+        steps = [{**asdict(e), **asdict(notes.get(e.step, NO_NOTES))} for e in executions]
         places = {
             "report": str(report) if report.is_file() else None,
             "pictures": str(drawn) if drawn.is_dir() else None,
@@ -114,7 +115,7 @@ def show(run_id: str, root: Path, pictures: Path | None, as_json: bool) -> None:
         print_json({**_facts(run), "steps": steps, "verdict_content": content, **places})
         return
     _print_run(run)
-    print_listing(_STEP_COLUMNS, (_step_row(e, notes.get(e.step, _NO_NOTES)) for e in executions))
+    print_listing(_STEP_COLUMNS, (_step_row(e, notes.get(e.step, NO_NOTES)) for e in executions))
     if content:
         say("")
         Console().print(verdict_table(content))
@@ -185,29 +186,14 @@ def _print_run(run: Run) -> None:
     say("")
 
 
-class _StepNotes(NamedTuple):
-    """What the run's events say about a step."""
-
-    why: tuple[str, ...] = ()  # the reasons for which it ran
-    result: str = ""
-
-
-_NO_NOTES = _StepNotes()
-
-
-def _step_notes(folder: Path) -> dict[str, _StepNotes]:
-    """Read step → notes from the events in a run's folder."""
-    return {step: _StepNotes(result=result) for step, result in summaries(folder).items()}
-
-
-def _step_row(execution: Execution, notes: _StepNotes) -> Sequence[Cell]:
+def _step_row(execution: Execution, notes: StepNotes) -> Sequence[Cell]:
     return (
         execution.step,
         colour(execution.status),
         f"{execution.seconds:.1f}",
         execution.fingerprint[:12],
         shorten_digests("; ".join(notes.why)),
-        execution.error or notes.result,
+        execution.error or notes.summary,
     )
 
 
@@ -220,7 +206,7 @@ def _copy_pictures(root: Path, run_id: str, folder: Path) -> None:
         EnvironmentTrouble: the folder cannot be written to.
     """
     with nullcontext() if debug() else libraries_to(None), _ledger(root) as ledger:
-        album = fetch(root, ledger, ledger.find_run(run_id).id, folder)
+        album = fetch_pictures(root, ledger, ledger.find_run(run_id).id, folder)
     for file in album.files:
         say(file)
     for problem in album.problems:

@@ -31,10 +31,11 @@ from pipeline.config.commands import format_command
 from pipeline.console.live_view import RunView
 from pipeline.console.run_summary import show_result
 from pipeline.console.streams import say
+from pipeline.inspection.report_and_pictures import write_report_and_pictures
 from pipeline.planning.prepare import Request
 
 if TYPE_CHECKING:
-    from pipeline.execution.cancellation import Stopped
+    from pipeline.execution.cancellation import StopReport
     from pipeline.execution.result import RunResult
 
 
@@ -87,7 +88,7 @@ def submit(
 
     def follow(view: RunView) -> RunResult:
         return submit_pipeline(
-            pipeline, request, detach=detach, watcher=view, on_interrupt=view.cancel_or_detach
+            pipeline, request, detach=detach, on_event=view.emit, on_interrupt=view.cancel_or_detach
         )
 
     return _follow_and_show(follow, recipe, root, asked_to_detach=detach)
@@ -104,7 +105,7 @@ def attach(run_id: str, root: Path) -> int:
     from pipeline.submit import attach as attach_run
 
     def follow(view: RunView) -> RunResult:
-        return attach_run(root, run_id, watcher=view, on_interrupt=view.cancel_or_detach)
+        return attach_run(root, run_id, on_event=view.emit, on_interrupt=view.cancel_or_detach)
 
     return _follow_and_show(follow, "RECIPE", root, asked_to_detach=False)
 
@@ -131,16 +132,16 @@ def cancel(run_id: str, root: Path, wait: float) -> int:
 
     cancelled = cancel_run(root, run_id, wait=wait)
     say(f"cancelled {cancelled.run_id}: it will push nothing")
-    if cancelled.made:
-        say(f"steps     {', '.join(cancelled.made)}: their results stay cached")
+    if cancelled.completed:
+        say(f"steps     {', '.join(cancelled.completed)}: their results stay cached")
     code = _show_job(cancelled.job)
     if code:
         say(f"          or ask again: {format_command('cancel', cancelled.run_id, root=root)}")
     return code
 
 
-def _show_job(job: Stopped) -> int:
-    say(f"job       {job.said}, according to {job.by}")
+def _show_job(job: StopReport) -> int:
+    say(f"job       {job.answer}, according to {job.source}")
     if job.over:
         return exit_codes.DONE
     say("          it may still run and occupy the cluster: stop it there")
@@ -158,6 +159,7 @@ def _follow_and_show(
     try:
         with view:
             result = follow(view)
+            drawn = write_report_and_pictures(result)
     except Detached:
         say("the run continues on the cluster")
         for heading, verb in (("next", "attach"), ("", "cancel")):
@@ -168,4 +170,4 @@ def _follow_and_show(
         if cancelled.job:
             _show_job(cancelled.job)
         return exit_codes.INTERRUPTED
-    return show_result(result, recipe, root, time.perf_counter() - started)
+    return show_result(result, drawn, recipe, root, time.perf_counter() - started)

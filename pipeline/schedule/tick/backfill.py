@@ -69,7 +69,7 @@ def backfill(
             serving = root / lock.FOLDER / f"{name}.backfill" / time.strftime("%Y%m%d-%H%M%S")
             schedule = dataclasses.replace(schedule, serving=str(serving))
             pipeline = dataclasses.replace(pipeline, name=f"{pipeline.name}-backfill")
-        code, right = exit_codes.DONE, lock.take_over(root, name)
+        code, right = exit_codes.DONE, lock.take_push_right(root, name)
         for standing in spans:
             right.check()
             windowed = _until(pipeline, step, standing.span.name)

@@ -84,6 +84,7 @@ def attempt(
     from data.files.documents import read_document
     from pipeline.console.live_view import RunView
     from pipeline.console.run_summary import show_result
+    from pipeline.inspection.report_and_pictures import write_report_and_pictures
     from pipeline.run import run
 
     started = time.perf_counter()
@@ -97,13 +98,15 @@ def attempt(
                 force=[step.name for step in pipeline.steps if find_unseen(step)],
                 beam_args=beam_args or Context.beam_args,
                 shared_filesystem=schedule.shared_filesystem,
-                watcher=view,
+                on_event=view.emit,
+                progress=False,
                 under=right,
                 now=clock(),
             )
+            drawn = write_report_and_pictures(result)
     except PenstockError as error:
         return Attempt(run_id=view.run_id or None, error=error)
-    code = show_result(result, schedule.recipe, root, time.perf_counter() - started)
+    code = show_result(result, drawn, schedule.recipe, root, time.perf_counter() - started)
     verdict, push = result.verdict, result.push
     reasons = read_document(verdict.path / "verdict.json").get("reasons", []) if verdict else []
     made = {e.step for e in result.executions if e.status == "completed"}
@@ -120,5 +123,5 @@ def attempt(
         verdict=verdict.status if verdict else None,
         pushed=pushed,
         words=words,
-        report=str(result.report) if result.report else None,
+        report=str(drawn.report) if drawn.report else None,
     )

@@ -63,7 +63,7 @@ def run_tick(root: Path, name: str, tick_id: int | None, *, clock: Clock = time.
         if tick.outcome:
             say(f"{name}: {tick.outcome}, {tick.detail}")
             return exit_codes.DONE
-        return _Work(store, root, schedule, tick, clock, lock.take_over(root, name)).do()
+        return _Work(store, root, schedule, tick, clock, lock.take_push_right(root, name)).do()
 
 
 def _begun(
@@ -130,7 +130,7 @@ class _Work:
         except PushRightLost as error:  # the tick is another's now
             return explain(error, debug=False)
         except Exception as error:
-            code = exit_codes.of_error(error)
+            code = exit_codes.map_error(error)
             explain(error, debug=code == exit_codes.CRASH)
             self._end("failed", event="failed", detail=_in_brief(error), run_id=self._run_id)
             return code

@@ -270,7 +270,7 @@ def test_every_json_that_a_run_leaves_has_its_schema_number(finished_root):
             found.add(path.name)
     assert found >= set(SCHEMAS) - {
         *("checkpoint", "upstream.json"),  # of a training that was interrupted
-        *("journal.jsonl", "submission.json"),  # of a run on a cluster
+        *("worker_events.jsonl", "submission.json"),  # of a run on a cluster
     }
 
 

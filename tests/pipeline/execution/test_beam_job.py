@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from pipeline.execution.beam_job import Job, done_before
+from pipeline.execution.beam_job import Job, collect_done
 from pipeline.planning import prepare
 from pipeline.planning.prepare import Request
 from pipeline.run import run
@@ -28,7 +28,7 @@ def test_a_plan_is_the_same_after_its_travel(toy_pipeline, tmp_path):
         prepared.chosen,
         prepared.workspace,
         run_id="r",
-        right=PushRight(root / "runs" / "r" / "push_right.json", "a"),
+        attempt="a",
         code={"mine.py": "x = 1"},
     )
     there = Job.from_text(job.to_text())
@@ -37,6 +37,6 @@ def test_a_plan_is_the_same_after_its_travel(toy_pipeline, tmp_path):
     assert there.plan() == prepared.plan
     assert [p.step.name for p in prepared.plan if p.sealed] == ["count"]
     assert there.chosen == ("count", "add", "judge")
-    done = done_before(there.plan(), 2, job.root)
+    done = collect_done(there.plan()[:2], root)
     assert done.sealed["count"] == prepared.plan[0].sealed
     assert done.sealed["add"] is None

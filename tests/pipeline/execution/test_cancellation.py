@@ -24,8 +24,8 @@ from pipeline.execution import submission_file
 from pipeline.execution.beam import RunStep
 from pipeline.execution.beam_job import Job
 from pipeline.execution.cancellation import cancel
-from pipeline.execution.run_record import RunRecord, new_run
-from pipeline.execution.watcher import Watcher
+from pipeline.execution.events import JobStateChanged, RunPlanned, ignore
+from pipeline.execution.run_record import RunRecord, make_run
 from pipeline.planning import prepare
 from pipeline.planning.prepare import Request
 from pipeline.storage.ledger import Ledger
@@ -48,11 +48,11 @@ def sent(server: DeafJobServer, tmp_path: Path) -> Callable[[PipelineConfig], Jo
         root.mkdir()
         with Ledger(root) as ledger:
             prepared = prepare.prepare(pipeline, request, ledger)
-            with RunRecord(root, new_run(pipeline), ledger, Watcher()) as record:
-                record.planned(prepared.chosen_plan)
-                job = submit._job(prepared, record)
+            with RunRecord(root, make_run(pipeline), ledger, ignore) as record:
+                record.emit(RunPlanned.of(record.run.id, prepared.chosen_plan))
+                job = submit._make_job(prepared, record)
                 submission_file.save(job, SubmittedJob("job-1", server.endpoint, None))
-                record.submitted()
+                record.submit()
         return job
 
     return send
@@ -121,7 +121,7 @@ def test_a_worker_between_verdict_and_rename_pushes_no_more(
 
 
 def attach(root: Path) -> Any:
-    return submit.attach(root, "latest", watcher=Watcher(), on_interrupt=lambda: "detach")
+    return submit.attach(root, "latest", on_event=ignore, on_interrupt=lambda: "detach")
 
 
 def test_what_came_first_is_named_and_stays(sent, pushing_pipeline, tmp_path, capsys):
@@ -157,7 +157,7 @@ def test_of_two_attempts_at_once_the_later_pushes(sent, pushing_pipeline, tmp_pa
     first.start()
     until((tmp_path / "started").exists)
     second.start()
-    until(lambda: '"waiting"' in (job.folder / "journal.jsonl").read_text())
+    until(lambda: '"waiting"' in (job.folder / "worker_events.jsonl").read_text())
     (tmp_path / "go").touch()
     first.join()
     second.join()
@@ -212,13 +212,13 @@ def test_whoever_waits_for_the_run_sees_that_another_cancelled_it(sent, pushing_
     server.after = server.state  # RUNNING, and it never ends
     cancelled = []
 
-    class Elsewhere(Watcher):
-        def job(self, state, url):
+    def cancel_elsewhere(event):
+        if isinstance(event, JobStateChanged):
             thread.start()
 
     thread = threading.Thread(target=lambda: cancelled.append(cancel(job.root, "latest", wait=0)))
     with pytest.raises(submit.Cancelled):
-        submit.attach(job.root, "latest", watcher=Elsewhere(), on_interrupt=lambda: "detach")
+        submit.attach(job.root, "latest", on_event=cancel_elsewhere, on_interrupt=lambda: "detach")
     thread.join()
     assert cancelled[0].run_id == job.run_id
     assert entered(job.root)[0].status == "cancelled"
@@ -230,12 +230,12 @@ def test_ctrl_c_is_too_late_for_what_is_pushed(sent, pushing_pipeline, server):
     worker.start()
     worker.join()
 
-    class CtrlC(Watcher):
-        def job(self, state, url):
+    def press_ctrl_c(event):
+        if isinstance(event, JobStateChanged):
             raise KeyboardInterrupt
 
     with pytest.raises(AlreadyPushed):
-        submit.attach(job.root, "latest", watcher=CtrlC(), on_interrupt=lambda: "cancel")
+        submit.attach(job.root, "latest", on_event=press_ctrl_c, on_interrupt=lambda: "cancel")
     assert entered(job.root)[0].status == "submitted"  # it goes to its end
     server.state = job_api.JobState.DONE
     assert attach(job.root).push.version == 1
@@ -268,7 +268,7 @@ def test_a_run_that_failed_pushes_no_more(sent, pushing_pipeline, tmp_path):
     with (
         Ledger(job.root) as ledger,
         pytest.raises(ConfigError),
-        RunRecord(job.root, ledger.find_run("latest"), ledger, Watcher(), again=True),
+        RunRecord(job.root, ledger.find_run("latest"), ledger, ignore, resume=True),
     ):
         raise ConfigError("the job failed")
     (tmp_path / "go").touch()
@@ -296,7 +296,7 @@ def test_an_interrupt_of_whoever_looks_after_it_leaves_the_run(sent, pushing_pip
     with (
         Ledger(job.root) as ledger,
         pytest.raises(KeyboardInterrupt),
-        RunRecord(job.root, ledger.find_run("latest"), ledger, Watcher(), again=True),
+        RunRecord(job.root, ledger.find_run("latest"), ledger, ignore, resume=True),
     ):
         raise KeyboardInterrupt
     assert entered(job.root)[0].status == "submitted"
@@ -318,7 +318,7 @@ def test_cancelled_is_the_last_word(sent, pushing_pipeline):
 def test_only_what_was_submitted_and_is_not_over_is_cancelled(sent, pushing_pipeline, server):
     job = sent(pushing_pipeline())
     server.state = job_api.JobState.DONE
-    with pytest.raises(ConfigError, match="is over: submitted, its job done"):
+    with pytest.raises(ConfigError, match="got:      run status submitted, job state done"):
         cancel(job.root, "latest")
     (job.folder / "submission.json").unlink()
     with pytest.raises(ConfigError, match="was not submitted"):
@@ -334,7 +334,7 @@ def test_a_run_that_no_worker_begins_is_not_waited_for_for_ever(
     assert call(["attach", "latest", "--root", str(job.root)]) == exit_codes.ENVIRONMENT
     said = capfd.readouterr().err
     assert "no worker has begun with the run" in said
-    assert "a job job-1 that is running" in said
+    assert "job job-1 is running" in said
     assert "PENSTOCK_WAIT_JOB_START" in said
     assert entered(job.root)[0].status == "submitted"
     assert server.asked == 0

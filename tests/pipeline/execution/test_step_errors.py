@@ -17,7 +17,7 @@ from components.context import Context
 from data.errors import EnvironmentTrouble, StepError
 from pipeline import exit_codes
 from pipeline.cli.main import call
-from pipeline.execution.step_errors import told
+from pipeline.execution.step_errors import translate_errors
 from pipeline.planning.plan import Workspace
 
 
@@ -59,7 +59,7 @@ def test_what_refuses_a_connection(ask):
     body = f"import socket; socket.create_connection(('127.0.0.1', {port}))"
     code, file, said = ask(body)
     assert code == exit_codes.ENVIRONMENT
-    assert "step 'own' could not reach what it connects to" in said
+    assert "step 'own' could not connect to a service or host" in said
     assert "Connection refused" in said
     assert line_of(file, "create_connection") in said
     assert "disk" not in said
@@ -104,7 +104,7 @@ def test_a_write_below_the_root_or_the_serving_folder(workspace, tmp_path, numbe
         OSError(number, os.strerror(number), str(file)),
         OSError(number, os.strerror(number), "/elsewhere/source", None, str(file)),
     ):
-        with pytest.raises(EnvironmentTrouble) as caught, told("own", workspace):
+        with pytest.raises(EnvironmentTrouble) as caught, translate_errors("own", workspace):
             raise error
         assert f"write to {tmp_path / place}" in caught.value.what
         assert caught.value.got == f"{os.strerror(number)} ({file})"
@@ -113,7 +113,7 @@ def test_a_write_below_the_root_or_the_serving_folder(workspace, tmp_path, numbe
 def test_what_is_not_about_writing_stays_what_it_is(workspace, tmp_path):
     missing = FileNotFoundError(errno.ENOENT, "No such file", str(tmp_path / "root" / "x"))
     for error in (missing, OSError(errno.EMFILE, "Too many open files"), ValueError("x")):
-        with pytest.raises(type(error)) as caught, told("own", workspace):
+        with pytest.raises(type(error)) as caught, translate_errors("own", workspace):
             raise error
         assert caught.value is error
 
@@ -127,7 +127,7 @@ def test_what_fails_in_a_function_of_beam_s_is_told_as_well(workspace, tmp_path)
         _ = pipeline | beam.Create([1]) | beam.Map(refused)
 
     context = Context(output_dir=tmp_path)
-    with pytest.raises(EnvironmentTrouble) as caught, told("own", workspace):
+    with pytest.raises(EnvironmentTrouble) as caught, translate_errors("own", workspace):
         run_pipeline(build, context)
     assert caught.value.got == "ConnectionRefusedError: [Errno 111] Connection refused"
 
@@ -158,11 +158,11 @@ def of_tensorflow(name: str, text: str) -> Exception:
     ],
 )
 def test_tensorflow_s_words_for_a_full_disk_and_for_memory(workspace, name, text, kind, words):
-    with pytest.raises(kind, match=words), told("own", workspace):
+    with pytest.raises(kind, match=words), translate_errors("own", workspace):
         raise of_tensorflow(name, text)
 
 
 def test_other_errors_of_tensorflow_are_crashes(workspace):
     error = of_tensorflow("InvalidArgumentError", "shapes differ")
-    with pytest.raises(type(error)), told("own", workspace):
+    with pytest.raises(type(error)), translate_errors("own", workspace):
         raise error

@@ -12,6 +12,7 @@ from data.errors import BadDataError
 from data.examples.artifact import load_examples
 from data.examples.read_images import read_images
 from pipeline.cli.main import call
+from pipeline.inspection.report_and_pictures import write_report_and_pictures
 from pipeline.run import run
 from pipeline.storage.ledger import Ledger
 
@@ -25,7 +26,7 @@ def first_run(root: Path) -> Path:
 
 def test_a_run_without_examples_or_model_draws_nothing(toy_pipeline, tmp_path):
     result = run(toy_pipeline(), root=tmp_path / "root")
-    assert result.pictures == ((), ())
+    assert write_report_and_pictures(result).pictures == ((), ())
     assert not list((tmp_path / "root").rglob("pictures"))
 
 

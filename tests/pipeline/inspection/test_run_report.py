@@ -18,7 +18,7 @@ from pipeline import exit_codes, recipes
 from pipeline.cli.main import call, penstock
 from pipeline.config.config_toml import to_toml
 from pipeline.config.overrides import apply_overrides, read_toml
-from pipeline.inspection.run_report import gather, write_report
+from pipeline.inspection.run_report import collect_facts, write_report
 from pipeline.run import run
 from pipeline.storage.ledger import Ledger
 
@@ -183,7 +183,7 @@ def test_a_push_by_hand_and_its_reason_stand_on_top(root, tmp_path):
     text = text_of(tmp_path / "r.html")
     assert "Pushed against the verdict by ana: “a <b>drill</b>”" in text
     with Ledger(root) as ledger:
-        facts = gather(root, ledger, "latest")
+        facts = collect_facts(root, ledger, "latest")
     assert facts.override
     assert facts.override["rules"] == ["accuracy overall"]
     assert facts.push == {

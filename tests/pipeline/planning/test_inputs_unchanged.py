@@ -107,7 +107,7 @@ def test_what_changed_while_it_was_read_is_not_sealed(folder, tmp_path, name) ->
     root = tmp_path / "root"
     with pytest.raises(InputChanged, match=rf"changed while it ran: {folder}/{name}\n") as error:
         run(reading(folder=str(folder), write=name), root=root)
-    assert exit_codes.of_error(error.value) == exit_codes.ENVIRONMENT
+    assert exit_codes.map_error(error.value) == exit_codes.ENVIRONMENT
     assert kept(root) == []
     with Ledger(root) as ledger:
         (entered,) = ledger.runs()

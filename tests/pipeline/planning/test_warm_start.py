@@ -11,6 +11,7 @@ from data.files.durable_files import read_json, sha256_file
 from data.sources import SourceConfig, make_source
 from pipeline import recipes
 from pipeline.config.overrides import apply_settings
+from pipeline.inspection.report_and_pictures import write_report_and_pictures
 from pipeline.planning.prepare import Request, prepare
 from pipeline.planning.warm_start import resolve_warm_start
 from pipeline.run import run
@@ -70,7 +71,7 @@ def test_a_window_of_spans_begins_with_the_model_that_serves(root, spans) -> Non
     }
     slices = verdict["metrics"]["candidate"]["slices"]
     assert {name: of["examples"] for name, of in slices.items()} == {"span=1": 100, "span=2": 100}
-    assert "spans 1, 2" in result.report.read_text()
+    assert "spans 1, 2" in write_report_and_pictures(result).report.read_text()
     assert result.run.config["train"]["warm_start"] == str(root / "serving" / "digits" / "1")
 
 

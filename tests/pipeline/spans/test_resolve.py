@@ -20,7 +20,7 @@ from pipeline.config.config_toml import plain_to_toml
 from pipeline.config.graph import PipelineConfig
 from pipeline.config.graph_checks import check
 from pipeline.config.overrides import apply_overrides, apply_settings, read_toml
-from pipeline.execution.run_record import new_run
+from pipeline.execution.run_record import make_run
 from pipeline.run import run
 from pipeline.spans.data_key import compute_data_key
 from pipeline.spans.quarantine import quarantine_span
@@ -331,7 +331,7 @@ def test_a_run_s_config_reads_back_as_a_recipe_s(lake, pipeline, tmp_path) -> No
     exclude(pipeline(), tmp_path, "2026-11-02")
     made = resolve_spans(pipeline("ingest.window=2", "ingest.test=all"), tmp_path, now=NOW)
     file = tmp_path / "run.toml"
-    written = {"name": "digits", **restore_recipe_config(new_run(made).config)}
+    written = {"name": "digits", **restore_recipe_config(make_run(made).config)}
     file.write_text(plain_to_toml(written))
     again = apply_overrides(recipes.build("digits"), read_toml(file))
     lake(4)
@@ -341,13 +341,13 @@ def test_a_run_s_config_reads_back_as_a_recipe_s(lake, pipeline, tmp_path) -> No
     assert [step.config for step in remade.steps if step.name != "ingest"] == [
         step.config for step in made.steps if step.name != "ingest"
     ]
-    plain = new_run(recipes.build("digits")).config
+    plain = make_run(recipes.build("digits")).config
     assert restore_recipe_config(plain) == plain
 
 
 def pushed(ledger: Ledger, made: PipelineConfig, fingerprint: str, *, by_hand: bool) -> None:
     """Enter a run of a resolved pipeline whose model was pushed, as runs and `push` enter it."""
-    entered = new_run(made)
+    entered = make_run(made)
     ledger.start_run(entered)
     execution = Execution(
         run_id=entered.id,
@@ -390,7 +390,7 @@ def test_since_push(lake, pipeline, tmp_path, by_hand: bool) -> None:
         lake(4)
         second = resolve_spans(wanted, root, now=NOW)
         assert days(second) == ["04"]
-        ledger.start_run(new_run(second))  # it did not push
+        ledger.start_run(make_run(second))  # it did not push
         lake(5)
         assert days(resolve_spans(wanted, root, now=NOW)) == ["04", "05"]
         assert compute_data_key(wanted, root, now=NOW) != key

@@ -21,11 +21,10 @@ from data.files import sealed_files
 from data.files.durable_files import read_json, sha256_file
 from pipeline import exit_codes
 from pipeline.config.graph import Ref
-from pipeline.execution.watcher import Watcher
+from pipeline.execution.events import RunPlanned, read_step_notes
 from pipeline.run import run
 from pipeline.storage.artifact_store import Slot, remove_leftovers
 from pipeline.storage.ledger import Ledger
-from pipeline.storage.run_folder import summaries
 
 HOME = Path(__file__).parents[3]
 # Runs the toy pipeline as a process of its own would, so that it can be killed at any moment.
@@ -156,11 +155,12 @@ def test_the_order_of_a_facts_keys_does_not_change_the_seal(tmp_path):
     assert len(seals) == 1
 
 
-class Why(Watcher):
+class Why:
     """Keeps why each step of a run is run."""
 
-    def planned(self, run_id, plan):
-        self.why = {p.step.name: p.why for p in plan if not p.sealed}
+    def emit(self, event):
+        if isinstance(event, RunPlanned):
+            self.why = {step.name: step.why for step in event.steps if not step.cached}
 
 
 def rewrite(folder: Path, **values: object) -> None:
@@ -223,7 +223,7 @@ def test_what_is_not_whole_is_not_there_and_made_again(toy_pipeline, tmp_path, d
     damage(folder)
     assert slot.load(toy_steps.Count.Outputs) is None
     watcher = Why()
-    again = run(toy_pipeline(), root=tmp_path / "root", last="count", watcher=watcher)
+    again = run(toy_pipeline(), root=tmp_path / "root", last="count", on_event=watcher.emit)
     ((why,),) = watcher.why.values()
     assert why in ("its artifact is damaged: manifest.json", "its artifact is damaged: 2.txt")
     assert os.path.lexists(tmp_path / "root/damaged" / folder.parent.name / folder.name)
@@ -287,8 +287,8 @@ def test_what_a_step_consumes_is_read_whatever_its_times_say(
     assert (folder / "1.txt").read_text() == "1"
     aside = root / "damaged" / folder.parent.name / folder.name
     assert (aside / "1.txt").read_text() == "0"
-    told = summaries(root / "runs" / result.run.id)["count"]
-    assert told == f"1.txt was damaged, see {aside}"
+    notes = read_step_notes(root / "runs" / result.run.id)["count"]
+    assert notes.why == (f"1.txt was damaged, see {aside}",)
     assert by_step(again(root=root)) == dict.fromkeys(("count", "add", "judge"), "cached")
 
 
@@ -311,6 +311,11 @@ def test_what_was_made_of_a_damaged_artifact_is_made_again_too(
     }
     with Ledger(tmp_path / "root") as ledger:
         assert {e.step: e.status for e in ledger.executions(result.run.id)} == by_step(result)
+    notes = read_step_notes(tmp_path / "root" / "runs" / result.run.id)
+    assert notes["count"].why == ()
+    assert notes["add"].why[0].startswith("sum was damaged")
+    assert notes["judge"].why == ("its input was damaged",)
+    assert notes["after"].why == ("first time",)
     assert set(by_step(run(pipeline, root=tmp_path / "root")).values()) == {"cached"}
 
 

@@ -16,12 +16,12 @@ from data.examples.artifact import load_examples
 from data.files import documents
 from data.files.documents import KEY, SCHEMAS
 from pipeline.execution import submission_file
-from pipeline.execution.journal import JournalReader
+from pipeline.execution.events import ignore, read_step_notes
+from pipeline.execution.worker_events import WORKER_EVENTS, WorkerEventsReader
 from pipeline.storage.artifact_lookup import read_verdict
 from pipeline.storage.artifact_store import Slot
 from pipeline.storage.ledger import Ledger
 from pipeline.storage.pushes.push_right import PushRight
-from pipeline.storage.run_folder import summaries
 from pipeline.storage.work_folder import begin_work
 from serving_export.bundle.manifest import read_manifest, read_push_record
 
@@ -33,9 +33,8 @@ def verdict(folder: Path) -> None:
 
 
 READERS = {
-    "events.jsonl": summaries,
+    "events.jsonl": read_step_notes,
     "examples.json": load_examples,
-    "journal.jsonl": lambda folder: JournalReader(folder, None).pass_on(),
     "penstock.json": read_manifest,
     "push.json": read_push_record,
     "push_right.json": lambda folder: PushRight(folder / "push_right.json", "a").check(),
@@ -61,6 +60,14 @@ def test_one_of_a_newer_schema_is_refused_by_its_name(name, tmp_path):
         READERS[name](folder)
     assert f"{folder / name} was written by another version of Penstock" in str(found.value)
     assert f"{KEY} {SCHEMAS[name] + 1}" in str(found.value)
+
+
+def test_the_events_of_a_worker_of_a_newer_schema_are_refused_by_their_name(tmp_path):
+    newer = {KEY: SCHEMAS["events.jsonl"] + 1, "event": "started", "step": "a"}
+    file = tmp_path / WORKER_EVENTS
+    file.write_text(json.dumps(newer) + "\n")
+    with pytest.raises(PenstockError, match=f"{file} was written by another version of Penstock"):
+        WorkerEventsReader(tmp_path, ignore).emit_new()
 
 
 def test_an_artifact_is_made_again(tmp_path):

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import shutil
 import threading
 import time
@@ -9,11 +8,10 @@ import time
 import pytest
 
 from data.errors import PushRightLost
-from data.files.documents import add_schema_number
 from pipeline.run import run
 from pipeline.storage.ledger import Ledger
 from pipeline.storage.pushes.push_right import FILE, PushRight
-from pipeline.storage.run_folder import mark_killed_runs, summaries
+from pipeline.storage.run_folder import mark_killed_runs
 
 
 @pytest.fixture(params=["local", "beam"])
@@ -88,16 +86,6 @@ def test_a_run_whose_folder_is_gone_is_dead(toy_pipeline, tmp_path):
     shutil.rmtree(root / "runs")
     assert settled(root) == "killed"
     assert not (root / "runs").exists()
-
-
-def test_what_a_killed_run_wrote_half_is_passed_over(tmp_path):
-    whole = add_schema_number(
-        "events.jsonl", {"event": "ended", "step": "count", "summary": "3 numbers"}
-    )
-    half = json.dumps(add_schema_number("events.jsonl", {"event": "ended"}))
-    lines = [json.dumps(whole), "[]", "null", half, '{"event": "en']
-    (tmp_path / "events.jsonl").write_text("\n".join(lines))
-    assert summaries(tmp_path) == {"count": "3 numbers"}
 
 
 def test_a_file_where_a_step_is_to_work_is_removed(toy_pipeline, tmp_path):

@@ -35,7 +35,7 @@ def test_one_that_is_locked_says_by_whom(tmp_path):
         assert f"process {holder.pid}, {sys.executable}" in found.value.remedy
         assert "PENSTOCK_WAIT_LEDGER" in found.value.remedy
         holder.communicate("\n")
-    assert exit_codes.of_error(found.value) == exit_codes.ENVIRONMENT
+    assert exit_codes.map_error(found.value) == exit_codes.ENVIRONMENT
 
 
 def test_a_full_disk_is_told_as_such(tmp_path):
