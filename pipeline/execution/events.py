@@ -32,7 +32,7 @@ class Event:
 
 
 @dataclass(frozen=True, kw_only=True)
-class PlannedStep:
+class StepPlan:
     """One line of a run's plan."""
 
     name: str
@@ -46,7 +46,7 @@ class RunPlanned(Event):
     """A run begins, and this is its plan."""
 
     run_id: str
-    steps: tuple[PlannedStep, ...]
+    steps: tuple[StepPlan, ...]
 
     @classmethod
     def of(cls, run_id: str, plan: Sequence[PlannedStep]) -> RunPlanned:
@@ -54,7 +54,7 @@ class RunPlanned(Event):
         return cls(
             run_id=run_id,
             steps=tuple(
-                PlannedStep(
+                StepPlan(
                     name=p.step.name,
                     fingerprint=p.fingerprint,
                     cached=p.sealed is not None,

@@ -12,8 +12,8 @@ import pytest
 from data.errors import BadDataError
 from pipeline.execution import progress
 from pipeline.execution.events import (
-    PlannedStep,
     RunPlanned,
+    StepPlan,
     StepProgress,
     StepStarted,
     StepWarning,
@@ -88,7 +88,7 @@ def test_a_long_step_is_shown_again_and_again_in_its_own_line(jupyter, monkeypat
     now = [0.0]
     monkeypatch.setattr(progress, "time", types.SimpleNamespace(monotonic=lambda: now[0]))
     display = ProgressDisplay()
-    train = PlannedStep(name="train", fingerprint="f", cached=False)
+    train = StepPlan(name="train", fingerprint="f", cached=False)
     display.emit(RunPlanned(run_id="r", steps=(train,)))
     display.emit(StepStarted(step="train"))
     for done in range(12):
