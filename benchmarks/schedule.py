@@ -25,11 +25,11 @@ CHILD = f"""
 import sys, time
 sys.path.insert(0, {HOME!r})
 from pathlib import Path
-from pipeline.schedule.lock import holding
+from pipeline.schedule.lock import hold_lock
 from pipeline.schedule.ledger.store import ScheduleStore
 began = time.time()
 name, tick_id, root = sys.argv[1], int(sys.argv[2]), Path(sys.argv[4])
-with holding(root, name):
+with hold_lock(root, name):
     store = ScheduleStore(root)
     store.finish(store.tick(tick_id), outcome="nothing new", now=began)
 """

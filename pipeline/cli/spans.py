@@ -216,7 +216,7 @@ def pipeline_of_schedule(root: Path, name: str | None) -> PipelineConfig:
         ConfigError: no such schedule, or not just one; or its recipe is gone.
     """
     from pipeline.schedule.ledger.store import ScheduleStore
-    from pipeline.schedule.tick.pipeline_run import built
+    from pipeline.schedule.tick.pipeline_run import build_pipeline
 
     with ScheduleStore.existing(root) as store:
         known = [standing.schedule for standing in store.survey().standings]
@@ -227,7 +227,7 @@ def pipeline_of_schedule(root: Path, name: str | None) -> PipelineConfig:
                 expected="a RECIPE, or a --schedule",
                 got=f"the schedules {names}" if known else f"no schedule in {root}",
             )
-        return built(store.standing(name or known[0].name).schedule)[0]
+        return build_pipeline(store.standing(name or known[0].name).schedule)[0]
 
 
 def _patterns(pipeline: PipelineConfig) -> list[Step]:

@@ -21,8 +21,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from pipeline.cli.main import call
-from pipeline.schedule.emit.job import Clock, job_of
-from pipeline.schedule.emit.systemd import on_calendar, units
+from pipeline.schedule.emit.job import Clock, build_job
+from pipeline.schedule.emit.systemd import on_calendar, render_units
 from pipeline.schedule.emit.times import Times
 from pipeline.schedule.ledger.store import ScheduleStore
 from pipeline.schedule.schedule import Schedule
@@ -106,8 +106,10 @@ def test_systemd_would_run_the_tick(name):
     need("systemd-analyze")
     root = f"/srv/{name}x"
     schedule = Schedule(name="nightly", recipe="digits", trigger=TRIGGERS[0], created=0.0)
-    job = job_of(schedule, Path(root), now=0.0)
-    (line,) = re.findall(r"Command Line: (.* tick nightly .*)", loaded(units(job, user=None)))
+    job = build_job(schedule, Path(root), now=0.0)
+    (line,) = re.findall(
+        r"Command Line: (.* tick nightly .*)", loaded(render_units(job, user=None))
+    )
     words = done(["sh", "-c", f"printf '%s\\n' {line}"])  # quoted for a shell
     assert words.splitlines() == list(job.command)
 

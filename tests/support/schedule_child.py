@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 from pipeline.schedule.ledger.store import ScheduleStore
-from pipeline.schedule.lock import holding
+from pipeline.schedule.lock import hold_lock
 
 parser = argparse.ArgumentParser()
 parser.add_argument("seconds", type=float)
@@ -36,7 +36,7 @@ def leave(*_: object) -> None:
 
 
 signal.signal(signal.SIGTERM, leave)
-with holding(args.root, args.name) as held:
+with hold_lock(args.root, args.name) as held:
     assert held, "a daemon hands its lock on"
     note("began")
     store = ScheduleStore(args.root)

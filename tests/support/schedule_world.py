@@ -187,7 +187,7 @@ class World:
                 self.watch,
                 FakeLauncher(self),
                 clock=self.clock,
-                tell=self.notices.append,
+                notify=self.notices.append,
                 at_once=3,
             )
         )

@@ -55,8 +55,8 @@ def chosen_trigger(
     if cron is not None:
         return Cron(expression=" ".join(cron.split()), tz=tz or "UTC")
     if every is not None:
-        return Every(seconds=durations.seconds(every))
-    return NewData(check_every=durations.seconds(check_every or _CHECK_EVERY))
+        return Every(seconds=durations.parse_duration(every))
+    return NewData(check_every=durations.parse_duration(check_every or _CHECK_EVERY))
 
 
 def add_and_show(
@@ -81,7 +81,7 @@ def add_and_show(
     """
     from pipeline.config import secrets
     from pipeline.schedule.daemon.daemon import daemon_lives
-    from pipeline.schedule.frequency import too_often
+    from pipeline.schedule.frequency import check_frequency
     from pipeline.schedule.ledger.store import ScheduleStore
     from pipeline.schedule.notify.deliver import check_target
     from pipeline.schedule.schedule import Schedule
@@ -101,18 +101,18 @@ def add_and_show(
         settings=settings,
         config_file=_absolute(config_file),
         serving=_absolute(serving),
-        grace=durations.seconds(grace),
-        fresh_within=None if fresh_within is None else durations.seconds(fresh_within),
+        grace=durations.parse_duration(grace),
+        fresh_within=None if fresh_within is None else durations.parse_duration(fresh_within),
         **options,
     )
     prepare_root(root)
     with ScheduleStore(root) as store:
         due = store.add(schedule).next_due
-    say(f"added    {schedule.name}: {recipe}, {trigger.words()}")
+    say(f"added    {schedule.name}: {recipe}, {trigger.describe()}")
     for label in ("next", "then", "then"):
         say(f"{label:<9}{when(due, schedule)}")
         due = schedule.next_after(due)
-    often = too_often(schedule, _seconds_of_runs(root, pipeline.name), schedule.created)
+    often = check_frequency(schedule, _seconds_of_runs(root, pipeline.name), schedule.created)
     for warning in (often, *unseen_words(pipeline)):
         if warning:
             say(f"warning  {warning}", error=True)

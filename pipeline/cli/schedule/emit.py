@@ -57,24 +57,24 @@ def _schedule(root: Path, name: str) -> Schedule:
 
 
 def _files(schedule: Schedule, root: Path, scheduler: str, options: dict[str, Any]) -> Files:
-    from pipeline.schedule.emit.job import job_of
+    from pipeline.schedule.emit.job import build_job
 
-    job = job_of(schedule, root, now=time.time())
+    job = build_job(schedule, root, now=time.time())
     if scheduler == "airflow" and options.pop("granularity", "run") == "steps":
         options["steps"] = _steps(schedule)
     return _WRITERS[scheduler](job, **options)
 
 
 def _cron(job: Job, **options: Any) -> Files:
-    from pipeline.schedule.emit.crontab import crontab
+    from pipeline.schedule.emit.crontab import render_crontab
 
-    return {f"penstock-{job.name}.cron": crontab(job, **options)}
+    return {f"penstock-{job.name}.cron": render_crontab(job, **options)}
 
 
 def _systemd(job: Job) -> Files:
-    from pipeline.schedule.emit.systemd import units
+    from pipeline.schedule.emit.systemd import render_units
 
-    return units(job, user=_user())
+    return render_units(job, user=_user())
 
 
 def _user() -> str | None:
@@ -86,17 +86,17 @@ def _user() -> str | None:
 
 
 def _airflow(job: Job, **options: Any) -> Files:
-    from pipeline.schedule.emit.airflow import dag
+    from pipeline.schedule.emit.airflow import render_dag
 
-    return {f"penstock-{job.name}.py": dag(job, **options)}
+    return {f"penstock-{job.name}.py": render_dag(job, **options)}
 
 
 def _kubernetes(job: Job, **options: Any) -> Files:
-    from pipeline.schedule.emit.kubernetes import cron_job
+    from pipeline.schedule.emit.kubernetes import render_cron_job
 
     if "image" not in options:
         raise ConfigError("a CronJob needs an image", remedy="--image REGISTRY/NAME:TAG")
-    return {f"penstock-{job.name}.yaml": cron_job(job, **options)}
+    return {f"penstock-{job.name}.yaml": render_cron_job(job, **options)}
 
 
 _WRITERS: dict[str, Callable[..., Files]] = {
@@ -121,9 +121,9 @@ def _refuse_strangers(scheduler: str, given: dict[str, Any]) -> None:
 
 
 def _steps(schedule: Schedule) -> list[str]:
-    from pipeline.schedule.tick.pipeline_run import built
+    from pipeline.schedule.tick.pipeline_run import build_pipeline
 
-    return [step.name for step in built(schedule)[0].steps]
+    return [step.name for step in build_pipeline(schedule)[0].steps]
 
 
 def _write(path: Path, text: str) -> None:

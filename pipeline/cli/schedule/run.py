@@ -60,9 +60,9 @@ def tick(name: str, tick_id: str, root: Path) -> int:
 
     prepare_libraries()
     with promptly():
-        from pipeline.schedule.tick.tick import do_tick
+        from pipeline.schedule.tick.tick import run_tick
 
-        return do_tick(root, name, None if tick_id == "now" else int(tick_id))
+        return run_tick(root, name, None if tick_id == "now" else int(tick_id))
 
 
 @schedule.command(
@@ -97,7 +97,7 @@ def run_daemon(
     """Look after the schedules in the foreground. Returns the exit code."""
     from pipeline.schedule.daemon.daemon import Daemon
     from pipeline.schedule.daemon.launcher import ProcessLauncher
-    from pipeline.schedule.notify.announce import tell_notice
+    from pipeline.schedule.notify.announce import send_notice
     from pipeline.storage.run_folder import prepare_root
 
     root = root.resolve()
@@ -105,8 +105,8 @@ def run_daemon(
     _log_to_stderr(as_json=as_json)
     now = time.time()
     end = now if once else None if until is None else until.timestamp()
-    tell = functools.partial(tell_notice, root)
-    return Daemon(root, ProcessLauncher(root), tell=tell, at_once=at_once, until=end).run()
+    tell = functools.partial(send_notice, root)
+    return Daemon(root, ProcessLauncher(root), notify=tell, at_once=at_once, until=end).run()
 
 
 def _log_to_stderr(*, as_json: bool) -> None:

@@ -41,7 +41,7 @@ def show_schedules(root: Path, *, as_json: bool) -> None:
         table.add_row(
             schedule.name,
             schedule.recipe,
-            schedule.trigger.words(),
+            schedule.trigger.describe(),
             "–" if schedule.paused else when(standing.next_due, schedule),
             _summary(tick) if tick else "–",
             _state(standing),
@@ -51,7 +51,7 @@ def show_schedules(root: Path, *, as_json: bool) -> None:
 
 def show_schedule(root: Path, name: str, *, as_json: bool) -> None:
     """Print all that is known of a schedule: its fields, next dates and where it stands."""
-    from pipeline.schedule.frequency import too_often
+    from pipeline.schedule.frequency import check_frequency
     from pipeline.schedule.ledger.store import ScheduleStore
     from pipeline.schedule.triggers import durations
 
@@ -71,17 +71,17 @@ def show_schedule(root: Path, name: str, *, as_json: bool) -> None:
         "serving": schedule.serving,
         "beam": " ".join(schedule.beam_args),
         "folder": schedule.folder,
-        "when": schedule.trigger.words(),
+        "when": schedule.trigger.describe(),
         "next": "; ".join(when(time, schedule) for time in due),
         "overlap": schedule.overlap,
-        "missed": f"{schedule.missed}, after {durations.words(schedule.grace)}",
+        "missed": f"{schedule.missed}, after {durations.format_duration(schedule.grace)}",
         "state": _state(standing),
         "failures": f"{standing.failures} in a row, pauses at {schedule.max_failures or 'none'}",
         "success": f"last {when(standing.last_success, schedule)}",
         "deadline": when(standing.deadline, schedule),
         "notify": ", ".join(schedule.notify),
         "last": _summary(tick) if tick else None,
-        "warning": too_often(schedule, takes, now),
+        "warning": check_frequency(schedule, takes, now),
     }
     for label, text in rows.items():
         if text:
@@ -121,7 +121,7 @@ def check_schedules(root: Path, *, daemon_within: str, without_daemon: bool, as_
     from pipeline.schedule.ledger.store import ScheduleStore
     from pipeline.schedule.triggers import durations
 
-    now, within = time.time(), durations.seconds(daemon_within)
+    now, within = time.time(), durations.parse_duration(daemon_within)
     with ScheduleStore.existing(root) as store, Watch(root) as watch:
         standings, seen = store.survey().standings, watch.last_seen()
     alarms = {s.schedule.name: _alarm(s, now) for s in standings}

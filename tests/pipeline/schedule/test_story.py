@@ -23,9 +23,9 @@ from pipeline.schedule.daemon.launcher import ProcessLauncher
 from pipeline.schedule.daemon.scheduler import Scheduler
 from pipeline.schedule.ledger.heartbeats import Watch
 from pipeline.schedule.ledger.store import ScheduleStore
-from pipeline.schedule.notify.announce import tell_notice
+from pipeline.schedule.notify.announce import send_notice
 from pipeline.schedule.schedule import Schedule, Tick
-from pipeline.schedule.tick.tick import do_tick
+from pipeline.schedule.tick.tick import run_tick
 from pipeline.storage.ledger import Ledger
 from serving_export.model_store.layout import newest_version
 
@@ -51,7 +51,7 @@ class InThisProcess:
 
     def launch(self, schedule: Schedule, tick: Tick, take: Callable[[], bool]) -> bool:
         if take():
-            do_tick(self._root, schedule.name, tick.id, clock=self._clock)
+            run_tick(self._root, schedule.name, tick.id, clock=self._clock)
         return True
 
     def is_running(self, name: str) -> bool:
@@ -123,7 +123,7 @@ class Story:
                 watch,
                 launcher or InThisProcess(self.root, clock),
                 clock=clock,
-                tell=lambda notice: tell_notice(self.root, notice),
+                notify=lambda notice: send_notice(self.root, notice),
             )
             scheduler.look()
             return store.history("nightly")[0]
@@ -255,7 +255,7 @@ def killed_in_training(story: Story) -> None:
     launcher = ProcessLauncher(story.root)
     with ScheduleStore(story.root) as store, Watch(story.root) as watch:
         story.now = store.standing("nightly").next_due + 1
-        Scheduler(store, watch, launcher, clock=lambda: story.now, tell=print).look()
+        Scheduler(store, watch, launcher, clock=lambda: story.now, notify=print).look()
         while not list(story.root.glob("work/**/step-*.npz")):
             assert launcher.children(), (story.root / "schedules" / "nightly.log").read_text()
             launcher.ended()

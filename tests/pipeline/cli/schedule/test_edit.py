@@ -13,7 +13,7 @@ import pytest
 
 from pipeline.cli.main import call
 from pipeline.cli.schedule.group import schedule as group
-from pipeline.schedule.frequency import too_often
+from pipeline.schedule.frequency import check_frequency
 from pipeline.schedule.ledger.heartbeats import Watch
 from pipeline.schedule.ledger.store import ScheduleStore
 from pipeline.schedule.schedule import Schedule
@@ -70,16 +70,16 @@ def test_what_is_added_is_what_was_asked_for(ask, tmp_path):
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        ('add digits --cron "0 25 * * *"', "bad hour"),
+        ('add digits --cron "0 25 * * *"', "invalid hour"),
         ('add digits --cron "0 3 * *"', "4 fields"),
         ('add digits --cron "0 3 * * *" --tz Europe/Zurch', "did you mean 'Europe/Zurich'"),
-        ("add digits --every 5x", "no length of time"),
+        ("add digits --every 5x", "invalid duration"),
         ("add digits --every 0s", "at least 1"),
         ("add digits", "one trigger"),
         ('add digits --every 1h --cron "0 3 * * *"', "one trigger"),
         ("add digits --every 1h --tz UTC", "--tz goes with --cron"),
         ("add digits --every 1h --check-every 1m", "--check-every goes with --on-new-data"),
-        ("add digits --every 1h --name A/b", "cannot be the name"),
+        ("add digits --every 1h --name A/b", "invalid schedule name"),
         ("add digits --every 1h --fresh-within 0s", "out of range"),
         ("add dgits --every 1h", "did you mean 'digits'"),
         ("add digits --every 1h --set train.epohcs=1", "did you mean 'epochs'"),
@@ -167,14 +167,14 @@ def test_check_is_for_a_monitor(ask, tmp_path):
 
 def test_a_tick_more_often_than_a_run_takes_is_told_with_the_arithmetic(ask, tmp_path):
     every = Schedule(name="x", recipe="r", created=0.0, trigger=Every(seconds=300))
-    assert too_often(every, [299, 300, 100], 0.0) is None
-    told = too_often(every, [700, 650, 1], 0.0)
+    assert check_frequency(every, [299, 300, 100], 0.0) is None
+    told = check_frequency(every, [700, 650, 1], 0.0)
     assert told == (
         "a run takes 650 s (median of 3), a tick is due every 300 s: 650 / 300 = 2.2, "
         "so that 1 tick in 3 can run, the others are skipped"
     )
     looks = Schedule(name="x", recipe="r", created=0.0, trigger=NewData(check_every=1))
-    assert too_often(looks, [700], 0.0) is None
+    assert check_frequency(looks, [700], 0.0) is None
     ask("add digits --every 1m --name x")
     tick = store(tmp_path).trigger("x", time.time())
     assert store(tmp_path).take(tick, 1_000.0)

@@ -224,7 +224,7 @@ def test_a_lock_is_handed_on_and_falls_with_its_holder(root):
     child.kill()
     child.wait()
     assert not lock.is_locked(root, "x")
-    with lock.holding(root, "x") as mine, lock.holding(root, "x") as another:
+    with lock.hold_lock(root, "x") as mine, lock.hold_lock(root, "x") as another:
         assert (mine, another) == (True, False)
     assert not lock.is_locked(root, "x")
 

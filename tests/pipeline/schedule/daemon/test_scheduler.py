@@ -28,7 +28,7 @@ class Bench:
             Watch(root),
             schedule_world.FakeLauncher(self),
             clock=lambda: self.true,
-            tell=self.notices.append,
+            notify=self.notices.append,
             at_once=at_once,
         )
 
@@ -77,8 +77,8 @@ def test_what_is_due_at_one_look_is_not_said_to_have_run(bench):
     bench.look(40)
     ran, together, overlap = bench.store.history("a")[::-1]
     assert (ran.outcome, together.outcome, together.times) == (None, "skipped", 2)
-    assert together.detail == "the one before had not begun; its run does for both"
-    assert (overlap.outcome, overlap.detail) == ("skipped", "the one before had not ended")
+    assert together.detail == "the tick before had not begun; its run counts for both"
+    assert (overlap.outcome, overlap.detail) == ("skipped", "the tick before had not ended")
 
 
 def test_one_waits_and_runs_when_the_other_ends(bench):

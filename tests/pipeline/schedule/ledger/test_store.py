@@ -286,7 +286,7 @@ def test_a_misspelt_name_comes_with_the_close_ones(store):
     "name", ["", "Nightly", "../x", "a/b", ".hidden", "-x", "a" * 101, "ä", "a\n"]
 )
 def test_a_name_becomes_a_path_so_it_is_checked(name):
-    with pytest.raises(ConfigError, match="cannot be the name"):
+    with pytest.raises(ConfigError, match="invalid schedule name"):
         schedule(name)
 
 

@@ -201,7 +201,7 @@ def test_a_server_that_drips_is_left_and_holds_nobody_up(serving, monkeypatch):
     time = SimpleNamespace(monotonic=lambda: next(clock))
     monkeypatch.setattr("pipeline.schedule.notify.deliver.time", time)
     first, second = told(f"webhook={slow.address}", f"webhook={quick.address}")
-    assert first.error == "took longer than 120 s, and was left"
+    assert first.error == "took longer than 120 s, and was abandoned"
     assert second.ok
 
 

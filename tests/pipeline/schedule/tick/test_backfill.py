@@ -16,7 +16,7 @@ from pipeline.schedule import lock
 from pipeline.schedule.ledger.store import ScheduleStore
 from pipeline.schedule.schedule import Schedule, Tick
 from pipeline.schedule.tick.backfill import backfill
-from pipeline.schedule.tick.tick import do_tick
+from pipeline.schedule.tick.tick import run_tick
 from pipeline.schedule.triggers.triggers import Every
 from pipeline.storage.ledger import Ledger
 from serving_export.model_store.layout import newest_version
@@ -84,7 +84,7 @@ def test_what_cannot_be_done_is_refused_before_anything_runs(folder: Path) -> No
         backfill(root, "nightly", "1", "4", push=False)
     with pytest.raises(ConfigError, match="no span can be used"):
         backfill(root, "nightly", "3", "1", push=False)
-    with lock.holding(root, "nightly"), pytest.raises(EnvironmentTrouble, match="under way"):
+    with lock.hold_lock(root, "nightly"), pytest.raises(EnvironmentTrouble, match="under way"):
         backfill(root, "nightly", "1", "3", push=False)
     assert ticks(root) == []
 
@@ -114,7 +114,7 @@ def test_a_span_that_cannot_be_read_is_left_out_until_it_is_mended(folder: Path)
     broken.write_bytes(whole[:500])
 
     def night() -> Any:
-        assert do_tick(root, "spans", None) == exit_codes.DONE
+        assert run_tick(root, "spans", None) == exit_codes.DONE
         latest = ticks(root, "spans")[0]
         with Ledger(root) as ledger:
             config = ledger.find_run(latest.run_id or "latest").config["ingest"]

@@ -21,7 +21,7 @@ from pipeline.config.graph import PipelineConfig, Step
 from pipeline.schedule import lock
 from pipeline.schedule.ledger.store import ScheduleStore
 from pipeline.schedule.schedule import Schedule, Tick
-from pipeline.schedule.tick.tick import do_tick
+from pipeline.schedule.tick.tick import run_tick
 from pipeline.schedule.triggers.triggers import Every, NewData
 from pipeline.spans.data_key import data_key
 from pipeline.storage.ledger import Ledger
@@ -69,7 +69,7 @@ class Nights:
     def tick(self) -> int:
         """One that another scheduler starts, a minute later."""
         self.now += 60
-        return do_tick(self.root, "nightly", None, clock=lambda: self.now)
+        return run_tick(self.root, "nightly", None, clock=lambda: self.now)
 
     def start(self) -> subprocess.Popen[bytes]:
         """One that another scheduler starts now, in a process of its own."""
@@ -134,11 +134,11 @@ def test_a_bug_fixed_in_the_recipe_s_own_code_runs(nightly: Nights, capsys) -> N
     fix("the numbers are too small", "the numbers are small")
     nightly.tick()
     assert nightly.latest.outcome == "completed"
-    assert nightly.latest.detail.endswith("the code is new, the data is what an earlier run had")
+    assert nightly.latest.detail.endswith("the code is new, the data is that of an earlier run")
     assert "nightly: the code is new" in capsys.readouterr().out
     nightly.tick()
     assert nightly.latest.outcome == "nothing new"
-    assert nightly.latest.detail == "data and code are what the last run had"
+    assert nightly.latest.detail == "data and code are those of the last run"
     late = "        import importlib; importlib.import_module('toy_' + 'helper')\n"
     outputs = "        outputs = Judge.run"
     (nightly.folder / "toy_helper.py").write_text("")
@@ -235,7 +235,7 @@ def test_one_by_hand_runs_on_the_same_data(nightly: Nights) -> None:
     with ScheduleStore(nightly.root) as store:
         asked = store.trigger("nightly", nightly.now + 1)
         store.take(asked, nightly.now + 1)
-    do_tick(nightly.root, "nightly", asked.id, clock=lambda: nightly.now + 2)
+    run_tick(nightly.root, "nightly", asked.id, clock=lambda: nightly.now + 2)
     assert (nightly.latest.kind, nightly.latest.outcome) == ("manual", "completed")
 
 
@@ -296,14 +296,14 @@ def test_after_a_failure_the_same_data_is_tried_again(nightly: Nights) -> None:
 
 
 def test_one_that_is_due_while_another_works_is_skipped(nightly: Nights) -> None:
-    with lock.holding(nightly.root, "nightly") as held:
+    with lock.hold_lock(nightly.root, "nightly") as held:
         assert held
         assert nightly.tick() == exit_codes.DONE
         assert nightly.latest.outcome == "skipped"
         with ScheduleStore(nightly.root) as store:
             asked = store.trigger("nightly", nightly.now + 1)
         with pytest.raises(EnvironmentTrouble, match="another process works"):
-            do_tick(nightly.root, "nightly", asked.id)
+            run_tick(nightly.root, "nightly", asked.id)
     assert nightly.latest.outcome is None  # it stays to be done
 
 
@@ -314,24 +314,24 @@ def test_ctrl_c_leaves_it_to_be_taken_up_again(nightly: Nights) -> None:
     left = nightly.latest
     assert left.outcome is None
     nightly.status("passed")
-    do_tick(nightly.root, "nightly", left.id, clock=lambda: nightly.now)
+    run_tick(nightly.root, "nightly", left.id, clock=lambda: nightly.now)
     assert nightly.latest.outcome == "completed"
     assert nightly.latest.due == left.due
-    assert do_tick(nightly.root, "nightly", left.id) == exit_codes.DONE  # it has its outcome
+    assert run_tick(nightly.root, "nightly", left.id) == exit_codes.DONE  # it has its outcome
 
 
 def test_a_target_that_cannot_be_told_is_noted_in_the_history(nights: Nights) -> None:
     nights.add(notify=(f"command={sys.executable} -c 'raise SystemExit(4)'",))
     nights.status("failed")
     assert nights.tick() == exit_codes.VERDICT_FAILED
-    assert "was not told of 'blocked'" in nights.latest.detail
+    assert "was not notified of 'blocked'" in nights.latest.detail
 
 
 def test_a_schedule_or_a_tick_that_there_is_not(nightly: Nights) -> None:
     with pytest.raises(ConfigError, match="did you mean 'nightly'"):
-        do_tick(nightly.root, "nighty", None)
+        run_tick(nightly.root, "nighty", None)
     with pytest.raises(ConfigError, match="no tick 5"):
-        do_tick(nightly.root, "nightly", 5)
+        run_tick(nightly.root, "nightly", 5)
 
 
 def test_waiting_for_the_first_data_is_no_failure(nights: Nights) -> None:
