@@ -62,7 +62,7 @@ def test_a_column_that_is_gone_and_bytes_that_are_no_ledger_are_two_things(tmp_p
             ledger.runs()
         assert "verdict" in str(found.value.got)
     (tmp_path / "ledger.sqlite").write_bytes(b"no database" * 100)
-    with pytest.raises(EnvironmentTrouble, match="damaged, or no ledger") as found:
+    with pytest.raises(EnvironmentTrouble, match="damaged, or not a ledger") as found:
         Ledger(tmp_path)
     assert "move it away" in found.value.remedy
 

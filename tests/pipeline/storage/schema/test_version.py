@@ -16,11 +16,11 @@ from pipeline.schedule.ledger.heartbeats import Watch
 from pipeline.schedule.ledger.store import ScheduleStore
 from pipeline.spans.store import SpanStore
 from pipeline.storage.ledger import Ledger
-from pipeline.storage.schema.version import TODAY
+from pipeline.storage.schema.version import CURRENT
 
 # A ledger as it was made before schemas had numbers, as SQL's text.
 WITHOUT_NUMBER = Path(__file__).with_name("ledger_without_number.sql").read_text()
-BACKUP = f"ledger-before-{TODAY}.sqlite"
+BACKUP = f"ledger-before-{CURRENT}.sqlite"
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ def test_one_without_a_number_opens_with_all_that_is_in_it(old, tmp_path_factory
         assert [tick.outcome for tick in store.ticks_of("nightly")] == ["completed"]
     with SpanStore(old) as spans:
         assert set(spans.notes("/data/day-{SPAN}").excluded) == {"3"}
-    assert number(old) == f"[('{TODAY}',)]"
+    assert number(old) == f"[('{CURRENT}',)]"
     assert dump(old / BACKUP) == before
     assert str(old / BACKUP) in caplog.text
 
@@ -132,7 +132,7 @@ def test_processes_that_open_it_at_once_migrate_it_once(old):
     said = [child.communicate("\n") for child in children]
     assert [out for out, _ in said] == ["1\n"] * 3, said
     assert sum("now has schema" in words for _, words in said) == 1
-    assert number(old) == f"[('{TODAY}',)]"
+    assert number(old) == f"[('{CURRENT}',)]"
 
 
 KILLED = """
@@ -183,7 +183,7 @@ def test_killed_at_any_statement_the_ledger_is_the_old_one_or_the_new_one(old, t
         numbers.add(number(root) if found != before else "")
         with Ledger(root) as ledger:
             assert len(ledger.runs()) == 1
-    assert numbers == {"", f"[('{TODAY}',)]"}
+    assert numbers == {"", f"[('{CURRENT}',)]"}
 
 
 def test_a_newer_one_is_refused_and_not_touched(tmp_path):
@@ -210,7 +210,7 @@ def test_one_that_lacks_a_column_is_told_by_it_and_kept(old):
     with closing(sqlite3.connect(old / "ledger.sqlite")) as db, db:
         db.execute("ALTER TABLE runs DROP COLUMN verdict")
     before = dump(old / "ledger.sqlite")
-    with pytest.raises(EnvironmentTrouble, match="no ledger that this Penstock knows") as found:
+    with pytest.raises(EnvironmentTrouble, match="not a ledger that this Penstock knows") as found:
         Ledger(old)
     assert found.value.got == "a table 'runs' without verdict"
     assert dump(old / "ledger.sqlite") == before
@@ -219,7 +219,7 @@ def test_one_that_lacks_a_column_is_told_by_it_and_kept(old):
 def test_a_database_of_others_is_no_ledger(tmp_path):
     with closing(sqlite3.connect(tmp_path / "ledger.sqlite")) as db, db:
         db.execute("CREATE TABLE guests (name TEXT)")
-    with pytest.raises(EnvironmentTrouble, match="no ledger that this Penstock knows"):
+    with pytest.raises(EnvironmentTrouble, match="not a ledger that this Penstock knows"):
         Ledger(tmp_path)
     assert list(columns(tmp_path / "ledger.sqlite")) == ["guests"]
 
