@@ -108,7 +108,7 @@ class Daemon:
             self._log_trouble(error)
             return None
         if self._trouble:
-            _log.info("the error is over")
+            _log.info("ticks are launched again")
         self._trouble, self._pause = None, _POLL
         return look
 
