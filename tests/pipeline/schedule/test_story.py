@@ -80,7 +80,7 @@ class Story:
             ]
 
     def span(self, night: int, *, shuffled: bool = False, lacks: tuple[int, ...] = ()) -> Path:
-        """Every fourteenth image, from one's own place on."""
+        """Every fourteenth image, from the one with the night's number on."""
         arrays = {}
         for split, (images, labels) in self._arrays.items():
             mine = np.arange(len(labels))[night - 1 :: NIGHTS]

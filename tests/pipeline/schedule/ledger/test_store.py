@@ -251,7 +251,7 @@ def test_a_schedule_added_again_counts_nothing_with_the_ticks_of_the_old_one(sto
     assert [tick.times for tick in store.history("nightly")] == [3, 3, 3]
 
 
-def test_ticks_by_hand(store):
+def test_manual_ticks(store):
     store.add(schedule())
     first = store.trigger("nightly", START + 10)
     with pytest.raises(ConfigError, match="waits already"):

@@ -167,7 +167,7 @@ def test_intervals_below_a_second_are_refused(seconds):
 
 
 @given(st.integers(1, 10_000_000))
-def test_lengths_of_time_in_words(seconds):
+def test_durations_are_formatted_and_parsed(seconds):
     units = {"w": 604_800, "d": 86_400, "h": 3_600, "m": 60, "s": 1}
     assert durations.parse_duration(f"{seconds}s") == seconds
     text = durations.format_duration(seconds)
@@ -178,6 +178,6 @@ def test_lengths_of_time_in_words(seconds):
 
 
 @pytest.mark.parametrize("text", ["", "5", "5x", "m5", "-5m", "1h-5m", "5 m", "١m", "1e3s"])
-def test_what_is_no_length_of_time(text):
+def test_an_invalid_duration_is_refused(text):
     with pytest.raises(ConfigError, match="invalid duration"):
         durations.parse_duration(text)
