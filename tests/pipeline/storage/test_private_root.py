@@ -61,7 +61,7 @@ def test_a_schedules_files(tmp_path: Path, mask: int) -> None:
     held = lock.try_lock(tmp_path, "nightly")
     assert held is not None
     os.close(held)
-    lock.take_over(tmp_path, "nightly")
+    lock.take_push_right(tmp_path, "nightly")
     assert len(list((tmp_path / "schedules").iterdir())) >= 2
     assert log_path(tmp_path, "nightly").parent == tmp_path / "schedules"
     assert open_to_others(tmp_path / "schedules") == []
