@@ -1,1 +1,1 @@
-"""Retraining by the clock or by new data: who is due, what came of it, who is to be told."""
+"""Runs pipelines by the clock or on new data, records each tick, and notifies people."""

@@ -1,4 +1,4 @@
-"""Whether a schedule is due more often than its runs can end."""
+"""Checks whether a schedule is due more often than its runs can end."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from pipeline.schedule.triggers.triggers import NewData, shortest_gap
 
 
 def check_frequency(schedule: Schedule, seconds: Collection[float], now: float) -> str | None:
-    """Says so where a tick is due before the last one can have ended; else None."""
-    if not seconds or isinstance(schedule.trigger, NewData):  # whose ticks are mostly looks
+    """A warning if a tick is due before the last run can have ended; else None."""
+    if not seconds or isinstance(schedule.trigger, NewData):  # most of its ticks run nothing
         return None
-    takes = statistics.median(seconds)
+    duration = statistics.median(seconds)
     gap = shortest_gap(schedule.trigger, now, schedule.created)
-    if takes <= gap:
+    if duration <= gap:
         return None
-    share = math.ceil(takes / gap)
-    follows = f"{takes:.0f} / {gap:.0f} = {takes / gap:.1f}, so that 1 tick in {share} can run"
+    share = math.ceil(duration / gap)
+    ratio = f"{duration:.0f} / {gap:.0f} = {duration / gap:.1f}"
     return (
-        f"a run takes {takes:.0f} s (median of {len(seconds)}), a tick is due every {gap:.0f} s: "
-        f"{follows}, the others are skipped"
+        f"a run takes {duration:.0f} s (median of {len(seconds)}), a tick is due every "
+        f"{gap:.0f} s: {ratio}, so that 1 tick in {share} can run, the others are skipped"
     )

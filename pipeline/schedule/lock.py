@@ -1,7 +1,7 @@
-"""The lock of a schedule: whoever holds it works on a tick. It falls with its holder.
+"""Locks a schedule while a process works on one of its ticks; the lock ends with that process.
 
-A daemon takes it and hands it to the child that it starts, so that there is no moment at which a
-tick is launched and nobody holds its lock.
+A daemon takes the lock and hands it to the child that it starts, so that a launched tick is never
+without a locked schedule.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ INHERITED = "PENSTOCK_SCHEDULE_LOCK"  # the file descriptor, in a child's enviro
 
 
 def try_lock(root: Path, name: str) -> int | None:
-    """Take the lock; the file descriptor that holds it until it is closed, or None: it is taken.
+    """Take the lock. Returns the file descriptor that holds it until it is closed, or None: taken.
 
     Raises:
-        OSError: the file cannot be made.
+        OSError: the lock file cannot be created.
     """
     path = root / FOLDER / f"{name}.lock"
     make_private_folder(path.parent)
@@ -37,7 +37,7 @@ def try_lock(root: Path, name: str) -> int | None:
 
 
 def is_locked(root: Path, name: str) -> bool:
-    """Whether somebody works on a tick of the schedule."""
+    """Whether a process works on a tick of the schedule."""
     if not (root / FOLDER / f"{name}.lock").exists():
         return False
     descriptor = try_lock(root, name)
@@ -47,30 +47,31 @@ def is_locked(root: Path, name: str) -> bool:
     return False
 
 
-def take_over(root: Path, name: str) -> PushRight:
-    """Take the schedule's right to push, for the runs of one who holds its lock.
+def take_push_right(root: Path, name: str) -> PushRight:
+    """Take the schedule's right to push, which an earlier run then no longer has.
 
-    Where locks are not shared, or have fallen though their holder lives, its runs can push no more.
+    It guards against runs that a lock does not stop, as on a file system that shares no locks. The
+    caller holds the schedule's lock.
 
     Raises:
-        EnvironmentTrouble: the file cannot be written, or one of them pushes and does not end.
+        EnvironmentTrouble: the file cannot be written, or a push is under way and does not end.
     """
     return PushRight.begin(root / FOLDER / f"{name}.push_right.json")
 
 
 @contextlib.contextmanager
-def holding(root: Path, name: str) -> Iterator[bool]:
-    """Hold the lock in the block: the one that a daemon handed on, or one's own.
+def hold_lock(root: Path, name: str) -> Iterator[bool]:
+    """Hold the lock in the block: the lock that a daemon handed over, or your own.
 
     Yields:
-        Whether it is held; False: somebody else works on the schedule.
+        Whether it is held; False: another process works on the schedule.
     """
-    handed = os.environ.pop(INHERITED, None)
-    if handed is None:
+    inherited = os.environ.pop(INHERITED, None)
+    if inherited is None:
         descriptor = try_lock(root, name)
     else:
-        descriptor = int(handed)
-        os.set_inheritable(descriptor, False)  # processes that we start do not hold it
+        descriptor = int(inherited)
+        os.set_inheritable(descriptor, False)  # child processes do not hold it
     try:
         yield descriptor is not None
     finally:

@@ -1,4 +1,4 @@
-"""What a schedule is, and what a tick of it came to."""
+"""Defines schedules, their ticks, and what outcomes mean."""
 
 from __future__ import annotations
 
@@ -14,27 +14,32 @@ Missed = Literal["once", "all", "skip"]
 Kind = Literal["scheduled", "manual", "backfill"]
 Outcome = Literal["completed", "nothing new", "skipped", "missed", "failed", "paused"]
 
-ATTEMPTS = 3  # how often a tick is launched whose process ends without an outcome
+ATTEMPTS = 3  # launches of a tick whose process ends without an outcome
+_RANGES = {
+    "grace": "0 seconds or more",
+    "fresh_within": "more than 0 seconds",
+    "max_failures": "0 or more",
+}
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Schedule:
-    """A recipe, when it is due, and what to do where that does not go by plan.
+    """A recipe, when it is due, and what happens to late, overlapping and failed ticks.
 
     Attributes:
-        name: of the schedule; becomes part of paths.
-        recipe: with `settings`, `config_file`, `serving` (absolute paths), `beam_args` and
-            `shared_filesystem`: as `penstock run` has them.
-        folder: that the recipe's relative paths count from, absolute: a tick works in it.
+        name: of the schedule; part of paths.
+        recipe: as for `penstock run`; so are `settings`, `config_file` and `serving` (absolute
+            paths), `beam_args` and `shared_filesystem`.
+        folder: working folder of its ticks, absolute; relative paths of the recipe refer to it.
         trigger: when a tick is due.
-        overlap: what becomes of a tick that is due while the last one still runs.
-        missed: what becomes of ticks that nobody took within `grace` seconds.
-        fresh_within: seconds after a success by which there must be another; None: no deadline.
-        max_failures: after so many in a row the schedule pauses itself; 0: never.
-        notify: whom to tell, as `pipeline.schedule.notify.deliver` reads it.
+        overlap: what happens to a tick that is due while the one before is under way.
+        missed: what happens to ticks that were not launched within `grace` seconds.
+        fresh_within: seconds from one success to the deadline of the next; None: no deadline.
+        max_failures: number of failures in a row that pauses the schedule; 0: never.
+        notify: targets, as `pipeline.schedule.notify.targets` parses them.
         created: seconds since the epoch.
-        paused: the reason, where it is.
+        paused: the reason; None while the schedule is active.
 
     Raises:
         ConfigError: the name or a number is out of range.
@@ -60,13 +65,17 @@ class Schedule:
 
     def __post_init__(self) -> None:
         check_name(self.name)
-        for what, value, fine in (
+        for what, value, valid in (
             ("grace", self.grace, self.grace >= 0),
             ("fresh_within", self.fresh_within, self.fresh_within is None or self.fresh_within > 0),
             ("max_failures", self.max_failures, self.max_failures >= 0),
         ):
-            if not fine:
-                raise ConfigError(f"{self.name}: {what} is out of range", got=value)
+            if not valid:
+                raise ConfigError(
+                    f"schedule {self.name!r}: {what} is out of range",
+                    expected=_RANGES[what],
+                    got=value,
+                )
 
     def next_after(self, after: float) -> float:
         """The first due time later than `after`."""
@@ -75,21 +84,23 @@ class Schedule:
 
 @dataclass(frozen=True, kw_only=True)
 class Tick:
-    """One due time of a schedule, or several in a row to which the same happened.
+    """One due time of a schedule, or several in a row with the same outcome.
 
     Attributes:
-        due: seconds since the epoch; of one by hand, when it was asked for.
-        outcome: None while it waits, is under way, or is to be taken up again.
-        verdict: of the run: passed, failed, not configured; None where nothing was judged.
-        detail: why, in words.
-        claimed: when it was taken note of, seconds since the epoch, as are the next two.
+        id: in the ledger; None before it is inserted.
+        due: seconds since the epoch; of a manual tick, the time of the request.
+        kind: scheduled, manual or backfill.
+        outcome: None while it waits, is under way, or is to be launched again.
+        verdict: of the run: passed, failed, not configured; None if no model was judged.
+        detail: the reason, as text.
+        claimed: when it was inserted, in seconds since the epoch, as are the next two.
         launched: when its process was last started.
-        ended: when it had its outcome.
-        attempts: how often it was launched.
-        data_key: what data and code were, as `pipeline.spans.data_key` and `planning.code_key` say.
-        pushed: the run's model was pushed.
-        times: for how many due times the tick stands, from `due` to `until`.
-        until: the last of them; None where `times` is 1.
+        ended: when it got its outcome.
+        attempts: number of launches.
+        data_key: key of data and code, by `pipeline.spans.data_key` and `planning.code_key`.
+        pushed: whether the run's model was pushed.
+        times: number of due times that the tick stands for, from `due` to `until`.
+        until: the last of them; None if `times` is 1.
     """
 
     id: int | None = None
@@ -111,19 +122,19 @@ class Tick:
 
     @property
     def waits(self) -> bool:
-        """It is to be launched, and never was."""
+        """Whether it is to be launched for the first time."""
         return self.outcome is None and self.attempts == 0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Standing:
-    """A schedule, and where it stands.
+    """A schedule and its state.
 
     Attributes:
-        next_due: the first due time that nobody has taken.
-        failures: in a row, up to now.
-        last_success: when the last one ended, seconds since the epoch.
-        alarmed: the deadline that was missed and said so; None after a success.
+        next_due: the first due time without a tick.
+        failures: number of failures in a row, up to now.
+        last_success: when the last success ended, in seconds since the epoch.
+        alarmed: the missed deadline of which people were notified; None after a success.
     """
 
     schedule: Schedule
@@ -134,16 +145,16 @@ class Standing:
 
     @property
     def deadline(self) -> float | None:
-        """By when there must be a success, seconds since the epoch."""
+        """The deadline of the next success, in seconds since the epoch."""
         if self.schedule.fresh_within is None:
             return None
-        since = self.schedule.created if self.last_success is None else self.last_success
-        return since + self.schedule.fresh_within
+        start = self.schedule.created if self.last_success is None else self.last_success
+        return start + self.schedule.fresh_within
 
 
 @dataclass(frozen=True, kw_only=True)
 class Notice:
-    """Something that a person may want to know, found by the daemon."""
+    """An event that a daemon noticed and people are notified of."""
 
     event: Literal["stale", "failed", "paused"]
     schedule: Schedule
@@ -152,12 +163,12 @@ class Notice:
 
 
 def is_success(outcome: Outcome, verdict: str | None) -> bool:
-    """The run did all that was asked, and no verdict is against it."""
+    """Whether the run completed and its verdict, if any, is passed."""
     return outcome == "completed" and verdict in (None, "passed")
 
 
 def is_failure(outcome: Outcome, verdict: str | None) -> bool:
-    """It counts towards `max_failures`: no run, or one that brought no model that may serve."""
+    """Whether the tick counts towards `max_failures`: the run failed, or its model did not pass."""
     return outcome == "failed" or (outcome == "completed" and not is_success(outcome, verdict))
 
 
@@ -165,6 +176,6 @@ def check_name(name: str) -> None:
     """Raises ConfigError where `name` may not become part of a path."""
     if not _NAME.fullmatch(name):
         raise ConfigError(
-            f"{name!r} cannot be the name of a schedule",
-            expected="a-z, 0-9, and after the first also . _ -; up to 100 characters",
+            f"invalid schedule name {name!r}",
+            expected="up to 100 characters: a-z, 0-9, and after the first also . _ -",
         )

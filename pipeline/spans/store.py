@@ -10,42 +10,14 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
 
 from pipeline.storage.database import FILE, Database
-
-_meta = sa.MetaData()
-_excluded = sa.Table(
-    "excluded_spans",
-    _meta,
-    sa.Column("pattern", sa.String, primary_key=True),  # absolute
-    sa.Column("span", sa.String, primary_key=True),
-    sa.Column("reason", sa.String, nullable=False),
-    sa.Column("by", sa.String, nullable=False),
-    sa.Column("time", sa.Float, nullable=False),  # seconds since the epoch
-)
-_unreadable = sa.Table(
-    "unreadable_spans",
-    _meta,
-    sa.Column("pattern", sa.String, primary_key=True),
-    sa.Column("span", sa.String, primary_key=True),
-    sa.Column("version", sa.Integer),
-    sa.Column("stamp", sa.String, nullable=False),  # of the files that could not be read
-    sa.Column("why", sa.String, nullable=False),
-    sa.Column("time", sa.Float, nullable=False),
-)
-_sightings = sa.Table(
-    "span_sightings",
-    _meta,
-    sa.Column("pattern", sa.String, primary_key=True),
-    sa.Column("path", sa.String, primary_key=True),  # of a version of a span
-    sa.Column("digest", sa.String, nullable=False),  # of its files, by name, size and times
-    sa.Column("time", sa.Float, nullable=False),  # when they were first seen so
-)
+from pipeline.storage.tables import columns_of
 
 
 @dataclass(frozen=True, kw_only=True)
 class Excluded:
     """A span that somebody left out of all windows."""
 
-    pattern: str
+    pattern: str  # absolute
     span: str
     reason: str
     by: str
@@ -59,7 +31,7 @@ class Unreadable:
     pattern: str
     span: str
     version: int | None
-    stamp: str
+    stamp: str  # of the files that could not be read
     why: str
     time: float  # seconds since the epoch
 
@@ -69,9 +41,15 @@ class Sighting:
     """Files of a span whose times lie ahead of this machine's clock, and since when by that."""
 
     pattern: str
-    path: str
-    digest: str
+    path: str  # of a version of a span
+    digest: str  # of its files, by name, size and times
     time: float  # seconds since the epoch
+
+
+_meta = sa.MetaData()
+_excluded = sa.Table("excluded_spans", _meta, *columns_of(Excluded, key=("pattern", "span")))
+_unreadable = sa.Table("unreadable_spans", _meta, *columns_of(Unreadable, key=("pattern", "span")))
+_sightings = sa.Table("span_sightings", _meta, *columns_of(Sighting, key=("pattern", "path")))
 
 
 @dataclass(frozen=True, kw_only=True)

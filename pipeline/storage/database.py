@@ -95,7 +95,7 @@ class Database:
         with self._reading() as db:
             return [record(**row._mapping) for row in db.execute(query)]
 
-    def _read_value(self, query: sa.Select[tuple[Value]]) -> Value | None:
+    def _read_value(self, query: sa.Select[Value]) -> Value | None:
         """The first value of a query; None where it has no rows."""
         with self._reading() as db:
             return db.execute(query).scalar()

@@ -75,8 +75,8 @@ def rollback(
         model_name,
         digest=old.digest,
         record=record,
-        beside=beside,
-        judged_against=serving,
+        files=beside,
+        expected_serving=serving,
     )
 
 

@@ -1,4 +1,4 @@
-"""What a daemon under test starts for a tick: works a while under the lock, says how it ended.
+"""The child process of a daemon under test: works a while under the lock, and ends its tick.
 
 `python schedule_child.py SECONDS NAME ID --root ROOT`. It notes beside the ledger when it
 began and ended, for the test to hold against the ledger.

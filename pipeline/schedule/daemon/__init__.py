@@ -1,1 +1,1 @@
-"""The process that looks after the schedules, and the children that it starts."""
+"""Runs the daemon, which launches the ticks of schedules as child processes."""

@@ -1,4 +1,4 @@
-"""The process that looks after the schedules: looks, waits, supervises its children, and leaves."""
+"""Runs the daemon: launches due ticks, waits, supervises child processes, and shuts down."""
 
 from __future__ import annotations
 
@@ -21,31 +21,31 @@ from pipeline.schedule.ledger.heartbeats import Watch
 from pipeline.schedule.ledger.store import ScheduleStore
 from pipeline.schedule.schedule import Notice, Tick, is_failure
 
-BEAT = 10.0  # seconds between two signs of life
-_POLL = 1.0  # seconds until what others wrote into the ledger is seen
-_LONGEST = 30.0  # seconds between two tries where the ledger is away
-_PATIENCE = 3.0  # seconds to wait for a lock of the ledger: SIGTERM is not heard meanwhile
-_LEAVE_WITHIN = 25.0  # seconds for children to end after SIGTERM
-_LAST_WORDS = 5.0  # seconds for what is still to be told after that
+BEAT = 10.0  # seconds between two heartbeats
+_POLL = 1.0  # seconds between two passes; other processes may change the ledger
+_LONGEST = 30.0  # seconds between two tries while the ledger cannot be used
+_PATIENCE = 3.0  # seconds to wait for the ledger's lock, during which SIGTERM has no effect
+_SHUT_DOWN_WITHIN = 25.0  # seconds for children to end after SIGTERM
+_NOTIFY_WITHIN = 5.0  # seconds for pending notifications after that
 
 _log = logging.getLogger("penstock.schedule")
 
 
-def say_nothing(notice: Notice) -> None:
-    """Tell nobody: the log has it."""
+def ignore_notice(notice: Notice) -> None:
+    """Notify nobody; the log has the notice."""
 
 
 class Daemon:
-    """Works on the schedules of a root until it is told to leave.
+    """Works on the schedules of a root until a signal ends it.
 
     Args:
         root: of the schedules; absolute.
         launcher: starts a process for each tick.
         clock: seconds since the epoch.
-        tell: is called, in a thread, with what a person may want to know.
-        at_once: how many children there may be.
-        until: take nothing that is due later, seconds since the epoch, and leave when all that
-            was due has ended; None: stay.
+        notify: is called, in a thread, with each notice.
+        at_once: maximum number of child processes.
+        until: launch nothing that is due later, in seconds since the epoch, and end when all due
+            ticks have ended; None: run for ever.
 
     Raises:
         EnvironmentTrouble: the ledger cannot be opened.
@@ -57,7 +57,7 @@ class Daemon:
         launcher: ProcessLauncher,
         *,
         clock: Callable[[], float] = time.time,
-        tell: Callable[[Notice], None] = say_nothing,
+        notify: Callable[[Notice], None] = ignore_notice,
         at_once: int = 2,
         until: float | None = None,
     ) -> None:
@@ -67,11 +67,11 @@ class Daemon:
         self._until = until
         self._store = ScheduleStore(root, patience=_PATIENCE)
         self._watch = Watch(root, patience=_PATIENCE)
-        self._tell = tell
-        self._teller = ThreadPoolExecutor(1)
-        self._told: list[Future[None]] = []
+        self._notify = notify
+        self._notifier = ThreadPoolExecutor(1)
+        self._notifications: list[Future[None]] = []
         self._scheduler = Scheduler(
-            self._store, self._watch, launcher, clock=clock, tell=self._submit, at_once=at_once
+            self._store, self._watch, launcher, clock=clock, notify=self._submit, at_once=at_once
         )
         self._id = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(2)}"
         self._beaten: float | None = None
@@ -81,41 +81,41 @@ class Daemon:
         self._failed = False
 
     def run(self) -> int:
-        """Returns the exit code; with `until`, it says whether a tick came to nothing."""
+        """Run until the end. Returns the exit code; with `until`, 7 if a tick failed."""
         _log.info("daemon %s looks after %s", self._id, self._root)
         with Signals() as signals:
             while not signals.asked:
-                began = self._clock()  # what falls due while it looks is the next look's
+                began = self._clock()  # what falls due during a pass is for the next pass
                 look = self._look()
                 if self._is_done(look, began):
                     break
                 signals.wait(self._until_next(look))
-            killed = self._leave(signals) if signals.asked else False
-        self._last_words()
+            killed = self._shut_down(signals) if signals.asked else False
+        self._finish_notifications()
         _log.info("daemon %s ends", self._id)
         if killed:
             return exit_codes.INTERRUPTED
         return exit_codes.SCHEDULE_ALARM if self._failed and not signals.asked else exit_codes.DONE
 
     def _look(self) -> Look | None:
-        """None where the ledger is away, or something else is wrong: try again later."""
+        """Make one pass; None after an error, such as of the ledger: the next pass tries again."""
         try:
             self._ended += self._launcher.ended()
             look = self._scheduler.look(self._until)
             self._report_ended()
             self._beat()
-        except Exception as error:  # whatever it is, the other schedules go on
-            self._note_trouble(error)
+        except Exception as error:  # a bug must not end the daemon
+            self._log_trouble(error)
             return None
         if self._trouble:
-            _log.info("the trouble is over")
+            _log.info("ticks are launched again")
         self._trouble, self._pause = None, _POLL
         return look
 
-    def _note_trouble(self, error: Exception) -> None:
+    def _log_trouble(self, error: Exception) -> None:
         if str(error) != self._trouble:
             bug = None if isinstance(error, EnvironmentTrouble) else error
-            _log.error("no ticks for now, trying again: %s", error, exc_info=bug)
+            _log.error("no ticks are launched for now, trying again: %s", error, exc_info=bug)
         self._trouble = str(error)
         self._pause = min(2 * self._pause, _LONGEST)
 
@@ -138,11 +138,10 @@ class Daemon:
             self._beaten = now
 
     def _report_ended(self) -> None:
-        """Say what became of the children that ended."""
+        """Log the outcome of each child process that ended."""
         while self._ended:
             tick, code = self._ended[0]
-            found = self._store.tick(tick.id)
-            self._report(found or tick, code)
+            self._report(self._store.tick(tick.id) or tick, code)
             self._ended.pop(0)
 
     def _report(self, tick: Tick, code: int) -> None:
@@ -156,10 +155,14 @@ class Daemon:
         text = ", ".join([tick.outcome, *(fact for fact in facts if fact)])
         _log.log(logging.ERROR if failed else logging.INFO, "%s: %s", tick.schedule, text)
 
-    def _leave(self, signals: Signals) -> bool:
-        """End the children; what they leave undone is taken up again. Returns: at once or not."""
-        _log.info("leaving: %d children are asked to end", self._launcher.children())
-        asked, end = signals.asked, time.monotonic() + _LEAVE_WITHIN
+    def _shut_down(self, signals: Signals) -> bool:
+        """End the child processes; their ticks are launched again later.
+
+        Returns:
+            Whether a second signal has killed them.
+        """
+        _log.info("ending: %d child processes get SIGTERM", self._launcher.children())
+        asked, end = signals.asked, time.monotonic() + _SHUT_DOWN_WITHIN
         interrupted: list[tuple[Tick, int]] = []
         self._launcher.interrupt()
         while self._launcher.children() and signals.asked == asked and time.monotonic() < end:
@@ -169,22 +172,22 @@ class Daemon:
         while self._launcher.children():
             signals.wait(0.1)
             interrupted += self._launcher.ended()
-        with contextlib.suppress(EnvironmentTrouble):  # then it counts as an attempt
+        with contextlib.suppress(EnvironmentTrouble):  # the launch then counts as an attempt
             for tick, _ in interrupted:
                 self._store.give_back(tick)
         return signals.asked > asked
 
     def _submit(self, notice: Notice) -> None:
-        self._told = [future for future in self._told if not future.done()]
-        self._told.append(self._teller.submit(self._tell, notice))
+        self._notifications = [future for future in self._notifications if not future.done()]
+        self._notifications.append(self._notifier.submit(self._notify, notice))
 
-    def _last_words(self) -> None:
-        wait(self._told, timeout=_LAST_WORDS if self._until is None else None)
-        self._teller.shutdown(wait=False)
+    def _finish_notifications(self) -> None:
+        wait(self._notifications, timeout=_NOTIFY_WITHIN if self._until is None else None)
+        self._notifier.shutdown(wait=False)
 
 
 def daemon_lives(root: Path, now: float, within: float = 3 * BEAT) -> bool:
-    """Whether a daemon has said so lately."""
+    """Whether a daemon of the root had a heartbeat lately."""
     with Watch(root) as watch:
-        seen = watch.last_seen()
-    return seen is not None and now - seen <= within
+        last_seen = watch.last_seen()
+    return last_seen is not None and now - last_seen <= within

@@ -1,4 +1,4 @@
-"""Starts the process that works on a tick, and knows whether one does."""
+"""Starts the child process that works on a tick."""
 
 from __future__ import annotations
 
@@ -16,32 +16,32 @@ from data.files.private_files import open_private
 from pipeline.schedule import lock
 from pipeline.schedule.schedule import Schedule, Tick
 
-# -P: a folder `data` of the user's own where the schedule works must not shadow ours.
+# -P: a folder `data` in the working folder must not shadow Penstock's package.
 CHILD = (sys.executable, "-P", "-m", "pipeline", "schedule", "tick")
 
 
 class Launcher(Protocol):
-    """Who works on ticks. At most one process at a time works on a schedule."""
+    """Starts the work on ticks, of each schedule one at a time."""
 
     def launch(self, schedule: Schedule, tick: Tick, take: Callable[[], bool]) -> bool:
-        """Begin the work on a tick, if nobody works on its schedule and then `take()` is true."""
+        """Start the work on a tick, if no process works on its schedule and `take()` is true."""
 
     def is_running(self, name: str) -> bool:
-        """Whether anybody works on the schedule, started from here or not."""
+        """Whether any process works on the schedule, started by this launcher or not."""
 
     def children(self) -> int:
-        """How many of those that were started from here have not ended."""
+        """The number of child processes that have not ended."""
 
     def ended(self) -> list[tuple[Tick, int]]:
-        """Those that ended since the last call, with their exit codes (negative: a signal)."""
+        """The ticks that ended since the last call, with exit codes (negative: a signal)."""
 
 
 class ProcessLauncher:
-    """A child process for each tick, in a session of its own, so that it outlives this one.
+    """Starts a child process for each tick, in its own session, so that it outlives this process.
 
     Args:
         root: of the schedules.
-        command: what is started; NAME ID --root ROOT follow.
+        command: the command line to start, without NAME ID --root ROOT.
     """
 
     def __init__(self, root: Path, command: Sequence[str] = CHILD) -> None:
@@ -61,14 +61,14 @@ class ProcessLauncher:
                         return False
                     process = self._start(schedule, tick, held, log.fileno())
             finally:
-                os.close(held)  # the child's copy holds it from here on
+                os.close(held)  # the child's copy holds the lock from here on
         self._children[process.pid] = (tick, process)
         return True
 
     def _start(
         self, schedule: Schedule, tick: Tick, held: int, log: int
     ) -> subprocess.Popen[bytes]:
-        folder = schedule.folder  # one that is gone is the recipe's trouble, and the tick's to say
+        folder = schedule.folder  # the tick reports a missing folder
         return subprocess.Popen(
             [*self._command, tick.schedule, str(tick.id), "--root", str(self._root)],
             cwd=folder if folder and os.path.isdir(folder) else self._root,
@@ -88,26 +88,26 @@ class ProcessLauncher:
         return len(self._children)
 
     def ended(self) -> list[tuple[Tick, int]]:
-        found = []
+        ended = []
         for pid, (tick, process) in list(self._children.items()):
             code = process.poll()
             if code is not None:
-                found.append((tick, code))
+                ended.append((tick, code))
                 del self._children[pid]
-        return found
+        return ended
 
     def interrupt(self) -> None:
-        """Ask each child to leave; a training writes a checkpoint on its way out."""
+        """Send SIGTERM to each child process; a training then writes a checkpoint and ends."""
         for _, process in self._children.values():
             process.terminate()
 
     def kill(self) -> None:
-        """End each child, and all that it started, now."""
+        """Kill each child process and all processes that it started."""
         for pid in self._children:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(pid, signal.SIGKILL)
 
 
 def log_path(root: Path, name: str) -> Path:
-    """What the process of the last tick printed."""
+    """The file with the output of the last tick's process."""
     return root / lock.FOLDER / f"{name}.log"

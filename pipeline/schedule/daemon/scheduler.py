@@ -1,4 +1,4 @@
-"""One look at all schedules: decide what is due, launch it, take up what dead holders left."""
+"""Makes passes over all schedules: decides what is due, and launches ticks or ends them."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ _log = logging.getLogger("penstock.schedule")
 
 @dataclass(frozen=True)
 class Look:
-    """What a look left: when something is next due, and whether something is still to be done."""
+    """The result of a pass: the next due time, and whether work is left."""
 
     next_due: float | None  # seconds since the epoch
     unfinished: bool
 
 
 class Scheduler:
-    """Knows no processes and no clock but those it is given; it may die between any two calls.
+    """Makes passes over the schedules; the process may die between any two calls.
 
     Args:
         store: the schedules and their ticks.
         watch: the alarms.
-        launcher: who works on ticks.
+        launcher: starts the work on ticks.
         clock: seconds since the epoch.
-        tell: is called with what a person may want to know; must not raise.
-        at_once: how many children there may be.
+        notify: is called with each notice; must not raise.
+        at_once: maximum number of child processes.
     """
 
     def __init__(
@@ -44,21 +44,21 @@ class Scheduler:
         launcher: Launcher,
         *,
         clock: Callable[[], float],
-        tell: Callable[[Notice], None],
+        notify: Callable[[Notice], None],
         at_once: int = 2,
     ) -> None:
         self._store = store
         self._watch = watch
         self._launcher = launcher
         self._clock = clock
-        self._tell = tell
+        self._notify = notify
         self._at_once = at_once
 
     def look(self, until: float | None = None) -> Look:
-        """Do what is to be done now; due times after `until` are left alone.
+        """Make one pass; due times after `until` are ignored.
 
         Raises:
-            EnvironmentTrouble: the ledger or the root cannot be used; look again later.
+            EnvironmentTrouble: the ledger or the root cannot be used; try again later.
         """
         now = self._clock()
         horizon = now if until is None else min(now, until)
@@ -68,13 +68,13 @@ class Scheduler:
             survey = self._store.survey()
         by_name = {s.schedule.name: s.schedule for s in survey.standings}
         for tick in survey.open_ticks:
-            self._take_up(tick, by_name.get(tick.schedule), now)
+            self._launch_or_end(tick, by_name.get(tick.schedule), now)
         for standing in survey.standings:
             self._watch_freshness(standing, now)
-        return self._left(survey, horizon)
+        return self._summarize(survey, horizon)
 
     def _decide(self, standing: Standing, survey: Survey, horizon: float) -> bool:
-        """Enter what becomes of a schedule's due times. Returns: whether there were any."""
+        """Insert ticks for a schedule's due times. Returns whether there were any."""
         if standing.next_due > horizon:
             return False
         schedule = standing.schedule
@@ -85,16 +85,16 @@ class Scheduler:
             schedule, standing.next_due, horizon, ahead=ahead, begun=begun
         ):
             if not self._store.advance(standing, decision):
-                break  # another daemon, or somebody at the command line, was here
+                break  # another daemon or a command changed the schedule
             standing = dataclasses.replace(standing, next_due=decision.next_due)
             for tick in decision.ticks:
                 ahead += tick.outcome is None
                 if tick.outcome:
-                    _log.info("%s: %s, %s", *_naming(tick), tick.detail)
+                    _log.info("%s: %s, %s", *_describe(tick), tick.detail)
         return True
 
-    def _take_up(self, tick: Tick, schedule: Schedule | None, now: float) -> None:
-        """Launch a tick that waits, or whose holder died; or end it, where it is not to run."""
+    def _launch_or_end(self, tick: Tick, schedule: Schedule | None, now: float) -> None:
+        """Launch a tick that waits or whose process died, or end it if it is not to run."""
         if self._launcher.is_running(tick.schedule):
             return
         if schedule is None:
@@ -124,10 +124,12 @@ class Scheduler:
             detail,
         )
         if outcome == "failed":
-            self._tell(Notice(event="failed", schedule=schedule, reason=detail, tick=tick))
+            self._notify(Notice(event="failed", schedule=schedule, reason=detail, tick=tick))
         if finished.paused:
             _log.error("%s: paused itself, %s", tick.schedule, finished.paused)
-            self._tell(Notice(event="paused", schedule=schedule, reason=finished.paused, tick=tick))
+            self._notify(
+                Notice(event="paused", schedule=schedule, reason=finished.paused, tick=tick)
+            )
 
     def _watch_freshness(self, standing: Standing, now: float) -> None:
         deadline, schedule = standing.deadline, standing.schedule
@@ -136,9 +138,9 @@ class Scheduler:
         if self._watch.raise_alarm(standing, now):
             reason = f"no success within {schedule.fresh_within:.0f} s"
             _log.error("%s: stale, %s", schedule.name, reason)
-            self._tell(Notice(event="stale", schedule=schedule, reason=reason))
+            self._notify(Notice(event="stale", schedule=schedule, reason=reason))
 
-    def _left(self, survey: Survey, horizon: float) -> Look:
+    def _summarize(self, survey: Survey, horizon: float) -> Look:
         dues = [s.next_due for s in survey.standings]
         elsewhere = self._launcher.children() == 0 and all(
             self._launcher.is_running(tick.schedule) for tick in survey.open_ticks
@@ -147,6 +149,6 @@ class Scheduler:
         return Look(min(dues, default=None), not elsewhere or overdue)
 
 
-def _naming(tick: Tick) -> tuple[str, str]:
+def _describe(tick: Tick) -> tuple[str, str]:
     times = f" ({tick.times} due times)" if tick.times > 1 else ""
     return tick.schedule, f"{tick.outcome}{times}"

@@ -1,4 +1,4 @@
-"""Waiting that a signal ends at once."""
+"""Waits for a time that a signal ends at once."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from pipeline.console.interrupt import listened
 
 
 class Signals:
-    """In the block, what asks to leave is counted, and that and an ended child end a wait."""
+    """Counts, in its block, the signals that ask to end; they and the end of a child end a wait."""
 
     def __init__(self) -> None:
-        self.asked = 0  # how often to leave
+        self.asked = 0  # number of signals that ask to end
 
     def __enter__(self) -> Signals:
         self._reader, self._writer = os.pipe()
         os.set_blocking(self._reader, False)
         os.set_blocking(self._writer, False)
         self._wakeup = signal.set_wakeup_fd(self._writer, warn_on_full_buffer=False)
-        self._leave = listened()
-        numbers = (*self._leave, signal.SIGCHLD)
+        self._ending = listened()
+        numbers = (*self._ending, signal.SIGCHLD)
         self._before = {number: signal.signal(number, self._note) for number in numbers}
         return self
 
@@ -35,11 +35,11 @@ class Signals:
         os.close(self._writer)
 
     def wait(self, seconds: float) -> None:
-        """Until something comes, at most so long."""
+        """Wait for a signal, at most this long."""
         select.select([self._reader], [], [], max(0.0, seconds))
         with contextlib.suppress(BlockingIOError):
             while os.read(self._reader, 512):
                 pass
 
     def _note(self, number: int, _: FrameType | None) -> None:
-        self.asked += number in self._leave
+        self.asked += number in self._ending

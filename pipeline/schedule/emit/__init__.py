@@ -1,1 +1,1 @@
-"""A schedule in the words of another scheduler: cron, systemd, Airflow, Kubernetes."""
+"""Renders a schedule for another scheduler: cron, systemd, Airflow or Kubernetes."""

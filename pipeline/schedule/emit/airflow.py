@@ -1,4 +1,4 @@
-"""A schedule as a DAG of Airflow 3."""
+"""Renders a schedule as a DAG of Airflow 3."""
 
 from __future__ import annotations
 
@@ -10,19 +10,21 @@ from pipeline.schedule.emit.render import render
 
 
 def render_dag(job: Job, steps: Sequence[str] = ()) -> str:
-    """The file for Airflow's folder of DAGs.
+    """Render the file for Airflow's folder of DAGs.
 
     Args:
-        steps: of the recipe, in order: one task for each. None: one task, which does the tick.
+        job: the schedule.
+        steps: the steps of the recipe, in order: one task for each. Without steps, one task runs
+            the tick.
 
     Raises:
-        ConfigError: Airflow would read the times otherwise.
+        ConfigError: Airflow reads the cron expression in another way.
     """
     if isinstance(job.when, Clock):
         when, zone = repr(job.when.times.cron()), job.when.zone
     else:
         when, zone = f"timedelta(seconds={job.when:g})", "UTC"
-    # The first task makes whatever ingest consists of: a window has a step for each of its spans.
+    # The first task runs all ingest steps: a window has one for each of its spans.
     options = ("--until", *("--only" for _ in steps[1:]))
     commands = {step: job.step(option, step) for option, step in zip(options, steps, strict=False)}
     return render(

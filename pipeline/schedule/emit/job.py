@@ -1,4 +1,4 @@
-"""What every other scheduler has to be told of a schedule."""
+"""Collects what other schedulers need to know of a schedule."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from data.errors import ConfigError
 from pipeline.config import secrets
 from pipeline.schedule.emit.times import Times
-from pipeline.schedule.notify.targets import parse
+from pipeline.schedule.notify.targets import parse_target
 from pipeline.schedule.schedule import Missed, Schedule
 from pipeline.schedule.triggers.cron import Cron
 from pipeline.schedule.triggers.triggers import Every, Trigger
@@ -19,7 +19,7 @@ from pipeline.schedule.triggers.triggers import Every, Trigger
 
 @dataclass(frozen=True, kw_only=True)
 class Clock:
-    """At these times of the wall clock in this zone."""
+    """Times of the wall clock in a time zone."""
 
     times: Times
     zone: str
@@ -27,58 +27,60 @@ class Clock:
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """A schedule, as others run it.
+    """A schedule, as another scheduler runs it.
 
     Args:
-        folder: in which it works: a recipe's relative paths count from there.
+        folder: working folder, to which relative paths of the recipe refer.
         when: times of a wall clock, or seconds from one tick to the next.
-        words: when, for a comment.
-        missed: what happens after a time when nobody was there: once, all or skip.
+        description: the times, for a comment.
+        missed: what happens to missed ticks: once, all or skip.
         grace: seconds by which a tick may be late and still count as in time.
-        since: when it was handed over, in its zone: what was due before is not missed.
-        variables: names in the environment that hold what its targets and flags need.
-        run_words: what stands behind `penstock run` for the same recipe and settings.
+        since: when the schedule was rendered, in its time zone; earlier due times are not missed.
+        variables: environment variables that its targets and Beam flags need.
+        run_arguments: arguments of `penstock run` for the same recipe and settings.
     """
 
     name: str
     root: Path
     folder: str
     when: Clock | float
-    words: str
+    description: str
     missed: Missed
     grace: float
     since: datetime
     variables: tuple[str, ...]
-    run_words: tuple[str, ...]
+    run_arguments: tuple[str, ...]
 
     @property
     def python(self) -> tuple[str, ...]:
-        """Penstock in this environment; -P: whatever lies in the working directory."""
+        """Runs Penstock in this environment; with -P, the working folder shadows no package."""
         return (sys.executable, "-P", "-m", "pipeline")
 
     @property
     def tick(self) -> tuple[str, ...]:
-        """The words behind `penstock` that do one tick, by hand."""
+        """The arguments of `penstock` that run one tick now."""
         return ("schedule", "tick", self.name, "now", "--root", str(self.root))
 
     @property
     def command(self) -> tuple[str, ...]:
-        """One tick, on this machine. Its exit code is the run's."""
+        """The command that runs one tick on this machine; its exit code is that of the run."""
         return (*self.python, *self.tick)
 
     def step(self, option: str, step: str) -> tuple[str, ...]:
-        """One step of the recipe, on this machine."""
-        return (*self.python, "run", *self.run_words, option, step, "--root", str(self.root))
+        """The command that runs one step of the recipe on this machine."""
+        return (*self.python, "run", *self.run_arguments, option, step, "--root", str(self.root))
 
 
 def build_job(schedule: Schedule, root: Path, *, now: float) -> Job:
-    """What is to be told of `schedule`, whose ledger is in `root`.
+    """Collect what another scheduler needs to know of a schedule.
 
     Args:
+        schedule: the schedule.
+        root: the root whose ledger has it.
         now: seconds since the epoch.
 
     Raises:
-        ConfigError: a word of it holds a line break, which no crontab and no unit can.
+        ConfigError: an argument contains a line break, which crontabs and units do not allow.
     """
     zone = schedule.trigger.tz if isinstance(schedule.trigger, Cron) else "UTC"
     job = Job(
@@ -86,44 +88,44 @@ def build_job(schedule: Schedule, root: Path, *, now: float) -> Job:
         root=root.absolute(),
         folder=schedule.folder or str(root.absolute()),
         when=_when(schedule.trigger),
-        words=schedule.trigger.describe(),
+        description=schedule.trigger.describe(),
         missed=schedule.missed,
         grace=schedule.grace,
         since=datetime.fromtimestamp(now, ZoneInfo(zone)),
         variables=(*_variables(schedule.notify), *secrets.list_variables(schedule.beam_args)),
-        run_words=_run_words(schedule),
+        run_arguments=_run_arguments(schedule),
     )
-    for word in (*job.command, *job.run_words, job.folder):
+    for word in (*job.command, *job.run_arguments, job.folder):
         if not word.isprintable():
             raise ConfigError(
-                f"{word!r} cannot stand in another scheduler's file",
-                expected="letters that can be printed, in one line",
+                f"another scheduler cannot read {word!r}",
+                expected="printable characters in one line",
             )
     return job
 
 
 def _when(trigger: Trigger) -> Clock | float:
-    """Times or seconds; new data is looked for as often as the daemon would."""
+    """The times of a cron expression, or the interval in seconds, also of a check for new data."""
     if isinstance(trigger, Cron):
         return Clock(times=Times.of(trigger.expression), zone=trigger.tz)
     return trigger.seconds if isinstance(trigger, Every) else trigger.check_every
 
 
 def _variables(targets: tuple[str, ...]) -> tuple[str, ...]:
-    values = [parse(text).value for text in targets]
+    values = [parse_target(text).value for text in targets]
     return tuple(value.removeprefix("env:") for value in values if value.startswith("env:"))
 
 
-def _run_words(schedule: Schedule) -> tuple[str, ...]:
-    words = [schedule.recipe]
+def _run_arguments(schedule: Schedule) -> tuple[str, ...]:
+    arguments = [schedule.recipe]
     if schedule.config_file:
-        words += ["--config", schedule.config_file]
+        arguments += ["--config", schedule.config_file]
     for setting in schedule.settings:
-        words += ["--set", setting]
+        arguments += ["--set", setting]
     if schedule.serving:
-        words += ["--serving", schedule.serving]
+        arguments += ["--serving", schedule.serving]
     if schedule.shared_filesystem:
-        words.append("--shared-filesystem")
+        arguments.append("--shared-filesystem")
     if schedule.beam_args:
-        words += ["--beam", *schedule.beam_args]
-    return tuple(words)
+        arguments += ["--beam", *schedule.beam_args]
+    return tuple(arguments)

@@ -1,4 +1,4 @@
-"""A schedule as a CronJob of Kubernetes."""
+"""Renders a schedule as a CronJob of Kubernetes."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from data.errors import ConfigError
 from pipeline.schedule.emit.job import Clock, Job
 from pipeline.schedule.emit.times import convert_interval
 
-_LONGEST = 52  # letters of a CronJob's name; Kubernetes adds its own
+_LONGEST = 52  # maximum letters of a CronJob's name; Kubernetes appends more
 _QUANTITY = re.compile(r"[0-9]+(\.[0-9]+)?(m|[kKMGT]i?)?")
-_SOON = 60  # seconds; Kubernetes looks every ten
+_MIN_DEADLINE = 60  # seconds; Kubernetes checks every ten
 
 
 def render_cron_job(
@@ -23,23 +23,24 @@ def render_cron_job(
     gpu: int = 0,
     claim: str = "penstock",
 ) -> str:
-    """The manifest, as YAML.
+    """Render the manifest, as YAML.
 
     Args:
-        image: has `penstock` on its path.
-        cpu: cores that a tick asks for, as Kubernetes writes them: 2 or 500m.
-        memory: what a tick gets at most, as Kubernetes writes it: 4Gi.
-        gpu: NVIDIA's GPUs; 0: none.
+        job: the schedule.
+        image: a container image with `penstock` on its path.
+        cpu: requested cores, as a Kubernetes quantity: 2 or 500m.
+        memory: requested memory and its limit, as a Kubernetes quantity: 4Gi.
+        gpu: number of NVIDIA GPUs.
         claim: the PersistentVolumeClaim that holds the root.
 
     Raises:
-        ConfigError: Kubernetes cannot say the times, or one of the values is none.
+        ConfigError: Kubernetes cannot express the times, or a quantity is invalid.
     """
     import yaml
 
     for option, value in (("--cpu", cpu), ("--memory", memory)):
         if not _QUANTITY.fullmatch(value):
-            raise ConfigError(f"{option} {value!r} is no quantity", expected="2, 500m, 4Gi, …")
+            raise ConfigError(f"invalid quantity {option} {value!r}", expected="2, 500m, 4Gi, …")
     text: str = yaml.safe_dump(
         {
             "apiVersion": "batch/v1",
@@ -51,7 +52,7 @@ def render_cron_job(
         allow_unicode=True,
         width=100,
     )
-    return f"# Penstock's schedule {job.name}: {job.words}.\n{text}"
+    return f"# Penstock's schedule {job.name}: {job.description}.\n{text}"
 
 
 def _spec(job: Job, pod: dict[str, Any]) -> dict[str, Any]:
@@ -59,7 +60,11 @@ def _spec(job: Job, pod: dict[str, Any]) -> dict[str, Any]:
         when, zone = job.when.times.cron(), job.when.zone
     else:
         when, zone = convert_interval(job.when), "UTC"
-    late = {"startingDeadlineSeconds": max(_SOON, round(job.grace))} if job.missed == "skip" else {}
+    late = (
+        {"startingDeadlineSeconds": max(_MIN_DEADLINE, round(job.grace))}
+        if job.missed == "skip"
+        else {}
+    )
     return {
         "schedule": when,
         "timeZone": zone,
@@ -69,7 +74,7 @@ def _spec(job: Job, pod: dict[str, Any]) -> dict[str, Any]:
         "failedJobsHistoryLimit": 3,
         "jobTemplate": {
             "spec": {
-                "backoffLimit": 0,  # a failed verdict does not pass by asking again
+                "backoffLimit": 0,  # a failed verdict would fail again
                 "template": {"metadata": {"labels": _labels(job)}, "spec": pod},
             }
         },
@@ -83,7 +88,7 @@ def _pod(job: Job, image: str, resources: dict[str, Any], claim: str) -> dict[st
         "command": ["penstock", *job.tick],
         "workingDir": job.folder,
         "resources": resources,
-        # By the same path as outside, since the ledger holds paths.
+        # At the same path as outside, as the ledger contains paths.
         "volumeMounts": [{"name": "root", "mountPath": str(job.root)}],
     }
     if job.variables:
@@ -117,6 +122,6 @@ def _name(job: Job) -> str:
         raise ConfigError(
             f"{name!r} is too long for a CronJob",
             expected=f"at most {_LONGEST} letters",
-            remedy="a schedule with a shorter name",
+            remedy="add the schedule again with a shorter --name",
         )
     return name

@@ -1,4 +1,4 @@
-"""Templates of the files that others read; what fills them is quoted by who knows how."""
+"""Renders the templates of files for other schedulers. Callers quote the values."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 
 def render(template: str, **values: Any) -> str:
-    """The text of a template in `templates/`."""
+    """Render a template of `templates/`."""
     return _environment().get_template(template).render(**values)
 
 
@@ -18,7 +18,7 @@ def render(template: str, **values: Any) -> str:
 def _environment() -> Environment:
     return Environment(
         loader=FileSystemLoader(Path(__file__).parent / "templates"),
-        autoescape=False,  # nothing here is HTML
+        autoescape=False,  # no HTML
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -1,4 +1,4 @@
-"""A schedule as a service and a timer of systemd."""
+"""Renders a schedule as a service and a timer of systemd."""
 
 from __future__ import annotations
 
@@ -6,23 +6,24 @@ from collections.abc import Iterable
 
 from pipeline.schedule.emit.job import Clock, Job
 from pipeline.schedule.emit.render import render
-from pipeline.schedule.emit.times import Times, ranges
+from pipeline.schedule.emit.times import Times, format_ranges
 
 _DAYS = ("Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat")
 
 
 def render_units(job: Job, *, user: str | None) -> dict[str, str]:
-    """The two units by their file names.
+    """Render the two units, by their file names.
 
     Args:
-        user: who runs it; None for root, or for a unit of one's own.
+        job: the schedule.
+        user: the user of the service; None for root, or for a unit of your own user manager.
     """
     name = f"penstock-{job.name}"
     service = render(
         "service.j2",
         job=job,
         user=user,
-        # With the colon, $ means nothing.
+        # The colon turns off the expansion of $.
         command=":" + " ".join(_quoted(word) for word in job.command),
         folder=job.folder.replace("%", "%%"),
         environment=f"/etc/penstock/{job.name}.env" if job.variables else None,
@@ -33,9 +34,9 @@ def render_units(job: Job, *, user: str | None) -> dict[str, str]:
 
 
 def on_calendar(clock: Clock) -> list[str]:
-    """The values of `OnCalendar=`: due is what any of them says.
+    """The values of `OnCalendar=`; the schedule is due when any of them is.
 
-    One of them wants the weekday and the day of the month both, so that "either" takes two.
+    Each value requires both the weekday and the day of the month, so that "either" takes two.
     """
     times = clock.times
     all_days, all_weekdays = frozenset(range(1, 32)), frozenset(range(7))
@@ -53,11 +54,11 @@ def _expression(times: Times, days: frozenset[int], weekdays: frozenset[int], zo
 
 def _field(numbers: Iterable[int], size: int) -> str:
     numbers = frozenset(numbers)
-    return "*" if len(numbers) == size else ranges(numbers, "..", "{:02}")
+    return "*" if len(numbers) == size else format_ranges(numbers, "..", "{:02}")
 
 
 def _quoted(word: str) -> str:
-    """For `ExecStart=`: as systemd.syntax(7) has it, and without specifiers."""
+    """Quote a word for `ExecStart=`, as systemd.syntax(7) says, and escape specifiers."""
     for sign in ("\\", '"'):
         word = word.replace(sign, "\\" + sign)
     return '"' + word.replace("%", "%%") + '"'

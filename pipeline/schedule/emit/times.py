@@ -1,4 +1,4 @@
-"""Times of a cron expression as sets of numbers, which every scheduler can be told in its words."""
+"""Converts the times of a cron expression for other schedulers."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ _ALL = {
 
 @dataclass(frozen=True, kw_only=True)
 class Times:
-    """When a cron expression is due.
+    """The times of a cron expression, as sets of numbers.
 
     Args:
-        text: the expression, as it was written.
+        text: the expression.
         weekdays: 0 to 6, 0 is Sunday.
-        either: a day is due if its number or its weekday is; else both must be. Cron wants both
-            where one of the two fields begins with a star.
+        either: a day is due if its number or its weekday is; else both must be. In cron, both must
+            be if one of the two fields begins with a star.
     """
 
     text: str
@@ -41,10 +41,10 @@ class Times:
 
     @classmethod
     def of(cls, expression: str) -> Self:
-        """What the expression means, as cronsim reads it.
+        """Parse an expression, by cronsim.
 
         Raises:
-            ConfigError: it is no cron expression, or one that only Penstock's daemon can follow.
+            ConfigError: it is not a cron expression, or only Penstock's daemon supports it.
         """
         from cronsim import CronSim, CronSimError
 
@@ -52,14 +52,16 @@ class Times:
             read = CronSim(expression, datetime(2000, 1, 1, tzinfo=UTC))
         except CronSimError as error:
             raise ConfigError(
-                f"{expression!r} is no cron expression", got=str(error), expected="0 3 * * *"
+                f"invalid cron expression {expression!r}",
+                expected="such as 0 3 * * *",
+                got=str(error),
             ) from None
         numbers = [*read.days, *read.weekdays]
         if len(expression.split()) != 5 or not all(isinstance(n, int) and n >= 0 for n in numbers):
             raise ConfigError(
-                f"other schedulers do not know {expression!r}",
+                f"other schedulers do not support {expression!r}",
                 expected="five fields of numbers, names, ranges and steps; no seconds, L, W or #",
-                remedy="let `penstock schedule run` follow it",
+                remedy="use `penstock schedule run`",
             )
         weekdays = frozenset(day % 7 for day in read.weekdays if isinstance(day, int))
         days = frozenset(read.days)
@@ -78,57 +80,57 @@ class Times:
 
     @property
     def needs_both(self) -> bool:
-        """Whether number and weekday of a day must both be right: many cannot be told so."""
+        """Whether number and weekday of a day must both match, which few schedulers support."""
         return not self.either and len(self.days) < 31 and len(self.weekdays) < 7
 
     def cron(self) -> str:
-        """Five fields that mean the same to every reader of cron expressions.
+        """Five fields that every scheduler reads in the same way.
 
         Raises:
-            ConfigError: there are none.
+            ConfigError: there are no such fields.
         """
         if self.needs_both:
             raise ConfigError(
-                f"{self.text!r} wants the day of the month and the weekday both, which not every "
-                "reader of cron expressions does",
-                remedy="--as cron or --as systemd, or let `penstock schedule run` follow it",
+                f"{self.text!r} requires both the day of the month and the weekday, "
+                "which not every scheduler supports",
+                remedy="use --as cron, --as systemd or `penstock schedule run`",
             )
         return self.debian_cron()
 
     def debian_cron(self) -> str:
-        """Five fields as Debian's cron and cronie read them."""
+        """Five fields for Debian's cron and cronie."""
         written = dict(zip(_ALL, self.text.split(), strict=True))
         return " ".join(self._field(name, text) for name, text in written.items())
 
     def _field(self, name: str, written: str) -> str:
-        """A star or its steps as written, else numbers: not all readers know names, or 7."""
+        """A star and its steps stay; names and 7, which not all schedulers know, become numbers."""
         numbers: frozenset[int] = getattr(self, name)
         if len(numbers) == len(_ALL[name]):
             return "*"
-        if name in ("days", "weekdays"):  # there a star has a meaning besides
+        if name in ("days", "weekdays"):  # where a star also decides `either`
             keep = self.needs_both and written.startswith("*")
         else:
             keep = bool(_STAR.fullmatch(written))
-        return written if keep else ranges(numbers, "-")
+        return written if keep else format_ranges(numbers, "-")
 
 
-def ranges(numbers: Iterable[int], dash: str, form: str = "{}") -> str:
-    """`1-3,7` of 1, 2, 3 and 7."""
+def format_ranges(numbers: Iterable[int], dash: str, form: str = "{}") -> str:
+    """Write numbers as ranges: 1, 2, 3 and 7 as `1-3,7`."""
     runs: list[list[int]] = []
     for number in sorted(numbers):
         if runs and number == runs[-1][-1] + 1:
             runs[-1].append(number)
         else:
             runs.append([number])
-    words = ([form.format(number) for number in run] for run in runs)
-    return ",".join(f"{w[0]}{dash}{w[-1]}" if len(w) > 2 else ",".join(w) for w in words)
+    texts = ([form.format(number) for number in run] for run in runs)
+    return ",".join(f"{t[0]}{dash}{t[-1]}" if len(t) > 2 else ",".join(t) for t in texts)
 
 
 def convert_interval(seconds: float) -> str:
-    """The cron expression of a tick every so many seconds.
+    """Convert an interval to a cron expression.
 
     Raises:
-        ConfigError: there is none.
+        ConfigError: no cron expression has this interval.
     """
     for unit, many, form in ((60, 60, "*/{} * * * *"), (3600, 24, "0 */{} * * *")):
         number, rest = divmod(seconds, unit)
@@ -137,7 +139,7 @@ def convert_interval(seconds: float) -> str:
     if seconds == 86_400:
         return "0 0 * * *"
     raise ConfigError(
-        f"a cron expression cannot say every {seconds:g} s",
+        f"a cron expression cannot express every {seconds:g} s",
         expected="minutes that divide an hour, or hours that divide a day",
-        remedy="--as systemd or --as airflow, or let `penstock schedule run` follow it",
+        remedy="use --as systemd, --as airflow or `penstock schedule run`",
     )

@@ -1,1 +1,1 @@
-"""Whom to tell of a schedule, and how: commands, webhooks, chats and mail."""
+"""Notifies people of a schedule's events: by a command, a webhook, a chat or mail."""

@@ -1,4 +1,4 @@
-"""Say what happened to whoever a schedule names."""
+"""Notifies a schedule's targets of an event."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from pipeline.schedule.schedule import Notice, Schedule
 _log = logging.getLogger("penstock.schedule")
 
 
-def tell(root: Path, schedule: Schedule, event: str, reason: str, **facts: Any) -> list[Delivery]:
-    """Tell all whom the schedule names; takes a minute at most, and never raises.
+def notify(root: Path, schedule: Schedule, event: str, reason: str, **facts: Any) -> list[Delivery]:
+    """Notify all targets of a schedule; takes a minute at most, and never raises.
 
     Args:
         root: of the schedule.
-        schedule: whom it is about, and who is to know.
+        schedule: the subject of the event, and its targets.
         event: one of `pipeline.schedule.notify.event.EVENTS`.
-        reason: in words.
+        reason: a text.
         facts: other fields of `Event`.
     """
-    told = Event(
+    message = Event(
         event=event,
         schedule=schedule.name,
         reason=escape_controls(reason),
@@ -32,11 +32,11 @@ def tell(root: Path, schedule: Schedule, event: str, reason: str, **facts: Any) 
         text=escape_controls(f"{schedule.name}: {event}, {reason}"),
         **facts,
     )
-    return deliver(told, schedule.notify, log=_log)
+    return deliver(message, schedule.notify, log=_log)
 
 
 def send_notice(root: Path, notice: Notice) -> None:
-    """Tell what a daemon has found."""
+    """Notify the targets of a daemon's notice."""
     tick = notice.tick
     facts = {"due": tick.due, "run_id": tick.run_id, "verdict": tick.verdict} if tick else {}
-    tell(root, notice.schedule, notice.event, notice.reason, **facts)
+    notify(root, notice.schedule, notice.event, notice.reason, **facts)

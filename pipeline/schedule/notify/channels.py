@@ -1,4 +1,4 @@
-"""The ways to tell a target: each returns how often it tried, or raises `Refused`."""
+"""Sends an event to a target; a channel returns its number of tries or raises `NotDelivered`."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ import tempfile
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from pipeline.schedule.notify.event import Refused
+from pipeline.schedule.notify.event import NotDelivered
 from pipeline.schedule.notify.targets import Target
 
 if TYPE_CHECKING:
     from pipeline.schedule.notify.event import Event, Patience
 
 
-_AGAIN = (408, 429)  # besides 5xx: the answers that can be others a second later
+_TEMPORARY = (408, 429)  # the status codes, besides 5xx, after which another try can succeed
 
 
-class _TryAgain(Exception):
-    """This may pass."""
+class _Temporary(Exception):
+    """A failure that a later try may not meet."""
 
 
-def command(target: Target, event: Event, patience: Patience) -> int:
-    """Run a program with the event as JSON on its stdin. What it prints is not kept."""
+def run_command(target: Target, event: Event, patience: Patience) -> int:
+    """Run a program with the event as JSON on its stdin; its output is discarded."""
     with tempfile.TemporaryFile() as stdin:  # a pipe would block if the program does not read it
         stdin.write(event.as_json().encode() + b"\n")
         stdin.seek(0)
@@ -39,36 +39,36 @@ def command(target: Target, event: Event, patience: Patience) -> int:
                 start_new_session=True,
             )
         except OSError as error:
-            raise Refused(f"cannot be started: {error.strerror}") from None
+            raise NotDelivered(f"cannot be started: {error.strerror}") from None
         try:
             code = process.wait(patience.command)
         except subprocess.TimeoutExpired:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)  # and all that it started
             process.wait()
-            raise Refused(f"took longer than {patience.command:g} s, and was killed") from None
+            raise NotDelivered(f"took longer than {patience.command:g} s, and was killed") from None
     if code:
-        raise Refused(f"ended with exit code {code}")
+        raise NotDelivered(f"ended with exit code {code}")
     return 1
 
 
-def webhook(target: Target, event: Event, patience: Patience) -> int:
-    """POST the event as JSON; again where that can help, and never along a redirection."""
+def post_webhook(target: Target, event: Event, patience: Patience) -> int:
+    """POST the event as JSON; retry temporary failures, and follow no redirection."""
     import tenacity
 
-    _quieten()
+    _silence_loggers()
     url = target.url()
-    again = tenacity.Retrying(
+    retrying = tenacity.Retrying(
         stop=tenacity.stop_after_attempt(patience.tries),
         wait=tenacity.wait_exponential(multiplier=patience.pause, max=patience.answer),
-        retry=tenacity.retry_if_exception_type(_TryAgain),
+        retry=tenacity.retry_if_exception_type(_Temporary),
         reraise=True,
     )
     try:
-        again(_post, url, event.as_json(), patience.answer)
-    except (_TryAgain, Refused) as error:
-        raise Refused(str(error), again.statistics["attempt_number"]) from None
-    return int(again.statistics["attempt_number"])
+        retrying(_post, url, event.as_json(), patience.answer)
+    except (_Temporary, NotDelivered) as error:
+        raise NotDelivered(str(error), retrying.statistics["attempt_number"]) from None
+    return int(retrying.statistics["attempt_number"])
 
 
 def _post(url: str, body: str, seconds: float) -> None:
@@ -81,49 +81,49 @@ def _post(url: str, body: str, seconds: float) -> None:
             headers={"Content-Type": "application/json", "User-Agent": "penstock"},
             timeout=seconds,
             allow_redirects=False,
-            stream=True,  # the answer's status is all that counts; its body may have no end
+            stream=True,  # only the status is read; the body may have no end
         ) as answer:
             status = answer.status_code
     except requests.Timeout:
-        raise _TryAgain(f"no answer within {seconds:g} s") from None
+        raise _Temporary(f"no answer within {seconds:g} s") from None
     except requests.ConnectionError as error:
-        raise _TryAgain(f"no connection: {_innermost(error)}") from None
+        raise _Temporary(f"no connection: {_root_cause(error)}") from None
     except requests.RequestException as error:
-        raise Refused(type(error).__name__) from None
-    if status >= 500 or status in _AGAIN:
-        raise _TryAgain(f"answered {status}")
+        raise NotDelivered(type(error).__name__) from None
+    if status >= 500 or status in _TEMPORARY:
+        raise _Temporary(f"answered {status}")
     if not 200 <= status < 300:
-        raise Refused(f"answered {status}")
+        raise NotDelivered(f"answered {status}")
 
 
-def _innermost(error: BaseException) -> str:
-    """What the system said, or else the kind of error; the words around it hold the address."""
+def _root_cause(error: BaseException) -> str:
+    """The operating system's message, or the error's type; outer messages contain the address."""
     while inner := error.__cause__ or error.__context__:
         error = inner
     return getattr(error, "strerror", None) or type(error).__name__
 
 
-def apprise(target: Target, event: Event, patience: Patience) -> int:
-    """By Apprise, which knows chats, mail and more than a hundred services."""
+def send_apprise(target: Target, event: Event, patience: Patience) -> int:
+    """Send the event by Apprise, which reaches chats, mail and more than a hundred services."""
     import apprise as library
 
-    _quieten()
-    told = library.Apprise()
-    if not told.add(target.url()):
-        raise Refused("what is kept there is no URL that Apprise knows")
-    if not told.notify(title=f"{event.schedule}: {event.event}", body=event.text):
-        raise Refused("Apprise could not tell it")
+    _silence_loggers()
+    service = library.Apprise()
+    if not service.add(target.url()):
+        raise NotDelivered("invalid Apprise URL")
+    if not service.notify(title=f"{event.schedule}: {event.event}", body=event.text):
+        raise NotDelivered("Apprise could not deliver it")
     return 1
 
 
-def _quieten() -> None:
-    """These write whole addresses into the log, with the secrets in them."""
+def _silence_loggers() -> None:
+    """Silence libraries that log whole addresses, with their secrets."""
     for name in ("apprise", "urllib3", "requests"):
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)
 
 
 CHANNELS: dict[str, Callable[[Target, Event, Patience], int]] = {
-    "command": command,
-    "webhook": webhook,
-    "apprise": apprise,
+    "command": run_command,
+    "webhook": post_webhook,
+    "apprise": send_apprise,
 }

@@ -1,4 +1,4 @@
-"""Tell the one who is to know: by a command, a webhook, or a chat or mail that Apprise reaches."""
+"""Delivers an event to all targets at once, within a time limit."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from collections.abc import Sequence
 
 from data.errors import PenstockError
 from pipeline.schedule.notify.event import Delivery, Event, Patience
-from pipeline.schedule.notify.targets import Target, parse
+from pipeline.schedule.notify.targets import Target, parse_target
 
 
 def check_target(text: str) -> None:
-    """Whether somebody can be told so; nothing is sent.
+    """Check a notification target; nothing is sent.
 
     Args:
         text: `command=/path ARGS`, `webhook=URL`, or `webhook=` or `apprise=` with `env:VARIABLE`
             or `file:/path`, which are read when something is sent.
 
     Raises:
-        ConfigError: it is no target, or it holds a secret, which would be kept in the ledger.
+        ConfigError: the target is invalid, or contains a secret, which the ledger would keep.
     """
-    parse(text)
+    parse_target(text)
 
 
 def deliver(
@@ -32,53 +32,54 @@ def deliver(
     log: logging.Logger,
     patience: Patience | None = None,
 ) -> list[Delivery]:
-    """Tell all targets, side by side. Never raises, and takes no longer than `patience.all`.
+    """Notify all targets in parallel. Never raises, and takes no longer than `patience.all`.
 
-    Each delivery is logged: what was told as info, what was not as an error.
+    Each delivery is logged: as info if it succeeded, else as an error.
     """
     patience = patience or Patience()
-    done: dict[int, Delivery] = {}
+    deliveries: dict[int, Delivery] = {}
 
-    def tell(number: int) -> None:
-        done[number] = _tell(event, targets[number], patience)
+    def deliver_one(number: int) -> None:
+        deliveries[number] = _deliver(event, targets[number], patience)
 
-    # Not an executor: at exit it would wait for a thread that a target holds up.
+    # No executor, which would wait at exit for a thread whose target does not answer.
     threads = [
-        threading.Thread(target=tell, args=(number,), daemon=True) for number in range(len(targets))
+        threading.Thread(target=deliver_one, args=(number,), daemon=True)
+        for number in range(len(targets))
     ]
     for thread in threads:
         thread.start()
     end = time.monotonic() + patience.all
     for thread in threads:
         thread.join(max(0.0, end - time.monotonic()))
-    late = f"took longer than {patience.all:g} s, and was left"
-    deliveries = [
-        done.get(number) or Delivery(_shown(text), False, 1, late)
+    late = f"took longer than {patience.all:g} s, and was abandoned"
+    results = [
+        deliveries.get(number) or Delivery(_redacted(text), False, 1, late)
         for number, text in enumerate(targets)
     ]
-    for delivery in deliveries:
+    for delivery in results:
         _log(log, event, delivery)
-    return deliveries
+    return results
 
 
-def _tell(event: Event, text: str, patience: Patience) -> Delivery:
+def _deliver(event: Event, text: str, patience: Patience) -> Delivery:
     from pipeline.schedule.notify.channels import CHANNELS
-    from pipeline.schedule.notify.event import Refused
+    from pipeline.schedule.notify.event import NotDelivered
 
-    shown = _shown(text)
+    shown = _redacted(text)
     try:
-        target = parse(text)
+        target = parse_target(text)
         return Delivery(shown, True, CHANNELS[target.kind](target, event, patience))
-    except Refused as error:
+    except NotDelivered as error:
         return Delivery(shown, False, error.tries, error.why)
     except PenstockError as error:
         return Delivery(shown, False, 0, error.what)
-    except Exception as error:  # its words may hold the address
+    except Exception as error:  # its message may contain the address
         return Delivery(shown, False, 1, type(error).__name__)
 
 
-def _shown(text: str) -> str:
-    """The target without a secret, even if it is no target."""
+def _redacted(text: str) -> str:
+    """The target without a secret, also of a target that is invalid."""
     kind, _, value = text.partition("=")
     try:
         return Target(kind, value).shown
@@ -88,10 +89,10 @@ def _shown(text: str) -> str:
 
 def _log(log: logging.Logger, event: Event, delivery: Delivery) -> None:
     if delivery.ok:
-        log.info("%s: %s; told %s", event.schedule, event.event, delivery.target)
+        log.info("%s: %s; notified %s", event.schedule, event.event, delivery.target)
     else:
         log.error(
-            "%s: %s; could not tell %s (tries: %d): %s",
+            "%s: %s; could not notify %s (tries: %d): %s",
             event.schedule,
             event.event,
             delivery.target,

@@ -1,4 +1,4 @@
-"""What somebody is told, and what became of telling them."""
+"""Defines the events of a schedule, and the result of delivering one."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Any
 from data.base.waits import SECONDS
 
 
-class Refused(Exception):
-    """A target was not told, and why; the words hold no secret."""
+class NotDelivered(Exception):
+    """A target was not notified; the reason contains no secret."""
 
     def __init__(self, why: str, tries: int = 1) -> None:
         self.why = why
@@ -24,17 +24,17 @@ EVENTS = ("pushed", "blocked", "failed", "paused", "stale", "span unreadable", "
 
 @dataclass(frozen=True, kw_only=True)
 class Event:
-    """What somebody is told.
+    """An event of a schedule, as its targets receive it.
 
     Args:
         event: one of `EVENTS`.
-        due: epoch seconds of the tick; None where it is of no tick.
-        run_id: the run, where there was one.
+        due: due time of the tick, in seconds since the epoch; None if no tick is concerned.
+        run_id: id of the run; None if no run began.
         verdict: its verdict: passed, failed, not configured.
-        reason: why, in words.
+        reason: a text.
         report: path of the run's report.
         root: path of the root.
-        text: all of it, for a person.
+        text: the whole message, for a person.
     """
 
     event: str
@@ -49,7 +49,7 @@ class Event:
 
     def __post_init__(self) -> None:
         if self.event not in EVENTS:
-            raise ValueError(f"{self.event!r} is none of {EVENTS}")
+            raise ValueError(f"unknown event {self.event!r}: expected one of {EVENTS}")
 
     def as_json(self) -> str:
         """One JSON object with the names of the fields; `due` is ISO 8601 in UTC."""
@@ -60,12 +60,12 @@ class Event:
 
 @dataclass(frozen=True)
 class Delivery:
-    """What became of telling one target.
+    """The result of notifying one target.
 
     Args:
         target: without any secret.
         tries: how often it was tried.
-        error: why it was not told; None if it was.
+        error: why it was not notified; None if it was.
     """
 
     target: str
@@ -76,14 +76,14 @@ class Delivery:
 
 @dataclass(frozen=True)
 class Patience:
-    """How long a target may take; seconds.
+    """How long a target may take, in seconds.
 
     Args:
-        tries: of a webhook.
+        tries: number of tries of a webhook.
         answer: for one answer of a webhook.
         pause: before the second try; twice as long before the third.
         command: for a command, which is then killed with all that it started.
-        all: for all targets together, which are told side by side.
+        all: for all targets together, which are notified in parallel.
     """
 
     tries: int = 3

@@ -1,4 +1,4 @@
-"""Who is told: targets as text. A secret is named in them, and read at the moment of sending."""
+"""Parses notification targets. A target names its secret, which is read when something is sent."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from data.errors import ConfigError
 from pipeline.config.secrets import is_secret_reference, read_secret
 
 KINDS = ("command", "webhook", "apprise")
-# What looks like a key: long and of all kinds of letters, or of hexadecimal digits, or named so.
+# Looks like a key: long with digits and letters of both cases, long and hexadecimal, or named so.
 _KEY = re.compile(
     r"(?=[\w-]*[0-9])(?=[\w-]*[A-Z])(?=[\w-]*[a-z])[\w-]{20,}"
     r"|(?=[0-9a-fA-F-]*[0-9])[0-9a-fA-F-]{24,}"
@@ -24,11 +24,11 @@ _NAME_IT = "name the secret: {kind}=env:VARIABLE, or {kind}=file:/PATH that hold
 
 @dataclass(frozen=True)
 class Target:
-    """One target.
+    """A notification target.
 
     Args:
         kind: one of `KINDS`.
-        value: what stands behind the `=`: a command line, a URL, or where a URL is to be read.
+        value: the text after the `=`: a command line, a URL, or where the URL is kept.
     """
 
     kind: str
@@ -36,7 +36,7 @@ class Target:
 
     @property
     def shown(self) -> str:
-        """The target with nothing that could be a secret: for logs and errors."""
+        """The target without anything that could be a secret, for logs and errors."""
         if self.kind == "command":
             return f"command={self.argv[0]}"
         if self.value.startswith(("env:", "file:")):
@@ -53,7 +53,7 @@ class Target:
         """The URL, read from where it is kept.
 
         Raises:
-            ConfigError: what was read is no URL.
+            ConfigError: the text read there is not a URL.
             EnvironmentTrouble: the variable is not set, or the file cannot be read.
         """
         text = read_secret(self.value) if _named(self) else self.value
@@ -62,16 +62,16 @@ class Target:
         return text
 
 
-def parse(text: str) -> Target:
-    """The target that `text` names.
+def parse_target(text: str) -> Target:
+    """Parse a notification target.
 
     Raises:
-        ConfigError: it names none, or holds a secret. What it holds is not repeated.
+        ConfigError: the target is invalid, or contains a secret. The message does not repeat it.
     """
     kind, equals, value = text.partition("=")
     if kind not in KINDS or not equals or not value.strip():
         raise ConfigError(
-            "nobody can be told so",
+            "invalid notification target",
             expected="command=/path/to/program ARGS, webhook=URL, webhook=env:VARIABLE, "
             "apprise=env:VARIABLE or …=file:/path",
             got=f"{kind}=…" if equals else "a text without `=`",
@@ -83,20 +83,20 @@ def parse(text: str) -> Target:
 
 def _check_command(target: Target) -> None:
     try:
-        words = target.argv
+        arguments = target.argv
     except ValueError as error:
         raise ConfigError(
-            "the command to tell with cannot be read", got=str(error), remedy="close the quotes"
+            "invalid notification command", got=str(error), remedy="close the quotes"
         ) from None
-    program = Path(words[0])
+    program = Path(arguments[0])
     if not program.is_absolute() or not program.is_file() or not os.access(program, os.X_OK):
         raise ConfigError(
-            f"{program} cannot be told with",
+            f"invalid notification command {program}",
             expected="the absolute path of an executable file; no shell reads the command",
         )
-    if any(_credentials(word) or _KEY.search(word) for word in words[1:]):
+    if any(_credentials(word) or _KEY.search(word) for word in arguments[1:]):
         raise ConfigError(
-            f"the arguments of {program} hold a password or a key, which the ledger would keep",
+            f"the arguments of {program} contain a password or a key, which the ledger would keep",
             remedy="let the program read it from its environment or from a file",
         )
 
@@ -108,7 +108,8 @@ def _check_webhook(target: Target) -> None:
     url = urlsplit(target.value)
     if _credentials(target.value) or _KEY.search(f"{url.path}?{url.query}"):
         raise ConfigError(
-            f"the address at {url.hostname} holds a password or a key, which the ledger would keep",
+            f"the address at {url.hostname} contains a password or a key, "
+            "which the ledger would keep",
             remedy=_NAME_IT.format(kind="webhook"),
         )
 
@@ -116,24 +117,24 @@ def _check_webhook(target: Target) -> None:
 def _check_named(target: Target) -> None:
     if not _named(target):
         raise ConfigError(
-            "an Apprise URL holds its secret, which the ledger would keep",
+            "an Apprise URL contains a secret, which the ledger would keep",
             remedy=_NAME_IT.format(kind=target.kind),
         )
 
 
 def _named(target: Target) -> bool:
-    """Whether the URL is kept elsewhere, in a place that can be."""
+    """Whether the URL is read from a variable or a file."""
     return is_secret_reference(target.value, target.kind)
 
 
 def _check_address(url: str, shown: str) -> None:
     try:
         parts = urlsplit(url)
-        fine = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:  # a port that is no number, half an IPv6 address
-        fine = False
-    if not fine or re.search(r"\s", url):
-        raise ConfigError(f"{shown} is no address", expected="http://… or https://…")
+        valid = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # an invalid port or IPv6 address
+        valid = False
+    if not valid or re.search(r"\s", url):
+        raise ConfigError(f"invalid address {shown}", expected="http://… or https://…")
 
 
 def _credentials(url: str) -> bool:

@@ -1,1 +1,1 @@
-"""One tick of a schedule, whoever starts it, and backfills of past ones."""
+"""Runs one tick of a schedule, or backfills windows of the past."""

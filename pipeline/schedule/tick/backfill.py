@@ -1,4 +1,4 @@
-"""Run past windows of a schedule in order, each with the spans that there were then."""
+"""Runs past windows of a schedule in order, each with the spans that it had then."""
 
 from __future__ import annotations
 
@@ -31,40 +31,40 @@ def backfill(
     push: bool,
     clock: Callable[[], float] = time.time,
 ) -> int:
-    """For each span from `first` to `last`, run the window that ends with it.
+    """Run, for each span from `first` to `last`, the window that ends with it.
 
-    Unless `push`, models go to a serving folder of the backfill's own, so that each run is held
-    against the last one of the backfill that passed, and what serves is left alone. Spans that
-    are left out today are left out there too.
+    Unless `push`, models go to a serving folder of this backfill, so that each run is compared with
+    the last run of the backfill that passed, and the model that serves does not change. Spans that
+    are excluded today are excluded there too.
 
     Args:
         root: of the schedule.
         name: of the schedule.
         first: name of the oldest span.
         last: name of the newest one.
-        push: to where the schedule pushes.
+        push: whether to push to the schedule's own serving folder.
         clock: seconds since the epoch.
 
     Returns:
-        The exit code of the last run that was not passed; 0 where all were.
+        The exit code of the last run that did not pass; 0 if all passed.
 
     Raises:
-        ConfigError: no such schedule or span, or its data has no spans.
+        ConfigError: there is no such schedule or span, or its data has no spans.
         EnvironmentTrouble: a tick of the schedule is under way.
-        PushRightLost: one has begun, though this process holds the schedule's lock.
+        PushRightLost: a later run has begun, though this process holds the schedule's lock.
     """
     root = root.resolve()
-    with ScheduleStore.existing(root) as store, lock.hold_lock(root, name) as mine:
+    with ScheduleStore.existing(root) as store, lock.hold_lock(root, name) as locked:
         schedule = store.standing(name).schedule
-        if not mine:
+        if not locked:
             raise EnvironmentTrouble(
                 f"a tick of {name!r} is under way",
                 follows="nothing ran",
                 remedy="begin the backfill when it has ended",
             )
         pipeline, beam_args = build_pipeline(schedule)
-        step = _only_pattern(pipeline)
-        spans = _between(SpanStates(step.config, root, now=clock()), first, last)
+        step = _find_pattern_step(pipeline)
+        spans = _choose_spans(SpanStates(step.config, root, now=clock()), first, last)
         if not push:
             serving = root / lock.FOLDER / f"{name}.backfill" / time.strftime("%Y%m%d-%H%M%S")
             schedule = dataclasses.replace(schedule, serving=str(serving))
@@ -72,26 +72,26 @@ def backfill(
         code, right = exit_codes.DONE, lock.take_push_right(root, name)
         for standing in spans:
             right.check()
-            windowed = _until(pipeline, step, standing.span.name)
-            tick = _opened(store, schedule, standing, clock())
-            made = _run(store, tick, windowed, root, schedule, beam_args, clock, right)
-            say(f"{standing.span.name}: {made.verdict or 'no verdict'}, {made.words}")
-            code = made.exit_code or code
+            windowed = _end_window_with(pipeline, step, standing.span.name)
+            tick = _open_tick(store, schedule, standing, clock())
+            run = _run_window(store, tick, windowed, root, schedule, beam_args, clock, right)
+            say(f"{standing.span.name}: {run.verdict or 'no verdict'}, {run.summary}")
+            code = run.exit_code or code
     return code
 
 
-def _only_pattern(pipeline: PipelineConfig) -> Step:
-    found = find_pattern_steps(pipeline)
-    if len(found) != 1 or Window.parse(found[0].config.window).until is not None:
+def _find_pattern_step(pipeline: PipelineConfig) -> Step:
+    steps = find_pattern_steps(pipeline)
+    if len(steps) != 1 or Window.parse(steps[0].config.window).until is not None:
         raise ConfigError(
             "there are no past windows to run",
-            expected="one ingest whose path is a pattern of spans, its window without `until`",
-            got=", ".join(step.config.window for step in found) or "none",
+            expected="one ingest step with a pattern of spans, and a window without `until`",
+            got=", ".join(step.config.window for step in steps) or "none",
         )
-    return found[0]
+    return steps[0]
 
 
-def _between(spans: SpanStates, first: str, last: str) -> list[SpanState]:
+def _choose_spans(spans: SpanStates, first: str, last: str) -> list[SpanState]:
     """The usable spans from `first` to `last`, the oldest first."""
     for name in (first, last):
         if name not in spans.names:
@@ -103,7 +103,7 @@ def _between(spans: SpanStates, first: str, last: str) -> list[SpanState]:
     ]
     for standing in chosen:
         if standing.state != "usable":
-            say(f"left out: {standing.summary}")
+            say(f"excluded: {standing.summary}")
     usable = [standing for standing in chosen if standing.state == "usable"]
     if not usable:
         raise ConfigError(
@@ -114,7 +114,7 @@ def _between(spans: SpanStates, first: str, last: str) -> list[SpanState]:
     return usable
 
 
-def _until(pipeline: PipelineConfig, step: Step, span: str) -> PipelineConfig:
+def _end_window_with(pipeline: PipelineConfig, step: Step, span: str) -> PipelineConfig:
     config = dataclasses.replace(step.config, window=f"{step.config.window} until {span}")
     steps = tuple(
         dataclasses.replace(s, config=config) if s.name == step.name else s for s in pipeline.steps
@@ -122,7 +122,7 @@ def _until(pipeline: PipelineConfig, step: Step, span: str) -> PipelineConfig:
     return dataclasses.replace(pipeline, steps=steps)
 
 
-def _opened(store: ScheduleStore, schedule: Schedule, standing: SpanState, now: float) -> Tick:
+def _open_tick(store: ScheduleStore, schedule: Schedule, standing: SpanState, now: float) -> Tick:
     tick = Tick(
         schedule=schedule.name,
         due=now,
@@ -135,7 +135,7 @@ def _opened(store: ScheduleStore, schedule: Schedule, standing: SpanState, now: 
     return store.open(tick)
 
 
-def _run(
+def _run_window(
     store: ScheduleStore,
     tick: Tick,
     pipeline: PipelineConfig,
@@ -144,24 +144,24 @@ def _run(
     beam_args: tuple[str, ...],
     clock: Callable[[], float],
     right: PushRight,
-) -> Attempt:
-    """One window's run, entered; the next one goes on whatever came of it."""
+) -> PipelineRun:
+    """Run one window and record its tick. An error ends this window, not the backfill."""
     try:
-        made = attempt(pipeline, root, schedule, beam_args, clock, right)
+        run = run_pipeline(pipeline, root, schedule, beam_args, clock, right)
     except BaseException as error:
         detail = f"{tick.detail}: {type(error).__name__}"
         store.finish(tick, outcome="failed", detail=detail, now=clock())
         raise
-    if made.error:
-        code = explain(made.error, debug=False)
-        made = dataclasses.replace(made, exit_code=code, words=made.error.what)
+    if run.error:
+        code = explain(run.error, debug=False)
+        run = dataclasses.replace(run, exit_code=code, summary=run.error.what)
     store.finish(
         tick,
-        outcome="failed" if made.error else "completed",
-        run_id=made.run_id,
-        verdict=made.verdict,
-        detail=f"{tick.detail}: {made.words}",
-        pushed=made.pushed,
+        outcome="failed" if run.error else "completed",
+        run_id=run.run_id,
+        verdict=run.verdict,
+        detail=f"{tick.detail}: {run.summary}",
+        pushed=run.pushed,
         now=clock(),
     )
-    return made
+    return run

@@ -1,4 +1,4 @@
-"""One run of a schedule's pipeline, and what a tick needs to know of it."""
+"""Runs a schedule's pipeline once, and summarizes the run for its tick."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from pipeline.config.outside_data import find_unseen
 from pipeline.schedule.schedule import Schedule
 from pipeline.storage.pushes.push_right import PushRight
 
-_REASONS = 3  # of a verdict, in words
+_MAX_REASONS = 3  # of a verdict
 
 
 @dataclass(frozen=True, kw_only=True)
-class Attempt:
-    """What came of a run.
+class PipelineRun:
+    """The result of a run.
 
     Attributes:
-        run_id: None where it ended before it was one.
-        error: why it could not go on; then all that follows is as it stands.
-        verdict: passed, failed or not configured; None where nothing was judged.
-        pushed: this very run has pushed its model.
-        words: what came out, or why not.
-        report: path of the run's page.
+        run_id: None if the run failed before it began.
+        error: why the run failed; then the other fields keep their defaults.
+        verdict: passed, failed or not configured; None if no model was judged.
+        pushed: whether this run, and no earlier one, pushed the model.
+        summary: the pushed version, the reasons of the verdict, or what the steps did.
+        report: path of the run's report.
     """
 
     run_id: str | None
@@ -37,15 +37,15 @@ class Attempt:
     exit_code: int = 0
     verdict: str | None = None
     pushed: bool = False
-    words: str = ""
+    summary: str = ""
     report: str | None = None
 
 
 def build_pipeline(schedule: Schedule) -> tuple[PipelineConfig, tuple[str, ...]]:
-    """The schedule's pipeline, and Beam's flags; from now on this process works in its folder.
+    """Build a schedule's pipeline and its Beam flags; changes to the schedule's folder.
 
     Raises:
-        ConfigError: the folder or the recipe is gone, or what is set does not fit it.
+        ConfigError: the folder or the recipe is missing, or a setting does not fit it.
     """
     _enter_folder(schedule)
     file = Path(schedule.config_file) if schedule.config_file else None
@@ -54,31 +54,31 @@ def build_pipeline(schedule: Schedule) -> tuple[PipelineConfig, tuple[str, ...]]
 
 
 def _enter_folder(schedule: Schedule) -> None:
-    """Relative paths of the recipe and its settings count from where the schedule was added."""
+    """Change to the folder to which relative paths of the recipe and its settings refer."""
     try:
         os.chdir(schedule.folder or ".")
     except OSError as error:
         raise ConfigError(
-            f"the folder {schedule.folder}, in which {schedule.name!r} works, cannot be entered",
+            f"the working folder {schedule.folder} of schedule {schedule.name!r} cannot be entered",
             got=error.strerror,
-            remedy="bring it back, or add the schedule again from another",
+            remedy="restore the folder, or add the schedule again from another one",
         ) from error
 
 
-def attempt(
+def run_pipeline(
     pipeline: PipelineConfig,
     root: Path,
     schedule: Schedule,
     beam_args: tuple[str, ...],
     clock: Callable[[], float],
     right: PushRight,
-) -> Attempt:
-    """Run the pipeline as `penstock run` would, and print what it came to.
+) -> PipelineRun:
+    """Run the pipeline as `penstock run` does, and print its result.
 
-    A step whose data nobody can look at is made again, for it may have changed. The run
-    pushes only while nobody has taken the schedule's `right` over.
+    A step whose data cannot be checked for changes is not cached. The run pushes only while no
+    later run has taken the schedule's `right` to push.
 
-    Errors of the run come back in the answer; KeyboardInterrupt and bugs are raised.
+    Errors of the run are returned in the result; KeyboardInterrupt and bugs are raised.
     """
     from components.context import Context
     from data.files.documents import read_document
@@ -105,23 +105,24 @@ def attempt(
             )
             drawn = write_report_and_pictures(result)
     except PenstockError as error:
-        return Attempt(run_id=view.run_id or None, error=error)
+        return PipelineRun(run_id=view.run_id or None, error=error)
     code = show_result(result, drawn, schedule.recipe, root, time.perf_counter() - started)
     verdict, push = result.verdict, result.push
     reasons = read_document(verdict.path / "verdict.json").get("reasons", []) if verdict else []
-    made = {e.step for e in result.executions if e.status == "completed"}
-    pushed = push is not None and push.pushed and bool(made & result.steps_of(push))
+    completed = {e.step for e in result.executions if e.status == "completed"}
+    pushed = push is not None and push.pushed and bool(completed & result.steps_of(push))
     if push and pushed:
-        words = f"version {push.version}"
+        summary = f"version {push.version}"
     elif verdict and verdict.status != "passed" and not result.by_hand:
-        words = "; ".join(reasons[:_REASONS]) or verdict.status
+        summary = "; ".join(reasons[:_MAX_REASONS]) or verdict.status
     else:
-        words = f"{len(made)} steps made, {len(result.executions) - len(made)} reused"
-    return Attempt(
+        cached = len(result.executions) - len(completed)
+        summary = f"{len(completed)} steps completed, {cached} cached"
+    return PipelineRun(
         run_id=result.run.id,
         exit_code=code,
         verdict=verdict.status if verdict else None,
         pushed=pushed,
-        words=words,
+        summary=summary,
         report=str(drawn.report) if drawn.report else None,
     )

@@ -1,6 +1,6 @@
-"""One tick of a schedule: look at the data, run the pipeline if it is new, and say what came of it.
+"""Runs one tick of a schedule: runs the pipeline if data or code are new, and records the outcome.
 
-It is the same whoever starts it: a daemon, cron, systemd, Airflow or Kubernetes.
+The same code serves a daemon, cron, systemd, Airflow and Kubernetes.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from pipeline.planning.code_key import compute_code_key, have_imports_changed
 from pipeline.schedule import lock
 from pipeline.schedule.due_policy import OVERLAP, PAUSED
 from pipeline.schedule.ledger.store import ScheduleStore
-from pipeline.schedule.notify.announce import tell
+from pipeline.schedule.notify.announce import notify
 from pipeline.schedule.schedule import Outcome, Schedule, Tick
 from pipeline.schedule.triggers.triggers import NewData
 from pipeline.spans.data_key import compute_data_key
@@ -34,42 +34,42 @@ from pipeline.spans.quarantine import quarantine_span
 from pipeline.storage.pushes.push_right import PushRight
 
 Clock = Callable[[], float]  # seconds since the epoch
-_AND = "."  # in a key, between the data's and the code's
+_SEPARATOR = "."  # between the keys of data and code
 
 
 def run_tick(root: Path, name: str, tick_id: int | None, *, clock: Clock = time.time) -> int:
-    """Do one tick, enter its outcome, and tell whom the schedule names.
+    """Run one tick, record its outcome, and notify the schedule's targets.
 
     Args:
         root: of the schedule.
         name: of the schedule.
         tick_id: of a tick that a daemon has launched; None: a new tick, which another scheduler
             starts now.
-        clock: what time it is.
+        clock: seconds since the epoch.
 
     Returns:
-        The run's exit code; 0 where there was nothing to run.
+        The run's exit code; 0 if there was nothing to run.
 
     Raises:
         ConfigError: no such schedule, or no such tick.
-        EnvironmentTrouble: another process works on the schedule, or the ledger cannot be used:
-            the tick stays without an outcome, to be taken up again.
+        EnvironmentTrouble: another process works on the schedule, or the ledger cannot be used; the
+            tick keeps no outcome, and is launched again.
         KeyboardInterrupt: likewise.
     """
     root = root.resolve()
-    with ScheduleStore.existing(root) as store, lock.hold_lock(root, name) as mine:
+    with ScheduleStore.existing(root) as store, lock.hold_lock(root, name) as locked:
         schedule = store.standing(name).schedule
-        tick = _begun(store, schedule, tick_id, mine=mine, now=clock())
+        tick = _begin_tick(store, schedule, tick_id, locked=locked, now=clock())
         if tick.outcome:
             say(f"{name}: {tick.outcome}, {tick.detail}")
             return exit_codes.DONE
-        return _Work(store, root, schedule, tick, clock, lock.take_push_right(root, name)).do()
+        return _TickRun(store, root, schedule, tick, clock, lock.take_push_right(root, name)).run()
 
 
-def _begun(
-    store: ScheduleStore, schedule: Schedule, tick_id: int | None, *, mine: bool, now: float
+def _begin_tick(
+    store: ScheduleStore, schedule: Schedule, tick_id: int | None, *, locked: bool, now: float
 ) -> Tick:
-    """The tick that is to be done, as the ledger has it; with an outcome where it is none."""
+    """The tick to run, as the ledger has it; with an outcome if it is not to be run."""
     if tick_id is not None:
         launched = store.tick(tick_id)
         if launched is None or launched.schedule != schedule.name:
@@ -77,15 +77,15 @@ def _begun(
                 f"{schedule.name!r} has no tick {tick_id}",
                 remedy=f"penstock schedule tick {schedule.name} now",
             )
-        if not mine:
+        if not locked:
             raise EnvironmentTrouble(
                 f"another process works on {schedule.name!r}",
-                follows="the tick stays to be done",
-                remedy="a daemon takes it up when that one has ended",
+                follows="the tick was not run",
+                remedy="none needed: a daemon launches it when that process has ended",
             )
         return launched
-    outcome: Outcome | None = None if mine else "skipped"
-    detail = "" if mine else OVERLAP
+    outcome: Outcome | None = None if locked else "skipped"
+    detail = "" if locked else OVERLAP
     if schedule.paused is not None:
         outcome, detail = "paused", PAUSED
     tick = Tick(
@@ -101,8 +101,8 @@ def _begun(
     return store.open(tick)
 
 
-class _Work:
-    """A tick that is under way; whoever made it holds the schedule's lock."""
+class _TickRun:
+    """A tick that is under way; the caller holds the schedule's lock."""
 
     def __init__(
         self,
@@ -119,86 +119,86 @@ class _Work:
         self._tick = tick
         self._clock = clock
         self._right = right
-        self._run_id: str | None = None  # the last one that was begun
-        self._left_out: list[str] = []  # spans that this tick found unreadable
-        self._news = ""  # what the run has that those before had not, where only code is new
+        self._run_id: str | None = None  # of the last run that began
+        self._excluded: list[str] = []  # spans that proved unreadable in this tick
+        self._news = ""  # a remark if only the code is new
 
-    def do(self) -> int:
-        """Returns the exit code."""
+    def run(self) -> int:
+        """Run the tick. Returns the exit code."""
         try:
-            return self._until_settled(*built(self._schedule))
-        except PushRightLost as error:  # the tick is another's now
+            return self._run_until_readable(*build_pipeline(self._schedule))
+        except PushRightLost as error:  # a later run works on the tick
             return explain(error, debug=False)
         except Exception as error:
             code = exit_codes.map_error(error)
             explain(error, debug=code == exit_codes.CRASH)
-            self._end("failed", event="failed", detail=_in_brief(error), run_id=self._run_id)
+            self._end("failed", event="failed", detail=_summarize_error(error), run_id=self._run_id)
             return code
 
-    def _until_settled(self, pipeline: PipelineConfig, beam_args: tuple[str, ...]) -> int:
-        """Run; again without it where a span proves to be unreadable."""
+    def _run_until_readable(self, pipeline: PipelineConfig, beam_args: tuple[str, ...]) -> int:
+        """Run the pipeline; if a span proves unreadable, run it again without that span."""
         while True:
             key = self._data_key(pipeline, beam_args)
             if key is None or (self._tick.kind == "scheduled" and self._is_settled(key, pipeline)):
-                self._nothing_new(key)
+                self._end_unchanged(key)
                 return exit_codes.DONE
-            made = attempt(
+            run = run_pipeline(
                 pipeline, self._root, self._schedule, beam_args, self._clock, self._right
             )
             self._right.check()
-            self._run_id = made.run_id
-            if made.error is None:
-                return self._ran(made, key)
-            span = made.run_id and quarantine_span(
-                pipeline, self._root, run_id=made.run_id, error=made.error, now=self._clock()
+            self._run_id = run.run_id
+            if run.error is None:
+                return self._end_completed(run, key)
+            span = run.run_id and quarantine_span(
+                pipeline, self._root, run_id=run.run_id, error=run.error, now=self._clock()
             )
             if not span:
-                raise made.error
-            explain(made.error, debug=False)
-            self._left_out.append(span)
-            reason = f"{span} is left out until its files change: {made.error.brief}"
-            self._tell("span unreadable", reason, run_id=made.run_id)
+                raise run.error
+            explain(run.error, debug=False)
+            self._excluded.append(span)
+            reason = f"span {span} is excluded until its files change: {run.error.brief}"
+            self._notify("span unreadable", reason, run_id=run.run_id)
 
     def _data_key(self, pipeline: PipelineConfig, beam_args: tuple[str, ...]) -> str | None:
-        """What the run would read, data and code; None where one that waits has no data yet."""
+        """The key of a run's data and code; None while a schedule on new data has no data yet."""
         try:
             data = compute_data_key(pipeline, self._root, now=self._clock(), beam_args=beam_args)
-            return f"{data}{_AND}{compute_code_key(pipeline)}"
+            return f"{data}{_SEPARATOR}{compute_code_key(pipeline)}"
         except BadDataError:
             if isinstance(self._schedule.trigger, NewData):
                 return None
             raise
 
     def _is_settled(self, key: str, pipeline: PipelineConfig) -> bool:
-        """Whether the last run, or the last that pushed, had that data and that code."""
+        """Whether the last run, or the last run that pushed, had this data and code."""
         settled = self._store.settled_keys(self._schedule.name)
         if key in settled and not have_imports_changed(pipeline, self._root):
             return True
-        if key.partition(_AND)[0] in {old.partition(_AND)[0] for old in settled}:
-            self._news = "the code is new, the data is what an earlier run had"
+        if key.partition(_SEPARATOR)[0] in {old.partition(_SEPARATOR)[0] for old in settled}:
+            self._news = "the code is new, the data is that of an earlier run"
             say(f"{self._schedule.name}: {self._news}")
         return False
 
-    def _nothing_new(self, key: str | None) -> None:
-        detail = "no data yet" if key is None else "data and code are what the last run had"
-        if self._left_out:
-            detail = f"{', '.join(self._left_out)} cannot be read; without it {detail}"
+    def _end_unchanged(self, key: str | None) -> None:
+        detail = "no data yet" if key is None else "data and code are those of the last run"
+        if self._excluded:
+            detail = f"{', '.join(self._excluded)} cannot be read; without it {detail}"
         self._end("nothing new", detail=detail, data_key=key)
         say(f"{self._schedule.name}: nothing new, {detail}")
 
-    def _ran(self, made: Attempt, key: str) -> int:
-        blocked = made.verdict not in (None, "passed") and not made.pushed
+    def _end_completed(self, run: PipelineRun, key: str) -> int:
+        blocked = run.verdict not in (None, "passed") and not run.pushed
         self._end(
             "completed",
-            event="pushed" if made.pushed else "blocked" if blocked else None,
-            report=made.report,
-            run_id=made.run_id,
-            verdict=made.verdict,
-            detail="; ".join(filter(None, (made.words, self._news))),
+            event="pushed" if run.pushed else "blocked" if blocked else None,
+            report=run.report,
+            run_id=run.run_id,
+            verdict=run.verdict,
+            detail="; ".join(filter(None, (run.summary, self._news))),
             data_key=key,
-            pushed=made.pushed,
+            pushed=run.pushed,
         )
-        return made.exit_code
+        return run.exit_code
 
     def _end(
         self,
@@ -211,7 +211,7 @@ class _Work:
         detail: str,
         **facts: Any,
     ) -> None:
-        """Enter the outcome, then tell of it, and of what follows from it."""
+        """Record the outcome, then notify of it and of what follows from it."""
         of_run = {"run_id": run_id, "verdict": verdict}
         finished = self._store.finish(
             self._tick,
@@ -223,19 +223,20 @@ class _Work:
             **facts,
         )
         if event:
-            self._tell(event, detail, report=report, **of_run)
+            self._notify(event, detail, report=report, **of_run)
         if finished.recovered:
-            self._tell("recovered", "a success again", report=report, **of_run)
+            self._notify("recovered", "a success again", report=report, **of_run)
         if finished.paused:
-            self._tell("paused", finished.paused, report=report, **of_run)
+            self._notify("paused", finished.paused, report=report, **of_run)
 
-    def _tell(self, event: str, reason: str, **facts: Any) -> None:
-        told = tell(self._root, self._schedule, event, reason, due=self._tick.due, **facts)
-        untold = [f"{d.target} was not told of {event!r}: {d.error}" for d in told if not d.ok]
-        if untold:
-            self._store.remark(self._tick, "; ".join(untold))
+    def _notify(self, event: str, reason: str, **facts: Any) -> None:
+        deliveries = notify(self._root, self._schedule, event, reason, due=self._tick.due, **facts)
+        failed = [delivery for delivery in deliveries if not delivery.ok]
+        if failed:
+            remarks = (f"{d.target} was not notified of {event!r}: {d.error}" for d in failed)
+            self._store.remark(self._tick, "; ".join(remarks))
 
 
-def _in_brief(error: Exception) -> str:
-    """What an error says, in one line."""
+def _summarize_error(error: Exception) -> str:
+    """An error's message, in one line."""
     return error.brief if isinstance(error, PenstockError) else summarize_error(error)

@@ -1,1 +1,1 @@
-"""When a schedule is due: cron, an interval, or new data."""
+"""Computes when a schedule is due: by cron, at an interval, or on new data."""

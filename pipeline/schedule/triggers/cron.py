@@ -1,4 +1,4 @@
-"""Cron expressions of five fields, by the wall clock of a zone."""
+"""Computes the due times of a cron expression of five fields in a time zone."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ _STRETCH = 7 * 86_400  # seconds; no zone changes its offset twice within them
 class Cron:
     """A cron expression of five fields, by the wall clock of a zone.
 
-    As in Debian's cron, a fixed time that a day lacks is due right after the gap, and one that a
-    day has twice is due the first time; a minute or hour with a star follows the wall clock.
+    As in Debian's cron, a fixed time that a day lacks is due right after the gap, and a time that
+    a day has twice is due once, the first time; a star for minute or hour follows the wall clock.
 
     Raises:
-        ConfigError: the expression or the zone is none; the message names the field.
+        ConfigError: the expression or the time zone is invalid; the message names the field.
     """
 
     expression: str
@@ -46,7 +46,7 @@ class Cron:
         return next(due for due in dates if due > after)
 
     def _by_wall_clock(self, first: int) -> float:
-        """The first due time from `first` on. CronSim itself errs where an offset changes."""
+        """The first due time from `first` on. CronSim errs where a UTC offset changes."""
         while True:
             offset = self._offset(first)
             end = self._end_of_stretch(first, offset)
@@ -57,7 +57,7 @@ class Cron:
             first = end
 
     def _end_of_stretch(self, first: int, offset: timedelta) -> int:
-        """The first second with another offset, at most a week away."""
+        """The first second with another UTC offset, at most a week later."""
         same, other = first, first + _STRETCH
         if self._offset(other) == offset:
             return other
@@ -69,7 +69,7 @@ class Cron:
     def _offset(self, at: int) -> timedelta:
         return datetime.fromtimestamp(at, self._zone).utcoffset() or timedelta()
 
-    def words(self) -> str:
+    def describe(self) -> str:
         return f"cron {self.expression!r} {self.tz}"
 
 
@@ -77,14 +77,14 @@ def _zone(name: str) -> zoneinfo.ZoneInfo:
     try:
         return zoneinfo.ZoneInfo(name)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
-        known = sorted(zoneinfo.available_timezones())
-        cities = {zone.rpartition("/")[2].lower(): zone for zone in known}
-        close = difflib.get_close_matches(name, known, n=3, cutoff=0.6)
+        zones = sorted(zoneinfo.available_timezones())
+        cities = {zone.rpartition("/")[2].lower(): zone for zone in zones}
+        close = difflib.get_close_matches(name, zones, n=3, cutoff=0.6)
         city = name.rpartition("/")[2].lower().replace(" ", "_")
         close += [cities[c] for c in difflib.get_close_matches(city, cities, n=2, cutoff=0.7)]
         raise ConfigError(
             f"unknown time zone {name!r}",
-            expected="a name of the IANA database, such as Europe/Zurich, or UTC",
+            expected="a name from the IANA time zone database, such as Europe/Zurich, or UTC",
             remedy="did you mean " + " or ".join(repr(c) for c in dict.fromkeys(close)) + "?"
             if close
             else None,
@@ -97,24 +97,24 @@ def _check(expression: str) -> None:
         raise ConfigError(
             f"the cron expression {expression!r} has {len(parts)} fields",
             expected="5: " + " ".join(_FIELDS),
-            remedy='"0 3 * * *" is every day at 03:00, in quotes; for seconds there is --every 30s',
+            remedy='in quotes, "0 3 * * *" is every day at 03:00; for seconds use --every 30s',
         )
-    for place, (text, name, allowed) in enumerate(zip(parts, _FIELDS, _RANGES, strict=True)):
+    for index, (text, name, allowed) in enumerate(zip(parts, _FIELDS, _RANGES, strict=True)):
         alone = ["*"] * 5
-        alone[place] = text
+        alone[index] = text
         try:
             CronSim(" ".join(alone), datetime(2000, 1, 1))
         except CronSimError:
             raise ConfigError(
-                f"the cron expression {expression!r} has a bad {name}",
+                f"the cron expression {expression!r} has an invalid {name}",
                 expected=f"{allowed}, *, lists 1,2, ranges 1-5, steps */10",
-                got=f"{text!r}, field {place + 1} of 5",
+                got=f"{text!r}, field {index + 1} of 5",
             ) from None
     try:
         next(CronSim(expression, datetime(2000, 1, 1)))
     except (CronSimError, StopIteration):
         raise ConfigError(
             f"the cron expression {expression!r} is never due",
-            expected="a date that some year has",
+            expected="a date that exists",
             got=f"day-of-month {parts[2]!r} in month {parts[3]!r}",
         ) from None

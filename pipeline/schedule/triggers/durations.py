@@ -1,4 +1,4 @@
-"""Lengths of time as people write them: 90s, 10m, 6h, 2d, 1w, 1h30m."""
+"""Parses and formats durations: 90s, 10m, 6h, 2d, 1w, 1h30m."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ _PART = re.compile(r"([0-9.]+)([wdhms])")
 _WHOLE = re.compile(r"(?:[0-9]{1,9}(?:\.[0-9]{1,6})?[wdhms])+")
 
 
-def seconds(text: str) -> float:
-    """The seconds of `text`, such as 90s or 1h30m.
+def parse_duration(text: str) -> float:
+    """Parse a duration, such as 90s or 1h30m, into seconds.
 
     Raises:
-        ConfigError: it is none.
+        ConfigError: `text` is not a duration.
     """
     if not _WHOLE.fullmatch(text.strip().lower()):
         raise ConfigError(
-            f"{text!r} is no length of time",
+            f"invalid duration {text!r}",
             expected="numbers with a unit: 90s, 10m, 6h, 2d, 1w, 1h30m",
         )
     return sum(float(n) * _UNITS[unit] for n, unit in _PART.findall(text.strip().lower()))
 
 
-def words(length: float) -> str:
-    """Seconds as `seconds` reads them, in at most two units."""
+def format_duration(length: float) -> str:
+    """Write seconds as `parse_duration` reads them, in at most two units."""
     if length < 1:
         return f"{length:g}s"
     left, parts = float(round(length)), []

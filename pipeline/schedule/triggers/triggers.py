@@ -1,4 +1,4 @@
-"""When a schedule is due. Times are seconds since the epoch; only Cron knows of zones."""
+"""Computes when a schedule is due, in seconds since the epoch; only Cron uses time zones."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _SHORTEST = 1.0  # seconds between two ticks
 
 @dataclass(frozen=True, kw_only=True)
 class Every:
-    """Every so many seconds, counted from when the schedule was added."""
+    """Due at a fixed interval, counted from when the schedule was added."""
 
     seconds: float
 
@@ -29,13 +29,13 @@ class Every:
     def next_after(self, after: float, anchor: float = 0.0) -> float:
         return _multiple(self.seconds, after, anchor)
 
-    def words(self) -> str:
+    def describe(self) -> str:
         return f"every {durations.format_duration(self.seconds)}"
 
 
 @dataclass(frozen=True, kw_only=True)
 class NewData:
-    """When there is new data; each tick is a look for it."""
+    """Due when there is new data, which each tick looks for at a fixed interval."""
 
     check_every: float  # seconds
 
@@ -45,7 +45,7 @@ class NewData:
     def next_after(self, after: float, anchor: float = 0.0) -> float:
         return _multiple(self.check_every, after, anchor)
 
-    def words(self) -> str:
+    def describe(self) -> str:
         return f"on new data, looked for every {durations.format_duration(self.check_every)}"
 
 
@@ -58,25 +58,25 @@ _KINDS: dict[str, type[Cron] | type[Every] | type[NewData]] = {
 
 
 def to_plain(trigger: Trigger) -> dict[str, Any]:
-    """The trigger as JSON has it."""
-    kind = next(name for name, known in _KINDS.items() if isinstance(trigger, known))
+    """Convert a trigger to a JSON object."""
+    kind = next(name for name, cls in _KINDS.items() if isinstance(trigger, cls))
     values = {k: v for k, v in vars(trigger).items() if not k.startswith("_")}
     return {"kind": kind, **values}
 
 
 def from_plain(plain: dict[str, Any]) -> Trigger:
-    """What `to_plain` made."""
-    return _made(tuple(plain.items()))
+    """Convert the result of `to_plain` back."""
+    return _build(tuple(plain.items()))
 
 
 @functools.lru_cache(1_000)  # a daemon reads its schedules every second
-def _made(items: tuple[tuple[str, Any], ...]) -> Trigger:
+def _build(items: tuple[tuple[str, Any], ...]) -> Trigger:
     values = dict(items)
     return _KINDS[values.pop("kind")](**values)
 
 
 def shortest_gap(trigger: Trigger, after: float, anchor: float, among: int = 50) -> float:
-    """The least number of seconds between two of the next due times."""
+    """The smallest number of seconds between two of the next due times."""
     dues = [trigger.next_after(after, anchor)]
     while len(dues) < among:
         dues.append(trigger.next_after(dues[-1], anchor))
@@ -94,6 +94,7 @@ def _multiple(step: float, after: float, anchor: float) -> float:
 def _check_interval(option: Literal["--every", "--check-every"], seconds: float) -> None:
     if not _SHORTEST <= seconds < math.inf:
         raise ConfigError(
-            f"{option}: {seconds:g} seconds between two ticks",
-            expected=f"at least {_SHORTEST:g}",
+            f"{option}: the interval is out of range",
+            expected=f"at least {_SHORTEST:g} s",
+            got=f"{seconds:g} s",
         )

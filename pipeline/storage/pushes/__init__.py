@@ -1,1 +1,1 @@
-"""What a run may push, and what a person pushed over a verdict."""
+"""Controls which run may push, and records which rules a manual push overruled."""

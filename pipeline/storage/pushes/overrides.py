@@ -1,15 +1,15 @@
-"""What a person overruled when a model was pushed against its verdict."""
+"""Compares the rules of a verdict with the rules that a manual push overruled."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from typing import Any
 
-NOT_CONFIGURED = "not configured"  # stands for the rule that somebody should have set
+NOT_CONFIGURED = "not configured"  # the name of the rule that is missing in the configuration
 
 
 def find_unmet_rules(verdict: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Name -> rule, of the rules of a `verdict.json` that are not met or cannot be answered."""
+    """Name → rule, for the rules of a `verdict.json` that failed or lack data."""
     return {
         rule["name"]: rule
         for rule in verdict.get("rules", ())
@@ -18,19 +18,19 @@ def find_unmet_rules(verdict: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def read_overruled_rules(pushed: Mapping[str, Any]) -> dict[str, str]:
-    """What was overruled: rule -> what it needed, of the `verdict.json` beside a pushed version."""
+    """Rule → requirement, for the overruled rules in the `verdict.json` of a pushed version."""
     names = (pushed.get("override") or {}).get("rules", ())
     return get_requirements(pushed, names)
 
 
 def get_requirements(verdict: Mapping[str, Any], names: Collection[str]) -> dict[str, str]:
-    """Rule -> what it needs, of these rules of a `verdict.json`."""
+    """Rule → requirement, for these rules of a `verdict.json`."""
     needed = _needed(verdict)
     return {name: needed.get(name, "") for name in names}
 
 
 def applies_to(overruled: Mapping[str, str], verdict: Mapping[str, Any]) -> bool:
-    """Whether an override is of rules that a verdict has, needing the same, met or not."""
+    """Whether a verdict has all overruled rules, with the same requirements, met or not."""
     return bool(overruled) and overruled.items() <= _needed(verdict).items()
 
 
@@ -40,14 +40,14 @@ def _needed(verdict: Mapping[str, Any]) -> dict[str, str]:
 
 
 def covers(overruled: Mapping[str, str], verdict: Mapping[str, Any]) -> bool:
-    """Whether an override is about everything that a verdict holds against its model.
+    """Whether an override covers every rule of a verdict that its model does not meet.
 
-    A rule is the same where its name and what it needs are: who overruled "at least 0.99" has not
-    seen "at least 0.999".
+    A rule is the same if its name and its requirement are: an override of "at least 0.99" does not
+    cover "at least 0.999".
 
     Args:
-        overruled: rule -> what it needed.
-        verdict: of the same model, perhaps made later and by other rules.
+        overruled: rule → requirement.
+        verdict: of the same model; it may be a later one, by other rules.
     """
     against = {name: rule["needed"] for name, rule in find_unmet_rules(verdict).items()}
     if verdict.get("status") == NOT_CONFIGURED:

@@ -1,9 +1,9 @@
-"""A run's right to push, in a file that all workers see: given, used and taken under one lock.
+"""Gives, checks and revokes a run's right to push, in a file that all workers see.
 
-`<root>/runs/<run id>/push_right.json` names the attempt that may push; who claims later has the
-right in the place of those before, and after `revoke` nobody has it. The lock beside it is held
-over every change, and over the rename that makes a version visible: so a push came before a cancel,
-or it never comes. A schedule has such a file as well, and its runs ask for both.
+`<root>/runs/<run id>/push_right.json` names the attempt that may push. A later claim supersedes
+earlier ones; after `revoke` no attempt may push. A lock is held during every change of the file and
+during the rename that makes a version visible, so a push comes before a cancellation or never. A
+schedule has such a file too, and its runs need both rights.
 """
 
 from __future__ import annotations
@@ -18,26 +18,26 @@ from pathlib import Path
 from pipeline.storage.pushes.right_file import State, lock_right_file, lost_right_error, read, write
 
 FILE = "push_right.json"
-_SUPERSEDED = "another attempt has taken its place"
+_SUPERSEDED = "a later attempt has superseded it"
 
 
 @dataclass(frozen=True)
 class PushRight:
-    """The right of one attempt at a run; what `components.context.PushRight` asks for."""
+    """The right of one attempt at a run; implements `components.context.PushRight`."""
 
     file: Path
-    attempt: str  # "/" stands between it and the attempt that it goes on from
+    attempt: str  # id; the ids of the attempts that it continues come before it, with "/"
 
     @classmethod
     def begin(cls, file: Path, under: PushRight | None = None) -> PushRight:
-        """Give the right to a new attempt, whoever had it.
+        """Give the right to a new attempt, and take it from all others.
 
         Args:
-            file: where it is written down.
-            under: a right that is needed besides, of the schedule that a run belongs to.
+            file: the file of the right.
+            under: a second right that is needed, that of the schedule of the run.
 
         Raises:
-            EnvironmentTrouble: somebody holds the lock and does not let go.
+            EnvironmentTrouble: another process holds the lock and does not release it.
         """
         attempt = secrets.token_hex(4)
         needed = {"file": str(under.file), "attempt": under.attempt} if under else None
@@ -46,11 +46,11 @@ class PushRight:
         return cls(file, attempt)
 
     def claim(self) -> PushRight:
-        """Go on from this attempt as one that supersedes all others which went on from it.
+        """Continue this attempt, and supersede all others that continued it.
 
         Raises:
-            PushRightLost: the run was cancelled, or taken over by an attempt that did not go on
-                from this one.
+            PushRightLost: the run was cancelled, or superseded by an attempt that does not continue
+                this one.
             EnvironmentTrouble: as `begin`.
         """
         with lock_right_file(self.file):
@@ -61,7 +61,7 @@ class PushRight:
         return dataclasses.replace(self, attempt=claimed)
 
     def check(self) -> None:
-        """Raises PushRightLost where this attempt is not to go on."""
+        """Raise PushRightLost if this attempt must not continue."""
         state = read(self.file)
         self._refuse_lost(state, descends=state.attempt == self.attempt)
         if state.under:
@@ -72,7 +72,7 @@ class PushRight:
         """Hold the right in the block, which makes the bundle of this digest visible as `served`.
 
         Raises:
-            PushRightLost: as `check`; or the run has pushed another version already.
+            PushRightLost: as `check`, or the run has pushed another version already.
             EnvironmentTrouble: as `begin`.
         """
         with contextlib.ExitStack() as stack:
@@ -94,18 +94,19 @@ class PushRight:
 
 
 def revoke(file: Path, why: str, *, wait: float | None = None) -> list[Path]:
-    """Take the right away for good, from every attempt, unless the run has pushed.
+    """Revoke the right of every attempt for good, unless the run has pushed.
 
     Args:
-        file: where the right is written down.
-        why: in words that follow "the run is not to go on: ".
-        wait: seconds for a push to end that is at its rename right now; None: as `lock_right_file`.
+        file: the file of the right.
+        why: a text that follows "the run must not continue: ".
+        wait: seconds to wait for a push that is under way; None: the wait named `PUSH_RIGHT`.
 
     Returns:
-        The versions that the run has pushed, and then nothing is taken; none: and none follows.
+        The versions that the run has pushed; the right is then not revoked. If there are none, none
+        will follow.
 
     Raises:
-        EnvironmentTrouble: a push has not ended in this time; whether it comes is not known.
+        EnvironmentTrouble: a push has not ended in this time; it may still succeed.
     """
     with lock_right_file(file, wait):
         state = read(file)
@@ -116,12 +117,12 @@ def revoke(file: Path, why: str, *, wait: float | None = None) -> list[Path]:
 
 
 def list_pushed_versions(file: Path) -> list[Path]:
-    """The versions that a run has pushed."""
+    """Read the versions that a run has pushed."""
     return read(file).pushed
 
 
 def get_loss_reason(file: Path) -> str | None:
-    """Why no attempt may push any more; None while one may."""
+    """Read why no attempt may push any more; None while one may."""
     return read(file).lost
 
 

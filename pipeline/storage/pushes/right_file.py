@@ -1,4 +1,4 @@
-"""The file of a right to push: what it says, and the lock under which it is used and changed."""
+"""Reads, writes and locks the file of a right to push."""
 
 from __future__ import annotations
 
@@ -18,32 +18,32 @@ from data.files.durable_files import sha256_file, translate_disk_errors
 from data.files.private_files import FILE_MODE
 from serving_export.bundle.manifest import MANIFEST
 
-_KIND = "push_right.json"  # a schedule's file has another name
+_KIND = "push_right.json"  # the kind of document; a schedule's file has another name
 
 
 @dataclass(frozen=True, kw_only=True)
 class State:
-    """What the file says."""
+    """The content of the file."""
 
-    attempt: str  # that may push
-    lost: str | None = None  # why none may, from now on
-    pushes: tuple[dict[str, Any], ...] = ()  # begun, each: served_path, digest, done
-    under: dict[str, str] | None = None  # file and attempt of the right that it needs besides
+    attempt: str  # the attempt that may push
+    lost: str | None = None  # why no attempt may push any more
+    pushes: tuple[dict[str, Any], ...] = ()  # pushes that began, each: served_path, digest, done
+    under: dict[str, str] | None = None  # file and attempt of the second right that is needed
 
     @property
     def pushed(self) -> list[Path]:
-        """The versions that were pushed, also where a worker died right after its rename."""
+        """The versions that were pushed, also if a worker died right after its rename."""
         pushed = [push for push in self.pushes if push["done"] or _is_there(push)]
         return [Path(push["served_path"]) for push in pushed]
 
     def with_push(self, served: Path, digest: str, *, done: bool) -> State:
-        """The same, and a push that is about to be visible, or is."""
+        """This state with another push, which begins or is done."""
         push = {"served_path": str(served), "digest": digest, "done": done}
         return dataclasses.replace(self, pushes=(*self.pushes, push))
 
 
 def read(file: Path) -> State:
-    """What the file says. Raises PushRightLost where it is gone, or of another version."""
+    """Read the file. Raises PushRightLost if it is missing, or has another schema version."""
     try:
         plain = read_document(file, _KIND)
     except BadDataError as error:
@@ -52,18 +52,18 @@ def read(file: Path) -> State:
 
 
 def write(file: Path, state: State) -> None:
-    """Raises EnvironmentTrouble where the disk would not take it."""
+    """Write the file. Raises EnvironmentTrouble if the disk fails."""
     with translate_disk_errors(f"{file} cannot be written"):
         write_document(file, dataclasses.asdict(state), _KIND)
 
 
 @contextlib.contextmanager
 def lock_right_file(file: Path, wait: float | None = None) -> Iterator[None]:
-    """Hold the file's lock in the block; it falls with its holder.
+    """Hold the file's lock in the block; the lock ends with its process.
 
     Raises:
-        EnvironmentTrouble: somebody else holds it, and for longer than `wait` seconds; None: as
-            `PUSH_RIGHT` among the waits.
+        EnvironmentTrouble: another process holds it for longer than `wait` seconds; None: the wait
+            named `PUSH_RIGHT`.
     """
     wait = SECONDS["PUSH_RIGHT"] if wait is None else wait
     lock = FileLock(file.with_name(f".{file.stem}.lock"), mode=FILE_MODE)
@@ -72,11 +72,11 @@ def lock_right_file(file: Path, wait: float | None = None) -> Iterator[None]:
             lock.acquire(timeout=wait)
         except Timeout:
             raise EnvironmentTrouble(
-                f"somebody holds {lock.lock_file} and does not let go",
-                expected=f"a push at its last moment, and its end within {wait:.0f} s",
-                follows="whether the model is pushed is not known yet; nothing was changed here",
-                remedy="see whether a worker hangs, then run the same command again; "
-                "PENSTOCK_WAIT_PUSH_RIGHT says how long to wait",
+                f"another process holds {lock.lock_file} and does not release it",
+                expected=f"a push that ends within {wait:.0f} s",
+                follows="nothing was changed; whether the model is pushed is not known yet",
+                remedy="check whether a worker hangs, then run the same command again; "
+                "PENSTOCK_WAIT_PUSH_RIGHT sets how many seconds to wait",
             ) from None
     try:
         yield
@@ -85,11 +85,11 @@ def lock_right_file(file: Path, wait: float | None = None) -> Iterator[None]:
 
 
 def lost_right_error(why: str) -> PushRightLost:
-    """The error of an attempt that has no right any more."""
+    """Create the error of an attempt that may not push any more."""
     return PushRightLost(
-        f"the run is not to go on: {why}",
-        expected="a run that nobody has cancelled, and an attempt whose place no other has taken",
-        follows="this attempt ends here, and pushes nothing",
+        f"the run must not continue: {why}",
+        expected="a run that was not cancelled, and an attempt that no later one superseded",
+        follows="this attempt ends and pushes nothing",
     )
 
 

@@ -1,1 +1,1 @@
-"""The ledger's schema: its version, its migrations, and what keeps a ledger from being used."""
+"""Versions and migrates the ledger's schema, and explains why a ledger cannot be used."""

@@ -1,4 +1,4 @@
-"""Runs the migrations that a ledger lacks, by Alembic, in the transaction that its caller began."""
+"""Runs the migrations that a ledger lacks, by Alembic, within the caller's transaction."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from alembic.script import ScriptDirectory
 VERSIONS = Path(__file__).with_name("versions")
 
 
-def scripts() -> ScriptDirectory:
-    """All migrations, in `versions`."""
+def load_migrations() -> ScriptDirectory:
+    """Load all migrations, from `versions`."""
     return ScriptDirectory(str(VERSIONS.parent), version_locations=[str(VERSIONS)])
 
 
 def migrate(db: sa.Connection, to: str = "head") -> None:
-    """Bring a ledger to the version `to`.
+    """Migrate a ledger to the version `to`.
 
     Raises:
-        EnvironmentTrouble: what lies there is no ledger of the version that it says.
+        EnvironmentTrouble: the tables are not those of the version that the ledger has.
     """
-    found = scripts()
+    migrations = load_migrations()
 
-    def missing(now: Any, _: MigrationContext) -> Any:
-        return found._upgrade_revs(to, now)
+    def missing_migrations(now: Any, _: MigrationContext) -> Any:
+        return migrations._upgrade_revs(to, now)
 
-    context = MigrationContext.configure(connection=db, opts={"fn": missing})
+    context = MigrationContext.configure(connection=db, opts={"fn": missing_migrations})
     with Operations.context(context):
         context.run_migrations()

@@ -1,4 +1,4 @@
-"""Why a ledger cannot be used, in words: each cause has a remedy of its own."""
+"""Explains why a ledger cannot be used, with a remedy for each cause."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from pathlib import Path
 from data.errors import EnvironmentTrouble
 
 _BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
-_NO_LEDGER = (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT)
-_AWAY = (
-    "take back a copy of it (one from before a migration lies beside it), or move it away: "
-    "artifacts are kept and found again; past runs and schedules are forgotten"
+_DAMAGED = (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT)
+_RESTORE = (
+    "restore a copy of it (a copy from before a migration lies beside it), or move it away: "
+    "artifacts are kept and stay cached; past runs and schedules are lost"
 )
 
 
 def explain(path: Path, error: BaseException | None) -> EnvironmentTrouble:
-    """What an error of SQLite's says of the ledger at `path`."""
+    """Translate an SQLite error about the ledger at `path`."""
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    follows = "what was to be written there was not"
+    follows = "nothing was written to it"
     if code in _BUSY:
         return EnvironmentTrouble(
             f"the ledger {path} is locked",
-            expected="another process's write to take no longer than a moment",
+            expected="that another process holds the lock for a moment only",
             got=error,
             follows=follows,
-            remedy=f"look at who has it open: {_holders(path)}; when it has ended, run the same "
-            "command again (PENSTOCK_WAIT_LEDGER says how long to wait)",
+            remedy=f"wait for its holders to end ({_describe_holders(path)}), then run "
+            "the same command again; PENSTOCK_WAIT_LEDGER sets how many seconds to wait",
         )
     if code == sqlite3.SQLITE_FULL:
         return EnvironmentTrouble(
@@ -38,39 +38,39 @@ def explain(path: Path, error: BaseException | None) -> EnvironmentTrouble:
             follows=follows,
             remedy="free some space there, then run the same command again",
         )
-    if code in _NO_LEDGER:
+    if code in _DAMAGED:
         return EnvironmentTrouble(
-            f"the ledger {path} cannot be used: it is damaged, or no ledger",
-            expected="an SQLite file that Penstock made",
+            f"the ledger {path} cannot be used: the file is damaged, or not a ledger",
+            expected="an SQLite file written by Penstock",
             got=error,
-            remedy=_AWAY,
+            remedy=_RESTORE,
         )
-    if code == sqlite3.SQLITE_ERROR:  # of the statement: the tables are not those that it names
+    if code == sqlite3.SQLITE_ERROR:  # a table or column of the statement is missing
         return EnvironmentTrouble(
             f"the ledger {path} lacks a table or a column",
-            expected="what its schema number says",
+            expected="all tables and columns of its schema number",
             got=error,
             follows=follows,
-            remedy=_AWAY,
+            remedy=_RESTORE,
         )
     return EnvironmentTrouble(
         f"the ledger {path} cannot be used",
         got=error,
         follows=follows,
-        remedy="mend the permissions or the disk, then run the same command again",
+        remedy="fix the permissions or the disk, then run the same command again",
     )
 
 
-def _holders(path: Path) -> str:
-    """The other processes of this machine that have a file open, as far as this user may see."""
-    return ", ".join(_processes(path.resolve())) or (
-        "none of yours on this machine, so another user's, or one on another machine"
+def _describe_holders(path: Path) -> str:
+    """List the other processes that have a file open, as far as this user may see them."""
+    return ", ".join(_find_processes(path.resolve())) or (
+        "none of yours here: another user's, or on another machine"
     )
 
 
-def _processes(path: Path) -> Iterator[str]:
+def _find_processes(path: Path) -> Iterator[str]:
     for process in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):  # it has ended, or is another user's
+        with contextlib.suppress(OSError):  # the process has ended, or is another user's
             opened = {os.readlink(link) for link in (process / "fd").iterdir()}
             if str(path) in opened and int(process.name) != os.getpid():
                 command = (process / "cmdline").read_bytes().replace(b"\0", b" ")

@@ -13,12 +13,12 @@ from pipeline.execution.events import (
     Event,
     JobStateChanged,
     OutputPrinted,
-    PlannedStep,
     RunFinished,
     RunPlanned,
     RunSubmitted,
     StepEnded,
     StepNotes,
+    StepPlan,
     StepProgress,
     StepStarted,
     StepWaiting,
@@ -36,7 +36,7 @@ EXECUTION = Execution(
 ONE_OF_EACH: list[Event] = [
     RunPlanned(
         run_id="r",
-        steps=(PlannedStep(name="count", fingerprint="f", cached=False, why=("a", "b")),),
+        steps=(StepPlan(name="count", fingerprint="f", cached=False, why=("a", "b")),),
     ),
     RunSubmitted(),
     JobStateChanged(state="RUNNING", url=None),

@@ -46,7 +46,7 @@ def outcomes(schedule, next_due, now, *, ahead=0) -> list[tuple[str, int]]:
         ({"missed": "skip"}, 2_592_000, [("missed", 259_170), ("run", 1), ("skipped", 30)]),
     ],
 )
-def test_what_becomes_of_due_times_while_nothing_runs(fields, seconds_late, expected):
+def test_decisions_on_due_times_while_nothing_runs(fields, seconds_late, expected):
     due = START + 10
     assert outcomes(schedule(**fields), due, due + seconds_late) == expected
 
@@ -62,7 +62,7 @@ def test_what_becomes_of_due_times_while_nothing_runs(fields, seconds_late, expe
         ({"grace": 4, "missed": "all"}, 1, []),
     ],
 )
-def test_what_becomes_of_due_times_while_the_last_one_runs(fields, ahead, expected):
+def test_decisions_on_due_times_while_the_last_tick_runs(fields, ahead, expected):
     due = START + 10
     assert outcomes(schedule(**fields), due, due + 35, ahead=ahead) == expected
 

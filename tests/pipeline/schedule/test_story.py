@@ -80,7 +80,7 @@ class Story:
             ]
 
     def span(self, night: int, *, shuffled: bool = False, lacks: tuple[int, ...] = ()) -> Path:
-        """Every fourteenth image, from one's own place on."""
+        """Every fourteenth image, from the one with the night's number on."""
         arrays = {}
         for split, (images, labels) in self._arrays.items():
             mine = np.arange(len(labels))[night - 1 :: NIGHTS]
@@ -123,7 +123,7 @@ class Story:
                 watch,
                 launcher or InThisProcess(self.root, clock),
                 clock=clock,
-                tell=lambda notice: send_notice(self.root, notice),
+                notify=lambda notice: send_notice(self.root, notice),
             )
             scheduler.look()
             return store.history("nightly")[0]
@@ -255,7 +255,7 @@ def killed_in_training(story: Story) -> None:
     launcher = ProcessLauncher(story.root)
     with ScheduleStore(story.root) as store, Watch(story.root) as watch:
         story.now = store.standing("nightly").next_due + 1
-        Scheduler(store, watch, launcher, clock=lambda: story.now, tell=print).look()
+        Scheduler(store, watch, launcher, clock=lambda: story.now, notify=print).look()
         while not list(story.root.glob("work/**/step-*.npz")):
             assert launcher.children(), (story.root / "schedules" / "nightly.log").read_text()
             launcher.ended()

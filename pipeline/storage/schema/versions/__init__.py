@@ -1,1 +1,1 @@
-"""The ledger's migrations, one a file. A table that is not there yet is made when it is needed."""
+"""The ledger's migrations, one per file. A table that is missing is created on its first use."""

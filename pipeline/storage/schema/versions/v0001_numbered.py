@@ -1,4 +1,4 @@
-"""A ledger from before schemas had numbers gets one, if it has all that its tables had then."""
+"""Numbers the schema of a ledger without a number, after a check of its tables and columns."""
 
 from __future__ import annotations
 
@@ -32,24 +32,24 @@ _COLUMNS = {
 
 
 def upgrade() -> None:
-    """Raises EnvironmentTrouble where a table lacks a column, or there is none of a ledger's."""
+    """Check the tables. Raises EnvironmentTrouble if one lacks a column, or none is a ledger's."""
     tables = sa.inspect(op.get_bind())
-    ours = [name for name in _COLUMNS if tables.has_table(name)]
-    if not ours:
-        raise _no_ledger(f"the tables {', '.join(tables.get_table_names())}")
-    for name in ours:
+    present = [name for name in _COLUMNS if tables.has_table(name)]
+    if not present:
+        raise _unknown_ledger(f"the tables {', '.join(tables.get_table_names())}")
+    for name in present:
         columns = {column["name"] for column in tables.get_columns(name)}
-        lacking = [column for column in _COLUMNS[name].split() if column not in columns]
-        if lacking:
-            raise _no_ledger(f"a table {name!r} without {', '.join(lacking)}")
+        missing = [column for column in _COLUMNS[name].split() if column not in columns]
+        if missing:
+            raise _unknown_ledger(f"a table {name!r} without {', '.join(missing)}")
 
 
-def _no_ledger(got: str) -> EnvironmentTrouble:
+def _unknown_ledger(got: str) -> EnvironmentTrouble:
     return EnvironmentTrouble(
-        f"{op.get_bind().engine.url.database} is no ledger that this Penstock knows",
-        expected="a ledger's tables with all their columns",
+        f"{op.get_bind().engine.url.database} is not a ledger that this Penstock knows",
+        expected="the tables of a ledger with all their columns",
         got=got,
         follows="nothing was changed in it",
-        remedy="take back a copy of it, or the Penstock that wrote it; else move it away: "
-        "artifacts are kept and found again; past runs and schedules are forgotten",
+        remedy="restore a copy of it, or use the Penstock that wrote it; else move it away: "
+        "artifacts are kept and stay cached; past runs and schedules are lost",
     )

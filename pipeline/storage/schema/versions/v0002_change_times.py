@@ -1,7 +1,4 @@
-"""Digests of input files are remembered by the time of their last change as well.
-
-They are a cache: files are read again, once.
-"""
+"""Stores the ctime of input files with their digests; drops the digests, which are only a cache."""
 
 from __future__ import annotations
 
@@ -13,5 +10,6 @@ down_revision = "0001"
 
 
 def upgrade() -> None:
+    """Drop the digests; their table is created again, with the new column."""
     if sa.inspect(op.get_bind()).has_table("file_digests"):
         op.drop_table("file_digests")

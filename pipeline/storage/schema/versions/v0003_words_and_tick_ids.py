@@ -1,4 +1,4 @@
-"""Statuses and columns take the field's terms, and each tick gets an integer id."""
+"""Renames statuses, kinds of ticks and two columns, and gives each tick an integer id."""
 
 from __future__ import annotations
 
@@ -38,6 +38,7 @@ _STATEMENTS = {  # by the table that they need
 
 
 def upgrade() -> None:
+    """Run the statements of those tables that the ledger has."""
     connection = op.get_bind()
     tables = sa.inspect(connection).get_table_names()
     for table, statements in _STATEMENTS.items():

@@ -205,7 +205,7 @@ def test_an_idle_daemon_is_small_lives_without_its_ledger_and_says_so_once(root,
     assert any("is not there" in line for line in lines)
     assert not store.path.exists()
     (root / "elsewhere").rename(store.path)
-    assert any("the trouble is over" in line for line in lines)
+    assert any("ticks are launched again" in line for line in lines)
     store.trigger("often", time.time())
     wait_until(lambda: any(line[0] == "ended" for line in notes(root)))
     daemon.send_signal(signal.SIGINT)

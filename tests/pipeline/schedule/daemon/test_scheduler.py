@@ -1,4 +1,4 @@
-"""One look at a time, with children that do as they are told."""
+"""Single passes of the scheduler, with simulated child processes."""
 
 from __future__ import annotations
 
@@ -71,17 +71,17 @@ def test_a_tick_that_is_due_while_the_last_runs_is_skipped(bench):
     assert bench.outcomes() == ["completed", "skipped", None]
 
 
-def test_what_is_due_at_one_look_is_not_said_to_have_run(bench):
+def test_of_two_due_times_in_one_pass_the_second_is_skipped_by_its_reason(bench):
     bench.add()
     bench.look(35)  # three due times, in the time of grace
     bench.look(40)
     ran, together, overlap = bench.store.history("a")[::-1]
     assert (ran.outcome, together.outcome, together.times) == (None, "skipped", 2)
-    assert together.detail == "the one before had not begun; its run does for both"
-    assert (overlap.outcome, overlap.detail) == ("skipped", "the one before had not ended")
+    assert together.detail == "the tick before had not begun; its run counts for both"
+    assert (overlap.outcome, overlap.detail) == ("skipped", "the tick before had not ended")
 
 
-def test_one_waits_and_runs_when_the_other_ends(bench):
+def test_with_overlap_queue_one_tick_waits_for_the_other(bench):
     bench.add(overlap="queue")
     for at in (10, 20, 30):
         bench.look(at)
@@ -101,7 +101,7 @@ def test_all_that_were_missed_run_in_order(bench):
     assert bench.outcomes() == ["completed"] * 4
 
 
-def test_no_more_at_once_than_are_allowed(bench):
+def test_no_more_child_processes_than_allowed(bench):
     for name in "abc":
         bench.add(name)
     look = bench.look(10)
@@ -112,7 +112,7 @@ def test_no_more_at_once_than_are_allowed(bench):
     assert sorted(bench.jobs) == ["b", "c"]
 
 
-def test_a_dead_holders_tick_is_launched_again_three_times_in_all(bench):
+def test_a_tick_whose_process_died_is_launched_three_times_in_all(bench):
     bench.add(max_failures=1)
     for n in range(3):
         bench.look(10 + n)
@@ -124,7 +124,7 @@ def test_a_dead_holders_tick_is_launched_again_three_times_in_all(bench):
     assert bench.outcomes() == ["failed", "paused"]
 
 
-def test_a_dead_holders_tick_is_not_launched_again_while_paused(bench):
+def test_a_tick_whose_process_died_is_not_launched_again_while_paused(bench):
     bench.add()
     bench.look(10)
     bench.store.pause("a", "labels", bench.true)
@@ -134,7 +134,7 @@ def test_a_dead_holders_tick_is_not_launched_again_while_paused(bench):
     assert not bench.jobs
 
 
-def test_a_dead_holders_tick_of_a_removed_schedule_is_ended(bench):
+def test_a_tick_whose_process_died_ends_when_its_schedule_is_removed(bench):
     bench.add()
     bench.look(10)
     bench.store.remove("a", bench.true)
@@ -143,7 +143,7 @@ def test_a_dead_holders_tick_of_a_removed_schedule_is_ended(bench):
     assert bench.outcomes() == ["skipped"]
 
 
-def test_by_hand_runs_though_paused(bench):
+def test_a_manual_tick_runs_though_the_schedule_is_paused(bench):
     bench.add()
     bench.store.pause("a", "labels", bench.true)
     bench.store.trigger("a", bench.true)
@@ -152,7 +152,7 @@ def test_by_hand_runs_though_paused(bench):
     assert bench.outcomes() == ["completed"]
 
 
-def test_the_freshness_alarm_is_told_once_and_again_after_a_success(bench):
+def test_the_freshness_alarm_notifies_once_and_again_after_a_success(bench):
     bench.add(fresh_within=25.0, max_failures=0)
     for at in (10, 20, 25):
         bench.look(at)

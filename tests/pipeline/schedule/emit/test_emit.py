@@ -1,4 +1,4 @@
-"""Files for other schedulers: what they run, whatever stands in paths and settings."""
+"""The rendered files for other schedulers run the tick, also with special characters in paths."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def test_a_crontab_line_keeps_the_exit_code(tmp_path):
 
 
 def test_a_crontab_with_a_log_that_would_break_its_line_is_refused():
-    with pytest.raises(ConfigError, match="cannot stand in a crontab"):
+    with pytest.raises(ConfigError, match="invalid log path"):
         render_crontab(job(), Path("/tmp/two\nlines"))
 
 
@@ -279,7 +279,7 @@ def test_variables_of_targets_are_asked_for_by_name_alone():
         (lambda: render_crontab(job("/srv/two\nlines")), "two\\nlines"),
     ],
 )
-def test_what_cannot_be_said_is_refused(make: Callable[[], str], says):
+def test_a_schedule_that_the_scheduler_cannot_express_is_refused(make: Callable[[], str], says):
     with pytest.raises(ConfigError, match=re.escape(says)):
         make()
 

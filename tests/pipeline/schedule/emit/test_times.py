@@ -1,4 +1,4 @@
-"""Cron expressions that every reader understands alike, held against cronsim's own dates."""
+"""Converted cron expressions are due at the same times, by cronsim's own dates."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from data.errors import ConfigError
-from pipeline.schedule.emit.times import Times, convert_interval, ranges
+from pipeline.schedule.emit.times import Times, convert_interval, format_ranges
 
 START = datetime(2024, 2, 27, 22, 13, tzinfo=UTC)
 
@@ -101,7 +101,7 @@ def test_what_only_penstock_knows_is_refused(expression):
 
 
 @given(st.one_of(st.integers(1, 200_000), st.sampled_from([60, 300, 3600, 7200, 86_400])))
-def test_an_interval_is_said_only_where_a_cron_expression_is_due_that_often(seconds):
+def test_an_interval_is_converted_only_to_an_expression_that_is_due_that_often(seconds):
     if seconds % 60 or (3600 % seconds and (seconds % 3600 or 86_400 % seconds)):
         with pytest.raises(ConfigError, match="every") as caught:
             convert_interval(seconds)
@@ -114,7 +114,7 @@ def test_an_interval_is_said_only_where_a_cron_expression_is_due_that_often(seco
 
 
 @pytest.mark.parametrize("minutes", [1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30, 60, 120, 720, 1440])
-def test_intervals_that_can_be_said(minutes):
+def test_intervals_with_a_cron_expression(minutes):
     due = dates(convert_interval(minutes * 60.0), 60)
     assert due[-1] - due[0] == 59 * timedelta(minutes=minutes)
 
@@ -122,7 +122,7 @@ def test_intervals_that_can_be_said(minutes):
 @given(st.sets(st.integers(0, 59), min_size=1))
 def test_ranges_say_all_and_nothing_else(numbers):
     said = set()
-    for word in ranges(numbers, "-").split(","):
+    for word in format_ranges(numbers, "-").split(","):
         first, _, last = word.partition("-")
         said |= set(range(int(first), int(last or first) + 1))
     assert said == numbers

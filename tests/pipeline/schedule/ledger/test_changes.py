@@ -59,7 +59,7 @@ class Changes(RuleBasedStateMachine):
             self.watch,
             schedule_world.FakeLauncher(self),
             clock=self.clock,
-            tell=lambda notice: None,
+            notify=lambda notice: None,
         )
 
     @rule(

@@ -251,7 +251,7 @@ def test_a_schedule_added_again_counts_nothing_with_the_ticks_of_the_old_one(sto
     assert [tick.times for tick in store.history("nightly")] == [3, 3, 3]
 
 
-def test_ticks_by_hand(store):
+def test_manual_ticks(store):
     store.add(schedule())
     first = store.trigger("nightly", START + 10)
     with pytest.raises(ConfigError, match="waits already"):
@@ -286,7 +286,7 @@ def test_a_misspelt_name_comes_with_the_close_ones(store):
     "name", ["", "Nightly", "../x", "a/b", ".hidden", "-x", "a" * 101, "ä", "a\n"]
 )
 def test_a_name_becomes_a_path_so_it_is_checked(name):
-    with pytest.raises(ConfigError, match="cannot be the name"):
+    with pytest.raises(ConfigError, match="invalid schedule name"):
         schedule(name)
 
 

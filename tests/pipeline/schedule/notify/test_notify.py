@@ -1,4 +1,4 @@
-"""Telling: real servers and real programs, that answer, fail, hang and hold secrets."""
+"""Notifications to real servers and programs, which answer, fail, hang and use secrets."""
 
 from __future__ import annotations
 
@@ -201,7 +201,7 @@ def test_a_server_that_drips_is_left_and_holds_nobody_up(serving, monkeypatch):
     time = SimpleNamespace(monotonic=lambda: next(clock))
     monkeypatch.setattr("pipeline.schedule.notify.deliver.time", time)
     first, second = told(f"webhook={slow.address}", f"webhook={quick.address}")
-    assert first.error == "took longer than 120 s, and was left"
+    assert first.error == "took longer than 120 s, and was abandoned"
     assert second.ok
 
 
@@ -248,7 +248,7 @@ def test_apprise_reaches_a_real_server(serving, monkeypatch):
 @pytest.mark.parametrize("where", ["env", "file"])
 @pytest.mark.parametrize("kind", ["webhook", "apprise"])
 @pytest.mark.parametrize("answer", [200, 404, 500, "close", "garbage"])
-def test_a_secret_is_used_and_never_told(
+def test_a_secret_is_used_and_never_shown(
     serving, monkeypatch, tmp_path, caplog, where, kind, answer
 ):
     server = serving(answer)
@@ -282,7 +282,7 @@ def test_a_secret_is_used_and_never_told(
         "",
     ],
 )
-def test_a_target_that_is_none_is_said_and_does_not_raise(target, caplog):
+def test_an_invalid_target_is_reported_and_does_not_raise(target, caplog):
     (delivery,) = told(target)
     assert (delivery.ok, delivery.tries) == (False, 0)
     assert KEY not in f"{caplog.text} {delivery}"
@@ -316,7 +316,7 @@ def test_each_delivery_is_logged(serving, caplog):
         "command=/bin/sh -c 'cat >> /dev/null'",
     ],
 )
-def test_targets_that_may_be_kept(target):
+def test_valid_targets(target):
     check_target(target)
 
 
@@ -345,7 +345,7 @@ def test_targets_that_may_be_kept(target):
         ("webhook=", "webhook=URL"),
     ],
 )
-def test_targets_that_may_not(target, says):
+def test_invalid_targets(target, says):
     with pytest.raises(ConfigError) as caught:
         check_target(target)
     assert says in str(caught.value)
@@ -358,11 +358,11 @@ def test_targets_that_may_not(target, says):
     ),
     st.text(max_size=30),
 )
-def test_any_text_is_a_target_or_is_refused_in_words(kind, text):
+def test_any_text_is_a_target_or_is_refused(kind, text):
     with contextlib.suppress(ConfigError):
         check_target(f"{kind}{text}")
 
 
-def test_an_event_has_a_name_that_is_known():
+def test_an_unknown_event_is_refused():
     with pytest.raises(ValueError, match="burned"):
         dataclasses.replace(EVENT, event="burned")

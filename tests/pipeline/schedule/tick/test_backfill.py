@@ -106,7 +106,7 @@ def test_each_window_is_held_against_the_one_before_and_nothing_serves(folder: P
 
 
 @pytest.mark.slow
-def test_a_span_that_cannot_be_read_is_left_out_until_it_is_mended(folder: Path) -> None:
+def test_a_span_that_cannot_be_read_is_excluded_until_it_is_fixed(folder: Path) -> None:
     root, broken = folder / "root", folder / "span-3.npz"
     (folder / "only_ingest.py").write_text(INGEST_ONLY)
     add(folder, "spans", f"{folder}/only_ingest.py:spans")

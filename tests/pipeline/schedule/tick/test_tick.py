@@ -1,4 +1,4 @@
-"""One tick, whoever starts it: each outcome, and who is told."""
+"""Each outcome of a tick, and the notifications that follow."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ class Nights:
 
     @property
     def told(self) -> list[dict[str, Any]]:
-        """What was told since the last time that one asked."""
+        """The notifications since the last call."""
         file = self.folder / "told"
         lines = file.read_text().splitlines() if file.exists() else []
         file.unlink(missing_ok=True)
@@ -134,11 +134,11 @@ def test_a_bug_fixed_in_the_recipe_s_own_code_runs(nightly: Nights, capsys) -> N
     fix("the numbers are too small", "the numbers are small")
     nightly.tick()
     assert nightly.latest.outcome == "completed"
-    assert nightly.latest.detail.endswith("the code is new, the data is what an earlier run had")
+    assert nightly.latest.detail.endswith("the code is new, the data is that of an earlier run")
     assert "nightly: the code is new" in capsys.readouterr().out
     nightly.tick()
     assert nightly.latest.outcome == "nothing new"
-    assert nightly.latest.detail == "data and code are what the last run had"
+    assert nightly.latest.detail == "data and code are those of the last run"
     late = "        import importlib; importlib.import_module('toy_' + 'helper')\n"
     outputs = "        outputs = Judge.run"
     (nightly.folder / "toy_helper.py").write_text("")
@@ -230,7 +230,7 @@ def test_another_setting_is_new(nightly: Nights) -> None:
     assert nightly.latest.outcome == "completed"
 
 
-def test_one_by_hand_runs_on_the_same_data(nightly: Nights) -> None:
+def test_a_manual_tick_runs_on_the_same_data(nightly: Nights) -> None:
     nightly.tick()
     with ScheduleStore(nightly.root) as store:
         asked = store.trigger("nightly", nightly.now + 1)
@@ -239,7 +239,7 @@ def test_one_by_hand_runs_on_the_same_data(nightly: Nights) -> None:
     assert (nightly.latest.kind, nightly.latest.outcome) == ("manual", "completed")
 
 
-def test_a_model_that_fails_is_told_and_too_many_pause_the_schedule(nightly: Nights) -> None:
+def test_a_failed_model_notifies_and_too_many_pause_the_schedule(nightly: Nights) -> None:
     nightly.status("failed")
     for night in range(1, 4):
         nightly.numbers(f"1 2 3 {night}")
@@ -251,7 +251,7 @@ def test_a_model_that_fails_is_told_and_too_many_pause_the_schedule(nightly: Nig
     assert nightly.latest.outcome == "paused"
 
 
-def test_a_success_after_failures_is_told(nightly: Nights) -> None:
+def test_a_success_after_failures_notifies(nightly: Nights) -> None:
     nightly.status("failed")
     nightly.tick()
     nightly.status("passed")
@@ -295,7 +295,7 @@ def test_after_a_failure_the_same_data_is_tried_again(nightly: Nights) -> None:
     assert nightly.latest.outcome == "completed"
 
 
-def test_one_that_is_due_while_another_works_is_skipped(nightly: Nights) -> None:
+def test_a_tick_that_is_due_during_another_is_skipped(nightly: Nights) -> None:
     with lock.hold_lock(nightly.root, "nightly") as held:
         assert held
         assert nightly.tick() == exit_codes.DONE
@@ -307,7 +307,7 @@ def test_one_that_is_due_while_another_works_is_skipped(nightly: Nights) -> None
     assert nightly.latest.outcome is None  # it stays to be done
 
 
-def test_ctrl_c_leaves_it_to_be_taken_up_again(nightly: Nights) -> None:
+def test_after_ctrl_c_the_tick_is_launched_again(nightly: Nights) -> None:
     nightly.status("interrupt")
     with pytest.raises(KeyboardInterrupt):
         nightly.tick()
@@ -320,14 +320,14 @@ def test_ctrl_c_leaves_it_to_be_taken_up_again(nightly: Nights) -> None:
     assert run_tick(nightly.root, "nightly", left.id) == exit_codes.DONE  # it has its outcome
 
 
-def test_a_target_that_cannot_be_told_is_noted_in_the_history(nights: Nights) -> None:
+def test_a_failed_notification_is_noted_in_the_history(nights: Nights) -> None:
     nights.add(notify=(f"command={sys.executable} -c 'raise SystemExit(4)'",))
     nights.status("failed")
     assert nights.tick() == exit_codes.VERDICT_FAILED
-    assert "was not told of 'blocked'" in nights.latest.detail
+    assert "was not notified of 'blocked'" in nights.latest.detail
 
 
-def test_a_schedule_or_a_tick_that_there_is_not(nightly: Nights) -> None:
+def test_an_unknown_schedule_or_tick_is_refused(nightly: Nights) -> None:
     with pytest.raises(ConfigError, match="did you mean 'nightly'"):
         run_tick(nightly.root, "nighty", None)
     with pytest.raises(ConfigError, match="no tick 5"):

@@ -95,13 +95,13 @@ def test_intervals_count_from_the_anchor_and_never_stand_still(anchor, step, aft
 @pytest.mark.parametrize(
     ("expression", "told"),
     [
-        ("0 25 * * *", "bad hour\n"),
+        ("0 25 * * *", "invalid hour\n"),
         ("61 3 * * *", "'61', field 1 of 5"),
-        ("0 3 32 * *", "bad day-of-month"),
-        ("0 3 * 13 *", "bad month"),
-        ("0 3 * * 8", "bad day-of-week"),
-        ("0 3 * * MOM", "bad day-of-week"),
-        ("*/0 3 * * *", "bad minute"),
+        ("0 3 32 * *", "invalid day-of-month"),
+        ("0 3 * 13 *", "invalid month"),
+        ("0 3 * * 8", "invalid day-of-week"),
+        ("0 3 * * MOM", "invalid day-of-week"),
+        ("*/0 3 * * *", "invalid minute"),
         ("0 3 * *", "has 4 fields"),
         ("0 0 3 * * *", "has 6 fields"),
         ("", "has 0 fields"),
@@ -167,7 +167,7 @@ def test_intervals_below_a_second_are_refused(seconds):
 
 
 @given(st.integers(1, 10_000_000))
-def test_lengths_of_time_in_words(seconds):
+def test_durations_are_formatted_and_parsed(seconds):
     units = {"w": 604_800, "d": 86_400, "h": 3_600, "m": 60, "s": 1}
     assert durations.parse_duration(f"{seconds}s") == seconds
     text = durations.format_duration(seconds)
@@ -178,6 +178,6 @@ def test_lengths_of_time_in_words(seconds):
 
 
 @pytest.mark.parametrize("text", ["", "5", "5x", "m5", "-5m", "1h-5m", "5 m", "١m", "1e3s"])
-def test_what_is_no_length_of_time(text):
-    with pytest.raises(ConfigError, match="no length of time"):
+def test_an_invalid_duration_is_refused(text):
+    with pytest.raises(ConfigError, match="invalid duration"):
         durations.parse_duration(text)

@@ -1,4 +1,4 @@
-"""Each cause for which a ledger cannot be used is told by its name, with its own remedy."""
+"""Each cause for which a ledger cannot be used has its own message and remedy."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from pipeline.storage.tables import Run
 RUN = Run(id="one", pipeline="digits", status="running", started=0.0, config={"x": "y" * 50_000})
 
 
-def test_one_that_is_locked_says_by_whom(tmp_path):
+def test_a_locked_ledger_names_the_process_that_holds_it(tmp_path):
     Ledger(tmp_path)
     code = "import sqlite3, sys; db = sqlite3.connect(sys.argv[1]); db.execute('BEGIN EXCLUSIVE')\n"
     code += "print('locked', flush=True); input()"
@@ -38,7 +38,7 @@ def test_one_that_is_locked_says_by_whom(tmp_path):
     assert exit_codes.map_error(found.value) == exit_codes.ENVIRONMENT
 
 
-def test_a_full_disk_is_told_as_such(tmp_path):
+def test_a_full_disk_has_its_own_message(tmp_path):
     """SQLite's own bound on a file's size ends a write in the same way."""
     with Ledger(tmp_path) as ledger:
         import sqlalchemy as sa
@@ -54,7 +54,7 @@ def test_a_full_disk_is_told_as_such(tmp_path):
     assert "move it away" not in found.value.remedy
 
 
-def test_a_column_that_is_gone_and_bytes_that_are_no_ledger_are_two_things(tmp_path):
+def test_a_missing_column_and_a_damaged_file_have_two_messages(tmp_path):
     with Ledger(tmp_path) as ledger:
         with closing(sqlite3.connect(tmp_path / "ledger.sqlite")) as db, db:
             db.execute("ALTER TABLE runs DROP COLUMN verdict")
@@ -62,12 +62,12 @@ def test_a_column_that_is_gone_and_bytes_that_are_no_ledger_are_two_things(tmp_p
             ledger.runs()
         assert "verdict" in str(found.value.got)
     (tmp_path / "ledger.sqlite").write_bytes(b"no database" * 100)
-    with pytest.raises(EnvironmentTrouble, match="damaged, or no ledger") as found:
+    with pytest.raises(EnvironmentTrouble, match="damaged, or not a ledger") as found:
         Ledger(tmp_path)
     assert "move it away" in found.value.remedy
 
 
-def test_one_that_may_only_be_read_is_a_matter_of_permissions(tmp_path, unprivileged):
+def test_a_read_only_ledger_names_the_permissions(tmp_path, unprivileged):
     with Ledger(tmp_path) as ledger:
         Path(tmp_path, "ledger.sqlite").chmod(0o444)
         with unprivileged(), pytest.raises(EnvironmentTrouble, match="cannot be used") as found:

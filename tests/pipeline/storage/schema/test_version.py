@@ -1,4 +1,4 @@
-"""A ledger of any age is opened, or refused in words; what is in it stays."""
+"""A ledger of any version is opened or refused, and keeps its rows."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from pipeline.schedule.ledger.heartbeats import Watch
 from pipeline.schedule.ledger.store import ScheduleStore
 from pipeline.spans.store import SpanStore
 from pipeline.storage.ledger import Ledger
-from pipeline.storage.schema.version import TODAY
+from pipeline.storage.schema.version import CURRENT
 
 # A ledger as it was made before schemas had numbers, as SQL's text.
 WITHOUT_NUMBER = Path(__file__).with_name("ledger_without_number.sql").read_text()
-BACKUP = f"ledger-before-{TODAY}.sqlite"
+BACKUP = f"ledger-before-{CURRENT}.sqlite"
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def open_all(root: Path) -> None:
         kind(root)
 
 
-def test_one_without_a_number_opens_with_all_that_is_in_it(old, tmp_path_factory, caplog):
+def test_a_ledger_without_a_number_opens_with_all_its_rows(old, tmp_path_factory, caplog):
     before = dump(old / "ledger.sqlite")
     with caplog.at_level(logging.WARNING), Ledger(old) as ledger:
         (run,) = ledger.runs()
@@ -74,7 +74,7 @@ def test_one_without_a_number_opens_with_all_that_is_in_it(old, tmp_path_factory
         assert [tick.outcome for tick in store.ticks_of("nightly")] == ["completed"]
     with SpanStore(old) as spans:
         assert set(spans.notes("/data/day-{SPAN}").excluded) == {"3"}
-    assert number(old) == f"[('{TODAY}',)]"
+    assert number(old) == f"[('{CURRENT}',)]"
     assert dump(old / BACKUP) == before
     assert str(old / BACKUP) in caplog.text
 
@@ -116,7 +116,7 @@ def test_statuses_are_translated_and_ticks_are_numbered_in_their_order(old):
         assert watch.last_seen() == 1_793_500_000.0
 
 
-def test_processes_that_open_it_at_once_migrate_it_once(old):
+def test_processes_that_open_a_ledger_at_once_migrate_it_once(old):
     code = "import sys; from pathlib import Path; from pipeline.storage.ledger import Ledger\n"
     code += "input(); print(len(Ledger(Path(sys.argv[1])).runs()))"
     children = [
@@ -132,7 +132,7 @@ def test_processes_that_open_it_at_once_migrate_it_once(old):
     said = [child.communicate("\n") for child in children]
     assert [out for out, _ in said] == ["1\n"] * 3, said
     assert sum("now has schema" in words for _, words in said) == 1
-    assert number(old) == f"[('{TODAY}',)]"
+    assert number(old) == f"[('{CURRENT}',)]"
 
 
 KILLED = """
@@ -183,10 +183,10 @@ def test_killed_at_any_statement_the_ledger_is_the_old_one_or_the_new_one(old, t
         numbers.add(number(root) if found != before else "")
         with Ledger(root) as ledger:
             assert len(ledger.runs()) == 1
-    assert numbers == {"", f"[('{TODAY}',)]"}
+    assert numbers == {"", f"[('{CURRENT}',)]"}
 
 
-def test_a_newer_one_is_refused_and_not_touched(tmp_path):
+def test_a_newer_ledger_is_refused_and_not_changed(tmp_path):
     with Ledger(tmp_path) as open_before:
         write_number(tmp_path, "0099")
         before = (tmp_path / "ledger.sqlite").read_bytes()
@@ -199,27 +199,27 @@ def test_a_newer_one_is_refused_and_not_touched(tmp_path):
 
 
 @pytest.mark.parametrize("version", ["", "head", "ae1027a6acf"])
-def test_a_number_that_is_none_of_ours_is_refused(tmp_path, version):
+def test_an_unknown_number_is_refused(tmp_path, version):
     Ledger(tmp_path)
     write_number(tmp_path, version)
     with pytest.raises(EnvironmentTrouble, match="newer Penstock"):
         Ledger(tmp_path)
 
 
-def test_one_that_lacks_a_column_is_told_by_it_and_kept(old):
+def test_a_ledger_without_a_column_is_refused_and_kept(old):
     with closing(sqlite3.connect(old / "ledger.sqlite")) as db, db:
         db.execute("ALTER TABLE runs DROP COLUMN verdict")
     before = dump(old / "ledger.sqlite")
-    with pytest.raises(EnvironmentTrouble, match="no ledger that this Penstock knows") as found:
+    with pytest.raises(EnvironmentTrouble, match="not a ledger that this Penstock knows") as found:
         Ledger(old)
     assert found.value.got == "a table 'runs' without verdict"
     assert dump(old / "ledger.sqlite") == before
 
 
-def test_a_database_of_others_is_no_ledger(tmp_path):
+def test_another_database_is_refused(tmp_path):
     with closing(sqlite3.connect(tmp_path / "ledger.sqlite")) as db, db:
         db.execute("CREATE TABLE guests (name TEXT)")
-    with pytest.raises(EnvironmentTrouble, match="no ledger that this Penstock knows"):
+    with pytest.raises(EnvironmentTrouble, match="not a ledger that this Penstock knows"):
         Ledger(tmp_path)
     assert list(columns(tmp_path / "ledger.sqlite")) == ["guests"]
 

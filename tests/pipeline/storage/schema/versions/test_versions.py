@@ -1,4 +1,4 @@
-"""The migrations are one line of numbers that ends with today's."""
+"""The migrations are numbered consecutively, up to the current schema."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from contextlib import closing
 import pytest
 import sqlalchemy as sa
 
-from pipeline.storage.schema.migrate import migrate, scripts
-from pipeline.storage.schema.version import TODAY
+from pipeline.storage.schema.migrate import load_migrations, migrate
+from pipeline.storage.schema.version import CURRENT
 
-NUMBERS = [script.revision for script in reversed(list(scripts().walk_revisions()))]
+NUMBERS = [script.revision for script in reversed(list(load_migrations().walk_revisions()))]
 
 
-def test_they_follow_one_another_up_to_today():
+def test_the_numbers_are_consecutive_up_to_the_current_one():
     assert [f"{place + 1:04d}" for place in range(len(NUMBERS))] == NUMBERS
-    assert scripts().get_current_head() == TODAY
+    assert load_migrations().get_current_head() == CURRENT
 
 
 @pytest.mark.parametrize("number", NUMBERS)
 def test_each_has_a_name_that_begins_with_its_number(number):
-    assert scripts().get_revision(number).module.__name__.startswith(f"v{number}_")
+    assert load_migrations().get_revision(number).module.__name__.startswith(f"v{number}_")
 
 
-def test_one_after_the_other_comes_to_the_same_as_all_at_once(tmp_path):
+def test_step_by_step_gives_the_same_ledger_as_all_at_once(tmp_path):
     def made(*steps: str) -> list[str]:
         file = tmp_path / f"{len(steps)}.sqlite"
         engine = sa.create_engine(f"sqlite:///{file}", poolclass=sa.NullPool)
