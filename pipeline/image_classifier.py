@@ -16,7 +16,7 @@ from components.ingest import Config as Ingest
 from components.normalize import Config as Normalize
 from components.train import Config as Train
 from pipeline.config.graph import PipelineConfig, Ref, Step
-from pipeline.config.overrides import apply
+from pipeline.config.overrides import apply_overrides
 
 __all__ = [
     "Allowed",
@@ -88,5 +88,5 @@ def variant(pipeline: PipelineConfig, name: str, **steps: Mapping[str, Any]) -> 
     Raises:
         ConfigError: an unknown step or key, with the close matches; a value of the wrong type.
     """
-    changed = apply(pipeline, {"export": {"model_name": name}, **steps})
+    changed = apply_overrides(pipeline, {"export": {"model_name": name}, **steps})
     return dataclasses.replace(changed, name=name)

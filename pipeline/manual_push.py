@@ -12,9 +12,9 @@ from components.context import Context
 from components.export import Config, login_name, push_judged
 from data.errors import BadDataError, ConfigError, did_you_mean
 from pipeline.config.convert import from_plain
-from pipeline.storage.artifact_lookup import judged_model, verdict_content, verdict_of
+from pipeline.storage.artifact_lookup import find_judged_model, find_verdict, read_verdict
 from pipeline.storage.ledger import Ledger, Pushed, Run
-from pipeline.storage.pushes.overrides import NOT_CONFIGURED, needs, unmet
+from pipeline.storage.pushes.overrides import NOT_CONFIGURED, find_unmet_rules, get_requirements
 
 ALL = "all"  # every rule that is not met, but for the sanity rules
 
@@ -51,7 +51,7 @@ def push_run(
     with Ledger.existing(root) as ledger:
         run = ledger.find_run(run_id)
         model, verdict = _candidate(root, ledger, run)
-        content = verdict_content(ledger, verdict)
+        content = read_verdict(ledger, verdict)
         rules = _overruled(content, override)
         if rules and not (reason or "").strip():
             raise ConfigError(
@@ -76,15 +76,15 @@ def push_run(
                 time=now,
                 by=who,
                 reason=reason or "",
-                rules=needs(content, rules),
+                rules=get_requirements(content, rules),
             )
         )
     return version, served
 
 
 def _candidate(root: Path, ledger: Ledger, run: Run) -> tuple[Model, Verdict]:
-    verdict = verdict_of(root, ledger, run.id, verify=True)
-    model = judged_model(root, ledger, verdict) if verdict else None
+    verdict = find_verdict(root, ledger, run.id, verify=True)
+    model = find_judged_model(root, ledger, verdict) if verdict else None
     if verdict is None or model is None:
         raise BadDataError(
             f"the run {run.id} has left no {'model' if verdict else 'verdict'}",
@@ -99,7 +99,7 @@ def _candidate(root: Path, ledger: Ledger, run: Run) -> tuple[Model, Verdict]:
 def _overruled(content: dict[str, Any], override: Collection[str]) -> list[str]:
     """The rules that the override is about; all that are not met must be among them."""
     rules = {rule["name"]: rule for rule in content["rules"]}
-    against = unmet(content)
+    against = find_unmet_rules(content)
     for name in override:
         if name not in (ALL, NOT_CONFIGURED) and name not in rules:
             raise ConfigError(

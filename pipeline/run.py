@@ -17,7 +17,7 @@ from pipeline.execution.result import RunResult, conclude, illustrated
 from pipeline.execution.run_record import RunRecord, new_run
 from pipeline.execution.watcher import Watcher
 from pipeline.planning import prepare
-from pipeline.planning.plan import Workspace, context_of
+from pipeline.planning.plan import Workspace, make_context
 from pipeline.planning.prepare import Prepared, Request
 from pipeline.storage.ledger import Ledger
 from pipeline.storage.pushes.push_right import PushRight
@@ -104,6 +104,6 @@ def _connected(prepared: Prepared) -> Iterator[Workspace]:
     from components.beam.job_server import connected
     from components.beam.shared_filesystem import refuse_hidden
 
-    refuse_hidden(context_of(workspace, workspace.root))
+    refuse_hidden(make_context(workspace, workspace.root))
     with connected(workspace.beam_args) as beam_args:
         yield dataclasses.replace(workspace, beam_args=beam_args)

@@ -29,7 +29,7 @@ from pipeline.execution.result import RunResult, conclude, illustrated
 from pipeline.execution.run_record import RunRecord, new_run
 from pipeline.execution.watcher import Watcher
 from pipeline.planning import prepare
-from pipeline.planning.plan import Done
+from pipeline.planning.plan import ReadySteps
 from pipeline.planning.prepare import Prepared, Request
 from pipeline.storage.ledger import Ledger
 from pipeline.storage.run_folder import prepare_root
@@ -212,7 +212,7 @@ def _followed(
     return conclude(record, done, job.workspace())
 
 
-def _done(job: Job) -> Done:
+def _done(job: Job) -> ReadySteps:
     plan = job.plan()
     return done_before(plan, len(plan), job.root)
 

@@ -28,12 +28,12 @@ def show_verdict(root: Path, run_id: str, *, as_json: bool) -> int:
         ConfigError: no such run.
         BadDataError: the run came to no verdict, or it was deleted or changed.
     """
-    from pipeline.storage.artifact_lookup import verdict_content, verdict_of
+    from pipeline.storage.artifact_lookup import find_verdict, read_verdict
     from pipeline.storage.ledger import Ledger
 
     with Ledger.existing(root) as ledger:
         run = ledger.find_run(run_id)
-        verdict = verdict_of(root, ledger, run.id, verify=True)
+        verdict = find_verdict(root, ledger, run.id, verify=True)
         if verdict is None:
             raise BadDataError(
                 f"the run {run.id} has no verdict",
@@ -41,7 +41,7 @@ def show_verdict(root: Path, run_id: str, *, as_json: bool) -> int:
                 got=run.status,
                 remedy="run the recipe again: what is missing is made anew",
             )
-        content = verdict_content(ledger, verdict)
+        content = read_verdict(ledger, verdict)
     return _print(content, as_json=as_json)
 
 
@@ -101,7 +101,7 @@ def _rules(recipe: str | None, config_file: Path | None, settings: Sequence[str]
     from components.evaluate import Config
     from pipeline import recipes
     from pipeline.config.graph import PipelineConfig, Step
-    from pipeline.config.overrides import apply, apply_settings, read_toml
+    from pipeline.config.overrides import apply_overrides, apply_settings, read_toml
 
     if recipe:
         pipeline = recipes.build(recipe)
@@ -110,7 +110,7 @@ def _rules(recipe: str | None, config_file: Path | None, settings: Sequence[str]
         pipeline = PipelineConfig(name="gate", steps=(step,))
     if config_file:
         found = read_toml(config_file)
-        pipeline = apply(pipeline, {"evaluate": found.get("evaluate", {})})
+        pipeline = apply_overrides(pipeline, {"evaluate": found.get("evaluate", {})})
     config: Any = apply_settings(pipeline, settings).step("evaluate").config
     if not isinstance(config, Config):
         raise ConfigError(

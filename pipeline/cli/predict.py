@@ -159,14 +159,14 @@ def _vouched(folder: Path, root: Path, trusted: bool) -> str:
 
 def _on_examples(folder: Path, root: Path, split: str, indices: Sequence[int]) -> list[Answer]:
     """Only of a model that a run in the root trained: it knows the examples, and vouches for it."""
-    from pipeline.storage.artifact_lookup import examples_of
+    from pipeline.storage.artifact_lookup import find_training_examples
     from pipeline.storage.ledger import Ledger
     from serving_export.bundle.manifest import verify_bundle
     from serving_export.predict import answers_on_examples
 
     digest = verify_bundle(folder)
     with Ledger.existing(root) as ledger:
-        examples = examples_of(root, ledger, digest)
+        examples = find_training_examples(root, ledger, digest)
     return answers_on_examples(folder, examples, split, indices, digest)
 
 

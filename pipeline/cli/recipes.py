@@ -22,7 +22,7 @@ def recipes() -> None:
 
     from pipeline import recipes as known
 
-    names = known.names()
+    names = known.list_recipes()
     width = max(map(len, names))
     for name in names:
         say(f"{name:<{width}}  {(inspect.getdoc(known.find(name)) or '').splitlines()[0]}")
@@ -34,7 +34,7 @@ def config(recipe: str, config_file: Path | None, settings: tuple[str, ...]) -> 
     """Print the whole config of RECIPE as it would run, as TOML that --config reads."""
     from pipeline import recipes
     from pipeline.config.config_toml import to_toml
-    from pipeline.config.foresight import check_whole
+    from pipeline.config.early_checks import check_whole
 
     pipeline, table = configured(recipe, config_file, settings)
     check_whole(pipeline)
@@ -50,4 +50,4 @@ def configured(
     if recipe.startswith("-"):
         stranger = recipe.partition("=")[0]
         raise click.UsageError(f"the recipe comes before Beam's flags, not {stranger}")
-    return recipes.configured(recipe, config_file, settings)
+    return recipes.configure(recipe, config_file, settings)

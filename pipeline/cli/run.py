@@ -66,19 +66,19 @@ def run(
     verdict is against it; docs/exit-codes.md has the table.
     """
     from pipeline.cli.app import refuse_settings, refuse_strangers
-    from pipeline.config.beam_flags import from_table
-    from pipeline.config.overrides import keys_named
+    from pipeline.config.beam_flags import read_beam_table
+    from pipeline.config.overrides import find_keys
     from pipeline.console.interrupt import promptly
 
     prepare_libraries()
     with promptly():
         pipeline, table = configured(recipe, config_file, settings)
-        named = partial(keys_named, pipeline)
+        named = partial(find_keys, pipeline)
         if beam:
             refuse_settings(flags, named)
         else:
             refuse_strangers(flags, _own_options(), named)
-        beam_args = (*from_table(table), *flags)
+        beam_args = (*read_beam_table(table), *flags)
         return run_and_show(
             pipeline, recipe=recipe, debug=debug(), beam_args=beam_args, **run_arguments(options)
         )

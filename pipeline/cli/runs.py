@@ -56,14 +56,14 @@ def show_run(root: Path, run_id: str) -> None:
     from pipeline.console.terminal import Console
     from pipeline.console.verdict_table import verdict_table
     from pipeline.inspection.run_pictures import FOLDER
-    from pipeline.storage.artifact_lookup import verdict_content, verdict_of
+    from pipeline.storage.artifact_lookup import find_verdict, read_verdict
     from pipeline.storage.run_folder import summaries
 
     with _ledger(root) as ledger:
         found = ledger.find_run(run_id)
         executions = ledger.executions(found.id)
-        verdict = verdict_of(root, ledger, found.id)
-        content = verdict_content(ledger, verdict) if verdict else None
+        verdict = find_verdict(root, ledger, found.id)
+        content = read_verdict(ledger, verdict) if verdict else None
     out = Console()
     took = "" if found.seconds is None else f", {found.seconds:.1f} s"
     out.print(f"[bold]{escape(found.id)}[/]  {_when(found)}{took}  {coloured(found.status)}")
@@ -107,10 +107,10 @@ def show_pictures(root: Path, run_id: str, folder: Path, *, debug: bool) -> None
 
 def _ledger(root: Path) -> Ledger:
     from pipeline.storage.ledger import Ledger
-    from pipeline.storage.run_folder import settle_dead_runs
+    from pipeline.storage.run_folder import mark_killed_runs
 
     ledger = Ledger.existing(root)
-    settle_dead_runs(root, ledger)
+    mark_killed_runs(root, ledger)
     return ledger
 
 

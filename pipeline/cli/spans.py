@@ -16,7 +16,7 @@ from pipeline.console.streams import say
 if TYPE_CHECKING:
     from components.artifacts import Examples
     from pipeline.config.graph import PipelineConfig, Step
-    from pipeline.spans.states import Standing
+    from pipeline.spans.states import SpanState
 
 
 def _whose(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -127,7 +127,7 @@ def show_spans(pipeline: PipelineConfig, root: Path, limit: int, *, now: float) 
 
     Raises:
         ConfigError: a run of the pipeline would be refused, or its ingest has no pattern.
-        BadDataError, EnvironmentTrouble: as `pipeline.spans.states.Standings`.
+        BadDataError, EnvironmentTrouble: as `pipeline.spans.states.SpanStates`.
     """
     from rich import box
     from rich.markup import escape
@@ -135,7 +135,7 @@ def show_spans(pipeline: PipelineConfig, root: Path, limit: int, *, now: float) 
 
     from data.spans.patterns import absolute
     from pipeline.console.terminal import Console
-    from pipeline.spans.states import Standings, step_name, temporary_words
+    from pipeline.spans.states import SpanStates, describe_temporary, name_span_step
 
     out, fingerprints = Console(), _last_fingerprints(root, pipeline.name)
     for step in _patterns(pipeline):
@@ -143,16 +143,16 @@ def show_spans(pipeline: PipelineConfig, root: Path, limit: int, *, now: float) 
         for heading in ("span", "version", "state", "images", "ingested", "why"):
             justify = "right" if heading in ("version", "images") else "left"
             table.add_column(heading, justify=justify)  # type: ignore[arg-type]
-        spans = Standings(step.config, root, now=now)
+        spans = SpanStates(step.config, root, now=now)
         for standing in spans.newest(limit):
-            made_as = fingerprints.get(step_name(step, standing.span.name))
+            made_as = fingerprints.get(name_span_step(step, standing.span.name))
             table.add_row(*_row(standing, _ingested(step, standing, root, made_as)))
         out.print(escape(absolute(step.config.path)), soft_wrap=True)
         out.print(table)
         if (older := len(spans.names) - limit) > 0:
             out.print(f"[dim]and {older:,} older: --last {len(spans.names)}[/]")
         if spans.temporary:
-            out.print(f"[dim]{escape(temporary_words(spans.temporary))}[/]", soft_wrap=True)
+            out.print(f"[dim]{escape(describe_temporary(spans.temporary))}[/]", soft_wrap=True)
 
 
 def exclude_span(
@@ -162,11 +162,11 @@ def exclude_span(
 
     Raises:
         ConfigError: no such span, with the close matches; no reason; or no pattern.
-        BadDataError, EnvironmentTrouble: as `pipeline.spans.states.Standings`.
+        BadDataError, EnvironmentTrouble: as `pipeline.spans.states.SpanStates`.
     """
     from components.export import login_name
     from data.spans.patterns import absolute
-    from pipeline.spans.states import Standings
+    from pipeline.spans.states import SpanStates
     from pipeline.spans.store import Excluded, SpanStore
     from pipeline.storage.run_folder import prepare_root
 
@@ -178,7 +178,7 @@ def exclude_span(
     known = {
         name: absolute(step.config.path)
         for step in _patterns(pipeline)
-        for name in Standings(step.config, root, now=now).names
+        for name in SpanStates(step.config, root, now=now).names
     }
     if span not in known:
         raise _unknown(span, known)
@@ -196,10 +196,10 @@ def include_span(pipeline: PipelineConfig, root: Path, span: str) -> None:
         EnvironmentTrouble: the ledger cannot be used.
     """
     from data.spans.patterns import absolute
-    from pipeline.spans.store import SpanStore, notes_of
+    from pipeline.spans.store import SpanStore, read_notes
 
     patterns = [absolute(step.config.path) for step in _patterns(pipeline)]
-    notes = [notes_of(root, pattern) for pattern in patterns]
+    notes = [read_notes(root, pattern) for pattern in patterns]
     known = {name for note in notes for name in (*note.excluded, *note.unreadable)}
     if span not in known:
         raise _unknown(span, known, "that is left out")
@@ -233,10 +233,10 @@ def pipeline_of_schedule(root: Path, name: str | None) -> PipelineConfig:
 def _patterns(pipeline: PipelineConfig) -> list[Step]:
     """The ingest steps that have a pattern. Raises ConfigError for what a run would refuse."""
     from pipeline.config.graph_checks import check
-    from pipeline.spans.states import pattern_steps
+    from pipeline.spans.states import find_pattern_steps
 
     check(pipeline)
-    found = pattern_steps(pipeline)
+    found = find_pattern_steps(pipeline)
     if not found:
         raise ConfigError(
             f"the ingest of {pipeline.name!r} has no spans",
@@ -252,7 +252,7 @@ def _unknown(span: str, known: Iterable[str], which: str = "") -> ConfigError:
     )
 
 
-def _row(standing: Standing, ingested: Ingested | None) -> Iterator[str]:
+def _row(standing: SpanState, ingested: Ingested | None) -> Iterator[str]:
     from rich.markup import escape
 
     span = standing.span
@@ -277,7 +277,7 @@ def _last_fingerprints(root: Path, pipeline: str) -> dict[str, str]:
 
 
 def _ingested(
-    step: Step, standing: Standing, root: Path, fingerprint: str | None
+    step: Step, standing: SpanState, root: Path, fingerprint: str | None
 ) -> Ingested | None:
     """The examples of just this version, if they still lie there."""
     from pipeline.storage.artifact_store import MANIFEST, Slot

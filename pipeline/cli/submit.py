@@ -23,7 +23,7 @@ from pipeline.cli.app import (
     run_options,
 )
 from pipeline.cli.recipes import configured
-from pipeline.config.commands import command
+from pipeline.config.commands import format_command
 from pipeline.console.streams import say
 
 if TYPE_CHECKING:
@@ -58,13 +58,13 @@ def submit(
     asks whether to cancel the job or to leave it running.
     """
     from pipeline.cli.app import refuse_settings
-    from pipeline.config.beam_flags import from_table
-    from pipeline.config.overrides import keys_named
+    from pipeline.config.beam_flags import read_beam_table
+    from pipeline.config.overrides import find_keys
 
     prepare_libraries()
     pipeline, table = configured(recipe, config_file, settings)
-    refuse_settings(flags, partial(keys_named, pipeline))
-    beam_args = (*from_table(table), *flags)
+    refuse_settings(flags, partial(find_keys, pipeline))
+    beam_args = (*read_beam_table(table), *flags)
     return submit_and_show(
         pipeline, recipe=recipe, debug=debug(), beam_args=beam_args, **run_arguments(options)
     )
@@ -152,7 +152,7 @@ def cancel_and_show(root: Path, run_id: str, *, wait: float) -> int:
         say(f"steps     {', '.join(cancelled.made)}: what they made stays and will be reused")
     code = _show_job(cancelled.job)
     if code:
-        say(f"          or ask again: {command('cancel', cancelled.run_id, root=root)}")
+        say(f"          or ask again: {format_command('cancel', cancelled.run_id, root=root)}")
     return code
 
 
@@ -184,7 +184,7 @@ def _show(
     except submit.Detached:
         say("the run goes on without this process")
         for heading, verb in (("next", "attach"), ("", "cancel")):
-            say(f"{heading:<9} {command(verb, view.run_id, root=root)}")
+            say(f"{heading:<9} {format_command(verb, view.run_id, root=root)}")
         return exit_codes.INTERRUPTED if detached is None else detached
     except submit.Cancelled as cancelled:
         say("the run was cancelled; what its steps had made will be reused")

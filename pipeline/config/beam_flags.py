@@ -10,7 +10,7 @@ from data.errors import ConfigError
 TABLE = "beam"
 
 
-def from_table(table: Any) -> tuple[str, ...]:
+def read_beam_table(table: Any) -> tuple[str, ...]:
     """The table's flags: `parallelism = 2` is --parallelism=2, true the bare flag, a list several.
 
     Raises:

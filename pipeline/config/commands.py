@@ -6,7 +6,7 @@ import shlex
 from pathlib import Path
 
 
-def command(*words: object, root: Path | None = None) -> str:
+def format_command(*words: object, root: Path | None = None) -> str:
     """`penstock` with these words, quoted; `--root` too, where it is not the usual one."""
     at = [] if root in (None, Path(".penstock")) else ["--root", str(root)]
     return shlex.join(["penstock", *map(str, words), *at])

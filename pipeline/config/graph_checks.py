@@ -60,7 +60,7 @@ def _check_component(step: Step) -> None:
         )
     if type(step.config).__module__.partition(".")[0] in OUR_PACKAGES:
         check_types(step.config, step.name)  # which Python has let pass in a recipe
-    secrets.check_config(step.name, to_plain(step.config))
+    secrets.refuse_secrets_in_config(step.name, to_plain(step.config))
     check_config = getattr(component, "check_config", None)
     if check_config:
         check_config(step.config)

@@ -36,7 +36,7 @@ class OutsideData:
         return (Path(name) for name in (*self.files, *self.listed) if not is_url(name))
 
 
-def look(
+def inspect(
     step: Step,
     beam_args: tuple[str, ...] = (),
     *,
@@ -55,9 +55,9 @@ def look(
         ConfigError: no file system knows a URL, or the source cannot be made.
         EnvironmentTrouble: something cannot be looked at.
     """
-    depends, ask = step.depends(), stamp_asked(step, beam_args)
+    depends, ask = step.depends(), get_stamp_function(step, beam_args)
     files = _without(depends.files, leave_out)
-    paths = dict.fromkeys([*files, *(named_paths(step) if named is None else named)])
+    paths = dict.fromkeys([*files, *(find_named_paths(step) if named is None else named)])
     folders = [path for path in paths if path.is_dir()]
     listed = {str(path): _state(path, lambda p: folder_state(p, leave_out)) for path in folders}
     for url in depends.urls:
@@ -80,18 +80,18 @@ def _state(path: Path, state: Callable[[Path], str]) -> str:
         return state(path)
 
 
-def unseen(step: Step) -> tuple[str, ...]:
+def find_unseen(step: Step) -> tuple[str, ...]:
     """What the step reads that nobody can look at: its own source's import path, or URLs.
 
     A source that says what its data is, by `stamp()`, is taken at its word.
     """
-    if _is_of_spans(step) or stamp_asked(step, ()) is not None:
+    if _is_of_spans(step) or get_stamp_function(step, ()) is not None:
         return ()
     urls = tuple(text for text in _texts(_tables(step)) if is_url(text))
     if urls or step.inputs or (own := _own_reader(step)) is None:
         return urls
     depends = step.depends()
-    return () if depends.files or depends.urls or named_paths(step) else (own,)
+    return () if depends.files or depends.urls or find_named_paths(step) else (own,)
 
 
 def _own_reader(step: Step) -> str | None:
@@ -103,7 +103,7 @@ def _own_reader(step: Step) -> str | None:
     return None if is_ours or hasattr(step.load(), "depends") else step.component
 
 
-def stamp_asked(step: Step, beam_args: tuple[str, ...]) -> Callable[[], str] | None:
+def get_stamp_function(step: Step, beam_args: tuple[str, ...]) -> Callable[[], str] | None:
     """What asks the step's source for its word; None where it gives none."""
     hook = None if _is_of_spans(step) else getattr(step.load(), "stamp", None)
     ask: Callable[[], str] | None = hook(step.config, beam_args) if hook else None
@@ -115,7 +115,7 @@ def _is_of_spans(step: Step) -> bool:
     return is_pattern(getattr(step.config, "path", None))
 
 
-def named_paths(step: Step) -> list[Path]:
+def find_named_paths(step: Step) -> list[Path]:
     """The files and folders that the strings in the config's tables lead to."""
     texts = [text for text in _texts(_tables(step)) if "/" in text and not is_url(text)]
     if not texts:

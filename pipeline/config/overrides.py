@@ -28,7 +28,7 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise ConfigError(f"the config file {path} is not TOML", got=error) from error
 
 
-def apply(pipeline: PipelineConfig, overrides: Overrides) -> PipelineConfig:
+def apply_overrides(pipeline: PipelineConfig, overrides: Overrides) -> PipelineConfig:
     """The pipeline with some values changed; each is typed from its field.
 
     Raises:
@@ -50,7 +50,7 @@ def apply(pipeline: PipelineConfig, overrides: Overrides) -> PipelineConfig:
                 f"{name} is a step, not a value", expected=f"{name}.KEY = …", got=repr(value)
             )
         else:
-            keys = keys_named(pipeline, name)
+            keys = find_keys(pipeline, name)
             remedy = " or ".join(f"{key}=…" for key in keys)
             raise ConfigError(
                 f"no config key {name!r}", remedy=remedy or did_you_mean(name, [*steps, "seed"])
@@ -58,7 +58,7 @@ def apply(pipeline: PipelineConfig, overrides: Overrides) -> PipelineConfig:
     return dataclasses.replace(pipeline, seed=seed, steps=tuple(steps.values()))
 
 
-def keys_named(pipeline: PipelineConfig, name: str) -> list[str]:
+def find_keys(pipeline: PipelineConfig, name: str) -> list[str]:
     """The steps' keys of this name, with their step: `train.epochs` for `epochs`."""
     named = ((step.name, f.name) for step in pipeline.steps for f in fields(step.config))
     return [f"{step}.{key}" for step, key in named if key == name]
@@ -87,7 +87,7 @@ def _set(pipeline: PipelineConfig, keys: list[str], readings: list[Any]) -> Pipe
     problems = []
     for reading in readings:
         try:
-            return apply(pipeline, _nested(keys, reading))
+            return apply_overrides(pipeline, _nested(keys, reading))
         except ConfigError as error:
             problems.append(error)
     raise problems[0]

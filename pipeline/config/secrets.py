@@ -38,7 +38,7 @@ class _Flag(NamedTuple):
     words: int  # one, --name=value, or two
 
 
-def is_named(value: str, what: str) -> bool:
+def is_secret_reference(value: str, what: str) -> bool:
     """Whether it says where a secret is kept.
 
     Args:
@@ -86,7 +86,7 @@ def _read(path: str) -> str:
         raise EnvironmentTrouble(f"{path} cannot be read: {why}") from None
 
 
-def check_flags(flags: Sequence[str]) -> None:
+def refuse_secrets_in_flags(flags: Sequence[str]) -> None:
     """Hold Beam's flags to it that no secret stands in them.
 
     Raises:
@@ -94,7 +94,7 @@ def check_flags(flags: Sequence[str]) -> None:
     """
     for flag in _flags(flags):
         bare = flag.name.lstrip("-")
-        if flag.value is not None and is_named(flag.value, flag.name):
+        if flag.value is not None and is_secret_reference(flag.value, flag.name):
             continue
         secret = _SECRET_FLAG.search(bare) and bare not in _SWITCHES
         if (secret and not _PLACE.search(bare)) or _shows_one(flag.value or ""):
@@ -108,7 +108,7 @@ def check_flags(flags: Sequence[str]) -> None:
             )
 
 
-def read_flags(flags: Sequence[str]) -> tuple[str, ...]:
+def read_secrets_in_flags(flags: Sequence[str]) -> tuple[str, ...]:
     """The flags with what is kept where they say, for Beam alone.
 
     Raises:
@@ -118,12 +118,12 @@ def read_flags(flags: Sequence[str]) -> tuple[str, ...]:
     words = list(flags)
     for flag in _flags(flags):
         given, words = words[: flag.words], words[flag.words :]
-        named = flag.value is not None and is_named(flag.value, flag.name)
+        named = flag.value is not None and is_secret_reference(flag.value, flag.name)
         found += [f"{flag.name}={read_secret(str(flag.value))}"] if named else given
     return tuple(found)
 
 
-def variables(flags: Sequence[str]) -> tuple[str, ...]:
+def list_variables(flags: Sequence[str]) -> tuple[str, ...]:
     """The names of the variables that the flags' secrets are kept in."""
     values = [flag.value or "" for flag in _flags(flags)]
     return tuple(value.removeprefix("env:") for value in values if value.startswith("env:"))
@@ -145,7 +145,7 @@ def _flags(words: Sequence[str]) -> Iterator[_Flag]:
             yield _Flag(name, None, 1)
 
 
-def check_config(step: str, config: Any) -> None:
+def refuse_secrets_in_config(step: str, config: Any) -> None:
     """Hold a step's config, JSON-able, to it that no secret stands in it.
 
     Raises:
@@ -162,7 +162,7 @@ def check_config(step: str, config: Any) -> None:
                 remedy="leave it to what the store's client reads: its environment, its own file",
             )
         secret = path and _SECRET_OPTION.search(path[-1]) and not _PLACE.search(path[-1])
-        if secret and not is_named(value, key):
+        if secret and not is_secret_reference(value, key):
             raise ConfigError(
                 f"{key} may be a secret, and a run's config is kept",
                 expected=f'{key} = "env:VARIABLE" or "file:/PATH", which your own code reads',

@@ -16,7 +16,7 @@ from pipeline.console.own_output import own_output_to
 from pipeline.console.quiet_libraries import libraries_to
 from pipeline.console.terminal import Console
 from pipeline.execution.watcher import Watcher
-from pipeline.planning.plan import Planned
+from pipeline.planning.plan import PlannedStep
 from pipeline.storage.ledger import Execution
 from pipeline.storage.run_folder import append_event
 
@@ -66,7 +66,7 @@ class RunView(Watcher):
             if self.log:
                 error.add_note(f"what the libraries said: {self.log}")
 
-    def planned(self, run_id: str, plan: Sequence[Planned]) -> None:
+    def planned(self, run_id: str, plan: Sequence[PlannedStep]) -> None:
         self.run_id = run_id
         self._width = max(len(p.step.name) for p in plan)
         self._idle = all(p.sealed for p in plan)

@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.markup import escape
 
 from data.files.documents import read_document
-from pipeline.config.commands import command
+from pipeline.config.commands import format_command
 from pipeline.console.terminal import Console
 from pipeline.console.verdict_table import verdict_table
 from pipeline.execution.result import RunResult
@@ -45,11 +45,11 @@ def show_result(result: RunResult, recipe: str, root: Path, seconds: float) -> i
 
 def _where_and_what_next(result: RunResult, recipe: str, root: Path) -> Iterator[str]:
     push = result.push
-    following = [command("show", result.run.id, root=root), command("config", recipe)]
+    following = [format_command("show", result.run.id, root=root), format_command("config", recipe)]
     if push and push.served_path:
         served = from_here(push.served_path)
         yield f"model     {escape(str(served))}"
-        following.insert(0, command("predict", served.parent, "IMAGE.png"))
+        following.insert(0, format_command("predict", served.parent, "IMAGE.png"))
     elif push and result.serves and result.by_hand:
         yield f"model     {escape(str(from_here(result.serves)))}, pushed by hand"
     elif push:
@@ -57,7 +57,7 @@ def _where_and_what_next(result: RunResult, recipe: str, root: Path) -> Iterator
     if result.serves and not result.by_hand:
         served = from_here(result.serves)
         yield f"serving   {escape(str(served))}: this very model, pushed under other rules"
-        following.insert(1, command("rollback", served.parent))
+        following.insert(1, format_command("rollback", served.parent))
     if result.report:
         yield f"report    {escape(str(from_here(result.report)))}"
     if result.pictures.files:

@@ -15,7 +15,7 @@ from pipeline.environment.wait_settings import read_waits
 
 # Results depend on these, and there are reasons to set them: they are part of a fingerprint. No
 # library sets one of them itself, as TensorFlow Model Analysis does with TF_USE_LEGACY_KERAS.
-LOOKED_AT = (
+COUNTED = (
     "DNNL_DEFAULT_FPMATH_MODE",
     "NVIDIA_TF32_OVERRIDE",
     "ONEDNN_DEFAULT_FPMATH_MODE",
@@ -56,14 +56,14 @@ def pin_libraries() -> None:
     refuse_other_keras()
 
 
-def looked_at() -> dict[str, str]:
+def read_counted_variables() -> dict[str, str]:
     """The variables that are set of those that results depend on."""
-    return {name: os.environ[name] for name in LOOKED_AT if name in os.environ}
+    return {name: os.environ[name] for name in COUNTED if name in os.environ}
 
 
 def refuse_other_variables(planned: Mapping[str, str], where: str) -> None:
     """Raise EnvironmentTrouble where they are set otherwise than where the step was planned."""
-    here = looked_at()
+    here = read_counted_variables()
     for name in sorted({*here, *planned}):
         if here.get(name) != planned.get(name):
             raise EnvironmentTrouble(

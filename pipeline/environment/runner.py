@@ -31,8 +31,8 @@ def check_runner(args: Sequence[str], root: Path) -> Iterator[Finding]:
 
     what = "flags"
     try:
-        secrets.check_flags(args)
-        args = secrets.read_flags(args)
+        secrets.refuse_secrets_in_flags(args)
+        args = secrets.read_secrets_in_flags(args)
         temporary = value(parse(args), "temp_location")
         folders = [root.absolute()]
         if temporary and "://" not in str(temporary):

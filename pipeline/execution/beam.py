@@ -20,7 +20,7 @@ from pipeline.execution.beam_job import Job, done_before
 from pipeline.execution.journal import Journal, JournalReader, passed_on
 from pipeline.execution.run_record import RunRecord
 from pipeline.execution.run_step import run_next
-from pipeline.planning.plan import Done, Planned, Workspace
+from pipeline.planning.plan import PlannedStep, ReadySteps, Workspace
 from pipeline.storage.run_folder import write_traceback
 
 
@@ -83,8 +83,8 @@ def chain(job: Job) -> Callable[[beam.Pipeline], None]:
 
 
 def walk(
-    plan: Sequence[Planned], chosen: Collection[str], workspace: Workspace, log: RunRecord
-) -> Done:
+    plan: Sequence[PlannedStep], chosen: Collection[str], workspace: Workspace, log: RunRecord
+) -> ReadySteps:
     """As `local.walk`: the same steps, by the same `run_step`, in a Beam pipeline.
 
     Raises:

@@ -13,7 +13,7 @@ from components.context import Context
 from pipeline.config.convert import from_plain, to_plain
 from pipeline.config.graph import Input, Ref, Step
 from pipeline.config.outside_data import OutsideData
-from pipeline.planning.plan import Done, Planned, Workspace
+from pipeline.planning.plan import PlannedStep, ReadySteps, Workspace
 from pipeline.storage.artifact_store import Slot
 from pipeline.storage.pushes import push_right
 from pipeline.storage.pushes.push_right import PushRight
@@ -38,7 +38,7 @@ class Job:
     @classmethod
     def of(
         cls,
-        plan: Sequence[Planned],
+        plan: Sequence[PlannedStep],
         chosen: Collection[str],
         workspace: Workspace,
         *,
@@ -95,7 +95,7 @@ class Job:
             shared_filesystem=self.shared_filesystem,
         )
 
-    def plan(self) -> list[Planned]:
+    def plan(self) -> list[PlannedStep]:
         """The plan, with what could be reused when it was made. User's code must be importable."""
         return [_planned(plain, self.root) for plain in self.steps]
 
@@ -103,16 +103,16 @@ class Job:
         return [plain["name"] for plain in self.steps].index(step)
 
 
-def done_before(plan: Sequence[Planned], place: int, root: Path) -> Done:
+def done_before(plan: Sequence[PlannedStep], place: int, root: Path) -> ReadySteps:
     """The steps before the one at `place`, as they lie in the root."""
-    done = Done()
+    done = ReadySteps()
     for planned in plan[:place]:
         sealed = planned.slot(root).load(planned.step.load().Outputs)
         done.add(planned.step, planned.fingerprint, sealed)
     return done
 
 
-def _plain(planned: Planned) -> dict[str, Any]:
+def _plain(planned: PlannedStep) -> dict[str, Any]:
     step = planned.step
     return {
         "name": step.name,
@@ -127,7 +127,7 @@ def _plain(planned: Planned) -> dict[str, Any]:
     }
 
 
-def _planned(plain: Mapping[str, Any], root: Path) -> Planned:
+def _planned(plain: Mapping[str, Any], root: Path) -> PlannedStep:
     bare = Step(name=plain["name"], component=plain["component"], config=None)
     component = bare.load()
     step = Step(
@@ -137,7 +137,7 @@ def _planned(plain: Mapping[str, Any], root: Path) -> Planned:
         inputs={name: _input(value) for name, value in plain["inputs"].items()},
     )
     slot = Slot.of(root, step.component, plain["fingerprint"])
-    return Planned(
+    return PlannedStep(
         step=step,
         fingerprint=plain["fingerprint"],
         parts=plain["parts"],

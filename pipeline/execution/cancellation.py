@@ -94,7 +94,7 @@ def stop(submitted: Submitted, wait: float = WAIT) -> Stopped:
 
 def is_revoked(job: Job) -> bool:
     """Whether somebody has cancelled the run."""
-    return push_right.lost_because(job.push_right.file) is not None
+    return push_right.get_loss_reason(job.push_right.file) is not None
 
 
 def enter_steps(job: Job, run: Run, ledger: Ledger) -> None:
@@ -115,7 +115,7 @@ def _refuse_over(run: Run, job: Job, submitted: Submitted) -> None:
     """A run that is over; one that was cancelled may still have a job."""
     if run.status == "cancelled":
         return
-    _refuse_pushed(job, push_right.pushed_by(job.push_right.file))
+    _refuse_pushed(job, push_right.list_pushed_versions(job.push_right.file))
     try:
         state = submission.state(submitted)
     except ConnectionLost:

@@ -6,18 +6,18 @@ from collections.abc import Collection, Sequence
 
 from pipeline.execution.run_step import run_next
 from pipeline.execution.step_log import StepLog
-from pipeline.planning.plan import Done, Planned, Workspace
+from pipeline.planning.plan import PlannedStep, ReadySteps, Workspace
 
 
 def walk(
-    plan: Sequence[Planned], chosen: Collection[str], workspace: Workspace, log: StepLog
-) -> Done:
+    plan: Sequence[PlannedStep], chosen: Collection[str], workspace: Workspace, log: StepLog
+) -> ReadySteps:
     """Run the steps whose names are `chosen`; take the others as they lie.
 
     Raises:
         PenstockError: a step cannot go on; those before it are made.
     """
-    done = Done()
+    done = ReadySteps()
     for place, planned in enumerate(plan):
         if planned.step.name in chosen:
             run_next(plan, place, done, workspace, log)

@@ -18,9 +18,9 @@ from pipeline import exit_codes
 from pipeline.execution.run_record import RunRecord
 from pipeline.inspection.run_pictures import FOLDER
 from pipeline.inspection.run_report import write_report
-from pipeline.planning.plan import Done, Workspace
+from pipeline.planning.plan import ReadySteps, Workspace
 from pipeline.storage.ledger import Execution, Ledger, Run
-from pipeline.storage.pushes.overrides import covers, overruled
+from pipeline.storage.pushes.overrides import covers, read_overruled_rules
 from serving_export.model_store.baseline import serves
 from serving_export.model_store.layout import model_folder
 
@@ -67,7 +67,7 @@ class RunResult:
         return self.artifact(Push)  # type: ignore[no-any-return]
 
 
-def conclude(record: RunRecord, done: Done, workspace: Workspace) -> RunResult:
+def conclude(record: RunRecord, done: ReadySteps, workspace: Workspace) -> RunResult:
     """Finish the record of a run whose steps are all done."""
     outputs = {step: sealed.outputs for step, sealed in done.sealed.items() if sealed}
     result = RunResult(run=record.run, executions=record.executions, outputs=outputs)
@@ -121,7 +121,7 @@ def _is_overruled(verdict: Verdict | None, served: Path, ledger: Ledger) -> bool
     known = [push.rules for push in ledger.pushes(verdict.model_digest)]
     # a file that cannot be read vouches for nothing
     with contextlib.suppress(PenstockError):
-        known.append(overruled(read_document(served / VERDICT)))
+        known.append(read_overruled_rules(read_document(served / VERDICT)))
     with contextlib.suppress(PenstockError):
         content = read_document(verdict.path / VERDICT)
         return any(covers(rules, content) for rules in known)

@@ -22,7 +22,7 @@ from pipeline import exit_codes
 from pipeline.config.convert import to_plain
 from pipeline.config.graph import PipelineConfig
 from pipeline.execution.watcher import Watcher
-from pipeline.planning.plan import Planned
+from pipeline.planning.plan import PlannedStep
 from pipeline.storage.ledger import Ended, Execution, Ledger, Lineage, Run
 from pipeline.storage.pushes import push_right
 from pipeline.storage.pushes.push_right import PushRight
@@ -154,7 +154,7 @@ class RunRecord:
     def run_id(self) -> str:
         return self.run.id
 
-    def planned(self, plan: Sequence[Planned]) -> None:
+    def planned(self, plan: Sequence[PlannedStep]) -> None:
         self._cached = {p.step.name for p in plan if p.sealed}
         steps = {p.step.name: p.fingerprint for p in plan}
         self._event("planned", steps=steps, reuse=[p.step.name for p in plan if p.sealed])

@@ -16,29 +16,29 @@ from pipeline.config.convert import to_plain
 from pipeline.config.graph import Step, as_refs
 from pipeline.execution.step_errors import told
 from pipeline.execution.step_log import StepLog
-from pipeline.planning.imported_code import watched
+from pipeline.planning.imported_code import watch_imports
 from pipeline.planning.inputs_unchanged import (
-    hold_outside_data,
+    check_outside_data,
     refresh_artifacts,
     set_damaged_aside,
 )
 from pipeline.planning.plan import (
-    Done,
-    Planned,
+    PlannedStep,
+    ReadySteps,
     Workspace,
     check_foreseen,
-    context_of,
-    usable,
+    find_cached,
+    make_context,
 )
 from pipeline.storage.artifact_store import Sealed
 from pipeline.storage.ledger import Execution, Lineage, StepStatus
-from pipeline.storage.work_folder import work_folder
+from pipeline.storage.work_folder import begin_work
 
 
 def run_next(
-    plan: Sequence[Planned],
+    plan: Sequence[PlannedStep],
     place: int,
-    done: Done,
+    done: ReadySteps,
     workspace: Workspace,
     log: StepLog,
     because: str = "",
@@ -59,7 +59,7 @@ def run_next(
         for name, words in check_foreseen(plan, [p.step.name for p in plan[place:]], thorough=True):
             log.warning(name, words)
     forced = "forced" in planned.why
-    if not planned.sealed and (forced or not usable(planned, done, workspace, Code())):
+    if not planned.sealed and (forced or not find_cached(planned, done, workspace, Code())):
         _make_damaged_again(plan[: place + 1], done, workspace, log)
     log.started(planned.step.name)
     _prepare_next(plan[place:])
@@ -71,7 +71,7 @@ def run_next(
 
 
 def _make_damaged_again(
-    plan: Sequence[Planned], done: Done, workspace: Workspace, log: StepLog
+    plan: Sequence[PlannedStep], done: ReadySteps, workspace: Workspace, log: StepLog
 ) -> None:
     """See `run_next`; the plan ends with the step that is to run."""
     *earlier, last = plan
@@ -86,7 +86,7 @@ def _make_damaged_again(
             run_next(again, place, done, workspace, log, because)
 
 
-def _prepare_next(plan: Sequence[Planned]) -> None:
+def _prepare_next(plan: Sequence[PlannedStep]) -> None:
     """Let the step after the one that begins start what takes long, if both have work to do."""
     if len(plan) > 1 and not (plan[0].sealed or plan[1].sealed):
         prepare = getattr(plan[1].step.load(), "prepare", None)
@@ -95,7 +95,7 @@ def _prepare_next(plan: Sequence[Planned]) -> None:
 
 
 def run_step(
-    planned: Planned, done: Done, workspace: Workspace, log: StepLog, because: str = ""
+    planned: PlannedStep, done: ReadySteps, workspace: Workspace, log: StepLog, because: str = ""
 ) -> tuple[Execution, Sealed]:
     """Reuse or make the step's artifact, and write down what came of it, and `because` of what.
 
@@ -135,27 +135,27 @@ def run_step(
 
 
 def _make(
-    planned: Planned, done: Done, workspace: Workspace, log: StepLog
+    planned: PlannedStep, done: ReadySteps, workspace: Workspace, log: StepLog
 ) -> tuple[StepStatus, Sealed]:
     step, slot = planned.step, planned.slot(workspace.root)
     seals = done.seals(step)
     if seals is None:
         raise ConfigError(f"step {step.name!r} is to run before what feeds it")
     forced = "forced" in planned.why
-    with slot.held(functools.partial(log.waiting, step.name)):
-        waited = None if forced else usable(planned, done, workspace, Code())
+    with slot.acquire(functools.partial(log.waiting, step.name)):
+        waited = None if forced else find_cached(planned, done, workspace, Code())
         if waited:  # another run made it in the meantime
             return "reused", waited
-        if slot.damage(step.load().Outputs):
+        if slot.find_damage(step.load().Outputs):
             slot.set_aside()
         folder, started = slot.open(), time.perf_counter()
         try:
             with (
-                work_folder(workspace.root, planned.fingerprint, seals, anew=forced) as work_dir,
-                watched(step, planned.parts["code"]) as imports,
+                begin_work(workspace.root, planned.fingerprint, seals, restart=forced) as work_dir,
+                watch_imports(step, planned.parts["code"]) as imports,
             ):
                 context = dataclasses.replace(
-                    context_of(workspace, folder),
+                    make_context(workspace, folder),
                     progress=functools.partial(log.progress, step.name),
                     warn=functools.partial(log.warning, step.name),
                     work_dir=work_dir,
@@ -164,7 +164,7 @@ def _make(
                 outputs = step.load().run(done.inputs(step), step.config, context)
                 seconds = time.perf_counter() - started
                 imported = imports.digests()  # raises where code is not what the plan looked at
-                hold_outside_data(planned, workspace)
+                check_outside_data(planned, workspace)
                 sealed = slot.seal(outputs, planned.parts, seals, seconds, imported)
                 refresh_artifacts(step, done)
                 return "made", sealed
@@ -192,7 +192,7 @@ def _facts(sealed: Sealed | None) -> dict[str, tuple[str, Any]]:
     return found
 
 
-def _lineage(step: Step, done: Done) -> list[Lineage]:
+def _lineage(step: Step, done: ReadySteps) -> list[Lineage]:
     return [
         Lineage(input=name, place=place, source=done.fingerprints[ref], output=ref.output)
         for name, value in step.inputs.items()

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pipeline.planning.plan import Planned
+from pipeline.planning.plan import PlannedStep
 from pipeline.storage.ledger import Execution
 
 
 class Watcher:
     """Who is told what happens in a run; this one makes nothing of it."""
 
-    def planned(self, run_id: str, plan: Sequence[Planned]) -> None:
+    def planned(self, run_id: str, plan: Sequence[PlannedStep]) -> None:
         """The run begins: these are its steps, and why each runs or is reused."""
 
     def started(self, step: str) -> None:

@@ -28,7 +28,7 @@ def commands(
     The ledger knows a recipe by the name of its pipeline: where that is none of Penstock's own, the
     reader says where their recipe lies.
     """
-    own = run.pipeline not in recipes.names()
+    own = run.pipeline not in recipes.list_recipes()
     recipe = "RECIPE" if own else run.pipeline
     last = executions[-1].step if executions else None
     all_steps = [name for name in run.config if name != "seed"]

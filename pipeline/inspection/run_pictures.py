@@ -9,7 +9,7 @@ from components.artifacts import Examples, Model
 from components.report.pictures.album import Album, draw_album
 from data.errors import BadDataError
 from data.files.durable_files import disk_trouble
-from pipeline.storage.artifact_lookup import artifacts_of_run
+from pipeline.storage.artifact_lookup import find_run_artifacts
 from pipeline.storage.ledger import Ledger
 
 FOLDER = "pictures"  # in a run's own
@@ -29,7 +29,7 @@ def fetch(root: Path, ledger: Ledger, run_id: str, folder: Path) -> Album:
         with disk_trouble(f"the pictures cannot be copied to {folder}"):
             folder.mkdir(parents=True, exist_ok=True)
             return Album(tuple(Path(shutil.copyfile(p, folder / p.name)) for p in drawn))
-    found = list(artifacts_of_run(root, ledger, run_id))
+    found = list(find_run_artifacts(root, ledger, run_id))
     examples = next((a for a in found if isinstance(a, Examples)), None)
     model = next((a for a in found if isinstance(a, Model)), None)
     if examples is None and model is None:

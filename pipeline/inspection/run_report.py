@@ -13,15 +13,15 @@ from data.files.documents import read_document
 from data.files.durable_files import disk_trouble, write_text
 from pipeline.config.config_toml import plain_to_toml
 from pipeline.inspection.reproduce import commands
-from pipeline.spans.resolve import as_written
+from pipeline.spans.resolve import restore_recipe_config
 from pipeline.storage.artifact_lookup import (
-    artifacts_of_run,
-    judged_model,
-    remembered,
-    verdict_content,
+    find_artifacts,
+    find_judged_model,
+    find_run_artifacts,
+    read_verdict,
 )
 from pipeline.storage.ledger import Execution, Ledger
-from pipeline.storage.run_folder import settle_dead_runs, summaries
+from pipeline.storage.run_folder import mark_killed_runs, summaries
 
 REPORT = "report.html"  # in a run's own folder
 
@@ -54,7 +54,7 @@ _DRAWN = frozenset(
 def report_run(root: Path, run_id: str, path: Path | None) -> Path:
     """`penstock report`: as `write_report`, in a root in which something ran."""
     with Ledger.existing(root) as ledger:
-        settle_dead_runs(root, ledger)
+        mark_killed_runs(root, ledger)
         return write_report(root, ledger, run_id, path)
 
 
@@ -94,10 +94,10 @@ def gather(root: Path, ledger: Ledger, run_id: str) -> Facts:
     """
     run = ledger.find_run(run_id)
     executions = ledger.executions(run.id)
-    found = list(artifacts_of_run(root, ledger, run.id))
+    found = list(find_run_artifacts(root, ledger, run.id))
     verdict = next((a for a in found if isinstance(a, Verdict)), None)
     content = _content(ledger, verdict) if verdict else None
-    model = judged_model(root, ledger, verdict) if verdict else None
+    model = find_judged_model(root, ledger, verdict) if verdict else None
     model = model or next((a for a in found if isinstance(a, Model)), None)
     examples = _judged_examples(root, ledger, executions) if verdict else None
     examples = examples or next((a for a in found if isinstance(a, Examples)), None)
@@ -113,12 +113,12 @@ def gather(root: Path, ledger: Ledger, run_id: str) -> Facts:
         push=_push(ledger, verdict, executions),
         override=content.get("override") if content else None,
         reproduce=commands(root, run, executions, content, model, examples),
-        config=plain_to_toml({"name": run.pipeline, **as_written(run.config)}),
+        config=plain_to_toml({"name": run.pipeline, **restore_recipe_config(run.config)}),
     )
 
 
 def _content(ledger: Ledger, verdict: Verdict) -> dict[str, Any]:
-    content = verdict_content(ledger, verdict)
+    content = read_verdict(ledger, verdict)
     missing = sorted(_DRAWN - content.keys())
     if missing:  # of an evaluate of the user's own
         raise BadDataError(
@@ -138,7 +138,7 @@ def _judged_examples(
         made = ledger.artifacts(execution.fingerprint).values()
         if any(kind == "Verdict" for kind, _ in made):
             sources = [link.source for link in ledger.lineage(execution.fingerprint)]
-            found = (a for source in sources for a in remembered(root, ledger, source))
+            found = (a for source in sources for a in find_artifacts(root, ledger, source))
             return next((a for a in found if isinstance(a, Examples)), None)
     return None
 

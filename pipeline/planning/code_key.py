@@ -13,14 +13,14 @@ from pipeline.storage.artifact_store import Slot
 from pipeline.storage.ledger import Ledger
 
 
-def code_key(pipeline: PipelineConfig) -> str:
+def compute_code_key(pipeline: PipelineConfig) -> str:
     """All code and libraries of the steps, as a digest; nothing is imported."""
     code = Code()
-    used = [fingerprint.code_parts(step, code) for step in pipeline.steps]
+    used = [fingerprint.collect_code_parts(step, code) for step in pipeline.steps]
     return hashlib.sha256(json.dumps(used, sort_keys=True).encode()).hexdigest()[:32]
 
 
-def imports_changed(pipeline: PipelineConfig, root: Path) -> bool:
+def have_imports_changed(pipeline: PipelineConfig, root: Path) -> bool:
     """Whether a step's last artifact was made by code that was imported and is another now."""
     code = Code()
     with Ledger(root) as ledger:
@@ -28,6 +28,6 @@ def imports_changed(pipeline: PipelineConfig, root: Path) -> bool:
             before = ledger.previous(pipeline.name, step.name)
             slot = Slot.of(root, step.component, before) if before else None
             sealed = slot.load(step.load().Outputs) if slot else None
-            if sealed and imported_code.changed(sealed.imported, code):
+            if sealed and imported_code.describe_changed_code(sealed.imported, code):
                 return True
     return False

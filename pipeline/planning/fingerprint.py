@@ -18,13 +18,13 @@ from data.code.first_party import Code
 from pipeline.config.convert import to_plain
 from pipeline.config.graph import Ref, Step, as_refs
 from pipeline.config.outside_data import OutsideData
-from pipeline.environment.library_settings import looked_at
+from pipeline.environment.library_settings import read_counted_variables
 
 _SHOWN = 120  # characters of a changed value, before and after, that a phrase has room for
 _SCHEMA = 1  # of artifacts on disk: a change makes every step new
 
 
-def parts(
+def collect_parts(
     step: Step,
     seed: int,
     fingerprints: Mapping[Ref, str],
@@ -48,12 +48,12 @@ def parts(
         },
         "files": {**{name: digest_file(Path(name)) for name in outside.files}, **outside.listed},
         **({} if outside.stamp is None else {"stamp": outside.stamp}),
-        **code_parts(step, code),
-        "environment": looked_at(),
+        **collect_code_parts(step, code),
+        "environment": read_counted_variables(),
     }
 
 
-def code_parts(step: Step, code: Code) -> dict[str, dict[str, str]]:
+def collect_code_parts(step: Step, code: Code) -> dict[str, dict[str, str]]:
     """Of the parts those that are code: first-party files by content, libraries by version."""
     closure, version = code.of(step.modules()), code.distributions.version
     return {
@@ -62,13 +62,13 @@ def code_parts(step: Step, code: Code) -> dict[str, dict[str, str]]:
     }
 
 
-def digest(parts: Mapping[str, Any]) -> str:
+def digest_parts(parts: Mapping[str, Any]) -> str:
     """The fingerprint: 32 hexadecimal digits."""
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
 
 
-def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
-    """What changed between two `parts`, a phrase each: "config.epochs 10 → 5"."""
+def describe_differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    """What changed between two `collect_parts`, a phrase each: "config.epochs 10 → 5"."""
     before, after = (dict(_flat(p)) for p in (old, new))
     changed = [key for key in {**before, **after} if before.get(key) != after.get(key)]
     return [_phrase(key, before.get(key), after.get(key)) for key in sorted(changed)]

@@ -31,7 +31,7 @@ _WIDTH = 1000  # of each of them
 _DISTRIBUTION = "distribution "  # before the name of one in `imported`, whose value is its version
 
 
-def changed(imported: Mapping[str, str], code: Code) -> list[str]:
+def describe_changed_code(imported: Mapping[str, str], code: Code) -> list[str]:
     """Which modules of a manifest's `imported` are others now, a phrase each."""
     phrases = []
     for name, digest in imported.items():
@@ -50,7 +50,7 @@ def changed(imported: Mapping[str, str], code: Code) -> list[str]:
 
 
 @contextlib.contextmanager
-def watched(step: Step, looked_at: Mapping[str, str]) -> Iterator[Imports]:
+def watch_imports(step: Step, looked_at: Mapping[str, str]) -> Iterator[Imports]:
     """Watch what is imported while the step runs in the block.
 
     Args:

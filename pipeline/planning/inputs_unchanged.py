@@ -14,11 +14,11 @@ from data.errors import EnvironmentTrouble, InputChanged
 from data.files.file_states import last_changed
 from pipeline.config import outside_data
 from pipeline.config.graph import Step
-from pipeline.planning.plan import Done, Planned, Workspace
+from pipeline.planning.plan import PlannedStep, ReadySteps, Workspace
 from pipeline.storage.artifact_store import Sealed, Slot
 
 
-def set_damaged_aside(step: Step, done: Done) -> dict[str, str]:
+def set_damaged_aside(step: Step, done: ReadySteps) -> dict[str, str]:
     """Read every byte of the artifacts that a step is to consume, and move damaged ones aside.
 
     Returns:
@@ -29,7 +29,7 @@ def set_damaged_aside(step: Step, done: Done) -> dict[str, str]:
         slot = Slot(sealed.path.parent, sealed.path.name)
         if slot.verify() is None:
             continue
-        with slot.held():
+        with slot.acquire():
             damaged = slot.verify()  # another run may have made it again by now
             if damaged and os.path.lexists(slot.path):
                 found[name] = f"{damaged} was damaged, see {slot.set_aside()}"
@@ -38,7 +38,7 @@ def set_damaged_aside(step: Step, done: Done) -> dict[str, str]:
     return found
 
 
-def refresh_artifacts(step: Step, done: Done) -> None:
+def refresh_artifacts(step: Step, done: ReadySteps) -> None:
     """Remember the ctimes of consumed files as they are now: a window links its spans' shards.
 
     So the next run need not read them.
@@ -47,13 +47,13 @@ def refresh_artifacts(step: Step, done: Done) -> None:
         Slot(sealed.path.parent, sealed.path.name).load(type(sealed.outputs))
 
 
-def _consumed(step: Step, done: Done) -> Iterator[tuple[str, Sealed]]:
+def _consumed(step: Step, done: ReadySteps) -> Iterator[tuple[str, Sealed]]:
     for name in dict.fromkeys(ref.step for ref in step.upstream()):
         if sealed := done.sealed[name]:
             yield name, sealed
 
 
-def hold_outside_data(planned: Planned, workspace: Workspace) -> None:
+def check_outside_data(planned: PlannedStep, workspace: Workspace) -> None:
     """Hold what a step has read outside the root against what its plan saw.
 
     Raises:
@@ -61,7 +61,7 @@ def hold_outside_data(planned: Planned, workspace: Workspace) -> None:
     """
     before = planned.outside
     try:
-        now = outside_data.look(
+        now = outside_data.inspect(
             planned.step,
             workspace.beam_args,
             named=list(before.named),
@@ -88,7 +88,7 @@ def _became(before: str | None, now: str | None) -> str:
     return "it came" if before is None else "it is gone" if now is None else f"{before}, then {now}"
 
 
-def _changed(planned: Planned, what: str, got: str | None) -> InputChanged:
+def _changed(planned: PlannedStep, what: str, got: str | None) -> InputChanged:
     return InputChanged(
         f"step {planned.step.name!r}: its data changed while it ran: {what}",
         expected="the data that the plan saw, until the step has ended",

@@ -12,14 +12,14 @@ from components.artifacts import Examples, Foreseen
 from components.context import Context, PushRight, Unfenced
 from data.code.first_party import Code
 from data.errors import ConfigError
-from pipeline.config import foresight, outside_data
+from pipeline.config import early_checks, outside_data
 from pipeline.config.graph import Input, PipelineConfig, Ref, Step, as_refs
 from pipeline.config.outside_data import OutsideData
 from pipeline.planning import fingerprint, imported_code
 from pipeline.storage.artifact_store import Sealed, Slot
 from pipeline.storage.known_models import KnownModels
 from pipeline.storage.ledger import Ledger
-from pipeline.storage.run_folder import written_by_runs
+from pipeline.storage.run_folder import list_run_outputs
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,11 +37,11 @@ class Workspace:
     @property
     def own_files(self) -> tuple[Path, ...]:
         """What runs write: it counts for nothing where it lies in a folder that a step reads."""
-        return written_by_runs(self.root, self.serving_dir)
+        return list_run_outputs(self.root, self.serving_dir)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Planned:
+class PlannedStep:
     """A step, its fingerprint, and whether there is anything to do."""
 
     step: Step
@@ -57,7 +57,7 @@ class Planned:
 
 
 @dataclass
-class Done:
+class ReadySteps:
     """The steps that are ready to be used by later ones, by name."""
 
     fingerprints: dict[Ref, str] = field(default_factory=dict)
@@ -112,9 +112,9 @@ def make_plan(
     forced: Collection[Step],
     workspace: Workspace,
     ledger: Ledger,
-) -> list[Planned]:
+) -> list[PlannedStep]:
     """The steps up to the last chosen one; those before the first chosen must be there already."""
-    done, plan, code = Done(), [], Code()
+    done, plan, code = ReadySteps(), [], Code()
     for step in pipeline.steps[: pipeline.steps.index(chosen[-1]) + 1]:
         planned = plan_step(
             step, done, workspace, ledger, code, pipeline=pipeline.name, force=step in forced
@@ -133,9 +133,9 @@ def make_plan(
 
 
 def check_foreseen(
-    plan: Sequence[Planned], chosen: Collection[str], *, thorough: bool
+    plan: Sequence[PlannedStep], chosen: Collection[str], *, thorough: bool
 ) -> list[tuple[str, str]]:
-    """Let the steps that have work to do look ahead, and give their warnings: `foresight.check`.
+    """Let the steps that have work to do look ahead, and give their warnings: `early_checks.check`.
 
     Raises:
         ConfigError, EnvironmentTrouble: one of them would fail.
@@ -150,53 +150,55 @@ def check_foreseen(
     }
     if not to_do:
         return []
-    return foresight.check([p.step for p in plan], to_do, made, thorough=thorough)
+    return early_checks.check([p.step for p in plan], to_do, made, thorough=thorough)
 
 
 def plan_step(
     step: Step,
-    done: Done,
+    done: ReadySteps,
     workspace: Workspace,
     ledger: Ledger,
     code: Code,
     *,
     pipeline: str,
     force: bool,
-) -> Planned:
+) -> PlannedStep:
     """Find out what the step depends on and whether it was made already; runs nothing."""
     step = _pinned(step, done, workspace)
-    outside = outside_data.look(step, workspace.beam_args, leave_out=workspace.own_files)
-    parts = fingerprint.parts(
+    outside = outside_data.inspect(step, workspace.beam_args, leave_out=workspace.own_files)
+    parts = fingerprint.collect_parts(
         step, workspace.seed, done.fingerprints, code, outside, ledger.digest_file
     )
-    planned = Planned(
+    planned = PlannedStep(
         step=step,
-        fingerprint=fingerprint.digest(parts),
+        fingerprint=fingerprint.digest_parts(parts),
         parts=parts,
         sealed=None,
         outside=outside,
-        unseen=outside_data.unseen(step),
+        unseen=outside_data.find_unseen(step),
     )
     if force:
         return dataclasses.replace(planned, why=("forced",))
-    sealed = usable(planned, done, workspace, code)
+    sealed = find_cached(planned, done, workspace, code)
     if sealed:
         return dataclasses.replace(planned, sealed=sealed)
     why = _why(planned, done, workspace, code, ledger.previous(pipeline, step.name))
     return dataclasses.replace(planned, why=why)
 
 
-def _pinned(step: Step, done: Done, workspace: Workspace) -> Step:
+def _pinned(step: Step, done: ReadySteps, workspace: Workspace) -> Step:
     """The step, its config filled with what lies outside the root now, if it looks at that."""
     pin = getattr(step.load(), "pin", None)
     if pin is None:
         return step
     inputs = None if done.seals(step) is None else done.inputs(step)
-    context = context_of(workspace, workspace.root)
+    context = make_context(workspace, workspace.root)
     return dataclasses.replace(step, config=pin(step.config, inputs, context))
 
 
-def usable(planned: Planned, done: Done, workspace: Workspace, code: Code) -> Sealed | None:
+def find_cached(
+    planned: PlannedStep, done: ReadySteps, workspace: Workspace, code: Code
+) -> Sealed | None:
     """What lies sealed, if it was made of just what now lies upstream and still stands outside.
 
     And if the code that the step imported without its plan's foreseeing it is still the same.
@@ -207,9 +209,9 @@ def usable(planned: Planned, done: Done, workspace: Workspace, code: Code) -> Se
     sealed = planned.slot(workspace.root).load(planned.step.load().Outputs)
     if sealed is None or sealed.upstream != seals:
         return None
-    if imported_code.changed(sealed.imported, code):
+    if imported_code.describe_changed_code(sealed.imported, code):
         return None
-    component, context = planned.step.load(), context_of(workspace, workspace.root)
+    component, context = planned.step.load(), make_context(workspace, workspace.root)
     is_current = getattr(component, "is_current", None)
     if is_current and not is_current(sealed.outputs, context):
         return None
@@ -220,7 +222,7 @@ def usable(planned: Planned, done: Done, workspace: Workspace, code: Code) -> Se
 
 
 def _why(
-    planned: Planned, done: Done, workspace: Workspace, code: Code, before: str | None
+    planned: PlannedStep, done: ReadySteps, workspace: Workspace, code: Code, before: str | None
 ) -> tuple[str, ...]:
     """Why the step must run; `before` is the fingerprint it had when it last ended well."""
     slot = planned.slot(workspace.root)
@@ -229,20 +231,20 @@ def _why(
     seals = done.seals(planned.step)
     if sealed and seals is not None and sealed.upstream == seals:
         outside = ["what lies outside the root is gone or was changed"]
-        return tuple(imported_code.changed(sealed.imported, code) or outside)
-    if damaged := slot.damage(outputs):
+        return tuple(imported_code.describe_changed_code(sealed.imported, code) or outside)
+    if damaged := slot.find_damage(outputs):
         return (f"its artifact is damaged: {damaged}",)
     if before is None:
         return ("first time",)
     if before == planned.fingerprint:
         return ("what feeds it is made anew" if sealed else "its artifact is gone",)
     earlier = Slot.of(workspace.root, planned.step.component, before).load(outputs)
-    changed = fingerprint.differences(earlier.parts, planned.parts) if earlier else []
+    changed = fingerprint.describe_differences(earlier.parts, planned.parts) if earlier else []
     own = [phrase for phrase in changed if not phrase.startswith("inputs")]
     return tuple(own or ["what feeds it changed"])
 
 
-def context_of(workspace: Workspace, output_dir: Path) -> Context:
+def make_context(workspace: Workspace, output_dir: Path) -> Context:
     """What a component is given of the run."""
     return Context(
         output_dir=output_dir,

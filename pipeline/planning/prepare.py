@@ -10,15 +10,15 @@ from pathlib import Path
 
 from data.errors import ConfigError
 from data.files.input_files import refuse_url
-from pipeline.config import foresight, graph_checks, secrets
+from pipeline.config import early_checks, graph_checks, secrets
 from pipeline.config.graph import PipelineConfig, Step
 from pipeline.planning import warm_start
-from pipeline.planning.plan import Planned, Workspace, check_foreseen, make_plan
+from pipeline.planning.plan import PlannedStep, Workspace, check_foreseen, make_plan
 from pipeline.spans import resolve
-from pipeline.spans.states import pattern_steps
+from pipeline.spans.states import find_pattern_steps
 from pipeline.storage.artifact_store import remove_leftovers
 from pipeline.storage.ledger import Ledger
-from pipeline.storage.run_folder import settle_dead_runs
+from pipeline.storage.run_folder import mark_killed_runs
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,17 +41,17 @@ class Prepared:
     """A run that can begin."""
 
     pipeline: PipelineConfig
-    plan: list[Planned]  # up to the last step that is to run
+    plan: list[PlannedStep]  # up to the last step that is to run
     chosen: frozenset[str]  # names of those that are; the others lie there already
     workspace: Workspace
 
     @property
-    def to_do(self) -> list[Planned]:
+    def to_do(self) -> list[PlannedStep]:
         """The chosen steps that cannot be reused."""
         return [p for p in self.plan if p.step.name in self.chosen and not p.sealed]
 
     @property
-    def chosen_plan(self) -> list[Planned]:
+    def chosen_plan(self) -> list[PlannedStep]:
         return [p for p in self.plan if p.step.name in self.chosen]
 
     @property
@@ -65,9 +65,9 @@ def check(pipeline: PipelineConfig, request: Request) -> None:
     refuse_url(request.root, "the root")
     if request.serving_dir:
         refuse_url(request.serving_dir, "the serving folder")
-    secrets.check_flags(request.beam_args)
+    secrets.refuse_secrets_in_flags(request.beam_args)
     graph_checks.check(pipeline)
-    if not pattern_steps(pipeline):  # else the steps are known once the files are seen
+    if not find_pattern_steps(pipeline):  # else the steps are known once the files are seen
         chosen, _ = _asked(pipeline, request)
         _foresee(pipeline, chosen)
     elif not (request.only or request.first or request.last):
@@ -75,7 +75,7 @@ def check(pipeline: PipelineConfig, request: Request) -> None:
 
 
 def _foresee(pipeline: PipelineConfig, chosen: Sequence[Step]) -> None:
-    foresight.check(pipeline.steps, [step.name for step in chosen], {}, thorough=False)
+    early_checks.check(pipeline.steps, [step.name for step in chosen], {}, thorough=False)
 
 
 def _asked(pipeline: PipelineConfig, request: Request) -> tuple[Sequence[Step], list[Step]]:
@@ -96,12 +96,12 @@ def prepare(pipeline: PipelineConfig, request: Request, ledger: Ledger) -> Prepa
     Raises:
         PenstockError: a step cannot run alone, or an input file or a secret cannot be read.
     """
-    root, beam_args = request.root.resolve(), secrets.read_flags(request.beam_args)
-    settle_dead_runs(root, ledger)
+    root, beam_args = request.root.resolve(), secrets.read_secrets_in_flags(request.beam_args)
+    mark_killed_runs(root, ledger)
     remove_leftovers(root)
     serving_dir = (request.serving_dir or request.root / "serving").resolve()
-    resolved = warm_start.resolved(pipeline, root, ledger, serving_dir)
-    resolved = resolve.resolved(resolved, root, now=request.now)
+    resolved = warm_start.resolve_warm_start(pipeline, root, ledger, serving_dir)
+    resolved = resolve.resolve_spans(resolved, root, now=request.now)
     graph_checks.check(resolved)
     chosen, forced = _asked(resolved, request)
     workspace = Workspace(
@@ -127,8 +127,8 @@ def prepare(pipeline: PipelineConfig, request: Request, ledger: Ledger) -> Prepa
     )
 
 
-def _saying_anew(planned: Planned, written: PipelineConfig) -> Planned:
+def _saying_anew(planned: PlannedStep, written: PipelineConfig) -> PlannedStep:
     """The plan's line of a training that was to begin with the model that serves says it cannot."""
-    if planned.sealed or not warm_start.begins_anew(written, planned.step):
+    if planned.sealed or not warm_start.lacks_serving_model(written, planned.step):
         return planned
     return dataclasses.replace(planned, why=(*planned.why, "no model serves yet to begin with"))

@@ -13,7 +13,7 @@ from pipeline.storage.ledger import Ledger
 from serving_export.model_store.layout import model_folder, newest_folder
 
 
-def resolved(
+def resolve_warm_start(
     pipeline: PipelineConfig, root: Path, ledger: Ledger, serving_dir: Path
 ) -> PipelineConfig:
     """The pipeline with each `warm_start` by a word made the folder of the model that it means.
@@ -41,7 +41,7 @@ def resolved(
     return dataclasses.replace(pipeline, steps=tuple(map(change, pipeline.steps)))
 
 
-def begins_anew(written: PipelineConfig, step: Step) -> bool:
+def lacks_serving_model(written: PipelineConfig, step: Step) -> bool:
     """Whether the step, as resolved, was to begin with the model that serves, and none does."""
     if getattr(step.config, "warm_start", "") is not None:
         return False

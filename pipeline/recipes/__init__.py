@@ -3,6 +3,6 @@
 Its docstring says what it is in one line, then the command, the expected accuracy and the time.
 """
 
-from pipeline.recipes._registry import Recipe, build, configured, find, names
+from pipeline.recipes._registry import Recipe, build, configure, find, list_recipes
 
-__all__ = ["Recipe", "build", "configured", "find", "names"]
+__all__ = ["Recipe", "build", "configure", "find", "list_recipes"]

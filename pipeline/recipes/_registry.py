@@ -19,7 +19,7 @@ _HOME = Path(__file__).parent
 Recipe = Callable[[], PipelineConfig]
 
 
-def names() -> list[str]:
+def list_recipes() -> list[str]:
     """The recipes that come with Penstock."""
     return sorted(
         module.name for module in pkgutil.iter_modules([str(_HOME)]) if module.name[0] != "_"
@@ -32,14 +32,14 @@ def find(name: str) -> Recipe:
     Raises:
         ConfigError: there is none, with the close matches.
     """
-    if name in names():
+    if name in list_recipes():
         recipe: Recipe = getattr(importlib.import_module(f"{__package__}.{name}"), name)
         return recipe
     place, colon, function = name.rpartition(":")
     if not colon:
         raise ConfigError(
             f"no recipe {name!r}",
-            remedy=did_you_mean(name, names()) + "; one's own: ./mine.py:recipe",
+            remedy=did_you_mean(name, list_recipes()) + "; one's own: ./mine.py:recipe",
         )
     if place.endswith(".py"):
         place = _module(Path(place))
@@ -72,7 +72,7 @@ def build(name: str) -> PipelineConfig:
     return built
 
 
-def configured(
+def configure(
     name: str, config_file: Path | None, settings: Sequence[str]
 ) -> tuple[PipelineConfig, dict[str, Any]]:
     """The recipe with a config file's values and settings over its own.
@@ -92,7 +92,7 @@ def configured(
     if config_file:
         values = overrides.read_toml(config_file)
         table = values.pop(beam_flags.TABLE, {})
-        pipeline = overrides.apply(pipeline, values)
+        pipeline = overrides.apply_overrides(pipeline, values)
     return overrides.apply_settings(pipeline, settings), table
 
 

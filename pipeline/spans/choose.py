@@ -11,7 +11,7 @@ from data.errors import BadDataError, ConfigError, did_you_mean
 from data.spans.patterns import absolute
 from data.spans.windows import Window
 from pipeline.config.graph import Step
-from pipeline.spans.states import Standing, Standings
+from pipeline.spans.states import SpanState, SpanStates
 from pipeline.storage.database import FILE
 from pipeline.storage.ledger import Ledger
 
@@ -19,27 +19,27 @@ _SHOWN = 8  # spans that an error lists
 
 
 @dataclass(frozen=True, kw_only=True)
-class Chosen:
+class ChosenSpans:
     """What a window takes, the oldest first, and what it would have taken otherwise."""
 
-    taken: list[Standing]
-    left_out: list[Standing]
+    taken: list[SpanState]
+    left_out: list[SpanState]
     temporary: list[str]  # paths that are no spans, since their names are temporary ones
 
 
-def chosen_of(pipeline: str, step: Step, root: Path, *, now: float) -> Chosen:
+def choose_spans(pipeline: str, step: Step, root: Path, *, now: float) -> ChosenSpans:
     """What the window of an ingest step takes now; `pipeline` is the pipeline's name.
 
     Raises:
-        ConfigError, BadDataError, EnvironmentTrouble: as `Standings` and `choose`.
+        ConfigError, BadDataError, EnvironmentTrouble: as `SpanStates` and `choose`.
     """
     pushed = None
     if Window.of(step.config.window).since_push:
         pushed = _pushed_span(root, pipeline, step.name, absolute(step.config.path))
-    return choose(step.config, Standings(step.config, root, now=now), pushed)
+    return choose(step.config, SpanStates(step.config, root, now=now), pushed)
 
 
-def choose(config: Ingest, spans: Standings, pushed: str | None) -> Chosen:
+def choose(config: Ingest, spans: SpanStates, pushed: str | None) -> ChosenSpans:
     """What `config.window` takes of the spans; no more of them are looked at than that needs.
 
     Args:
@@ -63,15 +63,15 @@ def choose(config: Ingest, spans: Standings, pushed: str | None) -> Chosen:
     if not taken:
         newest = [spans.of(name) for name in candidates[-_SHOWN:]]
         raise _nothing(config, newest, pushed if window.since_push else None)
-    return Chosen(
+    return ChosenSpans(
         taken=[spans.of(name) for name in taken],
         left_out=[spans.of(name) for name in passed_over],
         temporary=spans.temporary,
     )
 
 
-def _nothing(config: Ingest, newest: Sequence[Standing], pushed: str | None) -> BadDataError:
-    words = "; ".join(standing.words for standing in newest)
+def _nothing(config: Ingest, newest: Sequence[SpanState], pushed: str | None) -> BadDataError:
+    words = "; ".join(standing.summary for standing in newest)
     behind = f" newer than {pushed}, which was pushed" if pushed else ""
     return BadDataError(
         f"no span of {config.path} can be used",

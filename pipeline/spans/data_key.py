@@ -14,13 +14,13 @@ from data.spans.windows import Window
 from pipeline.config import outside_data
 from pipeline.config.convert import to_plain
 from pipeline.config.graph import PipelineConfig, Step
-from pipeline.config.secrets import read_flags
-from pipeline.spans.choose import chosen_of
-from pipeline.spans.states import Standing, Standings, has_pattern
-from pipeline.storage.run_folder import written_by_runs
+from pipeline.config.secrets import read_secrets_in_flags
+from pipeline.spans.choose import choose_spans
+from pipeline.spans.states import SpanState, SpanStates, has_pattern
+from pipeline.storage.run_folder import list_run_outputs
 
 
-def data_key(
+def compute_data_key(
     pipeline: PipelineConfig, root: Path, *, now: float, beam_args: tuple[str, ...] = ()
 ) -> str:
     """What a run of the pipeline would read, as a digest: the same again means nothing new.
@@ -34,12 +34,12 @@ def data_key(
     Raises:
         ConfigError, BadDataError, EnvironmentTrouble: as `resolved`.
     """
-    beam_args = read_flags(beam_args)
+    beam_args = read_secrets_in_flags(beam_args)
     seen: list[Any] = [pipeline.seed]
     for step in pipeline.steps:
         seen += [step.name, step.component, to_plain(step.config)]
         seen.append(_key(pipeline.name, step, root, now, beam_args))
-        if outside_data.unseen(step):
+        if outside_data.find_unseen(step):
             seen.append(secrets.token_hex(16))
     return hashlib.sha256(json.dumps(seen).encode()).hexdigest()[:32]
 
@@ -47,13 +47,13 @@ def data_key(
 def _key(
     pipeline: str, step: Step, root: Path, now: float, beam_args: tuple[str, ...]
 ) -> list[Any]:
-    outside = to_plain(outside_data.look(step, beam_args, leave_out=written_by_runs(root)))
+    outside = to_plain(outside_data.inspect(step, beam_args, leave_out=list_run_outputs(root)))
     if not has_pattern(step):
         return [outside]
     if Window.of(step.config.window).since_push:
-        taken = [s for s in Standings(step.config, root, now=now) if s.state == "usable"]
+        taken = [s for s in SpanStates(step.config, root, now=now) if s.state == "usable"]
     else:
-        taken = chosen_of(pipeline, step, root, now=now).taken
+        taken = choose_spans(pipeline, step, root, now=now).taken
     spans = [
         [s.span.name, s.span.version, s.span.stamp, _stamp_of_span(step, s, beam_args)]
         for s in taken
@@ -61,8 +61,8 @@ def _key(
     return [outside, absolute(step.config.path), spans]
 
 
-def _stamp_of_span(step: Step, standing: Standing, beam_args: tuple[str, ...]) -> str | None:
+def _stamp_of_span(step: Step, standing: SpanState, beam_args: tuple[str, ...]) -> str | None:
     """What the source says of one span's data."""
     config = dataclasses.replace(step.config, path=str(standing.span.path), window="latest")
-    ask = outside_data.stamp_asked(dataclasses.replace(step, config=config), beam_args)
+    ask = outside_data.get_stamp_function(dataclasses.replace(step, config=config), beam_args)
     return ask() if ask else None

@@ -7,12 +7,12 @@ from pathlib import Path
 from data.errors import BadDataError, PenstockError
 from data.spans.patterns import absolute
 from pipeline.config.graph import PipelineConfig
-from pipeline.spans.states import Standings, pattern_steps, step_name
+from pipeline.spans.states import SpanStates, find_pattern_steps, name_span_step
 from pipeline.spans.store import SpanStore, Unreadable
 from pipeline.storage.ledger import Ledger
 
 
-def unreadable(
+def quarantine_span(
     pipeline: PipelineConfig, root: Path, *, run_id: str, error: PenstockError, now: float
 ) -> str | None:
     """Remember that a run failed on the files of a span, so that windows leave it out.
@@ -34,10 +34,10 @@ def unreadable(
     with Ledger.existing(root) as ledger:
         run = ledger.find_run(run_id)
         failed = {e.step for e in ledger.executions(run.id) if e.status == "failed"}
-    for step in pattern_steps(pipeline):
-        spans = Standings(step.config, root, now=now)
+    for step in find_pattern_steps(pipeline):
+        spans = SpanStates(step.config, root, now=now)
         for name in spans.names:
-            if (made_by := step_name(step, name)) not in failed:
+            if (made_by := name_span_step(step, name)) not in failed:
                 continue
             span = spans.of(name).span
             if run.config[made_by]["path"] == str(span.path):
@@ -50,6 +50,6 @@ def unreadable(
                     time=now,
                 )
                 with SpanStore(root) as store:
-                    store.unreadable(note)
+                    store.mark_unreadable(note)
                 return span.name
     return None

@@ -18,14 +18,14 @@ from data.errors import ConfigError
 from data.spans.patterns import absolute
 from data.spans.windows import named
 from pipeline.config.graph import PipelineConfig, Ref, Step
-from pipeline.spans.choose import Chosen, chosen_of
-from pipeline.spans.states import Standing, has_pattern, step_name, temporary_words
+from pipeline.spans.choose import ChosenSpans, choose_spans
+from pipeline.spans.states import SpanState, describe_temporary, has_pattern, name_span_step
 
 _log = logging.getLogger("penstock")
 _OF_WINDOWS = ("window", "test", "done_marker", "quiet_minutes")  # mean nothing to one span
 
 
-def resolved(pipeline: PipelineConfig, root: Path, *, now: float) -> PipelineConfig:
+def resolve_spans(pipeline: PipelineConfig, root: Path, *, now: float) -> PipelineConfig:
     """The pipeline with each ingest of a pattern made one ingest for each span and a window.
 
     Args:
@@ -41,9 +41,9 @@ def resolved(pipeline: PipelineConfig, root: Path, *, now: float) -> PipelineCon
     steps: list[Step] = []
     for step in pipeline.steps:
         if has_pattern(step):
-            chosen = chosen_of(pipeline.name, step, root, now=now)
+            chosen = choose_spans(pipeline.name, step, root, now=now)
             if chosen.temporary:
-                _log.warning("%s: %s", step.name, temporary_words(chosen.temporary))
+                _log.warning("%s: %s", step.name, describe_temporary(chosen.temporary))
             steps += _expanded(step, chosen)
         else:
             _refuse_window(step)
@@ -51,7 +51,7 @@ def resolved(pipeline: PipelineConfig, root: Path, *, now: float) -> PipelineCon
     return dataclasses.replace(pipeline, steps=tuple(steps))
 
 
-def as_written(config: dict[str, Any]) -> dict[str, Any]:
+def restore_recipe_config(config: dict[str, Any]) -> dict[str, Any]:
     """A run's config, as the ledger has it, in the form of its recipe: the window by its names."""
     windows = {name: plain for name, plain in config.items() if _is_window(plain)}
     of_spans = {f"{name}-{t['span']}": name for name, p in windows.items() for t in p["spans"]}
@@ -75,12 +75,12 @@ def _is_window(plain: Any) -> bool:
     return isinstance(plain, dict) and {"pattern", "spans", "left_out"} <= plain.keys()
 
 
-def _expanded(step: Step, chosen: Chosen) -> Iterator[Step]:
+def _expanded(step: Step, chosen: ChosenSpans) -> Iterator[Step]:
     usual = {name: getattr(Ingest(), name) for name in _OF_WINDOWS}
     refs = []
     for span in (standing.span for standing in chosen.taken):
         config = dataclasses.replace(step.config, path=str(span.path), span=span.name, **usual)
-        name = step_name(step, span.name)
+        name = name_span_step(step, span.name)
         yield dataclasses.replace(step, name=name, config=config, part_of=step.name)
         refs.append(Ref(name, "examples"))
     config = Config(
@@ -94,7 +94,7 @@ def _expanded(step: Step, chosen: Chosen) -> Iterator[Step]:
     )
 
 
-def _left_out(standing: Standing) -> LeftOut:
+def _left_out(standing: SpanState) -> LeftOut:
     assert standing.state != "usable"
     return LeftOut(
         span=standing.span.name,

@@ -13,13 +13,13 @@ from data.base.visible_text import visible
 from data.spans.listing import Listing, Ready, Span
 from data.spans.patterns import absolute, is_pattern
 from pipeline.config.graph import PipelineConfig, Step
-from pipeline.spans.store import Notes, Sighting, notes_of, remember_sightings
+from pipeline.spans.store import Notes, Sighting, read_notes, remember_sightings
 
 _SHOWN = 8  # names that are listed
 
 
 @dataclass(frozen=True, kw_only=True)
-class Standing:
+class SpanState:
     """A span, and whether a window may take it."""
 
     span: Span
@@ -27,11 +27,11 @@ class Standing:
     why: str = ""  # it is not usable
 
     @property
-    def words(self) -> str:
+    def summary(self) -> str:
         return f"{self.span.name}: {self.state}{', ' if self.why else ''}{self.why}"
 
 
-class Standings:
+class SpanStates:
     """How the spans of the pattern `config.path` stand, the oldest first.
 
     The pattern is listed at once; the files of a span are looked at when it is first asked for.
@@ -54,28 +54,28 @@ class Standings:
         self._pattern = absolute(str(config.path))
         self._root = root
         self._listing = Listing(self._pattern)
-        self._notes = notes_of(root, self._pattern)
+        self._notes = read_notes(root, self._pattern)
         self._ready = Ready(
             done_marker=config.done_marker,
             quiet_minutes=config.quiet_minutes,
             now=now,
             first_seen=self._first_seen,
         )
-        self._looked: dict[str, Standing] = {}
+        self._looked: dict[str, SpanState] = {}
         self._sighted: list[Sighting] = []
         self.names, self.temporary = self._listing.names, self._listing.temporary
 
-    def __iter__(self) -> Iterator[Standing]:
+    def __iter__(self) -> Iterator[SpanState]:
         """All of them, each looked at."""
         return iter(self.newest(len(self.names)))
 
-    def newest(self, count: int) -> list[Standing]:
+    def newest(self, count: int) -> list[SpanState]:
         """So many of them, the oldest first."""
         names = self.names[-count:]
         self._look(names)
         return [self._looked[name] for name in names]
 
-    def of(self, name: str) -> Standing:
+    def of(self, name: str) -> SpanState:
         """How one of `names` stands."""
         self._look([name])
         return self._looked[name]
@@ -99,19 +99,19 @@ class Standings:
         return self._ready.now
 
 
-def _standing(span: Span, notes: Notes) -> Standing:
+def _standing(span: Span, notes: Notes) -> SpanState:
     if excluded := notes.excluded.get(span.name):
         why = f"by {excluded.by}: {excluded.reason}"
-        return Standing(span=span, state="excluded", why=why)
+        return SpanState(span=span, state="excluded", why=why)
     if span.arriving:
-        return Standing(span=span, state="arriving", why=span.arriving)
+        return SpanState(span=span, state="arriving", why=span.arriving)
     broken = notes.unreadable.get(span.name)
     if broken and (broken.version, broken.stamp) == (span.version, span.stamp):
-        return Standing(span=span, state="unreadable", why=broken.why)
-    return Standing(span=span, state="usable")
+        return SpanState(span=span, state="unreadable", why=broken.why)
+    return SpanState(span=span, state="usable")
 
 
-def temporary_words(paths: Sequence[str]) -> str:
+def describe_temporary(paths: Sequence[str]) -> str:
     """What is said of paths that are no spans because of their names."""
     names = ", ".join(os.path.basename(path) for path in paths[:_SHOWN])
     more = f" and {len(paths) - _SHOWN} more" if len(paths) > _SHOWN else ""
@@ -123,11 +123,11 @@ def has_pattern(step: Step) -> bool:
     return isinstance(step.config, Ingest) and is_pattern(step.config.path)
 
 
-def pattern_steps(pipeline: PipelineConfig) -> list[Step]:
+def find_pattern_steps(pipeline: PipelineConfig) -> list[Step]:
     """The ingest steps whose path is a pattern."""
     return [step for step in pipeline.steps if has_pattern(step)]
 
 
-def step_name(step: Step, span: str) -> str:
+def name_span_step(step: Step, span: str) -> str:
     """The name of the step that ingests a span."""
     return f"{step.name}-{span}"

@@ -92,7 +92,7 @@ class SpanStore(Database):
         """Leave a span out of all windows; a later reason takes the place of an earlier one."""
         self._enter(_excluded, [asdict(note)])
 
-    def unreadable(self, note: Unreadable) -> None:
+    def mark_unreadable(self, note: Unreadable) -> None:
         """Leave a span out for as long as its files are as they were."""
         self._enter(_unreadable, [asdict(note)])
 
@@ -135,7 +135,7 @@ class SpanStore(Database):
             db.execute(enter.on_conflict_do_update(key, set_=taken), rows)
 
 
-def notes_of(root: Path, pattern: str) -> Notes:
+def read_notes(root: Path, pattern: str) -> Notes:
     """What a root's ledger remembers of a pattern's spans; of a root in which nothing ran, nothing.
 
     Raises:
@@ -148,7 +148,7 @@ def notes_of(root: Path, pattern: str) -> Notes:
 
 
 def remember_sightings(root: Path, sightings: Sequence[Sighting]) -> None:
-    """Enter them in the ledger of a root in which something ran; raises as `notes_of`."""
+    """Enter them in the ledger of a root in which something ran; raises as `read_notes`."""
     if (root / FILE).is_file():
         with SpanStore(root) as store:
             store.sighted(sightings)

@@ -13,7 +13,7 @@ from data.files.documents import read_document
 from pipeline.config.convert import from_plain
 from pipeline.storage.artifact_store import Slot
 from pipeline.storage.ledger import Ledger
-from pipeline.storage.pushes.overrides import concerns
+from pipeline.storage.pushes.overrides import applies_to
 
 _KINDS: dict[str, type[Examples | Model | Verdict]] = {
     "Examples": Examples,
@@ -22,7 +22,7 @@ _KINDS: dict[str, type[Examples | Model | Verdict]] = {
 }
 
 
-def remembered(
+def find_artifacts(
     root: Path, ledger: Ledger, fingerprint: str
 ) -> Iterator[Examples | Model | Verdict]:
     """The examples, models and verdicts that a step made, as far as they still lie there."""
@@ -34,16 +34,16 @@ def remembered(
                 yield from_plain({**facts, "path": str(path)}, _KINDS[kind], kind)
 
 
-def artifacts_of_run(
+def find_run_artifacts(
     root: Path, ledger: Ledger, run_id: str
 ) -> Iterator[Examples | Model | Verdict]:
     """What a run's steps made or used, the last step's first, and what that came out of."""
     for execution in reversed(ledger.executions(run_id)):
         for fingerprint in (execution.fingerprint, *ledger.upstream(execution.fingerprint)):
-            yield from remembered(root, ledger, fingerprint)
+            yield from find_artifacts(root, ledger, fingerprint)
 
 
-def examples_of(root: Path, ledger: Ledger, digest: str) -> Examples:
+def find_training_examples(root: Path, ledger: Ledger, digest: str) -> Examples:
     """The examples that a model was trained on.
 
     Args:
@@ -63,7 +63,7 @@ def examples_of(root: Path, ledger: Ledger, digest: str) -> Examples:
             remedy="name the root that it was trained in with --root DIR, or name image files",
         )
     for fingerprint in ledger.upstream(trained):
-        for artifact in remembered(root, ledger, fingerprint):
+        for artifact in find_artifacts(root, ledger, fingerprint):
             if isinstance(artifact, Examples):
                 return artifact
     raise BadDataError(
@@ -74,14 +74,16 @@ def examples_of(root: Path, ledger: Ledger, digest: str) -> Examples:
     )
 
 
-def verdict_of(root: Path, ledger: Ledger, run_id: str, *, verify: bool = False) -> Verdict | None:
+def find_verdict(
+    root: Path, ledger: Ledger, run_id: str, *, verify: bool = False
+) -> Verdict | None:
     """The last verdict that a run's steps came to, if it still lies there.
 
     Raises:
         BadDataError: with `verify`, its bytes are not those that were sealed.
     """
     for execution in reversed(ledger.executions(run_id)):
-        for artifact in remembered(root, ledger, execution.fingerprint):
+        for artifact in find_artifacts(root, ledger, execution.fingerprint):
             if isinstance(artifact, Verdict):
                 if verify:
                     _verify(Slot.of(root, execution.component, execution.fingerprint))
@@ -99,19 +101,19 @@ def _verify(slot: Slot) -> None:
         )
 
 
-def judged_model(root: Path, ledger: Ledger, verdict: Verdict) -> Model | None:
+def find_judged_model(root: Path, ledger: Ledger, verdict: Verdict) -> Model | None:
     """The model that a verdict is about, if it still lies there."""
     fingerprint = ledger.model(verdict.model_digest)
-    for artifact in remembered(root, ledger, fingerprint) if fingerprint else ():
+    for artifact in find_artifacts(root, ledger, fingerprint) if fingerprint else ():
         if isinstance(artifact, Model) and artifact.digest == verdict.model_digest:
             return artifact
     return None
 
 
-def verdict_content(ledger: Ledger, verdict: Verdict) -> dict[str, Any]:
+def read_verdict(ledger: Ledger, verdict: Verdict) -> dict[str, Any]:
     """A verdict as its file has it, and under "override" who pushed against it since, and why."""
     content = read_document(verdict.path / "verdict.json")
-    against = [p for p in ledger.pushes(verdict.model_digest) if concerns(p.rules, content)]
+    against = [p for p in ledger.pushes(verdict.model_digest) if applies_to(p.rules, content)]
     if not against:
         return content
     return {**content, "override": {**asdict(against[-1]), "rules": list(against[-1].rules)}}

@@ -28,7 +28,7 @@ from data.files.documents import read_document, write_document
 from data.files.durable_files import digest_tree, fsync_path, fsync_tree, remove
 from data.files.sealed_files import check_files, file_facts
 from pipeline.config.convert import from_plain, to_plain
-from pipeline.storage.work_folder import remove_forgotten
+from pipeline.storage.work_folder import remove_abandoned_work
 
 MANIFEST = "manifest.json"
 DAMAGED = "damaged"  # folder of the root, for artifacts that somebody may want to look at
@@ -42,7 +42,7 @@ class Sealed:
 
     path: Path  # its folder
     outputs: Any  # the component's Outputs
-    parts: dict[str, Any]  # what the result depends on, as `fingerprint.parts` words it
+    parts: dict[str, Any]  # what the result depends on, as `fingerprint.collect_parts` words it
     upstream: dict[str, str]  # fingerprint of each step used -> its seal at that time
     imported: dict[str, str]  # code that `parts` did not foresee, as planning.imported_code has it
     seconds: float  # what it took to make
@@ -64,7 +64,7 @@ class Slot:
         self.lock = folder / f".{fingerprint}.lock"
 
     @contextmanager
-    def held(self, on_wait: typing.Callable[[], None] = lambda: None) -> Iterator[None]:
+    def acquire(self, on_wait: typing.Callable[[], None] = lambda: None) -> Iterator[None]:
         """Keep other runs from making the same artifact; the lock falls with its holder's death.
 
         `on_wait` is called once if another run holds it.
@@ -117,7 +117,7 @@ class Slot:
             self._remember(plain, checked.ctimes)
         return sealed
 
-    def damage(self, outputs_type: type[Any]) -> str | None:
+    def find_damage(self, outputs_type: type[Any]) -> str | None:
         """Why `load` gives nothing though something lies here: the first file that is not whole."""
         if not os.path.lexists(self.path) or self.load(outputs_type):
             return None
@@ -227,7 +227,7 @@ def _with_paths(outputs: Any, change: typing.Callable[[Path], Path]) -> Any:
 
 def remove_leftovers(root: Path) -> None:
     """Remove what killed processes left half made; what a live one makes is locked and stays."""
-    remove_forgotten(root)
+    remove_abandoned_work(root)
     for leftover in [*root.glob("artifacts/*/.*.making"), *root.glob("artifacts/*/.*.old")]:
         slot = Slot(leftover.parent, leftover.stem.removeprefix("."))
         with contextlib.suppress(Timeout), FileLock(slot.lock).acquire(timeout=0):

@@ -52,7 +52,7 @@ def prepare_root(root: Path) -> None:
         ) from error
 
 
-def written_by_runs(root: Path, serving_dir: Path | None = None) -> tuple[Path, ...]:
+def list_run_outputs(root: Path, serving_dir: Path | None = None) -> tuple[Path, ...]:
     """What runs write in a root, and where they push: it counts for nothing in data around it.
 
     Data may lie in a root beside it.
@@ -63,7 +63,7 @@ def written_by_runs(root: Path, serving_dir: Path | None = None) -> tuple[Path, 
     return (*(root / name for name in (*folders, *ledger)), *pushes)
 
 
-def settle_dead_runs(root: Path, ledger: Ledger) -> None:
+def mark_killed_runs(root: Path, ledger: Ledger) -> None:
     """Mark as killed the runs that say they run though the lock of their process has fallen.
 
     One that lives all the same, on a machine that shares no locks, can push no more.

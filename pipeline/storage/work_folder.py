@@ -18,8 +18,8 @@ _KEPT_DAYS = 14
 
 
 @contextmanager
-def work_folder(
-    root: Path, fingerprint: str, upstream: Mapping[str, str], *, anew: bool
+def begin_work(
+    root: Path, fingerprint: str, upstream: Mapping[str, str], *, restart: bool
 ) -> Iterator[Path]:
     """A step's folder to work in, as an attempt that was killed or interrupted left it.
 
@@ -31,10 +31,10 @@ def work_folder(
         root: of all that runs write.
         fingerprint: the step's.
         upstream: seals of what it reads; work that was begun on anything else is removed first.
-        anew: remove what is there in any case.
+        restart: remove what is there in any case.
     """
     folder = root / "work" / fingerprint
-    if anew or not _begun_on(folder, upstream):
+    if restart or not _begun_on(folder, upstream):
         remove(folder)
     folder.mkdir(parents=True, exist_ok=True)
     write_document(folder / _UPSTREAM, {"seals": dict(upstream)})
@@ -48,7 +48,7 @@ def work_folder(
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def remove_forgotten(root: Path) -> None:
+def remove_abandoned_work(root: Path) -> None:
     """Remove work that nobody went on with for two weeks."""
     for folder in root.glob("work/*"):
         with contextlib.suppress(OSError):

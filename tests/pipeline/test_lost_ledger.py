@@ -53,7 +53,7 @@ def test_after_one_run_the_verdict_is_shown_and_its_model_pushed(root, tmp_path)
     assert now == before
     with Ledger(root) as ledger:
         assert ledger.model(digest)
-        assert artifact_lookup.examples_of(root, ledger, digest).counts
+        assert artifact_lookup.find_training_examples(root, ledger, digest).counts
         assert ledger.last_push("digits")
     for words in (["gate", "latest"], ["push", "latest", "--serving", str(tmp_path / "other")]):
         assert call([*words, "--root", str(root)]) == exit_codes.DONE

@@ -17,7 +17,7 @@ from pipeline import recipes
 from pipeline.config.graph import PipelineConfig
 from pipeline.config.overrides import apply_settings
 from pipeline.run import run
-from pipeline.spans.data_key import data_key
+from pipeline.spans.data_key import compute_data_key
 
 HOME = Path(__file__).parents[2]
 IMAGES = "train-images-idx3-ubyte.gz"
@@ -73,7 +73,7 @@ def test_what_was_ingested_is_reused_until_a_file_changes(scheme, folder, tmp_pa
 @pytest.mark.parametrize("scheme", ["box", "bucket"])
 def test_a_schedule_sees_what_is_new_behind_a_url(scheme, folder, tmp_path):
     def key() -> str:
-        return data_key(digits(f"{scheme}://{folder}"), tmp_path, now=0.0)
+        return compute_data_key(digits(f"{scheme}://{folder}"), tmp_path, now=0.0)
 
     before = key()
     assert key() == before

@@ -20,7 +20,7 @@ from pipeline.cli.app import (
 )
 from pipeline.cli.schedule.group import _name, schedule
 from pipeline.cli.schedule.times import when
-from pipeline.config.commands import command
+from pipeline.config.commands import format_command
 from pipeline.console.streams import say
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def add_and_show(
 
     for target in options.get("notify", ()):
         check_target(target)
-    secrets.check_flags(options.get("beam_args", ()))
+    secrets.refuse_secrets_in_flags(options.get("beam_args", ()))
     pipeline = _checked(recipe, settings, config_file)
     schedule = Schedule(
         name=pipeline.name.lower() if name is None else name,
@@ -117,7 +117,7 @@ def add_and_show(
         if warning:
             say(f"warning  {warning}", error=True)
     if not daemon_lives(root, time.time()):
-        say(f"no daemon looks after this root: {command('schedule', 'run', root=root)}")
+        say(f"no daemon looks after this root: {format_command('schedule', 'run', root=root)}")
 
 
 def pause_and_show(root: Path, name: str, reason: str | None) -> None:
@@ -147,7 +147,7 @@ def trigger_and_show(root: Path, name: str) -> None:
         store.trigger(name, time.time())
     say(f"asked for a tick of {name}")
     if not daemon_lives(root, time.time()):
-        once = command("schedule", "run", "--once", root=root)
+        once = format_command("schedule", "run", "--once", root=root)
         say(f"no daemon looks after this root: {once} takes it up")
 
 
@@ -163,31 +163,31 @@ def _checked(recipe: str, settings: tuple[str, ...], config_file: Path | None) -
     """Build the pipeline as a tick will."""
     from pipeline import recipes
     from pipeline.config import beam_flags, secrets
-    from pipeline.config.foresight import check_whole
+    from pipeline.config.early_checks import check_whole
 
-    pipeline, table = recipes.configured(recipe, config_file, settings)
-    secrets.check_flags(beam_flags.from_table(table))
+    pipeline, table = recipes.configure(recipe, config_file, settings)
+    secrets.refuse_secrets_in_flags(beam_flags.read_beam_table(table))
     check_whole(pipeline)
     return pipeline
 
 
 def unseen_words(pipeline: PipelineConfig) -> list[str]:
     """Why a schedule of the pipeline can never say that nothing is new."""
-    from pipeline.config.outside_data import unseen
+    from pipeline.config.outside_data import find_unseen
 
     return [
         f"the data of {name} cannot be looked at, so that every tick runs {step.name} again: give "
         "its source a method stamp(), or name files on this machine"
         for step in pipeline.steps
-        for name in unseen(step)
+        for name in find_unseen(step)
     ]
 
 
 def _keys_named(recipe: str, name: str) -> list[str]:
     from pipeline import recipes
-    from pipeline.config.overrides import keys_named
+    from pipeline.config.overrides import find_keys
 
-    return keys_named(recipes.build(recipe), name)
+    return find_keys(recipes.build(recipe), name)
 
 
 def _seconds_of_runs(root: Path, pipeline: str) -> list[float]:

@@ -90,7 +90,7 @@ def job_of(schedule: Schedule, root: Path, *, now: float) -> Job:
         missed=schedule.missed,
         grace=schedule.grace,
         since=datetime.fromtimestamp(now, ZoneInfo(zone)),
-        variables=(*_variables(schedule.notify), *secrets.variables(schedule.beam_args)),
+        variables=(*_variables(schedule.notify), *secrets.list_variables(schedule.beam_args)),
         run_words=_run_words(schedule),
     )
     for word in (*job.command, *job.run_words, job.folder):

@@ -10,7 +10,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from data.errors import ConfigError
-from pipeline.config.secrets import is_named, read_secret
+from pipeline.config.secrets import is_secret_reference, read_secret
 
 KINDS = ("command", "webhook", "apprise")
 # What looks like a key: long and of all kinds of letters, or of hexadecimal digits, or named so.
@@ -123,7 +123,7 @@ def _check_named(target: Target) -> None:
 
 def _named(target: Target) -> bool:
     """Whether the URL is kept elsewhere, in a place that can be."""
-    return is_named(target.value, target.kind)
+    return is_secret_reference(target.value, target.kind)
 
 
 def _check_address(url: str, shown: str) -> None:

@@ -18,7 +18,7 @@ from pipeline.schedule import lock
 from pipeline.schedule.ledger.store import ScheduleStore
 from pipeline.schedule.schedule import Schedule, Tick
 from pipeline.schedule.tick.pipeline_run import Attempt, attempt, built
-from pipeline.spans.states import Standing, Standings, pattern_steps
+from pipeline.spans.states import SpanState, SpanStates, find_pattern_steps
 from pipeline.storage.pushes.push_right import PushRight
 
 
@@ -64,7 +64,7 @@ def backfill(
             )
         pipeline, beam_args = built(schedule)
         step = _only_pattern(pipeline)
-        spans = _between(Standings(step.config, root, now=clock()), first, last)
+        spans = _between(SpanStates(step.config, root, now=clock()), first, last)
         if not push:
             serving = root / lock.FOLDER / f"{name}.backfill" / time.strftime("%Y%m%d-%H%M%S")
             schedule = dataclasses.replace(schedule, serving=str(serving))
@@ -81,7 +81,7 @@ def backfill(
 
 
 def _only_pattern(pipeline: PipelineConfig) -> Step:
-    found = pattern_steps(pipeline)
+    found = find_pattern_steps(pipeline)
     if len(found) != 1 or Window.of(found[0].config.window).until is not None:
         raise ConfigError(
             "there are no past windows to run",
@@ -91,7 +91,7 @@ def _only_pattern(pipeline: PipelineConfig) -> Step:
     return found[0]
 
 
-def _between(spans: Standings, first: str, last: str) -> list[Standing]:
+def _between(spans: SpanStates, first: str, last: str) -> list[SpanState]:
     """The usable spans from `first` to `last`, the oldest first."""
     for name in (first, last):
         if name not in spans.names:
@@ -99,13 +99,13 @@ def _between(spans: Standings, first: str, last: str) -> list[Standing]:
     chosen = [spans.of(n) for n in spans.names if order(first) <= order(n) <= order(last)]
     for standing in chosen:
         if standing.state != "usable":
-            say(f"left out: {standing.words}")
+            say(f"left out: {standing.summary}")
     usable = [standing for standing in chosen if standing.state == "usable"]
     if not usable:
         raise ConfigError(
             "no span can be used",
             expected=f"one or more from {first} to {last}",
-            got="; ".join(standing.words for standing in chosen) or "none: --from is after --to",
+            got="; ".join(standing.summary for standing in chosen) or "none: --from is after --to",
         )
     return usable
 
@@ -118,7 +118,7 @@ def _until(pipeline: PipelineConfig, step: Step, span: str) -> PipelineConfig:
     return dataclasses.replace(pipeline, steps=steps)
 
 
-def _opened(store: ScheduleStore, schedule: Schedule, standing: Standing, now: float) -> Tick:
+def _opened(store: ScheduleStore, schedule: Schedule, standing: SpanState, now: float) -> Tick:
     tick = Tick(
         schedule=schedule.name,
         due=now,

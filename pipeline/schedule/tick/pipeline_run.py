@@ -12,7 +12,7 @@ from data.errors import ConfigError, PenstockError
 from pipeline import recipes
 from pipeline.config import beam_flags
 from pipeline.config.graph import PipelineConfig
-from pipeline.config.outside_data import unseen
+from pipeline.config.outside_data import find_unseen
 from pipeline.schedule.schedule import Schedule
 from pipeline.storage.pushes.push_right import PushRight
 
@@ -49,8 +49,8 @@ def built(schedule: Schedule) -> tuple[PipelineConfig, tuple[str, ...]]:
     """
     _enter_folder(schedule)
     file = Path(schedule.config_file) if schedule.config_file else None
-    pipeline, table = recipes.configured(schedule.recipe, file, schedule.settings)
-    return pipeline, (*beam_flags.from_table(table), *schedule.beam_args)
+    pipeline, table = recipes.configure(schedule.recipe, file, schedule.settings)
+    return pipeline, (*beam_flags.read_beam_table(table), *schedule.beam_args)
 
 
 def _enter_folder(schedule: Schedule) -> None:
@@ -94,7 +94,7 @@ def attempt(
                 pipeline,
                 root=root,
                 serving_dir=Path(schedule.serving) if schedule.serving else None,
-                force=[step.name for step in pipeline.steps if unseen(step)],
+                force=[step.name for step in pipeline.steps if find_unseen(step)],
                 beam_args=beam_args or Context.beam_args,
                 shared_filesystem=schedule.shared_filesystem,
                 watcher=view,

@@ -22,7 +22,7 @@ from pipeline import exit_codes
 from pipeline.config.graph import PipelineConfig
 from pipeline.console.error_message import explain
 from pipeline.console.streams import say
-from pipeline.planning.code_key import code_key, imports_changed
+from pipeline.planning.code_key import compute_code_key, have_imports_changed
 from pipeline.schedule import lock
 from pipeline.schedule.due_policy import OVERLAP, PAUSED
 from pipeline.schedule.ledger.store import ScheduleStore
@@ -30,8 +30,8 @@ from pipeline.schedule.notify.announce import tell
 from pipeline.schedule.schedule import Outcome, Schedule, Tick
 from pipeline.schedule.tick.pipeline_run import Attempt, attempt, built
 from pipeline.schedule.triggers.triggers import NewData
-from pipeline.spans.data_key import data_key
-from pipeline.spans.quarantine import unreadable
+from pipeline.spans.data_key import compute_data_key
+from pipeline.spans.quarantine import quarantine_span
 from pipeline.storage.pushes.push_right import PushRight
 
 Clock = Callable[[], float]  # seconds since the epoch
@@ -148,7 +148,7 @@ class _Work:
             self._run_id = made.run_id
             if made.error is None:
                 return self._ran(made, key)
-            span = made.run_id and unreadable(
+            span = made.run_id and quarantine_span(
                 pipeline, self._root, run_id=made.run_id, error=made.error, now=self._clock()
             )
             if not span:
@@ -161,8 +161,8 @@ class _Work:
     def _data_key(self, pipeline: PipelineConfig, beam_args: tuple[str, ...]) -> str | None:
         """What the run would read, data and code; None where one that waits has no data yet."""
         try:
-            data = data_key(pipeline, self._root, now=self._clock(), beam_args=beam_args)
-            return f"{data}{_AND}{code_key(pipeline)}"
+            data = compute_data_key(pipeline, self._root, now=self._clock(), beam_args=beam_args)
+            return f"{data}{_AND}{compute_code_key(pipeline)}"
         except BadDataError:
             if isinstance(self._schedule.trigger, NewData):
                 return None
@@ -171,7 +171,7 @@ class _Work:
     def _is_settled(self, key: str, pipeline: PipelineConfig) -> bool:
         """Whether the last run, or the last that pushed, had that data and that code."""
         settled = self._store.settled_keys(self._schedule.name)
-        if key in settled and not imports_changed(pipeline, self._root):
+        if key in settled and not have_imports_changed(pipeline, self._root):
             return True
         if key.partition(_AND)[0] in {old.partition(_AND)[0] for old in settled}:
             self._news = "the code is new, the data is what an earlier run had"

@@ -8,7 +8,7 @@ from typing import Any
 NOT_CONFIGURED = "not configured"  # stands for the rule that somebody should have set
 
 
-def unmet(verdict: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+def find_unmet_rules(verdict: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """Name -> rule, of the rules of a `verdict.json` that are not met or cannot be answered."""
     return {
         rule["name"]: rule
@@ -17,19 +17,19 @@ def unmet(verdict: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     }
 
 
-def overruled(pushed: Mapping[str, Any]) -> dict[str, str]:
+def read_overruled_rules(pushed: Mapping[str, Any]) -> dict[str, str]:
     """What was overruled: rule -> what it needed, of the `verdict.json` beside a pushed version."""
     names = (pushed.get("override") or {}).get("rules", ())
-    return needs(pushed, names)
+    return get_requirements(pushed, names)
 
 
-def needs(verdict: Mapping[str, Any], names: Collection[str]) -> dict[str, str]:
+def get_requirements(verdict: Mapping[str, Any], names: Collection[str]) -> dict[str, str]:
     """Rule -> what it needs, of these rules of a `verdict.json`."""
     needed = _needed(verdict)
     return {name: needed.get(name, "") for name in names}
 
 
-def concerns(overruled: Mapping[str, str], verdict: Mapping[str, Any]) -> bool:
+def applies_to(overruled: Mapping[str, str], verdict: Mapping[str, Any]) -> bool:
     """Whether an override is of rules that a verdict has, needing the same, met or not."""
     return bool(overruled) and overruled.items() <= _needed(verdict).items()
 
@@ -49,7 +49,7 @@ def covers(overruled: Mapping[str, str], verdict: Mapping[str, Any]) -> bool:
         overruled: rule -> what it needed.
         verdict: of the same model, perhaps made later and by other rules.
     """
-    against = {name: rule["needed"] for name, rule in unmet(verdict).items()}
+    against = {name: rule["needed"] for name, rule in find_unmet_rules(verdict).items()}
     if verdict.get("status") == NOT_CONFIGURED:
         against[NOT_CONFIGURED] = ""
     return bool(against) and against.items() <= overruled.items()

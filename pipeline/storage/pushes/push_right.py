@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.storage.pushes.right_file import State, locked, lost, read, write
+from pipeline.storage.pushes.right_file import State, lock_right_file, lost_right_error, read, write
 
 FILE = "push_right.json"
 _SUPERSEDED = "another attempt has taken its place"
@@ -41,7 +41,7 @@ class PushRight:
         """
         attempt = secrets.token_hex(4)
         needed = {"file": str(under.file), "attempt": under.attempt} if under else None
-        with locked(file):
+        with lock_right_file(file):
             write(file, State(attempt=attempt, under=needed))
         return cls(file, attempt)
 
@@ -53,7 +53,7 @@ class PushRight:
                 this one.
             EnvironmentTrouble: as `begin`.
         """
-        with locked(self.file):
+        with lock_right_file(self.file):
             state = read(self.file)
             self._refuse_lost(state, descends=f"{state.attempt}/".startswith(f"{self.attempt}/"))
             claimed = f"{self.attempt}/{secrets.token_hex(4)}"
@@ -76,21 +76,21 @@ class PushRight:
             EnvironmentTrouble: as `begin`.
         """
         with contextlib.ExitStack() as stack:
-            stack.enter_context(locked(self.file))
+            stack.enter_context(lock_right_file(self.file))
             state = read(self.file)
             if state.under:
-                stack.enter_context(locked(Path(state.under["file"])))
+                stack.enter_context(lock_right_file(Path(state.under["file"])))
             self.check()
             for other in state.pushed:
                 if other.parent == served.parent and other != served:
-                    raise lost(f"it has pushed {other} already")
+                    raise lost_right_error(f"it has pushed {other} already")
             write(self.file, state.with_push(served, digest, done=False))
             yield
             write(self.file, state.with_push(served, digest, done=True))
 
     def _refuse_lost(self, state: State, *, descends: bool) -> None:
         if state.lost or not descends:
-            raise lost(state.lost or _SUPERSEDED)
+            raise lost_right_error(state.lost or _SUPERSEDED)
 
 
 def revoke(file: Path, why: str, *, wait: float | None = None) -> list[Path]:
@@ -99,7 +99,7 @@ def revoke(file: Path, why: str, *, wait: float | None = None) -> list[Path]:
     Args:
         file: where the right is written down.
         why: in words that follow "the run is not to go on: ".
-        wait: seconds for a push to end that is at its rename right now; None: as `locked`.
+        wait: seconds for a push to end that is at its rename right now; None: as `lock_right_file`.
 
     Returns:
         The versions that the run has pushed, and then nothing is taken; none: and none follows.
@@ -107,7 +107,7 @@ def revoke(file: Path, why: str, *, wait: float | None = None) -> list[Path]:
     Raises:
         EnvironmentTrouble: a push has not ended in this time; whether it comes is not known.
     """
-    with locked(file, wait):
+    with lock_right_file(file, wait):
         state = read(file)
         pushed = state.pushed
         if not (pushed or state.lost):
@@ -115,12 +115,12 @@ def revoke(file: Path, why: str, *, wait: float | None = None) -> list[Path]:
         return pushed
 
 
-def pushed_by(file: Path) -> list[Path]:
+def list_pushed_versions(file: Path) -> list[Path]:
     """The versions that a run has pushed."""
     return read(file).pushed
 
 
-def lost_because(file: Path) -> str | None:
+def get_loss_reason(file: Path) -> str | None:
     """Why no attempt may push any more; None while one may."""
     return read(file).lost
 

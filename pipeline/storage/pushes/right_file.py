@@ -47,7 +47,7 @@ def read(file: Path) -> State:
     try:
         plain = read_document(file, _KIND)
     except BadDataError as error:
-        raise lost(f"{error}") from error
+        raise lost_right_error(f"{error}") from error
     return State(**{name: value for name, value in plain.items() if name != KEY})
 
 
@@ -58,7 +58,7 @@ def write(file: Path, state: State) -> None:
 
 
 @contextlib.contextmanager
-def locked(file: Path, wait: float | None = None) -> Iterator[None]:
+def lock_right_file(file: Path, wait: float | None = None) -> Iterator[None]:
     """Hold the file's lock in the block; it falls with its holder.
 
     Raises:
@@ -84,7 +84,7 @@ def locked(file: Path, wait: float | None = None) -> Iterator[None]:
         lock.release()
 
 
-def lost(why: str) -> RightLost:
+def lost_right_error(why: str) -> RightLost:
     """The error of an attempt that has no right any more."""
     return RightLost(
         f"the run is not to go on: {why}",

@@ -18,7 +18,7 @@ from components.evaluate.rules import DEFAULT_PAIRED, METRICS, Allowed, Change, 
 from components.evaluate.verdict import judge
 from data.files.documents import SCHEMAS
 from pipeline import recipes
-from pipeline.config.overrides import apply
+from pipeline.config.overrides import apply_overrides
 
 NAMES = ("cat", "dog", "owl")
 PAGE = (Path(__file__).parents[3] / "docs" / "gate.md").read_text(encoding="utf-8")
@@ -99,7 +99,7 @@ def test_what_the_page_shows_is_a_config() -> None:
     exec(python.replace("\nEvaluate(", "\nfound = Evaluate("), known)
     assert known["found"].allowed == Allowed(unpredicted_classes=1)
     (toml,) = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
-    pipeline = apply(recipes.build("digits"), tomllib.loads(toml))
+    pipeline = apply_overrides(recipes.build("digits"), tomllib.loads(toml))
     config: Any = pipeline.step("evaluate").config
     assert config.thresholds == (Threshold(metric="accuracy", at_least=0.97),)
     assert config.paired == (Paired(margin=0.01, on="each brightness"),)

@@ -94,7 +94,7 @@ def test_every_command_has_help_with_an_example_that_parses():
 def test_recipes_state_accuracy_and_time(capfd):
     assert call(["recipes"]) == 0
     lines = capfd.readouterr().out.splitlines()
-    assert [line.split()[0] for line in lines] == recipes.names()
+    assert [line.split()[0] for line in lines] == recipes.list_recipes()
     for line in lines:
         assert re.search(r"accuracy 0\.\d+", line), line
         assert re.search(r"\d+ s", line), line

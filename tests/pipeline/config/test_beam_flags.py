@@ -6,7 +6,7 @@ import pytest
 from data.errors import ConfigError
 from pipeline.cli.app import refuse_strangers
 from pipeline.cli.main import call, penstock
-from pipeline.config.beam_flags import from_table
+from pipeline.config.beam_flags import read_beam_table
 
 
 def test_a_table_becomes_flags():
@@ -17,7 +17,7 @@ def test_a_table_becomes_flags():
         "streaming": False,
         "experiments": ["a", "b=1"],
     }
-    assert from_table(table) == (
+    assert read_beam_table(table) == (
         "--runner=FlinkRunner",
         "--parallelism=2",
         "--save_main_session",
@@ -29,7 +29,7 @@ def test_a_table_becomes_flags():
 @pytest.mark.parametrize("table", [3, {"runner": {"name": "FlinkRunner"}}])
 def test_what_cannot_be_a_flag_is_refused(table):
     with pytest.raises(ConfigError):
-        from_table(table)
+        read_beam_table(table)
 
 
 def test_strangers_are_refused_with_the_close_match():

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.config.commands import command
+from pipeline.config.commands import format_command
 
 HOME = Path(__file__).parents[3]
 SUGGESTED = re.compile(r"\b(penstock [a-z]+|cd|mv|rm|--root|--override)[^;:,]* [\"']?$")
@@ -17,7 +17,7 @@ WITHOUT_BLANKS = ("run.id", "run_id", "schedule.name")  # held where they are ma
 
 def test_what_is_copied_into_a_shell_means_what_it_says() -> None:
     folder, root = Path("/my models/a'b"), Path("/srv/my root")
-    assert shlex.split(command("rollback", folder, root=root)) == [
+    assert shlex.split(format_command("rollback", folder, root=root)) == [
         *("penstock", "rollback", str(folder)),
         *("--root", str(root)),
     ]
@@ -25,7 +25,7 @@ def test_what_is_copied_into_a_shell_means_what_it_says() -> None:
 
 @pytest.mark.parametrize("root", [None, Path(".penstock")])
 def test_the_usual_root_is_not_named(root: Path | None) -> None:
-    assert command("show", "latest", root=root) == "penstock show latest"
+    assert format_command("show", "latest", root=root) == "penstock show latest"
 
 
 def test_every_command_that_is_suggested_quotes_its_words() -> None:

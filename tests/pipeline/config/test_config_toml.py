@@ -14,16 +14,16 @@ from pipeline import recipes
 from pipeline.config.config_toml import to_toml
 from pipeline.config.graph import PipelineConfig, Step
 from pipeline.config.graph_checks import check
-from pipeline.config.overrides import apply, apply_settings
+from pipeline.config.overrides import apply_overrides, apply_settings
 
 
-@pytest.mark.parametrize("name", recipes.names())
+@pytest.mark.parametrize("name", recipes.list_recipes())
 def test_every_recipe_holds_together_and_its_config_reads_back(name):
     pipeline = recipes.build(name)
     check(pipeline)
     text = to_toml(pipeline)
     assert '"none"' not in text.replace('baseline = "none"', "")
-    assert apply(pipeline, tomllib.loads(text)) == pipeline
+    assert apply_overrides(pipeline, tomllib.loads(text)) == pipeline
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,7 @@ def test_what_is_set_over_a_recipe_reads_back_over_the_recipe(settings):
     recipe = recipes.build("mnist")
     changed = apply_settings(recipe, settings)
     assert changed != recipe
-    assert apply(recipe, tomllib.loads(to_toml(changed, recipe=recipe))) == changed
+    assert apply_overrides(recipe, tomllib.loads(to_toml(changed, recipe=recipe))) == changed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,7 +110,7 @@ def test_none_is_written_where_the_recipe_has_a_value():
     text = to_toml(changed, recipe=recipe)
     assert 'path = "none"' in text
     assert 'width = "none"' in text
-    assert apply(recipe, tomllib.loads(text)) == changed
+    assert apply_overrides(recipe, tomllib.loads(text)) == changed
 
 
 def test_every_key_of_a_pipeline_has_a_meaning():

@@ -11,7 +11,7 @@ import toy_steps
 from components import ingest, train
 from components.context import Depends
 from pipeline.config.graph import Ref, Step
-from pipeline.config.outside_data import look, named_paths, unseen
+from pipeline.config.outside_data import find_named_paths, find_unseen, inspect
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def test_paths_in_a_table_are_looked_at(project: Path, value: Any, expected: lis
         return plain.replace("{here}", str(project)) if isinstance(plain, str) else plain
 
     value = [placed(v) for v in value] if isinstance(value, list) else placed(value)
-    paths = [path.relative_to(project).as_posix() for path in named_paths(read(it=value))]
+    paths = [path.relative_to(project).as_posix() for path in find_named_paths(read(it=value))]
     assert paths == expected
 
 
@@ -73,47 +73,47 @@ def test_a_path_may_count_from_the_step_s_module(project: Path, monkeypatch) -> 
     for place in (project, project / "package", folder):
         (place / "lists").mkdir()
         (place / "lists" / "one").touch()
-        assert place / "lists" / "one" in named_paths(step)
+        assert place / "lists" / "one" in find_named_paths(step)
 
 
 @pytest.mark.parametrize("name", ["images/1", "labels.csv"])
 def test_what_stands_otherwise_is_seen(project: Path, name: str) -> None:
     step = read(folder="./images", labels="./labels.csv")
-    before = look(step)
-    assert look(step) == before
+    before = inspect(step)
+    assert inspect(step) == before
     assert set(before.files) == {str(project / "labels.csv")}
     assert set(before.listed) == {str(project / "images")}
     (project / name).write_text("2")
-    assert look(step) != before
+    assert inspect(step) != before
 
 
 def test_the_folder_of_tfds_is_its_own_matter(project: Path) -> None:
-    assert set(look(own_source(data_dir="images")).listed) == {"images"}
-    assert not look(own_source("tfds", name="mnist", data_dir="images")).listed
+    assert set(inspect(own_source(data_dir="images")).listed) == {"images"}
+    assert not inspect(own_source("tfds", name="mnist", data_dir="images")).listed
 
 
 def test_weights_that_a_training_begins_with_are_looked_at(project: Path) -> None:
     config = train.Config(model_options={"weights": f"{project}/weights"})
     step = Step(name="train", component="components.train", config=config)
-    assert set(look(step).files) == {str(project / "weights")}
+    assert set(inspect(step).files) == {str(project / "weights")}
 
 
 def test_what_nobody_can_look_at_is_named(project: Path) -> None:
-    assert unseen(read()) == ("toy_steps:Read",)
-    assert unseen(read(folder="./nowhere")) == ("toy_steps:Read",)
-    assert unseen(read(folder="./images")) == ()
-    assert unseen(read(folder="./images", labels="https://host/x")) == ("https://host/x",)
-    assert unseen(read("toy_steps:Stamped", labels="https://host/x")) == ()
-    assert unseen(own_source()) == ("own_sources:Files",)
-    assert unseen(own_source(path="images")) == ()
-    assert unseen(own_source(options={"chunk": 5})) == ("own_sources:Files",)
-    assert unseen(own_source(data_dir="images")) == ()
-    assert unseen(own_source(data_dir="nowhere")) == ("own_sources:Files",)
-    assert unseen(own_source(path="day-{SPAN}")) == ()
-    assert unseen(own_source("own_sources:Stamped")) == ()
-    assert unseen(own_source("digits")) == ()
+    assert find_unseen(read()) == ("toy_steps:Read",)
+    assert find_unseen(read(folder="./nowhere")) == ("toy_steps:Read",)
+    assert find_unseen(read(folder="./images")) == ()
+    assert find_unseen(read(folder="./images", labels="https://host/x")) == ("https://host/x",)
+    assert find_unseen(read("toy_steps:Stamped", labels="https://host/x")) == ()
+    assert find_unseen(own_source()) == ("own_sources:Files",)
+    assert find_unseen(own_source(path="images")) == ()
+    assert find_unseen(own_source(options={"chunk": 5})) == ("own_sources:Files",)
+    assert find_unseen(own_source(data_dir="images")) == ()
+    assert find_unseen(own_source(data_dir="nowhere")) == ("own_sources:Files",)
+    assert find_unseen(own_source(path="day-{SPAN}")) == ()
+    assert find_unseen(own_source("own_sources:Stamped")) == ()
+    assert find_unseen(own_source("digits")) == ()
     config = train.Config(model_options={"weights": "https://host/w", "units": [3]})
-    assert unseen(Step(name="train", component="components.train", config=config)) == (
+    assert find_unseen(Step(name="train", component="components.train", config=config)) == (
         "https://host/w",
     )
 
@@ -121,15 +121,15 @@ def test_what_nobody_can_look_at_is_named(project: Path) -> None:
 def test_a_component_that_says_what_it_depends_on_is_taken_at_its_word(monkeypatch) -> None:
     step = read()
     monkeypatch.setattr(toy_steps.Read, "depends", lambda config: Depends(), raising=False)
-    assert unseen(step) == ()
+    assert find_unseen(step) == ()
     inner = Step(
         name="inner", component="toy_steps:Read", config=step.config, inputs={"x": Ref("a", "b")}
     )
-    assert unseen(inner) == ()
+    assert find_unseen(inner) == ()
 
 
 def test_the_stamp_of_a_source_is_asked_for(project: Path) -> None:
     step = own_source("own_sources:Stamped", options={"word": "one"})
-    assert look(step).stamp == "one"
-    assert look(own_source("own_sources:Files")).stamp is None
-    assert look(own_source("own_sources:Stamped", path="day-{SPAN}")).stamp is None
+    assert inspect(step).stamp == "one"
+    assert inspect(own_source("own_sources:Files")).stamp is None
+    assert inspect(own_source("own_sources:Stamped", path="day-{SPAN}")).stamp is None

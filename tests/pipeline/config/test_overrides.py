@@ -8,7 +8,7 @@ import pytest
 from data.errors import ConfigError
 from pipeline import recipes
 from pipeline.config.convert import to_plain
-from pipeline.config.overrides import apply, apply_settings, read_toml
+from pipeline.config.overrides import apply_overrides, apply_settings, read_toml
 from pipeline.image_classifier import Allowed, Change, Paired, Threshold, variant
 
 
@@ -38,7 +38,7 @@ def test_a_setting_is_typed_from_its_field(setting, step, key, value):
 def test_later_settings_win_and_a_config_file_stands_below_them(tmp_path):
     file = tmp_path / "mine.toml"
     file.write_text("seed = 5\n[train]\nepochs = 7\nbatch_size = 16\n")
-    pipeline = apply(recipes.build("digits"), read_toml(file))
+    pipeline = apply_overrides(recipes.build("digits"), read_toml(file))
     pipeline = apply_settings(pipeline, ["train.epochs=1", "train.epochs=2"])
     train = pipeline.step("train").config
     assert (pipeline.seed, train.epochs, train.batch_size) == (5, 2, 16)

@@ -28,12 +28,12 @@ def test_a_secret_in_a_flag_is_refused_with_the_way_to_write_it(name: str, dashe
     flag = f"{dashes}{name}"
     for flags in ([f"{flag}={VALUE}"], [flag, VALUE], ["--runner=X", flag, VALUE, "--y"], [flag]):
         with pytest.raises(ConfigError) as caught:
-            secrets.check_flags(flags)
+            secrets.refuse_secrets_in_flags(flags)
         assert VALUE not in str(caught.value)
         assert f"{flag}=env:VARIABLE, or {flag}=file:/PATH" in str(caught.value)
     for named in ("env:MINE", "file:/run/secrets/mine"):
-        secrets.check_flags([f"{flag}={named}"])
-        secrets.check_flags([flag, named])
+        secrets.refuse_secrets_in_flags([f"{flag}={named}"])
+        secrets.refuse_secrets_in_flags([flag, named])
 
 
 @pytest.mark.parametrize(
@@ -48,9 +48,9 @@ def test_a_secret_in_a_flag_is_refused_with_the_way_to_write_it(name: str, dashe
 def test_a_secret_in_the_value_of_another_flag(value: str) -> None:
     for flags in ([f"--environment_config={value}"], ["--environment_config", value]):
         with pytest.raises(ConfigError, match="--environment_config") as caught:
-            secrets.check_flags(flags)
+            secrets.refuse_secrets_in_flags(flags)
         assert value not in str(caught.value)
-    secrets.check_flags(["--environment_config=env:CONTAINER"])
+    secrets.refuse_secrets_in_flags(["--environment_config=env:CONTAINER"])
 
 
 @pytest.mark.parametrize(
@@ -66,28 +66,28 @@ def test_a_secret_in_the_value_of_another_flag(value: str) -> None:
     ],
 )
 def test_what_is_no_secret_stays_as_it_is(flags: list[str]) -> None:
-    secrets.check_flags(flags)
-    assert secrets.read_flags(flags) == tuple(flags)
-    assert secrets.variables(flags) == ()
+    secrets.refuse_secrets_in_flags(flags)
+    assert secrets.read_secrets_in_flags(flags) == tuple(flags)
+    assert secrets.list_variables(flags) == ()
 
 
 @pytest.mark.parametrize(("named", "words"), [("env:A B", "letters"), ("file:mine", "absolute")])
 def test_a_place_that_there_cannot_be(named: str, words: str) -> None:
     with pytest.raises(ConfigError, match=words):
-        secrets.check_flags([f"--s3_secret_access_key={named}"])
+        secrets.refuse_secrets_in_flags([f"--s3_secret_access_key={named}"])
 
 
 def test_it_is_read_where_it_is_kept_and_from_then_on_hidden(tmp_path: Path, monkeypatch) -> None:
     (tmp_path / "kept").write_text(f"{VALUE}-file\n")
     monkeypatch.setenv("KEPT", f"{VALUE}-env")
     flags = ["--a", f"--s3_session_token=file:{tmp_path}/kept", "--s3_access_key_id", "env:KEPT"]
-    assert secrets.read_flags([*flags, "--b=1"]) == (
+    assert secrets.read_secrets_in_flags([*flags, "--b=1"]) == (
         "--a",
         f"--s3_session_token={VALUE}-file",
         f"--s3_access_key_id={VALUE}-env",
         "--b=1",
     )
-    assert secrets.variables(flags) == ("KEPT",)
+    assert secrets.list_variables(flags) == ("KEPT",)
     assert redact(f"denied: {VALUE}-env, {VALUE}-file") == "denied: …, …"
 
 
@@ -96,7 +96,7 @@ def test_what_cannot_be_read_is_the_machines_trouble(tmp_path: Path, monkeypatch
     (tmp_path / "empty").touch()
     for named in ("env:KEPT", f"file:{tmp_path}/none", f"file:{tmp_path}/empty"):
         with pytest.raises(EnvironmentTrouble, match=named.partition(":")[2]):
-            secrets.read_flags([f"--s3_secret_access_key={named}"])
+            secrets.read_secrets_in_flags([f"--s3_secret_access_key={named}"])
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def test_what_cannot_be_read_is_the_machines_trouble(tmp_path: Path, monkeypatch
 )
 def test_a_secret_in_a_config_is_refused(options: dict) -> None:
     with pytest.raises(ConfigError, match=r"ingest\.options") as caught:
-        secrets.check_config("ingest", {"path": None, "options": options})
+        secrets.refuse_secrets_in_config("ingest", {"path": None, "options": options})
     assert VALUE not in str(caught.value)
 
 
@@ -126,4 +126,4 @@ def test_a_secret_in_a_config_is_refused(options: dict) -> None:
     ],
 )
 def test_what_is_no_secret_of_a_config(options: dict) -> None:
-    secrets.check_config("ingest", {"path": "/data", "options": options})
+    secrets.refuse_secrets_in_config("ingest", {"path": "/data", "options": options})

@@ -11,9 +11,9 @@ from docs_pages import names_in_table
 from data.errors import EnvironmentTrouble
 from pipeline.environment import library_settings
 from pipeline.environment.library_settings import (
-    LOOKED_AT,
-    looked_at,
+    COUNTED,
     pin_libraries,
+    read_counted_variables,
     refuse_other_variables,
 )
 
@@ -62,18 +62,20 @@ def test_what_limits_a_training_for_debugging_is_removed():
     assert "KERAS_MAX_EPOCHS" not in os.environ
 
 
-@pytest.mark.parametrize("name", LOOKED_AT)
+@pytest.mark.parametrize("name", COUNTED)
 def test_a_variable_on_which_results_depend_is_looked_at(name):
     os.environ.pop(name, None)
-    assert name not in looked_at()
+    assert name not in read_counted_variables()
     os.environ[name] = "1"
-    assert looked_at()[name] == "1"
-    refuse_other_variables(looked_at(), "here")
+    assert read_counted_variables()[name] == "1"
+    refuse_other_variables(read_counted_variables(), "here")
     with pytest.raises(EnvironmentTrouble, match=f"on there {name} is set otherwise") as found:
-        refuse_other_variables({k: v for k, v in looked_at().items() if k != name}, "there")
+        refuse_other_variables(
+            {k: v for k, v in read_counted_variables().items() if k != name}, "there"
+        )
     assert (found.value.expected, found.value.got) == ("not set", "'1'")
 
 
 def test_the_docs_name_them_all():
     named = names_in_table("training.md", "variable")
-    assert named >= {*LOOKED_AT, *library_settings.PINNED, *library_settings.REMOVED}
+    assert named >= {*COUNTED, *library_settings.PINNED, *library_settings.REMOVED}

@@ -17,7 +17,7 @@ from data.files.durable_files import read_json, write_json
 from pipeline import exit_codes, recipes
 from pipeline.cli.main import call, penstock
 from pipeline.config.config_toml import to_toml
-from pipeline.config.overrides import apply, read_toml
+from pipeline.config.overrides import apply_overrides, read_toml
 from pipeline.inspection.run_report import gather, write_report
 from pipeline.run import run
 from pipeline.storage.ledger import Ledger
@@ -133,7 +133,7 @@ def test_the_config_of_the_report_is_that_of_the_run(finished_root, tmp_path):
     report(finished_root, "--output", str(tmp_path / "r.html"))
     (tmp_path / "run.toml").write_text(blocks(tmp_path / "r.html")[0])
     recipe = recipes.build("digits")
-    assert to_toml(apply(recipe, read_toml(tmp_path / "run.toml"))) == to_toml(recipe)
+    assert to_toml(apply_overrides(recipe, read_toml(tmp_path / "run.toml"))) == to_toml(recipe)
 
 
 def test_the_commands_of_the_report_parse(finished_root, tmp_path):

@@ -11,7 +11,7 @@ from data.code.first_party import Code
 from pipeline import recipes
 from pipeline.config.outside_data import OutsideData
 from pipeline.planning import fingerprint
-from pipeline.planning.fingerprint import differences, digest
+from pipeline.planning.fingerprint import describe_differences, digest_parts
 
 USER_CODE = {
     "mine_a": "import json\ndef f():\n    from mine_package.inner import thing\n    import numpy\n",
@@ -94,11 +94,11 @@ def test_a_change_of_anything_is_a_change_and_is_named():
         "stamp nothing → etag": {"stamp": "etag"},
         "inputs examples": {"inputs": {"examples": ["bb.examples"]}},
     }
-    digests = {digest(old)}
+    digests = {digest_parts(old)}
     for phrase, change in changes.items():
         new = {**old, **change}
-        assert differences(old, new) == [phrase]
-        digests.add(digest(new))
+        assert describe_differences(old, new) == [phrase]
+        digests.add(digest_parts(new))
     assert len(digests) == len(changes) + 1
 
 
@@ -107,22 +107,22 @@ def test_a_change_of_anything_is_a_change_and_is_named():
     [("b" * 116, f"config.name a → {'b' * 116}"), ("b" * 117, "config.name")],
 )
 def test_a_long_value_is_named_and_not_shown(after, phrase):
-    assert differences({"config": {"name": "a"}}, {"config": {"name": after}}) == [phrase]
+    assert describe_differences({"config": {"name": "a"}}, {"config": {"name": after}}) == [phrase]
 
 
 def test_what_is_new_or_gone_was_nothing_or_is_nothing():
     old, new = {"config": {"a": 1, "of": {}}}, {"config": {"b": 2, "of": {}}, "seed": 3}
-    assert differences(old, new) == [
+    assert describe_differences(old, new) == [
         "config.a 1 → nothing",
         "config.b nothing → 2",
         "seed nothing → 3",
     ]
-    assert len(digest(old)) == len(digest(new)) == 32
+    assert len(digest_parts(old)) == len(digest_parts(new)) == 32
 
 
 def test_every_source_file_of_a_step_counts():
     step = recipes.build("digits").step("ingest")
-    parts = fingerprint.parts(step, 0, {}, Code(), OutsideData(), lambda path: "")
+    parts = fingerprint.collect_parts(step, 0, {}, Code(), OutsideData(), lambda path: "")
     root = Path(fingerprint.__file__).parents[2]
     assert "data/sources/digits.py" in parts["code"]
     assert "data/sources/idx.py" not in parts["code"]

@@ -16,7 +16,7 @@ import toy_steps
 
 from data.errors import ConfigError, EnvironmentTrouble
 from pipeline.config.graph import PipelineConfig, Step
-from pipeline.planning.plan import Planned
+from pipeline.planning.plan import PlannedStep
 from pipeline.planning.prepare import Request, prepare
 from pipeline.run import run
 from pipeline.storage.ledger import Ledger
@@ -133,7 +133,7 @@ class Project:
         )
         return PipelineConfig(name="own", steps=(step,))
 
-    def plan(self) -> Planned:
+    def plan(self) -> PlannedStep:
         request = Request(root=self.root, beam_args=(), shared_filesystem=False)
         with Ledger(self.root) as ledger:
             (planned,) = prepare(self.pipeline, request, ledger).plan

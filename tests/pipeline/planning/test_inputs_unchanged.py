@@ -16,7 +16,7 @@ from data.errors import InputChanged
 from pipeline import exit_codes
 from pipeline.config.graph import PipelineConfig, Ref, Step
 from pipeline.run import run
-from pipeline.spans.data_key import data_key
+from pipeline.spans.data_key import compute_data_key
 from pipeline.storage.ledger import Ledger
 
 
@@ -186,12 +186,12 @@ def test_what_runs_write_below_the_data_does_not_count(
     (folder / "numbers").write_text("1")
     monkeypatch.setattr(toy_steps.Count, "run", staticmethod(_all_below))
     pipeline = toy_pipeline(file=str(folder))
-    key = data_key(pipeline, root, now=0.0)
+    key = compute_data_key(pipeline, root, now=0.0)
     for status in ("made", "reused"):
         assert statuses(run(pipeline, root=root, last="count")) == [status]
-        assert data_key(pipeline, root, now=0.0) == key
+        assert compute_data_key(pipeline, root, now=0.0) == key
     (folder / "numbers").write_text("2")
-    assert data_key(pipeline, root, now=0.0) != key
+    assert compute_data_key(pipeline, root, now=0.0) != key
     assert statuses(run(pipeline, root=root, last="count")) == ["made"]
 
 

@@ -12,7 +12,7 @@ from data.sources import SourceConfig, make_source
 from pipeline import recipes
 from pipeline.config.overrides import apply_settings
 from pipeline.planning.prepare import Request, prepare
-from pipeline.planning.warm_start import resolved
+from pipeline.planning.warm_start import resolve_warm_start
 from pipeline.run import run
 from pipeline.storage.ledger import Ledger
 
@@ -87,7 +87,7 @@ def test_a_pipeline_that_pushes_nothing_has_no_model_that_serves(tmp_path) -> No
     pipeline = digits("train.warm_start=serving")
     pipeline = dataclasses.replace(pipeline, steps=pipeline.steps[:-1])
     with Ledger(tmp_path) as ledger, pytest.raises(ConfigError, match="pushes to no model"):
-        resolved(pipeline, tmp_path, ledger, tmp_path)
+        resolve_warm_start(pipeline, tmp_path, ledger, tmp_path)
 
 
 def test_a_run_that_left_no_model_is_named(finished_digits, tmp_path) -> None:
@@ -95,7 +95,7 @@ def test_a_run_that_left_no_model_is_named(finished_digits, tmp_path) -> None:
     with Ledger(root) as ledger:
         (done,) = ledger.runs()
         with pytest.raises(ConfigError, match=f"{done.id} has left no model"):
-            resolved(digits("train.warm_start=run:latest"), root, ledger, tmp_path)
+            resolve_warm_start(digits("train.warm_start=run:latest"), root, ledger, tmp_path)
         with pytest.raises(ConfigError, match="no run 'nightly'"):
-            resolved(digits("train.warm_start=run:nightly"), root, ledger, tmp_path)
-        assert resolved(digits(), root, ledger, tmp_path) == digits()
+            resolve_warm_start(digits("train.warm_start=run:nightly"), root, ledger, tmp_path)
+        assert resolve_warm_start(digits(), root, ledger, tmp_path) == digits()

@@ -24,7 +24,7 @@ TUTORIALS = {
 }
 
 
-@pytest.mark.parametrize("name", recipes.names())
+@pytest.mark.parametrize("name", recipes.list_recipes())
 def test_a_recipe_is_short_and_says_how_to_run_it(name: str) -> None:
     recipe = recipes.find(name)
     assert len(inspect.getsource(recipe).splitlines()) < 30

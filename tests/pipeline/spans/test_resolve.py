@@ -19,12 +19,12 @@ from pipeline import recipes
 from pipeline.config.config_toml import plain_to_toml
 from pipeline.config.graph import PipelineConfig
 from pipeline.config.graph_checks import check
-from pipeline.config.overrides import apply, apply_settings, read_toml
+from pipeline.config.overrides import apply_overrides, apply_settings, read_toml
 from pipeline.execution.run_record import new_run
 from pipeline.run import run
-from pipeline.spans.data_key import data_key
-from pipeline.spans.quarantine import unreadable
-from pipeline.spans.resolve import as_written, resolved
+from pipeline.spans.data_key import compute_data_key
+from pipeline.spans.quarantine import quarantine_span
+from pipeline.spans.resolve import resolve_spans, restore_recipe_config
 from pipeline.spans.store import Excluded, SpanStore
 from pipeline.storage.ledger import Execution, Ledger, Pushed
 
@@ -81,7 +81,7 @@ def test_a_pattern_becomes_one_ingest_for_each_span_and_a_window(lake, pipeline,
     for day in (1, 2, 3):
         lake(day)
     lake(2, version=2)
-    made = resolved(pipeline("ingest.window=2"), tmp_path / "root", now=NOW)
+    made = resolve_spans(pipeline("ingest.window=2"), tmp_path / "root", now=NOW)
     check(made)
     days_ = ["ingest-2026-11-02", "ingest-2026-11-03"]
     assert names(made) == [*days_, "ingest", "normalize", "train", "evaluate", "export"]
@@ -98,7 +98,9 @@ def test_the_config_of_a_span_does_not_depend_on_the_window(lake, pipeline, tmp_
     for day in (1, 2):
         lake(day)
     configs = {
-        resolved(pipeline(*settings), tmp_path, now=NOW).step("ingest-2026-11-02").config.__repr__()
+        resolve_spans(pipeline(*settings), tmp_path, now=NOW)
+        .step("ingest-2026-11-02")
+        .config.__repr__()
         for settings in (
             ("ingest.window=2",),
             ("ingest.window=all", "ingest.test=all"),
@@ -165,10 +167,10 @@ def test_what_is_left_out_is_said_where_it_would_have_been_taken(lake, pipeline,
     exclude(pipeline(), root, "2026-11-03")
 
     def left_out(settings: str) -> list[str]:
-        window = resolved(pipeline(settings), root, now=NOW).step("ingest").config
+        window = resolve_spans(pipeline(settings), root, now=NOW).step("ingest").config
         return [out.span[-2:] for out in window.left_out]
 
-    made = resolved(pipeline("ingest.window=2"), root, now=NOW)
+    made = resolve_spans(pipeline("ingest.window=2"), root, now=NOW)
     assert days(made) == ["02", "04"]
     (out,) = made.step("ingest").config.left_out
     assert (out.span, out.version, out.state) == ("2026-11-03", 1, "excluded")
@@ -181,14 +183,14 @@ def test_what_is_left_out_is_said_where_it_would_have_been_taken(lake, pipeline,
 
 def test_a_window_without_a_span_that_can_be_used(lake, pipeline, tmp_path) -> None:
     with pytest.raises(BadDataError, match="nothing fits"):
-        resolved(pipeline(), tmp_path, now=NOW)
+        resolve_spans(pipeline(), tmp_path, now=NOW)
     lake(1)
     exclude(pipeline(), tmp_path, "2026-11-01")
     with pytest.raises(BadDataError) as error:
-        resolved(pipeline(), tmp_path, now=NOW)
+        resolve_spans(pipeline(), tmp_path, now=NOW)
     assert "2026-11-01: excluded, by ana: shuffled" in str(error.value)
     with pytest.raises(ConfigError, match="no span '2026-11-07'"):
-        resolved(pipeline("ingest.window=2026-11-07"), tmp_path, now=NOW)
+        resolve_spans(pipeline("ingest.window=2026-11-07"), tmp_path, now=NOW)
 
 
 @pytest.mark.parametrize(
@@ -197,8 +199,8 @@ def test_a_window_without_a_span_that_can_be_used(lake, pipeline, tmp_path) -> N
 def test_settings_of_windows_need_a_pattern(setting: str, tmp_path: Path) -> None:
     digits = apply_settings(recipes.build("digits"), [f"ingest.{setting}"])
     with pytest.raises(ConfigError, match="is no pattern"):
-        resolved(digits, tmp_path, now=NOW)
-    assert resolved(recipes.build("digits"), tmp_path, now=NOW) == recipes.build("digits")
+        resolve_spans(digits, tmp_path, now=NOW)
+    assert resolve_spans(recipes.build("digits"), tmp_path, now=NOW) == recipes.build("digits")
 
 
 @pytest.mark.parametrize(
@@ -213,7 +215,7 @@ def test_the_key_changes_when_there_is_something_new(lake, pipeline, tmp_path) -
     wanted, keys = pipeline("ingest.window=2", "ingest.quiet_minutes=10"), []
 
     def key(now: float = NOW) -> str:
-        return data_key(wanted, tmp_path, now=now)
+        return compute_data_key(wanted, tmp_path, now=now)
 
     def settled(folder: Path, minutes_ago: float) -> None:
         for file in folder.iterdir():
@@ -243,17 +245,19 @@ def test_the_key_changes_when_there_is_something_new(lake, pipeline, tmp_path) -
 def test_without_a_pattern_the_files_count(lake, tmp_path) -> None:
     folder = lake(1)
     plain = apply_settings(recipes.build("digits"), (*SETTINGS, f"ingest.path={folder}"))
-    before = data_key(plain, tmp_path, now=NOW)
-    assert data_key(plain, tmp_path, now=NOW + 1) == before
+    before = compute_data_key(plain, tmp_path, now=NOW)
+    assert compute_data_key(plain, tmp_path, now=NOW + 1) == before
     (folder / "train-images-idx3-ubyte.gz").touch()
-    assert data_key(plain, tmp_path, now=NOW) != before
+    assert compute_data_key(plain, tmp_path, now=NOW) != before
     digits = recipes.build("digits")
-    assert data_key(digits, tmp_path, now=NOW) == data_key(digits, tmp_path, now=NOW)
+    assert compute_data_key(digits, tmp_path, now=NOW) == compute_data_key(
+        digits, tmp_path, now=NOW
+    )
 
 
 def test_a_file_that_is_gone_has_no_key(toy_pipeline, tmp_path) -> None:
     with pytest.raises(EnvironmentTrouble, match=r"numbers\.txt cannot be read"):
-        data_key(toy_pipeline(file=str(tmp_path / "numbers.txt")), tmp_path, now=NOW)
+        compute_data_key(toy_pipeline(file=str(tmp_path / "numbers.txt")), tmp_path, now=NOW)
 
 
 def test_a_key_imports_no_library(lake, pipeline, tmp_path) -> None:
@@ -262,9 +266,9 @@ def test_a_key_imports_no_library(lake, pipeline, tmp_path) -> None:
     code = (
         "import sys; from pathlib import Path; from pipeline import recipes\n"
         "from pipeline.config.overrides import apply_settings\n"
-        "from pipeline.spans.data_key import data_key\n"
+        "from pipeline.spans.data_key import compute_data_key\n"
         f"settings = {[*SETTINGS, f'ingest.path={path}']!r}\n"
-        "data_key(apply_settings(recipes.build('digits'), settings), Path('.'), now=0.0)\n"
+        "compute_data_key(apply_settings(recipes.build('digits'), settings), Path('.'), now=0.0)\n"
         "heavy = {'numpy', 'tensorflow', 'apache_beam', 'keras'} & set(sys.modules)\n"
         "assert not heavy, heavy"
     )
@@ -291,18 +295,18 @@ def test_a_span_that_cannot_be_read_is_left_out_until_it_is_mended(
         run_id = ledger.runs(1)[0].id
 
     def left_out_by(error: Exception) -> str | None:
-        return unreadable(wanted, root, run_id=run_id, error=error, now=NOW)  # type: ignore[arg-type]
+        return quarantine_span(wanted, root, run_id=run_id, error=error, now=NOW)  # type: ignore[arg-type]
 
     assert left_out_by(EnvironmentTrouble("the disk")) is None
     assert left_out_by(failed.value) == "2026-11-03"
-    made = resolved(wanted, root, now=NOW)
+    made = resolve_spans(wanted, root, now=NOW)
     assert days(made) == ["01", "02"]
     (out,) = made.step("ingest").config.left_out
     assert (out.span, out.state) == ("2026-11-03", "unreadable")
     assert "train-images-idx3-ubyte.gz" in out.why
     assert statuses(run(wanted, root=root, last="ingest"))["ingest"] == "made"
     broken.write_bytes(whole)
-    assert days(resolved(wanted, root, now=NOW)) == ["02", "03"]
+    assert days(resolve_spans(wanted, root, now=NOW)) == ["02", "03"]
     assert statuses(run(wanted, root=root, last="ingest"))["ingest-2026-11-03"] == "made"
 
 
@@ -313,27 +317,27 @@ def test_bad_data_that_is_no_span_s_marks_none(lake, pipeline, toy_pipeline, tmp
         run(toy_pipeline(status="bad data"), root=root)
     with Ledger(root) as ledger:
         run_id = ledger.runs(1)[0].id
-    assert unreadable(pipeline(), root, run_id=run_id, error=failed.value, now=NOW) is None
+    assert quarantine_span(pipeline(), root, run_id=run_id, error=failed.value, now=NOW) is None
 
 
 def test_a_run_s_config_reads_back_as_a_recipe_s(lake, pipeline, tmp_path) -> None:
     for day in (1, 2, 3):
         lake(day)
     exclude(pipeline(), tmp_path, "2026-11-02")
-    made = resolved(pipeline("ingest.window=2", "ingest.test=all"), tmp_path, now=NOW)
+    made = resolve_spans(pipeline("ingest.window=2", "ingest.test=all"), tmp_path, now=NOW)
     file = tmp_path / "run.toml"
-    written = {"name": "digits", **as_written(new_run(made).config)}
+    written = {"name": "digits", **restore_recipe_config(new_run(made).config)}
     file.write_text(plain_to_toml(written))
-    again = apply(recipes.build("digits"), read_toml(file))
+    again = apply_overrides(recipes.build("digits"), read_toml(file))
     lake(4)
     elsewhere = tmp_path / "again"
-    remade = resolved(again, elsewhere, now=NOW)
+    remade = resolve_spans(again, elsewhere, now=NOW)
     assert days(remade) == ["01", "03"]
     assert [step.config for step in remade.steps if step.name != "ingest"] == [
         step.config for step in made.steps if step.name != "ingest"
     ]
     plain = new_run(recipes.build("digits")).config
-    assert as_written(plain) == plain
+    assert restore_recipe_config(plain) == plain
 
 
 def pushed(ledger: Ledger, made: PipelineConfig, fingerprint: str, *, by_hand: bool) -> None:
@@ -369,29 +373,29 @@ def test_since_push(lake, pipeline, tmp_path, by_hand: bool) -> None:
     root, wanted = tmp_path, pipeline("ingest.window=since push")
     for day in (1, 2, 3):
         lake(day)
-    first = resolved(wanted, root, now=NOW)
+    first = resolve_spans(wanted, root, now=NOW)
     assert days(first) == ["01", "02", "03"]
-    key = data_key(wanted, root, now=NOW)
+    key = compute_data_key(wanted, root, now=NOW)
     with Ledger(root) as ledger:
         pushed(ledger, first, "a", by_hand=by_hand)
-        assert data_key(wanted, root, now=NOW) == key
+        assert compute_data_key(wanted, root, now=NOW) == key
         with pytest.raises(BadDataError, match=r"no span of .* can be used") as error:
-            resolved(wanted, root, now=NOW)
+            resolve_spans(wanted, root, now=NOW)
         assert "newer than 2026-11-03" in str(error.value)
         lake(4)
-        second = resolved(wanted, root, now=NOW)
+        second = resolve_spans(wanted, root, now=NOW)
         assert days(second) == ["04"]
         ledger.start_run(new_run(second))  # it did not push
         lake(5)
-        assert days(resolved(wanted, root, now=NOW)) == ["04", "05"]
-        assert data_key(wanted, root, now=NOW) != key
+        assert days(resolve_spans(wanted, root, now=NOW)) == ["04", "05"]
+        assert compute_data_key(wanted, root, now=NOW) != key
 
 
 def test_the_last_push_of_another_pattern_does_not_count(lake, pipeline, tmp_path) -> None:
     lake(1)
-    made = resolved(pipeline("ingest.window=all"), tmp_path, now=NOW)
+    made = resolve_spans(pipeline("ingest.window=all"), tmp_path, now=NOW)
     with Ledger(tmp_path) as ledger:
         pushed(ledger, made, "a", by_hand=False)
     elsewhere = f"ingest.path={tmp_path}/lake/day-2026-11-{{SPAN}}/v1"
     other = pipeline("ingest.window=since push", elsewhere)
-    assert days(resolved(other, tmp_path, now=NOW)) == ["01"]
+    assert days(resolve_spans(other, tmp_path, now=NOW)) == ["01"]

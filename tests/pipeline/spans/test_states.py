@@ -10,8 +10,8 @@ from components.ingest import Config
 from data.errors import BadDataError
 from data.spans.patterns import absolute
 from pipeline.spans.choose import choose
-from pipeline.spans.states import Standings, temporary_words
-from pipeline.spans.store import Excluded, SpanStore, Unreadable, notes_of
+from pipeline.spans.states import SpanStates, describe_temporary
+from pipeline.spans.store import Excluded, SpanStore, Unreadable, read_notes
 
 YEAR = 365 * 86400.0
 
@@ -44,10 +44,10 @@ def root(tmp_path: Path, lake: Path) -> Path:
     root = tmp_path / "root"
     root.mkdir()
     pattern = absolute(f"{lake}/{{SPAN}}")
-    stamps = {s.span.name: s.span.stamp for s in Standings(config(lake), root, now=later(lake))}
+    stamps = {s.span.name: s.span.stamp for s in SpanStates(config(lake), root, now=later(lake))}
     with SpanStore(root) as store:
         store.exclude(Excluded(pattern=pattern, span="2", reason="shuffled", by="ana", time=1.0))
-        store.unreadable(
+        store.mark_unreadable(
             Unreadable(
                 pattern=pattern, span="3", version=None, stamp=stamps["3"], why="torn", time=1.0
             )
@@ -58,14 +58,14 @@ def root(tmp_path: Path, lake: Path) -> Path:
 @pytest.mark.parametrize("quiet_minutes", [None, 10])
 def test_what_is_listed_as_usable_is_what_a_window_takes(lake, root, quiet_minutes) -> None:
     wanted, now = config(lake, window="all", quiet_minutes=quiet_minutes), later(lake)
-    listed = {s.span.name: s.state for s in Standings(wanted, root, now=now)}
+    listed = {s.span.name: s.state for s in SpanStates(wanted, root, now=now)}
     assert listed == {
         **dict.fromkeys(("1", "5", "8"), "usable"),
         "2": "excluded",
         "3": "unreadable",
         **dict.fromkeys(("7", "empty"), "arriving"),
     }
-    chosen = choose(wanted, Standings(wanted, root, now=now), None)
+    chosen = choose(wanted, SpanStates(wanted, root, now=now), None)
     assert [s.span.name for s in chosen.taken] == ["1", "5", "8"]
     assert [s.span.name for s in chosen.left_out] == ["2", "3", "7", "empty"]
     assert [Path(path).name for path in chosen.temporary] == [".6", "9.tmp"]
@@ -74,9 +74,9 @@ def test_what_is_listed_as_usable_is_what_a_window_takes(lake, root, quiet_minut
 @pytest.mark.parametrize("window", ["latest", "2", "3", "9", "all", "span 5", "2 until 5"])
 def test_a_window_takes_of_the_usable_ones_whatever_it_looks_at(lake, root, window) -> None:
     wanted, now = config(lake, window=window), later(lake)
-    every = Standings(wanted, root, now=now)
+    every = SpanStates(wanted, root, now=now)
     list(every)  # all are looked at
-    assert choose(wanted, every, None) == choose(wanted, Standings(wanted, root, now=now), None)
+    assert choose(wanted, every, None) == choose(wanted, SpanStates(wanted, root, now=now), None)
 
 
 def test_a_window_looks_at_no_more_spans_than_it_needs(tmp_path: Path, monkeypatch) -> None:
@@ -85,7 +85,7 @@ def test_a_window_looks_at_no_more_spans_than_it_needs(tmp_path: Path, monkeypat
         (lake / str(number)).mkdir(parents=True)
         (lake / str(number) / "a").touch()
     wanted = config(lake, window="3")
-    standings = Standings(wanted, tmp_path, now=later(lake))
+    standings = SpanStates(wanted, tmp_path, now=later(lake))
     scandir = os.scandir
 
     def noting(path: str) -> object:
@@ -103,7 +103,7 @@ def test_a_clock_that_is_ahead_is_waited_for_once(lake, root) -> None:
     wanted, begun = config(lake, window="all", quiet_minutes=10), later(lake, -YEAR)
 
     def usable(minutes: float) -> list[str]:
-        spans = Standings(wanted, root, now=begun + 60 * minutes)
+        spans = SpanStates(wanted, root, now=begun + 60 * minutes)
         return [s.span.name for s in spans if s.state == "usable"]
 
     assert [usable(minutes) for minutes in (0, 9.9)] == [[], []]
@@ -115,40 +115,40 @@ def test_a_clock_that_is_ahead_is_waited_for_once(lake, root) -> None:
 
 def test_a_jump_of_the_machines_own_clock_is_no_lock(lake, root) -> None:
     wanted, begun = config(lake, window="all", quiet_minutes=10), later(lake, -YEAR)
-    list(Standings(wanted, root, now=begun + YEAR / 2))  # and then it was set right
-    list(Standings(wanted, root, now=begun))
-    assert Standings(wanted, root, now=begun + 600).of("1").state == "usable"
+    list(SpanStates(wanted, root, now=begun + YEAR / 2))  # and then it was set right
+    list(SpanStates(wanted, root, now=begun))
+    assert SpanStates(wanted, root, now=begun + 600).of("1").state == "usable"
 
 
 def test_what_was_seen_is_remembered_once(lake, root) -> None:
     wanted, now = config(lake, window="latest", quiet_minutes=10), later(lake, -YEAR)
     with pytest.raises(BadDataError, match="can be used"):
-        choose(wanted, Standings(wanted, root, now=now), None)
+        choose(wanted, SpanStates(wanted, root, now=now), None)
     pattern = absolute(f"{lake}/{{SPAN}}")
-    first = notes_of(root, pattern).sightings
-    list(Standings(wanted, root, now=now + 60))
-    assert notes_of(root, pattern).sightings == first
+    first = read_notes(root, pattern).sightings
+    list(SpanStates(wanted, root, now=now + 60))
+    assert read_notes(root, pattern).sightings == first
     assert {Path(path).name for path in first} == {"1", "2", "3", "5", "8"}
 
 
 def test_a_root_in_which_nothing_ran_stays_as_it_is(lake, tmp_path) -> None:
     wanted = config(lake, window="all", quiet_minutes=10)
-    list(Standings(wanted, tmp_path / "none", now=later(lake, -YEAR)))
+    list(SpanStates(wanted, tmp_path / "none", now=later(lake, -YEAR)))
     assert not (tmp_path / "none").exists()
 
 
 def test_what_is_left_out_is_said_in_few_and_visible_words() -> None:
     paths = [f"/lake/{number}.tmp" for number in range(7)] + ["/lake/\x1b[2J.tmp", "/lake/\udcff~"]
-    assert temporary_words(paths) == (
+    assert describe_temporary(paths) == (
         "left out, for temporary or hidden names: 0.tmp, 1.tmp, 2.tmp, 3.tmp, 4.tmp, 5.tmp, 6.tmp, "
         "\\x1b[2J.tmp and 1 more"
     )
-    temporary_words(paths[-1:]).encode()
+    describe_temporary(paths[-1:]).encode()
 
 
 def test_a_link_that_is_mended_makes_its_span_usable(lake, root) -> None:
-    assert Standings(config(lake), root, now=later(lake)).of("7").why == (
+    assert SpanStates(config(lake), root, now=later(lake)).of("7").why == (
         f"{lake}/7/cat is a link that leads nowhere"
     )
     shutil.copytree(lake / "1", lake / "7" / "nowhere")
-    assert Standings(config(lake), root, now=later(lake)).of("7").state == "usable"
+    assert SpanStates(config(lake), root, now=later(lake)).of("7").state == "usable"

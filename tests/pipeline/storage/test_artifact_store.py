@@ -107,9 +107,9 @@ def test_a_run_killed_hundreds_of_times(tmp_path):
 def test_what_a_killed_process_left_is_removed_and_what_a_live_one_makes_stays(tmp_path):
     dead, live = (Slot.of(tmp_path, "components.ingest", name) for name in ("dead", "live"))
     for slot in (dead, live):
-        with slot.held():
+        with slot.acquire():
             (slot.open() / "half").write_text("written")
-    with live.held():
+    with live.acquire():
         remove_leftovers(tmp_path)
         left = [p.name for p in tmp_path.glob("artifacts/ingest/.*.making")]
     assert left == [".live.making"]
@@ -118,11 +118,11 @@ def test_what_a_killed_process_left_is_removed_and_what_a_live_one_makes_stays(t
 def test_a_lock_falls_with_its_holder(tmp_path):
     pid = os.fork()
     if pid == 0:
-        with Slot.of(tmp_path, "components.ingest", "f").held():
+        with Slot.of(tmp_path, "components.ingest", "f").acquire():
             os.kill(os.getpid(), signal.SIGKILL)
     os.waitpid(pid, 0)
     waited = []
-    with Slot.of(tmp_path, "components.ingest", "f").held(lambda: waited.append(True)):
+    with Slot.of(tmp_path, "components.ingest", "f").acquire(lambda: waited.append(True)):
         assert waited == []
 
 
@@ -131,7 +131,7 @@ def test_who_waits_for_another_holds_the_slot_afterwards(tmp_path):
     slot.path.parent.mkdir(parents=True)
     other = FileLock(slot.lock)
     other.acquire()
-    with slot.held(on_wait=other.release), pytest.raises(Timeout):
+    with slot.acquire(on_wait=other.release), pytest.raises(Timeout):
         FileLock(slot.lock).acquire(timeout=0)
     with FileLock(slot.lock).acquire(timeout=0):
         pass
@@ -234,7 +234,7 @@ def test_what_is_not_whole_is_not_there_and_made_again(toy_pipeline, tmp_path, d
 
 def test_what_a_step_that_failed_began_is_discarded(tmp_path):
     slot = Slot.of(tmp_path, "components.ingest", "f")
-    with slot.held():
+    with slot.acquire():
         (slot.open() / "half").write_text("written")
         slot.discard()
         slot.discard()  # nothing is there, and nothing is wrong

@@ -17,19 +17,19 @@ from data.files import documents
 from data.files.documents import KEY, SCHEMAS
 from pipeline.execution import submission_file
 from pipeline.execution.journal import JournalReader
-from pipeline.storage.artifact_lookup import verdict_content
+from pipeline.storage.artifact_lookup import read_verdict
 from pipeline.storage.artifact_store import Slot
 from pipeline.storage.ledger import Ledger
 from pipeline.storage.pushes.push_right import PushRight
 from pipeline.storage.run_folder import summaries
-from pipeline.storage.work_folder import work_folder
+from pipeline.storage.work_folder import begin_work
 from serving_export.bundle.manifest import read_manifest, read_push_record
 
 
 def verdict(folder: Path) -> None:
     with Ledger(folder) as ledger:
         one = Verdict(path=folder, status="passed", model_digest="d")
-        verdict_content(ledger, one)
+        read_verdict(ledger, one)
 
 
 READERS = {
@@ -65,7 +65,7 @@ def test_one_of_a_newer_schema_is_refused_by_its_name(name, tmp_path):
 
 def test_an_artifact_is_made_again(tmp_path):
     slot = Slot.of(tmp_path, "components.evaluate", "f" * 32)
-    with slot.held():
+    with slot.acquire():
         made = slot.open()
         outputs = Outputs(verdict=Verdict(path=made, status="passed", model_digest="d"))
         slot.seal(outputs, {}, {}, 1.0, {})
@@ -77,7 +77,7 @@ def test_an_artifact_is_made_again(tmp_path):
 
 def test_work_begins_again(tmp_path):
     def kept(schema: int) -> bool:
-        with work_folder(tmp_path, "f", {"a": "b"}, anew=False) as folder:
+        with begin_work(tmp_path, "f", {"a": "b"}, restart=False) as folder:
             found = (folder / "half").exists()
             (folder / "half").touch()
             content = json.loads((folder / "upstream.json").read_text())

@@ -13,7 +13,7 @@ from data.files.documents import numbered
 from pipeline.run import run
 from pipeline.storage.ledger import Ledger
 from pipeline.storage.pushes.push_right import FILE, PushRight
-from pipeline.storage.run_folder import settle_dead_runs, summaries
+from pipeline.storage.run_folder import mark_killed_runs, summaries
 
 
 @pytest.fixture(params=["local", "beam"])
@@ -49,7 +49,7 @@ def at_its_push(request, pushing_pipeline, tmp_path):
 
 def settled(root) -> str:
     with Ledger(root) as ledger:
-        settle_dead_runs(root, ledger)
+        mark_killed_runs(root, ledger)
         return ledger.find_run("latest").status
 
 

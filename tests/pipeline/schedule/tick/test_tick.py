@@ -23,7 +23,7 @@ from pipeline.schedule.ledger.store import ScheduleStore
 from pipeline.schedule.schedule import Schedule, Tick
 from pipeline.schedule.tick.tick import do_tick
 from pipeline.schedule.triggers.triggers import Every, NewData
-from pipeline.spans.data_key import data_key
+from pipeline.spans.data_key import compute_data_key
 from pipeline.storage.ledger import Ledger
 
 HOME = Path(__file__).parents[4]
@@ -188,7 +188,7 @@ def test_weights_that_a_later_step_reads_are_new_data(nights: Nights) -> None:
     def key(**settings: Any) -> str:
         config = train.Config(**settings)
         step = Step(name="train", component="components.train", config=config, inputs={"x": ()})
-        return data_key(PipelineConfig(name="toy", steps=(step,)), nights.root, now=0.0)
+        return compute_data_key(PipelineConfig(name="toy", steps=(step,)), nights.root, now=0.0)
 
     options = {"weights": str(weights)}
     before = key(model_options=options, warm_start="serving")

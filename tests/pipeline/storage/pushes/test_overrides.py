@@ -6,7 +6,12 @@ from typing import Any
 
 import pytest
 
-from pipeline.storage.pushes.overrides import concerns, covers, overruled, unmet
+from pipeline.storage.pushes.overrides import (
+    applies_to,
+    covers,
+    find_unmet_rules,
+    read_overruled_rules,
+)
 
 
 def rule(name: str, needed: str, status: str) -> dict[str, Any]:
@@ -28,14 +33,14 @@ NO_FLOOR = {"not configured": ""}
 
 
 def test_what_is_not_met_is_failed_or_cannot_be_answered() -> None:
-    assert unmet(verdict(MET, FEW)) == {"accuracy each class": FEW}
+    assert find_unmet_rules(verdict(MET, FEW)) == {"accuracy each class": FEW}
 
 
 def test_what_was_overruled_stands_beside_a_pushed_version() -> None:
     pushed = verdict(FLOOR, FEW, override=["accuracy each class", "accuracy overall"])
-    assert overruled(pushed) == BY_HAND
-    assert overruled({**NONE_SET, "override": {"rules": ["not configured"]}}) == NO_FLOOR
-    assert overruled(verdict(FLOOR)) == {}
+    assert read_overruled_rules(pushed) == BY_HAND
+    assert read_overruled_rules({**NONE_SET, "override": {"rules": ["not configured"]}}) == NO_FLOOR
+    assert read_overruled_rules(verdict(FLOOR)) == {}
 
 
 @pytest.mark.parametrize(
@@ -51,7 +56,7 @@ def test_what_was_overruled_stands_beside_a_pushed_version() -> None:
     ],
 )
 def test_an_override_is_told_beside_a_verdict_with_its_rules(rules, now, concerned) -> None:
-    assert concerns(rules, now) == concerned
+    assert applies_to(rules, now) == concerned
 
 
 @pytest.mark.parametrize(

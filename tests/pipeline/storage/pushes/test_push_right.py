@@ -10,7 +10,12 @@ import pytest
 
 from data.errors import EnvironmentTrouble, RightLost
 from data.files.durable_files import read_json, sha256_file, write_json
-from pipeline.storage.pushes.push_right import PushRight, lost_because, pushed_by, revoke
+from pipeline.storage.pushes.push_right import (
+    PushRight,
+    get_loss_reason,
+    list_pushed_versions,
+    revoke,
+)
 from serving_export.bundle.manifest import MANIFEST
 
 HOME = Path(__file__).parents[4]
@@ -31,21 +36,21 @@ def test_a_run_that_nobody_cancelled_pushes_and_can_be_cancelled_no_more(file, s
     right.check()
     with right.held(served, "d"):
         served.mkdir(parents=True)
-    assert pushed_by(file) == [served]
+    assert list_pushed_versions(file) == [served]
     assert revoke(file, "it was cancelled") == [served]
-    assert lost_because(file) is None
+    assert get_loss_reason(file) is None
 
 
 def test_after_it_is_taken_nobody_pushes(file, served):
     right = PushRight.begin(file)
     assert revoke(file, "it was cancelled") == []
-    assert lost_because(file) == "it was cancelled"
+    assert get_loss_reason(file) == "it was cancelled"
     for use in (right.check, right.claim, right.held(served, "d").__enter__):
         with pytest.raises(RightLost, match="not to go on: it was cancelled"):
             use()
-    assert pushed_by(file) == []
+    assert list_pushed_versions(file) == []
     revoke(file, "something else")
-    assert lost_because(file) == "it was cancelled"  # what was said first
+    assert get_loss_reason(file) == "it was cancelled"  # what was said first
 
 
 def test_the_later_attempt_has_it(file, served):
@@ -97,17 +102,17 @@ def test_a_run_pushes_a_model_once_and_every_model_that_it_has(file, served):
     other = served.parents[1] / "other" / "1"
     with right.held(other, "e"):
         pass
-    assert set(pushed_by(file)) == {served, other}
+    assert set(list_pushed_versions(file)) == {served, other}
 
 
 def test_a_rename_that_failed_is_no_push(file, served):
     right = PushRight.begin(file)
     with pytest.raises(OSError, match="full"), right.held(served, "d"):
         raise OSError("full")
-    assert pushed_by(file) == []
+    assert list_pushed_versions(file) == []
     with right.held(served.with_name("4"), "d"):
         pass
-    assert pushed_by(file) == [served.with_name("4")]
+    assert list_pushed_versions(file) == [served.with_name("4")]
 
 
 def test_a_worker_that_died_right_after_its_rename_has_pushed(file, served, make_served):
