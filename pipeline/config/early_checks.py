@@ -1,4 +1,4 @@
-"""What the steps would run into, known before any of them does: names, import paths, classes."""
+"""Let each step check its settings and expected inputs before anything runs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pipeline.config.graph import Input, PipelineConfig, Ref, Step, as_refs
 
 
 def check_whole(pipeline: PipelineConfig) -> None:
-    """All that can be known of a pipeline whose every step is to run. Raises ConfigError."""
+    """Check a pipeline all of whose steps are to run. Raises ConfigError."""
     graph_checks.check(pipeline)
     names = [step.name for step in pipeline.steps]
     check(pipeline.steps, names, {}, thorough=False)
@@ -24,47 +24,45 @@ def check(
     *,
     thorough: bool,
 ) -> list[tuple[str, str]]:
-    """Let each step that is to run look at its settings, and at what is known of its inputs.
+    """Let each step that is to run check its settings, and what is known of its inputs.
 
     Args:
         steps: in order, from the first of the pipeline.
-        wanted: names of those that are to run.
-        made: what is known of examples that are made.
-        thorough: whether what the components import when they run may be imported: where they run
-            in this process, at once.
+        wanted: names of the steps that are to run.
+        made: what is known of examples that exist already.
+        thorough: whether components may import what they import when they run: where they run in
+            this process, at once.
 
     Returns:
-        What is worth a look, each with its step's name; only where `thorough`.
+        Warnings, each with its step's name; only where `thorough`.
 
     Raises:
-        ConfigError: one of them would fail.
-        EnvironmentTrouble: so it would, `thorough`, for want of a device.
+        ConfigError: a step would fail.
+        EnvironmentTrouble: a step would fail for want of a device; only where `thorough`.
     """
-    known, warnings = dict(made), list[tuple[str, str]]()
+    expected, warnings = dict(made), list[tuple[str, str]]()
     for step in steps:
-        component, inputs = step.load(), _inputs(step, known)
+        component, inputs = step.load(), _select_inputs(step, expected)
         check_foreseen = getattr(component, "check_foreseen", None)
         if check_foreseen and step.name in wanted:
-            said = check_foreseen(step.config, inputs, thorough=thorough)
-            warnings += [(step.name, words) for words in said or ()]
+            texts = check_foreseen(step.config, inputs, thorough=thorough)
+            warnings += [(step.name, text) for text in texts or ()]
         foresee = getattr(component, "foresee", None)
         if foresee and not any(ref.step == step.name for ref in made):
-            found = foresee(step.config, inputs, thorough=thorough and step.name in wanted)
-            known |= {Ref(step.name, output): what for output, what in found.items()}
+            outputs = foresee(step.config, inputs, thorough=thorough and step.name in wanted)
+            expected |= {Ref(step.name, name): examples for name, examples in outputs.items()}
     return warnings
 
 
-def _inputs(step: Step, known: Mapping[Ref, Foreseen]) -> dict[str, Any]:
-    """Of each input what is known of it, a tuple where it is a list of artifacts."""
+def _select_inputs(step: Step, expected: Mapping[Ref, Foreseen]) -> dict[str, Any]:
+    """Select what is known of each input; a tuple where the input is a list of artifacts."""
     return {
-        name: _of(value, known) for name, value in step.inputs.items() if _is_known(value, known)
+        name: _select(value, expected)
+        for name, value in step.inputs.items()
+        if all(ref in expected for ref in as_refs(value))
     }
 
 
-def _is_known(value: Input, known: Mapping[Ref, Foreseen]) -> bool:
-    return all(ref in known for ref in as_refs(value))
-
-
-def _of(value: Input, known: Mapping[Ref, Foreseen]) -> Any:
-    found = tuple(known[ref] for ref in as_refs(value))
-    return found[0] if isinstance(value, Ref) else found
+def _select(value: Input, expected: Mapping[Ref, Foreseen]) -> Any:
+    examples = tuple(expected[ref] for ref in as_refs(value))
+    return examples[0] if isinstance(value, Ref) else examples
