@@ -128,11 +128,11 @@ def test_some_of_the_steps(toy_pipeline, calls, tmp_path):
     assert until.run.exit_code == exit_codes.DONE
     only = run(toy_pipeline(), root=root, only="judge")
     assert [e.step for e in only.executions] == ["judge"]
-    with pytest.raises(ConfigError, match="not made yet"):
+    with pytest.raises(ConfigError, match="has no cached result"):
         run(toy_pipeline(upto=9), root=root, first="add")
     with pytest.raises(ConfigError, match="did you mean 'count'"):
         run(toy_pipeline(), root=root, force=["cuont"])
-    with pytest.raises(ConfigError, match="not among the steps"):
+    with pytest.raises(ConfigError, match="not among the steps to run"):
         run(toy_pipeline(), root=root, only="judge", force=["count"])
 
 
