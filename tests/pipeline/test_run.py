@@ -225,7 +225,7 @@ def test_two_runs_at_once_make_each_step_once(toy_pipeline, calls, tmp_path):
 
 def test_a_root_that_cannot_be_written_to(toy_pipeline, tmp_path):
     (tmp_path / "root").write_text("a file")
-    with pytest.raises(EnvironmentTrouble, match="cannot be written to"):
+    with pytest.raises(EnvironmentTrouble, match="is not writable"):
         run(toy_pipeline(), root=tmp_path / "root")
 
 

@@ -1,1 +1,1 @@
-"""What a run may push, and what a person pushed over a verdict."""
+"""Control which runs may push, and interpret pushes that overruled a verdict."""

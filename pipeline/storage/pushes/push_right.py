@@ -1,9 +1,9 @@
-"""A run's right to push, in a file that all workers see: given, used and taken under one lock.
+"""Grant, use and revoke a run's right to push, in a file that all workers see.
 
-`<root>/runs/<run id>/push_right.json` names the attempt that may push; who claims later has the
-right in the place of those before, and after `revoke` nobody has it. The lock beside it is held
-over every change, and over the rename that makes a version visible: so a push came before a cancel,
-or it never comes. A schedule has such a file as well, and its runs ask for both.
+`<root>/runs/<run id>/push_right.json` names the attempt that may push. A later attempt that claims
+the right takes it from earlier ones, and after `revoke` no attempt has it. A lock beside the file
+is held during every change, and during the rename that makes a version visible: so a push either
+happens before a cancel or never. A schedule has such a file too, and its runs need both rights.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ class PushRight:
     """The right of one attempt at a run; what `components.context.PushRight` asks for."""
 
     file: Path
-    attempt: str  # "/" stands between it and the attempt that it goes on from
+    attempt: str  # its id, after that of the attempt that it continues and a "/"
 
     @classmethod
     def begin(cls, file: Path, under: PushRight | None = None) -> PushRight:
-        """Give the right to a new attempt, whoever had it.
+        """Grant the right to a new attempt, and take it from any other.
 
         Args:
-            file: where it is written down.
-            under: a right that is needed besides, of the schedule that a run belongs to.
+            file: that stores the right.
+            under: a right that is needed too, of the schedule that the run belongs to.
 
         Raises:
-            EnvironmentTrouble: somebody holds the lock and does not let go.
+            EnvironmentTrouble: another process holds the lock for too long.
         """
         attempt = secrets.token_hex(4)
         needed = {"file": str(under.file), "attempt": under.attempt} if under else None
@@ -46,11 +46,11 @@ class PushRight:
         return cls(file, attempt)
 
     def claim(self) -> PushRight:
-        """Go on from this attempt as one that supersedes all others which went on from it.
+        """Continue this attempt as a new one, which replaces all others that continued it.
 
         Raises:
-            RightLost: the run was cancelled, or taken over by an attempt that did not go on from
-                this one.
+            RightLost: the run was cancelled, or taken over by an attempt that did not continue this
+                one.
             EnvironmentTrouble: as `begin`.
         """
         with lock_right_file(self.file):
@@ -61,7 +61,7 @@ class PushRight:
         return dataclasses.replace(self, attempt=claimed)
 
     def check(self) -> None:
-        """Raises RightLost where this attempt is not to go on."""
+        """Raises RightLost where this attempt may no longer push."""
         state = read(self.file)
         self._refuse_lost(state, descends=state.attempt == self.attempt)
         if state.under:
@@ -72,7 +72,7 @@ class PushRight:
         """Hold the right in the block, which makes the bundle of this digest visible as `served`.
 
         Raises:
-            RightLost: as `check`; or the run has pushed another version already.
+            RightLost: as `check`, or the run has already pushed another version.
             EnvironmentTrouble: as `begin`.
         """
         with contextlib.ExitStack() as stack:
@@ -83,7 +83,7 @@ class PushRight:
             self.check()
             for other in state.pushed:
                 if other.parent == served.parent and other != served:
-                    raise lost_right_error(f"it has pushed {other} already")
+                    raise lost_right_error(f"it has already pushed {other}")
             write(self.file, state.with_push(served, digest, done=False))
             yield
             write(self.file, state.with_push(served, digest, done=True))
@@ -94,18 +94,18 @@ class PushRight:
 
 
 def revoke(file: Path, why: str, *, wait: float | None = None) -> list[Path]:
-    """Take the right away for good, from every attempt, unless the run has pushed.
+    """Revoke the right of every attempt for good, unless the run has pushed.
 
     Args:
-        file: where the right is written down.
-        why: in words that follow "the run is not to go on: ".
-        wait: seconds for a push to end that is at its rename right now; None: as `lock_right_file`.
+        file: that stores the right.
+        why: the reason, for messages.
+        wait: seconds to wait for a push that is at its rename; None: as `lock_right_file`.
 
     Returns:
-        The versions that the run has pushed, and then nothing is taken; none: and none follows.
+        The versions that the run has pushed: then nothing is revoked. If empty, none follows.
 
     Raises:
-        EnvironmentTrouble: a push has not ended in this time; whether it comes is not known.
+        EnvironmentTrouble: a push did not end in time; whether it succeeds is unknown.
     """
     with lock_right_file(file, wait):
         state = read(file)
@@ -116,12 +116,12 @@ def revoke(file: Path, why: str, *, wait: float | None = None) -> list[Path]:
 
 
 def list_pushed_versions(file: Path) -> list[Path]:
-    """The versions that a run has pushed."""
+    """List the versions that a run has pushed."""
     return read(file).pushed
 
 
 def get_loss_reason(file: Path) -> str | None:
-    """Why no attempt may push any more; None while one may."""
+    """Read why no attempt may push any more; None while one may."""
     return read(file).lost
 
 
