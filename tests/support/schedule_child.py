@@ -1,4 +1,4 @@
-"""What a daemon under test starts for a tick: works a while under the lock, says how it ended.
+"""Act as the process that a daemon starts for a tick: work under the lock, record the end.
 
 `python schedule_child.py SECONDS NAME DUE --root ROOT`. It notes beside the ledger when it
 began and ended, for the test to hold against the ledger.

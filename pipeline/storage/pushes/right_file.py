@@ -75,7 +75,7 @@ def lock_right_file(file: Path, wait: float | None = None) -> Iterator[None]:
                 f"another process holds the lock {lock.lock_file}",
                 expected=f"a push that is about to end, within {wait:.0f} s",
                 follows="whether the model is pushed is unknown; nothing was changed here",
-                remedy="check whether a worker hangs, then run the same command again, or wait longer: "
+                remedy="check whether a worker hangs, then run the command again, or wait longer: "
                 "PENSTOCK_WAIT_PUSH_RIGHT=SECONDS",
             ) from None
     try:
