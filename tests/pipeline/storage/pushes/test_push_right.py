@@ -97,7 +97,7 @@ def test_a_run_pushes_a_model_once_and_every_model_that_it_has(file, served):
         pass
     with right.held(served, "d"):  # found there by an attempt that came to it again
         pass
-    with pytest.raises(RightLost, match=f"pushed {served} already"):
+    with pytest.raises(RightLost, match=f"already pushed {served}"):
         right.held(served.with_name("4"), "d").__enter__()
     other = served.parents[1] / "other" / "1"
     with right.held(other, "e"):
