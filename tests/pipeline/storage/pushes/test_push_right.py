@@ -145,7 +145,7 @@ def test_a_push_at_its_last_moment_comes_first(file, served):
     with right.held(served, "d"):
         with pytest.raises(EnvironmentTrouble, match="another process holds the lock") as caught:
             revoke(file, "it was cancelled", wait=0.01)
-        assert "not known yet" in str(caught.value)
+        assert "whether the model is pushed is unknown" in str(caught.value)
         thread.start()
         assert outcome == []
     thread.join()
