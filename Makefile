@@ -5,8 +5,8 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 PYTEST = $(BIN)/python -m pytest $(ARGS)
-# Each test file in one of so many processes, of up to 3 GiB each; tests/conftest.py has their order.
-# Three keep two cores at work, since tests wait for children and servers.
+# Test files are spread over this many processes, of up to 3 GiB each; tests/conftest.py orders them.
+# Three keep two cores busy, since tests wait for child processes and servers.
 WORKERS ?= 3
 PARALLEL = -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 export PENSTOCK_RUNNERS ?= $(CURDIR)/.runners
@@ -14,7 +14,7 @@ MNIST ?= ../shared/data/mnist
 FASHION ?= ../shared/data/fashion_mnist
 FROM_IDX = --set ingest.source=idx --set ingest.path=$(MNIST)
 
-# Without .pyc files the libraries take three times as long to import.
+# Without .pyc files importing the libraries takes three times as long.
 unexport PYTHONDONTWRITEBYTECODE
 
 COMPILE = $(BIN)/uv pip compile --no-config --quiet --universal --python-version 3.11 --generate-hashes \
@@ -23,16 +23,16 @@ COMPILE = $(BIN)/uv pip compile --no-config --quiet --universal --python-version
 .DEFAULT_GOAL := help
 .PHONY: help libraries venv run test test-fast runners test-runners torture conditions lint format lock docs bench wheel clean
 
-help: ## this list
+help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
 
-# Nothing is resolved again: the lock says all, so that no pip looks for what is newer today. Without
-# isolation the source packages in it are built by the locked setuptools, which therefore comes first.
+# The lock names every version, so that pip resolves nothing and takes nothing newer. Without
+# isolation its source packages are built by the locked setuptools, which is installed first.
 LOCKED = --require-hashes --no-deps --no-build-isolation
 
-# An environment keeps `.checkout`, for whom it was made; and, each written last, so that an
-# interrupted install is begun again, `.locked` and `.ready`: copies of what it was installed from.
-# Contents are compared, since a fresh clone has newer files.
+# An environment holds `.checkout`, the checkout that it was made for, and `.locked` and `.ready`,
+# copies of the files that it was installed from. These two are written last, so that an interrupted
+# install is started again. Contents are compared, since a fresh clone has newer files.
 OWNER := $(shell cat '$(VENV)/.checkout' 2>/dev/null)
 
 ifeq ($(or $(OWNER),$(CURDIR)),$(CURDIR))
@@ -40,11 +40,11 @@ libraries:
 	@set -e; if cmp -s requirements.lock '$(VENV)/.locked'; then exit; fi; \
 	base=$$($(PYTHON) -c 'import sys; (3, 11) <= sys.version_info[:2] <= (3, 13) or sys.exit(1); \
 		print(sys._base_executable)') || { \
-		echo "make: $(PYTHON) is not Python 3.11, 3.12 or 3.13; name one: make PYTHON=python3.12 …" >&2; \
+		echo "make: $(PYTHON) is not Python 3.11, 3.12 or 3.13; choose one: make PYTHON=python3.12 …" >&2; \
 		exit 1; }; \
 	if [ -z '$(OWNER)' ] && [ -n "$$(ls -A '$(VENV)' 2>/dev/null)" ]; then \
-		echo "make: $(VENV) is not empty and was not made by this Makefile, so it stays as it is;" \
-			"name another folder: make VENV=…, or remove it yourself" >&2; \
+		echo "make: $(VENV) is not empty and was not made by this Makefile, so it is left unchanged;" \
+			"use another folder: make VENV=…, or remove it yourself" >&2; \
 		exit 1; fi; \
 	mkdir -p '$(VENV)'; echo '$(CURDIR)' >'$(VENV)/.checkout'; \
 	find '$(VENV)/' -mindepth 1 -maxdepth 1 ! -name .checkout -exec rm -rf {} +; \
@@ -65,12 +65,12 @@ venv: libraries ## set up .venv from requirements.lock
 		$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable . && \
 		cat setup.py pyproject.toml >'$(VENV)/.ready'; }
 else
-# Another checkout's: its libraries serve here too, but its `penstock` is that checkout's code.
+# Made for another checkout: its libraries are used here too, but its `penstock` is other code.
 export PYTHONPATH := $(CURDIR)
 libraries venv:
 	@cmp -s requirements.lock '$(VENV)/.locked' && [ -e '$(VENV)/.ready' ] || { \
 		echo "make: $(VENV) was made for $(OWNER), and is incomplete or holds another lock;" \
-			"name another folder: make VENV=…" >&2; \
+			"use another folder: make VENV=…" >&2; \
 		exit 1; }
 	@echo "make: $(VENV) was made for $(OWNER): its libraries run the code of $(CURDIR)" >&2
 endif
@@ -78,39 +78,39 @@ endif
 run: venv ## run the digits pipeline, offline; ARGS adds options
 	@$(BIN)/penstock run digits $(ARGS)
 
-test: venv ## all tests that need no server and no browser; ARGS adds pytest options
+test: venv ## run all tests that need no server and no browser; ARGS adds pytest options
 	$(PYTEST) $(PARALLEL) -m 'not torture and not runners'
 
-test-fast: venv ## the tests that take at most seconds each
+test-fast: venv ## run the tests that take a few seconds each at most
 	$(PYTEST) $(PARALLEL) -m 'not slow and not torture and not runners'
 
-runners: venv ## fetch Flink, Spark, job servers, Prism, Airflow, pips: 1.5 GB, into PENSTOCK_RUNNERS or .runners
+runners: venv ## download Flink, Spark, job servers, Prism, Airflow, pips: 1.5 GB, into PENSTOCK_RUNNERS or .runners
 	PYTHON=$(BIN)/python tests/runners/install "$$PENSTOCK_RUNNERS"
 
 # Only files that have such tests are read.
-test-runners: venv ## the tests that need servers, or programs (apt-get install chromium cron systemd)
+test-runners: venv ## run the tests that need servers or programs (apt-get install chromium cron systemd)
 	$(PYTEST) $(PARALLEL) -m runners \
 		-o testpaths="$$(grep -rl --include='test_*.py' 'mark\.runners' tests | sort | tr '\n' ' ')"
 
 # pytest exits with 5 where no test carries the marker.
-torture: venv ## the long campaigns, each with its count; ARGS=tests/… takes one: seeded kills and mutations
+torture: venv ## run the long campaigns of seeded kills and mutations; ARGS=tests/… selects one
 	$(PYTEST) -m torture -rP --hypothesis-show-statistics || [ $$? -eq 5 ]
 
 # Names and options stand in tests/conditions.py: ARGS="--times 2 one-core busy+shuffled -- -x".
-conditions: venv ## make test under other conditions: processors, load, users, order
+conditions: venv ## run make test under other conditions: processors, load, users, order
 	$(BIN)/python tests/conditions.py $(ARGS)
 
-lint: venv ## ruff, mypy and the layers
+lint: venv ## run ruff, mypy and import-linter
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-format: venv ## let ruff format, and fix what it safely can
+format: venv ## format with ruff, and apply its safe fixes
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-lock: venv ## requirements.lock from setup.py, and those of tests/runners; ARGS=--upgrade takes the newest
+lock: venv ## write requirements.lock from setup.py, and the locks of tests/runners; ARGS=--upgrade
 	$(COMPILE) --extra dev --output-file requirements.lock setup.py
 	echo apache-airflow==3.3.2 | $(COMPILE) --output-file tests/runners/airflow.lock -
 	echo kubernetes-validate==1.37.0 | $(COMPILE) --output-file tests/runners/kubernetes.lock -
@@ -118,7 +118,7 @@ lock: venv ## requirements.lock from setup.py, and those of tests/runners; ARGS=
 docs: venv ## write the references of commands and settings
 	$(BIN)/python tests/support/reference.py
 
-bench: venv runners ## the figures in benchmarks/; MNIST and FASHION name the folders of their files
+bench: venv runners ## run the benchmarks; MNIST and FASHION name the folders of their files
 	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/pipeline_run.py digits
 	$(BIN)/python benchmarks/pipeline_run.py mnist $(FROM_IDX)
@@ -135,10 +135,10 @@ bench: venv runners ## the figures in benchmarks/; MNIST and FASHION name the fo
 	$(BIN)/python benchmarks/runners.py orchestrators
 	$(BIN)/python benchmarks/accuracy.py --path $(MNIST) --fashion-path $(FASHION)
 
-wheel: venv ## dist/penstock-*.whl
-	@rm -rf build dist # what is left of an older build would end in the wheel
+wheel: venv ## build dist/penstock-*.whl
+	@rm -rf build dist # files of an older build would end in the wheel
 	$(BIN)/python -m build --wheel --no-isolation
 
-clean: ## remove what tools left behind; .venv and .penstock stay
+clean: ## remove the files that tools left behind; .venv and .penstock stay
 	rm -rf build dist *.egg-info .*_cache
 	find . -name __pycache__ -not -path './.venv*' -prune -exec rm -rf {} +

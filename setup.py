@@ -1,8 +1,7 @@
-"""What Penstock needs, each with the range it has been tried with; the rest is in pyproject.toml.
+"""Declare the dependencies, each with the range it was tried with; the rest is in pyproject.toml.
 
-The lower ends, installed together, ran `penstock run digits` and part of the tests; CI runs all of
-them on the exact set that requirements.lock names.
-The file is also what a Beam worker is given: `--setup_file ./setup.py`.
+The lower bounds, installed together, ran `penstock run digits` and part of the tests; CI runs all
+tests on the versions of requirements.lock. Beam workers get this file: `--setup_file ./setup.py`.
 """
 
 from setuptools import setup
@@ -54,7 +53,7 @@ DEV = [
     "pytest-random-order>=1.2,<2",  # `make conditions`; does nothing until it is asked
     "hypothesis>=6.150,<7",  # properties
     "cosmic-ray>=8.7,<9",  # the mutants' operators; pure Python
-    "ruff>=0.17,<0.18",  # lint and format; a minor release may format anew
+    "ruff>=0.17,<0.18",  # lint and format; a minor release may format differently
     "mypy>=2.4,<3",
     "import-linter>=2.16,<3",  # the layers
     "build>=1.4,<2",  # the wheel

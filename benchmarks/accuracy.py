@@ -1,4 +1,4 @@
-"""Recipes' accuracy on the official test split, over seeds, as a Markdown table.
+"""Measure recipes' accuracy on the official test split over seeds; print a Markdown table.
 
     python benchmarks/accuracy.py --path MNIST_DIR --fashion-path FASHION_DIR    # the tutorials'
     python benchmarks/accuracy.py mnist --seeds 3 --set ingest.source=idx --set ingest.path=DIR
@@ -49,7 +49,7 @@ def add_data_options(parser: argparse.ArgumentParser) -> None:
 
 
 def configured(recipe: str, options: argparse.Namespace) -> PipelineConfig:
-    """The recipe, reading its tutorial's data from the IDX files that the options name, if any."""
+    """Build the recipe, with the tutorial's IDX files if the options name them."""
     pipeline = recipes.build(recipe)
     data = TUTORIALS[recipe].data if recipe in TUTORIALS else ""
     path = {"mnist": options.path, "fashion": options.fashion_path}.get(data)
@@ -59,7 +59,7 @@ def configured(recipe: str, options: argparse.Namespace) -> PipelineConfig:
 
 
 def prepared(pipeline: PipelineConfig, root: Path) -> train.Inputs:
-    """What the pipeline trains on, made in this root unless it lies there."""
+    """Run the pipeline up to its training data in this root, unless cached."""
     outputs = run(pipeline, root=root, last="normalize").outputs
     return train.Inputs(
         examples=outputs["ingest"].examples,
@@ -68,7 +68,7 @@ def prepared(pipeline: PipelineConfig, root: Path) -> train.Inputs:
 
 
 def accuracy(pipeline: PipelineConfig, inputs: train.Inputs, seed: int) -> float:
-    """Of a model trained with this seed, as Evaluate measures it."""
+    """Train with this seed, and measure the accuracy as Evaluate does."""
     with tempfile.TemporaryDirectory() as name:
         contexts = [
             Context(output_dir=Path(name, part), seed=seed) for part in ("model", "verdict")
@@ -84,7 +84,7 @@ def accuracy(pipeline: PipelineConfig, inputs: train.Inputs, seed: int) -> float
 
 
 def table(found: Mapping[str, Sequence[float]]) -> str:
-    """A row for each recipe: seeds, mean, standard deviation, goal, published figure."""
+    """Format a row for each recipe: seeds, mean, standard deviation, goal, published figure."""
     seeds = range(max(map(len, found.values())))
     head = ["recipe", *(f"seed {seed}" for seed in seeds), "mean", "sd", "goal", "published"]
     rows = [head, ["---"] * len(head)]

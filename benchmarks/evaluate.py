@@ -1,4 +1,4 @@
-"""What a verdict costs: `python benchmarks/evaluate.py speed|growth --path MNIST_DIR`.
+"""Measure the cost of a verdict: `python benchmarks/evaluate.py speed|growth --path MNIST_DIR`.
 
 speed   seconds from a candidate to its verdict on 10,000 images: candidate and baseline, 11 slices,
         one pass; beside Keras's `model.evaluate` of the candidate alone on the same images, in
@@ -47,7 +47,7 @@ def recipe(path: Path) -> PipelineConfig:
 
 
 def prepare(path: Path, folder: Path) -> tuple[Examples, Model]:
-    """Examples and a candidate, and a baseline that serves from `folder/serving`."""
+    """Make examples, a candidate, and a baseline that serves from `folder/serving`."""
     from serving_export.model_store.push import push
 
     pipeline = recipe(path)
@@ -64,7 +64,7 @@ def prepare(path: Path, folder: Path) -> tuple[Examples, Model]:
 
 
 def repeated(examples: Examples, path: Path, times: int) -> Examples:
-    """The same test split, so many times over."""
+    """Repeat the test split."""
     new(path)
     shards = examples.shards("test") * times
     for index, shard in enumerate(shards):
@@ -85,7 +85,7 @@ def new(path: Path) -> Path:
 
 
 def import_all() -> float:
-    """Import what a verdict needs; returns the seconds."""
+    """Import the libraries that a verdict needs. Returns the seconds."""
     started = time.perf_counter()
     import components.evaluate.assess
     import components.evaluate.measure.model_analysis  # noqa: F401
@@ -94,7 +94,7 @@ def import_all() -> float:
 
 
 def judge(examples: Examples, model: Model, folder: Path) -> float:
-    """Seconds to the verdict, by the recipe's complete rules."""
+    """Measure the seconds to the verdict, by the recipe's complete rules."""
     started = time.perf_counter()
     context = Context(
         output_dir=Path(tempfile.mkdtemp(dir=folder)),
@@ -112,7 +112,7 @@ def judge(examples: Examples, model: Model, folder: Path) -> float:
 
 
 def keras_evaluate(examples: Examples, model: Model) -> Callable[[], Any]:
-    """A function that evaluates the candidate as the tutorials do: arrays of floats, batch 32."""
+    """Return a function that evaluates the candidate as the tutorials do, on float arrays."""
     import keras
     import numpy as np
 
@@ -190,7 +190,7 @@ def judge_alone(options: argparse.Namespace) -> None:
 
 
 def peak_kib() -> int:
-    """Of this process; what getrusage tells includes the one that started it."""
+    """Read the peak memory of this process; getrusage would include its parent's."""
     status = Path("/proc/self/status").read_text()
     return int(status.partition("VmHWM:")[2].split()[0])
 

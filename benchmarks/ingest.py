@@ -1,4 +1,4 @@
-"""Ingest: how fast, and how its memory grows with the data.
+"""Measure the speed of ingest, and how its memory grows with the data.
 
     python benchmarks/ingest.py              # 70,000 images like MNIST's, made here
     python benchmarks/ingest.py --path DIR   # the four IDX files in DIR
@@ -64,7 +64,7 @@ class Synthetic:
 
 
 def write_idx(folder: Path) -> None:
-    """Synthetic images as MNIST's four files."""
+    """Write synthetic images as MNIST's four files."""
     source = Synthetic(SourceConfig(options={"train": 60_000}))
     for split, prefix in {"train": "train", "test": "t10k"}.items():
         chunks = [c for p in source.parts() if p.split == split for c in source.read(p)]
@@ -77,7 +77,7 @@ def write_idx(folder: Path) -> None:
 
 
 def measure(settings: dict[str, object]) -> None:
-    """Ingest in this process; print what it took as JSON."""
+    """Ingest in this process; print seconds and memory as JSON."""
     started = time.perf_counter()
     for library in ("tensorflow_datasets", "components.beam", "data.examples.write"):
         importlib.import_module(library)
@@ -99,7 +99,7 @@ def measure(settings: dict[str, object]) -> None:
 
 
 def peak_mib() -> float:
-    """Most memory that this process has had; getrusage would count its parent's before exec."""
+    """Read the peak memory of this process; getrusage would include its parent's before exec."""
     status = Path("/proc/self/status").read_text()
     return int(re.findall(r"VmHWM:\s+(\d+) kB", status)[0]) / 1024
 

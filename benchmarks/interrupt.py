@@ -1,4 +1,4 @@
-"""Seconds from Ctrl-C to the end of the process, in each step: `python benchmarks/interrupt.py`.
+"""Measure the seconds from Ctrl-C to the process's end: `python benchmarks/interrupt.py`.
 
 Goal: <= 3 s. A signal is sent a random moment after a step has begun, some times for each step.
 """

@@ -1,4 +1,4 @@
-"""What judging many classes costs: `python benchmarks/many_classes.py [--classes 10 1000 10000]`.
+"""Measure the cost of judging many classes: `benchmarks/many_classes.py [--classes 10 1000]`.
 
 CPU seconds from counts to a verdict by the default paired rules and a strict one on each class:
 candidate, baseline and best, 11 slices. Classes have 20 to 80 images each, drawn at random, so that
@@ -24,7 +24,7 @@ from components.evaluate.verdict import judge
 
 
 def draw_tally(classes: int, draws: np.random.Generator) -> Tally:
-    """Counts of three models."""
+    """Make up the counts of three models."""
     images = draws.integers(20, 81, classes)
     right = {model: draws.binomial(images, 0.7) for model in (CANDIDATE, BASELINE, BEST)}
     none = Mistakes(np.zeros((0, 3), np.int64), np.zeros((0, 1, classes), np.float32))
@@ -37,7 +37,7 @@ def draw_tally(classes: int, draws: np.random.Generator) -> Tally:
 
 
 def draw_answers(images: np.ndarray, right: np.ndarray) -> Answers:
-    """Counts of one model: what is wrong is said to be of the next class."""
+    """Make up the counts of one model, whose errors are all the next class."""
     labels = np.arange(len(images))
     first = np.zeros_like(labels)
     return Answers(
@@ -57,13 +57,13 @@ def draw_answers(images: np.ndarray, right: np.ndarray) -> Answers:
 
 
 def draw_pairs(images: np.ndarray, draws: np.random.Generator) -> np.ndarray:
-    """(classes, 2, 2) of images: neither right, lost, won, both right."""
+    """Make up counts of images, (classes, 2, 2): neither right, lost, won, both right."""
     found = [draws.multinomial(number, [0.2, 0.1, 0.1, 0.6]) for number in images.tolist()]
     return np.array(found).reshape(-1, 2, 2)
 
 
 def judge_classes(classes: int) -> tuple[float, float]:
-    """Seconds of a verdict, and of the same again: the second has the paired tests' answers."""
+    """Measure a verdict twice: the second time the paired tests' results are cached."""
     draws = np.random.default_rng(1)
     whole = draw_tally(classes, draws)
     slices = {f"source={index}": draw_tally(classes, draws) for index in range(11)}

@@ -1,4 +1,4 @@
-"""Where each second of a run from nothing goes.
+"""Measure where the time of an uncached run goes.
 
     python benchmarks/pipeline_run.py digits
     python benchmarks/pipeline_run.py mnist --set ingest.source=idx --set ingest.path=DIR

@@ -1,7 +1,7 @@
-"""The tutorials' own plain ways to train, for benchmarks/tutorials.py to hold Penstock against.
+"""Train as the tutorials do, for benchmarks/tutorials.py to compare with Penstock.
 
 Seconds are of fitting alone, on float arrays that lie in memory, already divided by 255, and
-without a progress bar. Each is written anew after its tutorial: the same layers, loss, optimizer,
+without a progress bar. Each is written after its tutorial: the same layers, loss, optimizer,
 batch size and calls of fit.
 """
 
@@ -173,7 +173,7 @@ def fit(
 
 
 def divided(arrays: Arrays) -> Arrays:
-    """(n, 28, 28) float64, 0-1."""
+    """Load the images as (n, 28, 28) float64, 0-1."""
     return dataclasses.replace(
         arrays,
         train_images=arrays.train_images / 255.0,
@@ -182,7 +182,7 @@ def divided(arrays: Arrays) -> Arrays:
 
 
 def as_vectors(arrays: Arrays) -> Arrays:
-    """(n, 784) float32, 0-1."""
+    """Load the images as (n, 784) float32, 0-1."""
     return dataclasses.replace(
         arrays,
         train_images=arrays.train_images.reshape(-1, 28 * 28).astype("float32") / 255,

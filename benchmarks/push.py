@@ -1,4 +1,4 @@
-"""Seconds of a push and of a rollback of a 5 MB bundle: `python benchmarks/push.py`.
+"""Measure a push and a rollback of a 5 MB bundle: `python benchmarks/push.py`.
 
 Goal: <= 0.5 s for the push. Beside them, a plain copy with an fsync of each file: the disk's share.
 """
@@ -25,7 +25,7 @@ SPEC = ImageSpec(height=28, width=28, channels=1, class_names=tuple("0123456789"
 
 
 def make_bundle(path: Path) -> Path:
-    """The files of a SavedModel, with weights that no disk can compress."""
+    """Write the files of a SavedModel, with weights that no disk can compress."""
     (path / "variables").mkdir(parents=True)
     (path / "assets.extra").mkdir()
     (path / "variables" / "variables.data-00000-of-00001").write_bytes(os.urandom(4_300_000))

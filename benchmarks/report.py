@@ -1,4 +1,4 @@
-"""How long a run's report takes, process start to end, and how large it is.
+"""Measure how long a run's report takes, process start to end, and its size.
 
     python benchmarks/report.py --set ingest.source=idx --set ingest.path=DIR
 

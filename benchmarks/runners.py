@@ -1,4 +1,4 @@
-"""The same work on each runner: `python benchmarks/runners.py speed|growth|orchestrators`.
+"""Measure the same work on each runner: `python benchmarks/runners.py speed|growth|orchestrators`.
 
 speed           MNIST's ingest and evaluation (candidate only, 11 slices), seconds from submission
                 to result: in-process, job service, Prism, Spark, Flink with 1 and 2 TaskManagers;
@@ -42,7 +42,7 @@ _SIZES = (60_000, 600_000)
 
 @contextlib.contextmanager
 def started(name: str, folder: Path) -> Iterator[Any]:
-    """A runner of `clusters` that is up; None: in this process."""
+    """Start a runner of `clusters`; None: in this process."""
     if name == "in-process":
         yield None
         return
@@ -90,7 +90,7 @@ def speed(path: Path, only: str, folder: Path) -> None:
 
 
 def _tasks(flink: Any) -> str:
-    """Of the last two jobs: operators that Flink made of the stages, all parallel ones counted."""
+    """Count the operators that Flink made of the last two jobs' stages, parallel ones each."""
     jobs = sorted(flink.ask("/jobs/overview")["jobs"], key=lambda job: job["start-time"])
     return " + ".join(str(job["tasks"]["total"]) for job in jobs[-2:])
 
@@ -106,7 +106,7 @@ def growth(only: str) -> None:
 
 
 def ingest_synthetic(name: str, size: int, folder: Path) -> None:
-    """One size on one runner, in a process of its own."""
+    """Measure one size on one runner, in a process of its own."""
     config = ingest.Config(source="ingest:Synthetic", options={"train": size})
     with started(name, folder) as runner:
         out = Path(tempfile.mkdtemp(dir=folder))

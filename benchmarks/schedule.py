@@ -1,4 +1,4 @@
-"""What schedules cost: `python benchmarks/schedule.py`.
+"""Measure the cost of schedules: `python benchmarks/schedule.py`.
 
 launched, at work   how late ten ticks are that are due at once (goal: launched <= 1 s); a daemon
                     with ten children at once, each enters `nothing new` and ends

@@ -1,4 +1,4 @@
-"""How long the commands take that do no work: `python benchmarks/startup.py`.
+"""Measure how long commands without work take: `python benchmarks/startup.py`.
 
 Goals: `penstock --help` <= 0.3 s, a run with every step cached <= 0.5 s, process start to end.
 Beside them, in the same run: Python's own start, and the imports that neither command makes.

@@ -1,4 +1,4 @@
-"""What the benchmarks share: run a command as a user would, and say how long it took."""
+"""Time commands as a user runs them, for all benchmarks."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ HOME = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
 def seconds(command: Sequence[str], times: int = 1) -> list[float]:
-    """Wall-clock seconds of whole processes, in order; output is thrown away.
+    """Measure the wall-clock seconds of whole processes, in order; output is thrown away.
 
     Raises:
         subprocess.CalledProcessError: the command failed; a figure of a failure is none.

@@ -1,4 +1,4 @@
-"""What the input costs a training: `python benchmarks/training_input.py share|memory`.
+"""Measure the cost of a training's input: `python benchmarks/training_input.py share|memory`.
 
 share   seconds of an epoch fed by the real pipeline, beside one fed the same chunk of images again
         and again, alternating in one process
@@ -38,7 +38,7 @@ _WHOLE_CHUNKS = 29 * 64 * 32  # images: 29 chunks of 64 steps of 32, near 60,000
 
 
 def write_examples(path: Path, count: int) -> Examples:
-    """Random images, the same for the same count, in shards of 20,000."""
+    """Write random images, the same for the same count, in shards of 20,000."""
     rng, shards = np.random.default_rng(0), -(-count // _SHARD)
     for index in range(shards):
         some = min(_SHARD, count - index * _SHARD)
@@ -95,7 +95,7 @@ def share(rounds: int) -> None:
 
 
 def epoch_of(kind: str, examples: Examples, graph: TransformGraph) -> Callable[[], None]:
-    """A function that takes one epoch's steps, by the very parts that Train is made of."""
+    """Return a function that takes one epoch's steps with Train's own parts."""
     import tensorflow as tf
 
     from components.train import devices, keras_fit
@@ -150,7 +150,7 @@ def memory(counts: tuple[int, ...] = (60_000, 600_000)) -> None:
 
 
 def peak(count: int) -> None:
-    """Train in this process, on what another one prepared; print the peak memory in KiB."""
+    """Train in this process on data that another prepared; print the peak memory in KiB."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         before = [sys.executable, __file__, "prepare", "--count", str(count), "--folder", name]

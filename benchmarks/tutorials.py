@@ -1,4 +1,4 @@
-"""The tutorials' training their own plain way and by Penstock, beside one another in one process.
+"""Time the tutorials' training, plain and by Penstock, side by side in one process.
 
     python benchmarks/tutorials.py --path MNIST_DIR --fashion-path FASHION_DIR
     python benchmarks/tutorials.py --path MNIST_DIR --recipe mnist --rounds 1 --epochs 1
@@ -45,7 +45,7 @@ EAGER = "mnist_from_scratch"  # whose plain way is no Keras fit, so that EACH_GO
 
 
 def ours(inputs: train.Inputs, config: train.Config, arrays: Arrays, seed: int) -> Measured:
-    """The component Train; accuracy by the exported signature."""
+    """Train with the component; measure accuracy by the exported signature."""
     with tempfile.TemporaryDirectory() as name:
         output, work, logs = (Path(name, part) for part in ("output", "work", "logs"))
         for folder in (output, work, logs):
@@ -65,7 +65,7 @@ def ours(inputs: train.Inputs, config: train.Config, arrays: Arrays, seed: int) 
 
 
 def read_arrays(examples: Examples) -> Arrays:
-    """The very images that ours reads, in the same order."""
+    """Load the images that Penstock reads, in the same order."""
     (train_images, train_labels), (test_images, test_labels) = (
         next(iter(read_batches(examples, split, batch_size=1_000_000).as_numpy_iterator()))
         for split in ("train", "test")

@@ -1,4 +1,4 @@
-"""Runs `make test`'s tests under conditions that a machine or a user may bring: `make conditions`.
+"""Run the tests of `make test` under other conditions of machine and user: `make conditions`.
 
 `python tests/conditions.py [--times N] [CONDITION …] [-- PYTEST OPTIONS]`; `a+b` is two at once.
 Prints for each run what passed, failed and was skipped, the seconds, and what failed.
@@ -84,7 +84,7 @@ def busy_processes(count: int) -> Iterator[None]:
 
 @contextlib.contextmanager
 def home_of_the_tests() -> Iterator[Path]:
-    """An empty folder for what the tests write, whoever runs them."""
+    """Make an empty folder that the tests write to, whoever runs them."""
     folder = Path(tempfile.mkdtemp(prefix="penstock-conditions-"))
     folder.chmod(0o777)
     try:
@@ -94,7 +94,7 @@ def home_of_the_tests() -> Iterator[Path]:
 
 
 def run(name: str, options: list[str]) -> bool:
-    """Run the tests under a condition, print what came of it; whether all is well."""
+    """Run the tests under a condition and print the result. Returns whether they passed."""
     condition = Condition()
     for part in name.split("+"):
         condition |= CONDITIONS[part]

@@ -1,4 +1,4 @@
-"""What tests of several packages share."""
+"""Provide fixtures for the tests of several packages."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from filelock import FileLock
 
 from data.base.unneeded_imports import skip_unneeded_imports
 
-# As the command line does, which says why.
+# As the command line does, see there.
 skip_unneeded_imports()
 gc.set_threshold(50_000, 20, 20)
 
@@ -34,20 +34,20 @@ hypothesis.settings.load_profile("repeatable")
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files with the most slow tests begin, so that no process ends with one and others wait."""
+    """Run the files with the most slow tests first, so that no process ends long after others."""
     files = Counter(item.path for item in items if item.get_closest_marker("slow"))
     items.sort(key=lambda item: -files[item.path])
 
 
 def pytest_collection_finish() -> None:
-    """The libraries that test files import stay: no search for garbage looks through them again."""
+    """Exempt imported libraries from garbage collection, since they stay."""
     gc.collect()
     gc.freeze()
 
 
 @pytest.fixture(scope="session")
 def make_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
-    """`make_once(name, fill)`: a folder that `fill(folder)` makes, once for all processes."""
+    """`make_once(name, fill)` makes a folder by `fill(folder)`, once for all processes."""
     session = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:  # each has a folder of its own in that of the session
         session = session.parent
@@ -65,7 +65,7 @@ def make_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
 
 @pytest.fixture(scope="session")
 def wait_until() -> Callable[..., None]:
-    """`wait_until(holds, what)`: until `holds()`; the bound is for a machine that hangs."""
+    """`wait_until(holds, what)` waits until `holds()`; the bound is for a machine that hangs."""
 
     def wait(holds: Callable[[], bool], what: str = "it") -> None:
         end = time.monotonic() + 600
@@ -78,7 +78,7 @@ def wait_until() -> Callable[..., None]:
 
 @pytest.fixture
 def google(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """Google's storage and Dataflow, as `fake_google` has them; their client libraries use it."""
+    """Let Google's client libraries talk to `fake_google`."""
     from google.oauth2.credentials import Credentials
 
     fake = fake_google.FakeGoogle()
@@ -91,9 +91,9 @@ def google(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
 @pytest.fixture
 def unprivileged() -> Iterator[Callable[[], AbstractContextManager[None]]]:
-    """A context in which permissions hold, though the tests may run as root, whom none stop.
+    """Return a context in which permissions hold, even where the tests run as root.
 
-    What the test makes may be read by others, whatever the umask.
+    Files that the test makes are readable by others, whatever the umask.
     """
 
     @contextmanager
@@ -114,7 +114,7 @@ def unprivileged() -> Iterator[Callable[[], AbstractContextManager[None]]]:
 
 @pytest.fixture(scope="session")
 def store_tfds() -> Callable[..., Path]:
-    """A function that prepares a TensorFlow Datasets set from arrays, offline.
+    """Return a function that prepares a TensorFlow Datasets set from arrays, offline.
 
     `store(data_dir, name, image_feature, {"train": (images, labels), …}, class_names)` returns
     the folder of the version, 3.0.1.
@@ -142,7 +142,7 @@ def store_tfds() -> Callable[..., Path]:
 
 @pytest.fixture(scope="session")
 def reader(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """The environment of a reader of the documentation, whose HOME holds small data.
+    """Make the environment of a reader of the documentation, with small data in HOME.
 
     ~/mnist and ~/fashion_mnist are IDX files, ~/spans has a folder of them for each of three days,
     ~/seven.png is an image. Each class is a bright patch, so that every recipe passes its gate.
@@ -174,7 +174,7 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 
 def _real_data(name: str) -> Path:
-    """The folder of a dataset's four IDX files; PENSTOCK_TEST_DATA names the folder it lies in."""
+    """Find a dataset's four IDX files in the folder that PENSTOCK_TEST_DATA names."""
     beside = Path(__file__).parents[2] / "shared" / "data"
     folder = Path(os.environ.get("PENSTOCK_TEST_DATA", beside)) / name
     if not folder.is_dir():
@@ -196,11 +196,11 @@ def fashion_dir() -> Path:
 
 @pytest.fixture(autouse=True)
 def no_secrets_from_before(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What one test read as a secret is plain text in the next."""
+    """Forget the secrets that the test before has read."""
     monkeypatch.setattr("data.redaction._secrets", set())
 
 
 @pytest.fixture(autouse=True)
 def no_root_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Tests name their roots; one that the environment names is somebody's."""
+    """Ignore a root that the environment names: tests name their own."""
     monkeypatch.delenv("PENSTOCK_ROOT", raising=False)

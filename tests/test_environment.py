@@ -115,7 +115,7 @@ def test_a_folder_that_this_makefile_did_not_make_stays_as_it_is(make, checkout,
 
 def test_a_file_is_no_environment(make, checkout, tmp_path):
     (tmp_path / "file").write_text("mine")
-    assert "name another folder" in make(checkout, "venv", tmp_path / "file").stderr
+    assert "use another folder" in make(checkout, "venv", tmp_path / "file").stderr
     assert (tmp_path / "file").read_text() == "mine"
 
 

@@ -47,17 +47,16 @@ class _Docstring:
         self._own = own
 
     def __get__(self, instance: object, owner: type) -> str:
-        parts = [inspect.cleandoc(self._own or owner.__name__)]
-        meanings = field_meanings(owner)
-        if meanings:
-            parts.append("Attributes:")
-        for name, meaning in meanings.items():
-            parts.append(
-                textwrap.fill(
-                    f"{name}: {meaning}", 100, initial_indent=" " * 4, subsequent_indent=" " * 8
-                )
+        text, meanings = inspect.cleandoc(self._own or owner.__name__), field_meanings(owner)
+        if not meanings:
+            return text
+        lines = [
+            textwrap.fill(
+                f"{name}: {meaning}", 100, initial_indent=" " * 4, subsequent_indent=" " * 8
             )
-        return "\n".join([*parts[:1], *([""] if meanings else []), *parts[1:]])
+            for name, meaning in meanings.items()
+        ]
+        return "\n".join([text, "", "Attributes:", *lines])
 
 
 @functools.cache

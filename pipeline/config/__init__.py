@@ -1,1 +1,1 @@
-"""A pipeline as it is configured: its graph, its checks, and what is set over its recipe."""
+"""Describe a pipeline: its graph, the checks of it, and the settings over a recipe."""

@@ -1,4 +1,4 @@
-"""Beam's flags as a user gives them: behind the recipe, or in the config file's table [beam]."""
+"""Read Beam's flags from the table [beam] of a config file."""
 
 from __future__ import annotations
 
@@ -11,24 +11,26 @@ TABLE = "beam"
 
 
 def read_beam_table(table: Any) -> tuple[str, ...]:
-    """The table's flags: `parallelism = 2` is --parallelism=2, true the bare flag, a list several.
+    """Turn the table into flags: `parallelism = 2` is --parallelism=2, true the bare flag.
+
+    A list gives the flag once for each item.
 
     Raises:
-        ConfigError: it is no table, or a value is none that a flag can have.
+        ConfigError: it is not a table, or a value cannot be a flag's.
     """
     if not isinstance(table, Mapping):
-        raise ConfigError("[beam] is no table", expected='runner = "FlinkRunner", …', got=table)
+        raise ConfigError("[beam] must be a table", expected='runner = "FlinkRunner", …', got=table)
     return tuple(flag for name, value in table.items() for flag in _flags(name, value))
 
 
 def _flags(name: str, value: Any) -> list[str]:
     if isinstance(value, list):
-        return [flag for one in value for flag in _flags(name, one)]
+        return [flag for item in value for flag in _flags(name, item)]
     if isinstance(value, bool):
         return [f"--{name}"] if value else []
     if not isinstance(value, str | int | float):
         raise ConfigError(
-            f"beam.{name} cannot be a flag of Beam's",
+            f"beam.{name} cannot be a Beam flag",
             expected="text, a number, true, false, or a list of these",
             got=repr(value),
         )

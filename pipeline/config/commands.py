@@ -1,4 +1,4 @@
-"""Commands that are suggested: words that can be copied into a shell as they stand."""
+"""Format suggested commands so that they can be copied into a shell."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import shlex
 from pathlib import Path
 
 
-def format_command(*words: object, root: Path | None = None) -> str:
-    """`penstock` with these words, quoted; `--root` too, where it is not the usual one."""
-    at = [] if root in (None, Path(".penstock")) else ["--root", str(root)]
-    return shlex.join(["penstock", *map(str, words), *at])
+def format_command(*arguments: object, root: Path | None = None) -> str:
+    """Quote `penstock` with these arguments; `--root` is added where it is not the default."""
+    option = [] if root in (None, Path(".penstock")) else ["--root", str(root)]
+    return shlex.join(["penstock", *map(str, arguments), *option])

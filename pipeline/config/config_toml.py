@@ -77,7 +77,7 @@ def _table(path: Sequence[str], config: Any, recipe: Any) -> str:
 
 
 def _listed(value: Any) -> Any:
-    """A plain value; of dataclasses in a list, without the keys that are None by default."""
+    """Make a plain value; dataclasses in a list lose the keys that are None by default."""
     if isinstance(value, list | tuple):
         return [_listed(item) for item in value]
     if not dataclasses.is_dataclass(value):
@@ -101,12 +101,12 @@ def _nested(path: Sequence[str], value: dict[str, Any]) -> dict[str, Any]:
 def _dump(plain: dict[str, Any]) -> str:
     import tomli_w
 
-    return tomli_w.dumps(_speak_none(plain))
+    return tomli_w.dumps(_write_none(plain))
 
 
-def _speak_none(plain: Any) -> Any:
+def _write_none(plain: Any) -> Any:
     if isinstance(plain, dict):
-        return {key: _speak_none(value) for key, value in plain.items()}
+        return {key: _write_none(value) for key, value in plain.items()}
     if isinstance(plain, list):
-        return [_speak_none(value) for value in plain]
+        return [_write_none(value) for value in plain]
     return "none" if plain is None else plain

@@ -1,4 +1,4 @@
-"""Typed values to plain ones and back: for config files, `--set`, and artifacts' manifests.
+"""Convert typed values to plain ones and back: config files, `--set`, artifacts' manifests.
 
 cattrs does the work; the hooks make it strict, where by default it would turn "no" into True, 3.7
 into 3 and "abc" into the list of its letters. The word none stands for None where a field may be
@@ -22,7 +22,7 @@ from data.errors import ConfigError, PenstockError, suggest_names
 T = TypeVar("T")
 
 
-def _strict(value: Any, kind: type) -> Any:
+def _check_exact_type(value: Any, kind: type) -> Any:
     if kind is float and type(value) is int:
         return float(value)
     if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
@@ -38,22 +38,22 @@ def _is_optional(kind: Any) -> bool:
     return _origin(kind) in (typing.Union, types.UnionType) and type(None) in get_args(kind)
 
 
-def _optional_hook(kind: Any) -> Any:
-    inner = [t for t in get_args(kind) if t is not type(None)]
-    target: Any = inner[0] if len(inner) == 1 else typing.Union[tuple(inner)]  # noqa: UP007
+def _make_optional_hook(kind: Any) -> Any:
+    kinds = [t for t in get_args(kind) if t is not type(None)]
+    target: Any = kinds[0] if len(kinds) == 1 else typing.Union[tuple(kinds)]  # noqa: UP007
     return lambda value, _: (
         None if value is None or value == "none" else _converter.structure(value, target)
     )
 
 
-def _hook_factory(make: Any, shapes: tuple[type, ...], expected: str) -> Any:
-    """A factory of hooks that let `make`'s hook take values of these shapes, and refuse others."""
+def _make_hook_factory(make: Any, accepted: tuple[type, ...], expected: str) -> Any:
+    """Make a factory of hooks that refuse values of other types before `make`'s hook gets them."""
 
     def factory(kind: Any, converter: Converter) -> Any:
         structure = make(kind, converter)
 
         def hook(value: Any, _: Any) -> Any:
-            if not isinstance(value, shapes):
+            if not isinstance(value, accepted):
                 raise TypeError(f"expected {expected}, got {value!r}")
             return structure(value, kind)
 
@@ -75,11 +75,11 @@ def _structure_tuple(kind: Any, converter: Converter) -> Any:
     return structure
 
 
-def _of(origin: type) -> Any:
+def _has_origin(origin: type) -> Any:
     return lambda kind: _origin(kind) is origin
 
 
-def _literal(value: Any, kind: Any) -> Any:
+def _structure_literal(value: Any, kind: Any) -> Any:
     if value not in get_args(kind):
         raise ValueError(f"expected {' or '.join(map(repr, get_args(kind)))}, got {value!r}")
     return value
@@ -87,18 +87,21 @@ def _literal(value: Any, kind: Any) -> Any:
 
 _converter = Converter(forbid_extra_keys=True)
 for _kind in (int, float, bool, str):
-    _converter.register_structure_hook(_kind, _strict)
-_converter.register_structure_hook_func(lambda kind: _origin(kind) is typing.Literal, _literal)
-_converter.register_structure_hook_factory(_is_optional, _optional_hook)
+    _converter.register_structure_hook(_kind, _check_exact_type)
+_converter.register_structure_hook_func(
+    lambda kind: _origin(kind) is typing.Literal, _structure_literal
+)
+_converter.register_structure_hook_factory(_is_optional, _make_optional_hook)
 _converter.register_structure_hook_factory(
-    _of(tuple), _hook_factory(_structure_tuple, (list, tuple), "a list")
+    _has_origin(tuple), _make_hook_factory(_structure_tuple, (list, tuple), "a list")
 )
 _converter.register_structure_hook_factory(
-    _of(dict), _hook_factory(mapping_structure_factory, (dict,), "a table of keys and values")
+    _has_origin(dict),
+    _make_hook_factory(mapping_structure_factory, (dict,), "a table of keys and values"),
 )
 _converter.register_structure_hook_factory(
     dataclasses.is_dataclass,
-    _hook_factory(
+    _make_hook_factory(
         lambda kind, converter: converter.gen_structure_attrs_fromdict(kind),
         (dict,),
         "a table of keys and values",
@@ -109,7 +112,7 @@ _converter.register_unstructure_hook(Path, str)
 
 
 def to_plain(value: Any) -> Any:
-    """Dataclasses, tuples and paths as dicts, lists and strings that JSON can hold."""
+    """Turn dataclasses, tuples and paths into dicts, lists and strings that JSON can hold."""
     if isinstance(value, Mapping):
         return {key: to_plain(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):  # cattrs leaves what is in a bare one as it is
@@ -118,58 +121,62 @@ def to_plain(value: Any) -> Any:
 
 
 def from_plain(plain: Any, kind: type[T], where: str) -> T:
-    """The inverse of `to_plain`. `where` names the place for messages: "train".
+    """Turn a plain value back into a typed one. `where` is for messages, such as "train".
 
     Raises:
-        ConfigError: a value of the wrong type, an unknown key (with the close matches); or what
-            the class itself refuses.
+        ConfigError: a value of the wrong type, an unknown key (with the close matches), or a
+            value that the class itself refuses.
     """
     try:
         return _converter.structure(plain, kind)
     except (TypeError, ValueError) as error:  # a bare value, not a class
-        raise ConfigError(f"the config does not fit: {error} at {where}") from error
+        raise ConfigError(f"invalid config: {error} at {where}") from error
     except BaseValidationError as group:
-        own = next((e for e in _leaves(group) if isinstance(e, PenstockError)), None)
-        if own:
-            raise own from group
-        problems = transform_error(group, path=where, format_exception=_words)
+        refusal = next((e for e in _list_errors(group) if isinstance(e, PenstockError)), None)
+        if refusal:
+            raise refusal from group
+        problems = transform_error(group, path=where, format_exception=_describe_error)
         raise ConfigError(
-            "the config does not fit: " + "; ".join(p.replace(" @ ", " at ") for p in problems),
-            remedy="`penstock config RECIPE` prints every key with its value",
+            "invalid config: " + "; ".join(p.replace(" @ ", " at ") for p in problems),
+            remedy="`penstock config RECIPE` prints every key with its meaning and value",
         ) from group
 
 
 def check_types(config: Any, where: str) -> None:
-    """Hold the values of a dataclass that Python code has made to its fields' types.
+    """Check the values of a dataclass, made in Python, against its fields' types.
 
     Raises:
         ConfigError: as `from_plain`.
     """
-    from_plain(_as_given(config), type(config), where)
+    from_plain(_to_plain_by_value(config), type(config), where)
 
 
-def _as_given(value: Any) -> Any:
-    """As `to_plain`, but by what each value is, not by its field's type: text stays text."""
+def _to_plain_by_value(value: Any) -> Any:
+    """Convert as `to_plain`, but by each value's own type, not by its field's."""
     if dataclasses.is_dataclass(value):
-        return {f.name: _as_given(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        return {
+            f.name: _to_plain_by_value(getattr(value, f.name)) for f in dataclasses.fields(value)
+        }
     if isinstance(value, Mapping):
-        return {key: _as_given(inner) for key, inner in value.items()}
-    return [_as_given(inner) for inner in value] if isinstance(value, list | tuple) else value
+        return {key: _to_plain_by_value(inner) for key, inner in value.items()}
+    return (
+        [_to_plain_by_value(inner) for inner in value] if isinstance(value, list | tuple) else value
+    )
 
 
-def _leaves(group: BaseException) -> list[BaseException]:
+def _list_errors(group: BaseException) -> list[BaseException]:
     if isinstance(group, BaseExceptionGroup):
-        return [leaf for e in group.exceptions for leaf in _leaves(e)]
+        return [leaf for e in group.exceptions for leaf in _list_errors(e)]
     return [group]
 
 
-def _words(error: BaseException, _: type | None) -> str:
+def _describe_error(error: BaseException, _: type | None) -> str:
     if isinstance(error, ForbiddenExtraKeysError):
-        known = list(getattr(error.cl, "__dataclass_fields__", {}))
+        fields = list(getattr(error.cl, "__dataclass_fields__", {}))
         return ", ".join(
-            f"no key {name!r} ({suggest_names(name, known)})"
+            f"unknown key {name!r} ({suggest_names(name, fields)})"
             for name in sorted(map(str, error.extra_fields))
         )
     if isinstance(error, KeyError):
-        return f"lacks {error.args[0]!r}"
+        return f"the key {error.args[0]!r} is missing"
     return str(error)

@@ -1,4 +1,4 @@
-"""The graph of a pipeline: its steps, and what feeds them."""
+"""Define the graph of a pipeline: its steps and their inputs."""
 
 from __future__ import annotations
 
@@ -13,25 +13,27 @@ from data.errors import ConfigError, suggest_names
 
 
 class Component(Protocol):
-    """The shape that all components share: a module, or any object, with these four names.
+    """The names that every component has, be it a module or any object.
 
     It may also have
     `depends(config) -> Depends`: code and files that the config names, for the fingerprint;
-    `stamp(config, beam_args)`: a function that says, in a word that changes when it does, what the
-    data outside is; None where nobody can say;
-    `pin(config, inputs, context) -> config`: the config filled with what the step looks at outside
-    the root, for the fingerprint; `inputs` are None while what feeds it is not made;
-    `check_config(config)`: raises where its values do not fit together;
-    `check_expected(config, inputs, thorough)`: raises where a step that is to run would fail, by
-    what is known of its inputs before they are made; called before anything runs, and once more,
-    `thorough`, when the first step begins: then it may import what `run` imports, and give words
-    about what is worth a look;
-    `expect_outputs(config, inputs, thorough) -> {output: ExpectedExamples}`: what is known of them;
-    `check_inputs(config, made)`: raises where inputs that are made, by name, do not fit the config;
-    called before anything runs and after each earlier step, so that no hour is lost;
-    `is_current(outputs, context) -> bool`: whether what a cached step made outside the root stands;
-    `locate(outputs, context) -> outputs`: of a cached step, with that named by where it lies now;
-    `prepare()`: called when the step before begins, to start a process that takes long to be ready.
+    `stamp(config, beam_args)`: a function that returns a text which changes when the data outside
+    does; None where there is no such text;
+    `pin(config, inputs, context) -> config`: fills the config with the state outside the root that
+    the step depends on, for the fingerprint; `inputs` is None while an input does not exist;
+    `check_config(config)`: raises where values contradict one another;
+    `check_expected(config, inputs, thorough)`: raises where a step that is to run would fail,
+    judged by what is known of its inputs before they exist; called before anything runs, and again
+    with `thorough` when the first step begins: then it may import what `run` imports, and return
+    warnings;
+    `expect_outputs(config, inputs, thorough) -> {output: ExpectedExamples}`: what is known of its examples before
+    they exist;
+    `check_inputs(config, made)`: raises where existing inputs, by name, do not fit the config;
+    called before anything runs and after each earlier step, so that no time is lost;
+    `is_current(outputs, context) -> bool`: whether what a cached step wrote outside the root is
+    still there;
+    `locate(outputs, context) -> outputs`: the outputs of a cached step with the paths of today;
+    `prepare()`: called when the step before begins, to start a process that takes long to start.
     """
 
     Config: type[Any]
@@ -58,30 +60,32 @@ Input = Ref | tuple[Ref, ...]
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """One component with its config and what feeds it."""
+    """One component with its config and its inputs."""
 
     name: str
-    component: str  # a module, components.ingest, or an object in one, mine.steps:Blur
+    component: str  # a module, components.ingest, or an object in a module, mine.steps:Blur
     config: Any  # the component's Config
     inputs: Mapping[str, Input] = field(default_factory=dict)
-    part_of: str | None = None  # a later step, by whose name this one is meant too
+    part_of: str | None = None  # a later step, whose name selects this one too
 
     def load(self) -> Component:
-        """The component; its heavy libraries are not imported by this."""
+        """Import the component, but not its heavy libraries."""
         if ":" in self.component:
             return typing.cast(Component, load_object(self.component))
         return typing.cast(Component, load_module(self.component, f"the step {self.name!r}"))
 
     def depends(self) -> Depends:
+        """Ask the component which code and files its config names."""
         hook = getattr(self.load(), "depends", None)
-        found: Depends = hook(self.config) if hook else Depends()
-        return found
+        depends: Depends = hook(self.config) if hook else Depends()
+        return depends
 
     def modules(self) -> tuple[str, ...]:
-        """Those that import paths name: the component's own, and its config's."""
+        """List the modules that import paths name: the component's and its config's."""
         return (self.component.partition(":")[0], *self.depends().modules)
 
     def upstream(self) -> list[Ref]:
+        """List the outputs of earlier steps that this one takes."""
         return [ref for value in self.inputs.values() for ref in as_refs(value)]
 
 
@@ -98,11 +102,11 @@ class PipelineConfig:
     @property
     def model_name(self) -> str | None:
         """The folder under the serving directory that the pipeline pushes to, if it pushes."""
-        found = (getattr(step.config, "model_name", None) for step in self.steps)
-        return next((name for name in found if name), None)
+        names = (getattr(step.config, "model_name", None) for step in self.steps)
+        return next((name for name in names if name), None)
 
     def step(self, name: str) -> Step:
-        """Raises ConfigError, with the close matches, where there is no such step."""
+        """Find a step. Raises ConfigError, with the close matches, where there is none."""
         for step in self.steps:
             if step.name == name:
                 return step
@@ -112,9 +116,9 @@ class PipelineConfig:
         )
 
     def parts(self, name: str) -> list[Step]:
-        """The steps that are part of the one with this name, and it; raises as `step`."""
-        named = self.step(name)
-        return [*(step for step in self.steps if step.part_of == name), named]
+        """Find a step and, before it, those that are part of it; raises as `step`."""
+        whole = self.step(name)
+        return [*(step for step in self.steps if step.part_of == name), whole]
 
 
 def as_refs(value: Input) -> tuple[Ref, ...]:

@@ -1,4 +1,4 @@
-"""All that can be checked of a graph before anything runs, and which of its steps are meant."""
+"""Check a pipeline's graph before anything runs, and select the steps to run."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ _GREATEST_SEED = 2**31 - 1  # that NumPy, Keras and TensorFlow all take
 
 
 def check(pipeline: PipelineConfig) -> None:
-    """Everything that can be known before anything runs.
+    """Check names, the seed, configs and inputs.
 
     Raises:
-        ConfigError: a name that cannot be a folder's, a seed out of range, a step twice, an unknown
-            component, config of another component or values that do not fit together, an input
-            that is missing, unknown, of the wrong type, or comes from no earlier step.
+        ConfigError: an invalid name, a seed out of range, two steps of one name, an unknown
+            component, a config of another component, values that contradict one another, or an
+            input that is missing, unknown, of the wrong type, or of no earlier step.
     """
     if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", pipeline.name):
         raise ConfigError(
-            f"{pipeline.name!r} cannot name a pipeline: its runs' folders are called by it",
-            expected="letters, digits, _ . and -, not beginning with . or -",
+            f"invalid pipeline name {pipeline.name!r}",
+            expected="letters, digits, _ . and -, not beginning with . or -: folders get this name",
         )
     if not 0 <= pipeline.seed <= _GREATEST_SEED:
         raise ConfigError(
@@ -72,23 +72,23 @@ def _check_inputs(step: Step, earlier: Mapping[str, Step]) -> None:
     for name in step.inputs:
         if name not in wanted:
             raise ConfigError(
-                f"step {step.name!r} takes no input {name!r}", remedy=suggest_names(name, wanted)
+                f"step {step.name!r} has no input {name!r}", remedy=suggest_names(name, wanted)
             )
     for name, spec in wanted.items():
         if name not in step.inputs:
             if spec.default is dataclasses.MISSING and spec.default_factory is dataclasses.MISSING:
                 raise ConfigError(
-                    f"step {step.name!r} lacks its input {name!r}",
-                    expected=_words(hints[name]),
-                    remedy=f"name the step whose output it is in the recipe: {name}=Ref(…)",
+                    f"step {step.name!r}: the input {name!r} is missing",
+                    expected=_name_type(hints[name]),
+                    remedy=f"set it in the recipe: inputs={{{name!r}: Ref(STEP, OUTPUT)}}",
                 )
             continue
         value = step.inputs[name]
         many = get_origin(hints[name]) is tuple
         if many == isinstance(value, Ref):
             raise ConfigError(
-                f"step {step.name!r}, input {name!r}",
-                expected=_words(hints[name]),
+                f"step {step.name!r}, input {name!r}: wrong number of artifacts",
+                expected=_name_type(hints[name]),
                 got="one artifact" if many else "a list of artifacts",
             )
         element = get_args(hints[name])[0] if many else hints[name]
@@ -100,25 +100,27 @@ def _check_ref(step: Step, name: str, ref: Ref, wanted: Any, earlier: Mapping[st
     where = f"step {step.name!r}, input {name!r}"
     if ref.step not in earlier:
         raise ConfigError(
-            f"{where}: no earlier step {ref.step!r} makes it",
+            f"{where}: there is no earlier step {ref.step!r}",
             remedy=suggest_names(ref.step, earlier),
         )
-    made = typing.get_type_hints(earlier[ref.step].load().Outputs)
-    if ref.output not in made:
+    outputs = typing.get_type_hints(earlier[ref.step].load().Outputs)
+    if ref.output not in outputs:
         raise ConfigError(
             f"{where}: step {ref.step!r} has no output {ref.output!r}",
-            remedy=suggest_names(ref.output, made),
+            remedy=suggest_names(ref.output, outputs),
         )
     types = [t for t in (get_args(wanted) or (wanted,)) if t is not type(None)]
-    if not any(isinstance(t, type) and issubclass(made[ref.output], t) for t in types):
+    if not any(isinstance(t, type) and issubclass(outputs[ref.output], t) for t in types):
         raise ConfigError(
-            f"{where}", expected=_words(wanted), got=f"{_words(made[ref.output])} from {ref}"
+            f"{where}: wrong type of artifact",
+            expected=_name_type(wanted),
+            got=f"{_name_type(outputs[ref.output])} from {ref}",
         )
 
 
-def _words(kind: Any) -> str:
+def _name_type(kind: Any) -> str:
     if get_origin(kind) is tuple:
-        return f"a list of {_words(get_args(kind)[0])}"
+        return f"a list of {_name_type(get_args(kind)[0])}"
     return getattr(kind, "__name__", str(kind))
 
 
@@ -129,17 +131,20 @@ def select(
     first: str | None = None,
     last: str | None = None,
 ) -> Sequence[Step]:
-    """The steps from `first` to `last`, or just `only`, in order.
+    """Select the steps from `first` to `last`, or just `only`, in order.
 
     Raises:
-        ConfigError: an unknown name, `only` beside the others, or `last` before `first`.
+        ConfigError: an unknown name, `only` together with the others, or `last` before `first`.
     """
     if only and (first or last):
-        raise ConfigError("--only cannot stand beside --from or --until")
+        raise ConfigError("--only cannot be combined with --from or --until")
     names = [s.name for s in pipeline.steps]
     begin, end = only or first or names[0], only or last or names[-1]
     start = pipeline.steps.index(pipeline.parts(begin)[0])
     stop = pipeline.steps.index(pipeline.step(end))
     if stop < start:
-        raise ConfigError(f"--until {last} comes before --from {first}", expected=" → ".join(names))
+        raise ConfigError(
+            f"the step of --until {last} comes before that of --from {first}",
+            expected=" → ".join(names),
+        )
     return pipeline.steps[start : stop + 1]

@@ -1,9 +1,9 @@
-"""What a step reads that lies outside the root: how it stands, and what nobody can look at.
+"""Find the files that a step reads outside the root, and record their state without reading them.
 
-Nothing is read for it. Files are those that the component names (`ingest.path`, a model to begin
-with), and whatever a string in a table of the config leads to, such as one of `ingest.options` or
-`train.model_options`: a path with a slash, absolute, or relative to the working folder or to the
-step's own module. Besides, a source may say what its data is.
+Files are those that the component names (`ingest.path`, a model to begin with), and those that a
+string in a table of the config leads to, such as one of `ingest.options` or `train.model_options`:
+a path with a slash, absolute, or relative to the working folder or to the step's own module.
+Besides, a source may return a stamp of its data.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ from pipeline.config.graph import Step
 
 @dataclass(frozen=True, kw_only=True)
 class OutsideData:
-    """What a step reads outside the root, as it stood when somebody looked."""
+    """The state of what a step reads outside the root, at one moment."""
 
     files: Mapping[str, str] = field(default_factory=dict)  # path of a file → size and times
-    listed: Mapping[str, str] = field(default_factory=dict)  # folder or URL → how its files stand
-    stamp: str | None = None  # what the source says of its data
+    listed: Mapping[str, str] = field(default_factory=dict)  # folder or URL → state of its files
+    stamp: str | None = None  # the source's own stamp of its data
 
     @property
     def named(self) -> Iterator[Path]:
-        """All of it that has a path here."""
+        """The paths of all that lies on this machine."""
         return (Path(name) for name in (*self.files, *self.listed) if not is_url(name))
 
 
@@ -43,17 +43,17 @@ def inspect(
     named: Collection[Path] | None = None,
     leave_out: Collection[Path] = (),
 ) -> OutsideData:
-    """How the step's outside data stands now.
+    """Record the state of a step's outside data now.
 
     Args:
         step: of a pipeline.
         beam_args: Beam's flags, for its file systems.
-        named: what to look at besides what the component names; None: what its tables name.
-        leave_out: files and folders that do not count where they lie in a folder that does.
+        named: paths besides those that the component names; None: those that its tables name.
+        leave_out: files and folders that are skipped in a folder that counts.
 
     Raises:
-        ConfigError: no file system knows a URL, or the source cannot be made.
-        EnvironmentTrouble: something cannot be looked at.
+        ConfigError: no file system handles a URL, or the source cannot be made.
+        EnvironmentTrouble: a file or folder cannot be accessed.
     """
     depends, ask = step.depends(), get_stamp_function(step, beam_args)
     files = _without(depends.files, leave_out)
@@ -70,9 +70,9 @@ def inspect(
 
 
 def _without(files: Collection[Path], leave_out: Collection[Path]) -> Collection[Path]:
-    """The files but for those below what is left out, unless all of them lie there."""
-    begins = tuple(f"{path}/" for path in leave_out)  # as text: there may be many files
-    return [file for file in files if not f"{os.path.abspath(file)}/".startswith(begins)] or files
+    """Drop the files below what is left out, unless all of them lie there."""
+    prefixes = tuple(f"{path}/" for path in leave_out)  # as text: there may be many files
+    return [file for file in files if not f"{os.path.abspath(file)}/".startswith(prefixes)] or files
 
 
 def _state(path: Path, state: Callable[[Path], str]) -> str:
@@ -81,21 +81,21 @@ def _state(path: Path, state: Callable[[Path], str]) -> str:
 
 
 def find_unseen(step: Step) -> tuple[str, ...]:
-    """What the step reads that nobody can look at: its own source's import path, or URLs.
+    """Find what the step reads and no check can see: its own source's import path, or URLs.
 
-    A source that says what its data is, by `stamp()`, is taken at its word.
+    Data of a source with a `stamp()` counts as seen.
     """
     if _is_of_spans(step) or get_stamp_function(step, ()) is not None:
         return ()
     urls = tuple(text for text in _texts(_tables(step)) if is_url(text))
-    if urls or step.inputs or (own := _own_reader(step)) is None:
+    if urls or step.inputs or (reader := _find_own_reader(step)) is None:
         return urls
     depends = step.depends()
-    return () if depends.files or depends.urls or find_named_paths(step) else (own,)
+    return () if depends.files or depends.urls or find_named_paths(step) else (reader,)
 
 
-def _own_reader(step: Step) -> str | None:
-    """The import path of the user's code that reads data, if it says nothing of it by itself."""
+def _find_own_reader(step: Step) -> str | None:
+    """Find the import path of the user's code that reads data and has no stamp."""
     source = getattr(step.config, "source", None)
     if isinstance(source, str) and ":" in source:
         return source
@@ -104,26 +104,26 @@ def _own_reader(step: Step) -> str | None:
 
 
 def get_stamp_function(step: Step, beam_args: tuple[str, ...]) -> Callable[[], str] | None:
-    """What asks the step's source for its word; None where it gives none."""
+    """Get the function that returns the source's stamp; None where there is none."""
     hook = None if _is_of_spans(step) else getattr(step.load(), "stamp", None)
     ask: Callable[[], str] | None = hook(step.config, beam_args) if hook else None
     return ask
 
 
 def _is_of_spans(step: Step) -> bool:
-    """Whether its path is a pattern: one source then reads each span."""
+    """Whether its path is a pattern, so that each span has a source of its own."""
     return is_pattern(getattr(step.config, "path", None))
 
 
 def find_named_paths(step: Step) -> list[Path]:
-    """The files and folders that the strings in the config's tables lead to."""
+    """Find the files and folders that strings in the config's tables lead to."""
     texts = [text for text in _texts(_tables(step)) if "/" in text and not is_url(text)]
     if not texts:
         return []
-    places = list(_places(step))
-    candidates = (Path(place, os.path.expanduser(text)) for text in texts for place in places)
-    found = (p for p in candidates if os.path.isfile(p) or os.path.isdir(p))
-    return list(dict.fromkeys(p for p in found if p.resolve() != Path(p.anchor)))
+    folders = list(_base_folders(step))
+    candidates = (Path(base, os.path.expanduser(text)) for text in texts for base in folders)
+    paths = (p for p in candidates if os.path.isfile(p) or os.path.isdir(p))
+    return list(dict.fromkeys(p for p in paths if p.resolve() != Path(p.anchor)))
 
 
 def _tables(step: Step) -> list[Mapping[str, Any]]:
@@ -132,7 +132,7 @@ def _tables(step: Step) -> list[Mapping[str, Any]]:
 
 
 def _texts(plain: Any) -> Iterator[str]:
-    """The strings in nested tables and lists, keys included."""
+    """Yield the strings in nested tables and lists, keys included."""
     if isinstance(plain, str):
         yield plain
     elif isinstance(plain, Mapping):
@@ -144,25 +144,25 @@ def _texts(plain: Any) -> Iterator[str]:
             yield from _texts(value)
 
 
-def _places(step: Step) -> Iterator[Path]:
-    """Where a relative path may count from: the working folder, and those of the step's modules."""
+def _base_folders(step: Step) -> Iterator[Path]:
+    """Yield the folders that a relative path may start from: here, and the step's modules'."""
     yield Path.cwd()
     for module in (step.component, *step.depends().modules):
         top, *inner = module.partition(":")[0].split(".")
-        for folder in () if top in OUR_PACKAGES else _folders(top):
+        for folder in () if top in OUR_PACKAGES else _module_folders(top):
             yield folder
             for name in inner:
                 yield (folder := folder / name)
 
 
-def _folders(top: str) -> list[Path]:
-    """The folders of a top-level module, and of a package that which holds it."""
+def _module_folders(top: str) -> list[Path]:
+    """List the folders of a top-level module; of a package also the folder that holds it."""
     try:
         spec = importlib.util.find_spec(top)
     except (ImportError, ValueError):  # a notebook's own
         return []
     if spec is None:
         return []
-    packages = [Path(place) for place in spec.submodule_search_locations or ()]
+    packages = [Path(folder) for folder in spec.submodule_search_locations or ()]
     beside = [Path(spec.origin).parent] if spec.origin and not packages else []
     return [*beside, *(folder.parent for folder in packages), *packages]

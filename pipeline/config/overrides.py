@@ -1,4 +1,4 @@
-"""From a recipe's name to the config that runs: recipe, then config file, then `--set`."""
+"""Apply a config file and `--set` to a recipe's config, in this order."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Overrides = Mapping[str, Any]  # {"seed": 1, "train": {"epochs": 3}}
 
 
 def read_toml(path: Path) -> dict[str, Any]:
-    """Raises ConfigError where the file is missing or is not TOML."""
+    """Read a config file. Raises ConfigError where it is missing or is not TOML."""
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -29,7 +29,7 @@ def read_toml(path: Path) -> dict[str, Any]:
 
 
 def apply_overrides(pipeline: PipelineConfig, overrides: Overrides) -> PipelineConfig:
-    """The pipeline with some values changed; each is typed from its field.
+    """Change some values of a pipeline; each is converted to its field's type.
 
     Raises:
         ConfigError: an unknown step or key, with the close matches; a value of the wrong type.
@@ -40,7 +40,7 @@ def apply_overrides(pipeline: PipelineConfig, overrides: Overrides) -> PipelineC
         if name == "seed":
             seed = from_plain(value, int, "seed")
         elif name == "name" and value == pipeline.name:
-            continue  # as `penstock config` prints it
+            continue  # `penstock config` prints it
         elif name in steps and isinstance(value, Mapping):
             merged = _merge(to_plain(steps[name].config), to_plain(value))
             config = from_plain(merged, type(steps[name].config), name)
@@ -53,37 +53,38 @@ def apply_overrides(pipeline: PipelineConfig, overrides: Overrides) -> PipelineC
             keys = find_keys(pipeline, name)
             remedy = " or ".join(f"{key}=…" for key in keys)
             raise ConfigError(
-                f"no config key {name!r}", remedy=remedy or suggest_names(name, [*steps, "seed"])
+                f"unknown config key {name!r}",
+                remedy=remedy or suggest_names(name, [*steps, "seed"]),
             )
     return dataclasses.replace(pipeline, seed=seed, steps=tuple(steps.values()))
 
 
 def find_keys(pipeline: PipelineConfig, name: str) -> list[str]:
-    """The steps' keys of this name, with their step: `train.epochs` for `epochs`."""
-    named = ((step.name, f.name) for step in pipeline.steps for f in fields(step.config))
-    return [f"{step}.{key}" for step, key in named if key == name]
+    """Find the steps' keys of this name, with their step: `train.epochs` for `epochs`."""
+    keys = ((step.name, f.name) for step in pipeline.steps for f in fields(step.config))
+    return [f"{step}.{key}" for step, key in keys if key == name]
 
 
 def apply_settings(pipeline: PipelineConfig, settings: Iterable[str]) -> PipelineConfig:
     """Apply `a.b=c` settings in order; c is TOML where that fits the field, else text.
 
-    A list of words may stand without quotes, [a,b]: a shell takes them away.
+    Items of a list need no quotes, [a,b]: a shell removes them.
     """
     for setting in settings:
         key, equals, text = setting.partition("=")
         if not equals or not key.strip():
             raise ConfigError(
-                f"--set {setting!r} sets nothing",
+                f"invalid --set {setting!r}",
                 expected="KEY=VALUE",
-                remedy="--set train.epochs=3",
+                remedy="write --set train.epochs=3",
             )
-        readings = [*_as_toml(text), *_as_words(text), text]
+        readings = [*_parse_toml(text), *_parse_unquoted_list(text), text]
         pipeline = _set(pipeline, key.strip().split("."), readings)
     return pipeline
 
 
 def _set(pipeline: PipelineConfig, keys: list[str], readings: list[Any]) -> PipelineConfig:
-    """Set the first of the readings that fits; if none does, say what is wrong with the first."""
+    """Set the first reading that fits; if none does, raise the first one's error."""
     problems = []
     for reading in readings:
         try:
@@ -93,17 +94,17 @@ def _set(pipeline: PipelineConfig, keys: list[str], readings: list[Any]) -> Pipe
     raise problems[0]
 
 
-def _as_toml(text: str) -> list[Any]:
+def _parse_toml(text: str) -> list[Any]:
     try:
         return [tomllib.loads(f"value = {text}")["value"]]
     except tomllib.TOMLDecodeError:
         return []
 
 
-def _as_words(text: str) -> list[Any]:
-    """A list whose quotes the shell took away, [a,b], as the list of words that it was."""
+def _parse_unquoted_list(text: str) -> list[Any]:
+    """Parse a list whose quotes the shell removed, [a,b]."""
     listed = re.fullmatch(r"\[([^\[\]{}\"'=]*)\]", text.strip())
-    return [[word.strip() for word in listed[1].split(",")]] if listed and listed[1].strip() else []
+    return [[item.strip() for item in listed[1].split(",")]] if listed and listed[1].strip() else []
 
 
 def _nested(keys: list[str], value: Any) -> dict[str, Any]:

@@ -1,1 +1,1 @@
-"""Can a run work here? This machine, a runner, shadowed packages; and a new project."""
+"""Check the environment of runs: machine, runner, libraries, packages; start a new project."""

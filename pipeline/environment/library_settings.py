@@ -1,8 +1,6 @@
-"""What libraries read from the environment: pinned, looked at, or harmless.
+"""Control the environment variables that libraries read; see docs/how-to/training.md.
 
-docs/how-to/training.md lists the variables.
-
-Called before any of them is imported, by the command line and by whoever calls from Python.
+This comes before any of them is imported, from the command line and from Python.
 """
 
 from __future__ import annotations
@@ -15,7 +13,7 @@ from data.base.unneeded_imports import skip_unneeded_imports
 from data.errors import EnvironmentTrouble
 from pipeline.environment.wait_settings import read_waits
 
-# Results depend on these, and there are reasons to set them: they are part of a fingerprint. No
+# Results depend on these, and there are reasons to set them, so they count in a fingerprint. No
 # library sets one of them itself, as TensorFlow Model Analysis does with TF_USE_LEGACY_KERAS.
 COUNTED = (
     "DNNL_DEFAULT_FPMATH_MODE",
@@ -34,7 +32,7 @@ COUNTED = (
     "TF_XLA_FLAGS",
     "XLA_FLAGS",
 )
-# Set, or taken away, whatever they were.
+# Set or removed, whatever they were.
 PINNED = {"KERAS_BACKEND": BACKEND}
 REMOVED = ("KERAS_MAX_EPOCHS", "KERAS_MAX_STEPS_PER_EPOCH")
 _LOOPBACK = dict.fromkeys(("localhost", "127.0.0.1", "::1"))
@@ -42,12 +40,12 @@ _PROXIES = ("http_proxy", "https_proxy", "all_proxy", "grpc_proxy")
 
 
 def pin_libraries() -> None:
-    """Give Keras its settings, keep what is on this machine from any proxy, and set the waits.
+    """Set the variables for Keras, bypass proxies for this machine, and read the waits.
 
-    Children have them too.
+    Child processes inherit all of it.
 
     Raises:
-        ConfigError: Keras was imported before, with other settings; or a wait is no time.
+        ConfigError: Keras was imported before with other settings, or a wait is invalid.
     """
     read_waits()
     os.environ.update(PINNED)
@@ -59,33 +57,33 @@ def pin_libraries() -> None:
 
 
 def read_counted_variables() -> dict[str, str]:
-    """The variables that are set of those that results depend on."""
+    """Read those variables that results depend on and that are set."""
     return {name: os.environ[name] for name in COUNTED if name in os.environ}
 
 
 def refuse_other_variables(planned: Mapping[str, str], where: str) -> None:
-    """Raise EnvironmentTrouble where they are set otherwise than where the step was planned."""
-    here = read_counted_variables()
-    for name in sorted({*here, *planned}):
-        if here.get(name) != planned.get(name):
+    """Raise EnvironmentTrouble where a variable differs from where the step was planned."""
+    actual = read_counted_variables()
+    for name in sorted({*actual, *planned}):
+        if actual.get(name) != planned.get(name):
             raise EnvironmentTrouble(
-                f"on {where} {name} is set otherwise than where the run was planned",
-                expected=_words(planned.get(name)),
-                got=_words(here.get(name)),
-                follows="the step did not begin: its result depends on it",
-                remedy=f"set it the same for the workers, or unset it in both places: {name}",
+                f"{name} on {where} differs from {name} where the run was planned",
+                expected=_describe(planned.get(name)),
+                got=_describe(actual.get(name)),
+                follows="the step did not begin, since its result depends on it",
+                remedy=f"set {name} to the same value for the workers, or unset it in both places",
             )
 
 
-def _words(value: str | None) -> str:
+def _describe(value: str | None) -> str:
     return "not set" if value is None else repr(value)
 
 
 def _bypass_proxies() -> None:
-    """Beam's workers, job servers on this machine and their like are reached directly."""
+    """Reach servers on this machine, such as Beam's workers and job servers, directly."""
     if not any(os.environ.get(name) or os.environ.get(name.upper()) for name in _PROXIES):
         return
-    # Libraries look at the one or the other, and gRPC at its own alone where there is one.
+    # Some libraries read the lower-case name, some the other; gRPC reads its own where it is set.
     own = [("no_grpc_proxy",)] if "no_grpc_proxy" in os.environ else []
     for group in (("no_proxy", "NO_PROXY"), *own):
         given = ",".join(os.environ.get(name, "") for name in group).split(",")

@@ -34,17 +34,17 @@ import json, sys
 import tensorflow as tf
 gpus = tf.config.list_physical_devices("GPU")
 details = [tf.config.experimental.get_device_details(gpu) for gpu in gpus]
-names = [found.get("device_name", gpu.name) for gpu, found in zip(gpus, details)]
+names = [detail.get("device_name", gpu.name) for gpu, detail in zip(gpus, details)]
 print(json.dumps(names))
 """
 
 
 class Finding(NamedTuple):
-    """One checked thing: one line of the output."""
+    """The result of one check: one line of the output."""
 
     good: bool
     what: str
-    seen: str
+    result: str
     remedy: str = ""
 
 
@@ -105,7 +105,7 @@ def print_findings(findings: Iterable[Finding]) -> int:
     problems = 0
     for finding in findings:
         problems += not finding.good
-        line = f"{'ok  ' if finding.good else 'FAIL'}  {finding.what:<26} {finding.seen}"
+        line = f"{'ok  ' if finding.good else 'FAIL'}  {finding.what:<26} {finding.result}"
         print(escape_controls(line), flush=True)
         if not finding.good and finding.remedy:
             print(escape_controls(f"      {'do:':<26} {finding.remedy}"))

@@ -28,7 +28,7 @@ def make_project(folder: Path) -> list[Path]:
             follows="nothing was written",
             remedy="choose another name",
         )
-    name = _pipeline_name(folder.resolve().name)
+    name = _name_pipeline(folder.resolve().name)
     template = resources.files("pipeline.environment") / "template"
     written = []
     with translate_disk_errors(f"cannot write to {folder}"):
@@ -41,6 +41,6 @@ def make_project(folder: Path) -> list[Path]:
     return written
 
 
-def _pipeline_name(folder: str) -> str:
-    """A name that a pipeline may have, and its model: that of the folder, as far as it fits."""
+def _name_pipeline(folder: str) -> str:
+    """Turn a folder's name into one that a pipeline and its model may have."""
     return re.sub(r"[^A-Za-z0-9_.-]+", "_", folder).strip("_.-") or "project"

@@ -20,7 +20,6 @@ from data.files.documents import KEY, add_schema_number, check_schema
 from data.files.private_files import open_private
 from data.redaction import redact
 from pipeline.config.convert import from_plain
-from pipeline.planning.plan import PlannedStep
 from pipeline.storage.tables import Execution, Lineage, RunStatus
 
 RUN_EVENTS = "events.jsonl"  # in a run's folder; what its workers write is forwarded to it

@@ -1,1 +1,1 @@
-"""What a run has to do: fingerprints, and which steps are cached; nothing runs here."""
+"""Plan a run: compute fingerprints and find cached steps. Nothing runs here."""

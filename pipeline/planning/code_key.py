@@ -1,4 +1,4 @@
-"""Whether a schedule's next run would use other code than its last one."""
+"""Find out whether a schedule's next run would use other code than its last one."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from pipeline.storage.ledger import Ledger
 
 
 def compute_code_key(pipeline: PipelineConfig) -> str:
-    """All code and libraries of the steps, as a digest; nothing is imported."""
+    """Digest all code and libraries of the steps; nothing is imported."""
     code = Code()
-    used = [fingerprint.collect_code_parts(step, code) for step in pipeline.steps]
-    return hashlib.sha256(json.dumps(used, sort_keys=True).encode()).hexdigest()[:32]
+    parts = [fingerprint.collect_code_parts(step, code) for step in pipeline.steps]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
 
 
 def have_imports_changed(pipeline: PipelineConfig, root: Path) -> bool:
-    """Whether a step's last artifact was made by code that was imported and is another now."""
+    """Whether code that a step imported for its last artifact has changed since."""
     code = Code()
     with Ledger(root) as ledger:
         for step in pipeline.steps:

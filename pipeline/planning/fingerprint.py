@@ -1,9 +1,9 @@
-"""What a step's result depends on, as one digest, found without importing any of it.
+"""Digest all that a step's result depends on into a fingerprint, without importing any of it.
 
-Component, its source and the first-party code that it imports, config, seed, the inputs'
-fingerprints, input files by content (folders and URLs that its settings lead to: by size and time),
-what the source says of its data, the versions of the libraries used, and what of the environment
-changes their results.
+That is the component, its source and the first-party code that it imports, config, seed, the
+inputs' fingerprints, input files by content (folders and URLs of its settings by size and time),
+the source's stamp, the versions of the libraries used, and the environment variables that change
+their results.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from pipeline.config.graph import Ref, Step, as_refs
 from pipeline.config.outside_data import OutsideData
 from pipeline.environment.library_settings import read_counted_variables
 
-_SHOWN = 120  # characters of a changed value, before and after, that a phrase has room for
-_SCHEMA = 1  # of artifacts on disk: a change makes every step new
+_SHOWN = 120  # characters that a changed value may take in a phrase, before and after together
+_SCHEMA = 1  # of artifacts on disk: a change makes every step run again
 
 
 def collect_parts(
@@ -32,10 +32,15 @@ def collect_parts(
     outside: OutsideData,
     digest_file: Callable[[Path], str],
 ) -> dict[str, Any]:
-    """All that the step's result depends on, in words, so that a change can be named.
+    """Collect all that the step's result depends on, by names, so that a change can be named.
 
-    `fingerprints` gives each input's; `code` is one look at all modules; `outside` is what the step
-    reads outside the root, and `digest_file` gives the sha256 of such a file's content.
+    Args:
+        step: of the pipeline.
+        seed: the pipeline's.
+        fingerprints: of each input.
+        code: the modules as they are now.
+        outside: the state of what the step reads outside the root.
+        digest_file: returns the sha256 of such a file's content.
     """
     return {
         "schema": _SCHEMA,
@@ -54,7 +59,7 @@ def collect_parts(
 
 
 def collect_code_parts(step: Step, code: Code) -> dict[str, dict[str, str]]:
-    """Of the parts those that are code: first-party files by content, libraries by version."""
+    """Collect the parts that are code: first-party files by content, libraries by version."""
     closure, version = code.find_closure(step.modules()), code.distributions.version
     return {
         "code": code.digests(closure),
@@ -63,18 +68,18 @@ def collect_code_parts(step: Step, code: Code) -> dict[str, dict[str, str]]:
 
 
 def digest_parts(parts: Mapping[str, Any]) -> str:
-    """The fingerprint: 32 hexadecimal digits."""
+    """Make the fingerprint: 32 hexadecimal digits."""
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
 
 
 def describe_differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
-    """What changed between two `collect_parts`, a phrase each: "config.epochs 10 → 5"."""
-    before, after = (dict(_flat(p)) for p in (old, new))
+    """Describe what differs between two steps' parts, a phrase each: "config.epochs 10 → 5"."""
+    before, after = (dict(_flatten(p)) for p in (old, new))
     changed = [key for key in {**before, **after} if before.get(key) != after.get(key)]
-    return [_phrase(key, before.get(key), after.get(key)) for key in sorted(changed)]
+    return [_describe(key, before.get(key), after.get(key)) for key in sorted(changed)]
 
 
-def _phrase(key: str, before: Any, after: Any) -> str:
+def _describe(key: str, before: Any, after: Any) -> str:
     kind, _, name = key.partition(".")
     if kind in ("config", "seed", "stamp", "libraries", "environment"):
         shown = " → ".join("nothing" if v is None else str(v) for v in (before, after))
@@ -84,9 +89,9 @@ def _phrase(key: str, before: Any, after: Any) -> str:
     return f"{kind} {name}" if name else kind
 
 
-def _flat(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+def _flatten(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
     if isinstance(value, Mapping) and value:
         for key, inner in value.items():
-            yield from _flat(inner, f"{prefix}.{key}" if prefix else str(key))
+            yield from _flatten(inner, f"{prefix}.{key}" if prefix else str(key))
     else:
         yield prefix, value

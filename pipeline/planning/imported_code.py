@@ -1,7 +1,7 @@
-"""What a step has imported: held against what its plan looked at, and looked at by the next plan.
+"""Check what a step imports against its plan, and record what the plan could not know.
 
-A plan finds code by reading it. What is imported by a name that is known at run time alone is seen
-when the step has run; its manifest has those modules, as `imported`.
+A plan finds code by reading it. A module whose name is known at run time alone is found when the
+step has run: the artifact's manifest lists it under `imported`, and the next plan checks it.
 """
 
 from __future__ import annotations
@@ -24,44 +24,44 @@ from data.code.loaded_modules import (
 )
 from data.errors import EnvironmentTrouble
 from pipeline.config.graph import Step
-from pipeline.planning.plugins import installed_version, loaded_plugins
+from pipeline.planning.plugins import find_loaded_plugins, read_installed_version
 
-_DEPTH = 3  # of containers in a module's global names, such as a registry of functions
-_WIDTH = 1000  # of each of them
-_DISTRIBUTION = "distribution "  # before the name of one in `imported`, whose value is its version
+_DEPTH = 3  # of nested containers that are searched in a module's globals, such as a registry
+_WIDTH = 1000  # items that are searched of each
+_DISTRIBUTION = "distribution "  # prefix in `imported` of an installed one: name → version
 
 
 def describe_changed_code(imported: Mapping[str, str], code: Code) -> list[str]:
-    """Which modules of a manifest's `imported` are others now, a phrase each."""
+    """Describe which entries of a manifest's `imported` have changed since, a phrase each."""
     phrases = []
-    for name, digest in imported.items():
+    for name, recorded in imported.items():
         if name.startswith(_DISTRIBUTION):
             distribution = name.removeprefix(_DISTRIBUTION)
-            version = installed_version(distribution)
-            if version != digest:
-                phrases.append(f"{distribution} {digest} → {version or 'nothing'}")
+            version = read_installed_version(distribution)
+            if version != recorded:
+                phrases.append(f"{distribution} {recorded} → {version or 'nothing'}")
             continue
         path = Path(name) if name.startswith("/") else code.file(name)
         if path is None or not path.is_file():
             phrases.append(f"code {name} is gone")
-        elif code.digest(path) != digest:
+        elif code.digest(path) != recorded:
             phrases.append(f"code {name if name.startswith('/') else short_name(name, path)}")
     return phrases
 
 
 @contextlib.contextmanager
-def watch_imports(step: Step, looked_at: Mapping[str, str]) -> Iterator[Imports]:
-    """Watch what is imported while the step runs in the block.
+def watch_imports(step: Step, planned: Mapping[str, str]) -> Iterator[Imports]:
+    """Watch what is imported in the block, in which the step runs.
 
     Args:
-        step: which.
-        looked_at: `code` of the parts that its fingerprint is made of.
+        step: that runs.
+        planned: the code that its fingerprint covers: file → digest.
 
     Raises:
-        EnvironmentTrouble: a module of the step's was loaded before its file changed.
+        EnvironmentTrouble: a module of the step was loaded before its file changed.
     """
-    with watch_requested_imports() as asked, collect_worker_imports() as told:
-        yield Imports(step, looked_at, asked, told)
+    with watch_requested_imports() as requested, collect_worker_imports() as by_workers:
+        yield Imports(step, planned, requested, by_workers)
 
 
 class Imports:
@@ -70,106 +70,106 @@ class Imports:
     def __init__(
         self,
         step: Step,
-        looked_at: Mapping[str, str],
-        asked: set[str],
-        told: Mapping[str, str],
+        planned: Mapping[str, str],
+        requested: set[str],
+        by_workers: Mapping[str, str],
     ) -> None:
         self._step = step
-        self._looked_at = looked_at
-        self._asked = asked
-        self._told = told
+        self._planned = planned
+        self._requested = requested
+        self._by_workers = by_workers
         self._before = set(sys.modules)
         code = Code()
         self._stale = {name for name in self._before if _is_stale(name, code)}
         closure = code.find_closure(step.modules())
         self._libraries = closure.libraries
-        self._hold(closure.names, code)
+        self._check_loaded(closure.names, code)
 
     def digests(self) -> dict[str, str]:
-        """Of all code that the step imported and the plan could not foresee, by module.
+        """Digest the code that the step imported and the plan could not know, by module.
 
         Raises:
-            EnvironmentTrouble: what was imported is not what the plan looked at.
+            EnvironmentTrouble: imported code differs from the code that the plan covers.
         """
         code = Code()
-        names = self._names(code)
-        self._hold(names, code)
-        found = {}
+        names = self._collect_names(code)
+        self._check_loaded(names, code)
+        digests = {}
         for name in sorted(names):
             file = get_user_file(name)
-            if file and not self._foreseen(name, file):
-                known = code.file(name) is not None or not Path(file).is_file()
-                found[name if known else file] = digest_loaded_source(name, sys.modules[name]) or ""
-        return found | self._of_workers(code) | self._plugins(names)
+            if file and short_name(name, Path(file)) not in self._planned:
+                findable = code.file(name) is not None or not Path(file).is_file()
+                key = name if findable else file
+                digests[key] = digest_loaded_source(name, sys.modules[name]) or ""
+        return digests | self._digest_workers_imports(code) | self._list_plugins(names)
 
-    def _plugins(self, names: Iterable[str]) -> dict[str, str]:
-        """Of installed distributions that the plan could not foresee, the versions."""
-        asked = {
+    def _list_plugins(self, names: Iterable[str]) -> dict[str, str]:
+        """List the versions of installed distributions that the plan could not know."""
+        by_users = {
             other for name in names if get_user_file(name) for other in get_requested_imports(name)
         }
-        found = loaded_plugins(asked, self._asked, self._libraries)
-        return {_DISTRIBUTION + name: version for name, version in sorted(found.items())}
+        versions = find_loaded_plugins(by_users, self._requested, self._libraries)
+        return {_DISTRIBUTION + name: version for name, version in sorted(versions.items())}
 
-    def _of_workers(self, code: Code) -> dict[str, str]:
-        """Of what workers elsewhere have imported that which the plan could not foresee."""
-        found = {}
-        for name, digest in sorted(self._told.items()):
+    def _digest_workers_imports(self, code: Code) -> dict[str, str]:
+        """Digest the code that workers elsewhere imported and the plan could not know."""
+        digests = {}
+        for name, digest in sorted(self._by_workers.items()):
             file = code.file(name)
             if file is None:
-                continue  # the worker's alone
-            looked_at = self._looked_at.get(short_name(name, file))
-            if looked_at is None:
-                found[name] = digest
-            elif looked_at != digest:
-                raise self._refusal(f"{file} is not what a worker imported: it has changed since")
-        return found
+                continue  # only the worker has it
+            planned = self._planned.get(short_name(name, file))
+            if planned is None:
+                digests[name] = digest
+            elif planned != digest:
+                raise self._changed_error(
+                    f"{file} is not what a worker imported: it has changed since"
+                )
+        return digests
 
-    def _names(self, code: Code) -> set[str]:
-        """Of all modules that the step rests on, as far as can be seen from here."""
-        asked = {*sys.modules} - self._before | self._asked
-        late = [name for name in asked if get_user_file(name) and code.file(name)]
+    def _collect_names(self, code: Code) -> set[str]:
+        """Collect the modules that the step depends on, as far as this process knows them."""
+        new = {*sys.modules} - self._before | self._requested
+        late = [name for name in new if get_user_file(name) and code.file(name)]
         modules, names = self._step.modules(), set[str]()
         todo: Iterable[str] = [*modules, *late]
         while todo:
             fresh = code.find_closure(todo, named=modules).names - names
             names |= fresh
-            todo = {other for name in fresh for other in _references(name)} - names
+            todo = {other for name in fresh for other in _find_references(name)} - names
         return names
 
-    def _hold(self, names: Iterable[str], code: Code) -> None:
-        """Raise where a module in memory is another than the file that the plan looked at."""
+    def _check_loaded(self, names: Iterable[str], code: Code) -> None:
+        """Raise where a module in memory differs from the file that the plan covers."""
         for name in sorted(names):
             module = sys.modules.get(name)
             file = get_module_file(module) if isinstance(module, ModuleType) else None
             if module is None or file is None:
                 continue
-            looked_at = self._looked_at.get(short_name(name, Path(file)))
-            if looked_at is None:
-                other = name in self._stale
+            planned = self._planned.get(short_name(name, Path(file)))
+            if planned is None:
+                differs = name in self._stale
             else:
-                other = digest_loaded_source(name, module) != looked_at
-            if other:
-                raise self._refusal(f"{file} is not what was imported: it has changed since")
-            for imported in code.imports(name) if get_user_file(name) or looked_at else ():
+                differs = digest_loaded_source(name, module) != planned
+            if differs:
+                raise self._changed_error(f"{file} is not what was imported: it has changed since")
+            for imported in code.imports(name) if get_user_file(name) or planned else ():
                 if was_reloaded_since(imported, name):
-                    raise self._refusal(f"{file} was imported before {imported} was reloaded")
+                    raise self._changed_error(f"{file} was imported before {imported} was reloaded")
 
-    def _foreseen(self, name: str, file: str) -> bool:
-        return short_name(name, Path(file)) in self._looked_at
-
-    def _refusal(self, what: str) -> EnvironmentTrouble:
+    def _changed_error(self, what: str) -> EnvironmentTrouble:
         return EnvironmentTrouble(
             what,
-            expected=f"step {self._step.name!r} to run the code that the plan looked at",
+            expected=f"step {self._step.name!r} runs the code that its plan was made for",
             got="other code in memory",
-            follows="nothing was sealed",
+            follows="the step's result was not kept",
             remedy="run the same command again; in a notebook, restart the kernel or reload the "
             "module first",
         )
 
 
 def _is_stale(name: str, code: Code) -> bool:
-    """Whether a module of the user's in memory is not what its file has now."""
+    """Whether a user's module in memory differs from its file now."""
     file = get_user_file(name)
     if not file:
         return False
@@ -177,21 +177,21 @@ def _is_stale(name: str, code: Code) -> bool:
     return not path.is_file() or digest_loaded_source(name, sys.modules[name]) != code.digest(path)
 
 
-def _references(name: str) -> set[str]:
-    """The modules that a user's module has asked for, or that its global names lead to."""
+def _find_references(name: str) -> set[str]:
+    """Find the modules that a user's module has requested, or that its globals come from."""
     if not get_user_file(name):
         return set()
-    found = get_requested_imports(name)
+    modules = get_requested_imports(name)
     own = [value for key, value in vars(sys.modules[name]).items() if not key.startswith("__")]
     todo: list[tuple[object, int]] = [(own, _DEPTH)]
     while todo:
         value, depth = todo.pop()
         if isinstance(value, dict | list | tuple | set | frozenset):
             inner = value.values() if isinstance(value, dict) else value
-            todo += [(one, depth - 1) for one in itertools.islice(inner, _WIDTH) if depth]
+            todo += [(item, depth - 1) for item in itertools.islice(inner, _WIDTH) if depth]
         elif isinstance(value, ModuleType):
-            found.add(str(vars(value).get("__name__")))
+            modules.add(str(vars(value).get("__name__")))
         else:
             owner = value if isinstance(value, FunctionType | type) else type(value)
-            found.add(str(owner.__module__))
-    return {other for other in found if get_user_file(other)}
+            modules.add(str(owner.__module__))
+    return {module for module in modules if get_user_file(module)}

@@ -1,7 +1,7 @@
-"""What a step consumes, looked at once more: artifacts before it runs, outside data before sealing.
+"""Check again what a step consumes: artifacts before it runs, outside data before it is sealed.
 
-What its plan saw may have changed since: a damaged artifact is made again, and of other data than
-was planned nothing is sealed.
+Both may have changed since the plan: a damaged artifact is made again, and a result of changed
+data is not kept.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def set_damaged_aside(step: Step, done: ReadySteps) -> dict[str, str]:
     Returns:
         The name of each step whose artifact was damaged → which file, and where it lies now.
     """
-    found = {}
+    damages = {}
     for name, sealed in _consumed(step, done):
         slot = Slot(sealed.path.parent, sealed.path.name)
         if slot.verify() is None:
@@ -32,16 +32,16 @@ def set_damaged_aside(step: Step, done: ReadySteps) -> dict[str, str]:
         with slot.acquire():
             damaged = slot.verify()  # another run may have made it again by now
             if damaged and os.path.lexists(slot.path):
-                found[name] = f"{damaged} was damaged, see {slot.set_aside()}"
+                damages[name] = f"{damaged} was damaged, see {slot.set_aside()}"
             else:
-                found[name] = "it was damaged"
-    return found
+                damages[name] = "it was damaged"
+    return damages
 
 
 def refresh_artifacts(step: Step, done: ReadySteps) -> None:
-    """Remember the ctimes of consumed files as they are now: a window links its spans' shards.
+    """Store the ctimes of consumed files again, so that the next run need not read them.
 
-    So the next run need not read them.
+    A window makes hard links to its spans' shards, which changes their ctimes.
     """
     for _, sealed in _consumed(step, done):
         Slot(sealed.path.parent, sealed.path.name).load(type(sealed.outputs))
@@ -54,10 +54,10 @@ def _consumed(step: Step, done: ReadySteps) -> Iterator[tuple[str, Sealed]]:
 
 
 def check_outside_data(planned: PlannedStep, workspace: Workspace) -> None:
-    """Hold what a step has read outside the root against what its plan saw.
+    """Compare what a step has read outside the root with what its plan recorded.
 
     Raises:
-        InputChanged: something is another now, or gone, or has come; says what.
+        InputChanged: data has changed, is gone, or is new; names it.
     """
     before = planned.outside
     try:
@@ -85,15 +85,15 @@ def _different(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
 
 
 def _became(before: str | None, now: str | None) -> str:
-    return "it came" if before is None else "it is gone" if now is None else f"{before}, then {now}"
+    return "new" if before is None else "gone" if now is None else f"{before}, then {now}"
 
 
 def _changed(planned: PlannedStep, what: str, got: str | None) -> InputChanged:
     return InputChanged(
         f"step {planned.step.name!r}: its data changed while it ran: {what}",
-        expected="the data that the plan saw, until the step has ended",
+        expected="the same data from the plan until the step has ended",
         got=got,
-        follows="what it made was not kept, since it may be of either",
-        remedy="run the same command again once the data stands still; what the step itself writes "
-        "must not lie where its settings lead",
+        follows="its result was not kept",
+        remedy="run the same command again when the data no longer changes; a step must not write "
+        "to the paths that it reads",
     )

@@ -1,4 +1,4 @@
-"""What a run has to do: each step's fingerprint, and whether it was made already; runs nothing."""
+"""Plan a run: compute each step's fingerprint and find its cached artifact. Nothing runs here."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from pipeline.storage.run_folder import list_run_outputs
 
 @dataclass(frozen=True, kw_only=True)
 class Workspace:
-    """Where a run works and what it shares with other runs."""
+    """The facts of a run that its steps share."""
 
     root: Path
     serving_dir: Path
@@ -35,21 +35,21 @@ class Workspace:
 
     @property
     def own_files(self) -> tuple[Path, ...]:
-        """What runs write: it counts for nothing where it lies in a folder that a step reads."""
+        """Paths that runs write to: they do not count in a folder that a step reads."""
         return list_run_outputs(self.root, self.serving_dir)
 
 
 @dataclass(frozen=True, kw_only=True)
 class PlannedStep:
-    """A step, its fingerprint, and whether there is anything to do."""
+    """A step, its fingerprint, and its cached artifact if there is one."""
 
     step: Step
     fingerprint: str
     parts: Mapping[str, Any]
-    sealed: Sealed | None  # what can be reused; None: the step must run
+    sealed: Sealed | None  # the cached artifact; None: the step must run
     why: tuple[str, ...] = ()  # why it must run
-    outside: OutsideData = field(default_factory=OutsideData)  # as it stood before it was digested
-    unseen: tuple[str, ...] = ()  # whose data nobody can look at
+    outside: OutsideData = field(default_factory=OutsideData)  # recorded before it was digested
+    unseen: tuple[str, ...] = ()  # sources and URLs whose data no check can see
 
     def slot(self, root: Path) -> Slot:
         return Slot.of(root, self.step.component, self.fingerprint)
@@ -57,35 +57,36 @@ class PlannedStep:
 
 @dataclass
 class ReadySteps:
-    """The steps that are ready to be used by later ones, by name."""
+    """The steps whose outputs later steps can use, by name."""
 
     fingerprints: dict[Ref, str] = field(default_factory=dict)
     sealed: dict[str, Sealed | None] = field(default_factory=dict)
 
     def add(self, step: Step, digest: str, sealed: Sealed | None) -> None:
+        """Add a step; `sealed` is None while it is only planned."""
         self.sealed[step.name] = sealed
         for output in dataclasses.fields(step.load().Outputs):
             self.fingerprints[Ref(step.name, output.name)] = digest
 
     def seals(self, step: Step) -> dict[str, str] | None:
-        """Fingerprint -> seal of all that feeds the step; None while some of it is not made."""
-        found = {}
+        """Map the fingerprint of each input to its seal; None while an input does not exist."""
+        seals = {}
         for ref in step.upstream():
             sealed = self.sealed[ref.step]
             if sealed is None:
                 return None
-            found[self.fingerprints[ref]] = sealed.seal
-        return found
+            seals[self.fingerprints[ref]] = sealed.seal
+        return seals
 
     def inputs(self, step: Step) -> Any:
-        """The component's Inputs, filled with artifacts that are all made."""
+        """Fill the component's Inputs with artifacts, all of which exist."""
         return step.load().Inputs(**{name: self._value(v) for name, v in step.inputs.items()})
 
     def check(self, step: Step) -> None:
-        """Let a step look at those of its inputs that are made: it may know that it will fail.
+        """Let a step check those of its inputs that exist.
 
         Raises:
-            PenstockError: it will.
+            PenstockError: the step would fail.
         """
         check = getattr(step.load(), "check_inputs", None)
         if check:
@@ -97,12 +98,12 @@ class ReadySteps:
             check(step.config, made)
 
     def _value(self, value: Input) -> Any:
-        found = tuple(
+        artifacts = tuple(
             getattr(sealed.outputs, ref.output)
             for ref in as_refs(value)
             if (sealed := self.sealed[ref.step])
         )
-        return found[0] if isinstance(value, Ref) else found
+        return artifacts[0] if isinstance(value, Ref) else artifacts
 
 
 def make_plan(
@@ -112,7 +113,12 @@ def make_plan(
     workspace: Workspace,
     ledger: Ledger,
 ) -> list[PlannedStep]:
-    """The steps up to the last chosen one; those before the first chosen must be there already."""
+    """Plan the steps up to the last chosen one; those before the first chosen must be cached.
+
+    Raises:
+        ConfigError: a step before the chosen ones is not cached.
+        PenstockError: a step refuses its inputs.
+    """
     done, plan, code = ReadySteps(), [], Code()
     for step in pipeline.steps[: pipeline.steps.index(chosen[-1]) + 1]:
         planned = plan_step(
@@ -120,9 +126,9 @@ def make_plan(
         )
         if step not in chosen and planned.sealed is None:
             raise ConfigError(
-                f"{chosen[0].name!r} cannot run alone: {step.name!r} is not made yet",
+                f"{chosen[0].name!r} cannot run alone: {step.name!r} has no cached result",
                 got=", ".join(planned.why),
-                remedy=f"add --from {step.name}, or leave --from and --only away",
+                remedy=f"use --from {step.name}, or omit --from and --only",
             )
         done.add(step, planned.fingerprint, planned.sealed)
         plan.append(planned)
@@ -134,10 +140,13 @@ def make_plan(
 def check_expected(
     plan: Sequence[PlannedStep], chosen: Collection[str], *, thorough: bool
 ) -> list[tuple[str, str]]:
-    """Let the steps that have work to do look ahead, and give their warnings: `early_checks.check`.
+    """Let the steps that are to run check their expected inputs, see `early_checks.check`.
+
+    Returns:
+        Their warnings.
 
     Raises:
-        ConfigError, EnvironmentTrouble: one of them would fail.
+        ConfigError, EnvironmentTrouble: a step would fail.
     """
     to_do = [p.step.name for p in plan if p.step.name in chosen and not p.sealed]
     outputs = [(p.step.name, vars(p.sealed.outputs)) for p in plan if p.sealed]
@@ -162,8 +171,8 @@ def plan_step(
     pipeline: str,
     force: bool,
 ) -> PlannedStep:
-    """Find out what the step depends on and whether it was made already; runs nothing."""
-    step = _pinned(step, done, workspace)
+    """Compute a step's fingerprint and find its cached artifact; runs nothing."""
+    step = _pin(step, done, workspace)
     outside = outside_data.inspect(step, workspace.beam_args, leave_out=workspace.own_files)
     parts = fingerprint.collect_parts(
         step, workspace.seed, done.fingerprints, code, outside, ledger.digest_file
@@ -181,12 +190,12 @@ def plan_step(
     sealed = find_cached(planned, done, workspace, code)
     if sealed:
         return dataclasses.replace(planned, sealed=sealed)
-    why = _why(planned, done, workspace, code, ledger.previous(pipeline, step.name))
+    why = _explain(planned, done, workspace, code, ledger.previous(pipeline, step.name))
     return dataclasses.replace(planned, why=why)
 
 
-def _pinned(step: Step, done: ReadySteps, workspace: Workspace) -> Step:
-    """The step, its config filled with what lies outside the root now, if it looks at that."""
+def _pin(step: Step, done: ReadySteps, workspace: Workspace) -> Step:
+    """Fill the step's config with the state outside the root, where the component does so."""
     pin = getattr(step.load(), "pin", None)
     if pin is None:
         return step
@@ -198,9 +207,10 @@ def _pinned(step: Step, done: ReadySteps, workspace: Workspace) -> Step:
 def find_cached(
     planned: PlannedStep, done: ReadySteps, workspace: Workspace, code: Code
 ) -> Sealed | None:
-    """What lies sealed, if it was made of just what now lies upstream and still stands outside.
+    """Find a step's cached artifact, if it is still valid.
 
-    And if the code that the step imported without its plan's foreseeing it is still the same.
+    It is where its inputs, the code that it imported, and what it wrote outside the root are the
+    same as when it was made.
     """
     seals = done.seals(planned.step)
     if seals is None:
@@ -220,31 +230,31 @@ def find_cached(
     return dataclasses.replace(sealed, outputs=locate(sealed.outputs, context))
 
 
-def _why(
+def _explain(
     planned: PlannedStep, done: ReadySteps, workspace: Workspace, code: Code, before: str | None
 ) -> tuple[str, ...]:
-    """Why the step must run; `before` is the fingerprint it had when it last ended well."""
+    """Say why the step must run; `before` is the fingerprint of its last completed execution."""
     slot = planned.slot(workspace.root)
     outputs = planned.step.load().Outputs
     sealed = slot.load(outputs)
     seals = done.seals(planned.step)
     if sealed and seals is not None and sealed.upstream == seals:
-        outside = ["what lies outside the root is gone or was changed"]
+        outside = ["what it wrote outside the root has changed or is gone"]
         return tuple(imported_code.describe_changed_code(sealed.imported, code) or outside)
     if damaged := slot.find_damage(outputs):
         return (f"its artifact is damaged: {damaged}",)
     if before is None:
         return ("first time",)
     if before == planned.fingerprint:
-        return ("what feeds it is made anew" if sealed else "its artifact is gone",)
+        return ("an input is made again" if sealed else "its artifact is gone",)
     earlier = Slot.of(workspace.root, planned.step.component, before).load(outputs)
     changed = fingerprint.describe_differences(earlier.parts, planned.parts) if earlier else []
     own = [phrase for phrase in changed if not phrase.startswith("inputs")]
-    return tuple(own or ["what feeds it changed"])
+    return tuple(own or ["an input changed"])
 
 
 def make_context(workspace: Workspace, output_dir: Path) -> Context:
-    """What a component is given of the run."""
+    """Make the context that a component runs with."""
     return Context(
         output_dir=output_dir,
         serving_dir=workspace.serving_dir,

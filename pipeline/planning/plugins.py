@@ -16,42 +16,45 @@ from data.code.distributions import Distributions
 from data.code.loaded_modules import get_module_file, is_installed
 
 
-def loaded_plugins(
-    asked_by_users: Iterable[str], asked: Iterable[str], libraries: Collection[str]
+def find_loaded_plugins(
+    by_users: Iterable[str], by_anyone: Iterable[str], libraries: Collection[str]
 ) -> dict[str, str]:
     """Find the distributions of loaded modules, and their versions.
 
     Args:
-        asked_by_users: modules that the user's own code has asked `importlib` for.
-        asked: modules that any code has asked it for; of these the targets of entry points count.
-        libraries: top-level modules that the plan has looked at.
+        by_users: modules that the user's own code has requested from `importlib`.
+        by_anyone: modules that any code has; of these only the targets of entry points count.
+        libraries: top-level modules whose versions the plan covers.
+
+    Returns:
+        Distribution → version.
     """
     required = Distributions().is_required
-    by_users, by_any = (
-        {top for top in _installed(names) if top not in libraries and not required(top)}
-        for names in (asked_by_users, asked)
+    users_tops, tops = (
+        {top for top in _find_installed(names) if top not in libraries and not required(top)}
+        for names in (by_users, by_anyone)
     )
-    if not by_users and not by_any:
+    if not users_tops and not tops:
         return {}
-    plugins = _entry_points()
-    found = [plugins[top] for top in by_users | by_any if top in plugins]
-    if unnamed := by_users - plugins.keys():
+    plugins = _map_entry_points()
+    distributions = [plugins[top] for top in users_tops | tops if top in plugins]
+    if unnamed := users_tops - plugins.keys():
         owners = importlib.metadata.packages_distributions()
         names = {name for top in unnamed for name in owners.get(top, ())}
-        found += map(importlib.metadata.distribution, names)
-    return {distribution.name: distribution.version for distribution in found}
+        distributions += map(importlib.metadata.distribution, names)
+    return {distribution.name: distribution.version for distribution in distributions}
 
 
-def installed_version(distribution: str) -> str | None:
-    """Look up the version of a distribution; None where it is not installed."""
+def read_installed_version(distribution: str) -> str | None:
+    """Read the version of a distribution; None where it is not installed."""
     try:
         return importlib.metadata.version(distribution)
     except PackageNotFoundError:
         return None
 
 
-def _installed(names: Iterable[str]) -> set[str]:
-    """The top-level names of the modules that are loaded from where packages are installed."""
+def _find_installed(names: Iterable[str]) -> set[str]:
+    """Find the top-level names of the modules that were loaded from an installed package."""
     tops = set()
     for name in names:
         module = sys.modules.get(name)
@@ -61,8 +64,8 @@ def _installed(names: Iterable[str]) -> set[str]:
     return tops
 
 
-def _entry_points() -> dict[str, Distribution]:
-    """Top-level module → the distribution whose entry points lead to it."""
+def _map_entry_points() -> dict[str, Distribution]:
+    """Map each top-level module to the distribution whose entry points lead to it."""
     return {
         point.module.partition(".")[0]: distribution
         for distribution in importlib.metadata.distributions()

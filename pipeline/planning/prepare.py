@@ -1,4 +1,4 @@
-"""All that comes before the first step of a run: checks, the ledger, and what there is to do."""
+"""Prepare a run: check the pipeline, tidy the root, and plan the steps."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from pipeline.storage.run_folder import mark_killed_runs
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """What is asked for beside the pipeline itself; as `pipeline.run.run` has it."""
+    """The arguments of a run beside the pipeline, see `pipeline.run.run`."""
 
     root: Path
     serving_dir: Path | None = None
@@ -38,16 +38,16 @@ class Request:
 
 @dataclass(frozen=True, kw_only=True)
 class Prepared:
-    """A run that can begin."""
+    """A run that is ready to begin."""
 
     pipeline: PipelineConfig
     plan: list[PlannedStep]  # up to the last step that is to run
-    chosen: frozenset[str]  # names of those that are; the others lie there already
+    chosen: frozenset[str]  # names of the steps that are to run; the others are cached
     workspace: Workspace
 
     @property
     def to_do(self) -> list[PlannedStep]:
-        """The chosen steps that cannot be reused."""
+        """The chosen steps that are not cached."""
         return [p for p in self.plan if p.step.name in self.chosen and not p.sealed]
 
     @property
@@ -56,42 +56,42 @@ class Prepared:
 
     @property
     def unseen(self) -> tuple[str, ...]:
-        """Of chosen steps that are reused: whose data nobody looked at."""
+        """The sources and URLs of cached steps whose data no check can see."""
         return tuple(name for p in self.chosen_plan if p.sealed for name in p.unseen)
 
 
 def check(pipeline: PipelineConfig, request: Request) -> None:
-    """All that can be known before the root is touched. Raises ConfigError."""
+    """Check all that can be checked before the root is changed. Raises ConfigError."""
     refuse_url(request.root, "the root")
     if request.serving_dir:
         refuse_url(request.serving_dir, "the serving folder")
     secrets.refuse_secrets_in_flags(request.beam_args)
     graph_checks.check(pipeline)
     if not find_pattern_steps(pipeline):  # else the steps are known once the files are seen
-        chosen, _ = _asked(pipeline, request)
-        _foresee(pipeline, chosen)
+        chosen, _ = _select(pipeline, request)
+        _check_early(pipeline, chosen)
     elif not (request.only or request.first or request.last):
-        _foresee(pipeline, pipeline.steps)
+        _check_early(pipeline, pipeline.steps)
 
 
-def _foresee(pipeline: PipelineConfig, chosen: Sequence[Step]) -> None:
+def _check_early(pipeline: PipelineConfig, chosen: Sequence[Step]) -> None:
     early_checks.check(pipeline.steps, [step.name for step in chosen], {}, thorough=False)
 
 
-def _asked(pipeline: PipelineConfig, request: Request) -> tuple[Sequence[Step], list[Step]]:
-    """The steps that are to run, and those to run although they were made. Raises ConfigError."""
+def _select(pipeline: PipelineConfig, request: Request) -> tuple[Sequence[Step], list[Step]]:
+    """Select the steps to run, and those to run although cached. Raises ConfigError."""
     chosen = graph_checks.select(
         pipeline, only=request.only, first=request.first, last=request.last
     )
     forced = [step for name in request.force for step in pipeline.parts(name)]
     for step in forced:
         if step not in chosen:
-            raise ConfigError(f"--force {step.name}: it is not among the steps that are to run")
+            raise ConfigError(f"--force {step.name}: this step is not among the steps to run")
     return chosen, forced
 
 
 def prepare(pipeline: PipelineConfig, request: Request, ledger: Ledger) -> Prepared:
-    """Tidy the root, and plan.
+    """Tidy the root, resolve the pipeline's spans and models, and plan.
 
     Raises:
         PenstockError: a step cannot run alone, or an input file or a secret cannot be read.
@@ -103,7 +103,7 @@ def prepare(pipeline: PipelineConfig, request: Request, ledger: Ledger) -> Prepa
     resolved = warm_start.resolve_warm_start(pipeline, root, ledger, serving_dir)
     resolved = resolve.resolve_spans(resolved, root, now=request.now)
     graph_checks.check(resolved)
-    chosen, forced = _asked(resolved, request)
+    chosen, forced = _select(resolved, request)
     workspace = Workspace(
         root=root,
         serving_dir=serving_dir,
@@ -116,19 +116,24 @@ def prepare(pipeline: PipelineConfig, request: Request, ledger: Ledger) -> Prepa
         plan = make_plan(resolved, chosen, forced, workspace, ledger)
     except SyntaxError as error:  # of a module that one of the config's imports
         raise ConfigError(
-            f"{error.filename} is no Python", got=error, follows="nothing ran", remedy="mend it"
+            f"{error.filename} is not valid Python",
+            got=error,
+            follows="nothing ran",
+            remedy="fix the syntax error",
         ) from error
     check_expected(plan, [step.name for step in chosen], thorough=False)
     return Prepared(
         pipeline=resolved,
-        plan=[_saying_anew(planned, pipeline) for planned in plan],
+        plan=[_explain_cold_start(planned, pipeline) for planned in plan],
         chosen=frozenset(step.name for step in chosen),
         workspace=workspace,
     )
 
 
-def _saying_anew(planned: PlannedStep, written: PipelineConfig) -> PlannedStep:
-    """The plan's line of a training that was to begin with the model that serves says it cannot."""
+def _explain_cold_start(planned: PlannedStep, written: PipelineConfig) -> PlannedStep:
+    """Add to a training's reasons that there is no serving model to begin with."""
     if planned.sealed or not warm_start.lacks_serving_model(written, planned.step):
         return planned
-    return dataclasses.replace(planned, why=(*planned.why, "no model serves yet to begin with"))
+    return dataclasses.replace(
+        planned, why=(*planned.why, "there is no serving model to begin with")
+    )

@@ -1,4 +1,4 @@
-"""`train.warm_start = "run:ID"` or `"serving"`: the model that is meant, as a folder."""
+"""Resolve `train.warm_start = "run:ID"` and `"serving"` to the folder of a model."""
 
 from __future__ import annotations
 
@@ -16,55 +16,55 @@ from serving_export.model_store.layout import model_folder, newest_folder
 def resolve_warm_start(
     pipeline: PipelineConfig, root: Path, ledger: Ledger, serving_dir: Path
 ) -> PipelineConfig:
-    """The pipeline with each `warm_start` by a word made the folder of the model that it means.
+    """Replace each `warm_start` that names a run or "serving" by the folder of that model.
 
-    "run:ID" is the model that a run trained; "serving" the version that serves now, and None while
+    "run:ID" is the model that a run trained; "serving" the version that serves now, or None while
     there is none.
 
     Raises:
-        ConfigError: no such run, with the close matches, or no model of it lies there; a pipeline
-            that pushes to no model.
+        ConfigError: there is no such run (with the close matches), its model is gone, or the
+            pipeline pushes no model.
     """
 
     def change(step: Step) -> Step:
         named = getattr(step.config, "warm_start", None)
         folder: Path | None
         if named == SERVING:
-            folder = _that_serves(pipeline, serving_dir)
+            folder = _find_serving(pipeline, serving_dir)
         elif isinstance(named, str) and named.startswith(RUN):
-            folder = _bundle_of(named.removeprefix(RUN), root, ledger)
+            folder = _find_bundle(named.removeprefix(RUN), root, ledger)
         else:
             return step
-        meant = None if folder is None else str(folder)
-        return dataclasses.replace(step, config=dataclasses.replace(step.config, warm_start=meant))
+        path = None if folder is None else str(folder)
+        return dataclasses.replace(step, config=dataclasses.replace(step.config, warm_start=path))
 
     return dataclasses.replace(pipeline, steps=tuple(map(change, pipeline.steps)))
 
 
 def lacks_serving_model(written: PipelineConfig, step: Step) -> bool:
-    """Whether the step, as resolved, was to begin with the model that serves, and none does."""
+    """Whether a resolved step should begin with the serving model, and there is none."""
     if getattr(step.config, "warm_start", "") is not None:
         return False
     return getattr(written.step(step.name).config, "warm_start", None) == SERVING
 
 
-def _that_serves(pipeline: PipelineConfig, serving_dir: Path) -> Path | None:
+def _find_serving(pipeline: PipelineConfig, serving_dir: Path) -> Path | None:
     if pipeline.model_name is None:
         raise ConfigError(
-            'train.warm_start = "serving": the pipeline pushes to no model',
-            expected="a step with a model_name, as export has it",
-            remedy="name a model's folder instead",
+            'train.warm_start = "serving": this pipeline pushes no model',
+            expected="a step with a model_name, such as export",
+            remedy="name the folder of a model instead",
         )
     folder = model_folder(serving_dir, pipeline.model_name)
     return newest_folder(folder)
 
 
-def _bundle_of(run_id: str, root: Path, ledger: Ledger) -> Path:
+def _find_bundle(run_id: str, root: Path, ledger: Ledger) -> Path:
     run = ledger.run(run_id)
     if run is None:
-        known = [r.id for r in ledger.runs(200)]
+        run_ids = [r.id for r in ledger.runs(200)]
         raise ConfigError(
-            f"train.warm_start: no run {run_id!r} in {root}", remedy=suggest_names(run_id, known)
+            f"train.warm_start: no run {run_id!r} in {root}", remedy=suggest_names(run_id, run_ids)
         )
     for execution in ledger.executions(run.id):
         for kind, facts in ledger.artifacts(execution.fingerprint).values():
@@ -73,7 +73,7 @@ def _bundle_of(run_id: str, root: Path, ledger: Ledger) -> Path:
             if kind == "Model" and folder.is_dir():
                 return folder
     raise ConfigError(
-        f"train.warm_start: the run {run.id} has left no model",
-        expected="a run that got past the training, its artifact still there",
-        remedy="name another run, or a pushed model's folder",
+        f"train.warm_start: run {run.id} has no model",
+        expected="a run whose training completed, and whose artifacts still exist",
+        remedy="name another run, or the folder of a pushed model",
     )

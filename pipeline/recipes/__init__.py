@@ -1,8 +1,8 @@
-"""Named recipes, one per file: a function of the file's name that returns a `PipelineConfig`.
+"""Define the named recipes, one per file: a function of the file's name returns the pipeline.
 
-Its docstring says what it is in one line, then the command, the expected accuracy and the time.
+The first line of its docstring says what it is, with accuracy and time; the command follows.
 """
 
 from pipeline.recipes._registry import Recipe, build, configure, find, list_recipes
 
-__all__ = ["Recipe", "build", "configured", "find", "names"]
+__all__ = ["Recipe", "build", "configure", "find", "list_recipes"]

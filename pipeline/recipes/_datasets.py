@@ -1,4 +1,4 @@
-"""The datasets of the recipes, by TensorFlow Datasets; `ingest.source=idx` reads their files."""
+"""Name the recipes' datasets, read by TensorFlow Datasets, or from files: `ingest.source=idx`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ FASHION_MNIST = Ingest(
     source="tfds",
     name="fashion_mnist",
     version="3.0.1",
-    # their files have numbers only
+    # The files have numbers only.
     class_names=(
         "T-shirt/top",
         "Trouser",

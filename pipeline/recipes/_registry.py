@@ -20,35 +20,35 @@ Recipe = Callable[[], PipelineConfig]
 
 
 def list_recipes() -> list[str]:
-    """The recipes that come with Penstock."""
+    """List the recipes that come with Penstock."""
     return sorted(
         module.name for module in pkgutil.iter_modules([str(_HOME)]) if module.name[0] != "_"
     )
 
 
 def find(name: str) -> Recipe:
-    """A recipe by name, by file (`./mine.py:recipe`), or by import path (`mine.recipes:small`).
+    """Find a recipe by name, file (`./mine.py:recipe`) or import path (`mine.recipes:small`).
 
     Raises:
-        ConfigError: there is none, with the close matches.
+        ConfigError: there is no such recipe, with the close matches.
     """
     if name in list_recipes():
         recipe: Recipe = getattr(importlib.import_module(f"{__package__}.{name}"), name)
         return recipe
-    place, colon, function = name.rpartition(":")
+    module, colon, function = name.rpartition(":")
     if not colon:
         raise ConfigError(
             f"no recipe {name!r}",
-            remedy=suggest_names(name, list_recipes()) + "; one's own: ./mine.py:recipe",
+            remedy=suggest_names(name, list_recipes()) + "; your own: ./mine.py:recipe",
         )
-    if place.endswith(".py"):
-        place = _module(Path(place))
-    found: Recipe = load_object(f"{place}:{function}")
-    return found
+    if module.endswith(".py"):
+        module = _make_importable(Path(module))
+    own_recipe: Recipe = load_object(f"{module}:{function}")
+    return own_recipe
 
 
 def build(name: str) -> PipelineConfig:
-    """The recipe's config.
+    """Call the recipe for its pipeline.
 
     Raises:
         ConfigError: there is no such recipe, it fails, or it returns something else.
@@ -56,26 +56,26 @@ def build(name: str) -> PipelineConfig:
     recipe = find(name)
     check_call(recipe, name, "a function without arguments that returns a PipelineConfig", 0)
     try:
-        built = recipe()
+        pipeline = recipe()
     except PenstockError:
         raise
     except (Exception, SystemExit) as error:
         raise ConfigError(
-            f"the recipe {name!r} fails", got=summarize_error(error), remedy="mend it"
+            f"the recipe {name!r} fails", got=summarize_error(error), remedy="fix it"
         ) from error
-    if not isinstance(built, PipelineConfig):
+    if not isinstance(pipeline, PipelineConfig):
         raise ConfigError(
-            f"the recipe {name!r} returns no pipeline",
+            f"the recipe {name!r} does not return a pipeline",
             expected="a PipelineConfig, as image_classifier(…) gives",
-            got=type(built).__name__,
+            got=type(pipeline).__name__,
         )
-    return built
+    return pipeline
 
 
 def configure(
     name: str, config_file: Path | None, settings: Sequence[str]
 ) -> tuple[PipelineConfig, dict[str, Any]]:
-    """The recipe with a config file's values and settings over its own.
+    """Build a recipe's pipeline, and apply a config file and settings to it.
 
     Args:
         name: as `find` takes it.
@@ -86,7 +86,7 @@ def configure(
         The pipeline, and the config file's table of Beam's flags.
 
     Raises:
-        ConfigError: as `build`, or an unknown key or a value of the wrong type.
+        ConfigError: as `build`; an unknown key; a value of the wrong type.
     """
     pipeline, table = build(name), {}
     if config_file:
@@ -96,7 +96,7 @@ def configure(
     return overrides.apply_settings(pipeline, settings), table
 
 
-def _module(path: Path) -> str:
+def _make_importable(path: Path) -> str:
     if not path.is_file():
         raise ConfigError(f"no recipe file {path}", expected="./mine.py:recipe", got=f"{path}:…")
     return make_importable(path)

@@ -1,1 +1,1 @@
-"""Which spans of the data a run takes, and which it leaves out and why."""
+"""Choose the spans of the data that a run takes, and say why others are left out."""

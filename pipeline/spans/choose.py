@@ -1,4 +1,4 @@
-"""Which spans a window takes, and which it would have taken otherwise."""
+"""Choose the spans that a window takes, and list those that it leaves out."""
 
 from __future__ import annotations
 
@@ -15,75 +15,75 @@ from pipeline.spans.states import SpanState, SpanStates
 from pipeline.storage.database import FILE
 from pipeline.storage.ledger import Ledger
 
-_SHOWN = 8  # spans that an error lists
+_SHOWN = 8  # spans that an error message lists
 
 
 @dataclass(frozen=True, kw_only=True)
 class ChosenSpans:
-    """What a window takes, the oldest first, and what it would have taken otherwise."""
+    """The spans that a window takes and leaves out, the oldest first."""
 
     taken: list[SpanState]
     left_out: list[SpanState]
-    temporary: list[str]  # paths that are no spans, since their names are temporary ones
+    temporary: list[str]  # paths with temporary names, which are not spans
 
 
 def choose_spans(pipeline: str, step: Step, root: Path, *, now: float) -> ChosenSpans:
-    """What the window of an ingest step takes now; `pipeline` is the pipeline's name.
+    """Choose the spans of an ingest step's window now; `pipeline` is the pipeline's name.
 
     Raises:
         ConfigError, BadDataError, EnvironmentTrouble: as `SpanStates` and `choose`.
     """
     pushed = None
     if Window.parse(step.config.window).since_push:
-        pushed = _pushed_span(root, pipeline, step.name, make_absolute(step.config.path))
+        pushed = _find_pushed_span(root, pipeline, step.name, make_absolute(step.config.path))
     return choose(step.config, SpanStates(step.config, root, now=now), pushed)
 
 
 def choose(config: Ingest, spans: SpanStates, pushed: str | None) -> ChosenSpans:
-    """What `config.window` takes of the spans; no more of them are looked at than that needs.
+    """Choose the spans that `config.window` takes; no more spans are examined than that needs.
 
     Args:
         config: of the ingest step.
-        spans: all of the pattern.
-        pushed: the newest span of the last run that pushed; None where none did.
+        spans: all spans of the pattern.
+        pushed: the newest span of the last run that pushed; None where no run pushed.
 
     Raises:
-        ConfigError: the window names a span that there is not, with the close matches.
-        BadDataError: none of the window's spans can be used; says why of each.
+        ConfigError: the window names a span that does not exist, with the close matches.
+        BadDataError: no span of the window is usable; says why of each.
     """
     window = Window.parse(config.window)
     for name in window.names or ():
         if name not in spans.names:
             raise ConfigError(
-                f"ingest.window: no span {name!r} fits {config.path}",
+                f"ingest.window: there is no span {name!r} of {config.path}",
                 remedy=suggest_names(name, spans.names),
             )
     candidates = window.candidates(spans.names, pushed)
-    taken, passed_over = window.take(candidates, lambda name: spans.of(name).state == "usable")
+    taken, left_out = window.take(candidates, lambda name: spans.of(name).state == "usable")
     if not taken:
         newest = [spans.of(name) for name in candidates[-_SHOWN:]]
-        raise _nothing(config, newest, pushed if window.since_push else None)
+        raise _no_span_error(config, newest, pushed if window.since_push else None)
     return ChosenSpans(
         taken=[spans.of(name) for name in taken],
-        left_out=[spans.of(name) for name in passed_over],
+        left_out=[spans.of(name) for name in left_out],
         temporary=spans.temporary,
     )
 
 
-def _nothing(config: Ingest, newest: Sequence[SpanState], pushed: str | None) -> BadDataError:
-    words = "; ".join(standing.summary for standing in newest)
-    behind = f" newer than {pushed}, which was pushed" if pushed else ""
+def _no_span_error(config: Ingest, newest: Sequence[SpanState], pushed: str | None) -> BadDataError:
+    states = "; ".join(standing.summary for standing in newest)
+    newer = f" newer than {pushed}, the last span pushed" if pushed else ""
     return BadDataError(
-        f"no span of {config.path} can be used",
+        f"no span of {config.path} is usable",
         expected=f"the window: {config.window}",
-        got=words or f"no span{behind}",
+        got=states or f"no span{newer}",
         follows="nothing ran",
-        remedy="wait for new data, or take a span back: penstock span include",
+        remedy="wait for new data, or include a span again: penstock span include",
     )
 
 
-def _pushed_span(root: Path, pipeline: str, step: str, pattern: str) -> str | None:
-    """The newest span of the last run of a pipeline whose model was pushed, if it had this pattern.
+def _find_pushed_span(root: Path, pipeline: str, step: str, pattern: str) -> str | None:
+    """Find the newest span of a pipeline's last run that pushed, if it had this pattern.
 
     `step` is the window's name, `pattern` is absolute.
     """

@@ -1,4 +1,4 @@
-"""Whether there is anything new: a digest of what a run would read."""
+"""Digest what a run would read, so that a schedule knows whether data is new."""
 
 from __future__ import annotations
 
@@ -23,28 +23,28 @@ from pipeline.storage.run_folder import list_run_outputs
 def compute_data_key(
     pipeline: PipelineConfig, root: Path, *, now: float, beam_args: tuple[str, ...] = ()
 ) -> str:
-    """What a run of the pipeline would read, as a digest: the same again means nothing new.
+    """Digest what a run of the pipeline would read: the same digest means that nothing is new.
 
-    Of a pattern: the spans that the window takes, with versions and stamps; where the window is
-    "since push", all usable spans. Without a pattern: the input files' names, sizes and times.
-    Of every step: whatever else it reads outside the root, all that is set of it, and the stamp of
-    its source. Files are looked at, not read; only URLs need Beam. Where there is data that nobody
-    can look at, no two keys are the same.
+    It covers, of a pattern, the spans that the window takes, with versions and stamps (with the
+    window "since push" all usable spans); without a pattern the input files' names, sizes and
+    times; of every step what else it reads outside the root, its config, and its source's stamp.
+    Files are not read; only URLs need Beam. Where no check can see the data, no two digests are
+    the same.
 
     Raises:
         ConfigError, BadDataError, EnvironmentTrouble: as `resolved`.
     """
     beam_args = read_secrets_in_flags(beam_args)
-    seen: list[Any] = [pipeline.seed]
+    parts: list[Any] = [pipeline.seed]
     for step in pipeline.steps:
-        seen += [step.name, step.component, to_plain(step.config)]
-        seen.append(_key(pipeline.name, step, root, now, beam_args))
+        parts += [step.name, step.component, to_plain(step.config)]
+        parts.append(_describe_data(pipeline.name, step, root, now, beam_args))
         if outside_data.find_unseen(step):
-            seen.append(secrets.token_hex(16))
-    return hashlib.sha256(json.dumps(seen).encode()).hexdigest()[:32]
+            parts.append(secrets.token_hex(16))
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
 
 
-def _key(
+def _describe_data(
     pipeline: str, step: Step, root: Path, now: float, beam_args: tuple[str, ...]
 ) -> list[Any]:
     outside = to_plain(outside_data.inspect(step, beam_args, leave_out=list_run_outputs(root)))
@@ -55,14 +55,14 @@ def _key(
     else:
         taken = choose_spans(pipeline, step, root, now=now).taken
     spans = [
-        [s.span.name, s.span.version, s.span.stamp, _stamp_of_span(step, s, beam_args)]
+        [s.span.name, s.span.version, s.span.stamp, _read_span_stamp(step, s, beam_args)]
         for s in taken
     ]
     return [outside, make_absolute(step.config.path), spans]
 
 
-def _stamp_of_span(step: Step, standing: SpanState, beam_args: tuple[str, ...]) -> str | None:
-    """What the source says of one span's data."""
+def _read_span_stamp(step: Step, standing: SpanState, beam_args: tuple[str, ...]) -> str | None:
+    """Read the source's stamp of one span's data."""
     config = dataclasses.replace(step.config, path=str(standing.span.path), window="latest")
     ask = outside_data.get_stamp_function(dataclasses.replace(step, config=config), beam_args)
     return ask() if ask else None

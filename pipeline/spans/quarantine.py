@@ -1,4 +1,4 @@
-"""Spans that could not be ingested: remembered, so that windows leave them out until mended."""
+"""Record spans that could not be ingested, so that windows leave them out until they change."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from pipeline.storage.ledger import Ledger
 def quarantine_span(
     pipeline: PipelineConfig, root: Path, *, run_id: str, error: PenstockError, now: float
 ) -> str | None:
-    """Remember that a run failed on the files of a span, so that windows leave it out.
+    """Record that a run failed on the files of a span, so that windows leave it out.
 
-    That holds until the files change, or `penstock span include`.
+    The record holds until the files change, or until `penstock span include`.
 
     Args:
         pipeline: as the recipe has it, its path the pattern.
         root: where it ran.
         run_id: of the run that failed.
-        error: what it failed with.
+        error: of the run.
         now: seconds since the epoch.
 
     Returns:
-        The span's name; None where it was not a span's ingest that failed on bad data.
+        The span's name; None where the run did not fail on a span's bad data.
     """
     if not isinstance(error, BadDataError):
         return None
@@ -37,10 +37,10 @@ def quarantine_span(
     for step in find_pattern_steps(pipeline):
         spans = SpanStates(step.config, root, now=now)
         for name in spans.names:
-            if (made_by := name_span_step(step, name)) not in failed:
+            if (span_step := name_span_step(step, name)) not in failed:
                 continue
             span = spans.of(name).span
-            if run.config[made_by]["path"] == str(span.path):
+            if run.config[span_step]["path"] == str(span.path):
                 note = Unreadable(
                     pattern=make_absolute(step.config.path),
                     span=span.name,

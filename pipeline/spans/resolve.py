@@ -1,7 +1,7 @@
-"""A pipeline whose `ingest.path` is a pattern: one ingest step for each span of its window.
+"""Replace an ingest step whose path is a pattern by one for each span, and a window step.
 
-The window step behind them keeps the name of the step that was written, so that what it feeds,
-and who asks for it by name, finds it there.
+The window step joins the spans. It has the name of the step in the recipe, so that later steps and
+options such as `--only` refer to it.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ from pipeline.spans.choose import ChosenSpans, choose_spans
 from pipeline.spans.states import SpanState, describe_temporary, has_pattern, name_span_step
 
 _log = logging.getLogger("penstock")
-_OF_WINDOWS = ("window", "test", "done_marker", "quiet_minutes")  # mean nothing to one span
+_WINDOW_KEYS = ("window", "test", "done_marker", "quiet_minutes")  # settings without use to a span
 
 
 def resolve_spans(pipeline: PipelineConfig, root: Path, *, now: float) -> PipelineConfig:
-    """The pipeline with each ingest of a pattern made one ingest for each span and a window.
+    """Replace each ingest step of a pattern by one for each span of its window, and a window step.
 
     Args:
         pipeline: what a recipe returns.
-        root: whose ledger says what is left out, and what was pushed.
-        now: seconds since the epoch; files are held against it by `ingest.quiet_minutes`.
+        root: whose ledger says which spans are left out, and which were pushed.
+        now: seconds since the epoch; `ingest.quiet_minutes` counts back from it.
 
     Raises:
-        ConfigError: a window without a pattern, or of a span that there is not.
-        BadDataError: nothing fits the pattern, two paths are one span, or none can be used.
+        ConfigError: a window without a pattern, or of a span that does not exist.
+        BadDataError: nothing matches the pattern, two paths are one span, or no span is usable.
         EnvironmentTrouble: the files cannot be listed, or the ledger cannot be used.
     """
     steps: list[Step] = []
@@ -44,7 +44,7 @@ def resolve_spans(pipeline: PipelineConfig, root: Path, *, now: float) -> Pipeli
             chosen = choose_spans(pipeline.name, step, root, now=now)
             if chosen.temporary:
                 _log.warning("%s: %s", step.name, describe_temporary(chosen.temporary))
-            steps += _expanded(step, chosen)
+            steps += _expand(step, chosen)
         else:
             _refuse_window(step)
             steps.append(step)
@@ -52,41 +52,41 @@ def resolve_spans(pipeline: PipelineConfig, root: Path, *, now: float) -> Pipeli
 
 
 def restore_recipe_config(config: dict[str, Any]) -> dict[str, Any]:
-    """A run's config, as the ledger has it, in the form of its recipe: the window by its names."""
+    """Turn a run's config in the ledger back into its recipe's form, the window by its names."""
     windows = {name: plain for name, plain in config.items() if _is_window(plain)}
-    of_spans = {f"{name}-{t['span']}": name for name, p in windows.items() for t in p["spans"]}
-    written: dict[str, Any] = {}
+    window_of = {f"{name}-{t['span']}": name for name, p in windows.items() for t in p["spans"]}
+    restored: dict[str, Any] = {}
     for name, plain in config.items():
-        if name in of_spans:
-            window = windows[of_spans[name]]
+        if name in window_of:
+            window = windows[window_of[name]]
             changes = {
                 "path": window["pattern"],
                 "window": format_window([taken["span"] for taken in window["spans"]]),
                 "test": window["test"],
                 "span": None,
             }
-            written[of_spans[name]] = {**plain, **changes}
+            restored[window_of[name]] = {**plain, **changes}
         elif name not in windows:
-            written[name] = plain
-    return written
+            restored[name] = plain
+    return restored
 
 
 def _is_window(plain: Any) -> bool:
     return isinstance(plain, dict) and {"pattern", "spans", "left_out"} <= plain.keys()
 
 
-def _expanded(step: Step, chosen: ChosenSpans) -> Iterator[Step]:
-    usual = {name: getattr(Ingest(), name) for name in _OF_WINDOWS}
+def _expand(step: Step, chosen: ChosenSpans) -> Iterator[Step]:
+    defaults = {name: getattr(Ingest(), name) for name in _WINDOW_KEYS}
     refs = []
-    for span in (standing.span for standing in chosen.taken):
-        config = dataclasses.replace(step.config, path=str(span.path), span=span.name, **usual)
+    for span in (taken.span for taken in chosen.taken):
+        config = dataclasses.replace(step.config, path=str(span.path), span=span.name, **defaults)
         name = name_span_step(step, span.name)
         yield dataclasses.replace(step, name=name, config=config, part_of=step.name)
         refs.append(Ref(name, "examples"))
     config = Config(
         pattern=make_absolute(step.config.path),
         spans=tuple(SpanTaken(span=s.span.name, version=s.span.version) for s in chosen.taken),
-        left_out=tuple(_left_out(standing) for standing in chosen.left_out),
+        left_out=tuple(map(_left_out, chosen.left_out)),
         test=step.config.test,
     )
     yield Step(
@@ -94,25 +94,22 @@ def _expanded(step: Step, chosen: ChosenSpans) -> Iterator[Step]:
     )
 
 
-def _left_out(standing: SpanState) -> SpanLeftOut:
-    assert standing.state != "usable"
+def _left_out(span: SpanState) -> SpanLeftOut:
+    assert span.state != "usable"
     return SpanLeftOut(
-        span=standing.span.name,
-        version=standing.span.version,
-        state=standing.state,
-        why=standing.why,
+        span=span.span.name, version=span.span.version, state=span.state, why=span.why
     )
 
 
 def _refuse_window(step: Step) -> None:
-    """Settings that speak of spans, where there are none."""
+    """Raise where a setting for windows is set, and the path is not a pattern."""
     if not isinstance(step.config, Ingest):
         return
-    for name in _OF_WINDOWS:
+    for name in _WINDOW_KEYS:
         if getattr(step.config, name) != getattr(Ingest(), name):
             raise ConfigError(
-                f"{step.name}.{name} is for spans, and {step.name}.path is no pattern of them",
+                f"{step.name}.{name} needs a pattern of spans, and {step.name}.path is none",
                 expected="a path such as /data/day-{YYYY}-{MM}-{DD}",
                 got=step.config.path,
-                remedy=f"leave {step.name}.{name} out, or name the spans in {step.name}.path",
+                remedy=f"remove {step.name}.{name}, or set {step.name}.path to a pattern",
             )

@@ -1,4 +1,4 @@
-"""How each span of a pattern stands: whether a window may take it."""
+"""Find out the state of each span of a pattern: whether a window may take it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from data.spans.patterns import is_pattern, make_absolute
 from pipeline.config.graph import PipelineConfig, Step
 from pipeline.spans.store import Notes, Sighting, read_notes, remember_sightings
 
-_SHOWN = 8  # names that are listed
+_SHOWN = 8  # names that a message lists
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,26 +24,27 @@ class SpanState:
 
     span: Span
     state: Literal["usable", "incomplete", "excluded", "unreadable"]
-    why: str = ""  # it is not usable
+    why: str = ""  # why it is not usable
 
     @property
-    def words(self) -> str:
+    def summary(self) -> str:
+        """The span, its state and the reason, in one line."""
         return f"{self.span.name}: {self.state}{', ' if self.why else ''}{self.why}"
 
 
 class SpanStates:
-    """How the spans of the pattern `config.path` stand, the oldest first.
+    """The states of the spans of the pattern `config.path`, the oldest first.
 
-    The pattern is listed at once; the files of a span are looked at when it is first asked for.
+    The pattern is listed at once; a span's files are examined when its state is first asked for.
 
     Args:
         config: of the ingest step.
-        root: whose ledger remembers what is excluded or could not be read.
+        root: whose ledger records which spans are excluded or unreadable.
         now: seconds since the epoch.
 
     Attributes:
         names: of all spans, the oldest first.
-        temporary: paths that are no spans, since their names are temporary ones.
+        temporary: paths with temporary names, which are not spans.
 
     Raises:
         ConfigError, BadDataError, EnvironmentTrouble: as `data.spans.listing.Listing`, or the
@@ -61,73 +62,74 @@ class SpanStates:
             now=now,
             first_seen=self._first_seen,
         )
-        self._looked: dict[str, SpanState] = {}
-        self._sighted: list[Sighting] = []
+        self._states: dict[str, SpanState] = {}
+        self._new_sightings: list[Sighting] = []
         self.names, self.temporary = self._listing.names, self._listing.temporary
 
     def __iter__(self) -> Iterator[SpanState]:
-        """All of them, each looked at."""
+        """Iterate over the states of all spans."""
         return iter(self.newest(len(self.names)))
 
     def newest(self, count: int) -> list[SpanState]:
-        """So many of them, the oldest first."""
+        """The states of the newest spans, the oldest first."""
         names = self.names[-count:]
-        self._look(names)
-        return [self._looked[name] for name in names]
+        self._examine(names)
+        return [self._states[name] for name in names]
 
     def of(self, name: str) -> SpanState:
-        """How one of `names` stands."""
-        self._look([name])
-        return self._looked[name]
+        """The state of one of `names`."""
+        self._examine([name])
+        return self._states[name]
 
-    def _look(self, names: Sequence[str]) -> None:
+    def _examine(self, names: Sequence[str]) -> None:
         for name in names:
-            if name not in self._looked:
+            if name not in self._states:
                 span = self._listing.inspect(name, self._ready)
-                self._looked[name] = _standing(span, self._notes)
-        if self._sighted:
-            remember_sightings(self._root, self._sighted)
-            self._sighted = []
+                self._states[name] = _find_state(span, self._notes)
+        if self._new_sightings:
+            remember_sightings(self._root, self._new_sightings)
+            self._new_sightings = []
 
     def _first_seen(self, path: Path, digest: str) -> float:
-        known = self._notes.sightings.get(str(path))
-        if known and known.digest == digest and known.time <= self._ready.now:
-            return known.time
-        self._sighted.append(
+        """When files were first seen as they are, by this machine's clock."""
+        earlier = self._notes.sightings.get(str(path))
+        if earlier and earlier.digest == digest and earlier.time <= self._ready.now:
+            return earlier.time
+        self._new_sightings.append(
             Sighting(pattern=self._pattern, path=str(path), digest=digest, time=self._ready.now)
         )
         return self._ready.now
 
 
-def _standing(span: Span, notes: Notes) -> SpanState:
+def _find_state(span: Span, notes: Notes) -> SpanState:
     if excluded := notes.excluded.get(span.name):
         why = f"by {excluded.by}: {excluded.reason}"
         return SpanState(span=span, state="excluded", why=why)
     if span.incomplete:
         return SpanState(span=span, state="incomplete", why=span.incomplete)
-    broken = notes.unreadable.get(span.name)
-    if broken and (broken.version, broken.stamp) == (span.version, span.stamp):
-        return SpanState(span=span, state="unreadable", why=broken.why)
+    failed = notes.unreadable.get(span.name)
+    if failed and (failed.version, failed.stamp) == (span.version, span.stamp):
+        return SpanState(span=span, state="unreadable", why=failed.why)
     return SpanState(span=span, state="usable")
 
 
 def describe_temporary(paths: Sequence[str]) -> str:
-    """What is said of paths that are no spans because of their names."""
+    """Describe the paths that are left out because of their names."""
     names = ", ".join(os.path.basename(path) for path in paths[:_SHOWN])
     more = f" and {len(paths) - _SHOWN} more" if len(paths) > _SHOWN else ""
-    return escape_controls(f"left out, for temporary or hidden names: {names}{more}")
+    return escape_controls(f"left out because their names are temporary or hidden: {names}{more}")
 
 
 def has_pattern(step: Step) -> bool:
-    """Whether it is an ingest whose path is a pattern."""
+    """Whether the step is an ingest whose path is a pattern."""
     return isinstance(step.config, Ingest) and is_pattern(step.config.path)
 
 
 def find_pattern_steps(pipeline: PipelineConfig) -> list[Step]:
-    """The ingest steps whose path is a pattern."""
+    """Find the ingest steps whose path is a pattern."""
     return [step for step in pipeline.steps if has_pattern(step)]
 
 
 def name_span_step(step: Step, span: str) -> str:
-    """The name of the step that ingests a span."""
+    """Name the step that ingests a span."""
     return f"{step.name}-{span}"

@@ -1,4 +1,4 @@
-"""What the ledger remembers of spans: excluded by hand, not to be read, or seen at a wrong time."""
+"""Store notes on spans in the ledger: excluded by a person, unreadable, or with a wrong clock."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pipeline.storage.tables import columns_of
 
 @dataclass(frozen=True, kw_only=True)
 class Excluded:
-    """A span that somebody left out of all windows."""
+    """A span that a person excluded from all windows."""
 
     pattern: str  # absolute
     span: str
@@ -26,7 +26,7 @@ class Excluded:
 
 @dataclass(frozen=True, kw_only=True)
 class Unreadable:
-    """A span whose files, as they were, could not be ingested."""
+    """A span whose files could not be ingested; other files count as a new span."""
 
     pattern: str
     span: str
@@ -38,7 +38,7 @@ class Unreadable:
 
 @dataclass(frozen=True, kw_only=True)
 class Sighting:
-    """Files of a span whose times lie ahead of this machine's clock, and since when by that."""
+    """Files of a span with times ahead of this machine's clock, and when they were first seen."""
 
     pattern: str
     path: str  # of a version of a span
@@ -54,7 +54,7 @@ _sightings = sa.Table("span_sightings", _meta, *columns_of(Sighting, key=("patte
 
 @dataclass(frozen=True, kw_only=True)
 class Notes:
-    """All that is remembered of a pattern's spans: by their names, and sightings by path."""
+    """All notes on a pattern's spans: by span, and sightings by path."""
 
     excluded: dict[str, Excluded] = field(default_factory=dict)
     unreadable: dict[str, Unreadable] = field(default_factory=dict)
@@ -67,19 +67,19 @@ class SpanStore(Database):
     metadata = _meta
 
     def exclude(self, note: Excluded) -> None:
-        """Leave a span out of all windows; a later reason takes the place of an earlier one."""
-        self._enter(_excluded, [asdict(note)])
+        """Exclude a span from all windows; a later reason replaces an earlier one."""
+        self._upsert(_excluded, [asdict(note)])
 
-    def unreadable(self, note: Unreadable) -> None:
-        """Leave a span out for as long as its files are as they were."""
-        self._enter(_unreadable, [asdict(note)])
+    def mark_unreadable(self, note: Unreadable) -> None:
+        """Leave a span out of all windows until its files change."""
+        self._upsert(_unreadable, [asdict(note)])
 
-    def sighted(self, notes: Sequence[Sighting]) -> None:
-        """Remember when files were first seen as they are."""
-        self._enter(_sightings, [asdict(note) for note in notes])
+    def add_sightings(self, notes: Sequence[Sighting]) -> None:
+        """Store when files were first seen as they are."""
+        self._upsert(_sightings, [asdict(note) for note in notes])
 
     def include(self, pattern: str, span: str) -> bool:
-        """Forget both; whether there was anything to forget."""
+        """Delete the notes that leave a span out. Returns whether there were any."""
         with self._writing() as db:
             deleted = [
                 db.execute(
@@ -90,7 +90,7 @@ class SpanStore(Database):
         return any(deleted)
 
     def notes(self, pattern: str) -> Notes:
-        """What is remembered of the pattern's spans."""
+        """Read the notes on a pattern's spans."""
         with self._reading() as db:
             excluded, unreadable, sightings = (
                 [
@@ -105,16 +105,16 @@ class SpanStore(Database):
             sightings={row["path"]: Sighting(**row) for row in sightings},
         )
 
-    def _enter(self, table: sa.Table, rows: list[dict[str, object]]) -> None:
-        enter = insert(table)
+    def _upsert(self, table: sa.Table, rows: list[dict[str, object]]) -> None:
+        statement = insert(table)
         key = [column.name for column in table.primary_key]
-        taken = {name: enter.excluded[name] for name in rows[0] if name not in key}
+        values = {name: statement.excluded[name] for name in rows[0] if name not in key}
         with self._writing() as db:
-            db.execute(enter.on_conflict_do_update(key, set_=taken), rows)
+            db.execute(statement.on_conflict_do_update(key, set_=values), rows)
 
 
 def read_notes(root: Path, pattern: str) -> Notes:
-    """What a root's ledger remembers of a pattern's spans; of a root in which nothing ran, nothing.
+    """Read the notes on a pattern's spans in a root's ledger; none where nothing ran.
 
     Raises:
         EnvironmentTrouble: the ledger cannot be used.
@@ -126,7 +126,7 @@ def read_notes(root: Path, pattern: str) -> Notes:
 
 
 def remember_sightings(root: Path, sightings: Sequence[Sighting]) -> None:
-    """Enter them in the ledger of a root in which something ran; raises as `read_notes`."""
+    """Store sightings in the ledger of a root in which something ran; raises as `read_notes`."""
     if (root / FILE).is_file():
         with SpanStore(root) as store:
-            store.sighted(sightings)
+            store.add_sightings(sightings)

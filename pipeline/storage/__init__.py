@@ -1,1 +1,1 @@
-"""What lies under a root: the ledger, artifacts, work folders and runs' folders."""
+"""Read and write what a root holds: the ledger, artifacts, work folders and runs' folders."""

@@ -1,4 +1,4 @@
-"""Artifacts found again by the ledger, without importing the components that made them."""
+"""Find artifacts through the ledger, without importing the components that made them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _KINDS: dict[str, type[Examples | Model | Verdict]] = {
 def find_artifacts(
     root: Path, ledger: Ledger, fingerprint: str
 ) -> Iterator[Examples | Model | Verdict]:
-    """The examples, models and verdicts that a step made, as far as they still lie there."""
+    """Find the examples, models and verdicts that a step made and that still exist."""
     component = ledger.component(fingerprint)
     for kind, facts in ledger.artifacts(fingerprint).values():
         if component and kind in _KINDS:
@@ -37,39 +37,39 @@ def find_artifacts(
 def find_run_artifacts(
     root: Path, ledger: Ledger, run_id: str
 ) -> Iterator[Examples | Model | Verdict]:
-    """What a run's steps made or used, the last step's first, and what that came out of."""
+    """Find what a run's steps made or used, the last step first, and the inputs of each."""
     for execution in reversed(ledger.executions(run_id)):
         for fingerprint in (execution.fingerprint, *ledger.upstream(execution.fingerprint)):
             yield from find_artifacts(root, ledger, fingerprint)
 
 
 def find_training_examples(root: Path, ledger: Ledger, digest: str) -> Examples:
-    """The examples that a model was trained on.
+    """Find the examples that a model was trained on.
 
     Args:
-        root: where it was trained.
-        ledger: the root's.
+        root: where the model was trained.
+        ledger: of the root.
         digest: of the model's bundle.
 
     Raises:
-        BadDataError: it was not trained in this root, or the examples were deleted since.
+        BadDataError: the model was not trained in this root, or the examples were deleted.
     """
     trained = ledger.model(digest)
     if trained is None:
         raise BadDataError(
-            f"no run in {root} made this model, so its examples are not known",
-            expected="a model that the root's ledger knows",
+            f"the examples of this model are unknown: no run in {root} trained it",
+            expected="a model in the root's ledger",
             got=f"digest {digest}",
-            remedy="name the root that it was trained in with --root DIR, or name image files",
+            remedy="name the root where it was trained with --root DIR, or name image files",
         )
     for fingerprint in ledger.upstream(trained):
         for artifact in find_artifacts(root, ledger, fingerprint):
             if isinstance(artifact, Examples):
                 return artifact
     raise BadDataError(
-        "the examples that this model was trained on are gone",
-        expected=f"them in {root / 'artifacts'}",
-        got="nothing there",
+        "the examples that this model was trained on were deleted",
+        expected=f"the examples in {root / 'artifacts'}",
+        got="no such artifact",
         remedy="run the model's recipe with --until ingest, or name image files",
     )
 
@@ -77,10 +77,10 @@ def find_training_examples(root: Path, ledger: Ledger, digest: str) -> Examples:
 def find_verdict(
     root: Path, ledger: Ledger, run_id: str, *, verify: bool = False
 ) -> Verdict | None:
-    """The last verdict that a run's steps came to, if it still lies there.
+    """Find the last verdict of a run's steps, if it still exists.
 
     Raises:
-        BadDataError: with `verify`, its bytes are not those that were sealed.
+        BadDataError: with `verify`, its bytes have changed.
     """
     for execution in reversed(ledger.executions(run_id)):
         for artifact in find_artifacts(root, ledger, execution.fingerprint):
@@ -94,15 +94,15 @@ def find_verdict(
 def _verify(slot: Slot) -> None:
     if damaged := slot.verify():
         raise BadDataError(
-            f"{slot.path / damaged} is not as it was made",
-            expected="the bytes whose digest its manifest holds",
-            follows="the verdict counts for nothing",
-            remedy="run the recipe again: what is damaged is made again",
+            f"{slot.path / damaged} has changed since it was written",
+            expected="the bytes whose digest the artifact's manifest has",
+            follows="the verdict does not count",
+            remedy="run the recipe again: damaged artifacts are made again",
         )
 
 
 def find_judged_model(root: Path, ledger: Ledger, verdict: Verdict) -> Model | None:
-    """The model that a verdict is about, if it still lies there."""
+    """Find the model that a verdict is about, if it still exists."""
     fingerprint = ledger.model(verdict.model_digest)
     for artifact in find_artifacts(root, ledger, fingerprint) if fingerprint else ():
         if isinstance(artifact, Model) and artifact.digest == verdict.model_digest:
@@ -111,9 +111,9 @@ def find_judged_model(root: Path, ledger: Ledger, verdict: Verdict) -> Model | N
 
 
 def read_verdict(ledger: Ledger, verdict: Verdict) -> dict[str, Any]:
-    """A verdict as its file has it, and under "override" who pushed against it since, and why."""
+    """Read a verdict's file, and add under "override" who pushed against it later, and why."""
     content = read_document(verdict.path / "verdict.json")
-    against = [p for p in ledger.pushes(verdict.model_digest) if applies_to(p.rules, content)]
-    if not against:
+    overrides = [p for p in ledger.pushes(verdict.model_digest) if applies_to(p.rules, content)]
+    if not overrides:
         return content
-    return {**content, "override": {**asdict(against[-1]), "rules": list(against[-1].rules)}}
+    return {**content, "override": {**asdict(overrides[-1]), "rules": list(overrides[-1].rules)}}

@@ -1,8 +1,9 @@
-"""Artifacts on disk: `<root>/artifacts/<component>/<fingerprint>/`, whole or not there at all.
+"""Store artifacts in `<root>/artifacts/<component>/<fingerprint>/`, whole or not at all.
 
 A step runs in a temporary sibling folder; then every file is digested and forced to the disk,
 `manifest.json` is written last, and one rename makes the artifact. A process killed at any point
-leaves nothing or a whole artifact. One that was damaged since is moved to `<root>/damaged/`.
+leaves nothing or a whole artifact. An artifact that was damaged later is moved to
+`<root>/damaged/`.
 """
 
 from __future__ import annotations
@@ -31,29 +32,30 @@ from pipeline.config.convert import from_plain, to_plain
 from pipeline.storage.work_folder import remove_abandoned_work
 
 MANIFEST = "manifest.json"
-DAMAGED = "damaged"  # folder of the root, for artifacts that somebody may want to look at
+DAMAGED = "damaged"  # the root's folder for damaged artifacts, kept for inspection
 _FACTS = ("parts", "upstream", "imported", "seconds", "seal")
 _NO_MANIFEST = (BadDataError, ConfigError, OSError, KeyError, TypeError, AttributeError)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Sealed:
-    """A finished step's outputs as they lie on disk."""
+    """A completed step's outputs on disk."""
 
     path: Path  # its folder
     outputs: Any  # the component's Outputs
-    parts: dict[str, Any]  # what the result depends on, as `fingerprint.collect_parts` words it
+    parts: dict[str, Any]  # what the result depends on, see `fingerprint.collect_parts`
     upstream: dict[str, str]  # fingerprint of each step used -> its seal at that time
-    imported: dict[str, str]  # code that `parts` did not foresee, as planning.imported_code has it
-    seconds: float  # what it took to make
-    seal: str  # digest of the content: the same only if it was made the same to the byte
+    imported: dict[str, str]  # code that `parts` does not cover, see planning.imported_code
+    seconds: float  # that it took to make
+    seal: str  # digest of the content: the same only where every byte is the same
 
 
 class Slot:
-    """The place of one fingerprint's artifact."""
+    """The folder of one fingerprint's artifact, with its lock."""
 
     @staticmethod
     def of(root: Path, component: str, fingerprint: str) -> Slot:
+        """Find the slot of a component's artifact in a root."""
         name = component.removeprefix("components.").replace(":", ".")
         return Slot(root / "artifacts" / name, fingerprint)
 
@@ -64,13 +66,13 @@ class Slot:
         self.lock = folder / f".{fingerprint}.lock"
 
     @contextmanager
-    def held(self, on_wait: typing.Callable[[], None] = lambda: None) -> Iterator[None]:
-        """Keep other runs from making the same artifact; the lock falls with its holder's death.
+    def acquire(self, on_wait: typing.Callable[[], None] = lambda: None) -> Iterator[None]:
+        """Keep other runs from making the same artifact; a process that ends releases its lock.
 
-        `on_wait` is called once if another run holds it.
+        `on_wait` is called once if another run holds the lock.
 
         Raises:
-            EnvironmentTrouble: another holds it for longer than `ARTIFACT` among the waits says.
+            EnvironmentTrouble: another run holds it for longer than the wait ARTIFACT.
         """
         self.path.parent.mkdir(parents=True, exist_ok=True)
         lock = FileLock(self.lock)
@@ -91,17 +93,17 @@ class Slot:
         except Timeout as error:
             raise EnvironmentTrouble(
                 f"another run has been making {self.path} for {limit:g} s",
-                expected="its end: the lock falls with the process that holds it",
-                got=f"{lock.lock_file} still held",
+                expected="its end: a process that ends releases its lock",
+                got=f"{lock.lock_file} is still locked",
                 follows="the step did not begin",
-                remedy="see what that run does, or wait longer: PENSTOCK_WAIT_ARTIFACT=SECONDS",
+                remedy="check that run, or wait longer: PENSTOCK_WAIT_ARTIFACT=SECONDS",
             ) from error
 
     def load(self, outputs_type: type[Any]) -> Sealed | None:
-        """What lies here, or None where there is nothing whole.
+        """Load the artifact; None where there is none, or it is not whole.
 
-        Files are compared by size and ctime; where the ctime is another, as in a copy of the root,
-        they are read, once.
+        Files are compared by size and ctime; where the ctime differs, as in a copy of the root,
+        they are read once.
         """
         try:
             plain = read_document(self.path / MANIFEST)
@@ -110,24 +112,24 @@ class Slot:
                 return None
             outputs = from_plain(plain["outputs"], outputs_type, "outputs")
             facts = {name: plain[name] for name in _FACTS}
-            sealed = Sealed(path=self.path, outputs=_anchored(outputs, self.path), **facts)
+            sealed = Sealed(path=self.path, outputs=_make_absolute(outputs, self.path), **facts)
         except _NO_MANIFEST:
-            return None  # half a file, or one of another shape
+            return None  # an incomplete file, or one of another format
         if checked.ctimes != plain.get("ctimes"):
-            self._remember(plain, checked.ctimes)
+            self._store_ctimes(plain, checked.ctimes)
         return sealed
 
-    def damage(self, outputs_type: type[Any]) -> str | None:
-        """Why `load` gives nothing though something lies here: the first file that is not whole."""
+    def find_damage(self, outputs_type: type[Any]) -> str | None:
+        """Find the first damaged file of an artifact that `load` refuses; None if it loads."""
         if not os.path.lexists(self.path) or self.load(outputs_type):
             return None
-        return self._damaged(read_all=False) or MANIFEST
+        return self._find_damaged(read_all=False) or MANIFEST
 
     def verify(self) -> str | None:
-        """Read every byte that lies here: the first file that is not as it was sealed, or None."""
-        return self._damaged(read_all=True)
+        """Read every byte, and return the first file that differs from its digest, if any."""
+        return self._find_damaged(read_all=True)
 
-    def _damaged(self, *, read_all: bool) -> str | None:
+    def _find_damaged(self, *, read_all: bool) -> str | None:
         try:
             plain = read_document(self.path / MANIFEST)
             return check_files(self.path, plain, read_all=read_all).damaged
@@ -135,9 +137,9 @@ class Slot:
             return MANIFEST
 
     def set_aside(self) -> Path:
-        """Move what lies here out of the way, for somebody to look at. The caller holds the slot.
+        """Move the artifact to the folder for damaged ones. The caller holds the slot.
 
-        What was set aside of this fingerprint before is removed.
+        An earlier one of the same fingerprint there is removed.
         """
         aside = self.path.parents[2] / DAMAGED / self.path.parent.name / self.path.name
         remove(aside)
@@ -145,8 +147,8 @@ class Slot:
         self.path.rename(aside)
         return aside
 
-    def _remember(self, plain: Mapping[str, Any], ctimes: Mapping[str, int]) -> None:
-        """Write down the ctimes of files that were read and are whole; or not, where that fails."""
+    def _store_ctimes(self, plain: Mapping[str, Any], ctimes: Mapping[str, int]) -> None:
+        """Store the ctimes of files that were read and are whole; where that fails, do without."""
         with (
             contextlib.suppress(Timeout, OSError, BadDataError, TypeError, KeyError),
             FileLock(self.lock).acquire(timeout=0),
@@ -155,13 +157,13 @@ class Slot:
                 write_document(self.path / MANIFEST, {**plain, "ctimes": ctimes})
 
     def open(self) -> Path:
-        """An empty folder to make the artifact in; what a killed process left is removed."""
+        """Make an empty folder for the step to write to; remove what a killed process left."""
         self.recover()
         self._temporary.mkdir()
         return self._temporary
 
     def discard(self) -> None:
-        """Remove what a failed or interrupted step began."""
+        """Remove what a failed or interrupted step has written."""
         shutil.rmtree(self._temporary, ignore_errors=True)
 
     def seal(
@@ -172,9 +174,9 @@ class Slot:
         seconds: float,
         imported: Mapping[str, str],
     ) -> Sealed:
-        """Digest, write the manifest, and rename the folder into its place, in this order."""
+        """Digest the files, write the manifest, and rename the folder, in this order."""
         digests = digest_tree(self._temporary)
-        facts = to_plain(_relative(outputs, self._temporary))
+        facts = to_plain(_make_relative(outputs, self._temporary))
         content = json.dumps([facts, digests], sort_keys=True)
         manifest = {
             "parts": parts,
@@ -194,11 +196,16 @@ class Slot:
         remove(self._old)
         sealed = self.load(type(outputs))
         if sealed is None:
-            raise BadDataError(f"{self.path} does not read back as it was written")
+            raise BadDataError(
+                f"{self.path} does not read back as it was written",
+                expected="the files that the step has written",
+                follows="the step counts as failed",
+                remedy="check the disk, then run the same command again",
+            )
         return sealed
 
     def recover(self) -> None:
-        """Tidy after a process that was killed between two renames, or before the first.
+        """Clean up after a process that was killed between two renames, or before the first.
 
         The caller holds the slot.
         """
@@ -208,15 +215,15 @@ class Slot:
             remove(leftover)
 
 
-def _relative(outputs: Any, base: Path) -> Any:
-    return _with_paths(outputs, lambda path: path.relative_to(base))
+def _make_relative(outputs: Any, base: Path) -> Any:
+    return _change_paths(outputs, lambda path: path.relative_to(base))
 
 
-def _anchored(outputs: Any, base: Path) -> Any:
-    return _with_paths(outputs, lambda path: base / path)
+def _make_absolute(outputs: Any, base: Path) -> Any:
+    return _change_paths(outputs, lambda path: base / path)
 
 
-def _with_paths(outputs: Any, change: typing.Callable[[Path], Path]) -> Any:
+def _change_paths(outputs: Any, change: typing.Callable[[Path], Path]) -> Any:
     """Change each artifact's `path`; other facts stay as they are."""
     artifacts = {f.name: getattr(outputs, f.name) for f in dataclasses.fields(outputs)}
     return dataclasses.replace(
@@ -226,7 +233,7 @@ def _with_paths(outputs: Any, change: typing.Callable[[Path], Path]) -> Any:
 
 
 def remove_leftovers(root: Path) -> None:
-    """Remove what killed processes left half made; what a live one makes is locked and stays."""
+    """Remove what killed processes left incomplete; a live process holds a lock on its work."""
     remove_abandoned_work(root)
     for leftover in [*root.glob("artifacts/*/.*.making"), *root.glob("artifacts/*/.*.old")]:
         slot = Slot(leftover.parent, leftover.stem.removeprefix("."))

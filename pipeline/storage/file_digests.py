@@ -1,4 +1,4 @@
-"""Digests of input files, remembered in the ledger: a file is read again only when it changed."""
+"""Digest input files, and store the digests in the ledger: a file is read when it changed."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class FileDigests(Database):
     metadata = tables.meta
 
     def digest_file(self, path: Path) -> str:
-        """sha256 of a file's content; read again only when size, a time or inode changed.
+        """Return the sha256 of a file; it is read only when size, a time or inode changed.
 
         Raises:
             EnvironmentTrouble: the file cannot be read.
@@ -36,41 +36,41 @@ class FileDigests(Database):
 
     def _digest_file(self, path: Path) -> str:
         stat = path.stat()
-        seen = {
+        state = {
             "size": stat.st_size,
             "mtime_ns": stat.st_mtime_ns,
             "ctime_ns": stat.st_ctime_ns,
             "inode": stat.st_ino,
         }
         key = str(path.resolve())
-        row = self._remembered(key)
-        if row and all(row[name] == value for name, value in seen.items()):
+        row = self._find_row(key)
+        if row and all(row[name] == value for name, value in state.items()):
             return str(row["digest"])
         digest = sha256_file(path)
-        # a file written to within the clock's grain could change again and keep its time
+        # A file written within the clock's resolution could change again and keep its time.
         if time.time() - max(stat.st_mtime, stat.st_ctime) > 2:
-            values = {"path": key, "digest": digest, **seen}
+            values = {"path": key, "digest": digest, **state}
             with self._writing() as db:
                 db.execute(
                     insert(tables.file_digests)
                     .values(**values)
                     .on_conflict_do_update(["path"], set_=values)
                 )
-            self._known[key.rpartition("/")[0]][key] = values
+            self._rows[key.rpartition("/")[0]][key] = values
         return digest
 
     @functools.cached_property
-    def _known(self) -> dict[str, dict[str, Mapping[Any, Any]]]:
-        """Folder → path → row, of the folders that were asked about."""
+    def _rows(self) -> dict[str, dict[str, Mapping[Any, Any]]]:
+        """Folder → path → row, of the folders that were read."""
         return {}
 
-    def _remembered(self, path: str) -> Mapping[Any, Any] | None:
-        """What is known of a file; the ledger is asked once for all that lie in its folder."""
+    def _find_row(self, path: str) -> Mapping[Any, Any] | None:
+        """Find a file's row; the ledger is read once for all files of a folder."""
         folder = path.rpartition("/")[0]
-        if folder not in self._known:
-            known = tables.file_digests
-            inside = (known.c.path > f"{folder}/") & (known.c.path < f"{folder}0")  # 0 follows /
+        if folder not in self._rows:
+            table = tables.file_digests
+            inside = (table.c.path > f"{folder}/") & (table.c.path < f"{folder}0")  # 0 follows /
             with self._reading() as db:
-                rows = db.execute(known.select().where(inside)).mappings()
-                self._known[folder] = {row["path"]: row for row in rows}
-        return self._known[folder].get(path)
+                rows = db.execute(table.select().where(inside)).mappings()
+                self._rows[folder] = {row["path"]: row for row in rows}
+        return self._rows[folder].get(path)

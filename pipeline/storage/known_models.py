@@ -1,4 +1,4 @@
-"""Which models a root vouches for: those that its runs made, and those that somebody trusted."""
+"""Decide which models a root may load: those that its runs made, and those a person trusted."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from serving_export.bundle.model_trust import digest_model_folder
 
 @dataclass(frozen=True)
 class KnownModels:
-    """Vouches for models by digest, wherever they lie, as a `model_trust.TrustCheck`.
+    """Allow models by digest, wherever they lie: see `serving_export.bundle.model_trust.TrustCheck`.
 
     Args:
-        root: whose ledger is asked; need not exist.
-        trusted: digests to vouch for beside it.
-        option: what makes the command at hand trust a folder: "--trust", or "--trust FOLDER".
+        root: whose ledger is read; need not exist.
+        trusted: further digests to allow.
+        option: of the running command, that trusts a folder: "--trust", or "--trust FOLDER".
     """
 
     root: Path
@@ -32,18 +32,18 @@ class KnownModels:
     option: str | None = None
 
     def __call__(self, folder: Path, digest: str) -> None:
-        """Raises BadDataError where neither a run of the root nor a person vouches for it."""
+        """Raises BadDataError where no run of the root made it, and no person trusted it."""
         if digest in self.trusted or self._in_ledger(digest) or self._in_artifacts(digest):
             return
-        ways = [shlex.join(["penstock", "trust", str(folder), "--root", str(self.root)])]
+        commands = [shlex.join(["penstock", "trust", str(folder), "--root", str(self.root)])]
         if self.option:
-            ways.insert(0, "add " + self.option.replace("FOLDER", shlex.quote(str(folder))))
+            commands.insert(0, "add " + self.option.replace("FOLDER", shlex.quote(str(folder))))
         raise BadDataError(
-            f"nobody vouches for the model in {folder}",
-            expected=f"one that a run in {self.root} trained or pushed, or that somebody trusted",
-            got=f"digest {digest}, which is not known there",
-            follows="it was not loaded: a SavedModel is a program",
-            remedy=f"if you know where it comes from: {', or '.join(ways)}",
+            f"the model in {folder} is not trusted",
+            expected=f"a model that a run in {self.root} trained or pushed, or a trusted one",
+            got=f"digest {digest}, which is unknown there",
+            follows="it was not loaded, since a SavedModel can run any code",
+            remedy=f"if you know where it comes from: {', or '.join(commands)}",
         )
 
     def _in_ledger(self, digest: str) -> bool:
@@ -54,24 +54,24 @@ class KnownModels:
             return digest in trusted or bool(ledger.model(digest) or ledger.pushes(digest))
 
     def _in_artifacts(self, digest: str) -> bool:
-        """Whether the root's artifacts hold it: they outlive a ledger that was moved away."""
+        """Whether the root's artifacts hold the model; they outlive a ledger that was moved."""
         manifests = self.root.glob(f"artifacts/*/*/*/bundle/{MANIFEST}")
         return any(sha256_file(manifest) == digest for manifest in manifests)
 
 
 def trust(folder: Path, root: Path, by: str | None = None) -> tuple[str, bool]:
-    """Let a root load the model in a folder, now and later, wherever it lies.
+    """Allow a root to load the model in a folder, now and later, wherever it lies.
 
     Args:
         folder: a bundle or another SavedModel; all its bytes are read.
-        root: where it is remembered, if a pipeline ran there.
-        by: who says so; the login name if None.
+        root: whose ledger stores it, if a pipeline ran there.
+        by: who trusts it; the login name if None.
 
     Returns:
-        Its digest, and whether it is remembered.
+        The model's digest, and whether it was stored.
 
     Raises:
-        BadDataError: no model lies there, or it is not whole.
+        BadDataError: the folder holds no model, or an incomplete one.
     """
     digest = digest_model_folder(folder)
     if not (root / FILE).is_file():

@@ -1,4 +1,4 @@
-"""The root and its runs' folders: made, locked while a run lives, and read afterwards."""
+"""Prepare the root, and manage its runs' folders: lock, dead runs, tracebacks."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from pipeline.storage.pushes import push_right
 
 LOCK = ".lock"
 _TRACEBACK = "traceback.txt"
-PRIVATE = ("runs", "schedules")  # the root's folders of what only its owner is to read
+PRIVATE = ("runs", "schedules")  # folders of the root that only its owner may read
 
 
 def prepare_root(root: Path) -> None:
-    """Make the root folder; what is in it for its owner alone is closed to others.
+    """Create the root, and close its private folders to other users.
 
     Raises:
-        EnvironmentTrouble: it cannot be made or written to.
+        EnvironmentTrouble: the root cannot be created or written to.
     """
     probe = root / f".probe-{secrets.token_hex(4)}"
     try:
@@ -34,23 +34,20 @@ def prepare_root(root: Path) -> None:
         probe.touch()
         probe.unlink()
         for folder in (root / name for name in PRIVATE):
-            if folder.is_dir():  # of an older root, perhaps
+            if folder.is_dir():  # perhaps made by an older version
                 make_private_folder(folder)
     except OSError as error:
         raise EnvironmentTrouble(
-            f"the root {root} cannot be written to",
-            expected="a folder that this user may write to",
+            f"the root {root} is not writable",
+            expected="a folder that this user can write to",
             got=error.strerror,
             follows="nothing ran",
-            remedy="choose another with --root DIR or PENSTOCK_ROOT, or mend its permissions",
+            remedy="choose another root with --root DIR or PENSTOCK_ROOT, or fix its permissions",
         ) from error
 
 
 def list_run_outputs(root: Path, serving_dir: Path | None = None) -> tuple[Path, ...]:
-    """What runs write in a root, and where they push: it counts for nothing in data around it.
-
-    Data may lie in a root beside it.
-    """
+    """List the paths that runs write to: they do not count where data lies in the root too."""
     folders = ("artifacts", "runs", "work", "damaged", "schedules", "serving")
     ledger = (FILE + ending for ending in ("", "-journal", "-wal", "-shm"))
     pushes = () if serving_dir is None else (serving_dir,)
@@ -58,13 +55,13 @@ def list_run_outputs(root: Path, serving_dir: Path | None = None) -> tuple[Path,
 
 
 def mark_killed_runs(root: Path, ledger: Ledger) -> None:
-    """Mark as killed the runs that say they run though the lock of their process has fallen.
+    """Mark runs as killed that are recorded as running, but whose process holds no lock.
 
-    One that lives all the same, on a machine that shares no locks, can push no more.
+    Such a run may still live, on a machine that shares no locks; it can push no more.
     """
     for run in ledger.running():
         folder = root / "runs" / run.id
-        if not _is_alive(folder) and _may_be_buried(folder):
+        if not _is_alive(folder) and _revoke_push(folder):
             ledger.finish_run(dataclasses.replace(run, status="killed"))
 
 
@@ -78,20 +75,20 @@ def _is_alive(folder: Path) -> bool:
         return True
 
 
-def _may_be_buried(folder: Path) -> bool:
-    """Take the right to push of a run that counts as dead; False: it pushes at this moment."""
+def _revoke_push(folder: Path) -> bool:
+    """Revoke the right to push of a run that counts as dead. False: it is pushing right now."""
     try:
         if folder.is_dir():
-            push_right.revoke(folder / push_right.FILE, "it was taken for dead", wait=0)
+            push_right.revoke(folder / push_right.FILE, "its process was considered dead", wait=0)
     except PushRightLost:
-        return True  # it has none
+        return True  # it has no right
     except EnvironmentTrouble:
         return False
     return True
 
 
 def write_traceback(folder: Path, error: BaseException) -> None:
-    """Keep a run's traceback in its folder, and note on the error where it lies."""
+    """Write a run's traceback to its folder, and add a note with the path to the error."""
     file = folder / _TRACEBACK
     with open_private(file, "w", encoding="utf-8") as kept:
         kept.write(redact("".join(traceback.format_exception(error))))
@@ -99,6 +96,6 @@ def write_traceback(folder: Path, error: BaseException) -> None:
 
 
 def note_traceback(folder: Path, error: BaseException) -> None:
-    """Note on the error where its traceback lies, if a worker or this process has kept it."""
+    """Add a note with the traceback's path to the error, if a traceback was written."""
     if (folder / _TRACEBACK).is_file():
         error.add_note(f"{TRACEBACK_NOTE}{folder / _TRACEBACK}")

@@ -1,4 +1,4 @@
-"""The models of others that somebody lets a root load, remembered in the ledger by their digest."""
+"""Store the models that a person trusted, by their digest, in the ledger."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ class TrustedModels(Database):
     metadata = tables.meta
 
     def trust(self, model: Trusted) -> None:
-        """Remember it; who trusted it first stays."""
+        """Store a trusted model; an earlier entry of the same digest stays."""
         with self._writing() as db:
             values = asdict(model)
             db.execute(insert(tables.trusted_models).values(**values).on_conflict_do_nothing())
 
     def trusted(self) -> list[Trusted]:
-        """All of them, the earliest first."""
+        """Read all trusted models, the earliest first."""
         with self._reading() as db:
             query = tables.trusted_models.select().order_by(tables.trusted_models.c.time)
             return [Trusted(**row._mapping) for row in db.execute(query)]

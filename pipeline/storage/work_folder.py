@@ -1,4 +1,4 @@
-"""What outlives a kill: `<root>/work/<fingerprint>/`, where a long step keeps its checkpoints."""
+"""Keep a long step's checkpoints in `<root>/work/<fingerprint>/`, where they survive a kill."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ _KEPT_DAYS = 14
 
 @contextmanager
 def begin_work(
-    root: Path, fingerprint: str, upstream: Mapping[str, str], *, anew: bool
+    root: Path, fingerprint: str, upstream: Mapping[str, str], *, restart: bool
 ) -> Iterator[Path]:
-    """A step's folder to work in, as an attempt that was killed or interrupted left it.
+    """Open a step's work folder as a killed or interrupted attempt left it.
 
-    The caller holds the step's slot. The folder is removed when the step is done, and when it
-    says that it cannot go on, or its input changed: what lies there led to that. It stays after an
-    interrupt, a crash, or trouble of the machine.
+    The caller holds the step's slot. The folder is removed when the step completes, when the step
+    fails, and when its input changed. It stays after an interrupt, a crash, or trouble of the
+    machine.
 
     Args:
-        root: of all that runs write.
-        fingerprint: the step's.
-        upstream: seals of what it reads; work that was begun on anything else is removed first.
-        anew: remove what is there in any case.
+        root: the folder for everything that runs write.
+        fingerprint: of the step.
+        upstream: seals of the step's inputs; work on other inputs is removed first.
+        restart: remove earlier work in any case.
     """
     folder = root / "work" / fingerprint
-    if anew or not _begun_on(folder, upstream):
+    if restart or not _has_inputs(folder, upstream):
         remove(folder)
     folder.mkdir(parents=True, exist_ok=True)
     write_document(folder / _UPSTREAM, {"seals": dict(upstream)})
@@ -49,7 +49,7 @@ def begin_work(
 
 
 def remove_abandoned_work(root: Path) -> None:
-    """Remove work that nobody went on with for two weeks."""
+    """Remove work that no run has continued for two weeks."""
     for folder in root.glob("work/*"):
         with contextlib.suppress(OSError):
             newest = max(path.stat().st_mtime for path in (folder, *folder.rglob("*")))
@@ -57,7 +57,7 @@ def remove_abandoned_work(root: Path) -> None:
                 shutil.rmtree(folder, ignore_errors=True)
 
 
-def _begun_on(folder: Path, upstream: Mapping[str, str]) -> bool:
+def _has_inputs(folder: Path, upstream: Mapping[str, str]) -> bool:
     with contextlib.suppress(BadDataError):
         return bool(read_document(folder / _UPSTREAM).get("seals") == upstream)
     return False

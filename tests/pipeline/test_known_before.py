@@ -202,5 +202,5 @@ def test_a_module_that_one_of_the_config_s_imports_is_no_python(tmp_path, monkey
     outer = write_file(tmp_path, f"import {inner.stem}\n\ndef build(spec, options): ...\n")
     monkeypatch.syspath_prepend(tmp_path)
     pipeline = apply_settings(recipes.build("digits"), [f"train.model={outer.stem}:build"])
-    with pytest.raises(PenstockError, match="is no Python"):
+    with pytest.raises(PenstockError, match="is not valid Python"):
         run(pipeline, root=tmp_path / "root")

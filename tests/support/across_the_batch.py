@@ -1,4 +1,4 @@
-"""Six ways to look at other images of a batch: (n, …) float32 -> the same shape."""
+"""Compute with other images of a batch in six ways: (n, …) float32 → the same shape."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def next_image(x: Any) -> Any:
 
 
 def whole_sevens(x: Any) -> Any:
-    """Another path where a batch has seven images, as a wrongly padded kernel might."""
+    """Compute differently for a batch of seven images, as a wrongly padded kernel might."""
     return tf.cond(tf.equal(tf.shape(x)[0], 7), lambda: 0.5 * x, lambda: x)
 
 

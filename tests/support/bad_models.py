@@ -1,4 +1,4 @@
-"""A place to train, spoil and judge models of one recipe: what the bad-model suite works with."""
+"""Train, damage and judge models of one recipe, for the tests of bad models."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Bench:
 
     @classmethod
     def of(cls, folder: Path, recipe: PipelineConfig) -> Bench:
-        """Ingest and normalize as the recipe says."""
+        """Run ingest and normalize of the recipe."""
         source = ingest.run(ingest.Inputs(), recipe.step("ingest").config, _context(folder))
         examples = source.examples
         made = normalize.run(
@@ -124,7 +124,7 @@ class Bench:
         return Model(path=path, spec=served["spec"], digest=digest)
 
     def train_split(self, change: Callable[[np.ndarray, np.ndarray], Any]) -> Examples:
-        """Examples whose train split is `change(images, labels)` of the real one."""
+        """Make examples whose train split is `change(images, labels)` of the real one."""
         images, labels = change(*split(self.examples, "train"))
         path = self.context().output_dir
         (path / shard_name("train", 0, 1)).write_bytes(encode(images, labels))
@@ -133,7 +133,7 @@ class Bench:
         return Examples(path=path, spec=self.examples.spec, counts={"train": counts})
 
     def push(self, model: Model, verdict: dict[str, Any] | None = None) -> Path:
-        """A new serving directory, in which the model serves, perhaps with a verdict beside it."""
+        """Make a new serving directory with the model, perhaps with a verdict beside it."""
         from serving_export.model_store.push import push
 
         serving = self.context().output_dir
@@ -142,14 +142,14 @@ class Bench:
         return serving
 
     def verdict(self, model: Model, serving: Path | None, **rules: Any) -> Verdict:
-        """Evaluate by the recipe's rules, but for those that are named."""
+        """Evaluate by the recipe's rules without those that are named."""
         config = dataclasses.replace(self.recipe.step("evaluate").config, **rules)
         inputs = evaluate.Inputs(examples=self.examples, model=model)
         context = self.context(serving_dir=serving, model_name=NAME if serving else None)
         return evaluate.run(inputs, config, context).verdict
 
     def judge(self, model: Model, serving: Path | None, **rules: Any) -> dict[str, Any]:
-        """The same; `verdict.json`."""
+        """Evaluate as `evaluate`, and read `verdict.json`."""
         found = self.verdict(model, serving, **rules)
         verdict: dict[str, Any] = read_json(found.path / evaluate.VERDICT)
         assert (verdict["status"], verdict["model"]["digest"]) == (found.status, model.digest)
@@ -157,7 +157,7 @@ class Bench:
 
 
 def weights_of(model: Model) -> Weights:
-    """Copies of a bundle's weights, in the network's order."""
+    """Copy a bundle's weights, in the network's order."""
     from serving_export.bundle.manifest import WEIGHTS
     from serving_export.bundle.saved_model import load_bundle
 
@@ -166,7 +166,7 @@ def weights_of(model: Model) -> Weights:
 
 
 def split(examples: Examples, name: str) -> tuple[np.ndarray, np.ndarray]:
-    """All images and labels of a split, in the order at rest."""
+    """Read all images and labels of a split, in the stored order."""
     found = list(read_batches(examples, name, batch_size=1000).as_numpy_iterator())
     images, labels = (np.concatenate(parts) for parts in zip(*found, strict=True))
     return images, labels

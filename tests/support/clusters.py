@@ -1,4 +1,4 @@
-"""Real runners as separate processes: Flink, Spark, Prism, Beam's job service, worker pools."""
+"""Start real runners as processes: Flink, Spark, Prism, Beam's job service, worker pools."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ _JAVA = {"flink", "spark", "flink-job-server", "spark-job-server"}
 
 
 def missing(*names: str) -> str | None:
-    """Which command installs what is missing, or None."""
+    """Return the command that installs what is missing, or None."""
     programs = {name for name in names if name in _PACKAGES} | (
         {"java"} if _JAVA & {*names} else set()
     )
@@ -131,11 +131,11 @@ class Runner:
 
     @property
     def args(self) -> tuple[str, ...]:
-        """Workers are threads of this process."""
+        """Make flags with which workers are threads of this process."""
         return self._args("LOOPBACK")
 
     def external(self, pool: str) -> tuple[str, ...]:
-        """Workers are those of a pool, HOST:PORT."""
+        """Make flags with which workers are those of a pool, HOST:PORT."""
         return (*self._args("EXTERNAL"), f"--environment_config={pool}")
 
     def _args(self, environment: str) -> tuple[str, ...]:
@@ -172,7 +172,7 @@ def _processes(folder: Path) -> Iterator[Processes]:
 
 @contextlib.contextmanager
 def job_service(folder: Path) -> Iterator[Runner]:
-    """Beam's own job service in Python: FnApiRunner behind gRPC."""
+    """Start Beam's own job service in Python: FnApiRunner behind gRPC."""
     with _processes(folder) as processes:
         port = free_port()
         module = "apache_beam.runners.portability.local_job_service_main"
@@ -183,7 +183,7 @@ def job_service(folder: Path) -> Iterator[Runner]:
 
 @contextlib.contextmanager
 def prism(folder: Path) -> Iterator[Runner]:
-    """Beam's runner in Go."""
+    """Start Beam's runner in Go."""
     with _processes(folder) as processes:
         port, web = free_port(), free_port()
         program = FETCHED / "prism" / "prism"
@@ -216,7 +216,7 @@ def worker_pool(
 
 
 def jar_of(name: str, folder: Path) -> Path:
-    """A fetched job server as the one jar that Beam starts: empty, its manifest names the others.
+    """Make the one jar that Beam starts of a job server: empty, its manifest names the others.
 
     Args:
         name: flink or spark.
@@ -241,8 +241,8 @@ def _there_already(folder: Path, *libraries: Path) -> str:
     """The class path of a job server whose cluster has all of these folders' jars.
 
     With each job Beam sends all that its job server was started from, 150 MB and more, and the
-    cluster loads it anew. It leaves out only what has `gradle/wrapper` in its name; it would follow
-    symbolic links.
+    cluster loads it again. It leaves out only what has `gradle/wrapper` in its name; it would
+    follow symbolic links.
     """
     here = folder / "gradle" / "wrapper"
     for library in libraries:
@@ -362,7 +362,7 @@ def _task_manager_flags(folder: Path, network: str) -> tuple[list[str], list[str
 
 
 def spark_jvm() -> list[str]:
-    """What the JVM of a Spark job server must be told."""
+    """Make the options of the JVM of a Spark job server."""
     lib = FETCHED / "spark-job-server" / "lib"
     return [
         *_OPENS,
@@ -374,7 +374,7 @@ def spark_jvm() -> list[str]:
 
 @contextlib.contextmanager
 def spark(folder: Path) -> Iterator[Runner]:
-    """A standalone master, a worker and Beam's job server."""
+    """Start a standalone master, a worker and Beam's job server."""
     with _processes(folder) as processes:
         master, page, port = free_port(), free_port(), free_port()
         home = FETCHED / "spark" / "pyspark"

@@ -1,4 +1,4 @@
-"""A runner that counts: `--runner=counting.FnApiRunner` runs as Beam's and notes the stages."""
+"""Count stages: `--runner=counting.FnApiRunner` runs as Beam's runner and records them."""
 
 from __future__ import annotations
 

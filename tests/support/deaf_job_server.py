@@ -1,4 +1,4 @@
-"""A job server that acknowledges a cancel and does nothing about it."""
+"""Run a job server that acknowledges a cancel and ignores it."""
 
 from __future__ import annotations
 

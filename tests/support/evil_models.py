@@ -1,4 +1,4 @@
-"""A SavedModel of somebody else's: whoever asks it runs a program, which writes a file."""
+"""Write a malicious SavedModel: a request to it runs a program, which writes a file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Google's storage and Dataflow on a local port, as far as a submission speaks with them.
+"""Imitate Google's storage and Dataflow on a local port, as far as a submission uses them.
 
 Their own client libraries speak to it over HTTP, so only what lies beyond the network is made up.
 """
@@ -53,7 +53,7 @@ class FakeGoogle:
         )
 
     def staged(self) -> dict[str, bytes]:
-        """What was uploaded to the staging location: file name → bytes."""
+        """The files uploaded to the staging location: name → bytes."""
         return {
             name.rpartition("/")[2]: content
             for name, content in self.objects.items()
@@ -61,7 +61,7 @@ class FakeGoogle:
         }
 
     def answer(self, method: str, url: str, body: bytes) -> tuple[int, Any]:
-        """The status, and what is said as JSON; for an upload that begins, its address."""
+        """Return the status and the JSON answer; for an upload that begins, its address."""
         path, _, query = url.partition("?")
         asked = {key: value[0] for key, value in urllib.parse.parse_qs(query).items()}
         if path.startswith("/v1b3/projects/project/locations/europe-west6/jobs"):

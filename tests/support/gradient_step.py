@@ -1,4 +1,4 @@
-"""A step of the from-scratch tutorial, taken by hand: what the compiled loop is held against."""
+"""Compute a step of the from-scratch tutorial by hand, to check the compiled loop."""
 
 from __future__ import annotations
 

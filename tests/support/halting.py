@@ -1,4 +1,4 @@
-"""Sources that halt in the middle, so that something can happen then, or that fail once."""
+"""Define sources that halt in the middle, so that a test can act then, or that fail once."""
 
 from __future__ import annotations
 

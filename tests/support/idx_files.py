@@ -1,4 +1,4 @@
-"""MNIST's four files, written from arrays: for tests, and by hand to try a pipeline on."""
+"""Write MNIST's four IDX files from arrays, for tests and for trying a pipeline by hand."""
 
 from __future__ import annotations
 
@@ -27,6 +27,6 @@ def write_idx(folder: Path, train: Arrays, test: Arrays, *, compress: bool = Tru
 
 
 def idx_bytes(array: np.ndarray) -> bytes:
-    """An array of values 0-255 as an IDX file."""
+    """Write an array of values 0-255 as an IDX file."""
     header = bytes((0, 0, 8, array.ndim)) + struct.pack(f">{array.ndim}I", *array.shape)
     return header + array.astype(np.uint8).tobytes()

@@ -1,4 +1,4 @@
-"""Image files of every kind that there is, made in memory, for the tests of decoding."""
+"""Make image files of every kind in memory, for the tests of decoding."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def to_file(pixels: np.ndarray, kind: str = "PNG", **options: Any) -> bytes:
 
 
 def exif(orientation: int, endian: str = "<", kind: int = 3) -> bytes:
-    """A TIFF with this one tag, of type SHORT (3) or LONG (4)."""
+    """Make a TIFF with this one tag, of type SHORT (3) or LONG (4)."""
     head = b"II*\x00" if endian == "<" else b"MM\x00*"
     value = struct.pack(endian + ("HH" if kind == 3 else "I"), *((orientation, 0)[: 5 - kind]))
     entry = struct.pack(endian + "HHI", 0x0112, kind, 1) + value
@@ -40,7 +40,7 @@ def exif(orientation: int, endian: str = "<", kind: int = 3) -> bytes:
 
 
 def chunks(*named: tuple[bytes, bytes]) -> bytes:
-    """A PNG file of these chunks."""
+    """Make a PNG file of these chunks."""
     return b"\x89PNG\r\n\x1a\n" + b"".join(
         struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
         for name, body in named
@@ -48,7 +48,7 @@ def chunks(*named: tuple[bytes, bytes]) -> bytes:
 
 
 def png(pixels: np.ndarray, *more: tuple[bytes, bytes], interlaced: bool = False) -> bytes:
-    """A PNG with further chunks before its pixels, in Adam7's seven passes if interlaced."""
+    """Make a PNG with further chunks before its pixels, in Adam7's seven passes if interlaced."""
     height, width, channels = pixels.shape
     colours = {1: 0, 3: 2, 4: 6}[channels]
     passes = [pixels]
@@ -90,7 +90,7 @@ def of_mode(mode: str, kind: str = "PNG", **options: Any) -> Callable[[np.ndarra
 
 
 def of_bits(bits: int) -> Callable[[np.ndarray], bytes]:
-    """A grey PNG of fewer bits, which Pillow reads as if it had 8."""
+    """Make a grey PNG of fewer bits, which Pillow reads as if it had 8."""
 
     def make(pixels: np.ndarray) -> bytes:
         height, width = pixels.shape[:2]
@@ -102,7 +102,7 @@ def of_bits(bits: int) -> Callable[[np.ndarray], bytes]:
 
 
 def vast(kind: str, side: int = 8000, **options: Any) -> bytes:
-    """A small file of a black image that takes `side` squared bytes once it is decoded."""
+    """Make a small file of a black image that takes `side` squared bytes once it is decoded."""
     buffer = io.BytesIO()
     Image.new("L", (side, side)).save(buffer, kind, **options)
     return buffer.getvalue()
@@ -149,7 +149,7 @@ BAD: dict[str, tuple[Callable[[np.ndarray], bytes], str]] = {
 
 
 def split_png(file: bytes) -> list[tuple[bytes, bytes]]:
-    """The chunks of a whole PNG: names and contents."""
+    """Parse a whole PNG: names and contents of its chunks."""
     found, at = [], 8
     while at < len(file):
         length, name = struct.unpack_from(">I4s", file, at)
@@ -349,7 +349,7 @@ _MUTATIONS = (_flip, _erase, _repeat, _fill, _cut, _add, _shuffle_chunks, _resea
 
 
 def whole_files(pixels: np.ndarray) -> list[bytes]:
-    """PNG files of every kind that is taken, of these pixels, for damage to begin with."""
+    """Make PNG files of these pixels, of every accepted kind, to be damaged."""
     more = [(b"gAMA", bytes((0, 0, 0xB1, 0x8F))), (b"tEXt", b"Comment\0ours"), (b"pHYs", bytes(9))]
     files = [png(pixels), png(pixels, *more, interlaced=True), to_file(pixels, optimize=True)]
     if pixels.shape[-1] == 3:
@@ -358,7 +358,7 @@ def whole_files(pixels: np.ndarray) -> list[bytes]:
 
 
 def mutant(whole: list[bytes], rng: np.random.Generator) -> bytes:
-    """One of the files, damaged once or twice."""
+    """Draw one of the files, damaged once or twice."""
     file = bytearray(whole[rng.integers(len(whole))])
     first = _MUTATIONS[rng.integers(len(_MUTATIONS))]
     first(file, rng)

@@ -1,4 +1,4 @@
-"""Models, losses and callbacks of a user's own as Keras's `fit` takes them, for import paths."""
+"""Define models, losses and callbacks as a user would, for import paths."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import tensorflow as tf
 
 
 def linear(spec, options):
-    """One layer, and what an option adds in front of it."""
+    """Build one layer, and the layers that an option adds in front of it."""
     more = {
         "vector": lambda: AddsLoss(vector=True),
         "scalar": lambda: AddsLoss(vector=False),
@@ -82,7 +82,7 @@ def smoothed(labels, output):
 
 
 def compiled(spec, options):
-    """A model that is compiled with `options["compile"]`."""
+    """Build a model that is compiled with `options["compile"]`."""
     model = linear(spec, {"add": options.get("add", [])})
     settings = {"optimizer": None, "loss": smoothed, **options.get("compile", {})}
     model.compile(**settings)

@@ -1,4 +1,4 @@
-"""Judges three models of many classes, and prints by how many MiB this process grew.
+"""Judge three models of many classes, and print by how many MiB this process grew.
 
 `python many_classes.py FOLDER CLASSES IMAGES`, in a process of its own. The images are noise with a
 feature of 11 values; the models are one layer each, with random weights.
@@ -31,7 +31,7 @@ SLICES = 11
 
 
 def write_examples(folder: Path, classes: int, images: int) -> Examples:
-    """Images of every class in turn, in two shards."""
+    """Write images of every class in turn, in two shards."""
     draws = np.random.default_rng(1)
     folder.mkdir()
     parts = np.array_split(np.arange(images), 2)
@@ -62,7 +62,7 @@ def _example(pixels: bytes, label: int, index: int) -> bytes:
 
 
 def write_bundle(folder: Path, classes: int, seed: int) -> Path:
-    """One dense layer and a softmax, behind the signature that is asked."""
+    """Build one dense layer and a softmax, with the serving signature."""
     module = tf.Module()
     weights = np.random.default_rng(seed).normal(0, 1, (SIDE * SIDE, classes))
     module.weights = tf.Variable(weights.astype(np.float32))
@@ -79,7 +79,7 @@ def write_bundle(folder: Path, classes: int, seed: int) -> Path:
 
 
 def mib(key: str) -> float:
-    """Of this process, from /proc: VmRSS is what it holds, VmHWM the most that it held."""
+    """Read this process's memory from /proc: VmRSS is the present, VmHWM the peak."""
     status = Path("/proc/self/status").read_text()
     return int(status.partition(f"{key}:")[2].split()[0]) / 1024
 

@@ -1,4 +1,4 @@
-"""The from-scratch tutorial's tensor operations by hand: naive loops over numbers, in float64.
+"""Compute the from-scratch tutorial's tensor operations with naive loops, in float64.
 
 Slow and plain, so that one can see that they are right; what is fast is held against them.
 A wrong shape fails an assertion. Vectors are (n,), matrices (rows, columns).

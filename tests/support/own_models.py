@@ -1,4 +1,4 @@
-"""Models of a user's own, good and bad, for import paths `own_models:…`."""
+"""Define models as a user would, good and bad, for import paths `own_models:…`."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class NanAfter(keras.layers.Layer):
 
 
 def breaks(spec, options):
-    """The loss of the step `at`, counted from 1, and of all later ones is NaN."""
+    """Build a model whose loss is NaN from step `at` on, counted from 1."""
     return keras.Sequential(
         [
             keras.Input(spec.shape),
@@ -94,7 +94,7 @@ def convolutional(spec, options):
 
 
 def noise(images, seed):
-    """An augmentation: up to 40 of 255 brighter, another value for each pixel."""
+    """Brighten each pixel by up to 40 of 255: an augmentation."""
     import tensorflow as tf
 
     return images + tf.random.stateless_uniform(tf.shape(images), seed, maxval=40)
@@ -135,7 +135,7 @@ def own_train_step(spec, options):
 
 
 def darker_counts_less(images, labels):
-    """A sample_weight_fn: the mean brightness, and nothing for label 3."""
+    """Weigh images by their mean brightness, label 3 by 0: a sample_weight_fn."""
     import tensorflow as tf
 
     return tf.reduce_mean(images, axis=[1, 2, 3]) * tf.cast(labels != 3, tf.float32)
@@ -201,12 +201,12 @@ def plateau():
 
 
 def spoils_the_end():
-    """From the fourth epoch on, steps so wide that they throw any model far off."""
+    """Make steps that ruin any model from the fourth epoch on."""
     return keras.callbacks.LearningRateScheduler(lambda epoch, _: 0.03 if epoch < 3 else 3.0)
 
 
 def own_loop(training):
-    """A whole training of one's own: no step of ours, no resume, its own record."""
+    """Train without Penstock's loop: no resume, its own record."""
     import tensorflow as tf
 
     model = keras.Sequential(
@@ -232,7 +232,7 @@ def own_loop(training):
 
 
 def silent_loop(training):
-    """Trains nothing and records nothing."""
+    """Train nothing and record nothing."""
     return own_loop_model(training.examples.spec)
 
 

@@ -1,4 +1,4 @@
-"""preprocessing_fns of a user's own, good and bad, for import paths `own_preprocessing:…`."""
+"""Define preprocessing_fns as a user would, good and bad: `own_preprocessing:…`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A recipe file as a user would write it, of one step whose `run` is given."""
+"""Write recipe files as a user would, of one step whose `run` is given."""
 
 from __future__ import annotations
 
@@ -45,18 +45,18 @@ def recipe():
 
 
 def write_file(folder: Path, text: str) -> Path:
-    """A module with this text; no two have the same name."""
+    """Write a module with this text; no two have the same name."""
     file = folder / f"mine_{next(_NUMBERS)}.py"
     file.write_text(text)
     return file
 
 
 def write_step(folder: Path, body: str) -> Path:
-    """A recipe of one step that runs these lines; `context` is there."""
+    """Write a recipe of one step that runs these lines, which may use `context`."""
     return write_file(folder, _STEP.format(body=textwrap.indent(textwrap.dedent(body), " " * 8)))
 
 
 def line_of(file: Path, text: str) -> str:
-    """`file:line` of the only line that has this text."""
+    """Find the only line that has this text, as `file:line`."""
     (line,) = [n for n, t in enumerate(file.read_text().splitlines(), 1) if text in t]
     return f"{file}:{line}"

@@ -1,4 +1,4 @@
-"""Sources as a user would write them, named by import path in the tests' configs."""
+"""Define sources as a user would, for import paths `own_sources:…`."""
 
 from __future__ import annotations
 

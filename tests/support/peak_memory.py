@@ -1,4 +1,4 @@
-"""How much memory a call takes at its peak: the process's own, as Linux counts it."""
+"""Measure the peak memory of a call, as Linux counts it for the process."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def growth(call: Callable[[], object]) -> int:
-    """Bytes by which the process was larger at its peak than before."""
+    """Return by how many bytes the process was larger at its peak than before."""
     Path("/proc/self/clear_refs").write_text("5")  # the peak counts from here
     before = _peak()
     call()

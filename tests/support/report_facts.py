@@ -1,4 +1,4 @@
-"""Runs for the report to show: made-up answers to made-up images, judged by the real gate."""
+"""Make up runs for the report: invented answers to invented images, judged by the real gate."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Answers of honest trainings, from seed to seed, and the verdicts of each beside the others.
+"""Collect the answers of good trainings over seeds, and judge each against the others.
 
 `PENSTOCK_RESEEDS` names a folder in which the answers are kept and found again: of each seed
 `{recipe}-{seed}.npy`, (n, classes) float32 probabilities on the test split, and
-`{recipe}-labels.npy`, (n,) int64. Without it they are made anew, which takes half an hour.
+`{recipe}-labels.npy`, (n,) int64. Without it they are made again, which takes half an hour.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Hold two runs of the same pipeline, however they were run, against one another."""
+"""Compare two runs of the same pipeline, however they were run."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ def assert_same(one: RunResult, other: RunResult) -> None:
 
 
 def files(result: RunResult) -> dict[str, bytes]:
-    """The examples as they lie on disk: shards and their description."""
+    """Read the examples from disk: shards and their description."""
     folder: Path = result.artifact(Examples).path
     return {file.name: file.read_bytes() for file in folder.iterdir()}
 
 
 def outputs(result: RunResult) -> dict[str, np.ndarray]:
-    """What training recorded: a digest of every variable, a thousand images' probabilities."""
+    """Read what training recorded: a digest of every variable, 1,000 images' probabilities."""
     with np.load(_model(result).path / "parity.npz") as found:
         return dict(found)
 

@@ -1,4 +1,4 @@
-"""The child is `schedule_child.py`: `python schedule_daemon.py ROOT SECONDS [UNTIL]`."""
+"""Run a daemon that starts `schedule_child.py`: `schedule_daemon.py ROOT SECONDS [UNTIL]`."""
 
 from __future__ import annotations
 

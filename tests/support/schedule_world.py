@@ -1,4 +1,4 @@
-"""A simulated world for schedules: a clock that jumps, daemons that die, children that take time.
+"""Simulate a world for schedules: a clock that jumps, daemons that die, slow children.
 
 The ledger is real, and so are Scheduler, ScheduleStore and Watch; only time and processes are made
 up. What must hold is checked against oracles that share no code with them.

@@ -1,4 +1,4 @@
-"""A checkout with a lock of a few packages, and a folder of their files: those, and newer ones."""
+"""Make a checkout with a lock of a few packages, and an index of these and newer ones."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ TOO_NEW = "999.0"  # of a setuptools with which nothing can be built any more
 
 
 def write_index(folder: Path) -> str:
-    """Each kind of package, in two releases; the lock of the older ones."""
+    """Write each kind of package in two releases; return the lock of the older ones."""
     folder.mkdir()
     (folder.parent / "uv.toml").write_text(f'no-index = true\nfind-links = ["{folder}"]\n')
     for version in (LOCKED, NEWER):
@@ -75,7 +75,7 @@ def write_source(folder: Path, name: str, version: str) -> None:
 
 
 def repack(folder: Path, name: str, version: str, *, broken: bool = False) -> Path:
-    """The wheel of what is installed here, under another version if need be."""
+    """Build a wheel of an installed package, with another version if one is given."""
     installed = distribution(name)
     old, new = f"{name}-{installed.version}.dist-info", f"{name}-{version}.dist-info"
     path = folder / f"{name}-{version}-py3-none-any.whl"
@@ -95,7 +95,7 @@ def repack(folder: Path, name: str, version: str, *, broken: bool = False) -> Pa
 
 
 def write_checkout(folder: Path, lock: str) -> Path:
-    """The Makefile beside a Penstock that only says where its code lies."""
+    """Write a checkout with the Makefile, and a Penstock that only prints where its code lies."""
     folder.mkdir()
     shutil.copy(HOME / "Makefile", folder)
     (folder / "requirements.lock").write_text(lock)
@@ -153,7 +153,7 @@ def locked_versions(lock: str) -> dict[str, str]:
 
 
 def installed_versions(venv: Path) -> dict[str, str]:
-    """Of all that the environment holds but pip and Penstock."""
+    """Read the versions of all installed packages but pip and Penstock."""
     folders = (*venv.glob("lib/python*/site-packages/*.dist-info"),)
     names = dict(folder.name.removesuffix(".dist-info").split("-", 1) for folder in folders)
     return {name: version for name, version in names.items() if name not in ("pip", "penstock")}

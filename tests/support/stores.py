@@ -1,4 +1,4 @@
-"""Two file systems of Beam's on a local folder: one with folders, one like a store of objects.
+"""Define two Beam file systems on a local folder: one with folders, one like an object store.
 
 `box:///tmp/x` and `bucket:///tmp/x` are the folder /tmp/x.
 """

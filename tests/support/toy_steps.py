@@ -1,4 +1,4 @@
-"""Components that need no library: for tests of what runs them."""
+"""Define components that need no library, for tests of what runs them."""
 
 from __future__ import annotations
 
@@ -257,7 +257,7 @@ class Serve:
 
 
 def wait_in(folder: Path) -> None:
-    """Say `started` there, and wait for `go`."""
+    """Write `started` to the folder, and wait for `go`."""
     (folder / "started").touch()
     end = time.monotonic() + _LONG
     while not (folder / "go").exists() and time.monotonic() < end:

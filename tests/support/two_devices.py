@@ -1,4 +1,4 @@
-"""Trains with one replica and with two on logical CPU devices; prints what differs as JSON.
+"""Train with one and with two replicas on logical CPU devices; print differences as JSON.
 
 A script, since TensorFlow's devices are fixed when it starts:
 two_devices.py EXAMPLES TRANSFORM_GRAPH FOLDER

@@ -17,7 +17,7 @@ from pipeline.console.streams import say
 from pipeline.schedule import lock
 from pipeline.schedule.ledger.store import ScheduleStore
 from pipeline.schedule.schedule import Schedule, Tick
-from pipeline.schedule.tick.pipeline_run import build_pipeline
+from pipeline.schedule.tick.pipeline_run import PipelineRun, build_pipeline, run_pipeline
 from pipeline.spans.states import SpanState, SpanStates, find_pattern_steps
 from pipeline.storage.pushes.push_right import PushRight
 

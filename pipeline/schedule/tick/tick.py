@@ -28,6 +28,7 @@ from pipeline.schedule.due_policy import OVERLAP, PAUSED
 from pipeline.schedule.ledger.store import ScheduleStore
 from pipeline.schedule.notify.announce import notify
 from pipeline.schedule.schedule import Outcome, Schedule, Tick
+from pipeline.schedule.tick.pipeline_run import PipelineRun, build_pipeline, run_pipeline
 from pipeline.schedule.triggers.triggers import NewData
 from pipeline.spans.data_key import compute_data_key
 from pipeline.spans.quarantine import quarantine_span

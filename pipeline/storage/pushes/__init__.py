@@ -1,1 +1,1 @@
-"""Controls which run may push, and records which rules a manual push overruled."""
+"""Control which runs may push, and interpret pushes that overruled a verdict."""

@@ -1,9 +1,9 @@
-"""Gives, checks and revokes a run's right to push, in a file that all workers see.
+"""Grant, use and revoke a run's right to push, in a file that all workers see.
 
-`<root>/runs/<run id>/push_right.json` names the attempt that may push. A later claim supersedes
-earlier ones; after `revoke` no attempt may push. A lock is held during every change of the file and
-during the rename that makes a version visible, so a push comes before a cancellation or never. A
-schedule has such a file too, and its runs need both rights.
+`<root>/runs/<run id>/push_right.json` names the attempt that may push. A later attempt that claims
+the right takes it from earlier ones, and after `revoke` no attempt has it. A lock beside the file
+is held during every change, and during the rename that makes a version visible: so a push either
+happens before a cancel or never. A schedule has such a file too, and its runs need both rights.
 """
 
 from __future__ import annotations
@@ -18,26 +18,26 @@ from pathlib import Path
 from pipeline.storage.pushes.right_file import State, lock_right_file, lost_right_error, read, write
 
 FILE = "push_right.json"
-_SUPERSEDED = "a later attempt has superseded it"
+_SUPERSEDED = "another attempt has taken its place"
 
 
 @dataclass(frozen=True)
 class PushRight:
-    """The right of one attempt at a run; implements `components.context.PushRight`."""
+    """The right of one attempt at a run; what `components.context.PushRight` asks for."""
 
     file: Path
-    attempt: str  # id; the ids of the attempts that it continues come before it, with "/"
+    attempt: str  # its id, after that of the attempt that it continues and a "/"
 
     @classmethod
     def begin(cls, file: Path, under: PushRight | None = None) -> PushRight:
-        """Give the right to a new attempt, and take it from all others.
+        """Grant the right to a new attempt, and take it from any other.
 
         Args:
-            file: the file of the right.
-            under: a second right that is needed, that of the schedule of the run.
+            file: that stores the right.
+            under: a right that is needed too, of the schedule that the run belongs to.
 
         Raises:
-            EnvironmentTrouble: another process holds the lock and does not release it.
+            EnvironmentTrouble: another process holds the lock for too long.
         """
         attempt = secrets.token_hex(4)
         needed = {"file": str(under.file), "attempt": under.attempt} if under else None
@@ -46,11 +46,11 @@ class PushRight:
         return cls(file, attempt)
 
     def claim(self) -> PushRight:
-        """Continue this attempt, and supersede all others that continued it.
+        """Continue this attempt as a new one, which replaces all others that continued it.
 
         Raises:
-            PushRightLost: the run was cancelled, or superseded by an attempt that does not continue
-                this one.
+            PushRightLost: the run was cancelled, or taken over by an attempt that did not continue this
+                one.
             EnvironmentTrouble: as `begin`.
         """
         with lock_right_file(self.file):
@@ -61,7 +61,7 @@ class PushRight:
         return dataclasses.replace(self, attempt=claimed)
 
     def check(self) -> None:
-        """Raise PushRightLost if this attempt must not continue."""
+        """Raises PushRightLost where this attempt may no longer push."""
         state = read(self.file)
         self._refuse_lost(state, descends=state.attempt == self.attempt)
         if state.under:
@@ -72,7 +72,7 @@ class PushRight:
         """Hold the right in the block, which makes the bundle of this digest visible as `served`.
 
         Raises:
-            PushRightLost: as `check`, or the run has pushed another version already.
+            PushRightLost: as `check`, or the run has already pushed another version.
             EnvironmentTrouble: as `begin`.
         """
         with contextlib.ExitStack() as stack:
@@ -83,7 +83,7 @@ class PushRight:
             self.check()
             for other in state.pushed:
                 if other.parent == served.parent and other != served:
-                    raise lost_right_error(f"it has pushed {other} already")
+                    raise lost_right_error(f"it has already pushed {other}")
             write(self.file, state.with_push(served, digest, done=False))
             yield
             write(self.file, state.with_push(served, digest, done=True))
@@ -97,16 +97,15 @@ def revoke(file: Path, why: str, *, wait: float | None = None) -> list[Path]:
     """Revoke the right of every attempt for good, unless the run has pushed.
 
     Args:
-        file: the file of the right.
-        why: a text that follows "the run must not continue: ".
-        wait: seconds to wait for a push that is under way; None: the wait named `PUSH_RIGHT`.
+        file: that stores the right.
+        why: the reason, for messages.
+        wait: seconds to wait for a push that is at its rename; None: as `lock_right_file`.
 
     Returns:
-        The versions that the run has pushed; the right is then not revoked. If there are none, none
-        will follow.
+        The versions that the run has pushed: then nothing is revoked. If empty, none follows.
 
     Raises:
-        EnvironmentTrouble: a push has not ended in this time; it may still succeed.
+        EnvironmentTrouble: a push did not end in time; whether it succeeds is unknown.
     """
     with lock_right_file(file, wait):
         state = read(file)
@@ -117,7 +116,7 @@ def revoke(file: Path, why: str, *, wait: float | None = None) -> list[Path]:
 
 
 def list_pushed_versions(file: Path) -> list[Path]:
-    """Read the versions that a run has pushed."""
+    """List the versions that a run has pushed."""
     return read(file).pushed
 
 

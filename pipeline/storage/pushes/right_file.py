@@ -1,4 +1,4 @@
-"""Reads, writes and locks the file of a right to push."""
+"""Read, write and lock the file that stores a right to push."""
 
 from __future__ import annotations
 
@@ -18,32 +18,32 @@ from data.files.durable_files import sha256_file, translate_disk_errors
 from data.files.private_files import FILE_MODE
 from serving_export.bundle.manifest import MANIFEST
 
-_KIND = "push_right.json"  # the kind of document; a schedule's file has another name
+_KIND = "push_right.json"  # a schedule's file has another name
 
 
 @dataclass(frozen=True, kw_only=True)
 class State:
     """The content of the file."""
 
-    attempt: str  # the attempt that may push
+    attempt: str  # that may push
     lost: str | None = None  # why no attempt may push any more
-    pushes: tuple[dict[str, Any], ...] = ()  # pushes that began, each: served_path, digest, done
-    under: dict[str, str] | None = None  # file and attempt of the second right that is needed
+    pushes: tuple[dict[str, Any], ...] = ()  # that have begun: served_path, digest, done
+    under: dict[str, str] | None = None  # file and attempt of a right that is needed too
 
     @property
     def pushed(self) -> list[Path]:
-        """The versions that were pushed, also if a worker died right after its rename."""
-        pushed = [push for push in self.pushes if push["done"] or _is_there(push)]
+        """The versions that were pushed, also where a worker died right after the rename."""
+        pushed = [push for push in self.pushes if push["done"] or _is_pushed(push)]
         return [Path(push["served_path"]) for push in pushed]
 
     def with_push(self, served: Path, digest: str, *, done: bool) -> State:
-        """This state with another push, which begins or is done."""
+        """Add a push that is about to become visible, or is visible."""
         push = {"served_path": str(served), "digest": digest, "done": done}
         return dataclasses.replace(self, pushes=(*self.pushes, push))
 
 
 def read(file: Path) -> State:
-    """Read the file. Raises PushRightLost if it is missing, or has another schema version."""
+    """Read the file. Raises PushRightLost where it is gone, or of another version."""
     try:
         plain = read_document(file, _KIND)
     except BadDataError as error:
@@ -52,18 +52,18 @@ def read(file: Path) -> State:
 
 
 def write(file: Path, state: State) -> None:
-    """Write the file. Raises EnvironmentTrouble if the disk fails."""
+    """Write the file. Raises EnvironmentTrouble where the disk refuses it."""
     with translate_disk_errors(f"{file} cannot be written"):
         write_document(file, dataclasses.asdict(state), _KIND)
 
 
 @contextlib.contextmanager
 def lock_right_file(file: Path, wait: float | None = None) -> Iterator[None]:
-    """Hold the file's lock in the block; the lock ends with its process.
+    """Hold the file's lock in the block; a process that ends releases it.
 
     Raises:
-        EnvironmentTrouble: another process holds it for longer than `wait` seconds; None: the wait
-            named `PUSH_RIGHT`.
+        EnvironmentTrouble: another process holds it for longer than `wait` seconds; None: than the
+            wait PUSH_RIGHT.
     """
     wait = SECONDS["PUSH_RIGHT"] if wait is None else wait
     lock = FileLock(file.with_name(f".{file.stem}.lock"), mode=FILE_MODE)
@@ -72,11 +72,11 @@ def lock_right_file(file: Path, wait: float | None = None) -> Iterator[None]:
             lock.acquire(timeout=wait)
         except Timeout:
             raise EnvironmentTrouble(
-                f"another process holds {lock.lock_file} and does not release it",
-                expected=f"a push that ends within {wait:.0f} s",
-                follows="nothing was changed; whether the model is pushed is not known yet",
-                remedy="check whether a worker hangs, then run the same command again; "
-                "PENSTOCK_WAIT_PUSH_RIGHT sets how many seconds to wait",
+                f"another process holds the lock {lock.lock_file}",
+                expected=f"a push that is about to end, within {wait:.0f} s",
+                follows="whether the model is pushed is unknown; nothing was changed here",
+                remedy="check whether a worker hangs, then run the command again, or wait longer: "
+                "PENSTOCK_WAIT_PUSH_RIGHT=SECONDS",
             ) from None
     try:
         yield
@@ -85,14 +85,15 @@ def lock_right_file(file: Path, wait: float | None = None) -> Iterator[None]:
 
 
 def lost_right_error(why: str) -> PushRightLost:
-    """Create the error of an attempt that may not push any more."""
+    """Make the error of an attempt that may no longer push."""
     return PushRightLost(
-        f"the run must not continue: {why}",
-        expected="a run that was not cancelled, and an attempt that no later one superseded",
+        f"this attempt of the run may no longer push: {why}",
+        expected="a run that was not cancelled, and its latest attempt",
         follows="this attempt ends and pushes nothing",
+        remedy="look at what the run did: penstock runs; to push a new model, run the recipe again",
     )
 
 
-def _is_there(push: dict[str, Any]) -> bool:
+def _is_pushed(push: dict[str, Any]) -> bool:
     manifest = Path(push["served_path"], MANIFEST)
     return manifest.is_file() and sha256_file(manifest) == push["digest"]

@@ -161,7 +161,7 @@ def test_a_traceback_only_with_debug(capfd):
         ("run digits --set train.epohcs=1", 2, "did you mean 'epochs'"),
         ("run digits --set ingest.source=idxx", 2, "did you mean 'idx'"),
         ("run digits --only trian", 2, "did you mean 'train'"),
-        ("run digits --root /dev/null/x", 75, "cannot be written to"),
+        ("run digits --root /dev/null/x", 75, "is not writable"),
         ("run digits --config /nowhere.toml", 2, "cannot read the config file"),
         ("run digits --set ingest.source=idx", 2, "needs ingest.path"),
         ("config digits --set ingest.source=idx", 2, "needs ingest.path"),

@@ -68,7 +68,9 @@ def test_temporary_names_are_told(span, tmp_path) -> None:
     code, out = span("list")
     assert code == 0
     assert [row[0] for row in rows(out)] == ["8", "9", "10"]
-    assert out.endswith("left out, for temporary or hidden names: span-11.part, span-12.tmp\n")
+    assert out.endswith(
+        "left out because their names are temporary or hidden: span-11.part, span-12.tmp\n"
+    )
 
 
 def test_one_look_at_the_ledger_is_enough_for_all_spans(span, settings, tmp_path, monkeypatch):

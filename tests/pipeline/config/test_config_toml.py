@@ -113,6 +113,13 @@ def test_none_is_written_where_the_recipe_has_a_value():
     assert apply_overrides(recipe, tomllib.loads(text)) == changed
 
 
-def test_every_key_of_a_pipeline_has_a_meaning():
-    fields = {field.name for field in dataclasses.fields(PipelineConfig)}
-    assert fields - field_meanings(PipelineConfig).keys() == {"steps"}
+CONFIGS = [type(step.config) for step in recipes.build("digits").steps]
+
+
+@pytest.mark.parametrize("kind", [PipelineConfig, *CONFIGS], ids=lambda kind: kind.__module__)
+def test_every_setting_has_a_meaning(kind):
+    names = {field.name for field in dataclasses.fields(kind)} - {"steps"}
+    assert names <= field_meanings(kind).keys()
+    for meaning in field_meanings(kind).values():
+        assert meaning[0].isupper()
+        assert meaning.endswith((".", "!"))

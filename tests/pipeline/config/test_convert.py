@@ -62,7 +62,7 @@ def test_plain_and_back_is_the_same(value):
         ({"rules": [{"metric": "acuracy"}]}, "expected 'accuracy' or 'loss', got 'acuracy'"),
         ({"rules": [{"metric": "loss", "at_last": 1}]}, "did you mean 'at_least'"),
         ({"rules": [{}]}, "metric"),
-        ({"cuont": 1}, "no key 'cuont' .did you mean 'count'"),
+        ({"cuont": 1}, "unknown key 'cuont' .did you mean 'count'"),
     ],
 )
 def test_what_does_not_fit_is_named_with_its_place(plain, words):

@@ -67,7 +67,10 @@ def test_a_value_is_taken_as_it_is_or_refused_in_words(kind: type, name: str, hi
     for value in VALUES:
         config, words = outcome(kind, name, value)
         if config is None:  # what fits may be refused by the class, in its own words
-            assert fits(value, hint) or "expected" in words or "no key" in words, (value, words)
+            assert fits(value, hint) or "expected" in words or "unknown key" in words, (
+                value,
+                words,
+            )
             for raw in ("iterable", "object is", "unhashable", "argument", "positional"):
                 assert raw not in words, (value, words)
             continue

@@ -83,7 +83,7 @@ def test_a_config_file_that_is_none(tmp_path):
         ("mnits", "did you mean 'mnist'"),
         ("./missing.py:recipe", "no recipe file"),
         ("json:dumps", "cannot be called"),
-        ("os:getcwd", "returns no pipeline"),
+        ("os:getcwd", "does not return a pipeline"),
     ],
 )
 def test_a_recipe_that_is_none(name, words):

@@ -27,7 +27,7 @@ def test_a_tensorflow_that_fails_or_crashes_is_a_finding(monkeypatch, tmp_path, 
     monkeypatch.setattr(machine, "_LIST_GPUS", script)
     *_, last = check_machine(tmp_path)
     assert (last.good, last.what) == (False, "TensorFlow")
-    assert cause in last.seen
+    assert cause in last.result
     assert "import tensorflow" in last.remedy
 
 

@@ -180,7 +180,7 @@ def test_predict_by_index_where_the_examples_are_gone_or_the_model_is_foreign(
     served = str(root / "serving" / "digits")
     shutil.rmtree(root / "artifacts" / "ingest")
     assert call(["predict", served, "--index", "0", "--root", str(root)]) == 5
-    assert "are gone" in capfd.readouterr().err
+    assert "were deleted" in capfd.readouterr().err
     with Ledger(tmp_path):  # an empty one, of another root
         pass
     assert call(["predict", served, "--index", "0", "--root", str(tmp_path)]) == 5

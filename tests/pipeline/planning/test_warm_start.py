@@ -80,14 +80,14 @@ def test_the_plan_says_that_no_model_serves_yet(tmp_path) -> None:
     with Ledger(tmp_path) as ledger:
         prepared = prepare(digits("train.warm_start=serving"), request, ledger)
     why = {planned.step.name: planned.why for planned in prepared.plan}
-    assert why["train"] == ("first time", "no model serves yet to begin with")
+    assert why["train"] == ("first time", "there is no serving model to begin with")
     assert prepared.pipeline.step("train").config.warm_start is None
 
 
 def test_a_pipeline_that_pushes_nothing_has_no_model_that_serves(tmp_path) -> None:
     pipeline = digits("train.warm_start=serving")
     pipeline = dataclasses.replace(pipeline, steps=pipeline.steps[:-1])
-    with Ledger(tmp_path) as ledger, pytest.raises(ConfigError, match="pushes to no model"):
+    with Ledger(tmp_path) as ledger, pytest.raises(ConfigError, match="pipeline pushes no model"):
         resolve_warm_start(pipeline, tmp_path, ledger, tmp_path)
 
 
@@ -95,7 +95,7 @@ def test_a_run_that_left_no_model_is_named(finished_digits, tmp_path) -> None:
     root = finished_digits(until_before="train", at=tmp_path / "root")
     with Ledger(root) as ledger:
         (done,) = ledger.runs()
-        with pytest.raises(ConfigError, match=f"{done.id} has left no model"):
+        with pytest.raises(ConfigError, match=f"{done.id} has no model"):
             resolve_warm_start(digits("train.warm_start=run:latest"), root, ledger, tmp_path)
         with pytest.raises(ConfigError, match="no run 'nightly'"):
             resolve_warm_start(digits("train.warm_start=run:nightly"), root, ledger, tmp_path)

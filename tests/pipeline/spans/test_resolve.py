@@ -203,7 +203,7 @@ def test_a_window_without_a_span_that_can_be_used(lake, pipeline, tmp_path) -> N
 )
 def test_settings_of_windows_need_a_pattern(setting: str, tmp_path: Path) -> None:
     digits = apply_settings(recipes.build("digits"), [f"ingest.{setting}"])
-    with pytest.raises(ConfigError, match="is no pattern"):
+    with pytest.raises(ConfigError, match="needs a pattern of spans"):
         resolve_spans(digits, tmp_path, now=NOW)
     assert resolve_spans(recipes.build("digits"), tmp_path, now=NOW) == recipes.build("digits")
 
@@ -384,7 +384,7 @@ def test_since_push(lake, pipeline, tmp_path, by_hand: bool) -> None:
     with Ledger(root) as ledger:
         pushed(ledger, first, "a", by_hand=by_hand)
         assert compute_data_key(wanted, root, now=NOW) == key
-        with pytest.raises(BadDataError, match=r"no span of .* can be used") as error:
+        with pytest.raises(BadDataError, match=r"no span of .* is usable") as error:
             resolve_spans(wanted, root, now=NOW)
         assert "newer than 2026-11-03" in str(error.value)
         lake(4)

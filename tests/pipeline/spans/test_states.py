@@ -122,7 +122,7 @@ def test_a_jump_of_the_machines_own_clock_is_no_lock(lake, root) -> None:
 
 def test_what_was_seen_is_remembered_once(lake, root) -> None:
     wanted, now = config(lake, window="latest", quiet_minutes=10), later(lake, -YEAR)
-    with pytest.raises(BadDataError, match="can be used"):
+    with pytest.raises(BadDataError, match="is usable"):
         choose(wanted, SpanStates(wanted, root, now=now), None)
     pattern = make_absolute(f"{lake}/{{SPAN}}")
     first = read_notes(root, pattern).sightings
@@ -140,7 +140,8 @@ def test_a_root_in_which_nothing_ran_stays_as_it_is(lake, tmp_path) -> None:
 def test_what_is_left_out_is_said_in_few_and_visible_words() -> None:
     paths = [f"/lake/{number}.tmp" for number in range(7)] + ["/lake/\x1b[2J.tmp", "/lake/\udcff~"]
     assert describe_temporary(paths) == (
-        "left out, for temporary or hidden names: 0.tmp, 1.tmp, 2.tmp, 3.tmp, 4.tmp, 5.tmp, 6.tmp, "
+        "left out because their names are temporary or hidden: 0.tmp, 1.tmp, 2.tmp, 3.tmp, "
+        "4.tmp, 5.tmp, 6.tmp, "
         "\\x1b[2J.tmp and 1 more"
     )
     describe_temporary(paths[-1:]).encode()

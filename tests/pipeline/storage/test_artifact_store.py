@@ -338,7 +338,7 @@ def test_who_only_looks_leaves_what_another_run_has_sealed_since(tmp_path):
     slot = Slot(tmp_path, "f")
     slot.seal(Outputs(Counted(slot.open(), {})), {}, {}, 1.0, {})
     plain = read_json(slot.path / "manifest.json")
-    slot._remember({**plain, "seal": "of another"}, {"x": 1})
+    slot._store_ctimes({**plain, "seal": "of another"}, {"x": 1})
     assert read_json(slot.path / "manifest.json") == plain
-    slot._remember(plain, {"x": 1})
+    slot._store_ctimes(plain, {"x": 1})
     assert read_json(slot.path / "manifest.json") == {**plain, "ctimes": {"x": 1}}

@@ -59,7 +59,9 @@ def test_a_verdict_whose_bytes_changed_counts_for_nothing(root, tmp_path, capfd)
     to = ["--serving", str(tmp_path / "other")]
     for words in (["gate", "latest"], ["push", "latest", *to]):
         assert call([*words, "--root", str(root)]) == exit_codes.BAD_DATA
-        assert f"{verdict} is not as it was made" in " ".join(capfd.readouterr().err.split())
+        assert f"{verdict} has changed since it was written" in " ".join(
+            capfd.readouterr().err.split()
+        )
     assert not (tmp_path / "other").exists()
 
 

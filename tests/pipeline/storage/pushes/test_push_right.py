@@ -46,7 +46,7 @@ def test_after_it_is_taken_nobody_pushes(file, served):
     assert revoke(file, "it was cancelled") == []
     assert get_loss_reason(file) == "it was cancelled"
     for use in (right.check, right.claim, right.held(served, "d").__enter__):
-        with pytest.raises(PushRightLost, match="must not continue: it was cancelled"):
+        with pytest.raises(PushRightLost, match="may no longer push: it was cancelled"):
             use()
     assert list_pushed_versions(file) == []
     revoke(file, "something else")
@@ -58,9 +58,9 @@ def test_the_later_attempt_has_it(file, served):
     first = sent.claim().claim()  # two steps
     second = sent.claim()  # the runner begins once more
     for stale in (first, sent):
-        with pytest.raises(PushRightLost, match="superseded it"):
+        with pytest.raises(PushRightLost, match="taken its place"):
             stale.check()
-    with pytest.raises(PushRightLost, match="superseded it"):
+    with pytest.raises(PushRightLost, match="taken its place"):
         first.claim()  # it is not to come before the second again with its next step
     second.check()
     again = second.claim()
@@ -85,7 +85,7 @@ def test_the_schedules_right_is_needed_besides(file, served, tmp_path):
     step.check()
     second = PushRight.begin(tmp_path / "second.json", PushRight.begin(schedule))
     for use in (step.check, step.held(served, "d").__enter__):
-        with pytest.raises(PushRightLost, match="superseded it"):
+        with pytest.raises(PushRightLost, match="taken its place"):
             use()
     with second.held(served, "d"):
         pass
@@ -97,7 +97,7 @@ def test_a_run_pushes_a_model_once_and_every_model_that_it_has(file, served):
         pass
     with right.held(served, "d"):  # found there by an attempt that came to it again
         pass
-    with pytest.raises(PushRightLost, match=f"pushed {served} already"):
+    with pytest.raises(PushRightLost, match=f"already pushed {served}"):
         right.held(served.with_name("4"), "d").__enter__()
     other = served.parents[1] / "other" / "1"
     with right.held(other, "e"):
@@ -143,9 +143,9 @@ def test_a_push_at_its_last_moment_comes_first(file, served):
     right, outcome = PushRight.begin(file), []
     thread = threading.Thread(target=lambda: outcome.append(revoke(file, "it was cancelled")))
     with right.held(served, "d"):
-        with pytest.raises(EnvironmentTrouble, match="does not release it") as caught:
+        with pytest.raises(EnvironmentTrouble, match="another process holds the lock") as caught:
             revoke(file, "it was cancelled", wait=0.01)
-        assert "not known yet" in str(caught.value)
+        assert "whether the model is pushed is unknown" in str(caught.value)
         thread.start()
         assert outcome == []
     thread.join()
