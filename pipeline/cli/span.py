@@ -36,7 +36,7 @@ _COLUMNS = (
     Column("state", title=True),
     Column("images", right=True),
     Column("ingested"),
-    Column("why", fold=True),
+    Column("why", fold=24),
 )
 
 

@@ -31,7 +31,7 @@ _MARKS = {
     "failed": "[red]✗[/]",
     "interrupted": "[yellow]![/]",
 }
-_PLAN = (Column("", title=True), Column("", title=True), Column("", fold=True))
+_PLAN = (Column("", title=True), Column("", title=True), Column("", fold=24))
 _WIDE = 120  # columns that have room for a bar beside the figures of a training
 _PLAIN_EVERY = 10.0  # seconds between progress lines where there is no terminal
 

@@ -21,8 +21,8 @@ _MARKS = {
 _COLUMNS = (
     Column("", title=True),
     Column("rule", title=True),
-    Column("needed", fold=True),
-    Column("measured", fold=True),
+    Column("needed", fold=24),
+    Column("measured", fold=24),
 )
 
 
@@ -95,7 +95,13 @@ def _rows(verdict: dict[str, Any], all_rules: bool) -> Iterator[Sequence[Cell]]:
     for rule in (r for r in listed if r["status"] == "not applicable"):
         idle.setdefault(rule["reason"], []).append(rule["name"])
     for reason, names in idle.items():
-        yield _mark("not applicable"), "not applicable", ", ".join(names), reason
+        several = len(names) > 1
+        yield (
+            _mark("not applicable"),
+            f"{len(names)} rules" if several else names[0],
+            ", ".join(names) if several else "",
+            f"not applicable: {reason}",
+        )
 
 
 def _mark(status: str) -> Text:

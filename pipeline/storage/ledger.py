@@ -18,6 +18,8 @@ from pipeline.storage import tables
 from pipeline.storage.file_digests import FileDigests
 from pipeline.storage.trusted_models import TrustedModels
 
+_LISTED = 8  # runs that an ambiguous id could mean
+
 RunStatus = Literal[
     "running",
     "submitted",  # to a cluster; nobody has asked yet what came of it
@@ -134,30 +136,39 @@ class Ledger(FileDigests, TrustedModels):
 
     def run(self, run_id: str) -> Run | None:
         """The run with this id, or the only one whose id begins or ends so; else None."""
+        runs = self._matching_runs(run_id)
+        return runs[0] if len(runs) == 1 else None
+
+    def _matching_runs(self, run_id: str) -> list[Run]:
+        """The run with this id, else those whose id begins or ends so, the newest first."""
         if run_id == "latest":
-            return next(iter(self.runs(1)), None)
+            return self.runs(1)
+        column = tables.runs.c.id
+        like = column.startswith(run_id, autoescape=True) | column.endswith(run_id, autoescape=True)
+        query = tables.runs.select().where(like).order_by(tables.runs.c.started.desc())
         with self._reading() as db:
-            exact = [
-                Run(**r._mapping)
-                for r in db.execute(tables.runs.select().where(tables.runs.c.id == run_id))
-            ]
-            like = tables.runs.c.id.startswith(run_id, autoescape=True) | tables.runs.c.id.endswith(
-                run_id, autoescape=True
-            )
-            found = exact or [
-                Run(**r._mapping) for r in db.execute(tables.runs.select().where(like))
-            ]
-            return found[0] if len(found) == 1 else None
+            runs = [Run(**row._mapping) for row in db.execute(query)]
+        return [run for run in runs if run.id == run_id] or runs
 
     def find_run(self, run_id: str) -> Run:
-        """As `run`. Raises ConfigError, with the close matches, where it finds none."""
-        found = self.run(run_id)
-        if found is None:
-            known = [run.id for run in self.runs(200)]
+        """As `run`.
+
+        Raises:
+            ConfigError: no such run, with the close matches; or several, which are listed.
+        """
+        runs = self._matching_runs(run_id)
+        if len(runs) == 1:
+            return runs[0]
+        if runs:
+            more = f" and {len(runs) - _LISTED} more" if len(runs) > _LISTED else ""
             raise ConfigError(
-                f"no run {run_id!r} in {self.path.parent}", remedy=did_you_mean(run_id, known)
+                f"{run_id!r} is the beginning or end of {len(runs)} run ids",
+                expected="the id of one run, or a beginning or end that only one has",
+                got=", ".join(run.id for run in runs[:_LISTED]) + more,
+                remedy="give more of the id",
             )
-        return found
+        remedy = did_you_mean(run_id, [run.id for run in self.runs(200)])
+        raise ConfigError(f"no run {run_id!r} in {self.path.parent}", remedy=remedy)
 
     def record_push(self, push: Pushed) -> None:
         """Enter a push that somebody made by hand."""
