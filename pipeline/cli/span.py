@@ -80,7 +80,7 @@ def list_(
 ) -> None:
     """List the spans, oldest first: version, state, number of images, when they were ingested.
 
-    A span is usable, arriving (still being copied), excluded, or unreadable (until its files
+    A span is usable, incomplete (still being copied), excluded, or unreadable (until its files
     change).
     """
     root = root.absolute()  # a schedule works in a folder of its own

@@ -194,14 +194,14 @@ def _text(cell: Cell) -> Text:
 
 
 _COLOURS = {
-    **dict.fromkeys(("done", "completed", "passed", "usable", "ran"), "green"),
+    **dict.fromkeys(("done", "made", "passed", "usable", "ran"), "green"),
     **dict.fromkeys(("failed", "damaged", "excluded", "unreadable"), "red"),
     **dict.fromkeys(
         (
             *("interrupted", "killed", "cancelled", "not configured"),
-            *("foreign", "unmanaged", "arriving", "incomplete", "missed", "paused"),
+            *("foreign", "arriving", "missed", "paused"),
         ),
         "yellow",
     ),
-    **dict.fromkeys(("reused", "cached", "nothing new", "skipped"), "dim"),
+    **dict.fromkeys(("reused", "nothing new", "skipped"), "dim"),
 }

@@ -61,16 +61,19 @@ def _summary(verdict: dict[str, Any], all_rules: bool) -> Iterator[tuple[str, Ce
         ),
     )
     overall, weakest = candidate["overall"], verdict["weakest_class"]
-    yield "accuracy", f"{_accuracy(overall)}, {overall['examples']:,} images"
+    confidence = verdict["confidence"]
+    yield "accuracy", f"{_accuracy(overall, confidence)}, {overall['examples']:,} images"
     if before := verdict["metrics"]["baseline"]:
-        yield "baseline", f"{_accuracy(before['overall'])}, {_name(verdict['baseline'])}"
+        yield (
+            "baseline",
+            f"{_accuracy(before['overall'], confidence)}, {_name(verdict['baseline'])}",
+        )
     if weakest:
         worst = candidate["classes"][weakest["name"]]
         images = f"class {weakest['name']}, {worst['examples']:,} images"
-        yield "weakest", f"{_accuracy(worst)}, {images}"
+        yield "weakest", f"{_accuracy(worst, confidence)}, {images}"
     if overall["loss"] is not None:
         yield "loss", f"{overall['loss']:.4f}"
-    yield "intervals", f"{verdict['confidence']:.0%} confidence"
     data = verdict["data"]
     if spans := data.get("spans"):
         yield "data", ", ".join(filter(None, spans_in_words(spans)))
@@ -108,11 +111,11 @@ def _mark(status: str) -> Text:
     return Text(*_MARKS[status])
 
 
-def _accuracy(metrics: dict[str, Any]) -> str:
+def _accuracy(metrics: dict[str, Any], confidence: float) -> str:
     if metrics["accuracy"] is None:
         return "no examples"
     low, high = metrics["accuracy_interval"]
-    return f"{metrics['accuracy']:.4f} ({low:.4f} to {high:.4f})"
+    return f"{metrics['accuracy']:.4f} ({confidence:.0%} interval {low:.4f} to {high:.4f})"
 
 
 def _name(reference: dict[str, Any]) -> str:
