@@ -172,4 +172,4 @@ def _write(path: Path, text: str) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
     except OSError as error:
-        raise EnvironmentTrouble(f"cannot write {path}", got=error.strerror) from error
+        raise EnvironmentTrouble(f"{path} cannot be written", got=error.strerror) from error
