@@ -127,7 +127,7 @@ def test_a_kill_and_a_sigterm_leave_the_same_model(
     process.send_signal(signal.SIGTERM)
     _, said = process.communicate()
     assert process.returncode == exit_codes.INTERRUPTED
-    assert "goes on" in said
+    assert "continues" in said
     (*_, saved) = checkpoints(root)
 
     process = start(root)
