@@ -104,9 +104,7 @@ class RunView(Watcher):
             self.console.print(f"… {step:<{self._width}}  {share}{escape(detail)}")
 
     def waiting(self, step: str) -> None:
-        self.console.print(
-            f"[yellow]…[/] {step}: waiting for another run that computes the same result"
-        )
+        self.console.print(f"[yellow]…[/] {step}: waiting for another run that computes it")
 
     def warning(self, step: str, words: str) -> None:
         self.console.print(f"[yellow]warning[/] {step}: {escape(words)}", soft_wrap=True)

@@ -188,7 +188,7 @@ class _StepNotes(NamedTuple):
     """What the run's events say about a step."""
 
     why: tuple[str, ...] = ()  # the reasons for which it ran
-    result: str = ""
+    summary: str = ""
 
 
 _NO_NOTES = _StepNotes()
@@ -196,7 +196,7 @@ _NO_NOTES = _StepNotes()
 
 def _step_notes(folder: Path) -> dict[str, _StepNotes]:
     """Read step → notes from the events in a run's folder."""
-    return {step: _StepNotes(result=result) for step, result in summaries(folder).items()}
+    return {step: _StepNotes(summary=summary) for step, summary in summaries(folder).items()}
 
 
 def _step_row(execution: Execution, notes: _StepNotes) -> Sequence[Cell]:
@@ -206,7 +206,7 @@ def _step_row(execution: Execution, notes: _StepNotes) -> Sequence[Cell]:
         f"{execution.seconds:.1f}",
         execution.fingerprint[:12],
         shorten_digests("; ".join(notes.why)),
-        execution.error or notes.result,
+        execution.error or notes.summary,
     )
 
 
