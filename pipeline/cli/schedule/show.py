@@ -115,7 +115,7 @@ def _fold(ticks: Iterable[Tick]) -> Iterator[Tick]:
 
     def what(tick: Tick) -> tuple[object, ...]:
         idle = tick.run_id is None and tick.outcome is not None
-        return (tick.kind, tick.outcome, tick.detail) if idle else (tick.due,)
+        return (tick.kind, tick.outcome, tick.detail) if idle else (id(tick),)
 
     for _, group in groupby(ticks, what):
         *later, first = group
