@@ -119,7 +119,7 @@ def _files(schedule: Schedule, root: Path, scheduler: str, options: dict[str, An
 
 
 def _cron(job: Job, *, log: Path | None = None) -> Files:
-    return {f"penstock-{job.name}.cron": crontab(job, **({} if log is None else {"log": log}))}
+    return {f"penstock-{job.name}.cron": crontab(job, log)}
 
 
 def _systemd(job: Job) -> Files:
