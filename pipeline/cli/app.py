@@ -105,6 +105,6 @@ def schedule() -> None:
 def span() -> None:
     """List the spans of the data of a schedule or a recipe, and exclude bad ones.
 
-    A span is one batch of data, such as a day. Spans are the folders that match a pattern such as
-    --set ingest.path='/data/day-{YYYY}-{MM}-{DD}'.
+    A span is one batch of data, such as a day: what lies under a path that matches a pattern, such
+    as --set ingest.path='/data/day-{YYYY}-{MM}-{DD}'.
     """

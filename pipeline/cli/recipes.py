@@ -29,7 +29,7 @@ def recipes(as_json: bool) -> None:
     if as_json:
         print_json([{"recipe": name, "description": text} for name, text in listed.items()])
     else:
-        print_listing([Column(""), Column("", fold=True)], listed.items())
+        print_listing([Column(""), Column("", fold=24)], listed.items())
 
 
 @click.command(cls=Command, examples="penstock config mnist --set train.epochs=3 > mine.toml")

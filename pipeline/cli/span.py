@@ -42,7 +42,7 @@ _COLUMNS = (
     Column("state", title=True),
     Column("images", right=True),
     Column("ingested"),
-    Column("why", fold=True),
+    Column("why", fold=24),
 )
 
 
@@ -86,7 +86,7 @@ def list_(
 ) -> None:
     """List the spans, oldest first: version, state, number of images, when they were ingested.
 
-    A span is usable, arriving (still being copied), excluded, or unreadable (until its files
+    A span is usable, incomplete (still being copied), excluded, or unreadable (until its files
     change).
     """
     root = root.absolute()  # a schedule works in a folder of its own

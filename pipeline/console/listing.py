@@ -20,7 +20,6 @@ from pipeline.console.terminal import Console
 Cell = str | Text
 _GAP = 2  # spaces between columns
 _INDENT = 2  # spaces before the lines of a block, but for the first
-_FOLDED = 24  # columns that a folded text has at least in a table
 _LONG_DIGEST = re.compile(r"\b([0-9a-f]{12})[0-9a-f]{20,}\b")
 
 
@@ -30,13 +29,13 @@ class Column(NamedTuple):
     Attributes:
         heading: above the column, or before the value in a block.
         right: align to the right, as numbers are.
-        fold: break a long text over several lines.
+        fold: break a long text over several lines, in a table of at least so many characters.
         title: the value stands in the first line of a block.
     """
 
     heading: str
     right: bool = False
-    fold: bool = False
+    fold: int = 0
     title: bool = False
 
 
@@ -80,17 +79,15 @@ class Listing:
         ]
         left = width - _GAP * (len(natural) - 1)
         left -= sum(n for n, column in zip(natural, self._columns, strict=True) if not column.fold)
-        folded = sorted(n for n, column in zip(natural, self._columns, strict=True) if column.fold)
-        if left < sum(min(n, _FOLDED) for n in folded):
+        folds = [(n, column.fold) for n, column in zip(natural, self._columns, strict=True)]
+        if left < sum(min(n, fold) for n, fold in folds if fold):
             return None
         share = left
+        folded = sorted(n for n, fold in folds if fold)
         for number, widest in enumerate(folded):  # what narrow ones leave goes to wide ones
             share = left // (len(folded) - number)
             left -= min(widest, share)
-        return [
-            min(n, max(share, _FOLDED)) if column.fold else n
-            for n, column in zip(natural, self._columns, strict=True)
-        ]
+        return [min(n, share) if fold else n for n, fold in folds]
 
     def _table(self, console: RichConsole, widths: Sequence[int]) -> Iterator[Text]:
         rights = [column.right for column in self._columns]
@@ -202,9 +199,9 @@ _COLOURS = {
     **dict.fromkeys(
         (
             *("interrupted", "killed", "cancelled", "not configured"),
-            *("unmanaged", "unmanaged", "incomplete", "incomplete", "missed", "paused"),
+            *("unmanaged", "incomplete", "missed", "paused"),
         ),
         "yellow",
     ),
-    **dict.fromkeys(("cached", "cached", "nothing new", "skipped"), "dim"),
+    **dict.fromkeys(("cached", "nothing new", "skipped"), "dim"),
 }

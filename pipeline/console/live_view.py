@@ -40,7 +40,7 @@ _MARKS = {
     "failed": "[red]✗[/]",
     "interrupted": "[yellow]![/]",
 }
-_PLAN = (Column("", title=True), Column("", title=True), Column("", fold=True))
+_PLAN = (Column("", title=True), Column("", title=True), Column("", fold=24))
 _WIDE = 120  # columns that have room for a bar beside the figures of a training
 _PLAIN_EVERY = 10.0  # seconds between progress lines where there is no terminal
 
@@ -89,7 +89,7 @@ class RunView:
                 self._show_progress(event)
             case StepWaiting():
                 self.console.print(
-                    f"[yellow]…[/] {event.step}: waiting for another run that computes the same result"
+                    f"[yellow]…[/] {event.step}: waiting for another run that computes it"
                 )
             case StepWarning():
                 self.console.print(

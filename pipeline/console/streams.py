@@ -11,6 +11,8 @@ from typing import Any, TextIO
 from data.base.visible_text import escape_controls
 from data.errors import EnvironmentTrouble
 
+# each character by one, so that columns stay aligned
+_ASCII = str.maketrans({"✓": "+", "✗": "x", "–": "-", "…": "~", "×": "x", "→": ">"})
 _CLOSED = {errno.EPIPE, errno.EIO}  # the pipe has no reader; the terminal is closed
 
 
@@ -27,7 +29,13 @@ def survive_readers() -> None:
 
 def say(text: object, *, error: bool = False) -> None:
     """Print a line on standard output or error, with control characters escaped."""
-    print(escape_controls(str(text)), file=sys.stderr if error else sys.stdout)
+    stream = sys.stderr if error else sys.stdout
+    print(replace_marks(escape_controls(str(text)), stream.encoding), file=stream)
+
+
+def replace_marks(text: str, encoding: str | None) -> str:
+    """Replace Penstock's own marks by ASCII characters, unless the encoding is Unicode."""
+    return text if (encoding or "utf-8").lower().startswith("utf") else text.translate(_ASCII)
 
 
 def open_stream(descriptor: int) -> TextIO:
@@ -61,7 +69,8 @@ def _reopen(stream: TextIO | None, *, essential: bool) -> TextIO:
     if stream is None:  # it was closed when the process began: >&-
         return open_stream(os.open(os.devnull, os.O_WRONLY))
     raw = _Outlasting(stream.fileno(), essential=essential, closefd=False)
-    return _text(raw, stream.encoding, str(stream.errors), stream.isatty() or not essential)
+    errors = "backslashreplace" if stream.errors == "strict" else str(stream.errors)
+    return _text(raw, stream.encoding, errors, stream.isatty() or not essential)
 
 
 def _text(raw: io.FileIO, encoding: str, errors: str, line_buffering: bool) -> TextIO:

@@ -10,10 +10,9 @@ import rich.console
 from rich.segment import Segment
 
 from data.base.visible_text import escape_controls
+from pipeline.console.streams import replace_marks
 
 _UNLIMITED = 100_000  # columns: lines in a pipe or a file are neither cut nor wrapped
-# for a terminal that can print ASCII alone, each character for one
-_ASCII = str.maketrans({"✓": "+", "✗": "x", "–": "-", "…": "~", "×": "x", "─": "-", "→": ">"})
 
 
 class Console(rich.console.Console):
@@ -30,9 +29,5 @@ class Console(rich.console.Console):
             if segment.control:
                 yield segment
             else:
-                text = escape_controls(segment.text)
-                yield segment._replace(text=text.translate(_ASCII) if self._is_ascii else text)
-
-    @property
-    def _is_ascii(self) -> bool:
-        return not self.encoding.lower().startswith("utf")
+                text = replace_marks(escape_controls(segment.text), self.encoding)
+                yield segment._replace(text=text)

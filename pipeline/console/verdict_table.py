@@ -21,8 +21,8 @@ _MARKS = {
 _COLUMNS = (
     Column("", title=True),
     Column("rule", title=True),
-    Column("needed", fold=True),
-    Column("measured", fold=True),
+    Column("needed", fold=24),
+    Column("measured", fold=24),
 )
 
 
@@ -61,16 +61,19 @@ def _summary(verdict: dict[str, Any], all_rules: bool) -> Iterator[tuple[str, Ce
         ),
     )
     overall, weakest = candidate["overall"], verdict["weakest_class"]
-    yield "accuracy", f"{_accuracy(overall)}, {overall['examples']:,} images"
+    confidence = verdict["confidence"]
+    yield "accuracy", f"{_accuracy(overall, confidence)}, {overall['examples']:,} images"
     if before := verdict["metrics"]["baseline"]:
-        yield "baseline", f"{_accuracy(before['overall'])}, {_name(verdict['baseline'])}"
+        yield (
+            "baseline",
+            f"{_accuracy(before['overall'], confidence)}, {_name(verdict['baseline'])}",
+        )
     if weakest:
         worst = candidate["classes"][weakest["name"]]
         images = f"class {weakest['name']}, {worst['examples']:,} images"
-        yield "weakest", f"{_accuracy(worst)}, {images}"
+        yield "weakest", f"{_accuracy(worst, confidence)}, {images}"
     if overall["loss"] is not None:
         yield "loss", f"{overall['loss']:.4f}"
-    yield "intervals", f"{verdict['confidence']:.0%} confidence"
     data = verdict["data"]
     if spans := data.get("spans"):
         yield "data", ", ".join(filter(None, describe_spans(spans)))
@@ -95,18 +98,24 @@ def _rows(verdict: dict[str, Any], all_rules: bool) -> Iterator[Sequence[Cell]]:
     for rule in (r for r in listed if r["status"] == "not applicable"):
         idle.setdefault(rule["reason"], []).append(rule["name"])
     for reason, names in idle.items():
-        yield _mark("not applicable"), "not applicable", ", ".join(names), reason
+        several = len(names) > 1
+        yield (
+            _mark("not applicable"),
+            f"{len(names)} rules" if several else names[0],
+            ", ".join(names) if several else "",
+            f"not applicable: {reason}",
+        )
 
 
 def _mark(status: str) -> Text:
     return Text(*_MARKS[status])
 
 
-def _accuracy(metrics: dict[str, Any]) -> str:
+def _accuracy(metrics: dict[str, Any], confidence: float) -> str:
     if metrics["accuracy"] is None:
         return "no examples"
     low, high = metrics["accuracy_interval"]
-    return f"{metrics['accuracy']:.4f} ({low:.4f} to {high:.4f})"
+    return f"{metrics['accuracy']:.4f} ({confidence:.0%} interval {low:.4f} to {high:.4f})"
 
 
 def _name(reference: dict[str, Any]) -> str:

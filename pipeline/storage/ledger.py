@@ -22,6 +22,8 @@ from pipeline.storage.trusted_models import TrustedModels
 # The execution of a step, output → (type, facts) of its artifacts, and their inputs.
 Ended = tuple[Execution, Mapping[str, tuple[str, Any]], Sequence[Lineage]]
 
+_LISTED = 8  # runs that an ambiguous id could mean
+
 _SUCCESSFUL = tables.executions.c.status.in_(("completed", "cached"))
 
 
@@ -72,31 +74,39 @@ class Ledger(FileDigests, TrustedModels):
         return self._read(Run, tables.runs.select().where(tables.runs.c.status == "running"))
 
     def run(self, run_id: str) -> Run | None:
-        """The run with this id, or the only run whose id begins or ends with it; else None.
+        """The run with this id, or the only one whose id begins or ends so; else None."""
+        runs = self._matching_runs(run_id)
+        return runs[0] if len(runs) == 1 else None
 
-        `latest` is the newest run.
-        """
+    def _matching_runs(self, run_id: str) -> list[Run]:
+        """The run with this id, else those whose id begins or ends so, the newest first."""
         if run_id == "latest":
-            return next(iter(self.runs(1)), None)
+            return self.runs(1)
         column = tables.runs.c.id
-        matches = self._read(Run, tables.runs.select().where(column == run_id)) or self._read(
-            Run,
-            tables.runs.select().where(
-                column.startswith(run_id, autoescape=True)
-                | column.endswith(run_id, autoescape=True)
-            ),
-        )
-        return matches[0] if len(matches) == 1 else None
+        like = column.startswith(run_id, autoescape=True) | column.endswith(run_id, autoescape=True)
+        query = tables.runs.select().where(like).order_by(tables.runs.c.started.desc())
+        runs = self._read(Run, query)
+        return [run for run in runs if run.id == run_id] or runs
 
     def find_run(self, run_id: str) -> Run:
-        """As `run`. Raises ConfigError, with the close matches, if there is no such run."""
-        run = self.run(run_id)
-        if run is None:
+        """As `run`.
+
+        Raises:
+            ConfigError: no such run, with the close matches; or several, which are listed.
+        """
+        runs = self._matching_runs(run_id)
+        if len(runs) == 1:
+            return runs[0]
+        if runs:
+            more = f" and {len(runs) - _LISTED} more" if len(runs) > _LISTED else ""
             raise ConfigError(
-                f"no run {run_id!r} in {self.path.parent}",
-                remedy=suggest_names(run_id, [run.id for run in self.runs(200)]),
+                f"{run_id!r} is the beginning or end of {len(runs)} run ids",
+                expected="the id of one run, or a beginning or end that only one has",
+                got=", ".join(run.id for run in runs[:_LISTED]) + more,
+                remedy="give more of the id",
             )
-        return run
+        remedy = suggest_names(run_id, [run.id for run in self.runs(200)])
+        raise ConfigError(f"no run {run_id!r} in {self.path.parent}", remedy=remedy)
 
     def record_push(self, push: Pushed) -> None:
         """Insert a manual push."""

@@ -180,7 +180,7 @@ def _print(answers: Sequence[Answer]) -> None:
         Column("probability", right=True),
         Column("label"),
         Column("answer"),
-        Column("next", fold=True),
+        Column("next", fold=24),
     ]
     print_listing(columns, (_row(answer) for answer in answers))
 

@@ -30,7 +30,7 @@ _COLUMNS = (
     Column("verdict"),
     Column("accuracy", right=True),
     Column("by"),
-    Column("why", fold=True),
+    Column("why", fold=20),
     Column("digest"),
 )
 
@@ -127,12 +127,11 @@ def _facts(version: Version) -> dict[str, Any]:
 def _row(version: Version) -> Sequence[Cell]:
     record = version.record
     accuracy = record.get("accuracy")
-    state = "" if version.state == "whole" else version.state
     return (
         str(version.number),
         _rank(version),
         _date(record.get("time")),
-        colour(state or str(record.get("verdict") or "")),
+        colour(str(record.get("verdict") or "")),
         f"{accuracy:.4f}" if isinstance(accuracy, int | float) else "",
         str(record.get("by") or record.get("run") or ""),
         _why(version),
@@ -141,8 +140,9 @@ def _row(version: Version) -> Sequence[Cell]:
 
 
 def _rank(version: Version) -> Text:
-    """Say whether it is the version that is serving, the best that was pushed, or both."""
+    """Say whether the version is serving, is the best that was pushed, or is not whole."""
     words = [Text("serving", "bold green")] * version.serves + [Text("best")] * version.best
+    words += [colour(version.state)] * (version.state != "whole")
     return Text(", ").join(words)
 
 

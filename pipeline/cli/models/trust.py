@@ -51,7 +51,7 @@ def trust(model: Path | None, root: Path, as_json: bool) -> None:
         Column("digest", title=True),
         Column("date"),
         Column("by"),
-        Column("path", fold=True),
+        Column("path", fold=24),
     ]
     rows = (
         (m.digest[:12], time.strftime("%Y-%m-%d", time.localtime(m.time)), m.by, str(m.path))

@@ -68,8 +68,8 @@ def run(
     RECIPE is a name (see `penstock recipes`), a file and a function (./mine.py:recipe), or an
     import path (package.module:recipe).
 
-    The exit code is 0 if all the steps completed and no verdict is against the model;
-    docs/reference/exit-codes.md lists the others.
+    The exit code is 0 if all steps completed and no verdict is against the model. All exit codes
+    are listed in docs/reference/exit-codes.md.
     """
     with promptly():
         started = time.perf_counter()

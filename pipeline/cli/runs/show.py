@@ -41,8 +41,8 @@ _STEP_COLUMNS = (
     Column("status", title=True),
     Column("seconds", right=True),
     Column("fingerprint"),
-    Column("why it ran", fold=True),
-    Column("result", fold=True),
+    Column("why it ran", fold=24),
+    Column("result", fold=24),
 )
 
 

@@ -119,9 +119,7 @@ def _files(schedule: Schedule, root: Path, scheduler: str, options: dict[str, An
 
 
 def _cron(job: Job, *, log: Path | None = None) -> Files:
-    return {
-        f"penstock-{job.name}.cron": render_crontab(job, **({} if log is None else {"log": log}))
-    }
+    return {f"penstock-{job.name}.cron": render_crontab(job, log)}
 
 
 def _systemd(job: Job) -> Files:
@@ -174,4 +172,4 @@ def _write(path: Path, text: str) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
     except OSError as error:
-        raise EnvironmentTrouble(f"cannot write {path}", got=error.strerror) from error
+        raise EnvironmentTrouble(f"{path} cannot be written", got=error.strerror) from error

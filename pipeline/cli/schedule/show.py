@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from dataclasses import asdict, fields
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, fields, replace
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +25,10 @@ from pipeline.schedule.triggers.triggers import to_plain
 _SCHEDULES = (
     Column("name", title=True),
     Column("recipe"),
-    Column("when"),
+    Column("when", fold=16),
     Column("next"),
-    Column("last", fold=True),
-    Column("state", fold=True),
+    Column("last", fold=20),
+    Column("state", fold=20),
 )
 _TICKS = (
     Column("due", title=True),
@@ -36,7 +37,7 @@ _TICKS = (
     Column("verdict"),
     Column("took", right=True),
     Column("run"),
-    Column("why", fold=True),
+    Column("why", fold=20),
 )
 
 
@@ -106,7 +107,20 @@ def history(name: str, root: Path, limit: int, as_json: bool) -> None:
         print_json([_tick_facts(tick) for tick in ticks])
         return
     schedule = schedules[0] if schedules else None  # it may have been removed
-    print_listing(_TICKS, (_tick_row(tick, schedule) for tick in ticks))
+    print_listing(_TICKS, (_tick_row(tick, schedule) for tick in _fold(ticks)))
+
+
+def _fold(ticks: Iterable[Tick]) -> Iterator[Tick]:
+    """Fold ticks in a row that ran nothing, for the same reason, into one."""
+
+    def what(tick: Tick) -> tuple[object, ...]:
+        idle = tick.run_id is None and tick.outcome is not None
+        return (tick.kind, tick.outcome, tick.detail) if idle else (id(tick),)
+
+    for _, group in groupby(ticks, what):
+        *later, first = group
+        times = first.times + sum(tick.times for tick in later)
+        yield replace(first, times=times, ended=None) if later else first
 
 
 def facts_of(standing: Standing) -> dict[str, Any]:

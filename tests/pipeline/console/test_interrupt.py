@@ -124,7 +124,7 @@ def test_ctrl_c_in_any_step_and_the_next_run_goes_on(step, tmp_path, finished_di
         pytest.fail(f"{step} ended before the signal: {errors}")
     assert code == exit_codes.INTERRUPTED, errors
     lines = [line for line in errors.splitlines() if "interrupted" in line]
-    assert len([line for line in lines if "goes on" in line]) == 1
+    assert len([line for line in lines if "continues" in line]) == 1
     assert "Traceback" not in errors
 
 
