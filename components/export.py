@@ -115,7 +115,7 @@ def push_judged(
         The push's record, the version and its folder.
     """
     from serving_export.model_store.expected_state import ANY
-    from serving_export.model_store.model_card import card_markdown, make_card
+    from serving_export.model_store.model_card import format_card, make_card
     from serving_export.model_store.push import push
 
     _check(model, verdict, context)
@@ -135,7 +135,7 @@ def push_judged(
     beside = {
         "verdict.json": _json(judged),
         "model_card.json": _json(card),
-        "model_card.md": card_markdown(card).encode(),
+        "model_card.md": format_card(card).encode(),
     }
     context.progress(0, None, f"pushing {config.model_name}")
     assert context.serving_dir is not None  # by _check

@@ -197,7 +197,7 @@ def fashion_dir() -> Path:
 @pytest.fixture(autouse=True)
 def no_secrets_from_before(monkeypatch: pytest.MonkeyPatch) -> None:
     """What one test read as a secret is plain text in the next."""
-    monkeypatch.setattr("data.redaction._read", set())
+    monkeypatch.setattr("data.redaction._secrets", set())
 
 
 @pytest.fixture(autouse=True)

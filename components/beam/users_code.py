@@ -39,7 +39,7 @@ def user_modules(modules: Iterable[str]) -> dict[str, str]:
         if name.partition(".")[0] not in OUR_PACKAGES and path.suffix == ".py":
             found[short_name(name, path)] = path.read_text(encoding="utf-8")
     for top in {name.partition(".")[0] for name in closure.files} - {*OUR_PACKAGES}:
-        for folder in code.places(top):
+        for folder in code.find_folders(top):
             for file in folder.rglob("*.py"):
                 with contextlib.suppress(UnicodeDecodeError):  # nothing has imported it
                     short = file.relative_to(folder.parent).as_posix()

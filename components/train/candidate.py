@@ -144,7 +144,7 @@ def record_answers(training: Training, served: Mapping[str, Any], path: Path) ->
         iter(read_batches(training.examples, SPLIT, batch_size=MAX_IMAGES).as_numpy_iterator())
     )
     fed = training.transform(tf.cast(images[:_FED], tf.float32)).numpy()
-    record_parity(path, images=images, fed=fed, **served)
+    record_parity(path, images=images, model_inputs=fed, **served)
 
 
 def write(training: Training, served: Mapping[str, Any], path: Path) -> str:

@@ -350,7 +350,7 @@ def test_class_folders_that_are_links_count(tmp_path: Path) -> None:
     (data / "again").symlink_to(data)
     assert ingest.depends(config).files == (data / "cats" / "a", data / "dogs" / "b")
     (data / "gone").symlink_to("nowhere")
-    with pytest.raises(BadDataError, match="data/gone is a link that leads nowhere"):
+    with pytest.raises(BadDataError, match="data/gone is a broken link"):
         ingest.depends(config)
 
 

@@ -118,7 +118,7 @@ class Bench:
         if record:
             images = np.load(model.path / "parity.npz")["images"]
             fed = TransformFn(served["transform_path"])(images.astype(np.float32)).numpy()
-            record_parity(path / "parity.npz", images=images, fed=fed[:100], **served)
+            record_parity(path / "parity.npz", images=images, model_inputs=fed[:100], **served)
         else:
             shutil.copy(model.path / "parity.npz", path)
         return Model(path=path, spec=served["spec"], digest=digest)

@@ -104,7 +104,7 @@ def test_a_tree_is_its_files_by_relative_path(tmp_path: Path) -> None:
 def test_a_link_is_refused(tmp_path: Path, target: str) -> None:
     (tmp_path / "there").write_bytes(b"")
     (tmp_path / "link").symlink_to(tmp_path / target)
-    with pytest.raises(BadDataError, match="no plain file"):
+    with pytest.raises(BadDataError, match="not a regular file"):
         digest_tree(tmp_path)
 
 

@@ -133,7 +133,7 @@ def test_a_link_that_leads_nowhere_is_named_and_hides_no_other_span(tmp_path: Pa
         write(tmp_path / name)
     (tmp_path / "2/cat").symlink_to("../../gone")
     found = {span.name: span.incomplete for span in spans(tmp_path, "{SPAN}")}
-    assert found == {"1": None, "2": f"{tmp_path}/2/cat is a link that leads nowhere"}
+    assert found == {"1": None, "2": f"{tmp_path}/2/cat is a broken link"}
 
 
 def test_only_what_is_asked_for_is_looked_at(tmp_path: Path, monkeypatch) -> None:
@@ -204,7 +204,7 @@ def test_a_folder_that_may_not_be_listed_does_not_hide_the_others(unprivileged) 
         with unprivileged():
             found = {span.name: span.incomplete for span in spans(folder, "{SPAN}")}
         (folder / "2").chmod(0o755)
-    assert found == {"1": None, "2": "cannot be looked at: Permission denied"}
+    assert found == {"1": None, "2": "cannot be read: Permission denied"}
 
 
 @pytest.mark.parametrize(

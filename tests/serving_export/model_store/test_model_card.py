@@ -7,7 +7,7 @@ import pytest
 
 from data.spec import ImageSpec
 from serving_export.bundle.manifest import Manifest
-from serving_export.model_store.model_card import card_markdown, make_card
+from serving_export.model_store.model_card import format_card, make_card
 
 NAMES = ("zero", "<script>alert(1)</script>", "a|b", "*bold*", "ä\nö", "\x1b[2J\u202elapis")
 MANIFEST = Manifest(
@@ -59,7 +59,7 @@ def test_a_card_says_what_the_model_is_and_how_it_was_judged() -> None:
 
 
 def test_the_page_says_the_same_and_no_name_is_markup() -> None:
-    page = card_markdown(make_card(MANIFEST, "c" * 64, VERDICT))
+    page = format_card(make_card(MANIFEST, "c" * 64, VERDICT))
     assert "Accuracy 0.9821 (0.9635 to 0.9913) on 391 images." in page
     assert "| accuracy, overall | at least 0.94 | passed | seen 0.9821 |" in page
     assert "8 pixels high, 9 wide, with 3 channels" in page
@@ -84,7 +84,7 @@ def test_the_page_says_the_same_and_no_name_is_markup() -> None:
 )
 def test_what_a_verdict_lacks_the_card_lacks(verdict: dict[str, Any] | None) -> None:
     card = make_card(MANIFEST, "c" * 64, verdict)
-    page = card_markdown(json.loads(json.dumps(card)))
+    page = format_card(json.loads(json.dumps(card)))
     if verdict is None:
         assert card["verdict"] is None
         assert "Nobody judged this model." in page

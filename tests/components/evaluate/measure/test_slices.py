@@ -65,7 +65,7 @@ def test_several_slices_at_once_and_a_function_by_its_own_name() -> None:
     [
         ("data.content_hash:content_hash", "did you mean 'content_hashes'"),
         ("no_such_module:f", "cannot import"),
-        ("data.content_hash:", "not an import path"),
+        ("data.content_hash:", "invalid import path"),
     ],
 )
 def test_a_function_that_cannot_be_had(name: str, words: str) -> None:
