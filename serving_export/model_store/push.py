@@ -112,8 +112,9 @@ def push(
                 progress(0, None, f"pushing {model_name}")
                 # A serving version that is damaged passed before: it is only repaired.
                 expected = ExpectedState() if serves else ExpectedState(judged_against, best)
-                facts = {"resets_best": resets_best, **record, "digest": digest}
-                target = _push_locked(bundle, folder, facts, beside, expected, guard)
+                target = _push_locked(
+                    bundle, folder, digest, record, beside, expected, resets_best, guard
+                )
             if keep is not None:
                 retire(folder, keep)
             return int(target.name), target
@@ -156,7 +157,7 @@ def _lock_folder(folder: Path, progress: Callable[..., None]) -> Iterator[None]:
     except Timeout as error:
         raise EnvironmentTrouble(
             f"another push to {folder} does not finish",
-            got=f"its lock {folder / _LOCK} guard for {SECONDS['PUSH']:g} s",
+            got=f"its lock {folder / _LOCK} is held for more than {SECONDS['PUSH']:g} s",
             follows="nothing was pushed",
             remedy="find the process that holds it, then run the same command again; "
             "PENSTOCK_WAIT_PUSH sets how long to wait",
@@ -170,21 +171,23 @@ def _lock_folder(folder: Path, progress: Callable[..., None]) -> Iterator[None]:
 def _push_locked(
     bundle: Path,
     folder: Path,
+    digest: str,
     record: Mapping[str, Any],
     beside: Mapping[str, bytes],
     expected: ExpectedState,
+    resets_best: bool,
     guard: PushGuard,
 ) -> Path:
-    digest = record["digest"]
     expected.check(folder)  # before the copy, and again right before the rename
     staging = folder / f"{_STAGING}{uuid.uuid4().hex}"
     try:
         _copy(bundle, staging, beside)
         version = next_version(folder)
         digests = {n: hashlib.sha256(content).hexdigest() for n, content in sorted(beside.items())}
-        record = {"time": time.time(), **record, "version": version, "files": digests}
-        best = record.get(BEST_SO_FAR) or _find_best(folder, record)
-        write_document(staging / PUSH_RECORD, {**record, BEST_SO_FAR: best})
+        facts = {"version": version, "digest": digest, "files": digests}
+        content = {"time": time.time(), "resets_best": resets_best, **record, **facts}
+        content[BEST_SO_FAR] = content.get(BEST_SO_FAR) or _find_best(folder, content)
+        write_document(staging / PUSH_RECORD, content)
         verify_version(staging, digest)
         with guard(folder / str(version), digest):
             expected.check(folder)

@@ -169,7 +169,7 @@ def test_a_difference_beyond_the_tolerance_stops(
     recording: Path, bundle: Any, tmp_path: Path, change: float
 ) -> None:
     other = altered(recording, tmp_path / "other.npz", change)
-    with pytest.raises(StepError, match="does not answer as the trained model did") as caught:
+    with pytest.raises(StepError, match="differ from those of the trained model") as caught:
         check_parity(bundle.path, other, 1e-3)
     assert ("nan" if np.isnan(change) else "0.003") in str(caught.value)
 
