@@ -51,7 +51,7 @@ def main() -> None:
         for number in range(TIMES + 1):
             bundle, copy = make_bundle(home / f"bundle{number}"), home / f"copy{number}"
             plain = took(lambda b=bundle, c=copy: (shutil.copytree(b, c), fsync_tree(c)))
-            pushed = took(lambda b=bundle: push(b, home, "m", record={}, beside=beside, keep=3))
+            pushed = took(lambda b=bundle: push(b, home, "m", record={}, files=beside, keep=3))
             if number == 0:
                 continue  # nothing to go back to, and the first in the process
             back = took(lambda: rollback(home, "m", by="benchmark", reason="to see how long"))

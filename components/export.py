@@ -145,9 +145,9 @@ def push_judged(
         config.model_name,
         digest=model.digest,
         record=record,
-        beside=beside,
+        files=beside,
         # Whoever overrules has seen what was compared; what serves meanwhile is theirs to know.
-        judged_against=ANY if looked is None or overruled else None if looked == NONE else looked,
+        expected_serving=ANY if looked is None or overruled else None if looked == NONE else looked,
         best=ANY if looked is None or begins_anew else _digest(judged, "best"),
         resets_best=begins_anew,
         keep=config.keep_versions,

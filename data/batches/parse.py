@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 
 import tensorflow as tf
 
-from data.errors import BadDataError
 from data.examples.artifact import Examples
+from data.examples.tfrecord import damaged_examples_error
 from data.files.tfrecord_frames import check_lengths
 from data.spec import IMAGE, LABEL, ImageSpec
 
@@ -101,13 +101,10 @@ def translate_record_errors(examples: Examples) -> Iterator[None]:
     ) as error:
         if "IteratorGetNext" not in str(error):  # an error of the model, not of the input
             raise
-        raise BadDataError(
-            f"the examples in {examples.path} cannot be read",
-            expected=f"complete TFRecords of images of shape {examples.spec.shape}: "
-            f"{examples.summary}",
-            got=_extract_message(error),
-            remedy="ingest again; if the error returns, check the disk",
-        ) from error
+        expected = (
+            f"complete TFRecords of images of shape {examples.spec.shape}: {examples.summary}"
+        )
+        raise damaged_examples_error(examples.path, expected, _extract_message(error)) from error
 
 
 def _extract_message(error: tf.errors.OpError) -> str:

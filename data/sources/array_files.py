@@ -87,20 +87,24 @@ class ArrayFile:
                 content = file.read(count * row_bytes)
                 if len(content) < count * row_bytes:
                     last_row = first + len(content) // row_bytes
-                    raise self._size_error(expected, f"the end of the file in row {last_row}")
+                    raise wrong_length_error(
+                        self.name, expected, f"the end of the file in row {last_row}"
+                    )
                 yield np.frombuffer(content, self.dtype).reshape(count, *self.shape[1:])
             # to the end of the file, where the checksum of a compressed file is
             if stop == self.shape[0] and file.read(1):
-                raise self._size_error(expected, "more bytes after the last row")
+                raise wrong_length_error(self.name, expected, "more bytes after the last row")
 
-    def _size_error(self, expected: str, got: str) -> BadDataError:
-        return BadDataError(
-            f"{self.name} does not have the length that its header states",
-            expected=expected,
-            got=got,
-            follows="nothing was ingested",
-            remedy="download the file again",
-        )
+
+def wrong_length_error(name: object, expected: str, got: str) -> BadDataError:
+    """Return the error for a file whose length is not the one in its header."""
+    return BadDataError(
+        f"{name} does not have the length that its header states",
+        expected=expected,
+        got=got,
+        follows="nothing was ingested",
+        remedy="download the file again",
+    )
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,13 @@ import numpy as np
 
 from data.errors import BadDataError
 from data.files.input_files import InputPath, resolve_input_path
-from data.sources.array_files import ArrayFile, ArraySource, LabelledImages, translate_file_errors
+from data.sources.array_files import (
+    ArrayFile,
+    ArraySource,
+    LabelledImages,
+    translate_file_errors,
+    wrong_length_error,
+)
 from data.sources.source import SourceConfig
 
 _PREFIX = {"train": "train", "test": "t10k"}
@@ -83,12 +89,11 @@ def _read_header(path: InputPath, dimensions: int) -> ArrayFile:
         )
     shape = struct.unpack(f">{dimensions}I", header[4:])
     if not is_stream and size != offset + prod(shape):
-        raise BadDataError(
-            f"{path} does not have the length that its header states",
-            expected=f"{offset} + {' x '.join(map(str, shape))} = {offset + prod(shape)} bytes",
-            got=f"{size} bytes: {'truncated' if size < offset + prod(shape) else 'trailing bytes'}",
-            follows="nothing was ingested",
-            remedy="download the file again",
+        length = offset + prod(shape)
+        raise wrong_length_error(
+            path,
+            f"{offset} + {' x '.join(map(str, shape))} = {length} bytes",
+            f"{size} bytes: {'truncated' if size < length else 'trailing bytes'}",
         )
     reopen = partial(_open, path, is_stream)
     return ArrayFile(str(path), shape, np.dtype(np.uint8), offset, is_stream, reopen)

@@ -67,12 +67,6 @@ class Listing:
         return _choose_version(self._versions[name], ready)
 
 
-def list_spans(pattern: str, ready: Readiness) -> list[Span]:
-    """Check all spans of a pattern, the oldest first. Raises as `Listing`."""
-    listing = Listing(pattern)
-    return [listing.inspect(name, ready) for name in listing.names]
-
-
 def _choose_version(versions: Sequence[Match], ready: Readiness) -> Span:
     newest = _inspect_version(versions[-1], ready)
     if newest.incomplete:

@@ -101,13 +101,15 @@ def gather(root: Path, ledger: Ledger, run_id: str) -> Facts:
     model = model or next((a for a in found if isinstance(a, Model)), None)
     examples = _judged_examples(root, ledger, executions) if verdict else None
     examples = examples or next((a for a in found if isinstance(a, Examples)), None)
+    history, history_problem = _read_history(model)
     return Facts(
         run_id=run.id,
         pipeline=run.pipeline,
         status=run.status,
         started=run.started,
         verdict=content,
-        history=_history(model),
+        history=history,
+        history_problem=history_problem,
         examples=examples,
         lineage=_lineage(root / "runs" / run.id, ledger, executions),
         push=_push(ledger, verdict, executions),
@@ -143,14 +145,14 @@ def _judged_examples(
     return None
 
 
-def _history(model: Model | None) -> dict[str, Any] | None:
-    if model is None:
-        return None
+def _read_history(model: Model | None) -> tuple[dict[str, Any] | None, str]:
+    """Read a model's training history; if it cannot be used, return why."""
+    if model is None or not (model.path / "history.json").exists():
+        return None, ""
     try:
-        found = read_document(model.path / "history.json")
-    except BadDataError:
-        return None
-    return found
+        return read_document(model.path / "history.json"), ""
+    except BadDataError as error:
+        return None, f"The training history cannot be shown: {error.brief}."
 
 
 def _lineage(folder: Path, ledger: Ledger, executions: Sequence[Execution]) -> tuple[Made, ...]:

@@ -52,8 +52,8 @@ def push(
     *,
     digest: str | None = None,
     record: Mapping[str, Any],
-    beside: Mapping[str, bytes] | None = None,
-    judged_against: str | None = ANY,
+    files: Mapping[str, bytes] | None = None,
+    expected_serving: str | None = ANY,
     best: str = ANY,
     resets_best: bool = False,
     keep: int | None = None,
@@ -69,11 +69,11 @@ def push(
         digest: the expected digest of the bundle, if known.
         record: JSON-able facts about this push, with `accuracy` and `examples`. They are written to
             `push.json` with `version`, `digest`, `time` (seconds since the epoch), `best_so_far`,
-            `resets_best` and `files`: the sha256 of each file of `beside`. A `time` or
+            `resets_best` and `files`: the sha256 of each further file. A `time` or
             `best_so_far` in `record` is kept.
-        beside: content of further files to write next to the manifest, by name; the names are those
-            of `manifest.PUSH_FILES`.
-        judged_against: the version that must serve until the new one appears, as
+        files: content of further files to write next to the manifest, by names of
+            `manifest.PUSH_FILES`.
+        expected_serving: the version that must serve until the new one appears, as
             `layout.identify_serving_version` returns it; None: no version. `ANY`: not checked.
         best: the version that must be the best until then, as `best.read_best_digest` returns it.
         resets_best: whether earlier versions no longer count as the best.
@@ -89,14 +89,14 @@ def push(
         `resets_best` requires a new record.
 
     Raises:
-        ConfigError: invalid model name, `keep`, or name in `beside`.
+        ConfigError: invalid model name, `keep`, or name in `files`.
         BadDataError: the bundle, or its copy, does not match its manifest.
         StepError: the serving version or the best version is not the expected one.
         EnvironmentTrouble: the disk is full, or another push does not finish.
     """
     folder = model_folder(serving_dir, model_name)
-    beside = beside or {}
-    _check_arguments(beside, keep)
+    files = files or {}
+    _check_arguments(files, keep)
     digest = verify_bundle(bundle, digest)
     with translate_disk_errors(f"cannot push to {folder}"):
         _create_durably(folder)
@@ -111,22 +111,22 @@ def push(
             else:
                 progress(0, None, f"pushing {model_name}")
                 # A serving version that is damaged passed before: it is only repaired.
-                expected = ExpectedState() if serves else ExpectedState(judged_against, best)
+                expected = ExpectedState() if serves else ExpectedState(expected_serving, best)
                 target = _push_locked(
-                    bundle, folder, digest, record, beside, expected, resets_best, guard
+                    bundle, folder, digest, record, files, expected, resets_best, guard
                 )
             if keep is not None:
                 retire(folder, keep)
             return int(target.name), target
 
 
-def _check_arguments(beside: Mapping[str, bytes], keep: int | None) -> None:
+def _check_arguments(files: Mapping[str, bytes], keep: int | None) -> None:
     allowed = PUSH_FILES - {PUSH_RECORD}
-    if not beside.keys() <= allowed:
+    if not files.keys() <= allowed:
         raise ConfigError(
             "invalid names of files to push with a model",
             expected=", ".join(sorted(allowed)),
-            got=", ".join(sorted(beside.keys() - allowed)),
+            got=", ".join(sorted(files.keys() - allowed)),
         )
     if keep is not None and keep < LEAST_KEPT:
         raise ConfigError(
@@ -173,7 +173,7 @@ def _push_locked(
     folder: Path,
     digest: str,
     record: Mapping[str, Any],
-    beside: Mapping[str, bytes],
+    files: Mapping[str, bytes],
     expected: ExpectedState,
     resets_best: bool,
     guard: PushGuard,
@@ -181,9 +181,9 @@ def _push_locked(
     expected.check(folder)  # before the copy, and again right before the rename
     staging = folder / f"{_STAGING}{uuid.uuid4().hex}"
     try:
-        _copy(bundle, staging, beside)
+        _copy(bundle, staging, files)
         version = next_version(folder)
-        digests = {n: hashlib.sha256(content).hexdigest() for n, content in sorted(beside.items())}
+        digests = {n: hashlib.sha256(content).hexdigest() for n, content in sorted(files.items())}
         facts = {"version": version, "digest": digest, "files": digests}
         content = {"time": time.time(), "resets_best": resets_best, **record, **facts}
         content[BEST_SO_FAR] = content.get(BEST_SO_FAR) or _find_best(folder, content)
@@ -205,13 +205,13 @@ def _find_best(folder: Path, record: Mapping[str, Any]) -> dict[str, Any]:
     return choose_best(before, {name: record.get(name) for name in facts})
 
 
-def _copy(bundle: Path, staging: Path, beside: Mapping[str, bytes]) -> None:
+def _copy(bundle: Path, staging: Path, files: Mapping[str, bytes]) -> None:
     """Copy the files that the manifest lists, and those of the push, and flush them to disk."""
     for name in (MANIFEST, *read_manifest(bundle).files):
         target = staging / name
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(bundle / name, target)
-    for name, content in beside.items():
+    for name, content in files.items():
         (staging / name).write_bytes(content)
     fsync_tree(staging)
 

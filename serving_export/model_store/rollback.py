@@ -58,7 +58,7 @@ def rollback(
         serving = identify_serving_version(folder)
         old = _choose_earlier(folder) if to is None else _choose_named(folder, to)
         names = sorted(PUSH_FILES - {PUSH_RECORD})
-        beside = {n: (old.path / n).read_bytes() for n in names if (old.path / n).is_file()}
+        files = {n: (old.path / n).read_bytes() for n in names if (old.path / n).is_file()}
     record = {
         **old.record,
         # the version that is rolled back no longer counts
@@ -75,8 +75,8 @@ def rollback(
         model_name,
         digest=old.digest,
         record=record,
-        beside=beside,
-        judged_against=serving,
+        files=files,
+        expected_serving=serving,
     )
 
 

@@ -138,7 +138,7 @@ class Bench:
 
         serving = self.context().output_dir
         beside = {"verdict.json": json.dumps(verdict).encode()} if verdict else {}
-        push(model.bundle, serving, NAME, digest=model.digest, record={}, beside=beside)
+        push(model.bundle, serving, NAME, digest=model.digest, record={}, files=beside)
         return serving
 
     def verdict(self, model: Model, serving: Path | None, **rules: Any) -> Verdict:

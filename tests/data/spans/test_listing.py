@@ -10,10 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from data.spans.listing import Listing, Readiness, Span, list_spans
+from data.spans.listing import Listing, Readiness, Span
 
 NOW = 1_800_000_000.0
 COUNT = 300  # spans, where many are wanted
+
+
+def list_spans(pattern: str, ready: Readiness) -> list[Span]:
+    listing = Listing(pattern)
+    return [listing.inspect(name, ready) for name in listing.names]
 
 
 def write(file: Path, *, minutes_ago: float = 600, content: str = "1") -> None:

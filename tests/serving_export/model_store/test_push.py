@@ -182,7 +182,7 @@ def test_what_lies_beside_is_listed_and_vouched_for(
     candidate: tuple[Path, str], serving: Path
 ) -> None:
     beside = {"verdict.json": b"{}", "model_card.md": b"# A card"}
-    _, path = push(candidate[0], serving, "m", record={}, beside=beside)
+    _, path = push(candidate[0], serving, "m", record={}, files=beside)
     for name, content in beside.items():
         assert (path / name).read_bytes() == content
         assert read_json(path / "push.json")["files"][name] == sha256(content).hexdigest()
@@ -193,7 +193,7 @@ def test_what_lies_beside_is_listed_and_vouched_for(
 def test_what_changed_beside_is_told(
     candidate: tuple[Path, str], serving: Path, tmp_path: Path, make_bundle: Make, what: str
 ) -> None:
-    _, path = push(candidate[0], serving, "m", record={}, beside={"verdict.json": b"{}"})
+    _, path = push(candidate[0], serving, "m", record={}, files={"verdict.json": b"{}"})
     if what == "changed":
         (path / "verdict.json").write_bytes(b"{ }")
     elif what == "missing":
@@ -215,7 +215,7 @@ def test_only_known_files_are_laid_beside(
     candidate: tuple[Path, str], serving: Path, name: str
 ) -> None:
     with pytest.raises(ConfigError, match="invalid names of files") as caught:
-        push(candidate[0], serving, "m", record={}, beside={name: b""})
+        push(candidate[0], serving, "m", record={}, files={name: b""})
     assert "model_card.json, model_card.md, verdict.json" in str(caught.value)
     assert not serving.exists()
 
@@ -238,20 +238,20 @@ def test_nothing_is_pushed_where_another_model_serves_than_the_one_judged_agains
 ) -> None:
     other, others = make_bundle(tmp_path / "other", b"another graph")
     with pytest.raises(StepError, match=r"the serving model in .* changed") as caught:
-        push(other, serving, "m", record={}, judged_against=candidate[1])
+        push(other, serving, "m", record={}, expected_serving=candidate[1])
     assert (caught.value.expected, caught.value.got) == (candidate[1], "none")
-    assert push(candidate[0], serving, "m", record={}, judged_against=None)[0] == 1
+    assert push(candidate[0], serving, "m", record={}, expected_serving=None)[0] == 1
     with pytest.raises(StepError) as caught:
-        push(other, serving, "m", record={}, judged_against=None)
+        push(other, serving, "m", record={}, expected_serving=None)
     assert (caught.value.expected, caught.value.got) == ("none", candidate[1])
     assert caught.value.follows == "nothing was pushed"
     assert "run again" in str(caught.value)
     assert visible(serving / "m") == {"1"}
-    assert push(other, serving, "m", record={}, judged_against=candidate[1])[0] == 2
+    assert push(other, serving, "m", record={}, expected_serving=candidate[1])[0] == 2
     # what serves already is up to date, whatever it was judged against
-    assert push(other, serving, "m", record={}, judged_against=candidate[1])[0] == 2
+    assert push(other, serving, "m", record={}, expected_serving=candidate[1])[0] == 2
     (serving / "m" / "7").mkdir()
-    assert push(candidate[0], serving, "m", record={}, judged_against="unmanaged:7")[0] == 8
+    assert push(candidate[0], serving, "m", record={}, expected_serving="unmanaged:7")[0] == 8
     assert identify_serving_version(serving / "m") == candidate[1] != others
 
 
@@ -265,7 +265,7 @@ def test_what_appears_while_a_push_works_is_seen_before_its_rename(
         (serving / "m" / "4").mkdir()
 
     with pytest.raises(StepError, match=r"the serving model in .* changed"):
-        push(candidate[0], serving, "m", record={}, judged_against=None, progress=somebody)
+        push(candidate[0], serving, "m", record={}, expected_serving=None, progress=somebody)
     assert visible(serving / "m") == {"4"}
 
 
@@ -287,7 +287,7 @@ def test_where_another_model_serves_nothing_is_copied_first(
     copied: list[bool] = []
     record = Record(lambda: copied.append(True))
     with pytest.raises(StepError, match=r"the serving model in .* changed"):
-        push(candidate[0], serving, "m", record=record, judged_against="d" * 64)
+        push(candidate[0], serving, "m", record=record, expected_serving="d" * 64)
     assert not copied
 
 
@@ -296,7 +296,7 @@ def test_what_appears_after_the_copy_is_seen_before_the_rename(
 ) -> None:
     record = Record(lambda: (serving / "m" / "4").mkdir())
     with pytest.raises(StepError, match=r"the serving model in .* changed") as caught:
-        push(candidate[0], serving, "m", record=record, judged_against=None)
+        push(candidate[0], serving, "m", record=record, expected_serving=None)
     assert caught.value.got == "unmanaged:4"
     assert visible(serving / "m") == {"4"}
 
@@ -312,7 +312,7 @@ def test_a_copy_that_is_not_what_was_copied_is_not_pushed(
         (staging / name).write_bytes((staging / name).read_bytes() + b" ")
 
     with pytest.raises(BadDataError, match=name.replace(".", r"\.") + "|not the expected model"):
-        push(candidate[0], serving, "m", record=Record(flip), beside={"verdict.json": b"{}"})
+        push(candidate[0], serving, "m", record=Record(flip), files={"verdict.json": b"{}"})
     assert visible(serving / "m") == set()
 
 
@@ -386,7 +386,12 @@ def test_the_second_of_two_pushes_says_after_its_wait_why_not(
     def second() -> None:
         try:
             push(
-                other, serving, "m", record={}, judged_against=None, progress=lambda *_: waits.set()
+                other,
+                serving,
+                "m",
+                record={},
+                expected_serving=None,
+                progress=lambda *_: waits.set(),
             )
         except StepError as error:
             refused.append(error)
@@ -396,7 +401,9 @@ def test_the_second_of_two_pushes_says_after_its_wait_why_not(
         assert waits.wait(600)
 
     thread = threading.Thread(target=second)
-    assert push(candidate[0], serving, "m", record={}, judged_against=None, progress=first)[0] == 1
+    assert (
+        push(candidate[0], serving, "m", record={}, expected_serving=None, progress=first)[0] == 1
+    )
     thread.join()
     assert refused[0].got == candidate[1]
     assert visible(serving / "m") == {"1"}

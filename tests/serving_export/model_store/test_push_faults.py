@@ -113,7 +113,7 @@ class Scene:
         self.new = self.bundles[3]
         if what != "the first push":
             for bundle in self.bundles[:3]:
-                push(bundle, self.serving, "m", record={"run": bundle.name}, beside=BESIDE)
+                push(bundle, self.serving, "m", record={"run": bundle.name}, files=BESIDE)
             for name in (".staging-dead", ".retired-dead"):
                 shutil.copytree(self.bundles[0], self.folder / name)
         self.aim = verify_bundle(self.bundles[1] if what == "rollback" else self.new)
@@ -130,7 +130,7 @@ class Scene:
         if self.what == "rollback":
             rollback(self.serving, "m", by="ann", reason="worse")
         else:
-            push(self.new, self.serving, "m", record={}, beside=BESIDE, keep=2)
+            push(self.new, self.serving, "m", record={}, files=BESIDE, keep=2)
 
     def serves(self) -> str | None:
         """The digest of what serves; every visible version is whole."""

@@ -35,7 +35,7 @@ while True:
         else:
             beside = {"verdict.json": rng.randbytes(5000)}
             bundle = bundles / rng.choice("abcd")
-            push(bundle, serving, "m", record={}, beside=beside, keep=3)
+            push(bundle, serving, "m", record={}, files=beside, keep=3)
             print("push", flush=True)
     except ConfigError:
         pass  # nothing to go back to

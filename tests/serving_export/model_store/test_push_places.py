@@ -124,7 +124,7 @@ def test_a_link_for_a_version_is_nobodys(candidate: Path, serving: Path, tmp_pat
     assert identify_version(serving / "m" / "3") == "unmanaged:3"
     before = tree(tmp_path / "elsewhere")
     # the same bundle as the link's: yet only what lies here itself is up to date
-    version, path = push(candidate, serving, "m", record={}, judged_against="unmanaged:3")
+    version, path = push(candidate, serving, "m", record={}, expected_serving="unmanaged:3")
     assert (version, path.is_symlink()) == (6, False)
     shutil.rmtree(path / "variables")
     assert push(candidate, serving, "m", record={}, keep=2)[0] == 7

@@ -35,7 +35,7 @@ def push_new(tmp_path: Path, serving: Path, make_bundle: Make) -> Callable[[str]
             make_bundle(tmp_path / name, name.encode())
         record = {"run": f"run of {name}", "verdict": "passed", "accuracy": 0.98}
         beside = {"verdict.json": f'{{"of": "{name}"}}'.encode()}
-        return push(tmp_path / name, serving, "m", record=record, beside=beside)[0]
+        return push(tmp_path / name, serving, "m", record=record, files=beside)[0]
 
     return push_one
 
