@@ -191,4 +191,9 @@ def _read(path: Path) -> bytes:
             f"{path} does not exist", expected="an image file", remedy="check the path"
         ) from error
     except OSError as error:
-        raise BadDataError(f"cannot read {path}", expected="an image file", got=error) from error
+        raise BadDataError(
+            f"cannot read {path}",
+            expected="an image file",
+            got=error.strerror or error,
+            remedy="check the path and its permissions",
+        ) from error

@@ -54,7 +54,7 @@ class LocalCopy:
         return copy
 
     def read(self, indices: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """(n,) int64 → images (n, height, width, channels) uint8 and labels (n,) int64."""
+        """Read (n,) indices: images (n, height, width, channels) uint8 and labels (n,) int64."""
         records = tf.numpy_function(self._read_records, [indices], tf.uint8)
         records = tf.ensure_shape(records, [None, self._size])
         pixels, tail = records[:, :-_LABEL_BYTES], records[:, -_LABEL_BYTES:]

@@ -167,7 +167,7 @@ def _hook_import_module() -> None:
     def import_and_record(name: str, package: str | None = None, level: int = 0) -> Any:
         module = find(name, package, level)
         full = importlib.util.resolve_name("." * level + name, package) if level else name
-        _requested[_caller()].add(full)
+        _requested[_find_caller()].add(full)
         for names in _watchers:
             names.add(full)
         return module
@@ -175,7 +175,7 @@ def _hook_import_module() -> None:
     _bootstrap._gcd_import = import_and_record
 
 
-def _caller() -> str:
+def _find_caller() -> str:
     """Return the module whose code called `importlib`."""
     frame = sys._getframe(2)
     while frame.f_back and str(frame.f_globals.get("__name__")).partition(".")[0] == "importlib":

@@ -67,6 +67,7 @@ def check_call(function: Any, import_path: str, expected: str, arguments: int) -
         f"{import_path} cannot be called with the arguments that Penstock passes",
         expected=expected,
         got=f"{why} {locate_definition(function)}".strip(),
+        remedy="change its parameters, or name another object",
     )
 
 

@@ -104,7 +104,10 @@ def load_examples(path: Path) -> Examples:
         counts = {split: tuple(map(int, images)) for split, images in content["counts"].items()}
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise BadDataError(
-            f"{path / DESCRIPTION} is invalid", expected="spec and counts of Examples", got=error
+            f"{path / DESCRIPTION} is invalid",
+            expected="spec and counts of Examples",
+            got=error,
+            remedy="ingest again",
         ) from error
     examples = Examples(path=path, spec=spec, counts=counts)
     missing = [split for split in counts if not examples.shards(split)]

@@ -59,4 +59,5 @@ def check_indices(examples: Examples, split: str, indices: Sequence[int]) -> Non
                 if total
                 else "no index",
                 got=index,
+                remedy="choose an index in this range",
             )

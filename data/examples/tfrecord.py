@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from data.errors import BadDataError, EnvironmentTrouble
+from data.errors import BadDataError, unreadable_file_error
 from data.examples.artifact import Examples
 from data.files.tfrecord_frames import masked_crc
 
@@ -25,7 +25,7 @@ def read_records(examples: Examples, split: str, indices: Collection[int]) -> It
                         shard.seek(length + 4, 1)
                     index += 1
         except OSError as error:
-            raise EnvironmentTrouble(f"cannot read {path}", got=error.strerror) from error
+            raise unreadable_file_error(path, error) from error
 
 
 def _read_length(shard: BinaryIO, path: Path) -> int | None:

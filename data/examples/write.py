@@ -101,7 +101,11 @@ class ReadChunks(SameCodeDoFn):
     def process(self, part: Part) -> Iterator[Any]:
         with serialize_errors():
             if part.split not in SPLITS:
-                raise BadDataError(f"unknown split {part.split!r}", expected=" or ".join(SPLITS))
+                raise BadDataError(
+                    f"unknown split {part.split!r}",
+                    expected=" or ".join(SPLITS),
+                    remedy="fix the source's parts()",
+                )
             for index, values in enumerate(self._source.read(part)):
                 chunk = check_chunk(Chunk(*values), self._spec, part)
                 Metrics.counter("ingest", "read").inc(len(chunk.labels))

@@ -14,6 +14,7 @@ from data.errors import BadDataError
 from data.files.durable_files import read_json, write_json
 
 KEY = "schema_version"
+_CREATE_AGAIN = "create the file again with this version"
 
 # A change of what a file means increases its number.
 SCHEMAS = {
@@ -52,14 +53,19 @@ def check_schema(kind: str, content: Any, where: object) -> dict[str, Any]:
         BadDataError: it is not a JSON object, or has another schema, such as a newer Penstock's.
     """
     if not isinstance(content, dict):
-        raise BadDataError(f"{where} is not a JSON object", expected="a JSON object", got=content)
+        raise BadDataError(
+            f"{where} is not a JSON object",
+            expected="a JSON object",
+            got=content,
+            remedy=_CREATE_AGAIN,
+        )
     if content.get(KEY) != SCHEMAS[kind]:
         raise BadDataError(
             f"{where} was written by another version of Penstock",
             expected=f"{KEY} {SCHEMAS[kind]}",
             got=f"{KEY} {content[KEY]}" if KEY in content else f"no {KEY}",
             follows="the file is not used: its meaning may have changed",
-            remedy="use the Penstock version that wrote it, or create the file again with this one",
+            remedy=f"use the Penstock version that wrote it, or {_CREATE_AGAIN}",
         )
     return content
 

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from data.errors import BadDataError, EnvironmentTrouble
+from data.errors import BadDataError, EnvironmentTrouble, unreadable_file_error
 
 # TensorFlow's text of a disk error: the file, then the system's message
 _TENSORFLOW_ERROR = re.compile(
@@ -81,7 +81,9 @@ def digest_tree(path: Path, exclude: Collection[str] = ()) -> dict[str, str]:
     for relative, file in sorted((p.relative_to(path).as_posix(), p) for p in path.rglob("*")):
         if file.is_symlink() or not (file.is_dir() or file.is_file()):
             raise BadDataError(
-                f"{file} is not a regular file", expected="only regular files and folders"
+                f"{file} is not a regular file",
+                expected="only regular files and folders",
+                remedy="replace it by a regular file, or remove it",
             )
         if file.is_file() and relative not in exclude:
             digests[relative] = sha256_file(file)
@@ -169,10 +171,19 @@ def read_json(path: Path) -> Any:
     try:
         return json.loads(path.read_bytes())
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise BadDataError(f"{path} is missing", expected="a JSON file") from error
+        raise _json_error(f"{path} is missing", "no such file") from error
     except IsADirectoryError as error:
-        raise BadDataError(f"{path} is a folder", expected="a JSON file") from error
+        raise _json_error(f"{path} is not JSON", "a folder") from error
     except (ValueError, RecursionError) as error:
-        raise BadDataError(f"{path} is not JSON", expected="a JSON file", got=error) from error
+        raise _json_error(f"{path} is not JSON", error) from error
     except OSError as error:
-        raise EnvironmentTrouble(f"cannot read {path}", got=error.strerror) from error
+        raise unreadable_file_error(path, error) from error
+
+
+def _json_error(what: str, got: object) -> BadDataError:
+    return BadDataError(
+        what,
+        expected="a JSON file",
+        got=got,
+        remedy="restore the file, or repeat the step that wrote it",
+    )

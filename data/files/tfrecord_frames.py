@@ -12,7 +12,7 @@ from pathlib import Path
 
 import google_crc32c
 
-from data.errors import BadDataError, EnvironmentTrouble
+from data.errors import BadDataError, unreadable_file_error
 
 _HEAD, _TAIL = 12, 4  # bytes before and after the content
 _MAX_LENGTHS = 4096  # different lengths remembered per file; most files have one
@@ -51,7 +51,7 @@ def check_lengths(path: Path | str) -> None:
             remedy="create or download the file again",
         ) from error
     except OSError as error:
-        raise EnvironmentTrouble(f"cannot read {path}", got=error.strerror) from error
+        raise unreadable_file_error(path, error) from error
 
 
 @lru_cache(maxsize=4096)

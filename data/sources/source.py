@@ -205,6 +205,7 @@ def _read_stamp(name: str, stamp: Callable[[], object]) -> str:
             expected="a str that changes when the data does",
             got=repr(value),
             follows="nothing ran",
+            remedy="return a str from stamp()",
         )
     return value
 

@@ -47,6 +47,7 @@ class Window:
                 expected="latest, a number from 1, all, since push, a span's name, or "
                 "span NAME, NAME; each may be followed by: until NAME",
                 got=repr(text),
+                remedy="set ingest.window to one of these forms",
             )
         return window
 

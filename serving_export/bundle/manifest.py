@@ -144,7 +144,10 @@ def read_push_record(version: Path) -> dict[str, Any]:
     record = read_document(path) if path.is_file() else {}
     if not isinstance(record.get("files", {}), dict):
         raise BadDataError(
-            f"{path} is not a valid push record", expected="a JSON object", got=record
+            f"{path} is not a valid push record",
+            expected="an object under the key files",
+            got=record["files"],
+            remedy="restore the file, or push the model again",
         )
     return record
 

@@ -1,4 +1,4 @@
-"""Check that a model is trusted before it is loaded: to load a SavedModel is to run its program.
+"""Check that a model is trusted before it is loaded: loading a SavedModel runs its program.
 
 A manifest shows that a bundle is complete, but anybody can write one. A model is therefore trusted
 by a digest of all its bytes, which must be recorded outside its folder: in a pipeline, in the
@@ -38,6 +38,7 @@ def digest_model_folder(folder: Path) -> str:
             expected="the folder of a SavedModel, or a folder with versions of one",
             got="a folder without saved_model.pb" if folder.is_dir() else "no such folder",
             follows="nothing was loaded",
+            remedy="check the path",
         )
     return hashlib.sha256(repr(sorted(digests.items())).encode()).hexdigest()
 

@@ -66,4 +66,9 @@ def read_training_hashes(bundle: Path) -> np.ndarray | None:
         hashes: np.ndarray = np.load(path, allow_pickle=False)
         return hashes
     except Exception as error:  # NumPy raises many types for a damaged file
-        raise BadDataError(f"cannot read {path}", expected="hashes of images", got=error) from error
+        raise BadDataError(
+            f"cannot read {path}",
+            expected="hashes of images",
+            got=error,
+            remedy="restore the model from an intact copy, or train it again",
+        ) from error

@@ -127,6 +127,7 @@ def _check_arguments(files: Mapping[str, bytes], keep: int | None) -> None:
             "invalid names of files to push with a model",
             expected=", ".join(sorted(allowed)),
             got=", ".join(sorted(files.keys() - allowed)),
+            remedy="pass files with the expected names only",
         )
     if keep is not None and keep < LEAST_KEPT:
         raise ConfigError(

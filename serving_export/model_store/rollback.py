@@ -89,6 +89,7 @@ def _choose_named(folder: Path, to: int) -> Version:
             expected=_format_versions(folder),
             got=to,
             follows="nothing was pushed",
+            remedy="choose one of these versions",
         )
     old, serving = (inspect_version(folders[number]) for number in (to, max(folders)))
     if old.state != "whole":
@@ -105,6 +106,7 @@ def _choose_named(folder: Path, to: int) -> Version:
             expected="a version with another model",
             got=f"digest {old.digest}",
             follows="nothing was pushed",
+            remedy="choose another version, or keep the one that serves",
         )
     return old
 

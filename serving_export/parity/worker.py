@@ -74,7 +74,12 @@ def compare(
         with open(job["npz"], "rb") as file, np.load(file, allow_pickle=False) as recorded:
             images, expected = recorded["images"], recorded["probabilities"]
     except Exception as error:  # zipfile and NumPy raise many types for a damaged file
-        raise BadDataError(f"cannot read the parity recording {job['npz']}", got=error) from error
+        raise BadDataError(
+            f"cannot read the parity recording {job['npz']}",
+            expected="the file that the training wrote",
+            got=error,
+            remedy="train the model again",
+        ) from error
     bundle = load_bundle(Path(job["bundle"]), job["digest"])
     batches: dict[str, list[Any]] = {name: [] for name in SIGNATURES}
     for start in range(0, len(images), BATCH):
