@@ -163,8 +163,9 @@ def resolve_import_path(name: str, paths: dict[str, str], what: str) -> str:
     if ":" in name:
         return name
     if name not in paths:
+        own = "an import path of your own, package.module:name"
         raise ConfigError(
             f"unknown {what} {name!r}",
-            remedy=suggest_names(name, paths) + " (or package.module:name)",
+            remedy=f"{suggest_names(name, paths)} (or {own})" if paths else f"write {own}",
         )
     return paths[name]
