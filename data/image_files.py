@@ -29,7 +29,7 @@ IDAT, ANIMATION = (
     "acTL",
 )  # names of PNG chunks: pixels; the mark of an animation, before them
 
-# An EXIF orientation other than 1: a header in one byte order, and somewhere behind it the tag
+# An EXIF orientation other than 1: a header in one byte order, and after it the tag
 # 0x0112 of type SHORT or LONG with a value of 2 to 8. All bytes of the patterns are ASCII, so that
 # they mean the same to Python and to RE2.
 _HEADER = r"(Exif\x00\x00|eXIf)"  # in a JPEG's segment, in a PNG's chunk

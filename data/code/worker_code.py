@@ -32,9 +32,8 @@ from data.errors import EnvironmentTrouble, serialize_error
 from data.files.durable_files import write_text
 from data.files.private_files import open_private
 
-_report_folder: ContextVar[Path | None] = ContextVar(
-    "folder", default=None
-)  # for worker reports of the job being sent
+# for worker reports of the job being sent
+_report_folder: ContextVar[Path | None] = ContextVar("folder", default=None)
 _NOT_CODE = "template"  # pipeline/environment/template: a project's first files, never imported
 
 

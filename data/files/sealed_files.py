@@ -19,10 +19,10 @@ from data.files.durable_files import sha256_file
 class CheckResult:
     """The result of checking a sealed folder."""
 
-    damaged: str | None  # the first file that is missing or has other bytes, relative to the folder
-    ctimes: dict[
-        str, int
-    ]  # of the files that were checked, in ns; each taken before the file was read
+    # the first file that is missing or has other bytes, relative to the folder
+    damaged: str | None
+    # of the files that were checked, in ns; each taken before the file was read
+    ctimes: dict[str, int]
 
 
 def collect_file_facts(folder: Path, digests: Mapping[str, str]) -> dict[str, Any]:

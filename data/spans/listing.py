@@ -90,19 +90,18 @@ def _inspect_version(match: Match, ready: Readiness) -> Span:
         version=match.version,
         path=match.path,
         stamp=_digest(visible),
-        incomplete=problem or _find_missing_part(match.path, files, ready),
+        incomplete=problem or _explain_incomplete(match.path, files, ready),
     )
 
 
-def _find_missing_part(path: Path, files: Sequence[File], ready: Readiness) -> str | None:
+def _explain_incomplete(path: Path, files: Sequence[File], ready: Readiness) -> str | None:
     if not files:
         return "no file in it yet"
-    if ready.done_marker is not None and (
-        missing := _find_missing_marker(path, files, ready.done_marker)
-    ):
+    marker = ready.done_marker
+    if marker is not None and (missing := _find_missing_marker(path, files, marker)):
         return f"no {missing} yet"
     if ready.quiet_minutes is not None:
-        return _still_changing(path, files, ready, ready.quiet_minutes)
+        return _explain_changing(path, files, ready, ready.quiet_minutes)
     return None
 
 
@@ -114,7 +113,7 @@ def _find_missing_marker(path: Path, files: Sequence[File], marker: str) -> str 
     return None if any(file.name == marker for file in files) else marker
 
 
-def _still_changing(
+def _explain_changing(
     path: Path, files: Sequence[File], ready: Readiness, minutes: float
 ) -> str | None:
     """Return why a span does not count as quiet; None if it does.

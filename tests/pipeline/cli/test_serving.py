@@ -103,7 +103,7 @@ def test_no_model_there(
     command: str, where: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert call([command, str(tmp_path / where)]) == 2
-    assert "has no version" in (error := capsys.readouterr().err) or "invalid model" in error
+    assert "no version" in (error := capsys.readouterr().err) or "invalid model" in error
 
 
 def test_serving_lists_versions_with_who_and_why(
