@@ -1,4 +1,4 @@
-"""Splits by content: an image's side follows from its pixels, not from its place or a seed."""
+"""Hash images by their pixels, to split a dataset independently of order and seed."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ import numpy as np
 
 
 def hash_image_shares(images: np.ndarray, purpose: str) -> np.ndarray:
-    """A number for each image, spread evenly over 0 to 1, that only its pixels decide.
+    """Map each image to a number, uniform over 0 to 1, that depends on its pixels alone.
 
-    Images with a number below s are a stable share s of any set of them: the same image lies on
-    the same side whatever its neighbours, its order and its label, so none lies on both.
+    The images whose number is below s are a stable share s of any set: one image is always on the
+    same side, whatever its order, its label and the other images.
 
     Args:
         images: (n, ...) uint8.
-        purpose: up to 16 bytes of text; different purposes give independent numbers, so a share
-            of the rest of a split is a fair one too.
+        purpose: up to 16 bytes of text; different purposes give independent numbers, so that a
+            share of the rest of a split is unbiased too.
 
     Returns:
         (n,) float64, 0-1.
@@ -25,14 +25,14 @@ def hash_image_shares(images: np.ndarray, purpose: str) -> np.ndarray:
 
 
 def hash_images(images: np.ndarray, purpose: str = "") -> np.ndarray:
-    """A number for each image that tells it from others by its pixels.
+    """Hash the pixels of each image.
 
     Args:
         images: (n, ...) uint8.
         purpose: up to 16 bytes of text.
 
     Returns:
-        (n,) uint64. Two of a million different images share one with a chance of 3e-8.
+        (n,) uint64. Among a million different images the probability of a collision is 3e-8.
     """
     person = purpose.encode()
     pixels = (image.tobytes() for image in images)

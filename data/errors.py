@@ -163,6 +163,15 @@ def summarize_error(error: BaseException) -> str:
     return ": ".join([type(error).__name__, *first_line])
 
 
+def unreadable_file_error(path: object, error: OSError) -> EnvironmentTrouble:
+    """Return the error for an existing file that cannot be read."""
+    return EnvironmentTrouble(
+        f"cannot read {path}",
+        got=error.strerror,
+        remedy="fix its permissions or the disk, then run the same command again",
+    )
+
+
 def suggest_names(name: str, valid_names: Iterable[str]) -> str:
     """Return a remedy for a misspelt name: the close matches, otherwise all valid names."""
     import difflib  # imported only after a mistake

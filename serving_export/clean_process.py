@@ -1,4 +1,4 @@
-"""Child processes that load nothing but what they are for: each is a module that is run."""
+"""Run a module in a clean child process that loads only what the module imports."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-_HOME = Path(__file__).resolve().parents[1]  # the folder that holds our packages
+_HOME = Path(__file__).resolve().parents[1]  # the folder of Penstock's packages
 
 
 def child_environment() -> dict[str, str]:
-    """The environment of a child of this interpreter that finds our packages first."""
+    """Return the environment for a child process in which Penstock's packages come first."""
     others = os.environ.get("PYTHONPATH")
     return {
         **os.environ,
@@ -28,16 +28,16 @@ def child_environment() -> dict[str, str]:
 
 
 class CleanProcess:
-    """A child, `python -m module`, that is given jobs, and answers in lines of JSON.
+    """A child, `python -m module`, that gets jobs and answers in lines of JSON.
 
-    It ends with `close`; one that waits for its job ends by itself when this process does.
+    `close` ends it; while it waits for a job, it also ends when this process does.
     """
 
     def __init__(self, module: str) -> None:
         self.module = module
-        self._stderr = tempfile.TemporaryFile()  # noqa: SIM115  (lives as long as the child)
+        self._stderr = tempfile.TemporaryFile()  # noqa: SIM115  (kept as long as the child)
         self.process = subprocess.Popen(
-            # -P: a folder `data` of the user's own in the current folder must not shadow ours.
+            # -P: the user's folder `data` in the current folder must not hide Penstock's.
             [sys.executable, "-P", "-m", module],
             env=child_environment(),
             stdin=subprocess.PIPE,
@@ -47,7 +47,7 @@ class CleanProcess:
         )
 
     def run_job(self, job: dict[str, Any]) -> Iterator[dict[str, Any]]:
-        """Hand over a job; what the child says, until it says no more."""
+        """Send a job, and yield the child's answers until it ends."""
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         try:
@@ -58,14 +58,14 @@ class CleanProcess:
         yield from map(json.loads, self.process.stdout)
 
     def describe_exit(self) -> str:
-        """The exit code of a child that has ended, and what it wrote last on stderr."""
+        """Return the exit code of a child that has ended, and the last lines of its stderr."""
         code = self.process.wait()
         self._stderr.seek(0)
-        words = self._stderr.read().decode(errors="replace").strip().splitlines()[-20:]
-        return "\n    ".join([f"exit code {code}", *words])
+        lines = self._stderr.read().decode(errors="replace").strip().splitlines()[-20:]
+        return "\n    ".join([f"exit code {code}", *lines])
 
     def close(self) -> None:
-        """End the child, whatever it is at."""
+        """Kill the child."""
         self.process.kill()
         self.process.communicate()
         self._stderr.close()
@@ -75,13 +75,13 @@ _spare: CleanProcess | None = None
 
 
 def start_spare_process(module: str) -> None:
-    """Start the module's next process now: it imports TensorFlow while this one does other work."""
+    """Start a process of the module ahead of its use: it imports TensorFlow in the meantime."""
     if _spare is None:
         _keep(CleanProcess(module))
 
 
 def stop_spare_process() -> None:
-    """End the process that waits for its next job, if there is one."""
+    """End the spare process, if there is one."""
     global _spare
     if _spare is not None:
         _spare.close()
@@ -93,9 +93,9 @@ atexit.register(stop_spare_process)
 
 @contextmanager
 def use_clean_process(module: str) -> Iterator[CleanProcess]:
-    """The module's process that waits, or a new one.
+    """Yield the module's spare process, or a new one.
 
-    It waits again afterwards, unless the block raised.
+    Afterwards it is kept as the spare one, unless the block raised.
     """
     global _spare
     process, _spare = _spare, None
@@ -113,7 +113,7 @@ def use_clean_process(module: str) -> Iterator[CleanProcess]:
 
 def _keep(process: CleanProcess) -> None:
     global _spare
-    if _spare is not None:  # of a block within a block
+    if _spare is not None:  # from a nested block
         process.close()
         return
     _spare = process

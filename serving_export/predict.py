@@ -1,4 +1,4 @@
-"""Ask a model about image files or pixels, by its own signatures."""
+"""Predict the classes of image files or pixels with a model, by its signatures."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _BATCH = 64  # images
 
 
 class Prediction(NamedTuple):
-    """What a model says about one image."""
+    """A model's prediction for one image."""
 
     class_name: str
     probability: float  # of that class
@@ -35,16 +35,16 @@ class Prediction(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """A model's answer about one image."""
+    """An image with its prediction and, where known, its label."""
 
-    name: str  # of the image: its file, or test[7]
+    name: str  # of the image: its file, or split and index as in test[7]
     image: np.ndarray  # (height, width, channels) uint8, 0-255
     prediction: Prediction
-    label: str | None = None  # the class that it has, where that is known
+    label: str | None = None  # its class; None: not known
 
     @property
     def is_correct(self) -> bool | None:
-        """None where no label is known."""
+        """Whether the prediction is the label; None without a label."""
         return None if self.label is None else self.label == self.prediction.class_name
 
 
@@ -54,14 +54,14 @@ def predict_files(
     """Predict the classes of image files.
 
     Args:
-        model_dir: a model's folder, of which the highest version answers, or one version.
-        paths: PNG or JPEG files of the size and channels that the model was trained on, as
-            `data.image_files.decode_file` takes them.
-        digest: of the model that is meant; None: whoever calls vouches for what lies there.
+        model_dir: a model's folder, whose highest version is used, or the folder of a version.
+        paths: PNG or JPEG files with the size and channels of the training images, as
+            `data.image_files.decode_file` accepts them.
+        digest: the expected digest of the model; None: the caller trusts the folder.
 
     Raises:
-        BadDataError: no model there, another, or its files changed; a file that is missing, no
-            such image, or of another size. All files are checked before TensorFlow is loaded.
+        BadDataError: no model, another one, or changed files; an image file that is missing, has
+            another format or another size. All files are checked before TensorFlow is loaded.
     """
     bundle = find_bundle_folder(model_dir)
     digest = verify_bundle(bundle, digest)
@@ -77,17 +77,20 @@ def predict_images(
 
     Args:
         model_dir, digest: as in `predict_files`.
-        images: (n, height, width, channels) uint8, 0-255, of the shape that the model knows.
+        images: (n, height, width, channels) uint8, 0-255, of the shape of the training images.
 
     Raises:
-        BadDataError: no model there, another, or its files changed; images of another shape.
+        BadDataError: no model, another one, or changed files; images of another shape.
     """
     bundle = find_bundle_folder(model_dir)
     digest = verify_bundle(bundle, digest)
     spec = read_manifest(bundle).spec
     if images.shape[1:] != spec.shape:
         raise BadDataError(
-            "these are no images for this model", expected=spec.shape, got=images.shape[1:]
+            "the images do not have the shape that the model expects",
+            expected=spec.shape,
+            got=images.shape[1:],
+            remedy="convert the images to this height, width and number of channels",
         )
     return _predict(bundle, digest, IMAGES, images)
 
@@ -99,22 +102,25 @@ def answer_for_examples(
     indices: Sequence[int],
     digest: str | None = None,
 ) -> list[Answer]:
-    """Ask a model about images of the examples, from their places in a split, from 0.
+    """Predict the classes of images of Examples, by their indices in a split.
 
     `model_dir` and `digest` are as in `predict_files`.
 
     Raises:
-        ConfigError: no such split, or no such place in it.
-        BadDataError: no model there, another, or its files changed; it was trained on other images
-            than these; the examples are damaged.
+        ConfigError: unknown split, or an index out of range.
+        BadDataError: no model, another one, or changed files; the model was trained on other
+            classes or another image size; the examples are damaged.
     """
     from data.examples.read_images import read_images
 
     images, labels = read_images(examples, split, indices)
-    known = read_manifest(find_bundle_folder(model_dir)).spec
-    if known != examples.spec:
+    spec = read_manifest(find_bundle_folder(model_dir)).spec
+    if spec != examples.spec:
         raise BadDataError(
-            "the model was trained on other images than these", expected=known, got=examples.spec
+            "the model was trained on other classes or another image size than these examples",
+            expected=spec,
+            got=examples.spec,
+            remedy="choose a model that was trained on these examples",
         )
     predictions = predict_images(model_dir, images, digest)
     return [
@@ -128,7 +134,7 @@ def answer_for_examples(
 def answer_for_files(
     model_dir: Path, paths: Sequence[Path], digest: str | None = None
 ) -> list[Answer]:
-    """Ask a model about image files; all arguments are as in `predict_files`.
+    """Predict the classes of image files and return their pixels too; see `predict_files`.
 
     Raises:
         BadDataError: as `predict_files` does.
@@ -146,10 +152,10 @@ def _predict(
 ) -> list[Prediction]:
     from serving_export.bundle.saved_model import load_bundle
 
-    ask = load_bundle(bundle, digest)
-    names, predictions = ask.manifest.spec.class_names, []
+    loaded = load_bundle(bundle, digest)
+    names, predictions = loaded.manifest.spec.class_names, []
     for start in range(0, len(images), _BATCH):
-        answer = ask(signature, images[start : start + _BATCH])
+        answer = loaded(signature, images[start : start + _BATCH])
         rows = zip(answer[CLASS_INDEX].tolist(), answer[PROBABILITIES].tolist(), strict=True)
         for index, row in rows:
             by_name = dict(zip(names, row, strict=True))
@@ -158,19 +164,19 @@ def _predict(
 
 
 def read_pixels(path: Path, spec: ImageSpec) -> np.ndarray:
-    """(height, width, channels) uint8 of an image file such as the model knows.
+    """Read an image file: (height, width, channels) uint8.
 
     Raises:
-        BadDataError: missing, unreadable, or as `data.image_files.decode_file`.
+        BadDataError: missing, unreadable, or as for `data.image_files.decode_file`.
     """
     return decode_file(_read(path), spec, str(path))
 
 
 def read_checked_bytes(path: Path, spec: ImageSpec) -> bytes:
-    """The bytes of a file after checking that it is an image such as the model knows.
+    """Read the bytes of an image file, after checking its format.
 
     Raises:
-        BadDataError: as `read_pixels`.
+        BadDataError: as for `read_pixels`.
     """
     content = _read(path)
     decode_file(content, spec, str(path))
@@ -181,6 +187,13 @@ def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except FileNotFoundError as error:
-        raise BadDataError(f"{path} does not exist", expected="an image file") from error
+        raise BadDataError(
+            f"{path} does not exist", expected="an image file", remedy="check the path"
+        ) from error
     except OSError as error:
-        raise BadDataError(f"cannot read {path}", expected="an image file", got=error) from error
+        raise BadDataError(
+            f"cannot read {path}",
+            expected="an image file",
+            got=error.strerror or error,
+            remedy="check the path and its permissions",
+        ) from error

@@ -1,1 +1,1 @@
-"""What all else rests on: words, waits, and how libraries are imported and set."""
+"""Shared basics: text for display, timeouts, imports and settings of libraries."""

@@ -1,8 +1,8 @@
-"""What Keras counts with unless it is told otherwise: as it ships, whatever `keras.json` says.
+"""Set Keras to its own defaults, whatever `keras.json` and the environment say.
 
 Keras 3 and Keras 2 (which TensorFlow Model Analysis imports) read `~/.keras/keras.json` and some
-environment variables once, as they are imported. Weights and convolutions depend on them, and no
-fingerprint looks at them.
+environment variables once, when they are imported. Weights and convolutions depend on these
+settings, and no fingerprint covers them.
 """
 
 from __future__ import annotations
@@ -20,43 +20,44 @@ _KERAS_3 = {"max_epochs": None, "max_steps_per_epoch": None}
 
 
 def set_keras(keras: ModuleType) -> None:
-    """Set what a Keras that was just imported has read from elsewhere."""
-    for place, name, wanted in _settings(keras):
-        getattr(place, f"set_{name}")(wanted)
+    """Set the defaults of a Keras module that was just imported."""
+    for module, name, value in _list_settings(keras):
+        getattr(module, f"set_{name}")(value)
 
 
 def refuse_other_keras() -> None:
-    """Look at a Keras that the process has imported already.
+    """Check the settings of a Keras module that the process has imported already.
 
     Raises:
-        ConfigError: it has another backend or another setting, on which results depend.
+        ConfigError: it has another backend or another setting that results depend on.
     """
     keras = sys.modules.get("keras")
-    if not hasattr(keras, "config"):  # not imported, or a stand-in of a test
+    if not hasattr(keras, "config"):  # not imported, or a test double
         return
     assert keras is not None
     if (backend := keras.config.backend()) != BACKEND:
-        raise _refused("backend", BACKEND, backend, f"KERAS_BACKEND={BACKEND} in the environment")
-    for _, name, wanted in _settings(keras):
-        if (got := getattr(keras.config, name)()) != wanted:
-            raise _refused(name, wanted, got, f"keras.config.set_{name}({wanted!r})")
+        remedy = f"set KERAS_BACKEND={BACKEND} in the environment"
+        raise _setting_error("backend", BACKEND, backend, remedy)
+    for _, name, value in _list_settings(keras):
+        if (got := getattr(keras.config, name)()) != value:
+            raise _setting_error(name, value, got, f"call keras.config.set_{name}({value!r})")
 
 
-def _settings(keras: ModuleType) -> Iterator[tuple[Any, str, Any]]:
-    """What has the setter, the setting's name, its value."""
-    for name, wanted in _BOTH.items():
-        yield keras.backend, name, wanted
+def _list_settings(keras: ModuleType) -> Iterator[tuple[Any, str, Any]]:
+    """Yield the module that has the setter, the name of the setting, and its default."""
+    for name, value in _BOTH.items():
+        yield keras.backend, name, value
     if hasattr(keras, "config"):
-        for name, nothing in _KERAS_3.items():
-            yield keras.config, name, nothing
+        for name, no_limit in _KERAS_3.items():
+            yield keras.config, name, no_limit
 
 
-def _refused(name: str, wanted: Any, got: Any, how: str) -> ConfigError:
-    once = "start Python again" if name == "backend" else "run again"
+def _setting_error(name: str, expected: Any, got: Any, remedy: str) -> ConfigError:
+    then = "start Python again" if name == "backend" else "run again"
     return ConfigError(
-        f"Keras was imported before with another {name}, on which results depend",
-        expected=f"{name} {wanted!r}",
+        f"Keras is already imported with another {name}, and results depend on it",
+        expected=f"{name} {expected!r}",
         got=f"{got!r}, from keras.json, the environment or the program",
         follows="nothing ran",
-        remedy=f"{how}, then {once}; or let Penstock be the first that imports Keras",
+        remedy=f"{remedy}, then {then}; or import Penstock before Keras",
     )

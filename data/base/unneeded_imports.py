@@ -1,13 +1,13 @@
-"""Libraries that others import because they are there, for what no pipeline does.
+"""Keep libraries from importing optional dependencies that no pipeline needs.
 
-Keras looks for IPython, Matplotlib and scikit-learn as it is imported: to show its files in a
+Keras imports IPython, Matplotlib and scikit-learn where they are installed: to show files in a
 notebook, to draw images, to be wrapped as a scikit-learn estimator. NLTK, which TensorFlow Model
-Analysis imports, looks for scikit-learn; TensorFlow looks for Google's API client, to list the
-machines of a cluster; BigQuery's client, which Beam imports, looks for progress bars of notebooks.
-Each is imported where it is installed: 1,200 modules, a third of TensorFlow's import. The importers
-go on without them, and where one of these is asked for they say which library they lack.
+Analysis imports, tries scikit-learn; TensorFlow tries Google's API client, to list the machines of
+a cluster; BigQuery's client, which Beam imports, tries progress bars for notebooks. Together that
+is 1,200 modules, a third of TensorFlow's import time. The importers work without them; a function
+that needs one of them raises an error that names the missing library.
 
-Both Keras are given their settings in the same place: see `keras_settings`.
+The import hook also sets the defaults of both Keras versions: see `keras_settings`.
 """
 
 from __future__ import annotations
@@ -36,22 +36,22 @@ UNNEEDED = frozenset({"IPython", "googleapiclient", "matplotlib", "sklearn", "tq
 
 
 def skip_unneeded_imports() -> None:
-    """While one of `IMPORTERS` is imported it does not find `UNNEEDED`; all others find them.
+    """Hide `UNNEEDED` while one of `IMPORTERS` is being imported; all other code finds them.
 
-    What was imported before this call, or before its importer, stays as it is.
+    Modules that are imported already stay.
     """
     if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
         sys.meta_path.insert(0, _Finder())
 
 
 class _Importing(threading.local):
-    """How many importers are being imported in this thread, one by the other."""
+    """The number of importers, one within the other, whose import is running in this thread."""
 
     depth = 0
 
 
 class _Finder(MetaPathFinder):
-    """Finds the importers as Python would, and notes in which thread they are being imported."""
+    """Finds the importers as Python would, and counts those whose import is running."""
 
     def __init__(self) -> None:
         self._importing = _Importing()
@@ -65,10 +65,10 @@ class _Finder(MetaPathFinder):
             return None
         spec = PathFinder.find_spec(name, path, target)
         if spec is not None and spec.loader is not None:
-            self._watch(spec.loader)
+            self._count_imports(spec.loader)
         return spec
 
-    def _watch(self, loader: Any) -> None:
+    def _count_imports(self, loader: Any) -> None:
         execute = loader.exec_module
 
         def exec_module(module: ModuleType) -> None:

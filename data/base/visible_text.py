@@ -1,4 +1,4 @@
-"""Text of users, such as a class's name, as a person may read it: nothing in it acts unseen."""
+"""Escape invisible characters in texts of users, such as class names, for display."""
 
 from __future__ import annotations
 
@@ -8,35 +8,36 @@ from typing import Any
 
 from data.redaction import redact
 
-_UNSEEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}  # controls, marks of direction, lone surrogates, breaks
-_KEPT = "\n\t\u200c\u200d"  # lines, tabs, and what joins letters: they belong to what is read
+# Unicode categories: controls, marks of direction, lone surrogates, breaks
+_INVISIBLE = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+_KEPT = "\n\t\u200c\u200d"  # line breaks, tabs and joiners of letters are part of the text
 
 
 def escape_controls(text: str) -> str:
-    r"""The text with what would act on its reader's screen written out: ESC as `\x1b`; no secrets.
+    r"""Write out the invisible characters of a text, such as ESC as `\x1b`, and remove secrets.
 
-    Control characters change a terminal, marks of direction the order in which a line is read
-    (https://trojansource.codes). Other text stays as it is.
+    Control characters change a terminal, and marks of direction the order of a line
+    (https://trojansource.codes). All other text stays as it is.
     """
     text = redact(text)
     if text.isprintable():
         return text
     return "".join(
-        character.encode("unicode_escape").decode() if _acts(character) else character
+        character.encode("unicode_escape").decode() if _is_invisible(character) else character
         for character in text
     )
 
 
 def format_json(value: Any) -> str:
-    """The value as indented JSON, in which what would act unseen is escaped."""
+    """Write a value as indented JSON with invisible characters escaped and secrets removed."""
     text = redact(json.dumps(value, indent=2, ensure_ascii=False))
-    return "".join(json.dumps(c)[1:-1] if _acts(c) else c for c in text)
+    return "".join(json.dumps(c)[1:-1] if _is_invisible(c) else c for c in text)
 
 
 def escape_toml(text: str) -> str:
-    """TOML, its strings in double quotes, in which what would act unseen is escaped."""
-    return "".join(f"\\U{ord(c):08x}" if _acts(c) else c for c in redact(text))
+    """Escape the invisible characters of a TOML text whose strings have double quotes."""
+    return "".join(f"\\U{ord(c):08x}" if _is_invisible(c) else c for c in redact(text))
 
 
-def _acts(character: str) -> bool:
-    return unicodedata.category(character) in _UNSEEN and character not in _KEPT
+def _is_invisible(character: str) -> bool:
+    return unicodedata.category(character) in _INVISIBLE and character not in _KEPT

@@ -1,6 +1,6 @@
-"""How long to wait for somebody else, in seconds: each wait has a name, a bound, and can be set.
+"""Define the timeouts, in seconds, for servers and other processes.
 
-The command line sets them by `PENSTOCK_WAIT_<NAME>`; docs/how-to/runners.md says what each is for.
+The command line sets them by `PENSTOCK_WAIT_<NAME>`; docs/how-to/runners.md explains each.
 """
 
 from __future__ import annotations
@@ -10,20 +10,20 @@ from collections.abc import Mapping
 SECONDS = {
     "JOB_SERVER": 10.0,  # the first answer of a job server
     "JOB_SERVER_START": 120.0,  # a job server that a run starts for itself
-    "JOB_SERVER_AWAY": 60.0,  # a job server that answered before
+    "JOB_SERVER_AWAY": 60.0,  # a job server that answered before and no longer does
     "FLINK": 10.0,  # an answer of Flink's REST interface
-    "WORKER": 120.0,  # the small job that shows that a worker starts
-    "CONTAINER": 600.0,  # the same, where an image may have to be fetched
-    "JOB_START": 600.0,  # the first worker of a job, after that
-    "ARTIFACT": 86_400.0,  # another run, which makes the same artifact
+    "WORKER": 120.0,  # the test job that shows that a worker starts
+    "CONTAINER": 600.0,  # the same, where a container image may have to be downloaded
+    "JOB_START": 600.0,  # the first worker of the real job
+    "ARTIFACT": 86_400.0,  # another run that is making the same artifact
     "PUSH": 600.0,  # another push to the same model
-    "PUSH_RIGHT": 60.0,  # a push at its last moment, before a run is cancelled or taken for dead
-    "LEDGER": 30.0,  # another process's write
-    "DOWNLOAD": 60.0,  # a server's next bytes, where TensorFlow Datasets downloads
+    "PUSH_RIGHT": 60.0,  # a push that is about to finish, before its run is cancelled or superseded
+    "LEDGER": 30.0,  # another process that writes to the ledger
+    "DOWNLOAD": 60.0,  # the next bytes of a download by TensorFlow Datasets
     "NOTIFY": 60.0,  # all targets of a notification together
 }
 
 
-def set_waits(given: Mapping[str, float]) -> None:
-    """Change some of them, by their names, for this process."""
-    SECONDS.update(given)
+def set_waits(seconds: Mapping[str, float]) -> None:
+    """Change some timeouts of this process, by name."""
+    SECONDS.update(seconds)

@@ -1,4 +1,4 @@
-"""Wilson's score interval of a proportion, JASA 22 (1927) 209-212."""
+"""Compute Wilson's score interval of a proportion, JASA 22 (1927) 209-212."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import math
 
 
 def wilson_bounds(share: float, trials: int, z: float) -> tuple[float, float]:
-    """The least and the greatest proportion that an observed one does not contradict.
+    """Return the lower and upper bound of Wilson's interval for an observed proportion.
 
     Args:
         share: observed, 0 to 1.
-        trials: how many it was observed in, more than 0.
-        z: the quantile of the normal distribution that is the interval's: 1.96 for 95 %.
+        trials: number of observations, more than 0.
+        z: quantile of the normal distribution: 1.96 for a 95 % interval.
     """
     middle = share + z * z / (2 * trials)
     half = z * math.sqrt(share * (1 - share) / trials + z * z / (4 * trials**2))

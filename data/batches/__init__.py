@@ -1,1 +1,1 @@
-"""From Examples to tf.data: in the order at rest, or shuffled for training."""
+"""Read Examples as tf.data datasets: in the order on disk, or shuffled for training."""

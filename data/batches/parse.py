@@ -1,4 +1,4 @@
-"""TFRecords of tf.Examples, as Examples hold them, to tensors; and words for what is wrong."""
+"""Parse the records of Examples to tensors, and explain TensorFlow's errors about them."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 
 import tensorflow as tf
 
-from data.errors import BadDataError
 from data.examples.artifact import Examples
+from data.examples.tfrecord import damaged_examples_error
 from data.files.tfrecord_frames import check_lengths
 from data.spec import IMAGE, LABEL, ImageSpec
 
@@ -18,17 +18,17 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def skip_autograph(function: F) -> F:
-    """Spare AutoGraph the rewriting of a function that has no Python branches: 0.1 s for each."""
-    written: F = tf.autograph.experimental.do_not_convert(function)
-    return written
+    """Exclude a function without Python branches from AutoGraph, which would take 0.1 s."""
+    excluded: F = tf.autograph.experimental.do_not_convert(function)
+    return excluded
 
 
 def parse_examples(serialized: tf.Tensor, spec: ImageSpec) -> tuple[tf.Tensor, tf.Tensor]:
-    """(n,) serialized tf.Examples → images (n, height, width, channels) uint8, labels (n,) int64.
+    """Parse (n,) tf.Examples to images (n, height, width, channels) uint8, labels (n,) int64.
 
     Raises:
         tf.errors.InvalidArgumentError: a record without these features, of another size, or with
-            a label that is no class.
+            a label without a class.
     """
     features = tf.io.parse_example(
         serialized,
@@ -40,22 +40,22 @@ def parse_examples(serialized: tf.Tensor, spec: ImageSpec) -> tuple[tf.Tensor, t
     pixels = tf.io.decode_raw(features[IMAGE], tf.uint8)
     labels = features[LABEL]
     outside = tf.reduce_any((labels < 0) | (labels >= spec.num_classes))
-    known = tf.debugging.Assert(~outside, [f"a label outside 0 to {spec.num_classes - 1}:", labels])
-    with tf.control_dependencies([known] if known is not None else []):
+    check = tf.debugging.Assert(~outside, [f"a label outside 0 to {spec.num_classes - 1}:", labels])
+    with tf.control_dependencies([check] if check is not None else []):
         labels = tf.identity(labels)
     return tf.reshape(pixels, [tf.shape(serialized)[0], *spec.shape]), labels
 
 
 def parse_labels(serialized: tf.Tensor) -> tf.Tensor:
-    """(n,) serialized tf.Examples → labels (n,) int64; the images are passed over."""
-    wanted = {LABEL: tf.io.FixedLenFeature([], tf.int64)}
-    return tf.io.parse_example(serialized, wanted)[LABEL]
+    """Parse only the labels of (n,) serialized tf.Examples: (n,) int64."""
+    features = {LABEL: tf.io.FixedLenFeature([], tf.int64)}
+    return tf.io.parse_example(serialized, features)[LABEL]
 
 
 def make_record_dataset(examples: Examples, split: str) -> tf.data.Dataset:
-    """The split's records, () string each, in the order at rest.
+    """Return the split's records, () string each, in the order on disk.
 
-    Iterate it inside `translate_record_errors`: too few or too many records are an error.
+    Iterate it inside `translate_record_errors`; a wrong number of records is an error.
 
     Raises:
         BadDataError: as `list_checked_shards`.
@@ -66,11 +66,11 @@ def make_record_dataset(examples: Examples, split: str) -> tf.data.Dataset:
 
 
 def list_checked_shards(examples: Examples, split: str) -> list[str]:
-    """The split's files for TensorFlow, which would believe whatever length a record claims.
+    """Return the split's files, after checking the record lengths, which TensorFlow trusts.
 
     Raises:
-        BadDataError: one has a record whose length is wrong.
-        EnvironmentTrouble: one cannot be read.
+        BadDataError: a record has a wrong length.
+        EnvironmentTrouble: a file cannot be read.
     """
     shards = [str(shard) for shard in examples.shards(split)]
     for shard in shards:
@@ -79,17 +79,17 @@ def list_checked_shards(examples: Examples, split: str) -> list[str]:
 
 
 def assert_count(records: tf.data.Dataset, examples: Examples, split: str) -> tf.data.Dataset:
-    """The same records, and an error where there are not as many as the split holds."""
+    """Return the same records, with an error if their number differs from the split's."""
     return records.apply(tf.data.experimental.assert_cardinality(examples.num_examples(split)))
 
 
 @contextmanager
 def translate_record_errors(examples: Examples) -> Iterator[None]:
-    """Turn what TensorFlow says of corrupt or missing shards, when batches are read, into words.
+    """Raise BadDataError for TensorFlow's errors about damaged or missing shards in the block.
 
     Raises:
-        BadDataError: a record's checksum is wrong, a record is no example of this size, its label
-            is no class, or there are more or fewer records than there should be.
+        BadDataError: a record has a wrong checksum or image size, or a label without a class, or
+            the number of records is wrong.
     """
     try:
         yield
@@ -99,18 +99,15 @@ def translate_record_errors(examples: Examples) -> Iterator[None]:
         tf.errors.FailedPreconditionError,
         tf.errors.NotFoundError,
     ) as error:
-        if "IteratorGetNext" not in str(error):  # the model's, not the input's
+        if "IteratorGetNext" not in str(error):  # an error of the model, not of the input
             raise
-        raise BadDataError(
-            f"the examples in {examples.path} cannot be read",
-            expected=f"whole TFRecords of images of shape {examples.spec.shape}: "
-            f"{examples.summary}",
-            got=_reason(error),
-            remedy="ingest again; if it comes back, check the disk",
-        ) from error
+        expected = (
+            f"complete TFRecords of images of shape {examples.spec.shape}: {examples.summary}"
+        )
+        raise damaged_examples_error(examples.path, expected, _extract_message(error)) from error
 
 
-def _reason(error: tf.errors.OpError) -> str:
-    """What TensorFlow says in the middle of names of nodes and a traceback of its own."""
+def _extract_message(error: tf.errors.OpError) -> str:
+    """Extract the message from an error text of TensorFlow, without node names and traceback."""
     text = re.split(r"\n\s*\[\[|\s*\[Op:", str(error))[0]
     return re.sub(r"^{{.*?}} ", "", text.splitlines()[-1])

@@ -1,6 +1,6 @@
-"""Examples → tf.data batches, in the order at rest: for validation, pictures and checks.
+"""Read Examples as tf.data batches in the order on disk: for validation, pictures and checks.
 
-Images stay uint8 until the last moment; float32 would be four times the memory.
+Images stay uint8 as long as possible; float32 would take four times the memory.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ def read_batches(
     batch_size: int,
     transform: Callable[[tf.Tensor], tf.Tensor] | None = None,
 ) -> tf.data.Dataset:
-    """A split as batches of (images, labels), read anew at each pass.
+    """Read a split as batches of (images, labels); each pass reads the files again.
 
-    Iterate it inside `records.sound_records`, which says what is wrong with a corrupt shard.
+    Iterate it inside `parse.translate_record_errors`, which explains damaged shards.
 
     Args:
-        examples: what ingest made.
+        examples: the dataset.
         split: its name.
-        batch_size: images per batch; the last batch holds what is left.
-        transform: from float32 images (n, height, width, channels), 0-255, to what the model is
-            to see; None leaves them uint8.
+        batch_size: images per batch; the last batch may be smaller.
+        transform: maps float32 images (n, height, width, channels), 0-255, to the model's
+            inputs; None: the images stay uint8.
 
     Returns:
-        Batches of images, transformed or uint8, and labels (n,) int64. Their number is known.
+        Batches of images, transformed or uint8, and labels (n,) int64, with known cardinality.
     """
 
     @skip_autograph

@@ -1,12 +1,12 @@
-"""The train split as training is fed: shuffled anew in each epoch, in chunks of many batches.
+"""Read the train split in chunks of many batches, with a new order in each epoch.
 
-    memory   all images in one uint8 tensor → each epoch a permutation → gather chunk by chunk
-    disk     shards → a copy on the local disk → each epoch a permutation → read chunk by chunk
-    stream   shards in a new order each epoch, interleaved → shuffle buffer → chunk → parse
+    memory   all images in one uint8 tensor → a permutation per epoch → gather chunk by chunk
+    disk     shards → a copy on the local disk → a permutation per epoch → read chunk by chunk
+    stream   shards in a new order per epoch, interleaved → shuffle buffer → chunk → parse
 
-A chunk holds the images of several optimizer steps, uint8, so that whatever tf.data costs for an
-element is shared by all of them; the compiled training loop cuts it into batches. The order is a
-function of seed and epoch alone, so "epoch 3, step 1,500" names a place to go on from.
+A chunk has the uint8 images of several optimizer steps, which share the cost of one element of
+tf.data; the compiled training loop cuts it into batches. The order depends on seed and epoch alone,
+so that training can be resumed at any step of any epoch.
 """
 
 from __future__ import annotations
@@ -28,25 +28,26 @@ from data.examples.artifact import Examples
 
 Cache = Literal["memory", "disk", "stream"]
 SPLIT = "train"
-MEMORY_SHARE = 0.25  # of the memory: what the images, or the shuffle buffer, may take at most
-BUFFER_BYTES = 64 << 20  # of the shuffle buffer where the images are not in memory,
-BUFFER_IMAGES = 10_000  # or so many images where that is more
-DISK_SHARE = 0.5  # of the free space of the scratch folder's disk
+MEMORY_SHARE = 0.25  # largest share of the memory for the images, or for the shuffle buffer
+BUFFER_BYTES = 64 << 20  # size of the shuffle buffer where the images are not in memory,
+BUFFER_IMAGES = 10_000  # or this number of images, if that is more
+DISK_SHARE = 0.5  # largest share of the free space of the scratch folder's disk
 _CHUNK_BYTES = 16 << 20
-_CHUNK_STEPS = 64  # past this, what an element costs is far below a hundredth of its steps
-_READ = 1024  # records parsed at a time
+_CHUNK_STEPS = 64  # beyond this, an element costs far less than 1 % of its steps
+_BATCH = 1024  # records parsed at a time
 _SHARDS_AT_ONCE = 4
 
 
 @dataclass(frozen=True, kw_only=True)
 class Feed:
-    """How the train split comes. JSON-able but for `scratch`.
+    """How the train split is read; JSON-able.
 
-    cache: where the images lie between epochs.
-    shuffle: images in the shuffle buffer; the whole split where they lie at hand, or it fits; 0:
-        the order at rest.
-    batch_size: images per optimizer step; the last step of an epoch has what is left.
-    chunk_steps: optimizer steps per element of the dataset.
+    Attributes:
+        cache: where the images are kept between epochs.
+        shuffle: images in the shuffle buffer: the whole split for `memory` and `disk`, or where it
+            fits; 0: no shuffling.
+        batch_size: images per optimizer step; the last step of an epoch may have fewer.
+        chunk_steps: optimizer steps per element of the dataset.
     """
 
     cache: Cache
@@ -64,12 +65,17 @@ def plan_feed(
     scratch: Path | None = None,
     memory: int | None = None,
 ) -> Feed:
-    """Choose where the images lie: in memory within its share, else on the scratch disk within
-    its share, else nowhere, so that they are read from the shards in each epoch.
+    """Choose where to keep the images: in memory or on the scratch disk where they fit.
+
+    Where neither has room, the shards are read in each epoch.
 
     Args:
-        scratch: a local folder for the copy; None: none can be made.
-        memory: bytes to reckon with; None: what this machine, or its container, has.
+        examples: the dataset.
+        batch_size: images per optimizer step.
+        cache: "auto", or the choice itself.
+        shuffle: whether to shuffle.
+        scratch: a local folder for a copy; None: no copy can be made.
+        memory: available bytes; None: the memory of this machine or container.
     """
     image, total = examples.spec.image_bytes, examples.num_examples(SPLIT)
     budget = int((memory or memory_bytes()) * MEMORY_SHARE)
@@ -100,8 +106,18 @@ def read_training_chunks(
     first_step: int = 0,
     scratch: Path | None = None,
 ) -> tf.data.Dataset:
-    """The chunks of all epochs, one after the other.
+    """Read the chunks of all epochs, one epoch after the other.
 
+    Iterate it inside `parse.translate_record_errors`.
+
+    Args:
+        examples: the dataset.
+        feed: how to read it, from `plan_feed`.
+        epochs: number of epochs.
+        seed: determines the order, together with the epoch.
+        first_step: the optimizer step, counted over all epochs, to begin with; the first chunk is
+            the one that contains it.
+        scratch: folder for the copy of the cache `disk`; it is emptied first.
     Iterate it inside `records.sound_records`.
 
     Args:
@@ -112,7 +128,7 @@ def read_training_chunks(
 
     Returns:
         Elements of images (n, height, width, channels) uint8 and labels (n,) int64, n =
-        `batch_size * chunk_steps`, or what is left at an epoch's end.
+        `batch_size * chunk_steps`, or fewer at the end of an epoch.
     """
     epoch, step = divmod(first_step, math.ceil(examples.num_examples(SPLIT) / feed.batch_size))
     remaining, skip = tf.data.Dataset.range(epoch, epochs), step // feed.chunk_steps
@@ -123,7 +139,7 @@ def read_training_chunks(
     else:
         chunks = _from_records(examples, feed, remaining, seed, skip)
     options = tf.data.Options()
-    # Nothing here is left to tune, and the tuner's thread sleeps ever longer: seconds at the end.
+    # There is nothing to tune, and the tuner's thread would delay the end by seconds.
     options.autotune.enabled = False
     return chunks.prefetch(2).with_options(options)
 
@@ -135,7 +151,7 @@ def _from_memory(
     total, size = examples.num_examples(SPLIT), feed.batch_size * feed.chunk_steps
 
     @skip_autograph
-    def places(epoch: tf.Tensor) -> tf.data.Dataset:
+    def make_chunk_indices(epoch: tf.Tensor) -> tf.data.Dataset:
         order = tf.range(total)
         if feed.shuffle:
             order = tf.random.experimental.stateless_shuffle(order, seed=[seed, epoch])
@@ -145,19 +161,20 @@ def _from_memory(
         )
 
     @skip_autograph
-    def gather(at: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        return tf.gather(images, at), tf.gather(labels, at)
+    def gather(indices: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        return tf.gather(images, indices), tf.gather(labels, indices)
 
-    return epochs.flat_map(places).skip(skip).map(gather)
+    return epochs.flat_map(make_chunk_indices).skip(skip).map(gather)
 
 
 def _load_split(examples: Examples) -> tuple[tf.Tensor, tf.Tensor]:
     total, start = examples.num_examples(SPLIT), 0
     images = np.empty((total, *examples.spec.shape), np.uint8)
     labels = np.empty(total, np.int64)
-    for some, their in read_batches(examples, SPLIT, batch_size=_READ).as_numpy_iterator():
-        images[start : start + len(some)], labels[start : start + len(some)] = some, their
-        start += len(some)
+    for batch in read_batches(examples, SPLIT, batch_size=_BATCH).as_numpy_iterator():
+        stop = start + len(batch[1])
+        images[start:stop], labels[start:stop] = batch
+        start = stop
     with tf.device("/CPU:0"):
         return tf.constant(images), tf.constant(labels)
 
@@ -174,18 +191,18 @@ def _from_disk(
     total, size = examples.num_examples(SPLIT), feed.batch_size * feed.chunk_steps
 
     @skip_autograph
-    def indices(epoch: tf.Tensor) -> tf.data.Dataset:
+    def make_chunk_indices(epoch: tf.Tensor) -> tf.data.Dataset:
         @skip_autograph
-        def of_chunk(chunk: tf.Tensor) -> tf.Tensor:
-            at = tf.range(chunk * size, tf.minimum((chunk + 1) * size, total))
+        def make_indices(chunk: tf.Tensor) -> tf.Tensor:
+            indices = tf.range(chunk * size, tf.minimum((chunk + 1) * size, total))
             if not feed.shuffle:
-                return at
-            # Each index's image in this epoch, computed: a list of them would grow with the data.
-            return tf.random.experimental.index_shuffle(at, [seed, epoch], total - 1)
+                return indices
+            # Computed for each index: a stored permutation would grow with the data.
+            return tf.random.experimental.index_shuffle(indices, [seed, epoch], total - 1)
 
-        return tf.data.Dataset.range(math.ceil(total / size)).map(of_chunk)
+        return tf.data.Dataset.range(math.ceil(total / size)).map(make_indices)
 
-    return epochs.flat_map(indices).skip(skip).map(skip_autograph(copy.read))
+    return epochs.flat_map(make_chunk_indices).skip(skip).map(skip_autograph(copy.read))
 
 
 def _from_records(
@@ -207,7 +224,7 @@ def _from_records(
         )
         records = assert_count(records, examples, SPLIT)
         if feed.shuffle:
-            # The seed of this graph alone: beside 0, shuffle takes no tensor for its own.
+            # Of this graph alone: with the global seed 0, shuffle accepts no tensor as its seed.
             tf.compat.v1.set_random_seed(1)
             records = records.shuffle(feed.shuffle, seed=seed * 1_000_003 + epoch)
         return records.batch(feed.batch_size * feed.chunk_steps)
@@ -220,11 +237,11 @@ def _from_records(
 
 
 def memory_bytes() -> int:
-    """What this machine has, or the container allows."""
-    found = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    """Return the memory of this machine, or the limit of its container."""
+    size = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     for limit in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
         try:
-            found = min(found, int(Path(limit).read_text()))
+            size = min(size, int(Path(limit).read_text()))
         except (OSError, ValueError):  # no such file, or "max"
             continue
-    return found
+    return size

@@ -1,1 +1,1 @@
-"""Code: what import paths lead to, whose it is, what it imports, and how workers get it."""
+"""Load user code, find what it imports, and send it to workers."""

@@ -1,4 +1,4 @@
-"""Which modules are the user's and ours, and what they import, found without importing them."""
+"""Find the first-party modules that code imports, without importing them."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ from data.errors import ConfigError, EnvironmentTrouble
 
 @dataclass(frozen=True, kw_only=True)
 class Closure:
-    """What modules rest on.
+    """All modules that some modules import, directly or through others.
 
     Attributes:
-        files: of first-party modules and the packages that hold them, by the module's name.
-        libraries: the top-level names of all else but the standard library.
-        names: all that their imports may mean: modules, and names in them.
-        computed: the users' modules that also import by names known at run time alone.
+        files: of first-party modules and the packages that hold them, by module name.
+        libraries: top-level names of all other modules, without the standard library.
+        names: everything that the imports may mean: modules, and names in them.
+        computed: user modules that also import names which are known only at run time.
     """
 
     files: dict[str, Path]
@@ -43,10 +43,10 @@ class Closure:
 
 
 class Code:
-    """First-party code as it lies on disk now: good for one look, and remembered by nobody.
+    """Reads first-party code from disk; results are cached in the object, so use it for one plan.
 
-    First-party is ours, what belongs to no installed distribution, with or without `__init__.py`,
-    and what an import path names even where it is installed; but not what Penstock requires.
+    First-party are Penstock's modules, modules of no installed distribution (with or without
+    `__init__.py`), and installed modules that an import path names, unless Penstock requires them.
     """
 
     def __init__(self) -> None:
@@ -57,22 +57,22 @@ class Code:
         self._installed: dict[str, list[bool]] = {}
 
     def find_closure(self, modules: Iterable[str], named: Collection[str] | None = None) -> Closure:
-        """All that the modules import, transitively.
+        """Find everything that modules import, directly or through others.
 
         Args:
             modules: dotted names.
-            named: those that import paths name; `modules` if None.
+            named: modules that import paths name; None: `modules`.
 
         Raises:
-            ConfigError: a module is `__main__`, and has no file; or one of the user's lies in a
-                folder called as a package of ours.
+            ConfigError: a module is `__main__` without a file; or a module of the user's is hidden
+                by a package of Penstock of the same name.
             EnvironmentTrouble: a file cannot be read.
         """
         todo, names, computed = list(modules), set[str](), set[str]()
         files, libraries = dict[str, Path](), set[str]()
         tops = {name.partition(".")[0] for name in (todo if named is None else named)}
         if "__main__" in tops:
-            _refuse_without_file()
+            _refuse_main_without_file()
         while todo:
             name = todo.pop()
             top = name.partition(".")[0]
@@ -82,7 +82,9 @@ class Code:
             if self._is_library(name, tops):
                 libraries.add(top)
                 continue
-            todo += [name.rpartition(".")[0]] if top != name else []  # is imported before it
+            todo += (
+                [name.rpartition(".")[0]] if top != name else []
+            )  # the package, which is imported first
             path = self.file(name)
             if path:
                 files[name] = path
@@ -92,7 +94,7 @@ class Code:
                 todo += imports - {COMPUTED}
                 computed |= {name} if COMPUTED in imports else set()
         if "tensorflow" in libraries:
-            libraries.add("keras")  # comes with it, with a version of its own
+            libraries.add("keras")  # tensorflow imports it, and it has its own version
         return Closure(
             files=dict(sorted(files.items())),
             libraries=sorted(libraries),
@@ -101,7 +103,7 @@ class Code:
         )
 
     def file(self, name: str) -> Path | None:
-        """Where a module lies: its source, its library, or the archive that holds it."""
+        """Return the file of a module: its source, its binary, or the archive that holds it."""
         if name == "__main__":
             file = getattr(sys.modules[name], "__file__", None)
             return Path(file) if file else None
@@ -111,66 +113,66 @@ class Code:
         return Path(getattr(spec.loader, "archive", None) or spec.origin)
 
     def digest(self, path: Path) -> str:
-        """Of a file's content. Raises EnvironmentTrouble where it cannot be read."""
+        """Digest a file's content. Raises EnvironmentTrouble where it cannot be read."""
         return self._read(path)[0]
 
     def digests(self, closure: Closure) -> dict[str, str]:
-        """Of all files of a closure, by their short names: the same on every machine.
+        """Digest all files of a closure, by their short names, which are the same on every machine.
 
-        Of ours that are in memory, what is in memory: nobody reloads them, so that is what runs.
+        For a loaded module of Penstock's it is the loaded source: that is what runs.
         """
         return {
-            short_name(name, path): _of_ours_in_memory(name) or self.digest(path)
+            short_name(name, path): _digest_loaded_own(name) or self.digest(path)
             for name, path in closure.files.items()
         }
 
     def is_user_code(self, name: str) -> bool:
-        """Whether a module is neither ours, nor Python's, nor an installed one, nor unknown."""
+        """Return whether a module is the user's: not Penstock's, Python's, installed or unknown."""
         top = name.partition(".")[0]
-        known = top in OUR_PACKAGES or top in sys.stdlib_module_names
-        return not known and not self._is_library(name, ())
+        is_ours_or_python = top in OUR_PACKAGES or top in sys.stdlib_module_names
+        return not is_ours_or_python and not self._is_library(name, ())
 
     def _is_library(self, name: str, named: Collection[str]) -> bool:
         top = name.partition(".")[0]
         if top in OUR_PACKAGES:
             return False
         if top not in self._installed:
-            self._installed[top] = [is_installed(f"{p}/") for p in self._lies_in(top)]
+            self._installed[top] = [is_installed(f"{p}/") for p in self._locate(top)]
         installed = self._installed[top]
         if not any(installed):
-            return not installed  # unknown: where it comes to be installed, its version counts
-        if not all(installed):  # parts of a namespace, each on its own
+            return not installed  # unknown: once it is installed, its version counts
+        if not all(installed):  # parts of a namespace package, each judged on its own
             path = self.file(name)
             return path is not None and is_installed(str(path)) and top not in named
         if top in named:
             return self.distributions.is_required(top)
         return self.distributions.version(top) is not None
 
-    def _lies_in(self, top: str) -> list[Path | None]:
+    def _locate(self, top: str) -> list[Path | None]:
         path = self.file(top)
-        return [path] if path or top == "__main__" else [*self.places(top)]
+        return [path] if path or top == "__main__" else [*self.find_folders(top)]
 
     def _spec(self, name: str) -> ModuleSpec | None:
-        """As Python would find it; but no parent is imported, and what is imported says nothing."""
+        """Find a module as Python would, but import no parent and ignore loaded modules."""
         if name not in self._specs:
             parent, _, _ = name.rpartition(".")
             if parent:
                 package = self._spec(parent)
-                places = package.submodule_search_locations if package else None
-                self._specs[name] = _spec_in(places, name) if places else None
+                folders = package.submodule_search_locations if package else None
+                self._specs[name] = _find_in_package(folders, name) if folders else None
             else:
-                self._specs[name] = _top_spec(name)
+                self._specs[name] = _find_top_level(name)
         return self._specs[name]
 
     def imports(self, name: str) -> frozenset[str]:
-        """The names that a module's own imports may mean."""
+        """Return the names that a module's own import statements may mean."""
         path = self.file(name)
         return self._imports(name, path) if path else frozenset()
 
-    def places(self, name: str) -> list[Path]:
-        """The folders of a package, which are several where it is a namespace."""
+    def find_folders(self, name: str) -> list[Path]:
+        """Return the folders of a package: several for a namespace package."""
         spec = self._spec(name)
-        return [Path(place) for place in (spec and spec.submodule_search_locations) or ()]
+        return [Path(folder) for folder in (spec and spec.submodule_search_locations) or ()]
 
     def _refuse_shadowed(self, names: Iterable[str]) -> None:
         for name in names:
@@ -193,7 +195,7 @@ class Code:
                 content = path.read_bytes()
             except OSError as error:
                 raise EnvironmentTrouble(
-                    f"{path}, which is imported, cannot be read",
+                    f"the imported file {path} cannot be read",
                     got=error.strerror,
                     follows="nothing ran",
                     remedy="fix its permissions, then run the same command again",
@@ -203,7 +205,7 @@ class Code:
 
 
 def short_name(module: str, path: Path) -> str:
-    """A module's file from its top-level package on: the same on every machine."""
+    """Return a module's file relative to its top-level package: the same on every machine."""
     parts = module.split(".")
     if path.name.startswith("__init__."):
         return "/".join([*parts, path.name])
@@ -211,7 +213,7 @@ def short_name(module: str, path: Path) -> str:
 
 
 def get_user_file(name: str) -> str | None:
-    """The file behind a module in memory, where it is neither ours nor Python's nor installed."""
+    """Return the file of a loaded module of the user's; None for any other module."""
     module = sys.modules.get(name)
     if not isinstance(module, ModuleType) or name == "__main__":
         return None
@@ -220,16 +222,16 @@ def get_user_file(name: str) -> str | None:
     return file if file and not ours and is_first_party_file(file) else None
 
 
-def _of_ours_in_memory(name: str) -> str | None:
+def _digest_loaded_own(name: str) -> str | None:
     ours = name.partition(".")[0] in OUR_PACKAGES
     module = sys.modules.get(name) if ours else None
     return digest_loaded_source(name, module) if module else None
 
 
-def _top_spec(name: str) -> ModuleSpec | None:
+def _find_top_level(name: str) -> ModuleSpec | None:
     for finder in sys.meta_path:
         find = getattr(finder, "find_spec", None)
-        if find is None or finder is Recorder:  # which notes what is loaded; nothing is
+        if find is None or finder is Recorder:  # it records loads, and nothing is loaded here
             continue
         try:
             spec: ModuleSpec | None = find(name, None, None)
@@ -240,11 +242,11 @@ def _top_spec(name: str) -> ModuleSpec | None:
     return None
 
 
-def _spec_in(places: Iterable[str], name: str) -> ModuleSpec | None:
-    """A module of a package, which may be a namespace; both may lie in several folders."""
+def _find_in_package(folders: Iterable[str], name: str) -> ModuleSpec | None:
+    """Find a module in a package's folders; it may be a namespace package in several of them."""
     portions: list[str] = []
-    for place in places:
-        finder = pkgutil.get_importer(place)
+    for folder in folders:
+        finder = pkgutil.get_importer(folder)
         spec = finder.find_spec(name) if finder else None
         if spec is not None and spec.loader is not None:
             return spec
@@ -256,12 +258,12 @@ def _spec_in(places: Iterable[str], name: str) -> ModuleSpec | None:
     return namespace
 
 
-def _refuse_without_file() -> None:
+def _refuse_main_without_file() -> None:
     if getattr(sys.modules["__main__"], "__file__", None) is None:
         raise ConfigError(
-            "code of `__main__` cannot be looked at: it lies in no file",
-            expected="a module",
+            "code of `__main__` in a notebook or an interactive prompt has no file",
+            expected="an import path of a module with a file",
             got="an import path that begins with __main__",
-            follows="whether it has changed could not be known",
-            remedy="move it from the notebook or the prompt to a file, and name that",
+            follows="nothing ran: changes of the code could not be detected",
+            remedy="move the code to a file, and use the import path of that file",
         )

@@ -1,4 +1,4 @@
-"""Load an object by import path, `package.module:name`: how users bring their own code."""
+"""Load user code by import path, `package.module:name`."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from typing import Any
 from data.errors import ConfigError, PenstockError, suggest_names, summarize_error
 
 OUR_PACKAGES = ("data", "serving_export", "components", "pipeline")
-_HOME = Path(__file__).resolve().parents[2]  # holds them
-_WORKING_FOLDER = ""  # on `sys.path`: wherever the process works at the time of an import
+_HOME = Path(__file__).resolve().parents[2]  # the folder that holds them
+_WORKING_FOLDER = ""  # entry of `sys.path`: the current folder at the time of an import
 
 
 def search_working_folder() -> None:
-    """Let import paths lead to files of the working folder: the last place that Python looks in.
+    """Add the working folder to the end of `sys.path`, so that import paths find files in it.
 
-    So nothing there shadows what is installed, Penstock's own packages included.
+    As the last entry, it hides no installed package.
     """
     if _WORKING_FOLDER not in sys.path:
         sys.path.append(_WORKING_FOLDER)
 
 
 def make_importable(file: Path) -> str:
-    """The module that a file of the user's is, importable from now on, as are those beside it.
+    """Add a file's folder to `sys.path`, and return the file's module name.
 
-    Its folder comes after all that is installed and before the working folder.
+    The folder comes after all installed packages and before the working folder.
 
     Raises:
-        ConfigError: Python finds another module by the file's name.
+        ConfigError: the name leads to another module.
     """
     folder = str(file.resolve().parent)
     if folder not in sys.path:
@@ -45,8 +45,8 @@ def make_importable(file: Path) -> str:
     origin = spec.origin if spec else None
     if origin is None or Path(origin).resolve() != file.resolve():
         raise ConfigError(
-            f"{file} cannot be imported by its name",
-            expected="the name of no other module, without a dot",
+            f"{file} cannot be imported: its name leads to another module",
+            expected="a file name without a dot that no other module has",
             got=origin or file.stem,
             remedy="give the file another name",
         )
@@ -54,10 +54,10 @@ def make_importable(file: Path) -> str:
 
 
 def load_object(import_path: str) -> Any:
-    """The object that `package.module:name` names.
+    """Load the object that `package.module:name` names.
 
     Raises:
-        ConfigError: the text has another form, the module cannot be imported, or has no such name.
+        ConfigError: invalid import path, or the module cannot be imported, or has no such name.
     """
     module_name, name = split_import_path(import_path)
     module = load_module(module_name, repr(import_path))
@@ -70,10 +70,10 @@ def load_object(import_path: str) -> Any:
 
 
 def load_module(name: str, needed_for: str) -> ModuleType:
-    """The module of this name.
+    """Import a module by name.
 
     Raises:
-        ConfigError: there is none, or it fails when it is imported, unless it is one of ours.
+        ConfigError: no such module, or a user module that raises when it is imported.
     """
     try:
         return importlib.import_module(name)
@@ -87,36 +87,36 @@ def load_module(name: str, needed_for: str) -> ModuleType:
         if name.partition(".")[0] in OUR_PACKAGES:
             raise
         raise ConfigError(
-            f"{name!r}, needed for {needed_for}, fails when it is imported",
+            f"the import of {name!r}, needed for {needed_for}, failed",
             got=summarize_error(error),
-            remedy="mend it",
+            remedy="fix the error in the module",
         ) from error
 
 
 def split_import_path(import_path: str) -> tuple[str, str]:
-    """Module and name. Raises ConfigError where the text has another form."""
+    """Split an import path into module and name. Raises ConfigError for another form."""
     module_name, _, name = import_path.partition(":")
     if not module_name or not name:
         raise ConfigError(
-            f"{import_path!r} is not an import path",
+            f"invalid import path {import_path!r}",
             expected="package.module:name",
             got=import_path,
-            remedy="write the module, a colon, and the name in it",
+            remedy="write the module, a colon, and the name in the module",
         )
     return module_name, name
 
 
-def missing_module_error(name: str, needed_for: str, said: str) -> ConfigError:
-    """The error for a module that is not there, or that needs one that is not."""
+def missing_module_error(name: str, needed_for: str, reason: str) -> ConfigError:
+    """Return the error for a module that is missing, or that imports a missing one."""
     return ConfigError(
         f"cannot import {name!r}, needed for {needed_for}",
-        got=said,
+        got=reason,
         remedy="run from the folder that holds the module, or set PYTHONPATH",
     )
 
 
 def missing_name_error(import_path: str, names: Iterable[str], file: object) -> ConfigError:
-    """The error for a name that its module does not have, with the close matches."""
+    """Return the error for a name that a module does not have, with the close matches."""
     module_name, name = split_import_path(import_path)
     public = [n for n in names if not n.startswith("_")]
     return ConfigError(
@@ -125,9 +125,9 @@ def missing_name_error(import_path: str, names: Iterable[str], file: object) -> 
 
 
 def shadowed_module_error(name: str | None) -> ConfigError | None:
-    """The error where a name that cannot be imported is of a folder called as a package of ours.
+    """Return the error for a user module that a package of Penstock of the same name hides.
 
-    Ours comes first, so that the user's folder is never looked into.
+    Penstock's package comes first on `sys.path`; None where no such module of the user's exists.
     """
     top, _, rest = (name or "").partition(".")
     if top not in OUR_PACKAGES:
@@ -135,28 +135,37 @@ def shadowed_module_error(name: str | None) -> ConfigError | None:
     for entry in sys.path:
         folder = Path(entry or ".").resolve() / top
         file = folder.joinpath(*rest.split("."))
-        theirs = [file.with_suffix(".py"), file / "__init__.py"] if rest else folder.glob("*.py")
-        for one in theirs if folder != _HOME / top else ():
-            if one.exists():
+        candidates = (
+            [file.with_suffix(".py"), file / "__init__.py"] if rest else folder.glob("*.py")
+        )
+        for candidate in candidates if folder != _HOME / top else ():
+            if candidate.exists():
                 return ConfigError(
-                    f"{one} cannot be imported: {_HOME / top} shadows it",
+                    f"{candidate} cannot be imported: {_HOME / top} hides it",
                     expected=f"another name for the folder: {top!r} is a package of Penstock's",
-                    got=f"no module {name!r} there",
-                    remedy="rename the folder, and what imports it",
+                    got=f"no module {name!r} in Penstock's package",
+                    remedy="rename the folder and its imports",
                 )
     return None
 
 
-def resolve_import_path(name: str, known: dict[str, str], what: str) -> str:
-    """The import path behind a short name of `known`; an import path stays as it is.
+def resolve_import_path(name: str, paths: dict[str, str], what: str) -> str:
+    """Return the import path of a short name; an import path is returned as it is.
+
+    Args:
+        name: a short name or an import path.
+        paths: short name → import path.
+        what: how messages call the object: "source", "model".
 
     Raises:
-        ConfigError: a short name that is not known, with the close matches.
+        ConfigError: an unknown short name; the error lists the close matches.
     """
     if ":" in name:
         return name
-    if name not in known:
+    if name not in paths:
+        own = "an import path of your own, package.module:name"
         raise ConfigError(
-            f"no {what} {name!r}", remedy=suggest_names(name, known) + " (or package.module:name)"
+            f"unknown {what} {name!r}",
+            remedy=f"{suggest_names(name, paths)} (or {own})" if paths else f"write {own}",
         )
-    return known[name]
+    return paths[name]

@@ -1,6 +1,6 @@
-"""What the modules in memory were loaded from: a file may have changed since, a module does not.
+"""Record which source each module was loaded from, since its file may change afterwards.
 
-Importing this module puts a finder before all others, which takes note of each file right before it
+Importing this module inserts an import hook before all others. It records each file right before it
 is read, by `import` and by `importlib.reload` alike.
 """
 
@@ -21,42 +21,42 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
 
-_bootstrap: Any = importlib._bootstrap  # what `import_module` calls
+_bootstrap: Any = importlib._bootstrap  # the implementation of `import_module`
 _STANDARD = os.path.dirname(os.__file__) + os.sep
 
 
 class _Load(NamedTuple):
-    """A module's content as it was read; of an installed one only the time is known."""
+    """One load of a module; an installed module has no digest."""
 
     file: str
     at: int  # nanoseconds since the epoch
     digest: str | None
-    again: bool  # by `importlib.reload`
+    is_reload: bool  # by `importlib.reload`
 
 
 _loads: defaultdict[str, list[_Load]] = defaultdict(list)  # by module, the newest last
-_listeners: list[set[str]] = []
-_told: list[dict[str, str]] = []
-_asked: defaultdict[str, set[str]] = defaultdict(set)  # by whom -> for what
+_watchers: list[set[str]] = []  # one for each open `watch_requested_imports`
+_worker_imports: list[dict[str, str]] = []  # one for each open `collect_worker_imports`
+_requested: defaultdict[str, set[str]] = defaultdict(set)  # requesting module → requested names
 
 
 def is_installed(file: str) -> bool:
-    """Whether a file lies where packages are installed."""
+    """Return whether a file is in a folder of installed packages."""
     return f"{os.sep}site-packages{os.sep}" in file or f"{os.sep}dist-packages{os.sep}" in file
 
 
 def is_first_party_file(file: str) -> bool:
-    """Whether a file is neither installed nor Python's."""
+    """Return whether a file is neither installed nor part of Python."""
     return not is_installed(file) and not file.startswith(_STANDARD)
 
 
 def digest_source(content: bytes) -> str:
-    """Sixteen hexadecimal digits."""
+    """Digest a source text to 16 hexadecimal digits."""
     return hashlib.sha256(content).hexdigest()[:16]
 
 
 class Recorder:
-    """Answers as the finders after it do, and takes note of the file that is to be read."""
+    """An import hook that returns what later finders return, and records the file to be read."""
 
     @classmethod
     def find_spec(
@@ -68,17 +68,17 @@ class Recorder:
                 continue
             if spec.has_location and spec.origin:
                 archive = getattr(spec.loader, "archive", None)
-                _record(name, archive or spec.origin, again=target is not None)
+                _record(name, archive or spec.origin, is_reload=target is not None)
             return spec
         return None
 
 
-def _record(name: str, file: str, *, again: bool) -> None:
-    digest = _digest(file) if is_first_party_file(file) else None
-    _loads[name].append(_Load(file, time.time_ns(), digest, again))
+def _record(name: str, file: str, *, is_reload: bool) -> None:
+    digest = _digest_file(file) if is_first_party_file(file) else None
+    _loads[name].append(_Load(file, time.time_ns(), digest, is_reload))
 
 
-def _digest(file: str) -> str | None:
+def _digest_file(file: str) -> str | None:
     try:
         return digest_source(Path(file).read_bytes())
     except OSError:
@@ -86,9 +86,9 @@ def _digest(file: str) -> str | None:
 
 
 def get_module_file(module: ModuleType) -> str | None:
-    """The file or archive that a module was loaded from; None of a namespace or what is built in.
+    """Return the file or archive of a loaded module; None for a namespace or built-in module.
 
-    An attribute is not asked for: a lazy module would be loaded.
+    It reads no attribute, which would load a lazy module.
     """
     archive = getattr(vars(module).get("__loader__"), "archive", None)
     file = archive or vars(module).get("__file__")
@@ -96,10 +96,10 @@ def get_module_file(module: ModuleType) -> str | None:
 
 
 def digest_loaded_source(name: str, module: ModuleType) -> str | None:
-    """Of the source that the module was made of; None where it cannot be known any more.
+    """Digest the source that a module was loaded from; None where it is no longer known.
 
-    That is of a module that was loaded before this one, and whose file has changed since the
-    process began.
+    It is unknown for a module that was loaded before the import hook, and whose file has changed
+    since the process began.
     """
     file = get_module_file(module)
     if file is None:
@@ -113,70 +113,70 @@ def digest_loaded_source(name: str, module: ModuleType) -> str | None:
     except OSError:
         return None
     unchanged = max(stat.st_mtime_ns, stat.st_ctime_ns) < (load.at if load else _process_start())
-    return _digest(file) if unchanged else None
+    return _digest_file(file) if unchanged else None
 
 
 def was_reloaded_since(name: str, importer: str) -> bool:
-    """Whether a module was loaded again, to other code, after one that imports it was loaded."""
+    """Return whether a module was reloaded with other code after its importer was loaded."""
     loads, importers = _loads.get(name, ()), _loads.get(importer)
     since = importers[-1].at if importers else 0
     return any(
-        load.again and load.at > since and (load.digest is None or load.digest != before.digest)
+        load.is_reload and load.at > since and (load.digest is None or load.digest != before.digest)
         for before, load in itertools.pairwise(loads)
     )
 
 
 @contextlib.contextmanager
 def watch_requested_imports() -> Iterator[set[str]]:
-    """The names that `importlib.import_module` is asked for in the block, by whomever."""
+    """Collect the names that any code passes to `importlib.import_module` in the block."""
     names: set[str] = set()
-    _listeners.append(names)
+    _watchers.append(names)
     try:
         yield names
     finally:
-        _listeners[:] = [other for other in _listeners if other is not names]
+        _watchers[:] = [other for other in _watchers if other is not names]
 
 
 @contextlib.contextmanager
 def collect_worker_imports() -> Iterator[dict[str, str]]:
-    """What `record_worker_imports` says in the block: module -> digest of its source."""
-    told: dict[str, str] = {}
-    _told.append(told)
+    """Collect what `record_worker_imports` gets in the block: module → digest of its source."""
+    imports: dict[str, str] = {}
+    _worker_imports.append(imports)
     try:
-        yield told
+        yield imports
     finally:
-        _told[:] = [other for other in _told if other is not told]
+        _worker_imports[:] = [other for other in _worker_imports if other is not imports]
 
 
 def record_worker_imports(imported: Mapping[str, str]) -> None:
-    """Say what modules of the user's processes elsewhere have imported, and from what source."""
-    for told in _told:
-        told.update(imported)
+    """Record the user modules that workers imported: module → digest of its source."""
+    for imports in _worker_imports:
+        imports.update(imported)
 
 
 def get_requested_imports(name: str) -> set[str]:
-    """The names that a module has asked `importlib.import_module` for, as long as it is loaded."""
-    return set(_asked.get(name, ()))
+    """Return the names that a module has passed to `importlib.import_module` so far."""
+    return set(_requested.get(name, ()))
 
 
-def _listen() -> None:
-    """`import_module` goes through here even where it was imported by its name; so do plugins."""
+def _hook_import_module() -> None:
+    """Hook the implementation of `import_module`, which all callers and plugins use."""
     find = _bootstrap._gcd_import
 
     @functools.wraps(find)
-    def told(name: str, package: str | None = None, level: int = 0) -> Any:
+    def import_and_record(name: str, package: str | None = None, level: int = 0) -> Any:
         module = find(name, package, level)
         full = importlib.util.resolve_name("." * level + name, package) if level else name
-        _asked[_caller()].add(full)
-        for names in _listeners:
+        _requested[_find_caller()].add(full)
+        for names in _watchers:
             names.add(full)
         return module
 
-    _bootstrap._gcd_import = told
+    _bootstrap._gcd_import = import_and_record
 
 
-def _caller() -> str:
-    """The module whose code has called `importlib`."""
+def _find_caller() -> str:
+    """Return the module whose code called `importlib`."""
     frame = sys._getframe(2)
     while frame.f_back and str(frame.f_globals.get("__name__")).partition(".")[0] == "importlib":
         frame = frame.f_back
@@ -184,16 +184,16 @@ def _caller() -> str:
 
 
 def _record_loaded() -> None:
-    """What was loaded before there was a recorder, as far as it can be known now."""
+    """Record the modules that were loaded before the import hook, as far as possible."""
     for name, module in list(sys.modules.items()):
         file = get_module_file(module) if isinstance(module, ModuleType) else None
         if file and is_first_party_file(file) and (digest := digest_loaded_source(name, module)):
-            _loads[name].append(_Load(file, _process_start(), digest, again=False))
+            _loads[name].append(_Load(file, _process_start(), digest, is_reload=False))
 
 
 @functools.cache
 def _process_start() -> int:
-    """When the process began, nanoseconds since the epoch; where that is not told: about now."""
+    """Return when the process began, in nanoseconds since the epoch; about now if unknown."""
     try:
         fields = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
         since_boot = int(fields[19]) / os.sysconf("SC_CLK_TCK")
@@ -205,5 +205,5 @@ def _process_start() -> int:
 
 if not any(finder is Recorder for finder in sys.meta_path):
     sys.meta_path.insert(0, Recorder)
-    _listen()
+    _hook_import_module()
     _record_loaded()

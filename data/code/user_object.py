@@ -1,4 +1,4 @@
-"""Whether an import path leads to what is needed: looked up in the source, or held to a call."""
+"""Check that an import path leads to an object that can be called as needed."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from data.code.import_path import missing_module_error, missing_name_error, spli
 from data.code.user_code import find_owner
 from data.errors import ConfigError
 
-# what may make a name that stands nowhere in the module
+# names whose use may define further names at run time
 _DYNAMIC = {"globals", "vars", "setattr", "exec", "__getattr__"}
 
 
 def check_object(import_path: str) -> None:
-    """Check that a module has a name, without importing it where that is to be seen.
+    """Check that a module has a name, by its source, without importing it.
 
-    A module that is installed, or that makes its names as it runs, is left to its import.
+    An installed module, or one that defines names dynamically, is not checked.
 
     Raises:
-        ConfigError: no such module, one that is no Python, or it has no such name.
+        ConfigError: no such module, a module with a syntax error, or no such name in it.
     """
     module_name, name = split_import_path(import_path)
     loaded = sys.modules.get(module_name)
@@ -33,25 +33,25 @@ def check_object(import_path: str) -> None:
         if not hasattr(loaded, name):
             raise missing_name_error(import_path, vars(loaded), getattr(loaded, "__file__", None))
         return
-    file = _source(module_name, import_path)
+    file = _find_source(module_name, import_path)
     if file is None:
         return
-    names = set(_bound(_parsed(file, import_path)))
+    names = set(_list_bound_names(_parse(file, import_path)))
     if name not in names and not names & _DYNAMIC:
         raise missing_name_error(import_path, names, file)
 
 
 def check_call(function: Any, import_path: str, expected: str, arguments: int) -> None:
-    """Check that what an import path leads to can be called; it is not.
+    """Check that an object can be called with so many arguments; it is not called.
 
     Args:
-        function: what it leads to.
-        import_path: for messages.
-        expected: how it is called, for messages: "build_model(spec, options)".
-        arguments: how many it is given, by position.
+        function: the object.
+        import_path: of the object, for messages.
+        expected: how it will be called, for messages: "build_model(spec, options)".
+        arguments: number of positional arguments.
 
     Raises:
-        ConfigError: it cannot be called so.
+        ConfigError: it cannot be called with them.
     """
     why = None if callable(function) else f"a {type(function).__name__}, which cannot be called"
     try:
@@ -64,21 +64,22 @@ def check_call(function: Any, import_path: str, expected: str, arguments: int) -
     if why is None:
         return
     raise ConfigError(
-        f"{import_path} cannot be called as it is to be",
+        f"{import_path} cannot be called with the arguments that Penstock passes",
         expected=expected,
         got=f"{why} {locate_definition(function)}".strip(),
+        remedy="change its parameters, or name another object",
     )
 
 
 def locate_definition(function: Any) -> str:
-    """Where a function or class begins, as (file:line); nothing where that is not to be seen."""
+    """Return where a function or class is defined, as "(file:line)"; "" where it is unknown."""
     with contextlib.suppress(OSError, TypeError):
         return f"({inspect.getsourcefile(function)}:{inspect.getsourcelines(function)[1]})"
     return ""
 
 
-def _source(module_name: str, import_path: str) -> Path | None:
-    """The file of a user's own module; None for one of others, or where only Python can tell."""
+def _find_source(module_name: str, import_path: str) -> Path | None:
+    """Find the source file of a user module; None for other modules, or where it is unclear."""
     top, *inner = module_name.split(".")
     try:
         spec = importlib.util.find_spec(top)
@@ -90,7 +91,7 @@ def _source(module_name: str, import_path: str) -> Path | None:
     file = Path(spec.origin) if spec.origin and spec.has_location else None
     for part in inner:
         before = folders
-        file, folders = _inside(part, before)
+        file, folders = _find_in_folders(part, before)
         if file is None and not folders:
             compiled = any(True for folder in before for _ in folder.glob(f"{part}.*"))
             if (
@@ -105,8 +106,8 @@ def _source(module_name: str, import_path: str) -> Path | None:
     return file if file and is_source and find_owner(str(file)) != "library" else None
 
 
-def _inside(part: str, folders: list[Path]) -> tuple[Path | None, list[Path]]:
-    """The file and the folders of a module in a package's folders; none where it is not there."""
+def _find_in_folders(part: str, folders: list[Path]) -> tuple[Path | None, list[Path]]:
+    """Find the file and the folders of a module in a package's folders."""
     for folder in folders:
         package, module = folder / part / "__init__.py", folder / f"{part}.py"
         if package.is_file():
@@ -116,17 +117,19 @@ def _inside(part: str, folders: list[Path]) -> tuple[Path | None, list[Path]]:
     return None, [folder / part for folder in folders if (folder / part).is_dir()]
 
 
-def _parsed(file: Path, import_path: str) -> ast.Module:
+def _parse(file: Path, import_path: str) -> ast.Module:
     try:
         return ast.parse(file.read_bytes(), str(file))
     except (SyntaxError, ValueError) as error:
         raise ConfigError(
-            f"{file}, needed for {import_path!r}, is no Python", got=error, remedy="mend it"
+            f"{file}, needed for {import_path!r}, is not valid Python",
+            got=error,
+            remedy="fix the syntax error",
         ) from error
 
 
-def _bound(tree: ast.AST) -> Iterator[str]:
-    """The names that a module's statements bind, and what hints at more than is to be seen."""
+def _list_bound_names(tree: ast.AST) -> Iterator[str]:
+    """Yield the names that a module's statements bind, and names that may define more."""
     for node in ast.iter_child_nodes(tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             yield node.name
@@ -140,4 +143,4 @@ def _bound(tree: ast.AST) -> Iterator[str]:
             yield node.id
         elif isinstance(node, ast.MatchAs | ast.MatchStar | ast.ExceptHandler) and node.name:
             yield node.name
-        yield from _bound(node)
+        yield from _list_bound_names(node)

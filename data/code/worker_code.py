@@ -1,7 +1,7 @@
-"""Code on workers: the same Python, Beam and Penstock as the sender's, and the user's own files.
+"""Send user modules to Beam's workers, and check that workers run the sender's versions.
 
-A worker that has it says so by a file in a folder that the sender looks at, if there is one: by
-that it is known that a worker started at all, which not all runners tell.
+A worker writes a file into a folder that the sender reads, where there is one: it shows that the
+worker started, which not every runner reports.
 """
 
 from __future__ import annotations
@@ -32,26 +32,27 @@ from data.errors import EnvironmentTrouble, serialize_error
 from data.files.durable_files import write_text
 from data.files.private_files import open_private
 
-_folder: ContextVar[Path | None] = ContextVar("folder", default=None)  # of the job being sent
+# for worker reports of the job being sent
+_report_folder: ContextVar[Path | None] = ContextVar("folder", default=None)
 _NOT_CODE = "template"  # pipeline/environment/template: a project's first files, never imported
 
 
 @functools.cache
 def read_versions() -> dict[str, str]:
-    """What must be the same on both sides: `python` (minor), `beam` and `penstock` (a digest)."""
+    """Return what must be equal on both sides: `python` (minor), `beam`, `penstock` (a digest)."""
     return {
         "python": f"{sys.version_info.major}.{sys.version_info.minor}",
         "beam": importlib.metadata.version("apache-beam"),
-        "penstock": _digest(),
+        "penstock": _digest_our_code(),
     }
 
 
-def _digest() -> str:
-    """Twelve hex digits of all our modules' paths and sources; nothing is imported."""
+def _digest_our_code() -> str:
+    """Digest the paths and sources of all of Penstock's modules, without importing them."""
     digest = hashlib.sha256()
     for package in OUR_PACKAGES:
-        found = importlib.util.find_spec(package)
-        for location in (found and found.submodule_search_locations) or ():
+        spec = importlib.util.find_spec(package)
+        for location in (spec and spec.submodule_search_locations) or ():
             folder = Path(location)
             for file in sorted(folder.rglob("*.py")):
                 name = file.relative_to(folder)
@@ -62,33 +63,33 @@ def _digest() -> str:
 
 
 def compare_versions(sender: dict[str, str]) -> dict[str, str]:
-    """What is another here than at the sender: name → what is here."""
+    """Return the versions that differ from the sender's: name → version here."""
     return {name: mine for name, mine in read_versions().items() if sender.get(name) != mine}
 
 
-_along: dict[str, str] = {}
+_shipped_files: dict[str, str] = {}
 _reported: dict[Path, str] = {}  # by this process
 
 
 @contextlib.contextmanager
 def ship_user_modules(files: Mapping[str, str]) -> Iterator[None]:
-    """Let DoFns that are pickled in the block bring the user's own modules to their worker.
+    """Pickle user modules with the DoFns that are pickled in the block.
 
     Args:
-        files: name relative to a folder on `sys.path`, with "/" -> source text.
+        files: name relative to a folder on `sys.path`, with "/" → source text.
     """
-    _along.update(files)
+    _shipped_files.update(files)
     try:
         yield
     finally:
-        _along.clear()
+        _shipped_files.clear()
 
 
 def install_user_modules(files: Mapping[str, str], folder: Path) -> None:
-    """Write the user's own modules to `folder` and let Python look there first.
+    """Write user modules to a folder and put it first on `sys.path`.
 
     Raises:
-        OSError: the folder cannot be written.
+        OSError: the folder is not writable.
     """
     for name, text in files.items():
         file = folder / name
@@ -102,7 +103,7 @@ def install_user_modules(files: Mapping[str, str], folder: Path) -> None:
 
 @functools.cache
 def _private_folder() -> Path:
-    """This process's own, which nobody else can have written to; removed at its end."""
+    """Create a folder that only this process can write to; it is removed at the end."""
     folder = tempfile.mkdtemp(prefix="penstock-code-")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return Path(folder)
@@ -110,53 +111,57 @@ def _private_folder() -> Path:
 
 @contextlib.contextmanager
 def collect_worker_reports(folder: Path) -> Iterator[None]:
-    """Let workers of the jobs that the block sends write a file there as they begin."""
-    token = _folder.set(folder)
+    """Let workers of the jobs that the block sends write their reports to a folder."""
+    token = _report_folder.set(folder)
     try:
         yield
     finally:
-        _folder.reset(token)
+        _report_folder.reset(token)
 
 
 class SameCodeDoFn(beam.DoFn):
-    """A DoFn that refuses to work where the code is another than at the sender.
+    """A DoFn that raises on a worker whose versions differ from the sender's.
 
     The pickle carries the sender's versions and the modules of `ship_user_modules`. A subclass that
     has a `setup` calls this one first.
     """
 
     def __getstate__(self) -> dict[str, Any]:
-        sent = {"_sender": read_versions(), "_files": dict(_along), "_report_to": _folder.get()}
-        return sent | self.__dict__  # a worker that pickles it again passes on what it was sent
+        sent = {
+            "_sender": read_versions(),
+            "_files": dict(_shipped_files),
+            "_report_to": _report_folder.get(),
+        }
+        return sent | self.__dict__  # a worker that pickles it again sends what it received
 
     def setup(self) -> None:
-        """As a marked EnvironmentTrouble: another Python, Beam or Penstock than the sender's."""
+        """Check the versions and install the user modules; errors are serialized."""
         sender = self.__dict__.get("_sender")
-        wrong = compare_versions(sender) if sender else {}
-        if wrong:
-            error = version_mismatch_error(sender, wrong, platform.node())
+        different = compare_versions(sender) if sender else {}
+        if different:
+            error = version_mismatch_error(sender, different, platform.node())
             raise RuntimeError(serialize_error(error))
         files = self.__dict__.get("_files")
         if files:
             digest = hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest()[:16]
             install_user_modules(files, _private_folder() / digest)
         if folder := self.__dict__.get("_report_to"):
-            with contextlib.suppress(OSError):  # the job is over; or its own files will fail
-                _report_in(folder).touch()
+            with contextlib.suppress(OSError):  # the job has ended, or its own writes will fail
+                _report_file(folder).touch()
 
     def finish_bundle(self) -> Any:
-        """Say which modules of the user's this worker has imported by now."""
+        """Report the user modules that this worker has imported by now."""
         if folder := self.__dict__.get("_report_to"):
             with contextlib.suppress(OSError):
-                _report(_report_in(folder))
+                _write_report(_report_file(folder))
 
 
-def _report_in(folder: Path) -> Path:
+def _report_file(folder: Path) -> Path:
     return folder / f"{platform.node()}-{os.getpid()}"
 
 
-def _report(file: Path) -> None:
-    """Write each module of the user's in memory, and its source's digest, a line each, if new."""
+def _write_report(file: Path) -> None:
+    """Write the loaded user modules and the digests of their sources, one a line, if changed."""
     modules = {name: sys.modules[name] for name in sorted(sys.modules) if get_user_file(name)}
     digests = {name: digest_loaded_source(name, module) for name, module in modules.items()}
     text = "".join(f"{name} {digest}\n" for name, digest in digests.items() if digest)
@@ -166,22 +171,28 @@ def _report(file: Path) -> None:
 
 
 def read_worker_reports(folder: Path) -> None:
-    """Pass on what workers have imported, by the files that they wrote to a folder."""
-    for file in folder.glob("[!.]*"):  # but what a killed one was writing
+    """Read the workers' report files in a folder, and record their imports."""
+    for file in folder.glob("[!.]*"):  # without temporary files of killed workers
         lines = file.read_text(encoding="utf-8").splitlines()
         record_worker_imports(dict(line.split(" ") for line in lines))
 
 
 def version_mismatch_error(
-    sender: dict[str, str] | None, wrong: dict[str, str], where: str
+    sender: dict[str, str] | None, different: dict[str, str], machine: str
 ) -> EnvironmentTrouble:
-    """The error for a worker on the machine `where` that runs something else than the sender."""
-    names = ", ".join(sorted(wrong))
+    """Return the error for a worker whose versions differ from the sender's.
+
+    Args:
+        sender: versions there, as `read_versions` returns them.
+        different: versions of the worker that differ.
+        machine: name of the worker's machine.
+    """
+    names = ", ".join(sorted(different))
     return EnvironmentTrouble(
-        f"the worker on {where} has another {names} than the process that sent the job",
-        expected=", ".join(f"{name} {(sender or {}).get(name)}" for name in sorted(wrong)),
-        got=", ".join(f"{name} {wrong[name]}" for name in sorted(wrong)),
+        f"the worker on {machine} has another {names} than the process that sent the job",
+        expected=", ".join(f"{name} {(sender or {}).get(name)}" for name in sorted(different)),
+        got=", ".join(f"{name} {different[name]}" for name in sorted(different)),
         follows="no data was processed there",
-        remedy="install the same versions on workers and start them anew (or --setup_file "
-        "./setup.py); `penstock doctor --runner=…` checks it",
+        remedy="install the same versions on the workers and restart them (or pass --setup_file "
+        "./setup.py); check with `penstock doctor --runner=…`",
     )

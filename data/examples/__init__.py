@@ -1,1 +1,1 @@
-"""Examples at rest: labelled images as TFRecord shards, written, finished and read."""
+"""Write and read Examples: labelled images in TFRecord shards."""

@@ -1,10 +1,10 @@
-"""The Examples artifact: TFRecord shards of uint8 tf.Examples, with counts and spec beside them.
+"""Define the Examples artifact: TFRecord shards of uint8 tf.Examples, with counts and spec.
 
-On disk, as `tfds.builder_from_directory` and TFX tools read it:
+Files on disk, which `tfds.builder_from_directory` and TFX tools can read:
 
     examples-train.tfrecord-00000-of-00002 …    tf.Example: image = raw pixel bytes, label = int64
     dataset_info.json  features.json            TensorFlow Datasets' own description
-    examples.json                               ours: spec, counts per split and class
+    examples.json                               Penstock's: spec, counts per split and class
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ DESCRIPTION = "examples.json"
 
 @dataclass(frozen=True, kw_only=True)
 class Examples:
-    """A dataset at rest.
+    """A dataset on disk.
 
     `counts` gives images per class for each split, in the order of `spec.class_names`.
     """
@@ -35,28 +35,30 @@ class Examples:
 
     @property
     def summary(self) -> str:
+        """Counts per split, number of classes and image shape, in one line."""
         splits = ", ".join(f"{sum(c):,} {split}" for split, c in self.counts.items())
         shape = " x ".join(map(str, self.spec.shape))
         return f"{splits}; {self.spec.num_classes} classes, {shape}"
 
     def num_examples(self, split: str) -> int:
+        """Return the number of images in a split; 0 for an unknown one."""
         return sum(self.counts.get(split, ()))
 
     def shards(self, split: str) -> list[Path]:
-        """The split's TFRecord files in order; empty where the split has none."""
+        """Return the split's TFRecord files in order; empty for an unknown split."""
         return sorted(self.path.glob(f"{DATASET}-{split}.tfrecord-*-of-*"))
 
 
 def shard_name(split: str, index: int, total: int) -> str:
-    """A shard's file name, as TensorFlow Datasets forms it."""
+    """Return a shard's file name in the form of TensorFlow Datasets."""
     return f"{DATASET}-{split}.tfrecord-{index:05d}-of-{total:05d}"
 
 
 def shard_lengths(examples: Examples, split: str) -> list[int]:
-    """Images in each of a split's shards, in order, as TensorFlow Datasets' description has them.
+    """Return the number of images in each shard of a split, from `dataset_info.json`.
 
     Raises:
-        BadDataError: there is none, or it is about other shards.
+        BadDataError: the file is missing, or does not match the shards.
     """
     described = read_json(examples.path / "dataset_info.json")
     try:
@@ -71,7 +73,7 @@ def shard_lengths(examples: Examples, split: str) -> list[int]:
     shards = examples.shards(split)
     if len(lengths) != len(shards) or sum(lengths) != examples.num_examples(split):
         raise BadDataError(
-            f"{examples.path} has other shards of {split!r} than its dataset_info.json tells of",
+            f"the shards of {split!r} in {examples.path} do not match its dataset_info.json",
             expected=f"{len(lengths)} shards with {sum(lengths):,} images",
             got=f"{len(shards)} shards; {examples.num_examples(split):,} images",
             remedy="ingest again",
@@ -80,7 +82,7 @@ def shard_lengths(examples: Examples, split: str) -> list[int]:
 
 
 def write_description(examples: Examples, source: dict[str, Any]) -> None:
-    """Write `examples.json`; `source` says where the images came from, JSON-able."""
+    """Write `examples.json`; `source` describes the origin of the images, JSON-able."""
     write_document(
         examples.path / DESCRIPTION,
         {"spec": asdict(examples.spec), "counts": examples.counts, "source": source},
@@ -88,25 +90,30 @@ def write_description(examples: Examples, source: dict[str, Any]) -> None:
 
 
 def load_examples(path: Path) -> Examples:
-    """The examples that lie at `path`, by their `examples.json`.
+    """Load the examples in a folder from their `examples.json`.
 
     Raises:
-        BadDataError: there is none, it is not one of ours, or shards that it tells of are missing.
+        BadDataError: the file is missing or invalid, or shards that it names are missing.
         EnvironmentTrouble: it cannot be read.
     """
-    plain = read_document(path / DESCRIPTION)
+    content = read_document(path / DESCRIPTION)
     try:
-        spec = ImageSpec(**{**plain["spec"], "class_names": tuple(plain["spec"]["class_names"])})
-        counts = {split: tuple(map(int, found)) for split, found in plain["counts"].items()}
+        spec = ImageSpec(
+            **{**content["spec"], "class_names": tuple(content["spec"]["class_names"])}
+        )
+        counts = {split: tuple(map(int, images)) for split, images in content["counts"].items()}
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise BadDataError(
-            f"{path / DESCRIPTION} describes no Examples", expected="spec and counts", got=error
+            f"{path / DESCRIPTION} is invalid",
+            expected="spec and counts of Examples",
+            got=error,
+            remedy="ingest again",
         ) from error
     examples = Examples(path=path, spec=spec, counts=counts)
     missing = [split for split in counts if not examples.shards(split)]
     if missing:
         raise BadDataError(
-            f"{path} lacks shards that its {DESCRIPTION} tells of",
+            f"shards named in {path / DESCRIPTION} are missing",
             expected=f"{DATASET}-{missing[0]}.tfrecord-…",
             got="none",
             remedy="ingest again",

@@ -1,4 +1,4 @@
-"""Which features the examples of a split have, read without TensorFlow."""
+"""Find the features of the examples of a split, without TensorFlow."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from data.examples.tf_example import feature_names
 from data.examples.tfrecord import damaged_examples_error, read_records
 
 
-def find_features(examples: Examples, split: str, wanted: Collection[str]) -> set[str]:
-    """The features of a split's examples; reads on until all that are wanted were seen.
+def find_features(examples: Examples, split: str, required: Collection[str]) -> set[str]:
+    """Return the features of a split's examples; stops once all required ones were found.
 
     Raises:
         BadDataError: a record that cannot be read.
         EnvironmentTrouble: a shard cannot be read.
     """
-    found: set[str] = set()
+    features: set[str] = set()
     for record in read_records(examples, split, range(examples.num_examples(split))):
         try:
-            found |= feature_names(record)
+            features |= feature_names(record)
         except (KeyError, IndexError, ValueError) as error:
             raise damaged_examples_error(examples.path, "tf.Examples", repr(error)) from error
-        if found.issuperset(wanted):
+        if features.issuperset(required):
             break
-    return found
+    return features

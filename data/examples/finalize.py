@@ -1,4 +1,4 @@
-"""The last part of Ingest: from shards as workers wrote them to a dataset that others can read."""
+"""Finish a dataset: name the shards that workers wrote, check the counts, write the metadata."""
 
 from __future__ import annotations
 
@@ -28,28 +28,28 @@ def finalize_examples(
     splits: Iterable[str],
     source: dict[str, Any],
 ) -> Examples:
-    """Name the shards in order, check the totals, and describe the dataset.
+    """Name the shards in order, check the counts, and write the metadata.
 
-    Order and bytes follow from the source alone, not from the runner.
+    Order and bytes depend on the source alone, not on the runner.
 
     Args:
-        path: folder of the dataset; shards end up in it.
+        path: folder of the dataset; the shards are moved there.
         spec: of the images.
-        written: folder in which workers wrote shards; those of bundles that were tried again lie
-            there too and are left behind.
+        written: folder in which workers wrote shards; those of bundles that were retried are there
+            too and are not moved.
         record: the JSON file that lists the shards that count.
-        expected: images in all splits together; None where the source did not know.
-        splits: that must not be empty.
-        source: what goes into `examples.json` about where the images came from.
+        expected: number of images in all splits; None where the source does not know it.
+        splits: the splits that must not be empty.
+        source: origin of the images, for `examples.json`.
 
     Raises:
-        BadDataError: an empty split, or other than the expected number of images.
-        EnvironmentTrouble: shards that workers wrote are not to be seen here.
+        BadDataError: an empty split, or an unexpected number of images.
+        EnvironmentTrouble: shards that workers wrote are not visible on this machine.
     """
     shards = [Shard(**shard) for shard in read_json(record)]
     shards.sort(key=lambda s: (_ORDER.index(s.split), s.part, s.chunk))
     by_split = {split: list(group) for split, group in groupby(shards, lambda s: s.split)}
-    counts = {split: _total(group) for split, group in by_split.items()}
+    counts = {split: _add_counts(group) for split, group in by_split.items()}
     _check(counts, expected, splits)
     for split, group in by_split.items():
         for number, shard in enumerate(group):
@@ -64,7 +64,7 @@ def finalize_examples(
     return examples
 
 
-def _total(shards: list[Shard]) -> tuple[int, ...]:
+def _add_counts(shards: list[Shard]) -> tuple[int, ...]:
     return tuple(map(sum, zip(*(shard.counts for shard in shards), strict=True)))
 
 
@@ -77,17 +77,17 @@ def _check(counts: dict[str, tuple[int, ...]], expected: int | None, splits: Ite
                 expected="one or more images",
                 got=", ".join(f"{n} in {s}" for s, n in images.items()) or "none in any split",
                 follows="nothing was ingested",
-                remedy="was the dataset downloaded or generated? "
-                "does ingest.validation_share leave images on both sides?",
+                remedy="check that the dataset is complete and that ingest.validation_share leaves "
+                "images for train and for validation",
             )
     total = sum(images.values())
     if expected not in (None, total):
         raise BadDataError(
-            "the source gave another number of images than it promised",
+            "the source returned another number of images than its num_images()",
             expected=expected,
             got=total,
             follows="nothing was ingested",
-            remedy="mend the source's num_images(), parts() or read()",
+            remedy="fix the source's num_images(), parts() or read()",
         )
 
 
@@ -96,9 +96,9 @@ def _move(source: Path, target: Path) -> None:
         source.rename(target)
     except FileNotFoundError as error:
         raise EnvironmentTrouble(
-            "the shards that Beam's workers wrote are not to be seen here",
-            expected=f"them in {source.parent}",
-            got="nothing of that name",
+            "the shards that Beam's workers wrote are not visible on this machine",
+            expected=f"the file {source}",
+            got="no such file",
             follows="nothing was ingested",
-            remedy="let the root lie on a file system that workers and this machine share",
+            remedy="use a root on a file system that workers and this machine share",
         ) from error

@@ -1,9 +1,9 @@
-"""Images and labels → TFRecords of tf.Examples, and one of them back, without TensorFlow.
+"""Encode images and labels as TFRecords of tf.Examples, and decode one, without TensorFlow.
 
-The same images must give the same bytes, for runs are compared by them. tfx_bsl's encoder, which
-is as fast, writes a message's features in an order that changes from one to the next; TensorFlow's
-costs an import of many seconds in every worker. So the few bytes around an image are made here,
-once per class: a test holds them equal to `tf.train.Example` and `TFRecordWriter`, byte for byte.
+The same images must give the same bytes, because runs are compared by digests. tfx_bsl's encoder,
+which is as fast, writes the features in a varying order; TensorFlow's needs an import of many
+seconds in each worker. The few bytes around an image are therefore encoded here, once per class. A
+test compares them with `tf.train.Example` and `TFRecordWriter`, byte for byte.
 """
 
 from __future__ import annotations
@@ -20,52 +20,52 @@ from data.spec import IMAGE, LABEL, SPAN, ImageSpec
 
 
 def encode(images: np.ndarray, labels: np.ndarray, span: str | None = None) -> bytes:
-    """A tf.Example for each image, each framed as a TFRecord, one behind the other.
+    """Encode each image as a TFRecord with a tf.Example, and concatenate the records.
 
     Args:
         images: (n, height, width, channels) uint8, 0-255.
         labels: (n,) int64, from 0.
-        span: the slice of the data that they came with; None: the examples say nothing of it.
+        span: name of the images' span; None: the examples have no such feature.
     """
     size = images[0].size if len(images) else 0
     records: list[bytes] = []
     for image, label in zip(images, labels.tolist(), strict=True):
-        head, tail = _around(size, label, span)
+        head, tail = _encode_frame(size, label, span)
         records.append(frame_record(b"".join((head, image.tobytes(), tail))))
     return b"".join(records)
 
 
 def record_bytes(image_bytes: int, span: str | None = None) -> int:
-    """Bytes of a TFRecord on disk for an image of so many bytes and a label below 128."""
-    return FRAME_BYTES + sum(map(len, _around(image_bytes, 0, span))) + image_bytes
+    """Return the size on disk of the record of an image with a label below 128."""
+    return FRAME_BYTES + sum(map(len, _encode_frame(image_bytes, 0, span))) + image_bytes
 
 
 @lru_cache(maxsize=4096)
-def _around(image_bytes: int, label: int, span: str | None) -> tuple[bytes, bytes]:
-    """What stands before and behind the pixels in a tf.Example.
+def _encode_frame(image_bytes: int, label: int, span: str | None) -> tuple[bytes, bytes]:
+    """Encode the bytes before and after the pixels in a tf.Example.
 
     Example{1: Features{1: entry{1: key, 2: Feature{…}} …}}, entries in the order of their keys;
     a Feature is {1: BytesList{1: bytes}} or {3: Int64List{1: packed varints}}.
     """
-    image_entry = _entry(IMAGE, _field(1, _field(1, bytes(image_bytes))))
-    behind = _entry(LABEL, _field(3, _field(1, _varint(label))))
+    image_entry = _encode_entry(IMAGE, _encode_field(1, _encode_field(1, bytes(image_bytes))))
+    after = _encode_entry(LABEL, _encode_field(3, _encode_field(1, _encode_varint(label))))
     if span is not None:
-        behind += _entry(SPAN, _field(1, _field(1, span.encode())))
-    example = _field(1, image_entry + behind)
-    pixels_end = len(example) - len(behind)
-    return example[: pixels_end - image_bytes], behind
+        after += _encode_entry(SPAN, _encode_field(1, _encode_field(1, span.encode())))
+    example = _encode_field(1, image_entry + after)
+    pixels_end = len(example) - len(after)
+    return example[: pixels_end - image_bytes], after
 
 
-def _entry(key: str, feature: bytes) -> bytes:
-    return _field(1, _field(1, key.encode()) + _field(2, feature))
+def _encode_entry(key: str, feature: bytes) -> bytes:
+    return _encode_field(1, _encode_field(1, key.encode()) + _encode_field(2, feature))
 
 
-def _field(number: int, content: bytes) -> bytes:
-    """A protocol buffer's field of a kind that has a length."""
-    return bytes([number << 3 | 2]) + _varint(len(content)) + content
+def _encode_field(number: int, content: bytes) -> bytes:
+    """Encode a length-delimited field of a protocol buffer."""
+    return bytes([number << 3 | 2]) + _encode_varint(len(content)) + content
 
 
-def _varint(value: int) -> bytes:
+def _encode_varint(value: int) -> bytes:
     """Seven bits a byte, lowest first; the eighth says that more follow."""
     encoded = []
     while value > 0x7F:
@@ -75,13 +75,13 @@ def _varint(value: int) -> bytes:
 
 
 def decode(record: bytes, spec: ImageSpec, path: Path) -> tuple[np.ndarray, int]:
-    """A tf.Example's pixels (height, width, channels) uint8, and its label."""
+    """Decode a tf.Example: pixels (height, width, channels) uint8, and label."""
     try:
         features = {}
-        for entry in _repeated(dict(_fields(record))[1], 1):
-            key, feature = (value for _, value in _fields(entry))
-            ((_, values),) = _fields(feature)
-            features[key.decode()] = dict(_fields(values))[1]
+        for entry in _read_repeated(dict(_read_fields(record))[1], 1):
+            key, feature = (value for _, value in _read_fields(entry))
+            ((_, values),) = _read_fields(feature)
+            features[key.decode()] = dict(_read_fields(values))[1]
         label, _ = _read_varint(features[LABEL], 0)
         if label >= spec.num_classes:
             raise ValueError(f"label {label}")
@@ -93,18 +93,18 @@ def decode(record: bytes, spec: ImageSpec, path: Path) -> tuple[np.ndarray, int]
 
 
 def feature_names(record: bytes) -> set[str]:
-    """The names of a tf.Example's features."""
-    features = _repeated(record, 1)
-    entries = _repeated(features[0], 1) if features else []
-    return {dict(_fields(entry))[1].decode() for entry in entries}
+    """Return the names of a tf.Example's features."""
+    features = _read_repeated(record, 1)
+    entries = _read_repeated(features[0], 1) if features else []
+    return {dict(_read_fields(entry))[1].decode() for entry in entries}
 
 
-def _repeated(message: bytes, number: int) -> list[bytes]:
-    return [content for found, content in _fields(message) if found == number]
+def _read_repeated(message: bytes, number: int) -> list[bytes]:
+    return [content for field, content in _read_fields(message) if field == number]
 
 
-def _fields(message: bytes) -> Iterator[tuple[int, bytes]]:
-    """A protocol buffer's fields, all of the kind that has a length: number, content."""
+def _read_fields(message: bytes) -> Iterator[tuple[int, bytes]]:
+    """Yield number and content of a message's fields, all of which must be length-delimited."""
     at = 0
     while at < len(message):
         tag, at = _read_varint(message, at)
@@ -116,7 +116,7 @@ def _fields(message: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def _read_varint(message: bytes, at: int) -> tuple[int, int]:
-    """The number that begins there, seven bits a byte, lowest first, and where it ends."""
+    """Decode a varint (7 bits per byte, lowest first): its value and the offset of its end."""
     value = shift = 0
     while True:
         value |= (message[at] & 0x7F) << shift

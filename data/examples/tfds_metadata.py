@@ -1,4 +1,4 @@
-"""TensorFlow Datasets' description of Examples: `dataset_info.json` and `features.json`."""
+"""Write the metadata files of TensorFlow Datasets: `dataset_info.json`, `features.json`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from data.spec import IMAGE, LABEL, SPAN, ImageSpec
 
 
 class ShardFacts(NamedTuple):
-    """What is told of a shard."""
+    """The metadata of a shard."""
 
     images: int
     size: int  # bytes
@@ -20,10 +20,10 @@ class ShardFacts(NamedTuple):
 def write_metadata(
     path: Path, spec: ImageSpec, shards: Mapping[str, Sequence[ShardFacts]], *, with_span: bool
 ) -> None:
-    """Describe a folder to TensorFlow Datasets; this imports no TensorFlow.
+    """Write the metadata files of a folder, without importing TensorFlow.
 
     Args:
-        path: the folder, shards and all.
+        path: the folder with the shards.
         spec: of the images.
         shards: of each split, in their order.
         with_span: whether the examples have the feature `span`.

@@ -1,8 +1,8 @@
-"""The Beam half of Ingest: a source's parts → TFRecord shards, and a record of what was written.
+"""Write a source's images to TFRecord shards with Beam, and a list of the shards.
 
-Images cross no GroupByKey or Reshuffle: a part is read, encoded and written in one go. Shards have
-names of their own at first, since a runner may try a bundle again; `data.examples.finalize` sorts
-and names those that count.
+Images cross no GroupByKey or Reshuffle: a part is read, encoded and written in one bundle. Shards
+get random names, because a runner may retry a bundle; `data.examples.finalize` sorts and names the
+shards of the successful bundles.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from data.files.durable_files import translate_disk_errors, write_json
 from data.sources import SPLITS, Chunk, Part, Source
 from data.spec import ImageSpec
 
-SHARD_BYTES = 64 << 20  # a shard is closed once it is larger
+SHARD_BYTES = 64 << 20  # a larger shard is closed
 
 
 class Piece(NamedTuple):
@@ -38,28 +38,28 @@ class Piece(NamedTuple):
 
     split: str
     part: int
-    chunk: int  # place of the chunk in its part
+    chunk: int  # index of the chunk in its part
     counts: tuple[int, ...]  # images per class
     records: bytes
 
 
 @dataclass
 class Shard:
-    """A file that was written; `(split, part, chunk)` says where it belongs."""
+    """A file that was written; `(split, part, chunk)` is its position in the dataset."""
 
     split: str
     part: int
-    chunk: int  # the first one in it
+    chunk: int  # index of its first chunk
     file: str
     counts: list[int]
     size: int = 0
 
 
 class WriteExamples(beam.PTransform):
-    """Source → shards in `folder`, and their list in the JSON file `record`.
+    """Writes a source's images to shards in `folder`, and their list to the JSON file `record`.
 
-    Both must lie where all workers and the launching process see them. Where no image is read,
-    `record` is not written: to write an empty list costs a stage.
+    Both must be on a file system that all workers and the launching process share. Where no image
+    is read, `record` is not written: writing an empty list would cost a stage.
     """
 
     def __init__(
@@ -92,7 +92,7 @@ class WriteExamples(beam.PTransform):
 
 
 class ReadChunks(SameCodeDoFn):
-    """Part → (part, place, chunk) for each chunk in it, held to the source's spec."""
+    """Reads a part; yields (part, index, chunk) for each chunk, checked against the spec."""
 
     def __init__(self, source: Source, spec: ImageSpec) -> None:
         self._source = source
@@ -101,15 +101,19 @@ class ReadChunks(SameCodeDoFn):
     def process(self, part: Part) -> Iterator[Any]:
         with serialize_errors():
             if part.split not in SPLITS:
-                raise BadDataError(f"no split {part.split!r}", expected=" or ".join(SPLITS))
-            for place, chunk in enumerate(self._source.read(part)):
-                read = check_chunk(Chunk(*chunk), self._spec, part)
-                Metrics.counter("ingest", "read").inc(len(read.labels))
-                yield part, place, read
+                raise BadDataError(
+                    f"unknown split {part.split!r}",
+                    expected=" or ".join(SPLITS),
+                    remedy="fix the source's parts()",
+                )
+            for index, values in enumerate(self._source.read(part)):
+                chunk = check_chunk(Chunk(*values), self._spec, part)
+                Metrics.counter("ingest", "read").inc(len(chunk.labels))
+                yield part, index, chunk
 
 
 class Encode(SameCodeDoFn):
-    """(part, place, chunk) → a `Piece` for each split that has images of the chunk."""
+    """Encodes (part, index, chunk) as a `Piece` for each split that has images of the chunk."""
 
     def __init__(self, num_classes: int, validation_share: float, span: str | None = None) -> None:
         self._num_classes = num_classes
@@ -117,22 +121,21 @@ class Encode(SameCodeDoFn):
         self._span = span
 
     def process(self, element: tuple[Part, int, Chunk]) -> Iterator[Any]:
-        part, place, (images, labels) = element
-        whole = np.ones(len(images), bool)
-        sides = {part.split: whole}
+        part, index, (images, labels) = element
+        masks = {part.split: np.ones(len(images), bool)}
         if part.split == "train" and self._validation_share:
-            aside = hash_image_shares(images, "validation") < self._validation_share
-            sides = {"train": ~aside, "validation": aside}
-        for split, mine in sides.items():
-            if mine.any():
-                counts = np.bincount(labels[mine], minlength=self._num_classes).tolist()
+            is_validation = hash_image_shares(images, "validation") < self._validation_share
+            masks = {"train": ~is_validation, "validation": is_validation}
+        for split, mask in masks.items():
+            if mask.any():
+                counts = np.bincount(labels[mask], minlength=self._num_classes).tolist()
                 Metrics.counter("ingest", f"images_{split}").inc(sum(counts))
-                records = encode(images[mine], labels[mine], self._span)
-                yield Piece(split, part.index, place, tuple(counts), records)
+                records = encode(images[mask], labels[mask], self._span)
+                yield Piece(split, part.index, index, tuple(counts), records)
 
 
 class WriteShards(SameCodeDoFn):
-    """Piece → appended to a shard of its split and part; at the bundle's end, the shards."""
+    """Appends each piece to a shard of its split and part; yields the shards of the bundle."""
 
     def __init__(self, folder: str, num_classes: int) -> None:
         self._folder = Path(folder)
@@ -145,11 +148,11 @@ class WriteShards(SameCodeDoFn):
         shards = self._shards.setdefault((piece.split, piece.part), [])
         if not shards or shards[-1].size >= SHARD_BYTES:
             file = f"{uuid.uuid4().hex}.tfrecord"
-            none = [0] * self._num_classes
-            shards.append(Shard(piece.split, piece.part, piece.chunk, file, none))
+            no_images = [0] * self._num_classes
+            shards.append(Shard(piece.split, piece.part, piece.chunk, file, no_images))
         shard = shards[-1]
         path = self._folder / shard.file
-        # opened each time, so that a bundle that fails leaves no open file
+        # opened for each piece, so that a failed bundle leaves no open file
         with (
             serialize_errors(),
             translate_disk_errors(f"cannot write {path}"),
@@ -168,43 +171,44 @@ class WriteShards(SameCodeDoFn):
 
 
 def check_chunk(chunk: Chunk, spec: ImageSpec, part: Part) -> Chunk:
-    """The chunk, if it is what `spec` says; labels as int64.
+    """Check a chunk against the spec; return it with labels as int64.
 
     Raises:
-        BadDataError: another dtype or shape, labels that do not go with the images or are out of
-            range.
+        BadDataError: wrong dtype or shape, numbers of images and labels that differ, or a label out
+            of range.
     """
     images, labels = np.asarray(chunk.images), np.asarray(chunk.labels)
     fits = images.dtype == np.uint8 and images.shape == (len(labels), *spec.shape)
     if not fits or labels.ndim != 1 or labels.dtype.kind not in "iu":
         raise BadDataError(
-            f"a chunk of {part.split} is not what the source's spec says",
+            f"a chunk of {part.split} does not match the source's spec",
             expected=f"images uint8 (n, {', '.join(map(str, spec.shape))}), labels integers (n,)",
             got=f"images {images.dtype} {images.shape}, labels {labels.dtype} {labels.shape}",
             follows="nothing was ingested",
-            remedy="mend the source's read() or spec()",
+            remedy="fix the source's read() or spec()",
         )
-    wrong = (labels < 0) | (labels >= spec.num_classes)
-    if wrong.any():
+    out_of_range = (labels < 0) | (labels >= spec.num_classes)
+    if out_of_range.any():
         raise BadDataError(
             f"a label of {part.split} is out of range",
             expected=f"0 to {spec.num_classes - 1}",
-            got=labels[wrong][0],
+            got=labels[out_of_range][0],
             follows="nothing was ingested",
-            remedy="labels count from 0: subtract 1 from each if yours count from 1; else name all "
-            "classes, or mend the labels",
+            remedy="if the labels count from 1, subtract 1 from each; otherwise name all classes "
+            "or fix the labels",
         )
     return Chunk(images, labels.astype(np.int64))
 
 
 def write_record(shards: list[dict[str, Any]], path: str) -> None:
+    """Write the list of shards as JSON."""
     with serialize_errors(), translate_disk_errors(f"cannot write {path}"):
         write_json(Path(path), shards)
 
 
 @contextmanager
 def serialize_errors() -> Iterator[None]:
-    """Let a PenstockError cross to the launching process, whatever the runner does to it."""
+    """Raise a PenstockError of the block as text that a runner passes to the launching process."""
     try:
         yield
     except PenstockError as error:

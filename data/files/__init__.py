@@ -1,1 +1,1 @@
-"""Files on disk: written whole or not at all, and looked at before libraries read them."""
+"""Read, write and check files on disk."""

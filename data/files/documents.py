@@ -1,6 +1,7 @@
-"""JSON that stays on disk: each file says of which schema it is, and one of another is refused.
+"""Read and write the JSON files that stay on disk, each with a schema number.
 
-Files between the processes of one run are none of these, nor are those of TensorFlow Datasets.
+A file of another schema is refused. Files that only pass between the processes of one run have no
+number, and neither have those of TensorFlow Datasets.
 """
 
 from __future__ import annotations
@@ -13,8 +14,9 @@ from data.errors import BadDataError
 from data.files.durable_files import read_json, write_json
 
 KEY = "schema_version"
+_CREATE_AGAIN = "create the file again with this version"
 
-# A change of what a file means takes the next number.
+# A change of what a file means increases its number.
 SCHEMAS = {
     "checkpoint": 1,  # the facts in a training's checkpoints
     "events.jsonl": 2,  # each line; a worker's as well
@@ -33,31 +35,36 @@ SCHEMAS = {
 
 
 def add_schema_number(kind: str, content: Mapping[str, Any]) -> dict[str, Any]:
-    """The content of a file of this kind, with its schema number."""
+    """Return the content of a file of this kind with its schema number."""
     number = {KEY: SCHEMAS[kind]}
     return number | dict(content) | number
 
 
 def check_schema(kind: str, content: Any, where: object) -> dict[str, Any]:
-    """The content of a file, if it is of today's schema.
+    """Return the content of a file if it has the current schema number.
 
     Args:
         kind: one of `SCHEMAS`.
-        content: what was read.
-        where: the file, to be named.
+        content: the parsed JSON.
+        where: the file, for error messages.
 
     Raises:
-        BadDataError: it is no JSON object, or of another schema, such as a newer Penstock's.
+        BadDataError: it is not a JSON object, or has another schema, such as a newer Penstock's.
     """
     if not isinstance(content, dict):
-        raise BadDataError(f"{where} is no JSON object", expected="a JSON object", got=content)
+        raise BadDataError(
+            f"{where} is not a JSON object",
+            expected="a JSON object",
+            got=content,
+            remedy=_CREATE_AGAIN,
+        )
     if content.get(KEY) != SCHEMAS[kind]:
         raise BadDataError(
             f"{where} was written by another version of Penstock",
             expected=f"{KEY} {SCHEMAS[kind]}",
             got=f"{KEY} {content[KEY]}" if KEY in content else f"no {KEY}",
-            follows="it was not read: what it means may have changed",
-            remedy="use the Penstock that wrote it, or have it made again by this one",
+            follows="the file is not used: its meaning may have changed",
+            remedy=f"use the Penstock version that wrote it, or {_CREATE_AGAIN}",
         )
     return content
 
@@ -71,16 +78,16 @@ def write_document(path: Path, content: Mapping[str, Any], kind: str | None = No
         kind: one of `SCHEMAS`; the file's name if None.
 
     Raises:
-        OSError: the disk would not take it; the old file still stands.
+        OSError: the file could not be written; the old one is unchanged.
     """
     write_json(path, add_schema_number(kind or path.name, content))
 
 
 def read_document(path: Path, kind: str | None = None) -> dict[str, Any]:
-    """The content of such a file, its schema number with it.
+    """Read a JSON file and check its schema number, which the result includes.
 
     Raises:
-        BadDataError: it is missing, no JSON object, or of another schema.
+        BadDataError: it is missing, not a JSON object, or has another schema number.
         EnvironmentTrouble: it cannot be read.
     """
     return check_schema(kind or path.name, read_json(path), path)

@@ -1,4 +1,4 @@
-"""Files that survive a kill or a power cut, and digests that prove they did not change."""
+"""Write files that survive a kill or a power cut, and digest files to detect changes."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from data.errors import BadDataError, EnvironmentTrouble
+from data.errors import BadDataError, EnvironmentTrouble, unreadable_file_error
 
-# as `strerror` has it, behind the file's name
-_TENSORFLOW = re.compile(
+# TensorFlow's text of a disk error: the file, then the system's message
+_TENSORFLOW_ERROR = re.compile(
     r"(\S+); (No space left on device|Disk quota exceeded|Read-only file system"
     r"|Input/output error|File too large|Permission denied)"
 )
@@ -25,7 +25,11 @@ _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 
 @contextmanager
 def translate_disk_errors(what: str) -> Iterator[None]:
-    """Turn an OSError of the block, such as a full disk, into EnvironmentTrouble."""
+    """Raise EnvironmentTrouble for an OSError of the block, such as a full disk.
+
+    Args:
+        what: the first line of the error: "cannot write FILE".
+    """
     try:
         yield
     except OSError as error:
@@ -33,20 +37,20 @@ def translate_disk_errors(what: str) -> Iterator[None]:
 
 
 def failed_write_error(what: str, error: OSError) -> EnvironmentTrouble:
-    """The error for a write that failed; of a copy that is the file that was written to."""
+    """Return the error for a failed write; it names the target where a copy failed."""
     name = error.filename2 or error.filename
     return EnvironmentTrouble(
         what,
         got=f"{error.strerror or error}" + (f" ({_shown(name)})" if name else ""),
-        follows="nothing was left half written",
-        remedy="free disk space or mend the permissions, then run the same command again",
+        follows="no incomplete file remains",
+        remedy="free disk space or fix the permissions, then run the same command again",
     )
 
 
 def parse_disk_error(text: str) -> tuple[str, str] | None:
-    """The file and what is wrong with its disk, where TensorFlow says so: it has no errno."""
-    said = _TENSORFLOW.search(text)
-    return (said[1], said[2]) if said else None
+    """Parse TensorFlow's text of a disk error: the file and the system's message."""
+    match = _TENSORFLOW_ERROR.search(text)
+    return (match[1], match[2]) if match else None
 
 
 def _shown(name: object) -> str:
@@ -54,29 +58,33 @@ def _shown(name: object) -> str:
 
 
 def sha256_file(path: Path) -> str:
-    """Hex digest of a file's bytes."""
+    """Return the hex digest of a file's bytes."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def digest_tree(path: Path, exclude: Collection[str] = ()) -> dict[str, str]:
-    """Digest of every file under a folder.
+    """Digest every file under a folder.
 
     Args:
         path: the folder.
         exclude: files to leave out, relative to `path`, with "/".
 
     Returns:
-        Relative path with "/" → hex sha256, in the order of the paths. Empty folders do not show.
+        Relative path with "/" → hex sha256, in the order of the paths; without empty folders.
 
     Raises:
-        BadDataError: something that is neither a folder nor a plain file, such as a link: its
-            content could change without this tree changing.
+        BadDataError: an entry that is neither a folder nor a regular file, such as a link: its
+            target could change without a change of this folder.
     """
     digests = {}
     for relative, file in sorted((p.relative_to(path).as_posix(), p) for p in path.rglob("*")):
         if file.is_symlink() or not (file.is_dir() or file.is_file()):
-            raise BadDataError(f"{file} is no plain file", expected="plain files and folders only")
+            raise BadDataError(
+                f"{file} is not a regular file",
+                expected="only regular files and folders",
+                remedy="replace it by a regular file, or remove it",
+            )
         if file.is_file() and relative not in exclude:
             digests[relative] = sha256_file(file)
     return digests
@@ -104,7 +112,7 @@ def write_json(path: Path, obj: Any) -> None:
 
     Raises:
         ValueError: NaN or infinity, which JSON does not have: write None.
-        OSError: the disk would not take it; the old file still stands.
+        OSError: the file could not be written; the old one is unchanged.
     """
     write_text(path, json.dumps(obj, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
@@ -113,18 +121,18 @@ def write_text(path: Path, text: str) -> None:
     """Write UTF-8 as `write_bytes` writes bytes.
 
     Raises:
-        OSError: the disk would not take it; the old file still stands.
+        OSError: the file could not be written; the old one is unchanged.
     """
     write_bytes(path, text.encode())
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Write so that a reader sees the old file or the whole new one, even after a power cut.
+    """Replace a file in one step: a reader sees the old or the complete new one, always.
 
-    Whom the folder is closed to, the file is closed to as well.
+    The file is readable by those who may read its folder.
 
     Raises:
-        OSError: the disk would not take it; the old file still stands.
+        OSError: the file could not be written; the old one is unchanged.
     """
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
     try:
@@ -140,7 +148,7 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 
 def remove(path: Path) -> None:
-    """Remove a folder with all in it, or a file that lies where a folder should, if it is there."""
+    """Remove a folder and its content, or a file or link at that path, if there is one."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:
@@ -148,25 +156,34 @@ def remove(path: Path) -> None:
 
 
 def remove_half_written(folder: Path) -> None:
-    """Remove what writers left directly in a folder when they were killed in `write_bytes`."""
-    for left in folder.glob(".*.tmp"):
-        left.unlink()
+    """Remove the temporary files in a folder whose writers were killed in `write_bytes`."""
+    for temporary in folder.glob(".*.tmp"):
+        temporary.unlink()
 
 
 def read_json(path: Path) -> Any:
-    """The value in a JSON file.
+    """Read a JSON file.
 
     Raises:
-        BadDataError: there is no such file, or it is not JSON.
+        BadDataError: the file does not exist, or is not JSON.
         EnvironmentTrouble: it cannot be read.
     """
     try:
         return json.loads(path.read_bytes())
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise BadDataError(f"{path} is missing", expected="a JSON file") from error
+        raise _json_error(f"{path} is missing", "no such file") from error
     except IsADirectoryError as error:
-        raise BadDataError(f"{path} is a folder", expected="a JSON file") from error
+        raise _json_error(f"{path} is not JSON", "a folder") from error
     except (ValueError, RecursionError) as error:
-        raise BadDataError(f"{path} is not JSON", expected="a JSON file", got=error) from error
+        raise _json_error(f"{path} is not JSON", error) from error
     except OSError as error:
-        raise EnvironmentTrouble(f"cannot read {path}", got=error.strerror) from error
+        raise unreadable_file_error(path, error) from error
+
+
+def _json_error(what: str, got: object) -> BadDataError:
+    return BadDataError(
+        what,
+        expected="a JSON file",
+        got=got,
+        remedy="restore the file, or repeat the step that wrote it",
+    )

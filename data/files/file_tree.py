@@ -1,4 +1,4 @@
-"""The files under a folder, links followed: one walk for all who list input data."""
+"""List the files under a folder, following links: for all code that lists input data."""
 
 from __future__ import annotations
 
@@ -11,71 +11,70 @@ from typing import NamedTuple
 
 from data.errors import BadDataError
 
-_NOWHERE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
+_BROKEN_LINK = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 
 
 class File(NamedTuple):
-    """A regular file, or what a link to one leads to."""
+    """A regular file, or the target of a link to one."""
 
     path: str
-    name: str  # from the start of the walk on, with /; of a start that is a file, its own
+    name: str  # path from the start of the walk, with /; where the start is a file, its name
     stat: os.stat_result
 
     @property
     def is_hidden(self) -> bool:
-        """It, or a folder on the way to it, begins with a dot."""
+        """Whether its name, or that of a folder above it, begins with a dot."""
         return any(part.startswith(".") for part in self.name.split("/"))
 
 
 def walk(
     start: Path, *, hidden: bool = True, leave_out: Sequence[os.stat_result] = ()
 ) -> Iterator[File]:
-    """All files at or under `start`, by name; folders that are links are entered like others.
+    """Yield all files at or under `start`, sorted by name; links to folders are followed.
 
-    A folder that holds itself, by whatever links, is entered once on a path. Two links to one
-    folder are two folders, as a source sees them. What is gone while one looks is left out, and so
-    is a hidden link that leads nowhere, by which editors lock files.
+    A folder that contains itself through links is entered once on each path. Two links to one
+    folder count as two folders. A file that disappears during the walk is left out, and so is a
+    broken hidden link, which editors use as a lock.
 
     Args:
         start: a file or a folder.
-        hidden: give those too whose name, or a folder's under `start`, begins with a dot, and what
-            Python wrote to `__pycache__`.
-        leave_out: files and folders that are passed over, by what `stat` says of them.
+        hidden: whether to include names that begin with a dot, and `__pycache__`.
+        leave_out: the `stat` of files and folders to skip.
 
     Raises:
-        BadDataError: a link leads nowhere, or to itself.
-        FileNotFoundError: nothing is there.
+        BadDataError: a link is broken, or leads to itself.
+        FileNotFoundError: `start` does not exist.
         OSError: a folder cannot be listed.
     """
     try:
-        found = start.stat()
+        start_stat = start.stat()
     except OSError as error:
         _refuse_broken_link(start, error)
         raise
-    if stat.S_ISDIR(found.st_mode):
-        yield from _below(str(start), "", (*leave_out, found), hidden)
+    if stat.S_ISDIR(start_stat.st_mode):
+        yield from _walk_folder(str(start), "", (*leave_out, start_stat), hidden)
     else:
-        yield File(str(start), start.name, found)
+        yield File(str(start), start.name, start_stat)
 
 
-def _below(
-    folder: str, prefix: str, closed: tuple[os.stat_result, ...], hidden: bool
+def _walk_folder(
+    folder: str, prefix: str, skipped: tuple[os.stat_result, ...], hidden: bool
 ) -> Iterator[File]:
     with os.scandir(folder) as listed:
         entries = sorted(listed, key=lambda entry: entry.name)
     for entry in entries:
         if not hidden and (entry.name.startswith(".") or entry.name == "__pycache__"):
             continue
-        found, name = _look(entry), prefix + entry.name
-        if found is None or any(os.path.samestat(found, other) for other in closed):
+        entry_stat, name = _stat_entry(entry), prefix + entry.name
+        if entry_stat is None or any(os.path.samestat(entry_stat, other) for other in skipped):
             continue
-        if stat.S_ISREG(found.st_mode):
-            yield File(entry.path, name, found)
-        elif stat.S_ISDIR(found.st_mode):
-            yield from _below(entry.path, f"{name}/", (*closed, found), hidden)
+        if stat.S_ISREG(entry_stat.st_mode):
+            yield File(entry.path, name, entry_stat)
+        elif stat.S_ISDIR(entry_stat.st_mode):
+            yield from _walk_folder(entry.path, f"{name}/", (*skipped, entry_stat), hidden)
 
 
-def _look(entry: os.DirEntry[str]) -> os.stat_result | None:
+def _stat_entry(entry: os.DirEntry[str]) -> os.stat_result | None:
     try:
         return entry.stat()
     except OSError as error:
@@ -87,12 +86,12 @@ def _look(entry: os.DirEntry[str]) -> os.stat_result | None:
 
 
 def _refuse_broken_link(path: Path, error: OSError) -> None:
-    if error.errno not in _NOWHERE or not path.is_symlink():
+    if error.errno not in _BROKEN_LINK or not path.is_symlink():
         return
     raise BadDataError(
-        f"{path} is a link that leads nowhere",
-        expected="a file or a folder behind it",
+        f"{path} is a broken link",
+        expected="a link to a file or folder that exists",
         got=os.readlink(path),
-        follows="nothing of it was read",
-        remedy="bring back what it leads to, or take the link away",
+        follows="nothing was read",
+        remedy="restore the target of the link, or remove the link",
     ) from error

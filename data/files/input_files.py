@@ -1,6 +1,6 @@
-"""Input files: on this machine, or wherever a URL leads that Beam's file systems know.
+"""Open and list input files on this machine or behind a URL of one of Beam's file systems.
 
-Local ones are plain `pathlib.Path`; only a URL imports Beam.
+Local files are plain `pathlib.Path`; only a URL imports Beam.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from apache_beam.options.pipeline_options import PipelineOptions
 
 _BUFFER = 1 << 20  # bytes fetched at a time
-# what clients of stores say of an error, by number or by name → what the system would
+# error code or name of a storage client → errno of the operating system
 _ERRNOS = {
     401: errno.EACCES,
     403: errno.EACCES,
@@ -34,14 +34,14 @@ _ERRNOS = {
 
 @dataclass(frozen=True)
 class RemotePath:
-    """A file or folder in one of Beam's file systems: what the sources use of `pathlib.Path`.
+    """A file or folder behind a URL, with the methods of `pathlib.Path` that sources use.
 
-    Each method raises OSError of the class that a local file would have raised, and ConfigError
-    where no file system knows the URL.
+    Each method raises the OSError that a local file would raise, and ConfigError where no file
+    system supports the URL.
     """
 
     url: str  # without a slash at its end
-    # taken along, since not every worker is told Beam's flags; they may hold keys
+    # pickled with it, because not every worker gets Beam's flags; they may hold keys
     beam_args: tuple[str, ...] = field(default=(), repr=False)
 
     def __str__(self) -> str:
@@ -55,24 +55,24 @@ class RemotePath:
         return self.url.rpartition("/")[2]
 
     def open(self, mode: Literal["rb"] = "rb") -> IO[bytes]:
-        """The file's bytes as they are stored: gzip is not undone, whatever the name."""
+        """Open the file's bytes as they are stored: gzip is not decompressed, whatever the name."""
         from apache_beam.io.filesystem import CompressionTypes
 
         files = _file_system(self)
-        with _os_errors(self.url):
+        with _translate_client_errors(self.url):
             handle = files.open(self.url, compression_type=CompressionTypes.UNCOMPRESSED)
-        return io.BufferedReader(_Remote(handle, self.url), _BUFFER)
+        return io.BufferedReader(_RemoteFile(handle, self.url), _BUFFER)
 
     def iterdir(self) -> Iterator[RemotePath]:
-        """What lies directly in it; an empty folder is not found, since some stores have none."""
-        found = _match(_file_system(self), f"{self.url}/*")
-        if not found:
+        """Yield the entries of the folder; an empty one does not exist, as in some stores."""
+        entries = _match(_file_system(self), f"{self.url}/*")
+        if not entries:
             raise FileNotFoundError(errno.ENOENT, "No such folder, or an empty one", self.url)
-        yield from (RemotePath(file.path, self.beam_args) for file in found)
+        yield from (RemotePath(file.path, self.beam_args) for file in entries)
 
 
-class _Remote(io.RawIOBase):
-    """A file that Beam opened, its client's errors made OSErrors."""
+class _RemoteFile(io.RawIOBase):
+    """A file that Beam opened; errors of its client are raised as OSErrors."""
 
     def __init__(self, handle: Any, url: str) -> None:
         self._handle = handle
@@ -85,13 +85,13 @@ class _Remote(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int:
-        with _os_errors(self._url):
+        with _translate_client_errors(self._url):
             content = self._handle.read(len(buffer))
         buffer[: len(content)] = content
         return len(content)
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        with _os_errors(self._url):
+        with _translate_client_errors(self._url):
             self._handle.seek(offset, whence)
             return self.tell()
 
@@ -108,15 +108,16 @@ InputPath = Path | RemotePath
 
 
 def is_url(path: str | None) -> bool:
+    """Return whether a path is a URL."""
     return bool(path) and "://" in str(path)
 
 
 def refuse_url(folder: Path | str, what: str) -> None:
-    """Refuse a URL where files are written: they need renames and fsync, as POSIX has them.
+    """Refuse a URL for a folder that is written to: writing needs POSIX renames and fsync.
 
     Args:
-        folder: also a URL that became a path, gs:/bucket for gs://bucket.
-        what: the folder's name in messages: "the root".
+        folder: a path, or a URL, also as `pathlib` changes one: gs:/bucket for gs://bucket.
+        what: how messages name the folder: "the root".
 
     Raises:
         ConfigError: it is a URL.
@@ -127,25 +128,25 @@ def refuse_url(folder: Path | str, what: str) -> None:
             expected="a folder of a POSIX file system, on this machine or mounted",
             got=folder,
             follows="nothing ran",
-            remedy="mount the bucket or choose a folder; only ingest.path may be a URL",
+            remedy="mount the bucket, or choose a local folder; only ingest.path may be a URL",
         )
 
 
 def resolve_input_path(path: str | None, beam_args: tuple[str, ...] = ()) -> InputPath:
-    """What `ingest.path` names; a local path is made absolute, to mean the same to every worker."""
+    """Return the path that `ingest.path` names; a local one absolute, the same for every worker."""
     if path and is_url(path):
         return RemotePath(path.rstrip("/"), beam_args)
     return Path(path or "").expanduser().absolute()
 
 
 def list_stamps(url: str, beam_args: tuple[str, ...] = ()) -> dict[str, str]:
-    """The URL of each file at or under `url`, hidden ones left out → what changes when it does.
+    """List the files at or under a URL, except hidden ones: URL → stamp.
 
-    That is size and time of the last change, from a listing, or a checksum where the file system
-    keeps no times; no file is read. What is not there has no files.
+    A stamp changes when the file does: its size and time of change, or its checksum where the file
+    system keeps no times. No file is read. A URL that does not exist has no files.
 
     Raises:
-        ConfigError: no file system knows the URL.
+        ConfigError: no file system supports the URL.
         EnvironmentTrouble: it cannot be listed: permission, network.
     """
     root = RemotePath(url.rstrip("/"), beam_args)
@@ -159,33 +160,33 @@ def list_stamps(url: str, beam_args: tuple[str, ...] = ()) -> dict[str, str]:
             f"{url} cannot be listed",
             got=error.strerror or summarize_error(error),
             follows="nothing ran",
-            remedy="mend the permissions or the network, then run the same command again",
+            remedy="fix the permissions or the network, then run the same command again",
         ) from error
 
 
 def _files(files: FileSystem, root: str) -> list[FileMetadata]:
     try:
-        found = _match(files, f"{root}/**") or _match(files, root)
+        matches = _match(files, f"{root}/**") or _match(files, root)
     except PermissionError:
         raise
     except OSError:
-        found = _match(files, root) if files.has_dirs() else []  # HDFS refuses to list a file
-        if not found:
+        matches = _match(files, root) if files.has_dirs() else []  # HDFS refuses to list a file
+        if not matches:
             raise
-    return [file for file in found if "/." not in file.path.removeprefix(root)]
+    return [file for file in matches if "/." not in file.path.removeprefix(root)]
 
 
 def _stamp(files: FileSystem, file: FileMetadata) -> str:
-    with _os_errors(file.path):
+    with _translate_client_errors(file.path):
         changed = file.last_updated_in_seconds or files.checksum(file.path)
     return f"{file.size_in_bytes} bytes of {changed}"
 
 
 def _match(files: FileSystem, pattern: str) -> list[FileMetadata]:
-    """The files that fit, but for the empty objects by which stores mark a folder."""
-    with _os_errors(pattern):
-        found = files.match([pattern])[0].metadata_list
-    return sorted((file for file in found if file.path[-1] != "/"), key=lambda file: file.path)
+    """Return the files that match, without the empty objects that mark folders in some stores."""
+    with _translate_client_errors(pattern):
+        matches = files.match([pattern])[0].metadata_list
+    return sorted((file for file in matches if file.path[-1] != "/"), key=lambda file: file.path)
 
 
 @functools.cache
@@ -203,40 +204,40 @@ def _file_system(path: RemotePath) -> FileSystem:
         FileSystems.set_options(_options(path.beam_args))
     try:
         return FileSystems.get_filesystem(path.url)
-    except Exception as error:  # no such scheme, a library that is missing, a flag that is
-        known = sorted({s for kind in FileSystem.get_all_subclasses() if (s := kind.scheme())})
+    except Exception as error:  # unknown scheme, missing library or missing flag
+        schemes = sorted({s for kind in FileSystem.get_all_subclasses() if (s := kind.scheme())})
         raise ConfigError(
             f"Beam has no file system for {path}",
             expected="a local path, or a URL that begins with "
-            + ", ".join(f"{scheme}://" for scheme in known),
-            got=summarize_error(next(_causes(error))),
+            + ", ".join(f"{scheme}://" for scheme in schemes),
+            got=summarize_error(next(_list_causes(error))),
             follows="nothing ran",
-            remedy="mend ingest.path, or install the store's part of Beam: apache-beam[gcp], "
+            remedy="fix ingest.path, or install the file system's extra of Beam: apache-beam[gcp], "
             "[aws], [azure] or [hadoop]",
         ) from error
 
 
 @contextmanager
-def _os_errors(url: str) -> Iterator[None]:
-    """Raise whatever a store's client raises as the OSError that a local file would have raised."""
+def _translate_client_errors(url: str) -> Iterator[None]:
+    """Raise any error of a storage client as the OSError that a local file would raise."""
     try:
         yield
     except Exception as error:  # each client has exceptions of its own
-        causes = list(_causes(error))
+        causes = list(_list_causes(error))
         for cause in causes:
             if isinstance(cause, OSError) and cause.errno:
                 raise OSError(cause.errno, cause.strerror, url) from error
-            for said in ("code", "status_code", "exception"):
-                if number := _ERRNOS.get(getattr(cause, said, None)):
+            for attribute in ("code", "status_code", "exception"):
+                if number := _ERRNOS.get(getattr(cause, attribute, None)):
                     raise OSError(number, summarize_error(cause), url) from error
         raise OSError(errno.EIO, summarize_error(causes[0]), url) from error
 
 
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    """The errors inside Beam's, innermost first, then it."""
+def _list_causes(error: BaseException) -> Iterator[BaseException]:
+    """Yield the errors that an error of Beam wraps, innermost first, then the error itself."""
     for inner in (getattr(error, "exception_details", None) or {}).values():
         if isinstance(inner, BaseException):
-            yield from _causes(inner)
+            yield from _list_causes(inner)
     if error.__cause__:
-        yield from _causes(error.__cause__)
+        yield from _list_causes(error.__cause__)
     yield error

@@ -1,4 +1,4 @@
-"""Files and folders that nobody but their owner can read, whatever the umask, from the first."""
+"""Create files and folders that only their owner can read, whatever the umask."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
 def make_private_folder(path: Path, *, new: bool = False) -> Path:
-    """Make a folder for its owner alone; all in one that was open to others is closed to them.
+    """Create a folder for its owner alone; an existing one is closed to others, content included.
 
     Args:
-        path: whose parent exists.
-        new: it must not exist.
+        path: the folder; its parent must exist.
+        new: whether the folder must not exist yet.
 
     Raises:
-        OSError: it cannot be made.
+        OSError: it cannot be created.
     """
     with contextlib.nullcontext() if new else contextlib.suppress(FileExistsError):
         path.mkdir(FOLDER_MODE)
@@ -30,7 +30,7 @@ def make_private_folder(path: Path, *, new: bool = False) -> Path:
 
 
 def open_private(path: Path, mode: str, **options: Any) -> IO[Any]:
-    """As `open`; a file that it makes is its owner's alone."""
+    """Open a file as `open` does; a new file is readable by its owner alone."""
     return open(path, mode, opener=_opener, **options)
 
 
@@ -39,14 +39,17 @@ def _opener(path: str, flags: int) -> int:
 
 
 def touch_private(path: Path) -> None:
-    """Make an empty file for its owner alone, where there is none."""
-    if not path.exists():  # of one that is there no descriptor is opened: closing it drops locks
+    """Create an empty file for its owner alone, unless it exists."""
+    if not path.exists():  # an existing file is not opened: closing it would release its locks
         with contextlib.suppress(FileExistsError):
             path.touch(FILE_MODE, exist_ok=False)
 
 
 def make_private(*paths: Path) -> None:
-    """Close files, and folders with all in them, to all but their owner; only he can."""
+    """Remove the permissions of group and others from files, and from folders with their content.
+
+    Files of another user are left as they are.
+    """
     for path in paths:
         with contextlib.suppress(FileNotFoundError, PermissionError):
             mode = path.lstat().st_mode

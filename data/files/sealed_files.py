@@ -1,7 +1,7 @@
-"""The files of a folder that was sealed, held against what was written down of them then.
+"""Check the files of a sealed folder against the facts recorded when it was sealed.
 
-A file whose size and ctime are as they were is not read. The ctime changes with every write, and
-no program can set it back; a copy of the folder has others, and is read.
+A file with unchanged size and ctime is not read. The ctime changes with every write, and programs
+cannot set it; the files of a copied folder have other ctimes and are read.
 """
 
 from __future__ import annotations
@@ -17,14 +17,16 @@ from data.files.durable_files import sha256_file
 
 @dataclass(frozen=True)
 class CheckResult:
-    """What came of a look at a sealed folder."""
+    """The result of checking a sealed folder."""
 
-    damaged: str | None  # the first file that is gone or has other bytes, relative to the folder
-    ctimes: dict[str, int]  # of the files that were looked at, in ns; each from before it was read
+    # the first file that is missing or has other bytes, relative to the folder
+    damaged: str | None
+    # of the files that were checked, in ns; each taken before the file was read
+    ctimes: dict[str, int]
 
 
 def collect_file_facts(folder: Path, digests: Mapping[str, str]) -> dict[str, Any]:
-    """What is written down of a folder's files when it is sealed; `digests` are theirs."""
+    """Return the digests, sizes and ctimes of a folder's files, to record when it is sealed."""
     stats = {name: (folder / name).stat() for name in digests}
     return {
         "digests": dict(digests),
@@ -34,19 +36,19 @@ def collect_file_facts(folder: Path, digests: Mapping[str, str]) -> dict[str, An
 
 
 def check_files(folder: Path, facts: Mapping[str, Any], *, read_all: bool = False) -> CheckResult:
-    """Hold a folder's files against `collect_file_facts`.
+    """Check a folder's files against the result of `collect_file_facts`.
 
     Args:
-        folder: of the files.
-        facts: what was written down; without `ctimes`, every file is read.
-        read_all: read also the files whose size and ctime are as they were.
+        folder: the folder of the files.
+        facts: the recorded facts; without `ctimes`, every file is read.
+        read_all: read also the files with unchanged size and ctime.
 
     Raises:
         KeyError, TypeError, AttributeError: facts of another shape.
         EnvironmentTrouble: this user may not read a file.
-        OSError: a file that is there cannot be read.
+        OSError: an existing file cannot be read.
     """
-    known, ctimes = facts.get("ctimes") or {}, dict[str, int]()
+    recorded_ctimes, ctimes = facts.get("ctimes") or {}, dict[str, int]()
     for name, digest in facts["digests"].items():
         try:
             stat = (folder / name).stat()
@@ -55,8 +57,8 @@ def check_files(folder: Path, facts: Mapping[str, Any], *, read_all: bool = Fals
         ctimes[name] = stat.st_ctime_ns
         if stat.st_size != facts["sizes"][name]:
             return CheckResult(name, ctimes)
-        as_sealed = not read_all and known.get(name) == stat.st_ctime_ns
-        if not as_sealed and _digest(folder / name) != digest:
+        is_unchanged = not read_all and recorded_ctimes.get(name) == stat.st_ctime_ns
+        if not is_unchanged and _digest(folder / name) != digest:
             return CheckResult(name, ctimes)
     return CheckResult(None, ctimes)
 
@@ -68,6 +70,6 @@ def _digest(file: Path) -> str:
         raise EnvironmentTrouble(
             f"cannot read {file}",
             got=error.strerror,
-            follows="it is not known whether it is as it was made",
-            remedy="give the right to read it, then run the same command again",
+            follows="it cannot be checked for changes",
+            remedy="fix its permissions, then run the same command again",
         ) from error

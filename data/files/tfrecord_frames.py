@@ -1,4 +1,7 @@
-"""The frames of TFRecord files, without TensorFlow: length, its checksum, content, its checksum."""
+"""Write TFRecords and check their lengths without TensorFlow.
+
+A record is its length, the checksum of the length, the content, and the checksum of the content.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +12,10 @@ from pathlib import Path
 
 import google_crc32c
 
-from data.errors import BadDataError, EnvironmentTrouble
+from data.errors import BadDataError, unreadable_file_error
 
-_HEAD, _TAIL = 12, 4  # bytes before and behind the content
-_LENGTHS = 4096  # that are remembered of a file: most have one
+_HEAD, _TAIL = 12, 4  # bytes before and after the content
+_MAX_LENGTHS = 4096  # different lengths remembered per file; most files have one
 FRAME_BYTES = _HEAD + _TAIL
 
 
@@ -23,19 +26,19 @@ def frame_record(content: bytes) -> bytes:
 
 
 def masked_crc(content: bytes) -> bytes:
-    """TFRecord's checksum: CRC-32C, turned by 15 bits, plus a constant."""
+    """Compute TFRecord's checksum: CRC-32C, rotated by 15 bits, plus a constant."""
     crc = google_crc32c.value(content)
     return struct.pack("<I", ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF)
 
 
 def check_lengths(path: Path | str) -> None:
-    """Hold the lengths of a file's records against the file, before TensorFlow reads it.
+    """Check the record lengths of a file against its size, before TensorFlow reads it.
 
-    TensorFlow believes a length whose checksum is right: of 2^40 bytes it asks for so much memory,
-    of 2^62 it ends the process. Contents are not looked at: TensorFlow checks them as it reads.
+    TensorFlow trusts a length with a correct checksum: for 2^40 bytes it allocates that much
+    memory, for 2^62 it aborts the process. TensorFlow itself checks the contents when it reads.
 
     Raises:
-        BadDataError: a length, or its checksum, is wrong; with the file and the record.
+        BadDataError: a length, or its checksum, is wrong; the error names file and record.
         EnvironmentTrouble: the file cannot be read.
     """
     try:
@@ -43,18 +46,18 @@ def check_lengths(path: Path | str) -> None:
         _check(str(path), stat.st_size, stat.st_mtime_ns, stat.st_ino)
     except FileNotFoundError as error:
         raise BadDataError(
-            f"{path} is not there",
+            f"{path} does not exist",
             expected="a file of TFRecords",
-            remedy="make or fetch it again",
+            remedy="create or download the file again",
         ) from error
     except OSError as error:
-        raise EnvironmentTrouble(f"cannot read {path}", got=error.strerror) from error
+        raise unreadable_file_error(path, error) from error
 
 
 @lru_cache(maxsize=4096)
 def _check(path: str, size: int, changed: int, inode: int) -> None:
-    """Once for a file as it lies, 12 bytes of each record."""
-    steps: dict[bytes, int] = {}  # head, once its checksum was right → bytes to the next one
+    """Read 12 bytes of each record; the cache spares a file that did not change."""
+    steps: dict[bytes, int] = {}  # header with a correct checksum → bytes to the next record
     record = at = 0
     with open(path, "rb") as file:
         while at < size:
@@ -62,25 +65,23 @@ def _check(path: str, size: int, changed: int, inode: int) -> None:
             step = steps.get(head)
             if step is None:
                 if len(head) < _HEAD or head[8:] != masked_crc(head[:8]):
-                    raise damaged_record_error(
-                        path, record, "a header that is cut short or damaged"
-                    )
+                    raise damaged_record_error(path, record, "a truncated or damaged header")
                 step = int.from_bytes(head[:8], "little") + FRAME_BYTES
-                if len(steps) < _LENGTHS:
+                if len(steps) < _MAX_LENGTHS:
                     steps[head] = step
-            left = size - at
-            if step > left:
-                got = f"a length of {step - FRAME_BYTES} bytes where {left - _HEAD} are left"
+            remaining = size - at
+            if step > remaining:
+                got = f"a length of {step - FRAME_BYTES} bytes with {remaining - _HEAD} bytes left"
                 raise damaged_record_error(path, record, got)
             at, record = at + step, record + 1
 
 
 def damaged_record_error(path: Path | str, record: int, got: str) -> BadDataError:
-    """A file of which a record, counted from 0, is not whole."""
+    """Return the error for a file with a damaged record; records are counted from 0."""
     return BadDataError(
-        f"{path} cannot be read from record {record:,} on",
-        expected="whole TFRecords",
+        f"{path} is damaged: record {record:,} cannot be read",
+        expected="complete TFRecords",
         got=got,
-        follows="nothing of it was read",
-        remedy="make or fetch the file again; if it comes back, check the disk",
+        follows="nothing was read from it",
+        remedy="create or download the file again; if the error returns, check the disk",
     )

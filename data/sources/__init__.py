@@ -1,4 +1,4 @@
-"""Where images come from: one source per file, each a class that satisfies `Source`."""
+"""Read labelled images from files and datasets: one `Source` class per module."""
 
 from data.sources.source import (
     CHUNK_IMAGES,

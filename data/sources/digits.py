@@ -1,4 +1,4 @@
-"""The 1,797 handwritten digits that scikit-learn ships: 8 x 8 pixels, offline."""
+"""Read the 1,797 handwritten digits that scikit-learn ships: 8 x 8 pixels, without a download."""
 
 from __future__ import annotations
 
@@ -11,11 +11,13 @@ from data.sources.class_names import choose_class_names
 from data.sources.source import SPLITS, Chunk, Part, SourceConfig
 from data.spec import ImageSpec
 
-_TEST_SHARE = 0.2  # the set has no official test split: a stable fifth by content
+_TEST_SHARE = (
+    0.2  # the dataset has no official test split: a fifth is chosen by a hash of the pixels
+)
 
 
 class DigitsSource:
-    """scikit-learn's digits; its values of 0-16 become 0-255."""
+    """scikit-learn's digits; the pixel values 0-16 are scaled to 0-255."""
 
     def __init__(self, config: SourceConfig) -> None:
         config.check("digits")
@@ -37,5 +39,5 @@ class DigitsSource:
         bunch = load_digits()
         images = np.rint(bunch.images * (255 / 16)).astype(np.uint8)[..., np.newaxis]
         labels = bunch.target.astype(np.int64)
-        mine = (hash_image_shares(images, "test") < _TEST_SHARE) == (part.split == "test")
-        yield Chunk(images[mine], labels[mine])
+        in_split = (hash_image_shares(images, "test") < _TEST_SHARE) == (part.split == "test")
+        yield Chunk(images[in_split], labels[in_split])

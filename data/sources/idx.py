@@ -1,4 +1,4 @@
-"""MNIST's IDX files, plain or gzip, under their standard names.
+"""Read MNIST's IDX files, plain or gzip, under their standard names.
 
 An IDX file: two zero bytes, 0x08 for unsigned bytes, the number of dimensions, each dimension as
 a big-endian 32-bit integer, then the values, last dimension fastest.
@@ -19,7 +19,13 @@ import numpy as np
 
 from data.errors import BadDataError
 from data.files.input_files import InputPath, resolve_input_path
-from data.sources.array_files import ArrayFile, ArraySource, LabelledImages, translate_file_errors
+from data.sources.array_files import (
+    ArrayFile,
+    ArraySource,
+    LabelledImages,
+    translate_file_errors,
+    wrong_length_error,
+)
 from data.sources.source import SourceConfig
 
 _PREFIX = {"train": "train", "test": "t10k"}
@@ -34,33 +40,36 @@ class IdxSource(ArraySource):
         config.check("idx")
         folder = resolve_input_path(config.path, config.beam_args)
         with translate_file_errors(folder, "a folder with the four IDX files of MNIST"):
-            present = {file.name for file in folder.iterdir()}
+            names = {file.name for file in folder.iterdir()}
         splits = {
             split: LabelledImages(
-                *(_array(_find(folder, present, prefix, kind), n) for kind, n in _KINDS.items())
+                *(
+                    _read_header(_find_file(folder, names, prefix, kind), n)
+                    for kind, n in _KINDS.items()
+                )
             )
             for split, prefix in _PREFIX.items()
         }
         super().__init__(splits, config.class_names)
 
 
-def _find(folder: InputPath, present: set[str], prefix: str, kind: str) -> InputPath:
+def _find_file(folder: InputPath, present: set[str], prefix: str, kind: str) -> InputPath:
     stems = [f"{prefix}-{kind}{dot}idx{_KINDS[kind]}-ubyte" for dot in "-."]
     names = [stem + ending for stem in stems for ending in ("", ".gz")]
     for name in names:
         if name in present:
             return folder / name
     raise BadDataError(
-        f"no {kind} of the {prefix} split in {folder}",
+        f"{folder} has no file with the {kind} of the split {prefix}",
         expected="one of " + ", ".join(names),
         got=", ".join(sorted(present)[:8]) or "an empty folder",
         follows="nothing was ingested",
-        remedy="check ingest.path; was the dataset downloaded?",
+        remedy="check ingest.path, and that the dataset was downloaded",
     )
 
 
-def _array(path: InputPath, dimensions: int) -> ArrayFile:
-    """The array that the file's header describes."""
+def _read_header(path: InputPath, dimensions: int) -> ArrayFile:
+    """Read the header of an IDX file, and return the array that it describes."""
     offset = 4 + 4 * dimensions
     expected = f"an IDX file of unsigned bytes in {dimensions} dimensions"
     with translate_file_errors(path, expected):
@@ -72,20 +81,19 @@ def _array(path: InputPath, dimensions: int) -> ArrayFile:
     magic = bytes((0, 0, 8, dimensions))
     if len(header) < offset or not header.startswith(magic):
         raise BadDataError(
-            f"{path} is no such IDX file",
+            f"{path} is not the expected IDX file",
             expected=f"{expected}: a header of {offset} bytes that begins with {magic.hex(' ')}",
             got=f"{len(header)} bytes: {header.hex(' ')}" if header else "an empty file",
             follows="nothing was ingested",
-            remedy="fetch the file again; check that images and labels are not exchanged",
+            remedy="download the file again; check that images and labels are not swapped",
         )
     shape = struct.unpack(f">{dimensions}I", header[4:])
     if not is_stream and size != offset + prod(shape):
-        raise BadDataError(
-            f"{path} is not as long as its header says",
-            expected=f"{offset} + {' x '.join(map(str, shape))} = {offset + prod(shape)} bytes",
-            got=f"{size} bytes: {'truncated' if size < offset + prod(shape) else 'trailing bytes'}",
-            follows="nothing was ingested",
-            remedy="fetch the file again",
+        length = offset + prod(shape)
+        raise wrong_length_error(
+            path,
+            f"{offset} + {' x '.join(map(str, shape))} = {length} bytes",
+            f"{size} bytes: {'truncated' if size < length else 'trailing bytes'}",
         )
     reopen = partial(_open, path, is_stream)
     return ArrayFile(str(path), shape, np.dtype(np.uint8), offset, is_stream, reopen)

@@ -1,4 +1,4 @@
-"""Keras's dataset files: one `.npz` with x_train, y_train, x_test and y_test. Never unpickles."""
+"""Read Keras's dataset files, `.npz` with x_train, y_train, x_test, y_test, without pickle."""
 
 from __future__ import annotations
 
@@ -41,20 +41,22 @@ class NpzSource(ArraySource):
 def _images(path: InputPath, member: str) -> ArrayFile:
     array = _array(path, member)
     if array.dtype != np.uint8 or len(array.shape) not in (3, 4):
-        raise _unfit(array, "uint8 of shape (n, height, width) or (n, height, width, channels)")
+        raise _array_error(
+            array, "uint8 of shape (n, height, width) or (n, height, width, channels)"
+        )
     return array
 
 
 def _labels(path: InputPath, member: str) -> ArrayFile:
     array = _array(path, member)
     if array.dtype.kind not in "iu" or array.shape[1:] not in ((), (1,)):
-        raise _unfit(array, "integers of shape (n,) or (n, 1)")
+        raise _array_error(array, "integers of shape (n,) or (n, 1)")
     return array
 
 
-def _unfit(array: ArrayFile, expected: str) -> BadDataError:
+def _array_error(array: ArrayFile, expected: str) -> BadDataError:
     return BadDataError(
-        f"{array.name} does not fit",
+        f"{array.name} has the wrong type or shape",
         expected=expected,
         got=f"{array.dtype} of shape {array.shape}",
         follows="nothing was ingested",
@@ -63,7 +65,7 @@ def _unfit(array: ArrayFile, expected: str) -> BadDataError:
 
 
 def _array(path: InputPath, member: str) -> ArrayFile:
-    """The array that the member's header describes; its values are not read."""
+    """Read the header of a member, and return the array that it describes."""
     name = f"{member} in {path}"
     with translate_file_errors(name, "an .npz with x_train, y_train, x_test and y_test"):
         try:
@@ -72,9 +74,11 @@ def _array(path: InputPath, member: str) -> ArrayFile:
                 shape, fortran, dtype = _HEADERS[version](file)
                 offset = file.tell()
         except KeyError as error:
-            raise _no_array(name, ", ".join(_members(path)) or "an empty archive") from error
-        except ValueError as error:  # no header in it
-            raise _no_array(name, str(error)) from error
+            raise _missing_array_error(
+                name, ", ".join(_list_members(path)) or "an empty archive"
+            ) from error
+        except ValueError as error:  # no valid header
+            raise _missing_array_error(name, str(error)) from error
     if dtype.hasobject or (fortran and len(shape) > 1) or not shape:
         raise BadDataError(
             f"{name} cannot be read row by row",
@@ -86,9 +90,9 @@ def _array(path: InputPath, member: str) -> ArrayFile:
     return ArrayFile(name, shape, dtype, offset, True, partial(_open, path, member))
 
 
-def _no_array(name: str, got: str) -> BadDataError:
+def _missing_array_error(name: str, got: str) -> BadDataError:
     return BadDataError(
-        f"{name} is no array",
+        f"{name} is missing or not an array",
         expected="an .npz with x_train, y_train, x_test and y_test",
         got=got,
         follows="nothing was ingested",
@@ -96,7 +100,7 @@ def _no_array(name: str, got: str) -> BadDataError:
     )
 
 
-def _members(path: InputPath) -> list[str]:
+def _list_members(path: InputPath) -> list[str]:
     with path.open("rb") as whole, zipfile.ZipFile(whole) as archive:
         return [name.removesuffix(".npy") for name in archive.namelist()]
 
@@ -104,6 +108,6 @@ def _members(path: InputPath) -> list[str]:
 @contextmanager
 def _open(path: InputPath, member: str) -> Iterator[IO[bytes]]:
     with path.open("rb") as whole:
-        whole.read(1)  # zipfile takes a file that cannot be read for one that is broken
+        whole.read(1)  # raises here if the file is unreadable: zipfile would call it broken
         with zipfile.ZipFile(whole) as archive, archive.open(f"{member}.npy") as file:
             yield file

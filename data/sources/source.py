@@ -1,9 +1,8 @@
-"""Where images come from: one source per file, each a class that satisfies `Source`.
+"""Define the protocol of a source of labelled images, and make sources by name.
 
-A source is named in the config by one of `NAMES` or, one's own, by import path
-`package.module:Class`. It is made from a `SourceConfig` and pickled to Beam's workers, so
-construction is cheap: it may read headers and labels to check them, never all the images,
-and it keeps no open file.
+The config names a source by one of `NAMES` or, for your own, by import path `package.module:Class`.
+A source is made from a `SourceConfig` and pickled to Beam's workers, so construction must be cheap:
+it may read headers and labels to check them, but not all images, and it must keep no file open.
 """
 
 from __future__ import annotations
@@ -23,8 +22,8 @@ if TYPE_CHECKING:
     from data.spec import ImageSpec
 
 
-CHUNK_IMAGES = 2048  # most images of a Beam element: large enough for NumPy
-_CHUNK_BYTES = 8 << 20  # … and about the most bytes, so that memory holds many of them
+CHUNK_IMAGES = 2048  # most images per Beam element: enough to use NumPy well
+_CHUNK_BYTES = 8 << 20  # and about the most bytes, so that many elements fit into memory
 
 NAMES = {
     "digits": "data.sources.digits:DigitsSource",
@@ -33,67 +32,67 @@ NAMES = {
     "tfds": "data.sources.tfds:TfdsSource",
     "tfds_dir": "data.sources.tfds_dir:TfdsDirSource",
 }
-SPLITS = ("train", "test")  # what a source gives; validation is carved out of train
+SPLITS = ("train", "test")  # the splits of a source; validation is cut from train
 
 
 class _Settings(NamedTuple):
-    needs: tuple[str, ...]
-    takes: tuple[str, ...]  # besides
+    required: tuple[str, ...]
+    optional: tuple[str, ...]
 
 
-# Known without importing the sources, so that `ingest.…` is checked before anything runs.
+# Kept here, apart from the sources' modules, so that `ingest.…` is checked before anything runs.
 _SETTINGS = {
-    "digits": _Settings(needs=(), takes=("class_names",)),
-    "idx": _Settings(needs=("path",), takes=("class_names",)),
-    "npz": _Settings(needs=("path",), takes=("class_names",)),
-    "tfds": _Settings(needs=("name",), takes=("version", "data_dir", "class_names")),
-    "tfds_dir": _Settings(needs=("path",), takes=("class_names",)),
+    "digits": _Settings(required=(), optional=("class_names",)),
+    "idx": _Settings(required=("path",), optional=("class_names",)),
+    "npz": _Settings(required=("path",), optional=("class_names",)),
+    "tfds": _Settings(required=("name",), optional=("version", "data_dir", "class_names")),
+    "tfds_dir": _Settings(required=("path",), optional=("class_names",)),
 }
 
 
 @dataclass(frozen=True, kw_only=True)
 class SourceConfig:
-    """What a source may be told."""
+    """The settings of a source."""
 
     path: str | None = None  # file or folder, or its URL
-    name: str | None = None  # dataset's name (tfds)
-    version: str | None = None  # dataset's version (tfds); None: the newest
-    data_dir: str | None = None  # where prepared datasets lie (tfds)
-    class_names: tuple[str, ...] | None = None  # None: the source's own, else "0", "1", …
-    options: dict[str, Any] = field(default_factory=dict)  # for one's own source
-    # Beam's flags: its file systems take hosts and keys from them
+    name: str | None = None  # name of the dataset (tfds)
+    version: str | None = None  # version of the dataset (tfds); None: the newest
+    data_dir: str | None = None  # folder of prepared datasets (tfds)
+    class_names: tuple[str, ...] | None = None  # None: the source's own names, or "0", "1", …
+    options: dict[str, Any] = field(default_factory=dict)  # for your own source
+    # Beam's flags: Beam's file systems read hosts and keys from them
     beam_args: tuple[str, ...] = field(default=(), repr=False)
 
     def check(self, source: str) -> None:
-        """Hold the settings against what a source by name needs and takes.
+        """Check that the required settings of a named source are set, and no others.
 
-        Name, version and data_dir say which dataset of a collection is meant: a source of files
-        passes them over, so that a recipe's dataset can be read from a copy of its files. A source
-        of one's own looks at its settings itself.
+        `name`, `version` and `data_dir` select a dataset of a collection. A source of files ignores
+        them, so that a recipe's dataset can be read from a copy of its files. Your own source
+        checks its settings itself.
 
         Raises:
-            ConfigError: one that it needs is missing, or one is set that it does not take.
+            ConfigError: a required setting is missing, or one is set that the source does not use.
         """
         if source not in _SETTINGS:
             return
-        needs, takes = _SETTINGS[source]
+        required, optional = _SETTINGS[source]
         given = {f.name for f in fields(self) if getattr(self, f.name)}
-        given -= {"name", "version", "data_dir", "beam_args"} - {*needs, *takes}
-        for name in sorted(set(needs) - given):
+        given -= {"name", "version", "data_dir", "beam_args"} - {*required, *optional}
+        for name in sorted(set(required) - given):
             raise ConfigError(
                 f"the source {source!r} needs ingest.{name}",
-                got="nothing",
+                got="no value",
                 follows="nothing was ingested",
-                remedy=f"--set ingest.{name}=…",
+                remedy=f"set it, for example by --set ingest.{name}=…",
             )
-        for name in sorted(given - {*needs, *takes}):
-            known = ", ".join(f"ingest.{n}" for n in (*needs, *takes)) or "no setting"
+        for name in sorted(given - {*required, *optional}):
+            usable = ", ".join(f"ingest.{n}" for n in (*required, *optional)) or "no settings"
             raise ConfigError(
                 f"the source {source!r} cannot use ingest.{name}",
-                expected=known,
+                expected=usable,
                 got=f"ingest.{name} = {getattr(self, name)!r}",
                 follows="nothing was ingested",
-                remedy="leave it out, or choose another ingest.source",
+                remedy="remove the setting, or choose another ingest.source",
             )
 
 
@@ -102,7 +101,7 @@ class Part:
     """A piece of a split that one worker reads from start to end."""
 
     split: str  # "train" or "test"
-    index: int  # place among the split's parts: parts in order are the split in order
+    index: int  # number among the split's parts, in the order of the split
     start: int = 0  # first image
     stop: int | None = None  # one past the last image; None: to the end
 
@@ -118,96 +117,99 @@ class Chunk(NamedTuple):
 class Source(Protocol):
     """Labelled images in named splits.
 
-    A source that has to fetch or prepare something first has a method `prepare()` as well; it is
-    called once, in the process that launches the pipeline, before any other.
+    A source that must download or prepare its data also has a method `prepare()`. It is called
+    once, in the process that launches the pipeline, before all other methods.
 
-    One that reads what no path of its settings leads to says what that is by `stamp() -> str`, a
-    word that changes when the data does: an ETag, a row count, a digest. It is asked each time that
-    a run is planned, before `prepare`, and once more when all is read: another word then, and what
-    was read counts for nothing. Without it Penstock says that it did not look at the data.
+    A source that reads data which no path in its settings names should have a method
+    `stamp() -> str`, whose result changes when the data does: an ETag, a row count, a digest. It is
+    called whenever a run is planned, before `prepare`, and again after reading; a different result
+    then discards what was read. Without `stamp`, Penstock reports that it cannot detect changes.
     """
 
-    def spec(self) -> ImageSpec: ...
+    def spec(self) -> ImageSpec:
+        """Return the size of the images and the class names."""
+        ...
 
     def parts(self) -> Sequence[Part]:
-        """All parts of all splits. More parts, more parallel work; one for a stream as of gzip."""
+        """Return all parts of all splits: many for parallel work, one for a stream such as gzip."""
         ...
 
     def num_images(self) -> int | None:
-        """Images in all splits together, for progress; None where only reading tells."""
+        """Return the number of images in all splits, or None where it is not known yet."""
         ...
 
     def read(self, part: Part) -> Iterator[Chunk]:
-        """The part's images in order.
+        """Read the part's images in order.
 
         Raises:
-            BadDataError: they are not what they should be.
+            BadDataError: the data is invalid.
         """
         ...
 
 
 def make_source(name: str, config: SourceConfig) -> Source:
-    """The source called `name`, or by import path.
+    """Make the source of a name or import path.
 
     Raises:
-        ConfigError: unknown name, a setting that the source cannot use, or no source at all.
-        BadDataError: what is seen at once to be wrong with the input.
+        ConfigError: unknown name, a setting that the source cannot use, or not a source.
+        BadDataError: invalid input, as far as the constructor reads it.
         EnvironmentTrouble: the input cannot be read.
     """
     path = resolve_import_path(name, NAMES, "source")
-    make = load_object(path)
-    check_call(make, path, "a class whose __init__ takes a SourceConfig", 1)
-    source = make(config)
+    source_class = load_object(path)
+    check_call(source_class, path, "a class whose __init__ takes a SourceConfig", 1)
+    source = source_class(config)
     if not isinstance(source, Source):
-        wanted = ("spec", "parts", "num_images", "read")
+        methods = ("spec", "parts", "num_images", "read")
         raise ConfigError(
-            f"{name!r} is no source",
-            expected="a class with the methods " + ", ".join(wanted),
-            got="one without "
-            + ", ".join(m for m in wanted if not hasattr(source, m))
-            + f" {locate_definition(make)}",
+            f"{name!r} is not a source",
+            expected="a class with the methods " + ", ".join(methods),
+            got="a class without "
+            + ", ".join(m for m in methods if not hasattr(source, m))
+            + f" {locate_definition(source_class)}",
             follows="nothing was ingested",
-            remedy="see data.sources.source.Source",
+            remedy="define these methods, as described in data.sources.source.Source",
         )
     return source
 
 
 def get_stamp_function(name: str, config: SourceConfig) -> Callable[[], str] | None:
-    """What asks a source for its stamp, or None where it has none.
+    """Return a function that reads a source's stamp; None where the source has none.
 
-    Asking raises EnvironmentTrouble where an OSError says that the data cannot be reached, and
-    ConfigError where the stamp is no text.
+    The function raises EnvironmentTrouble for an OSError, and ConfigError where the stamp is not a
+    string.
 
     Raises:
         ConfigError, BadDataError, EnvironmentTrouble: as `make_source`.
     """
     kind = load_object(resolve_import_path(name, NAMES, "source"))
     if isinstance(kind, type) and not hasattr(kind, "stamp"):
-        return None  # not made for it
+        return None  # without making the source
     stamp: Callable[[], object] | None = getattr(make_source(name, config), "stamp", None)
-    return None if stamp is None else functools.partial(_ask, name, stamp)
+    return None if stamp is None else functools.partial(_read_stamp, name, stamp)
 
 
-def _ask(name: str, stamp: Callable[[], object]) -> str:
+def _read_stamp(name: str, stamp: Callable[[], object]) -> str:
     try:
-        said = stamp()
+        value = stamp()
     except OSError as error:
         raise EnvironmentTrouble(
-            f"the source {name!r} cannot say what its data is now",
-            expected="an answer of its method stamp()",
+            f"the method stamp() of the source {name!r} failed",
+            expected="a string that changes when the data does",
             got=summarize_error(error),
-            remedy="run the same command again once the data can be reached",
+            remedy="run the same command again when the data can be read",
         ) from error
-    if not isinstance(said, str):
+    if not isinstance(value, str):
         raise ConfigError(
-            f"the stamp of the source {name!r} is no text",
+            f"the method stamp() of the source {name!r} does not return a string",
             expected="a str that changes when the data does",
-            got=repr(said),
+            got=repr(value),
             follows="nothing ran",
+            remedy="return a str from stamp()",
         )
-    return said
+    return value
 
 
 def chunk_size(image_bytes: int) -> int:
-    """Images to read at a time, where one has so many bytes."""
+    """Return how many images of this size to read at a time."""
     return max(1, min(CHUNK_IMAGES, _CHUNK_BYTES // image_bytes))

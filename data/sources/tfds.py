@@ -1,4 +1,4 @@
-"""Any TensorFlow Datasets classification set of one image size, by name and version."""
+"""Read a classification dataset of TensorFlow Datasets by name and version; one image size."""
 
 from __future__ import annotations
 
@@ -18,28 +18,28 @@ from data.sources.tfds_prepared import PreparedSource
 
 @contextlib.contextmanager
 def limit_server_wait(seconds: float) -> Iterator[None]:
-    """Give up a server that is silent for so long in the block, where TFDS would wait for ever."""
+    """Limit how long a download in the block waits for a server; TFDS sets no limit."""
     from requests.adapters import HTTPAdapter
 
-    send, before = HTTPAdapter.send, socket.getdefaulttimeout()
+    send, default_timeout = HTTPAdapter.send, socket.getdefaulttimeout()
 
     @functools.wraps(send)
-    def bounded(self: Any, *args: Any, **options: Any) -> Any:
+    def send_with_timeout(self: Any, *args: Any, **options: Any) -> Any:
         return send(self, *args, **{**options, "timeout": options.get("timeout") or seconds})
 
-    HTTPAdapter.send = bounded  # type: ignore[method-assign]
+    HTTPAdapter.send = send_with_timeout  # type: ignore[method-assign]
     socket.setdefaulttimeout(seconds)  # for FTP
     try:
         yield
     finally:
         HTTPAdapter.send = send  # type: ignore[method-assign]
-        socket.setdefaulttimeout(before)
+        socket.setdefaulttimeout(default_timeout)
 
 
 class TfdsSource(PreparedSource):
-    """The dataset `name`, at `version` or the newest, under `data_dir` or TFDS's own place.
+    """The dataset `name`, at `version` or the newest, in `data_dir` or TFDS's default folder.
 
-    It is downloaded and prepared on first use; after that nothing needs the network.
+    It is downloaded and prepared on first use; later uses need no network.
     """
 
     def __init__(self, config: SourceConfig) -> None:
@@ -50,7 +50,7 @@ class TfdsSource(PreparedSource):
         super().__init__(f"the TFDS dataset {self._dataset}", config.class_names)
 
     def prepare(self) -> None:
-        """Download and prepare the dataset if that is not done yet.
+        """Download and prepare the dataset, unless it is prepared.
 
         Raises:
             ConfigError: there is no such dataset, or not in this version.
@@ -60,35 +60,40 @@ class TfdsSource(PreparedSource):
         try:
             with limit_server_wait(SECONDS["DOWNLOAD"]):
                 builder.download_and_prepare()
-        except Exception as error:  # whatever the dataset's own code and the network come up with
+        except Exception as error:  # from the dataset's own code, or the network
             raise EnvironmentTrouble(
                 f"{self._what} could not be prepared",
                 expected=f"a download, then a prepared dataset in {builder.data_dir}",
                 got=summarize_error(error),
                 follows="nothing was ingested",
-                remedy="check the network and try again (PENSTOCK_WAIT_DOWNLOAD says how long a "
-                "server may be silent); or prepare it elsewhere, copy it, and set ingest.data_dir",
+                remedy="check the network and try again (PENSTOCK_WAIT_DOWNLOAD sets how long to "
+                "wait); or prepare it on another machine, copy it, and set ingest.data_dir",
             ) from error
 
     def builder(self) -> Any:
+        """Return the TFDS builder of the dataset.
+
+        Raises:
+            ConfigError: there is no such dataset, or not in this version.
+        """
         import tensorflow_datasets as tfds
 
         try:
             return tfds.builder(self._dataset, data_dir=self._data_dir)
-        except (AssertionError, ValueError) as error:  # of name, version, or the form of either
-            known = {*tfds.list_builders(), *self._prepared_names()}
-            remedy = "leave ingest.version out for the newest"
-            if self._name not in known:
-                remedy = suggest_names(self._name, known)
+        except (AssertionError, ValueError) as error:  # unknown or malformed name or version
+            names = {*tfds.list_builders(), *self._prepared_names()}
+            remedy = "remove ingest.version to use the newest"
+            if self._name not in names:
+                remedy = suggest_names(self._name, names)
             raise ConfigError(
                 f"TFDS cannot load {self._dataset!r}",
-                expected="a dataset as ingest.name, one of its versions as ingest.version",
+                expected="a dataset as ingest.name and, if set, its version as ingest.version",
                 got=summarize_error(error),
                 follows="nothing was ingested",
                 remedy=remedy,
             ) from error
 
     def _prepared_names(self) -> list[str]:
-        """Datasets in `data_dir`, whether TFDS knows their code or not."""
+        """Return the datasets in `data_dir`, also those whose code TFDS does not have."""
         folder = Path(self._data_dir or "")
         return os.listdir(folder) if self._data_dir and folder.is_dir() else []

@@ -1,4 +1,4 @@
-"""A prepared TensorFlow Datasets directory, without the code that built it."""
+"""Read a prepared TensorFlow Datasets folder without the code that built it."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from data.sources.source import SourceConfig
 from data.sources.tfds_prepared import PreparedSource
 
 _EXPECTED = "a folder with dataset_info.json, features.json and TFRecord shards"
-_ABOUT = (".json", ".txt")  # files that tell of the dataset, all of them small
+_METADATA = (".json", ".txt")  # endings of the files that describe the dataset, all small
 
 
 class TfdsDirSource(PreparedSource):
-    """The dataset in the folder `path`, as TFDS leaves it in `<name>/<version>`.
+    """The dataset in the folder `path`, as TFDS writes it to `<name>/<version>`.
 
-    TFDS does not read by Beam's file systems: of a folder behind a URL, the shards that are to be
-    read are copied to a temporary folder, a part's at a time.
+    TFDS cannot read from Beam's file systems: from a URL, the shards of one part at a time are
+    copied to a temporary folder.
     """
 
     def __init__(self, config: SourceConfig) -> None:
@@ -31,30 +31,32 @@ class TfdsDirSource(PreparedSource):
         self._folder = resolve_input_path(config.path, config.beam_args)
         with translate_file_errors(self._folder, _EXPECTED):
             names = [file.name for file in self._folder.iterdir()]
-        self._about = tuple(name for name in names if name.endswith(_ABOUT))
+        self._metadata = tuple(name for name in names if name.endswith(_METADATA))
         super().__init__(f"the dataset in {self._folder}", config.class_names)
 
     def builder(self) -> Any:
+        """Return the TFDS builder, with metadata alone where the folder is a URL."""
         with self._local_folder() as folder:
             return self._load_builder(folder)
 
     @contextmanager
     def open_builder(self, instruction: Any) -> Iterator[Any]:
+        """Yield the builder, with the shards of the instruction in a local folder."""
         with self._local_folder() as folder:
             builder = self._load_builder(folder)
             if isinstance(self._folder, RemotePath):
                 shards = builder.info.splits[instruction].file_instructions
-                _fetch(self._folder, {PurePath(s.filename).name for s in shards}, folder)
+                _copy_files(self._folder, {PurePath(s.filename).name for s in shards}, folder)
             yield builder
 
     @contextmanager
     def _local_folder(self) -> Iterator[Path]:
-        """The folder itself, or a copy of what tells of the dataset."""
+        """Yield the folder itself, or a local copy of its metadata files."""
         if isinstance(self._folder, Path):
             yield self._folder
             return
         with tempfile.TemporaryDirectory(prefix="penstock-tfds-") as folder:
-            _fetch(self._folder, self._about, Path(folder))
+            _copy_files(self._folder, self._metadata, Path(folder))
             yield Path(folder)
 
     def _load_builder(self, folder: Path) -> Any:
@@ -62,17 +64,17 @@ class TfdsDirSource(PreparedSource):
 
         try:
             return tfds.builder_from_directory(folder)
-        except Exception as error:  # a missing file, another format, a broken JSON, …
+        except Exception as error:  # a missing file, another format, invalid JSON, …
             raise BadDataError(
-                f"{self._folder} holds no prepared dataset",
+                f"{self._folder} is not a prepared dataset of TFDS",
                 expected=_EXPECTED,
                 got=summarize_error(error),
                 follows="nothing was ingested",
-                remedy="check ingest.path: the folder of the version, such as mnist/3.0.1",
+                remedy="set ingest.path to the folder of a version, such as mnist/3.0.1",
             ) from error
 
 
-def _fetch(source: RemotePath, names: Collection[str], folder: Path) -> None:
+def _copy_files(source: RemotePath, names: Collection[str], folder: Path) -> None:
     for name in names:
         with (
             translate_file_errors(source / name, _EXPECTED),

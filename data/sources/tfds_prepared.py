@@ -1,4 +1,4 @@
-"""Sources on top of a dataset that TensorFlow Datasets has prepared."""
+"""Read datasets that TensorFlow Datasets has prepared: the base of two sources."""
 
 from __future__ import annotations
 
@@ -17,31 +17,31 @@ from data.sources.tfds_images import is_image, is_label, make_sized_decoders
 from data.sources.tfds_shards import check_shards
 from data.spec import ImageSpec
 
-_PART_IMAGES = 20_000  # a few seconds' work, most of it decoding
+_PART_IMAGES = 20_000  # a few seconds of work, mostly decoding
 
 
 class _Facts(NamedTuple):
-    """What the prepared dataset says of itself."""
+    """Facts from the metadata of a prepared dataset."""
 
     spec: ImageSpec
     counts: dict[str, int]  # split → images
-    keys: tuple[str, str]  # features of image and label
+    keys: tuple[str, str]  # names of the image and label features
 
 
 class PreparedSource(ABC):
-    """A `Source` of the splits train and test of a dataset; a subclass says which."""
+    """A `Source` of the splits train and test of a dataset that a subclass chooses."""
 
     def __init__(self, what: str, class_names: tuple[str, ...] | None) -> None:
-        self._what = what  # as messages name it
+        self._what = what  # name of the dataset in messages
         self._class_names = class_names
 
     @abstractmethod
     def builder(self) -> Any:
-        """The `tfds.core.DatasetBuilder`, prepared; workers call it too."""
+        """Return the `tfds.core.DatasetBuilder` of the prepared dataset; workers call this too."""
 
     @contextmanager
     def open_builder(self, instruction: Any) -> Iterator[Any]:
-        """The builder, for as long as it can read what the `tfds.core.ReadInstruction` says."""
+        """Yield a builder that can read a `tfds.core.ReadInstruction` in the block."""
         yield self.builder()
 
     def spec(self) -> ImageSpec:
@@ -58,16 +58,18 @@ class PreparedSource(ABC):
         ]
 
     def read(self, part: Part) -> Iterator[Chunk]:
-        """The part's images, in the order in which the dataset's shards hold them."""
+        """Read the part's images, in the order of the dataset's shards."""
         import tensorflow as tf
         import tensorflow_datasets as tfds
 
         spec, _, (image, label) = self._facts
-        which = tfds.core.ReadInstruction(part.split, from_=part.start, to=part.stop, unit="abs")
-        with self.open_builder(which) as builder:
-            check_shards(builder, which)
+        instruction = tfds.core.ReadInstruction(
+            part.split, from_=part.start, to=part.stop, unit="abs"
+        )
+        with self.open_builder(instruction) as builder:
+            check_shards(builder, instruction)
             dataset = builder.as_dataset(
-                split=which,
+                split=instruction,
                 decoders=make_sized_decoders(builder.info.features, image, spec),
                 shuffle_files=False,
                 read_config=tfds.ReadConfig(interleave_cycle_length=1, try_autocache=False),
@@ -81,12 +83,12 @@ class PreparedSource(ABC):
                     f"{self._what} cannot be read",
                     got=summarize_error(error),
                     follows="nothing was ingested",
-                    remedy="mend the permissions or the network, then run the same command again",
+                    remedy="fix the permissions or the network, then run the same command again",
                 ) from error
             except (tf.errors.OpError, ValueError) as error:
                 raise BadDataError(
                     f"{self._what} cannot be read as images of one size",
-                    expected=f"whole TFRecords of images of shape {spec.shape}",
+                    expected=f"complete TFRecords of images of shape {spec.shape}",
                     got=summarize_error(error),
                     follows="nothing was ingested",
                     remedy="prepare the dataset again, or choose one whose images have one size",
@@ -98,20 +100,20 @@ class PreparedSource(ABC):
         keys = builder.info.supervised_keys or ("image", "label")
         features = dict(builder.info.features.items())
         if [type(key) for key in keys] != [str, str] or not isinstance(keys, tuple):
-            raise self._unfit("supervised_keys of two features, an image and a label", keys)
+            raise self._unfit_error("supervised_keys of two features, an image and a label", keys)
         image, label = keys
         if not is_image(features.get(image)) or not is_label(features.get(label)):
-            raise self._unfit(
-                "an image and a class label, as the features image and label or as supervised_keys",
+            raise self._unfit_error(
+                "an image and a class label, named image and label or by supervised_keys",
                 ", ".join(f"{name}: {type(f).__name__}" for name, f in features.items()),
             )
         missing = [split for split in SPLITS if split not in builder.info.splits]
         if missing:
-            found = ", ".join(builder.info.splits) or "none"
-            raise self._unfit("the splits train and test", f"{found}; was the dataset prepared?")
+            splits = ", ".join(builder.info.splits) or "none; the dataset may not be prepared"
+            raise self._unfit_error("the splits train and test", splits)
         dtype = np.dtype(features[image].np_dtype)
         if dtype != np.uint8:
-            raise self._unfit("images of uint8", dtype)
+            raise self._unfit_error("images of uint8", dtype)
         height, width, channels = self._shape(builder, image)
         own = tuple(features[label].names)
         names = choose_class_names(self._class_names, own, self._what)
@@ -122,7 +124,7 @@ class PreparedSource(ABC):
         )
 
     def _shape(self, builder: Any, image: str) -> tuple[int, int, int]:
-        """As the features say, or as the first image has it; reading holds all to it."""
+        """Return the shape from the features, or else of the first image; `read` checks all."""
         shape = builder.info.features[image].shape
         if None in shape:
             with self.open_builder("train[:1]") as holder:
@@ -130,13 +132,13 @@ class PreparedSource(ABC):
                 first = next(iter(holder.as_dataset(split="train[:1]")), None)
             shape = shape if first is None else tuple(first[image].shape)
         if len(shape) not in (2, 3) or None in shape:
-            raise self._unfit("images of one shape (height, width[, channels])", shape)
+            raise self._unfit_error("images of one shape (height, width[, channels])", shape)
         height, width, channels = (*shape, 1)[:3]
         return height, width, channels
 
-    def _unfit(self, expected: str, got: object) -> BadDataError:
+    def _unfit_error(self, expected: str, got: object) -> BadDataError:
         return BadDataError(
-            f"{self._what} is no set of labelled images of one size",
+            f"{self._what} cannot be used as labelled images of one size",
             expected=expected,
             got=got,
             follows="nothing was ingested",

@@ -1,4 +1,4 @@
-"""The files of a dataset that TensorFlow Datasets has prepared, looked at before it reads them."""
+"""Check the files of a prepared TensorFlow Datasets dataset before it reads them."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from data.files.tfrecord_frames import check_lengths
 
 
 def check_shards(builder: Any, instruction: Any) -> None:
-    """Hold the records' lengths in the files that are to be read against the files.
+    """Check the record lengths in the files to be read against the sizes of the files.
 
     Args:
         builder: the `tfds.core.DatasetBuilder`.
-        instruction: what of it, as `as_dataset` takes it. Files of other formats are passed over.
+        instruction: what to read, as for `as_dataset`. Only TFRecord files are checked.
 
     Raises:
         BadDataError: a length is wrong, or a file is missing.

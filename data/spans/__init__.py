@@ -1,1 +1,1 @@
-"""Data that comes day by day: patterns of paths, which spans lie there, and windows of them."""
+"""Find spans, such as one day of data each, by path patterns, and select windows of them."""

@@ -1,7 +1,7 @@
-"""Patterns of paths: `/data/day-{YYYY}-{MM}-{DD}/v{VERSION}` or `/data/span-{SPAN}.npz`.
+"""Match paths to patterns: `/data/day-{YYYY}-{MM}-{DD}/v{VERSION}` or `/data/span-{SPAN}.npz`.
 
-A span is a slice of the data that comes at once, such as a day's; its name is what `{SPAN}` stands
-for, or its day, YYYY-MM-DD.
+A span is a part of the data that arrives together, such as one day. Its name is the text that
+`{SPAN}` matches, or its day, YYYY-MM-DD.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _FIELD = re.compile(r"\{(\w*)\}")
 
 @dataclass(frozen=True)
 class Match:
-    """A file or folder that fits a pattern."""
+    """A file or folder that matches a pattern."""
 
     span: str
     version: int | None  # None: the pattern has no {VERSION}
@@ -40,82 +40,82 @@ class Match:
 
 
 class Matches(NamedTuple):
-    """What fits a pattern, in no order, and what would if its name were not a temporary one."""
+    """The matches of a pattern, unordered, and the paths left out for their temporary names."""
 
-    found: list[Match]
-    temporary: list[str]  # paths
+    matches: list[Match]
+    temporary: list[str]
 
 
 def is_pattern(path: str | None) -> bool:
-    """Whether a path has a field in braces."""
+    """Return whether a path has a field in braces."""
     return bool(path) and bool(_FIELD.search(str(path)))
 
 
 def check_pattern(text: str) -> None:
-    """Raises ConfigError: unknown fields or one twice, no span in it, or a URL."""
+    """Check a pattern. Raises ConfigError: unknown or repeated field, no span field, or a URL."""
     fields = _FIELD.findall(text)
     for field in fields:
         if field not in _FIELDS:
-            raise _wrong(text, f"{{{field}}}", suggest_names(field.upper(), _FIELDS))
+            raise _pattern_error(text, f"{{{field}}}", suggest_names(field.upper(), _FIELDS))
         if fields.count(field) > 1:
-            raise _wrong(text, f"{{{field}}} twice", "leave one of them out")
+            raise _pattern_error(text, f"{{{field}}} twice", "remove one of them")
     day = [field for field in _DAY if field in fields]
     if ("SPAN" in fields) == bool(day) or 0 < len(day) < len(_DAY):
         got = " ".join(f"{{{field}}}" for field in fields)
-        raise _wrong(text, got, "name a span by {SPAN}, or by {YYYY}, {MM} and {DD}")
+        raise _pattern_error(text, got, "use {SPAN}, or {YYYY}, {MM} and {DD}")
     if is_url(text):
-        raise _wrong(text, "a URL", "keep spans on a file system of this machine, or mount them")
+        raise _pattern_error(text, "a URL", "keep spans on a local or mounted file system")
 
 
-def _wrong(text: str, got: str, remedy: str) -> ConfigError:
+def _pattern_error(text: str, got: str, remedy: str) -> ConfigError:
     return ConfigError(
-        f"{text} is no pattern of spans",
-        expected="a path with {SPAN}, or with {YYYY}, {MM} and {DD}; and {VERSION} or not; "
-        "each of them once",
+        f"invalid pattern of spans {text}",
+        expected="a local path with {SPAN}, or with {YYYY}, {MM} and {DD}, and optionally "
+        "{VERSION}; each field once",
         got=got,
         remedy=remedy,
     )
 
 
 def make_absolute(text: str) -> str:
-    """The pattern as the ledger names it: absolute, without ~ and .."""
+    """Return the pattern as an absolute path without ~ and .., as the ledger keeps it."""
     return os.path.abspath(os.path.expanduser(text))
 
 
 def find_matches(text: str) -> Matches:
-    """All that fits the pattern now, in no order; hidden files and folders do not count.
+    """Find the files and folders that match a pattern, except hidden ones, unordered.
 
     Raises:
         ConfigError: as `check_pattern`.
-        BadDataError: nothing fits, or one span, or one version of it, lies at two paths.
+        BadDataError: no match, or two matches for one version of a span.
         EnvironmentTrouble: a folder cannot be listed.
     """
     check_pattern(text)
     parts = Path(make_absolute(text)).parts
-    fixed = next(place for place, part in enumerate(parts) if is_pattern(part))
+    fixed = next(index for index, part in enumerate(parts) if is_pattern(part))
     start, temporary = str(Path(*parts[:fixed])), list[str]()
-    found = [
-        _match(fields, path)
+    matches = [
+        _make_match(fields, path)
         for fields, path in _walk(start, parts[fixed:], {}, temporary)
-        if _is_day(fields)
+        if _is_valid_day(fields)
     ]
-    if not found:
+    if not matches:
         raise BadDataError(
-            f"nothing fits the pattern {text}",
-            expected=f"files or folders in {start} called like {Path(*parts[fixed:])}",
-            got=_seen(start),
-            remedy="mend ingest.path, or wait for the first span",
+            f"no file or folder matches the pattern {text}",
+            expected=f"files or folders in {start} with names like {Path(*parts[fixed:])}",
+            got=_describe_folder(start),
+            remedy="fix ingest.path, or wait for the first span",
         )
-    _refuse_two(text, found)
-    return Matches(found, sorted(temporary))
+    _refuse_duplicates(text, matches)
+    return Matches(matches, sorted(temporary))
 
 
 def _walk(
     folder: str, parts: tuple[str, ...], fields: Mapping[str, str], temporary: list[str]
 ) -> Iterator[tuple[Mapping[str, str], str]]:
-    """Fields → path of each that fits; only names that a folder lists are followed.
+    """Yield the fields and the path of each match below a folder.
 
-    Paths of what would fit if its name were not a temporary one are added to `temporary`.
+    Paths that would match without their temporary names are added to `temporary`.
     """
     if not parts:
         yield fields, folder
@@ -125,32 +125,32 @@ def _walk(
         if os.path.exists(path):
             yield from _walk(path, parts[1:], fields, temporary)
         return
-    form = _form(parts[0])
-    names = _names(folder)
+    regex = _compile(parts[0])
+    names = _list_names(folder)
     for name in names:
         if name.endswith(".done") and name.removesuffix(".done") in names:  # a marker
             continue
-        fits = form.fullmatch(name)
-        here, path = fits.groupdict() if fits else {}, os.path.join(folder, name)
-        if fits and not name.startswith(".") and not is_temporary(here.get("SPAN", "")):
-            yield from _walk(path, parts[1:], {**fields, **here}, temporary)
-        elif fits or (is_temporary(name) and form.fullmatch(strip_temporary_marks(name))):
+        match = regex.fullmatch(name)
+        values, path = match.groupdict() if match else {}, os.path.join(folder, name)
+        if match and not name.startswith(".") and not is_temporary(values.get("SPAN", "")):
+            yield from _walk(path, parts[1:], {**fields, **values}, temporary)
+        elif match or (is_temporary(name) and regex.fullmatch(strip_temporary_marks(name))):
             temporary.append(path)
 
 
 @functools.cache
-def _form(part: str) -> re.Pattern[str]:
-    """A regular expression for a name: all but the fields stands for itself."""
+def _compile(part: str) -> re.Pattern[str]:
+    """Compile a part of a pattern to a regular expression: only its fields are variable."""
     pieces = _FIELD.split(part)  # text, field, text, field, …, text
     return re.compile(
         "".join(
-            f"(?P<{piece}>{_FIELDS[piece]})" if place % 2 else re.escape(piece)
-            for place, piece in enumerate(pieces)
+            f"(?P<{piece}>{_FIELDS[piece]})" if index % 2 else re.escape(piece)
+            for index, piece in enumerate(pieces)
         )
     )
 
 
-def _names(folder: str) -> set[str]:
+def _list_names(folder: str) -> set[str]:
     try:
         return {entry.name for entry in os.scandir(folder)}
     except (FileNotFoundError, NotADirectoryError):
@@ -160,12 +160,12 @@ def _names(folder: str) -> set[str]:
             f"{folder} cannot be listed",
             got=error.strerror,
             follows="nothing ran",
-            remedy="mend the permissions or the disk, then run the same command again",
+            remedy="fix the permissions or the disk, then run the same command again",
         ) from error
 
 
-def _is_day(fields: Mapping[str, str]) -> bool:
-    """Whether the fields, if they name a day, name one that there is."""
+def _is_valid_day(fields: Mapping[str, str]) -> bool:
+    """Return whether the fields name a day of the calendar, or no day at all."""
     if "SPAN" in fields:
         return True
     try:
@@ -175,36 +175,36 @@ def _is_day(fields: Mapping[str, str]) -> bool:
     return True
 
 
-def _match(fields: Mapping[str, str], path: str) -> Match:
+def _make_match(fields: Mapping[str, str], path: str) -> Match:
     name = fields.get("SPAN") or "-".join(fields[field] for field in _DAY)
     version = fields.get("VERSION")
     return Match(name, None if version is None else int(version), Path(path))
 
 
 def span_sort_key(span: str) -> tuple[int, int, str]:
-    """What spans are sorted by, the oldest first: numbers as such and first, then names."""
+    """Return the sort key of a span, the oldest first: numbers by value, then names."""
     return (0, int(span), "") if span.isdigit() else (1, 0, span)
 
 
-def _refuse_two(text: str, found: list[Match]) -> None:
-    """Refuse a number that is written in two ways, of whatever versions, and one version twice."""
+def _refuse_duplicates(text: str, matches: list[Match]) -> None:
+    """Refuse a span number written in two ways (7 and 007), and one version at two paths."""
     spans: dict[object, Match] = {}
     versions: dict[object, Match] = {}
-    for match in sorted(found, key=lambda match: str(match.path)):
+    for match in sorted(matches, key=lambda match: str(match.path)):
         other, which = spans.setdefault(span_sort_key(match.span), match), ""
         if other.span == match.span:
             other = versions.setdefault((match.span, match.version), match)
             which = "" if match.version is None else f", version {match.version},"
         if other is not match:
             raise BadDataError(
-                f"the span {match.span}{which} of {text} lies at two paths",
-                expected="one",
+                f"the span {match.span}{which} of {text} exists at two paths",
+                expected="one path for each version of a span",
                 got=f"{other.path} and {match.path}",
                 follows="nothing ran",
-                remedy="move one of them away",
+                remedy="move one of them to another folder",
             )
 
 
-def _seen(start: str) -> str:
-    names = sorted(_names(start))
-    return f"{', '.join(names[:8])}{' …' if len(names) > 8 else ''}" or "nothing there"
+def _describe_folder(folder: str) -> str:
+    names = sorted(_list_names(folder))
+    return f"{', '.join(names[:8])}{' …' if len(names) > 8 else ''}" or "an empty or missing folder"

@@ -1,4 +1,4 @@
-"""Windows: which of the spans a run is made of, by the words of `ingest.window`."""
+"""Select the spans of a run by the setting `ingest.window`."""
 
 from __future__ import annotations
 
@@ -14,25 +14,26 @@ _NAMED = "span "
 
 @dataclass(frozen=True, kw_only=True)
 class Window:
-    """Out of the spans, perhaps some by name, the newest so many."""
+    """A selection of spans: by name, the newest N, or those newer than the last push."""
 
     count: int | None = None  # None: all
-    names: tuple[str, ...] | None = None  # None: whatever they are called
-    since_push: bool = False  # newer ones than those of the last run that pushed
-    until: str | None = None  # none that is newer than this one
+    names: tuple[str, ...] | None = None  # None: any name
+    since_push: bool = False  # only spans newer than those of the last run that pushed
+    until: str | None = None  # no span newer than this one
 
     @staticmethod
     def parse(text: str) -> Window:
-        """The window that is worded so.
+        """Parse the text of a window.
 
-        "latest", "3" (the newest three), "all", "since push", "2026-11-20" or, where it might be
-        taken for something else, "span 7", "span 5, 6, 7"; behind any of them, " until NAME".
+        The forms are "latest", "3" (the newest three), "all", "since push", a span's name such as
+        "2026-11-20", and, for names that could be mistaken for another form, "span 7" or
+        "span 5, 6, 7". Each may be followed by " until NAME".
 
         Raises:
-            ConfigError: none is.
+            ConfigError: the text has none of these forms.
         """
-        which, word, until = text.rpartition(" until ")
-        which, last = (which.strip(), until.strip()) if word else (text.strip(), None)
+        which, separator, until = text.rpartition(" until ")
+        which, last = (which.strip(), until.strip()) if separator else (text.strip(), None)
         if which in ("all", SINCE_PUSH):
             return Window(since_push=which == SINCE_PUSH, until=last)
         if which == "latest" or which.isdigit():
@@ -42,19 +43,20 @@ class Window:
             window = Window(names=tuple(name.strip() for name in names), until=last)
         if window.count == 0 or last == "" or not all(window.names or ()):
             raise ConfigError(
-                "ingest.window is no window of spans",
+                "invalid ingest.window",
                 expected="latest, a number from 1, all, since push, a span's name, or "
-                "span NAME, NAME; behind any of them, until NAME",
+                "span NAME, NAME; each may be followed by: until NAME",
                 got=repr(text),
+                remedy="set ingest.window to one of these forms",
             )
         return window
 
     def candidates(self, spans: Sequence[str], pushed: str | None) -> list[str]:
-        """The spans out of which the window is taken, in their order.
+        """Return the spans that may be in the window, in their order.
 
         Args:
             spans: all names, the oldest first.
-            pushed: the newest span of the last run that pushed; None where none did.
+            pushed: the newest span of the last run that pushed; None if no run pushed.
         """
         return [
             name
@@ -69,22 +71,22 @@ class Window:
     def take(
         self, candidates: Sequence[str], is_usable: Callable[[str], bool]
     ) -> tuple[list[str], list[str]]:
-        """Those of the candidates that the window takes, and those that it would have taken.
+        """Return the candidates in the window, and the unusable ones that it left out.
 
         Args:
-            candidates: the oldest first. The newest are asked about first, and no more of them
-                than are needed.
-            is_usable: whether a candidate can be taken.
+            candidates: the oldest first.
+            is_usable: whether a candidate can be used; called for the newest first, and for no more
+                than needed.
         """
-        taken: list[str] = []
-        passed_over: list[str] = []
+        selected: list[str] = []
+        left_out: list[str] = []
         for name in reversed(candidates):
-            (taken if is_usable(name) else passed_over).append(name)
-            if len(taken) == self.count:
+            (selected if is_usable(name) else left_out).append(name)
+            if len(selected) == self.count:
                 break
-        return taken[::-1], passed_over[::-1]
+        return selected[::-1], left_out[::-1]
 
 
 def format_window(names: Sequence[str]) -> str:
-    """The words of the window of just these spans."""
+    """Return the text of the window of exactly these spans."""
     return _NAMED + ", ".join(names)

@@ -102,13 +102,15 @@ def collect_facts(root: Path, ledger: Ledger, run_id: str) -> Facts:
     model = model or next((a for a in artifacts if isinstance(a, Model)), None)
     examples = _find_judged_examples(root, ledger, executions) if verdict else None
     examples = examples or next((a for a in artifacts if isinstance(a, Examples)), None)
+    history, history_problem = _read_history(model)
     return Facts(
         run_id=run.id,
         pipeline=run.pipeline,
         status=run.status,
         started=run.started,
         verdict=content,
-        history=_read_history(model),
+        history=history,
+        history_problem=history_problem,
         examples=examples,
         lineage=_collect_steps(root / "runs" / run.id, ledger, executions),
         push=_find_push(ledger, verdict, executions),
@@ -145,13 +147,14 @@ def _find_judged_examples(
     return None
 
 
-def _read_history(model: Model | None) -> dict[str, Any] | None:
-    if model is None:
-        return None
+def _read_history(model: Model | None) -> tuple[dict[str, Any] | None, str]:
+    """Read a model's training history; if it cannot be used, return why."""
+    if model is None or not (model.path / "history.json").exists():
+        return None, ""
     try:
-        return read_document(model.path / "history.json")
-    except BadDataError:
-        return None
+        return read_document(model.path / "history.json"), ""
+    except BadDataError as error:
+        return None, f"The training history cannot be shown: {error.brief}."
 
 
 def _collect_steps(

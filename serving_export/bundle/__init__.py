@@ -1,1 +1,1 @@
-"""What a model is on disk: a SavedModel with its signatures, and a manifest of every byte."""
+"""Write and load models on disk: a SavedModel with signatures, and a manifest of all files."""

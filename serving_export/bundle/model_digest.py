@@ -1,7 +1,7 @@
-"""What a model computes, as one digest: the same for two bundles whose bytes differ by chance.
+"""Digest what a model computes: two bundles of one model have the same digest.
 
-Saving one model twice gives different files: TensorFlow numbers functions, names nodes and orders
-variables anew each time. None of that is looked at here.
+Saving one model twice gives different files, because TensorFlow numbers functions, names nodes and
+orders variables differently each time. The digest does not depend on these.
 """
 
 from __future__ import annotations
@@ -13,68 +13,71 @@ from typing import Any
 
 from data.files.durable_files import digest_tree
 
-# attributes of an operation that name or place it and do not change what it computes
+# attributes of an operation that do not change what it computes: names and placement
 _NAMES = frozenset({"shared_name", "container", "debug_name", "config", "config_proto"})
 
 
 def digest_model(functions: Mapping[str, Any], weights: Iterable[Any], saved: Path) -> str:
-    """The sha256 of a model's signatures, preprocessing included, with the values they hold.
+    """Digest a model's signatures, preprocessing included, and the values of its variables.
 
     Args:
         functions: the `tf.function`s of the signatures, by name.
-        weights: variables, in the model's order: also those that no signature reads.
-        saved: the SavedModel, for its assets, which are the vocabularies of lookup tables.
+        weights: variables, in the model's order, including those that no signature reads.
+        saved: the SavedModel's folder, for its assets: the vocabularies of lookup tables.
     """
-    said = {name: _function(function) for name, function in sorted(functions.items())}
+    signatures = {
+        name: _describe_function(function) for name, function in sorted(functions.items())
+    }
     assets = sorted(digest_tree(saved / "assets").values()) if (saved / "assets").is_dir() else []
-    return _sha256([said, [_value(variable) for variable in weights], assets])
+    return _sha256([signatures, [_describe_value(variable) for variable in weights], assets])
 
 
-def _function(function: Any) -> list[Any]:
-    """A function of one input signature: its graph, what it holds, and its outputs by name."""
+def _describe_function(function: Any) -> list[Any]:
+    """Describe a `tf.function`: its graph, its captured values, and its outputs by name."""
     concrete = function.get_concrete_function()
     graph = concrete.graph.as_graph_def()
     variables = {id(variable.handle): variable for variable in concrete.variables}
-    held = [variables.get(id(tensor), tensor) for tensor in concrete.captured_inputs]
-    names = _numbered(graph.node, ())
+    captured = [variables.get(id(tensor), tensor) for tensor in concrete.captured_inputs]
+    names = _number_nodes(graph.node, ())
     outputs = [
-        (name, _reference(tensor.name, names))
+        (name, _format_reference(tensor.name, names))
         for name, tensor in sorted(concrete.structured_outputs.items())
     ]
-    nodes = list(_Library(graph.library.function).nodes(graph.node, names))
-    return [nodes, [_value(one) for one in held], outputs]
+    nodes = list(_Library(graph.library.function).describe_nodes(graph.node, names))
+    return [nodes, [_describe_value(value) for value in captured], outputs]
 
 
-def _value(held: Any) -> list[Any]:
-    """A variable or constant by what is in it; a table by being one: its content is an asset."""
-    if held.dtype == "resource":
+def _describe_value(value: Any) -> list[Any]:
+    """Describe a variable or constant by its content; the content of a table is an asset."""
+    if value.dtype == "resource":
         return ["table"]
-    array = held.numpy()
+    array = value.numpy()
     content = array.tolist() if array.dtype == object else array.tobytes()
     return [str(array.dtype), list(array.shape), _sha256(content)]
 
 
 class _Library:
-    """The functions that a graph calls, each by what it does and not by its name."""
+    """The functions that a graph calls, described by their content instead of their names."""
 
     def __init__(self, functions: Sequence[Any]) -> None:
         self._functions = {function.signature.name: function for function in functions}
-        self._known: dict[str, str] = {}
+        self._digests: dict[str, str] = {}
 
-    def nodes(self, nodes: Sequence[Any], names: Mapping[str, int]) -> Iterator[list[Any]]:
-        """Each operation: its kind, where its inputs come from, and its attributes."""
+    def describe_nodes(self, nodes: Sequence[Any], names: Mapping[str, int]) -> Iterator[list[Any]]:
+        """Yield the type, inputs and attributes of each operation."""
         for node in nodes:
             attributes = [
-                (name, self._attribute(value))
+                (name, self._describe_attribute(value))
                 for name, value in sorted(node.attr.items())
-                if not name.startswith("_") and name not in _NAMES  # "_…": notes of TensorFlow's
+                if not name.startswith("_")
+                and name not in _NAMES  # "_…": annotations of TensorFlow
             ]
-            given = [_reference(name, names) for name in node.input]
-            after = sorted(name for name in given if name.startswith("^"))  # listed by their names
-            inputs = [name for name in given if not name.startswith("^")]
-            yield [node.op, inputs, after, attributes]
+            references = [_format_reference(name, names) for name in node.input]
+            controls = sorted(name for name in references if name.startswith("^"))
+            inputs = [name for name in references if not name.startswith("^")]
+            yield [node.op, inputs, controls, attributes]
 
-    def _attribute(self, value: Any) -> Any:
+    def _describe_attribute(self, value: Any) -> Any:
         if value.HasField("func"):
             return self._digest(value.func.name)
         if value.list.func:
@@ -82,28 +85,28 @@ class _Library:
         return value.SerializeToString(deterministic=True)
 
     def _digest(self, name: str) -> str:
-        if name not in self._known:
+        if name not in self._digests:
             function = self._functions[name]
             arguments = function.signature.input_arg
-            names = _numbered(function.node_def, [argument.name for argument in arguments])
-            given = [function.ret[output.name] for output in function.signature.output_arg]
-            self._known[name] = _sha256(
+            names = _number_nodes(function.node_def, [argument.name for argument in arguments])
+            outputs = [function.ret[output.name] for output in function.signature.output_arg]
+            self._digests[name] = _sha256(
                 [
                     [argument.type for argument in arguments],
-                    list(self.nodes(function.node_def, names)),
-                    [_reference(output, names) for output in given],
+                    list(self.describe_nodes(function.node_def, names)),
+                    [_format_reference(output, names) for output in outputs],
                 ]
             )
-        return self._known[name]
+        return self._digests[name]
 
 
-def _numbered(nodes: Sequence[Any], arguments: Sequence[str]) -> dict[str, int]:
-    """Arguments and operations by their place, for their names count up within a process."""
+def _number_nodes(nodes: Sequence[Any], arguments: Sequence[str]) -> dict[str, int]:
+    """Number arguments and operations by position, because their names vary within a process."""
     return {name: n for n, name in enumerate([*arguments, *(node.name for node in nodes)])}
 
 
-def _reference(text: str, names: Mapping[str, int]) -> str:
-    """`NODE:OUTPUT:INDEX`, or `^NODE` for a mere order, with the node by its place."""
+def _format_reference(text: str, names: Mapping[str, int]) -> str:
+    """Replace the node's name by its number in `NODE:OUTPUT:INDEX`, or `^NODE` (control input)."""
     name, _, output = text.removeprefix("^").partition(":")
     return f"{'^' * text.startswith('^')}{names[name]}:{output}"
 

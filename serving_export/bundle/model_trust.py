@@ -1,8 +1,8 @@
-"""Who says that a model may be loaded. A SavedModel is a program: whoever loads it runs it.
+"""Check that a model is trusted before it is loaded: loading a SavedModel runs its program.
 
-A bundle's manifest says that the bundle is whole, and anybody can write one. So a model is named by
-a digest of all its bytes, and somebody else than its folder must know that digest: in a pipeline
-the ledger of the root.
+A manifest shows that a bundle is complete, but anybody can write one. A model is therefore trusted
+by a digest of all its bytes, which must be recorded outside its folder: in a pipeline, in the
+ledger of the root.
 """
 
 from __future__ import annotations
@@ -15,44 +15,46 @@ from data.errors import BadDataError
 from data.files.durable_files import digest_tree
 from serving_export.bundle.manifest import MANIFEST, verify_bundle
 
-# Given a model's folder and digest, raises a BadDataError where nobody vouches for that digest.
+# Called with a model's folder and digest; raises BadDataError where that digest is not trusted.
 TrustCheck = Callable[[Path, str], None]
 
 
 def trust_caller(folder: Path, digest: str) -> None:
-    """For a test or a notebook: whoever names a folder there vouches for what lies in it."""
+    """Trust any model: for tests and notebooks, where the caller chose the folder."""
 
 
 def digest_model_folder(folder: Path) -> str:
-    """What names a model's bytes, all of which are read: of a bundle of ours, the bundle's digest.
+    """Digest all bytes of a model; for a bundle of Penstock's it is the bundle's digest.
 
     Raises:
-        BadDataError: no model lies there, or a bundle that is not as its manifest says.
+        BadDataError: no model in the folder, or a bundle that does not match its manifest.
     """
     if (folder / MANIFEST).is_file():
         return verify_bundle(folder)
-    listed = digest_tree(folder)
-    if "saved_model.pb" not in listed:
+    digests = digest_tree(folder)
+    if "saved_model.pb" not in digests:
         raise BadDataError(
-            f"no model lies in {folder}",
-            expected="a SavedModel, or a folder of versions of one",
-            got="no saved_model.pb in it" if folder.is_dir() else "no such folder",
+            f"{folder} has no model",
+            expected="the folder of a SavedModel, or a folder with versions of one",
+            got="a folder without saved_model.pb" if folder.is_dir() else "no such folder",
             follows="nothing was loaded",
+            remedy="check the path",
         )
-    return hashlib.sha256(repr(sorted(listed.items())).encode()).hexdigest()
+    return hashlib.sha256(repr(sorted(digests.items())).encode()).hexdigest()
 
 
 def check_digest(folder: Path, digest: str) -> None:
-    """Hold a model's bytes, just before they are loaded, against the digest that is vouched for.
+    """Compare a model's bytes, right before they are loaded, with the trusted digest.
 
     Raises:
-        BadDataError: they are others.
+        BadDataError: the digests differ.
     """
     got = digest_model_folder(folder)
     if got != digest:
         raise BadDataError(
-            f"{folder} is not the model that was meant",
+            f"the model in {folder} is not the trusted one",
             expected=f"digest {digest}",
             got=got,
-            follows="it was not loaded: a SavedModel is a program",
+            follows="it was not loaded, because loading a SavedModel runs its program",
+            remedy="run again, to check the model that is there now",
         )

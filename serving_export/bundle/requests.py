@@ -1,4 +1,4 @@
-"""Images as each signature of a bundle takes them."""
+"""Encode images as inputs of the signatures of a bundle."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 def encode_for_signatures(images: Any) -> Iterator[tuple[str, Any]]:
-    """Images (batch, height, width, channels) uint8 as each signature takes them."""
+    """Yield each signature with images (batch, height, width, channels) uint8 as its input."""
     import tensorflow as tf
 
     from data.spec import IMAGE

@@ -1,6 +1,6 @@
-"""Serving bundles: a SavedModel with three signatures, and a manifest that names every byte.
+"""Write and load serving bundles: a SavedModel with three signatures, and a manifest.
 
-Beside the signatures, the SavedModel has `transform_images`: what the model in it is fed.
+The SavedModel also has the function `transform_images`, which computes the inputs of its model.
 """
 
 from __future__ import annotations
@@ -47,17 +47,17 @@ def write_bundle(
     metadata: dict[str, Any],
     assets: Mapping[str, bytes] | None = None,
 ) -> str:
-    """Write a trained model, with its preprocessing, as it will be judged and served.
+    """Write a trained model with its preprocessing, in the form that is evaluated and served.
 
-    Warm-up requests for TensorFlow Serving are part of it.
+    The bundle includes warm-up requests for TensorFlow Serving.
 
     Args:
-        path: the bundle's folder; must not exist.
-        model: takes the transformed images, gives (batch, classes); exported in inference mode.
+        path: the bundle's folder, which must not exist.
+        model: maps transformed images to (batch, classes); exported in inference mode.
         transform_path: tensorflow-transform's output folder.
         spec: of the images and classes.
-        model_output: whether the model gives logits (a softmax is added) or probabilities.
-        metadata: JSON-able facts to keep in the manifest, such as how the model was trained.
+        model_output: whether the model returns logits (a softmax is added) or probabilities.
+        metadata: JSON-able facts for the manifest, such as how the model was trained.
         assets: further files of the bundle, relative path → content.
 
     Returns:
@@ -66,13 +66,13 @@ def write_bundle(
     Raises:
         ConfigError: the model's output is not one number per class.
     """
-    from keras.export import ExportArchive  # here, so that a loader needs no Keras
+    from keras.export import ExportArchive  # imported here: loading needs no Keras
 
     transform = TransformFn(transform_path)
     functions = make_serving_functions(
         make_probabilities_function(model, transform, spec, model_output), spec
     )
-    archive = ExportArchive()  # finds the variables and tables of any Keras model
+    archive = ExportArchive()  # tracks the variables and tables of any Keras model
     archive.track(model)
     archive.track(transform)
     weights = list(getattr(model, "weights", model.variables))
@@ -80,15 +80,15 @@ def write_bundle(
     for name, function in functions.items():
         function.get_concrete_function()
         archive.add_endpoint(name, function)
-    # Keras has no public way to save a function that is no signature.
+    # Keras has no public way to save a function that is not a signature.
     setattr(archive._tf_trackable, TRANSFORM, make_transform_function(transform, spec))
     archive.write_out(str(path), verbose=False)
-    computes = digest_model(functions, weights, path)
+    digest = digest_model(functions, weights, path)
     write_warmup(path, spec)
     for name, content in (assets or {}).items():
         (path / name).parent.mkdir(parents=True, exist_ok=True)
         (path / name).write_bytes(content)
-    return write_manifest(path, spec, metadata, computes)
+    return write_manifest(path, spec, metadata, digest)
 
 
 @dataclass(frozen=True)
@@ -100,11 +100,11 @@ class Bundle:
     saved: Any  # the loaded SavedModel; its signatures live only as long as it does
 
     def __call__(self, signature: str, batch: Any) -> dict[str, np.ndarray]:
-        """Ask a signature.
+        """Call a signature.
 
         Args:
             signature: "serving_default", "images" or "examples".
-            batch: what that signature takes, see `signatures.make_serving_functions`.
+            batch: its input, see `signatures.make_serving_functions`.
 
         Returns:
             `probabilities` (batch, classes) float32, `class_index` (batch,) int64 and
@@ -115,11 +115,11 @@ class Bundle:
 
 
 def load_bundle(path: Path, digest: str | None = None) -> Bundle:
-    """Load a bundle after every byte of it was checked.
+    """Check every byte of a bundle, then load it.
 
     Raises:
-        BadDataError: a file that changed, is missing or does not belong there, or, where `digest`
-            is given, another bundle.
+        BadDataError: a file was changed, removed or added, or the bundle has another digest than
+            the given one.
     """
-    seen = verify_bundle(path, digest)
-    return Bundle(read_manifest(path), seen, tf.saved_model.load(str(path)))
+    verified = verify_bundle(path, digest)
+    return Bundle(read_manifest(path), verified, tf.saved_model.load(str(path)))

@@ -1,4 +1,4 @@
-"""Which images a model was trained on, as content hashes that travel with it."""
+"""Record the images that a model was trained on, as content hashes in its bundle."""
 
 from __future__ import annotations
 
@@ -18,48 +18,57 @@ _BATCH = 1024
 
 
 def hash_split(examples: Examples, split: str) -> np.ndarray:
-    """A hash of each image of a split, (n,) uint64, in the order at rest.
+    """Hash each image of a split: (n,) uint64, in the order on disk.
 
     Raises:
         BadDataError: the examples are damaged.
     """
     with translate_record_errors(examples):
-        found = [
+        hashes = [
             hash_images(images)
             for images, _ in read_batches(examples, split, batch_size=_BATCH).as_numpy_iterator()
         ]
-    return np.concatenate([np.zeros(0, np.uint64), *found])
+    return np.concatenate([np.zeros(0, np.uint64), *hashes])
 
 
 def serialize_training_hashes(
     examples: Examples, split: str, ancestor: Path | None
 ) -> bytes | None:
-    """The content of `FILE`: the split's images, and all that an ancestor was trained on.
+    """Return the content of `FILE`: hashes of a split and of the ancestor's training images.
 
-    None, which says that it is not known, where an ancestor has no record.
+    Args:
+        examples: the dataset.
+        split: name of the split.
+        ancestor: bundle of the model that the training started from, if any. Where it has no
+            record, the training images are not known, and the result is None.
     """
-    known = [hash_split(examples, split)]
+    hashes = [hash_split(examples, split)]
     if ancestor is not None:
-        before = read_training_hashes(ancestor)
-        if before is None:
+        inherited = read_training_hashes(ancestor)
+        if inherited is None:
             return None
-        known.append(before)
+        hashes.append(inherited)
     file = io.BytesIO()
-    np.save(file, np.unique(np.concatenate(known)), allow_pickle=False)
+    np.save(file, np.unique(np.concatenate(hashes)), allow_pickle=False)
     return file.getvalue()
 
 
 def read_training_hashes(bundle: Path) -> np.ndarray | None:
-    """The hashes in a bundle, (n,) uint64 in order; None where it has none.
+    """Read the hashes in a bundle: (n,) uint64, sorted; None where it has none.
 
     Raises:
-        BadDataError: the file is there and cannot be read.
+        BadDataError: the file exists and cannot be read.
     """
     path = bundle / FILE
     if not path.is_file():
         return None
     try:
-        found: np.ndarray = np.load(path, allow_pickle=False)
-        return found
-    except Exception as error:  # whatever NumPy raises for a broken file
-        raise BadDataError(f"cannot read {path}", expected="hashes of images", got=error) from error
+        hashes: np.ndarray = np.load(path, allow_pickle=False)
+        return hashes
+    except Exception as error:  # NumPy raises many types for a damaged file
+        raise BadDataError(
+            f"cannot read {path}",
+            expected="hashes of images",
+            got=error,
+            remedy="restore the model from an intact copy, or train it again",
+        ) from error

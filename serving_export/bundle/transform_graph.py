@@ -1,4 +1,4 @@
-"""The one preprocessing graph, as tensorflow-transform saved it, for tf.data and for export."""
+"""Load the preprocessing graph that tensorflow-transform saved, for tf.data and for export."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from data.spec import IMAGE
 
 
 class TransformFn(tf.Module):
-    """Calls a saved transform graph; whatever it needs (tables, constants) is tracked with it."""
+    """Calls a saved transform graph, and tracks its tables and constants."""
 
     def __init__(self, path: Path) -> None:
-        """Load tensorflow-transform's output folder, the one that holds `transform_fn/`."""
+        """Load tensorflow-transform's output folder, which contains `transform_fn/`."""
         super().__init__()
         self.saved = tf.saved_model.load(str(path / "transform_fn"))
 
@@ -26,12 +26,12 @@ class TransformFn(tf.Module):
         Returns:
             The transformed feature `image`, (batch, …), of the graph's own dtype and range.
         """
-        (wanted,), _ = self.saved.transform_fn.structured_input_signature
-        # Served images have no label. The graph's signature asks for all raw features, and what is
-        # computed from the others is not used, so zeros do.
+        (inputs,), _ = self.saved.transform_fn.structured_input_signature
+        # Served images have no label, but the graph's signature requires all raw features. What it
+        # computes from the others is not used, so they are zeros.
         features = {
             name: tf.zeros([tf.shape(images)[0], *spec.shape[1:]], spec.dtype)
-            for name, spec in wanted.items()
+            for name, spec in inputs.items()
             if name != IMAGE
         }
         return self.saved.transform_fn({**features, IMAGE: images})[IMAGE]

@@ -1,7 +1,6 @@
-"""Requests that TensorFlow Serving sends itself before it serves a new version.
+"""Write the requests that TensorFlow Serving sends itself before it serves a new version.
 
-The first call of a signature is slow; these make it before the first user does. TensorFlow Serving
-looks for them in `assets.extra/tf_serving_warmup_requests`.
+The first call of a signature is slow; warm-up requests make it before the first user does.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from data.spec import ImageSpec
 from serving_export.bundle.manifest import SIGNATURES
 from serving_export.bundle.requests import encode_for_signatures
 
-WARMUP = "assets.extra/tf_serving_warmup_requests"  # a TFRecord of PredictionLog
+WARMUP = "assets.extra/tf_serving_warmup_requests"  # where TensorFlow Serving reads PredictionLogs
 
 
 def write_warmup(bundle: Path, spec: ImageSpec) -> None:
@@ -23,12 +22,12 @@ def write_warmup(bundle: Path, spec: ImageSpec) -> None:
     (bundle / WARMUP).parent.mkdir(exist_ok=True)
     with tf.io.TFRecordWriter(str(bundle / WARMUP)) as writer:
         for signature, batch in encode_for_signatures(tf.zeros([1, *spec.shape], tf.uint8).numpy()):
-            # The order of a message's map would else differ from one writing to the next.
-            writer.write(_request(signature, batch).SerializeToString(deterministic=True))
+            # Otherwise the order of a message's map would vary.
+            writer.write(_make_request(signature, batch).SerializeToString(deterministic=True))
 
 
-def _request(signature: str, batch: Any) -> Any:
-    # Here, for it has no use in a process that only loads bundles.
+def _make_request(signature: str, batch: Any) -> Any:
+    # imported here: a process that only loads bundles does not need it
     from tensorflow_serving.apis.predict_pb2 import PredictRequest
     from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog, PredictLog
 

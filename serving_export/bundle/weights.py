@@ -1,7 +1,7 @@
-"""Are a bundle's weights numbers, and bit for bit those that were trained?
+"""Check that a bundle's weights are finite, and bit for bit those that were trained.
 
-Answers alone do not tell: on a CPU a relu of NaN is 0, and a weight of a pixel that is dark in all
-images asked about does nothing there.
+Predictions alone do not show it: on a CPU a relu of NaN is 0, and the weight of a pixel that is
+black in all test images has no effect there.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ import numpy as np
 
 from serving_export.bundle.manifest import WEIGHTS
 
-RECORDED = "weights"  # in `parity.npz`
+RECORDED = "weights"  # key in `parity.npz`
 
 
 def digest_weights(variables: Iterable[Any]) -> np.ndarray:
-    """The sha256 of each variable's bytes, (n,) text in hexadecimal.
+    """Digest each variable's bytes by sha256: (n,) hexadecimal text.
 
     Args:
         variables: of Keras or TensorFlow, in the model's order.
@@ -28,27 +28,27 @@ def digest_weights(variables: Iterable[Any]) -> np.ndarray:
 
 
 def count_changed_weights(saved: Any, npz: Path) -> int | None:
-    """How many of a bundle's variables are not those that were trained.
+    """Count a bundle's variables that differ from the trained ones.
 
     Args:
-        saved: a bundle's SavedModel, loaded.
-        npz: what `parity.record_parity` wrote.
+        saved: a bundle's loaded SavedModel.
+        npz: the file of `parity.record_parity`.
 
     Returns:
-        The number of variables; of all, where there are more or fewer. None where nothing was
-        recorded.
+        The number of variables; all of them where the numbers differ. None where the file has no
+        digests.
     """
     with np.load(npz, allow_pickle=False) as recorded:
         if RECORDED not in recorded:
             return None
-        wanted = recorded[RECORDED]
-    found = digest_weights(getattr(saved, WEIGHTS, ()))
-    if len(found) != len(wanted):
-        return max(len(found), len(wanted))
-    return int((found != wanted).sum())
+        expected = recorded[RECORDED]
+    digests = digest_weights(getattr(saved, WEIGHTS, ()))
+    if len(digests) != len(expected):
+        return max(len(digests), len(expected))
+    return int((digests != expected).sum())
 
 
 def count_nonfinite_weights(saved: Any) -> int:
-    """How many weights of a loaded SavedModel are NaN or infinite; 0 where it names no weights."""
+    """Count the NaN or infinite weights of a loaded SavedModel; 0 where it lists no weights."""
     floats = [v.numpy() for v in getattr(saved, WEIGHTS, ()) if v.dtype.is_floating]
     return sum(int((~np.isfinite(values)).sum()) for values in floats)

@@ -1,6 +1,6 @@
-"""Whether a PNG file is whole, in TensorFlow's operations: `data.files.png_chunks` in a graph.
+"""Check the chunks of PNG files by TensorFlow's operations: `data.files.png_chunks` in a graph.
 
-libpng itself checks the chunks that the pixels need, and passes over damage in all others.
+libpng itself checks the chunks that the pixels need, and ignores damage in all others.
 """
 
 from __future__ import annotations
@@ -21,45 +21,45 @@ from data.files.png_chunks import (
     SIGNATURE,
 )
 
-_BLOCK = 65_535  # bytes that a block holds at most
+_BLOCK = 65_535  # most bytes of a block
 _HEADER = b"\x1f\x8b\x08" + bytes(6) + b"\xff"
 _FULL_BLOCK, _LAST_BLOCK = b"\x00\xff\xff\x00\x00", b"\x01"
 _LETTERS = [bytes([number]) for number in range(256)]
 
 
 def is_whole(file: tf.Tensor) -> tf.Tensor:
-    """Whether a PNG file's chunks are as `needed_chunks` takes them.
+    """Return whether a PNG file has valid chunks, as `png_chunks.keep_needed_chunks` checks.
 
     Args:
-        file: () string, which begins with a PNG's signature. The checksums of the chunks that
-            pixels need are left to libpng.
+        file: () string that begins with a PNG's signature. libpng checks the checksums of the
+            chunks that pixels need.
 
     Returns:
         () bool.
     """
     size = tf.strings.length(file)
 
-    def more(at: tf.Tensor, names: tf.Tensor, fine: tf.Tensor, count: tf.Tensor) -> tf.Tensor:
-        return fine & (size - at >= FRAME) & (count < MOST_CHUNKS)
+    def has_next(at: tf.Tensor, names: tf.Tensor, valid: tf.Tensor, count: tf.Tensor) -> tf.Tensor:
+        return valid & (size - at >= FRAME) & (count < MOST_CHUNKS)
 
-    def walk(at: tf.Tensor, names: tf.Tensor, fine: tf.Tensor, count: tf.Tensor) -> Any:
+    def read_chunk(at: tf.Tensor, names: tf.Tensor, valid: tf.Tensor, count: tf.Tensor) -> Any:
         number = tf.io.decode_raw(tf.strings.substr(file, at, 4), tf.int32, little_endian=False)
         length, name = tf.reshape(number, []), tf.strings.substr(file, at + 4, 4)
-        fine = (length >= 0) & (length <= size - at - FRAME)
+        valid = (length >= 0) & (length <= size - at - FRAME)
         auxiliary = tf.strings.regex_full_match(name, AUXILIARY)
-        fine = tf.cond(
-            fine & auxiliary & (length <= LARGEST),
+        valid = tf.cond(
+            valid & auxiliary & (length <= LARGEST),
             lambda: _has_checksum(tf.strings.substr(file, at + 4, length + 8)),
-            lambda: fine & ~auxiliary,
+            lambda: valid & ~auxiliary,
         )
-        return at + FRAME + length, names + name, fine, count + 1
+        return at + FRAME + length, names + name, valid, count + 1
 
     start = (tf.constant(len(SIGNATURE)), tf.constant(""), tf.constant(True), tf.constant(0))
-    at, names, fine, _ = tf.while_loop(more, walk, start)
+    at, names, valid, _ = tf.while_loop(has_next, read_chunk, start)
     end = tf.strings.substr(file, tf.maximum(0, size - len(END)), len(END))
     methods = tf.strings.substr(file, tf.minimum(METHODS_AT, size), 3)
     return (
-        fine
+        valid
         & (at == size)
         & (end == END)
         & tf.strings.regex_full_match(names, ORDER)
@@ -68,11 +68,11 @@ def is_whole(file: tf.Tensor) -> tf.Tensor:
 
 
 def _has_checksum(chunk: tf.Tensor) -> tf.Tensor:
-    """Whether the last four bytes are the CRC-32 of those before, which are four or more.
+    """Return whether the last four bytes are the CRC-32 of the bytes before them.
 
-    TensorFlow has no such operation, but GZIP ends in the same checksum (RFC 1952): the chunk is
-    wrapped as a file of blocks that are not compressed (RFC 1951), and unpacked. A wrong checksum
-    is a DataLossError there.
+    TensorFlow has no such operation, but GZIP ends with the same checksum (RFC 1952): the chunk is
+    wrapped as a file of uncompressed blocks (RFC 1951) and decompressed. A wrong checksum raises
+    DataLossError.
     """
     size = tf.strings.length(chunk) - 4
     full = size // _BLOCK

@@ -1,1 +1,1 @@
-"""The serving directory: pushed versions, the way back, what is kept, and what serves now."""
+"""Push, list, roll back and delete the versions of a model in the serving directory."""

@@ -1,6 +1,6 @@
-"""The models that a candidate is held against: what serves now, and the best version ever pushed.
+"""Find the models that a candidate is compared with: the serving one, and the best ever pushed.
 
-Read without TensorFlow, when a step is planned: what is found goes into its fingerprint.
+This runs without TensorFlow when a step is planned; the result is part of its fingerprint.
 """
 
 from __future__ import annotations
@@ -23,37 +23,37 @@ from serving_export.model_store.layout import (
 
 @dataclass(frozen=True, kw_only=True)
 class ReferenceModels:
-    """What a candidate is held against. A version is named by its bundle's digest."""
+    """The models that a candidate is compared with, by the digests of their bundles."""
 
-    # the model that serves; "none", or "unmanaged:N" where version N has no manifest of ours
+    # the model that serves; "none", or "unmanaged:N" where version N has no manifest of Penstock's
     baseline: str = NONE
-    # the best version ever pushed, which may be the one that serves; "unknown:N" where the record
-    # of version N, which says so, cannot be read
+    # the best version ever pushed, which may be the serving one; "unknown:N" where the push record
+    # of version N cannot be read
     best: str = NONE
-    # the version that the candidate itself was, and the one that replaced it
+    # where the candidate has served before: its version, and the version that serves now
     replaced: tuple[int, int] | None = None
-    # of those two, what nobody vouches for and is not loaded: digest → why not, and what to do
+    # of baseline and best, those that are not trusted, and not loaded: digest → reason and remedy
     untrusted: dict[str, str] = field(default_factory=dict)
 
 
 def find_reference_models(model_dir: Path, candidate: Path | None) -> ReferenceModels:
-    """Find what serves in a model's folder now, and what is the best.
+    """Find the model that serves in a model's folder, and the best one.
 
-    A candidate that serves already is held against what it was held against when it was pushed:
-    nothing has changed for it, and it is not judged again. Another bundle of the very model that
-    serves is held against that, like any other candidate, for nobody knows of a model that is not
-    trained yet that it will be the same; the push then finds that it serves.
+    A candidate that serves already is compared with the same models as when it was pushed, so that
+    it is not evaluated again. Another bundle of the serving model is compared with it like any
+    other candidate, because before a training nobody can know that it will give the same model; the
+    push then finds that the model serves already.
 
     Args:
         model_dir: `<serving>/<model>`; need not exist.
-        candidate: its bundle; None where it is not trained yet.
+        candidate: the candidate's bundle; None before the training.
     """
     folders = version_folders(model_dir)
     if not folders:
         return ReferenceModels()
     newest = max(folders)
     if candidate is not None and identify_version(folders[newest]) == identify_version(candidate):
-        record = _record(folders[newest])
+        record = _read_record(folders[newest])
         replaced = record.get("replaced")
         return ReferenceModels(
             baseline=str(record.get("baseline") or NONE),
@@ -72,21 +72,21 @@ def find_reference_models(model_dir: Path, candidate: Path | None) -> ReferenceM
 
 
 def find_serving_version(model_dir: Path, candidate: Path) -> Path | None:
-    """The newest version's folder, if it is the model of this bundle."""
+    """Return the newest version's folder if it has the model of this bundle, otherwise None."""
     newest, model = newest_folder(model_dir), read_model_digest(candidate)
     return newest if newest and model is not None and read_model_digest(newest) == model else None
 
 
 def find_version(model_dir: Path, digest: str) -> tuple[int, Path] | None:
-    """The highest version that is this model, by its manifest; None where none is."""
+    """Return the highest version whose bundle has this digest, by its manifest; None if none."""
     for version, path in reversed(version_folders(model_dir).items()):
         if identify_version(path) == digest:
             return version, path
     return None
 
 
-def _record(version: Path) -> dict[str, Any]:
-    """What its push said; nothing where that cannot be read."""
+def _read_record(version: Path) -> dict[str, Any]:
+    """Read a push record; empty where it cannot be read."""
     try:
         return read_document(version / PUSH_RECORD)
     except PenstockError:

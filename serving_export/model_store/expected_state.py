@@ -1,4 +1,4 @@
-"""What a bundle was judged against; what has become another meanwhile forbids its push."""
+"""Check before a push that the models which a bundle was compared with are unchanged."""
 
 from __future__ import annotations
 
@@ -9,35 +9,33 @@ from data.errors import StepError
 from serving_export.model_store.best import NONE, read_best_digest
 from serving_export.model_store.layout import identify_serving_version
 
-ANY = "any"  # whatever it is
+ANY = "any"  # not checked
 
 
 @dataclass(frozen=True)
 class ExpectedState:
-    """What must serve, and what must be the best; `ANY` is not checked."""
+    """The expected serving version and best version."""
 
-    serving: str | None = ANY  # as `layout.identify_serving_version` names it; None: nothing may
-    best: str = ANY  # as `best.read_best_digest` names it
+    serving: str | None = ANY  # from `layout.identify_serving_version`; None: no version
+    best: str = ANY  # from `best.read_best_digest`
 
     def check(self, folder: Path) -> None:
-        """Look at a model's folder.
+        """Check a model's folder.
 
         Raises:
             StepError: another model serves, or another version is the best.
         """
-        serves = identify_serving_version(folder) or NONE
-        self._compare(f"another model serves in {folder}", self.serving or NONE, serves)
-        self._compare(
-            f"another version is the best in {folder}", self.best, read_best_digest(folder)
-        )
+        serving = identify_serving_version(folder) or NONE
+        self._compare(f"the serving model in {folder}", self.serving or NONE, serving)
+        self._compare(f"the best version in {folder}", self.best, read_best_digest(folder))
 
     @staticmethod
     def _compare(what: str, expected: str, got: str) -> None:
         if expected not in (ANY, got):
             raise StepError(
-                f"{what} than the one that this one was judged against",
+                f"{what} changed after the candidate was compared with it",
                 expected=expected,
                 got=got,
                 follows="nothing was pushed",
-                remedy="run again: the candidate is then compared with what is there now",
+                remedy="run again, to compare the candidate with the current models",
             )

@@ -1,4 +1,4 @@
-"""What lies in a model's folder: each version, whether it is whole, and who pushed it why."""
+"""List the versions in a model's folder: their state and their push records."""
 
 from __future__ import annotations
 
@@ -30,26 +30,26 @@ class Version:
 
     number: int
     path: Path
-    serves: bool  # the highest: the one that TensorFlow Serving takes
-    best: bool  # the best of those pushed: what the gate holds every candidate against
-    state: State  # "unmanaged": no manifest of ours, or a link
-    digest: str | None  # of the bundle, where it is whole
-    model: str | None  # what names the model in it, whatever the bytes, where it is whole
-    problem: str | None  # what is wrong with it, where it is damaged
-    record: dict[str, Any]  # of its push; empty where it has none that can be read
+    serves: bool  # whether it is the highest, which TensorFlow Serving serves
+    best: bool  # whether it is the best one pushed, which the gate compares each candidate with
+    state: State  # "unmanaged": not pushed by Penstock: no manifest, or a link
+    digest: str | None  # of the bundle, if the version is whole
+    model: str | None  # digest of what the model computes, if the version is whole
+    problem: str | None  # what is wrong, if it is damaged
+    record: dict[str, Any]  # its push record; empty where it has none, or an invalid one
 
 
 def list_versions(folder: Path) -> list[Version]:
-    """The versions in a model's folder, the oldest first; every byte of each is read.
+    """Inspect the versions in a model's folder, the oldest first; all bytes are read.
 
     Raises:
-        OSError: something there cannot be read.
+        OSError: a file cannot be read.
     """
     return [inspect_version(path) for path in version_folders(folder).values()]
 
 
 def inspect_version(path: Path) -> Version:
-    """One version, of its folder; every byte of it is read."""
+    """Inspect the version in a folder; all bytes are read."""
     state: State = "unmanaged"
     digest, model, problem, record = None, None, None, {}
     if is_ours(path):

@@ -1,4 +1,4 @@
-"""Where a model is served: `<serving>/<model>/<version>`, versions counted from 1."""
+"""Find the folders of served models: `<serving>/<model>/<version>`, versions from 1."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from data.errors import BadDataError, ConfigError, EnvironmentTrouble
 from data.files.durable_files import sha256_file
 from serving_export.bundle.manifest import MANIFEST, read_manifest
 
-HIGHEST = 2**63 - 1  # TensorFlow Serving reads a version as an int64 and passes over what is more
+HIGHEST = 2**63 - 1  # the largest int64; TensorFlow Serving ignores higher versions
 
 _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*")
 _NUMBER = re.compile(r"[0-9]+")
 
 
 def model_folder(serving_dir: Path, model_name: str) -> Path:
-    """`<serving_dir>/<model_name>`.
+    """Return `<serving_dir>/<model_name>`.
 
     Raises:
-        ConfigError: a name that could lead elsewhere or hide.
+        ConfigError: an invalid name, such as one with a slash or a leading dot.
     """
     if not _NAME.fullmatch(model_name):
         raise ConfigError(
-            f"{model_name!r} cannot be a model's name",
+            f"invalid model name {model_name!r}",
             expected="letters, digits, _ . and -, not starting with a dot",
             got=repr(model_name),
             remedy="set export.model_name",
@@ -32,51 +32,51 @@ def model_folder(serving_dir: Path, model_name: str) -> Path:
 
 
 def version_folders(folder: Path) -> dict[int, Path]:
-    """The versions of a model that TensorFlow Serving sees, in order; empty without a folder.
+    """Return the versions of a model that TensorFlow Serving finds, in order: number → folder.
 
-    A folder's name may have zeros before the number. Where several names read as one number,
-    TensorFlow Serving takes any of them. The one with zeros, which no push of ours writes, is taken
-    here: what may serve must not be overlooked.
+    A folder's name may have leading zeros. Where several names have one number, TensorFlow Serving
+    may take any of them; the one with zeros, which Penstock never writes, is returned, so that it
+    is not overlooked.
     """
     if not folder.is_dir():
         return {}
     names = sorted((e.name for e in folder.iterdir() if _NUMBER.fullmatch(e.name)), key=len)
-    found = {int(n): folder / n for n in names if int(n) <= HIGHEST and (folder / n).is_dir()}
-    return dict(sorted(found.items()))
+    folders = {int(n): folder / n for n in names if int(n) <= HIGHEST and (folder / n).is_dir()}
+    return dict(sorted(folders.items()))
 
 
 def version_folder(folder: Path, number: int) -> Path:
-    """The folder of a version, which need not be there."""
+    """Return the folder of a version, which need not exist."""
     return version_folders(folder).get(number, folder / str(number))
 
 
 def version_numbers(folder: Path) -> list[int]:
-    """The numbers of `version_folders`."""
+    """Return the numbers of `version_folders`."""
     return list(version_folders(folder))
 
 
 def newest_version(folder: Path) -> int | None:
-    """The version that is served, or None."""
+    """Return the number of the serving version, or None."""
     return max(version_numbers(folder), default=None)
 
 
 def newest_folder(folder: Path) -> Path | None:
-    """The folder of the version that is served, or None."""
+    """Return the folder of the serving version, or None."""
     return next(reversed(version_folders(folder).values()), None)
 
 
 def is_ours(version: Path) -> bool:
-    """Whether Penstock may have made this version: a folder with a manifest, and no link to one."""
+    """Return whether Penstock may have pushed a version: a folder with a manifest, not a link."""
     return not version.is_symlink() and (version / MANIFEST).is_file()
 
 
 def identify_version(version: Path) -> str:
-    """What names a version: its bundle's digest, unverified; `unmanaged:N` where it is not ours."""
+    """Return the bundle's digest, unverified, or `unmanaged:N` for a version without a manifest."""
     return sha256_file(version / MANIFEST) if is_ours(version) else f"unmanaged:{version.name}"
 
 
 def read_model_digest(bundle: Path) -> str | None:
-    """What names the model in a bundle, whatever its bytes; None where no manifest says so."""
+    """Return the digest of what a bundle's model computes; None without a valid manifest."""
     try:
         return read_manifest(bundle).model_digest if is_ours(bundle) else None
     except BadDataError:
@@ -84,29 +84,29 @@ def read_model_digest(bundle: Path) -> str | None:
 
 
 def identify_serving_version(folder: Path) -> str | None:
-    """The `identify_version` of the version that is served, or None."""
+    """Return the result of `identify_version` for the serving version, or None."""
     newest = newest_folder(folder)
     return None if newest is None else identify_version(newest)
 
 
 def find_bundle_folder(model_dir: Path) -> Path:
-    """The folder itself where it holds a bundle, else its highest version."""
+    """Return the folder itself if it has a bundle, otherwise that of its highest version."""
     newest = None if (model_dir / MANIFEST).is_file() else newest_folder(model_dir)
     return model_dir if newest is None else newest
 
 
 def next_version(folder: Path) -> int:
-    """One above every name that reads as a number, whatever lies there.
+    """Return the number after the highest one in the folder, files included.
 
     Raises:
-        EnvironmentTrouble: something there has the highest number that there is.
+        EnvironmentTrouble: the highest possible number is in use.
     """
     highest = max(_numbers(folder), default=0)
     if highest == HIGHEST:
         raise EnvironmentTrouble(
-            f"no version is left above {folder / str(highest)}",
+            f"{folder / str(highest)} has the highest possible version number",
             follows="nothing was pushed",
-            remedy="remove it, if nothing serves it",
+            remedy="remove that entry, if nothing serves it",
         )
     return highest + 1
 

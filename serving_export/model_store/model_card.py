@@ -1,4 +1,4 @@
-"""A model card: what a pushed model is, how it was trained and judged, and how it is called."""
+"""Write the model card of a pushed model: its inputs, training, evaluation and signatures."""
 
 from __future__ import annotations
 
@@ -23,24 +23,24 @@ from serving_export.bundle.manifest import (
 _INPUT_FORMATS = {
     ENCODED: "PNG or JPEG files, each the file's bytes; (batch,) string",
     IMAGES: "pixels, 0 to 255; (batch, height, width, channels) uint8",
-    EXAMPLES: "serialized tf.Examples, the pixels as the bytes feature `image`; (batch,) string",
+    EXAMPLES: "serialized tf.Examples, pixels in the bytes feature `image`; (batch,) string",
 }
 _OUTPUTS = {
-    PROBABILITIES: "of each class, in the order of the classes; (batch, classes) float32",
-    CLASS_INDEX: "of the likeliest class, from 0; (batch,) int64",
-    CLASS_NAME: "of the likeliest class; (batch,) string",
+    PROBABILITIES: "of all classes, in the order of the classes; (batch, classes) float32",
+    CLASS_INDEX: "of the most probable class, from 0; (batch,) int64",
+    CLASS_NAME: "of the most probable class; (batch,) string",
 }
-_RULE = ("name", "needed", "status", "reason")  # of each rule of a verdict, what the card has
+_RULE = ("name", "needed", "status", "reason")  # the keys of a verdict's rules that the card has
 
 
 def make_card(manifest: Manifest, digest: str, verdict: Mapping[str, Any] | None) -> dict[str, Any]:
-    """The card as JSON-able facts.
+    """Make the card as JSON-able facts.
 
     Args:
         manifest: of the model's bundle.
         digest: of the bundle.
-        verdict: what `verdict.json` has; None where nobody judged. Whatever it lacks, the card
-            lacks too.
+        verdict: the content of `verdict.json`; None for a model that was not evaluated. Missing
+            keys are missing in the card too.
     """
     spec = manifest.spec
     card = {
@@ -48,7 +48,7 @@ def make_card(manifest: Manifest, digest: str, verdict: Mapping[str, Any] | None
         "input": {"height": spec.height, "width": spec.width, "channels": spec.channels},
         "classes": list(spec.class_names),
         "training": manifest.metadata,
-        "verdict": None if verdict is None else _judged(verdict),
+        "verdict": None if verdict is None else _summarize_verdict(verdict),
         "digest": digest,
         "signatures": {
             signature: {
@@ -62,7 +62,7 @@ def make_card(manifest: Manifest, digest: str, verdict: Mapping[str, Any] | None
     return add_schema_number("model_card.json", card)
 
 
-def _judged(verdict: Mapping[str, Any]) -> dict[str, Any]:
+def _summarize_verdict(verdict: Mapping[str, Any]) -> dict[str, Any]:
     metrics = verdict.get("metrics") or {}
     overall = (metrics.get("candidate") or {}).get("overall") or {}
     data, baseline = verdict.get("data") or {}, verdict.get("baseline") or {}
@@ -81,11 +81,7 @@ def _judged(verdict: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def format_card(card: Mapping[str, Any]) -> str:
-    """The card as a page of Markdown, for people.
-
-    Args:
-        card: what `make_card` gives.
-    """
+    """Format a card of `make_card` as a page of Markdown."""
     size = card["input"]
     lines = [
         "# Model card",
@@ -99,49 +95,49 @@ def format_card(card: Mapping[str, Any]) -> str:
         "",
         f"## Classes ({len(card['classes'])})",
         "",
-        *(f"{index}. {_text(name)}" for index, name in enumerate(card["classes"])),
+        *(f"{index}. {_escape(name)}" for index, name in enumerate(card["classes"])),
         "",
         "## Training",
         "",
-        *(f"- {_text(key)}: {_text(value)}" for key, value in card["training"].items()),
+        *(f"- {_escape(key)}: {_escape(value)}" for key, value in card["training"].items()),
         "",
         "## Verdict",
         "",
-        *_verdict_lines(card["verdict"]),
+        *_format_verdict(card["verdict"]),
         "",
         "## Calls",
         "",
-        *_call_lines(card["signatures"]),
+        *_format_signatures(card["signatures"]),
     ]
     return "\n".join(lines) + "\n"
 
 
-def _verdict_lines(judged: Mapping[str, Any] | None) -> Iterator[str]:
-    if judged is None:
-        yield "Nobody judged this model."
+def _format_verdict(verdict: Mapping[str, Any] | None) -> Iterator[str]:
+    if verdict is None:
+        yield "This model was not evaluated."
         return
-    yield f"Status: **{_text(judged['status'])}**."
-    if judged["accuracy"] is not None:
-        low, high = judged["accuracy_interval"] or (None, None)
+    yield f"Status: **{_escape(verdict['status'])}**."
+    if verdict["accuracy"] is not None:
+        low, high = verdict["accuracy_interval"] or (None, None)
         between = "" if low is None else f" ({low:.4f} to {high:.4f})"
-        yield f"Accuracy {judged['accuracy']:.4f}{between} on {judged['examples']} images."
-    if judged["override"]:
-        yield f"Pushed against the verdict: {_text(judged['override'])}."
-    if judged["rules"]:
-        yield from ("", "| rule | needed | status | seen |", "|---|---|---|---|")
-    for rule in judged["rules"]:
-        yield "| " + " | ".join(_text(rule[key]) for key in _RULE) + " |"
+        yield f"Accuracy {verdict['accuracy']:.4f}{between} on {verdict['examples']} images."
+    if verdict["override"]:
+        yield f"Pushed against the verdict: {_escape(verdict['override'])}."
+    if verdict["rules"]:
+        yield from ("", "| rule | required | status | reason |", "|---|---|---|---|")
+    for rule in verdict["rules"]:
+        yield "| " + " | ".join(_escape(rule[key]) for key in _RULE) + " |"
 
 
-def _call_lines(signatures: Mapping[str, Any]) -> Iterator[str]:
+def _format_signatures(signatures: Mapping[str, Any]) -> Iterator[str]:
     for signature, call in signatures.items():
         yield f"- signature `{signature}`, input `{call['input']}`: {call['input_format']}"
     yield from ("", "Each answers with these outputs, by name:", "")
-    for name, what in next(iter(signatures.values()))["outputs"].items():
-        yield f"- `{name}`: {what}"
+    for name, description in next(iter(signatures.values()))["outputs"].items():
+        yield f"- `{name}`: {description}"
 
 
-def _text(value: object) -> str:
-    """A value as text that no Markdown reader takes for markup, in one line."""
+def _escape(value: object) -> str:
+    """Escape a value for Markdown, in one line."""
     plain = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return re.sub(r"([\\`*_\[\]<>#|&~])", r"\\\1", escape_controls(" ".join(plain.split())))

@@ -1,4 +1,4 @@
-"""What a push removes: old versions, and what killed pushes left. Called under the push's lock."""
+"""Delete old versions, and the leftovers of killed pushes, under the lock of a push."""
 
 from __future__ import annotations
 
@@ -20,39 +20,39 @@ _log = logging.getLogger("penstock")
 
 
 def retire(folder: Path, keep: int) -> None:
-    """Delete what Penstock pushed before the newest `keep` versions; what others put there stays.
+    """Delete Penstock's versions except the newest `keep`; other folders are not touched.
 
-    The best version stays too, however old: what a version that is kept names so.
+    The best version is kept too, as are those that the push records of kept versions name as best.
 
-    A version is hidden by one rename before its first file goes, so that no half of it is ever
-    seen as a version. What cannot be deleted is logged and left to the next push.
+    A version is hidden by one rename before its files are deleted, so that no incomplete version is
+    ever visible. A failure is logged, and the next push tries again.
     """
-    found = list(version_folders(folder).values())
-    newest = {identify_version(path): path for path in found}
-    needed = {newest.get(digest) for digest in list_needed_digests(found[-keep:])}
-    for path in found[:-keep]:
+    paths = list(version_folders(folder).values())
+    newest = {identify_version(path): path for path in paths}
+    needed = {newest.get(digest) for digest in list_needed_digests(paths[-keep:])}
+    for path in paths[:-keep]:
         if is_ours(path) and (path / PUSH_RECORD).is_file() and path not in needed:
-            with _tolerated(f"cannot delete the old version {path}"):
+            with _log_os_errors(f"cannot delete the old version {path}"):
                 hidden = path.rename(folder / f"{_RETIRED}{uuid.uuid4().hex}")
-                fsync_path(folder)  # else a power cut could bring back the name without the files
+                fsync_path(folder)  # otherwise a power cut could restore the name without the files
                 shutil.rmtree(hidden)
 
 
 def remove_leftovers(folder: Path, staging: str) -> None:
-    """Remove what pushes that were killed left half made or half deleted.
+    """Delete the incomplete versions that killed pushes left.
 
     Args:
-        folder: the model's folder. Under the lock, no such rest belongs to a living process.
-        staging: the beginning of the names of half made versions.
+        folder: the model's folder; its lock must be held, so that no push is running.
+        staging: prefix of the names of incomplete versions.
     """
     for prefix in (staging, _RETIRED):
         for entry in folder.glob(f"{prefix}*"):
-            with _tolerated(f"cannot delete {entry}, which a push left"):
+            with _log_os_errors(f"cannot delete {entry}, a leftover of a killed push"):
                 shutil.rmtree(entry)
 
 
 @contextmanager
-def _tolerated(what: str) -> Iterator[None]:
+def _log_os_errors(what: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:

@@ -1,1 +1,1 @@
-"""Does the exported bundle answer as the trained model did? Asked in a clean process."""
+"""Check that an exported bundle predicts as the trained model did."""

@@ -1,7 +1,7 @@
-"""Does the exported bundle answer as the trained model did? Asked in a clean process.
+"""Check that an exported bundle predicts as the trained model did, in a clean process.
 
-Training records what its own model says to some raw images; the check loads the bundle in a
-process that never saw the model's code and compares all three signatures with the record.
+Training records the predictions of its model for some raw images. The check loads the bundle in a
+process without the model's code, and compares all three signatures with the recording.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ if TYPE_CHECKING:
     from serving_export.bundle.saved_model import Bundle
     from serving_export.bundle.signatures import ModelOutput
 
-WORKER = "serving_export.parity.worker"  # what the clean process runs
+WORKER = "serving_export.parity.worker"  # the module of the clean process
 MAX_IMAGES = 1000
-MAX_BYTES = 64 << 20  # of raw images: fewer of them where they are large
+MAX_BYTES = 64 << 20  # of raw images; fewer images where they are large
 
 
 @dataclass(frozen=True, kw_only=True)
 class Parity:
-    """What a parity check saw."""
+    """The result of a parity check."""
 
     images: int
     tolerance: float
     max_difference: float  # largest absolute difference of a probability, over all signatures
-    bit_for_bit: bool  # every probability of every signature the same
-    by_signature: dict[str, float]  # largest absolute difference of each
+    bit_for_bit: bool  # whether all probabilities of all signatures are identical
+    by_signature: dict[str, float]  # largest absolute difference per signature
 
 
 def record_parity(
@@ -50,16 +50,16 @@ def record_parity(
     spec: ImageSpec,
     model_output: ModelOutput,
     images: np.ndarray,
-    fed: np.ndarray | None = None,
+    model_inputs: np.ndarray | None = None,
 ) -> None:
-    """Write what the trained model says, in the process that trained it.
+    """Record the predictions of the trained model, in the process that trained it.
 
     Args:
         path: the file to write, `parity.npz`.
         model, transform_path, spec, model_output: as for `saved_model.write_bundle`.
         images: (n, height, width, channels) uint8, n > 0, raw as in the Examples; at most
             `MAX_IMAGES` or `MAX_BYTES` of them are used.
-        fed: (m, …) of any dtype: what training fed the model for the first m images.
+        model_inputs: (m, …) of any dtype: the model's inputs in training for the first m images.
     """
     import numpy as np
 
@@ -71,9 +71,11 @@ def record_parity(
     predict = make_probabilities_function(model, TransformFn(transform_path), spec, model_output)
     starts = range(0, len(images), BATCH)
     answers = [predict(images[start : start + BATCH]).numpy() for start in starts]
-    known: dict[str, Any] = {} if fed is None else {"fed": fed[: len(images)]}
-    known[RECORDED] = digest_weights(getattr(model, "weights", model.variables))
-    np.savez(path, images=images, probabilities=np.concatenate(answers), **known)
+    arrays: dict[str, Any] = {"images": images, "probabilities": np.concatenate(answers)}
+    arrays[RECORDED] = digest_weights(getattr(model, "weights", model.variables))
+    if model_inputs is not None:
+        arrays["model_inputs"] = model_inputs[: len(images)]
+    np.savez(path, **arrays)
 
 
 def check_parity(
@@ -84,40 +86,40 @@ def check_parity(
     digest: str | None = None,
     progress: Callable[..., None] = lambda *_: None,
 ) -> Parity:
-    """Compare a bundle with the record of the trained model, in a clean process.
+    """Compare a bundle with the recording of the trained model, in a clean process.
 
     Args:
         bundle: the bundle's folder.
-        npz: what `record_parity` wrote.
-        tolerance: largest absolute difference of a probability that may pass; float sums may
-            associate differently for other shapes of batches.
-        digest: what the bundle's digest must be, where the caller knows.
-        progress: called with (done, total, what is being done).
+        npz: the file of `record_parity`.
+        tolerance: largest accepted absolute difference of a probability; float sums depend on
+            the shape of a batch.
+        digest: the expected digest of the bundle, if known.
+        progress: called with (done, total, current activity).
 
     Raises:
         BadDataError: the bundle's bytes changed, or the recording cannot be read.
-        StepError: a larger difference, or the process crashed; its last words are in the error.
+        StepError: a larger difference, or the process crashed; the error has its last output.
     """
     with use_clean_process(WORKER) as process:
         progress(0, None, "loading the model in a clean process")
-        # Absolute: the process may be older than the working folder of today.
+        # absolute: the process may have been started in another working folder
         job = {"bundle": str(bundle.absolute()), "npz": str(npz.absolute()), "digest": digest}
         images, differences = compare_in_process(process, job, progress)
-    worst = max((d for d, _ in differences.values()), key=lambda d: (math.isnan(d), d))
-    if not worst <= tolerance:  # so that NaN fails
+    largest = max((d for d, _ in differences.values()), key=lambda d: (math.isnan(d), d))
+    if not largest <= tolerance:  # so that NaN fails
         raise StepError(
-            "the exported model does not answer as the trained model did",
+            "the predictions of the exported model differ from those of the trained model",
             expected=f"probabilities that differ by at most {tolerance:g}",
             got=", ".join(f"{name}: {d:.3g}" for name, (d, _) in differences.items()),
             follows="the model was not pushed",
-            remedy="look for a layer that behaves differently once saved, or state another "
+            remedy="check for a layer that behaves differently after saving, or set another "
             "export.parity_tolerance",
         )
     return Parity(
         images=images,
         tolerance=tolerance,
-        max_difference=worst,
-        bit_for_bit=all(same for _, same in differences.values()),
+        max_difference=largest,
+        bit_for_bit=all(identical for _, identical in differences.values()),
         by_signature={name: d for name, (d, _) in differences.items()},
     )
 
@@ -125,20 +127,20 @@ def check_parity(
 def compare_in_process(
     process: CleanProcess, job: dict[str, Any], progress: Callable[..., None]
 ) -> tuple[int, dict[str, tuple[float, bool]]]:
-    """Hand the job to the worker and wait.
+    """Send a job to a worker process, and wait for its result.
 
     Args:
-        process: it runs `WORKER`.
+        process: a process of `WORKER`.
         job: "bundle" and "npz", absolute paths, and the bundle's "digest" or None.
-        progress: called with (done, total, what is being done).
+        progress: called with (done, total, current activity).
 
     Returns:
         Number of images; for each signature the largest absolute difference of a probability
-        (NaN where one of the two is), and whether all were the same bit for bit.
+        (NaN where one of the two is), and whether all are identical bit for bit.
 
     Raises:
-        PenstockError: what the worker found wrong with the bundle or the recording.
-        StepError: it crashed; its last words are in the error.
+        PenstockError: an error of the worker about the bundle or the recording.
+        StepError: the worker crashed; the error has its last output.
     """
     for answer in process.run_job(job):
         if "differences" in answer:
@@ -148,18 +150,19 @@ def compare_in_process(
         progress(answer["done"], answer["total"], "comparing with the trained model")
     raise StepError(
         "the clean process that loads the exported model crashed",
-        expected="it loads the model and answers",
+        expected="predictions of the exported model",
         got=process.describe_exit(),
-        follows="the model is not shown to work outside the process that trained it",
+        follows="the model was not pushed: it may not work outside the process that trained it",
+        remedy="fix the cause that the output above shows, then run the same command again",
     )
 
 
 def measure_image_difference(bundle: Bundle, npz: Path) -> float:
-    """How far a bundle, loaded afresh, is from the trained model on the recorded images.
+    """Measure how far a bundle's predictions for the recorded images are from the recorded ones.
 
     Args:
-        bundle: asked by its signature `images`.
-        npz: what `record_parity` wrote.
+        bundle: a loaded bundle; its signature `images` is called.
+        npz: the file of `record_parity`.
 
     Returns:
         The largest absolute difference of a probability; NaN where one of the two is.
@@ -167,34 +170,34 @@ def measure_image_difference(bundle: Bundle, npz: Path) -> float:
     import numpy as np
 
     with np.load(npz, allow_pickle=False) as recorded:
-        images, wanted = recorded["images"], recorded["probabilities"]
+        images, expected = recorded["images"], recorded["probabilities"]
     starts = range(0, len(images), BATCH)
     answers = [bundle(IMAGES, images[start : start + BATCH])[PROBABILITIES] for start in starts]
-    return float(np.max(np.abs(np.concatenate(answers) - wanted)))
+    return float(np.max(np.abs(np.concatenate(answers) - expected)))
 
 
 def measure_transform_difference(saved: Any, npz: Path) -> float | None:
-    """How far what a bundle's model is fed is from what training fed it.
+    """Measure how far the model inputs of a bundle are from those of training.
 
     Args:
-        saved: a bundle's SavedModel, loaded; asked by its `transform_images`.
-        npz: what `record_parity` wrote.
+        saved: a bundle's loaded SavedModel; its `transform_images` is called.
+        npz: the file of `record_parity`.
 
     Returns:
         The largest absolute difference of a value; NaN where one of the two is; infinity where
-        the two have no values in common, for another shape or no such function. None where
-        nothing was recorded.
+        they cannot be compared: another shape, or no such function. None where no inputs were
+        recorded.
     """
     import numpy as np
 
     with np.load(npz, allow_pickle=False) as recorded:
-        if "fed" not in recorded:
+        if "model_inputs" not in recorded:
             return None
-        images, wanted = recorded["images"], recorded["fed"]
+        images, expected = recorded["images"], recorded["model_inputs"]
     if not hasattr(saved, TRANSFORM):
         return math.inf
-    found = getattr(saved, TRANSFORM)(images[: len(wanted)]).numpy()
-    if found.shape != wanted.shape:
+    inputs = getattr(saved, TRANSFORM)(images[: len(expected)]).numpy()
+    if inputs.shape != expected.shape:
         return math.inf
-    difference = np.abs(found.astype(np.float64) - wanted.astype(np.float64))
+    difference = np.abs(inputs.astype(np.float64) - expected.astype(np.float64))
     return float(np.max(difference, initial=0))

@@ -1,10 +1,10 @@
-"""The clean process of a parity check: knows TensorFlow and the bundle, nothing of the training.
+"""Run parity checks in a clean process, which has TensorFlow and the bundle but no training code.
 
 `python -m serving_export.parity.worker` imports TensorFlow and waits for lines of JSON on stdin,
 one for each check: {"bundle", "npz", "digest"}, with absolute paths. It answers with lines of JSON
-on stdout: {"done", "total"} while at work, then {"images": n, "differences": {signature: [largest
-absolute difference, the same bit for bit]}} or {"error"}. It ends when stdin does: whoever started
-it is gone.
+on stdout: {"done", "total"} for progress, then {"images": n, "differences": {signature: [largest
+absolute difference, identical bit for bit]}} or {"error"}. It ends when stdin is closed, which
+happens when its parent process ends.
 """
 
 from __future__ import annotations
@@ -21,34 +21,34 @@ from typing import Any
 from data.errors import BadDataError, PenstockError, serialize_error
 from serving_export.bundle.requests import encode_for_signatures
 
-BATCH = 100  # images; the same when recorded and when checked, for sums may depend on it
+BATCH = 100  # images; equal for recording and check, because float sums may depend on it
 
 
 def main() -> None:
-    """Answer one job after the other, or fail with a traceback on stderr."""
+    """Run one job after the other; an unexpected error ends the process with a traceback."""
     answers = os.fdopen(os.dup(1), "w", buffering=1)
-    os.dup2(2, 1)  # what libraries print must not get between the answers
+    os.dup2(2, 1)  # the output of libraries must not mix with the answers
     jobs: queue.Queue[str] = queue.Queue()
-    threading.Thread(target=_listen, args=(jobs,), daemon=True).start()
+    threading.Thread(target=_read_jobs, args=(jobs,), daemon=True).start()
 
-    def say(**answer: Any) -> None:
+    def send(**answer: Any) -> None:
         print(json.dumps(answer), file=answers)
 
-    # A consumer may have no Keras, so none is to be had here; it is also a third of TensorFlow's
-    # import, which is what a process started early has behind it.
+    # Keras is hidden, because a consumer may not have it; it is also a third of TensorFlow's import
+    # time.
     sys.modules["keras"] = None  # type: ignore[assignment]
     import tensorflow  # noqa: F401
 
     while True:
         job = json.loads(jobs.get())
         try:
-            images, differences = compare(job, lambda done, total: say(done=done, total=total))
-            say(images=images, differences=differences)
+            images, differences = compare(job, lambda done, total: send(done=done, total=total))
+            send(images=images, differences=differences)
         except PenstockError as error:
-            say(error=serialize_error(error))
+            send(error=serialize_error(error))
 
 
-def _listen(jobs: queue.Queue[str]) -> None:
+def _read_jobs(jobs: queue.Queue[str]) -> None:
     for line in sys.stdin:
         jobs.put(line)
     os._exit(1)
@@ -57,13 +57,13 @@ def _listen(jobs: queue.Queue[str]) -> None:
 def compare(
     job: dict[str, Any], progress: Callable[[int, int], None]
 ) -> tuple[int, dict[str, tuple[float, bool]]]:
-    """Ask all signatures of a bundle for the recorded images; compare with the recorded answers.
+    """Call all signatures of a bundle with the recorded images, and compare the predictions.
 
     Returns:
         As `check.compare_in_process`.
 
     Raises:
-        BadDataError: the bundle or the recording is not what it should be.
+        BadDataError: the bundle or the recording is invalid.
     """
     import numpy as np
 
@@ -72,19 +72,24 @@ def compare(
 
     try:
         with open(job["npz"], "rb") as file, np.load(file, allow_pickle=False) as recorded:
-            images, wanted = recorded["images"], recorded["probabilities"]
-    except Exception as error:  # whatever zipfile and NumPy raise for a broken file
-        raise BadDataError(f"cannot read the parity recording {job['npz']}", got=error) from error
+            images, expected = recorded["images"], recorded["probabilities"]
+    except Exception as error:  # zipfile and NumPy raise many types for a damaged file
+        raise BadDataError(
+            f"cannot read the parity recording {job['npz']}",
+            expected="the file that the training wrote",
+            got=error,
+            remedy="train the model again",
+        ) from error
     bundle = load_bundle(Path(job["bundle"]), job["digest"])
-    seen: dict[str, list[Any]] = {name: [] for name in SIGNATURES}
+    batches: dict[str, list[Any]] = {name: [] for name in SIGNATURES}
     for start in range(0, len(images), BATCH):
         for name, batch in encode_for_signatures(images[start : start + BATCH]):
-            seen[name].append(bundle(name, batch)[PROBABILITIES])
+            batches[name].append(bundle(name, batch)[PROBABILITIES])
         progress(min(start + BATCH, len(images)), len(images))
-    found = {name: np.concatenate(batches) for name, batches in seen.items()}
+    answers = {name: np.concatenate(parts) for name, parts in batches.items()}
     differences = {
-        name: (float(np.max(np.abs(answer - wanted))), answer.tobytes() == wanted.tobytes())
-        for name, answer in found.items()
+        name: (float(np.max(np.abs(answer - expected))), answer.tobytes() == expected.tobytes())
+        for name, answer in answers.items()
     }
     return len(images), differences
 

@@ -242,7 +242,7 @@ def test_a_bug_in_ones_own_source_says_what_it_said(run, settings_of) -> None:
     ("changes", "words"),
     [
         ({"source": "own_sources:Nothing"}, "'train' is empty"),
-        ({"source": "own_sources:OtherSplit"}, "no split 'validation'"),
+        ({"source": "own_sources:OtherSplit"}, "unknown split 'validation'"),
         ({"options": {"promise": 7}}, "another number of images"),
         ({"validation_share": 1e-9}, "'validation' is empty"),
         ({"validation_share": 1 - 1e-9}, "'train' is empty"),
@@ -350,7 +350,7 @@ def test_class_folders_that_are_links_count(tmp_path: Path) -> None:
     (data / "again").symlink_to(data)
     assert ingest.depends(config).files == (data / "cats" / "a", data / "dogs" / "b")
     (data / "gone").symlink_to("nowhere")
-    with pytest.raises(BadDataError, match="data/gone is a link that leads nowhere"):
+    with pytest.raises(BadDataError, match="data/gone is a broken link"):
         ingest.depends(config)
 
 

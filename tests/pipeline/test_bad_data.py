@@ -37,10 +37,10 @@ def dimensions(*sizes: int) -> Callable[[bytes], bytes]:
         (IMAGES, lambda content: b"", "expected"),
         (IMAGES, plain(lambda c: b"\0\0\x0b\x03" + c[4:]), "expected"),
         (IMAGES, plain(lambda c: c + b"more"), "more bytes"),
-        (IMAGES, plain(lambda c: c[:-1]), "an end in row 59"),
+        (IMAGES, plain(lambda c: c[:-1]), "the end of the file in row 59"),
         (IMAGES, dimensions(60, 0, 8), "expected"),
         (IMAGES, dimensions(60, 1 << 20, 1 << 11), "expected"),
-        (LABELS, dimensions(59), "not as many labels as images"),
+        (LABELS, dimensions(59), "the numbers of images and labels differ"),
         (LABELS, plain(lambda c: c[:-1] + b"\xc8"), "200"),
     ],
     ids=[

@@ -59,7 +59,7 @@ def test_a_flipped_bit_is_not_loaded(bundle: Any, tmp_path: Path) -> None:
 
 def test_pixels_of_another_shape_are_told_before_the_model_is_loaded(tmp_path: Path) -> None:
     write_manifest(tmp_path, SPEC, {})
-    with pytest.raises(BadDataError, match="no images for this model"):
+    with pytest.raises(BadDataError, match="do not have the shape that the model expects"):
         predict_images(tmp_path, np.zeros((2, 8, 9, 1), np.uint8))
 
 

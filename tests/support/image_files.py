@@ -133,9 +133,9 @@ BAD: dict[str, tuple[Callable[[np.ndarray], bytes], str]] = {
     "grey and alpha": (of_mode("LA"), "mode LA"),
     "turned by its EXIF": (
         lambda p: to_file(p, "JPEG", exif=exif(6)),
-        "to be turned, by its EXIF orientation",
+        "with an EXIF orientation other than 1",
     ),
-    "mirrored by its EXIF": (lambda p: png(p, (b"eXIf", exif(2)[6:])), "to be turned"),
+    "mirrored by its EXIF": (lambda p: png(p, (b"eXIf", exif(2)[6:])), "EXIF orientation"),
     "a gif": (of_mode("RGB", "GIF"), "neither PNG nor JPEG"),
     "a bmp": (of_mode("RGB", "BMP"), "neither PNG nor JPEG"),
     "a webp": (of_mode("RGB", "WEBP"), "neither PNG nor JPEG"),

@@ -31,6 +31,7 @@ class Facts:
     started: float  # seconds since the epoch
     verdict: dict[str, Any] | None = None  # as in verdict.json
     history: dict[str, Any] | None = None  # of the training: name → a number per epoch
+    history_problem: str = ""  # why an existing history.json cannot be shown
     examples: Examples | None = None  # those that the verdict is about
     lineage: tuple[StepFacts, ...] = ()
     push: dict[str, Any] | None = None  # pushed, version, served_path, reason

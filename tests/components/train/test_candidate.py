@@ -100,8 +100,8 @@ def test_settings_out_of_range(settings) -> None:
     [
         ({"checkpoint_seconds": -1.0}, "seconds, from 0"),
         ({"learning_rate": 0.1, "learning_rate_schedule": "CosineDecay"}, "exclude one another"),
-        ({"train_fn": "mine"}, "no train_fn 'mine'"),
-        ({"callbacks": ("mine",)}, "no callback 'mine'"),
+        ({"train_fn": "mine"}, "unknown train_fn 'mine'"),
+        ({"callbacks": ("mine",)}, "unknown callback 'mine'"),
     ],
 )
 def test_settings_that_make_no_sense(settings, words) -> None:

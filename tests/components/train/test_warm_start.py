@@ -63,7 +63,7 @@ def test_nothing_is_loaded_that_the_manifest_does_not_vouch_for(fit, trained, tm
     weights = bundle / "variables" / "variables.data-00000-of-00001"
     content = weights.read_bytes()
     weights.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
-    with pytest.raises(BadDataError, match="not what its model's manifest says"):
+    with pytest.raises(BadDataError, match="does not match the manifest of its model"):
         fit(warm_start=str(bundle))
 
 
@@ -95,7 +95,7 @@ def test_the_model_is_pinned_by_its_digest_and_no_other_is_loaded(
     fit(**settings)
     shutil.rmtree(folder)
     shutil.copytree(fit_once(epochs=1).path / "bundle", folder)
-    with pytest.raises(BadDataError, match="not the model that was meant"):
+    with pytest.raises(BadDataError, match="is not the expected model"):
         fit(**settings)
 
 

@@ -80,9 +80,9 @@ def training(cache: str):
     ("edit", "words"),
     [
         (flipped, "corrupted record at"),
-        (lambda content: content[:-1], "bytes where"),
-        (claiming(2**40), f"a length of {2**40} bytes where 80 are left"),
-        (claiming(2**62), f"a length of {2**62} bytes where 80 are left"),
+        (lambda content: content[:-1], "bytes with"),
+        (claiming(2**40), f"a length of {2**40} bytes with 80 bytes left"),
+        (claiming(2**62), f"a length of {2**62} bytes with 80 bytes left"),
         (lambda content: content[: len(content) // 7 * 6], "contained only 6"),
         (lambda content: content + content, "contained at least 8"),
         (lambda content: b"", "contained only 0"),

@@ -174,5 +174,5 @@ def test_a_chunk_is_at_least_a_step_and_never_much_memory(small, side, batch_siz
 
 
 def test_a_copy_on_disk_needs_a_folder(small) -> None:
-    with pytest.raises(ConfigError, match="needs a folder"):
+    with pytest.raises(ConfigError, match="needs a scratch folder"):
         read_training_chunks(small.examples, feed("disk"), epochs=1, seed=0)

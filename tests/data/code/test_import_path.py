@@ -23,9 +23,9 @@ def test_an_object_is_found_by_its_path() -> None:
 @pytest.mark.parametrize(
     ("path", "words"),
     [
-        ("load_object", "not an import path"),
-        ("data.code.import_path:", "not an import path"),
-        (":load_object", "not an import path"),
+        ("load_object", "invalid import path"),
+        ("data.code.import_path:", "invalid import path"),
+        (":load_object", "invalid import path"),
         ("data.imports:load_object", "cannot import 'data.imports'"),
         ("data.code.import_path:load_objct", "did you mean 'load_object'"),
     ],
@@ -36,7 +36,7 @@ def test_a_path_that_leads_nowhere(path: str, words: str) -> None:
 
 
 def test_an_unknown_name_gets_the_close_matches() -> None:
-    with pytest.raises(ConfigError, match=r"no source 'idxx'\n.*did you mean 'idx'"):
+    with pytest.raises(ConfigError, match=r"unknown source 'idxx'\n.*did you mean 'idx'"):
         resolve_import_path("idxx", {"idx": "data:Idx", "npz": "data:Npz"}, "source")
 
 
@@ -72,9 +72,7 @@ def test_a_folder_called_as_a_package_of_ours_is_told_as_such(
     (folder / "data" / "loader.py").write_text("")
     (folder / "own_recipes.py").write_text(f"{words}\n")
     search_working_folder()
-    with pytest.raises(
-        ConfigError, match=r"data/loader\.py cannot be imported: .*/data shadows it"
-    ):
+    with pytest.raises(ConfigError, match=r"data/loader\.py cannot be imported: .*/data hides it"):
         load_object("own_recipes:HERE")
 
 

@@ -110,8 +110,8 @@ def test_what_is_installed_or_ours(path):
         ("components.models.dens:build_model", "No module named 'components.models.dens'"),
         ("components.models.dense:build", "did you mean 'build_model'"),
         ("json:lods", "did you mean 'loads'"),
-        ("json", "not an import path"),
-        (":x", "not an import path"),
+        ("json", "invalid import path"),
+        (":x", "invalid import path"),
     ],
 )
 def test_what_leads_nowhere(path, told):
@@ -135,7 +135,9 @@ def test_packages_with_and_without_an_init(module, tmp_path):
 @pytest.mark.parametrize("text", ["def f(:\n", "x = '\n", "x = \0\n", "# coding: nonsense\n"])
 def test_a_file_that_is_no_python_is_named(module, tmp_path, text):
     name = module(text)
-    with pytest.raises(ConfigError, match=rf"{name}.py, needed for '{name}:x', is no Python"):
+    with pytest.raises(
+        ConfigError, match=rf"{name}.py, needed for '{name}:x', is not valid Python"
+    ):
         check_object(f"{name}:x")
 
 

@@ -68,5 +68,5 @@ def test_what_is_no_description_at_all(tmp_path: Path) -> None:
     with pytest.raises(BadDataError, match="is missing"):
         load_examples(tmp_path)
     (tmp_path / DESCRIPTION).write_text("[]")
-    with pytest.raises(BadDataError, match=r"examples\.json is no JSON object"):
+    with pytest.raises(BadDataError, match=r"examples\.json is not a JSON object"):
         load_examples(tmp_path)

@@ -64,7 +64,7 @@ def test_a_place_that_is_not_there_is_told_with_the_number_of_images(
 ) -> None:
     with pytest.raises(ConfigError, match=f"no image {index}") as caught:
         read_images(examples, "test", [0, index])
-    assert "0 to 22, for it has 23 images" in str(caught.value)
+    assert "0 to 22: the split has 23 images" in str(caught.value)
 
 
 def test_a_split_that_is_not_there(examples: Examples) -> None:

@@ -43,7 +43,7 @@ def test_a_record_that_claims_more_than_there_is(tmp_path, claimed: int, wanted:
     """Its header has the right checksum, so that somebody meant it."""
     length = struct.pack("<Q", claimed)
     head = length + masked_crc(length)  # the checksum of a content of these bytes
-    with pytest.raises(BadDataError, match=f"{claimed} bytes where 1004 are left"):
+    with pytest.raises(BadDataError, match=f"{claimed} bytes with 1004 bytes left"):
         read(tmp_path, frame_record(b"first") + head + bytes(1004), wanted)
 
 

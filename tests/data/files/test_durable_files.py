@@ -76,7 +76,7 @@ def test_what_is_no_json_is_bad_data(tmp_path: Path, content: bytes) -> None:
 def test_reading_says_what_is_missing_or_in_the_way(tmp_path: Path) -> None:
     with pytest.raises(BadDataError, match="missing"):
         read_json(tmp_path / "nowhere.json")
-    with pytest.raises(BadDataError, match="is a folder"):
+    with pytest.raises(BadDataError, match="a folder"):
         read_json(tmp_path)
     (tmp_path / "file").touch()
     with pytest.raises(BadDataError, match="missing"):
@@ -104,7 +104,7 @@ def test_a_tree_is_its_files_by_relative_path(tmp_path: Path) -> None:
 def test_a_link_is_refused(tmp_path: Path, target: str) -> None:
     (tmp_path / "there").write_bytes(b"")
     (tmp_path / "link").symlink_to(tmp_path / target)
-    with pytest.raises(BadDataError, match="no plain file"):
+    with pytest.raises(BadDataError, match="not a regular file"):
         digest_tree(tmp_path)
 
 

@@ -30,9 +30,11 @@ def test_whole_files_pass(tmp_path_factory: pytest.TempPathFactory, contents: li
 def test_a_length_beyond_the_file(tmp_path: Path, claimed: int, before: int) -> None:
     path = tmp_path / "shard"
     path.write_bytes(frame_record(b"12345") * before + claiming(claimed, bytes(12)))
-    with pytest.raises(BadDataError, match=f"{path} cannot be read from record {before} on") as it:
+    with pytest.raises(
+        BadDataError, match=f"{path} is damaged: record {before} cannot be read"
+    ) as it:
         check_lengths(path)
-    assert f"a length of {claimed} bytes where 12 are left" in str(it.value)
+    assert f"a length of {claimed} bytes with 12 bytes left" in str(it.value)
 
 
 def test_each_cut_and_each_bit_of_a_header_shows(tmp_path: Path) -> None:
@@ -47,7 +49,7 @@ def test_each_cut_and_each_bit_of_a_header_shows(tmp_path: Path) -> None:
         damaged = bytearray(whole)
         damaged[21 + bit // 8] ^= 1 << bit % 8
         path.write_bytes(damaged)
-        with pytest.raises(BadDataError, match="from record 1 on"):
+        with pytest.raises(BadDataError, match="record 1 cannot be read"):
             check_lengths(path)
 
 
@@ -62,7 +64,7 @@ def test_a_file_that_was_changed_is_looked_at_again(tmp_path: Path) -> None:
 
 
 def test_what_is_not_there_or_closed(tmp_path: Path, unprivileged) -> None:
-    with pytest.raises(BadDataError, match="is not there"):
+    with pytest.raises(BadDataError, match="does not exist"):
         check_lengths(tmp_path / "none")
     closed = tmp_path / "closed"
     closed.touch(mode=0)

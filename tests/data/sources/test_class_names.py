@@ -20,11 +20,11 @@ def test_given_names_may_name_more_classes_than_occur() -> None:
     [
         ({0: 1, -1: 2}, None, "-1, 2 times"),
         ({0: 1, 1: 1, 70_000: 3}, None, "70000, 3 times"),
-        (dict.fromkeys(range(10), 600), ("cat", "dog"), "0 to 1: 2 class names were given"),
+        (dict.fromkeys(range(10), 600), ("cat", "dog"), "0 to 1, for 2 given class names"),
         (dict.fromkeys(range(1, 27), 9), (*"abcdefghijklmnopqrstuvwxyz",), "subtract 1 from each"),
         (dict.fromkeys(range(1, 27), 9), None, "subtract 1 from each"),
         ({2: 1, 3: 1}, ("a", "b", "c"), "name all classes"),
-        ({0: 9, 1: 9, 200: 1}, None, "none of 2, 3, 4, 5, 6, 7, 8, 9 …"),
+        ({0: 9, 1: 9, 200: 1}, None, "no image of 2, 3, 4, 5, 6, 7, 8, 9 …"),
     ],
 )
 def test_a_label_out_of_range(counts, given, words: str) -> None:
@@ -37,7 +37,7 @@ def test_a_label_out_of_range(counts, given, words: str) -> None:
 def test_a_sources_own_names_can_be_renamed_one_by_one() -> None:
     assert choose_class_names(None, ("0", "1"), "digits") == ("0", "1")
     assert choose_class_names(("zero", "one"), ("0", "1"), "digits") == ("zero", "one")
-    with pytest.raises(BadDataError, match="does not name the classes of digits"):
+    with pytest.raises(BadDataError, match="does not match the classes of digits"):
         choose_class_names(("cat", "dog"), tuple("0123456789"), "digits")
 
 

@@ -110,17 +110,21 @@ BAD = {
     "labels for images": ("train-images", lambda c: header(30) + c[16:], "header"),
     "an empty file": ("t10k-images", lambda c: b"", "an empty file"),
     "half a header": ("t10k-images", lambda c: c[:9], "9 bytes"),
-    "height 0": ("*-images", lambda c: c[:8] + bytes(4) + c[12:16], "impossible shape"),
+    "height 0": ("*-images", lambda c: c[:8] + bytes(4) + c[12:16], "invalid image shape"),
     "no images at all": ("train-", lambda c: c[:4] + bytes(4) + c[8 : 4 + 4 * c[3]], "no image"),
     "absurd width": ("train-images", lambda c: header(30, 5, 1 << 31) + c[16:], "2147483648"),
     "absurd count": ("train-images", lambda c: header((1 << 32) - 1, 5, 4) + c[16:], "4294967295"),
     "fewer labels than images": ("train-labels", lambda c: header(29) + c[8:-1], "29 in"),
     "fewer images than labels": ("t10k-images", lambda c: header(6, 5, 4) + c[16:-20], "6 images"),
-    "the end missing": ("train-images", lambda c: c[:-1], "long as its header says"),
-    "labels' end missing": ("train-labels", lambda c: c[:-1], "long as its header says"),
-    "trailing bytes": ("train-images", lambda c: c + b"\0", "long as its header says"),
-    "labels' trailing bytes": ("t10k-labels", lambda c: c + b"\0", "long as its header says"),
-    "a label out of range": ("train-labels", lambda c: c[:-1] + b"\xc8", "leave classes out"),
+    "the end missing": ("train-images", lambda c: c[:-1], "the length that its header states"),
+    "labels' end missing": ("train-labels", lambda c: c[:-1], "the length that its header states"),
+    "trailing bytes": ("train-images", lambda c: c + b"\0", "the length that its header states"),
+    "labels' trailing bytes": (
+        "t10k-labels",
+        lambda c: c + b"\0",
+        "the length that its header states",
+    ),
+    "a label out of range": ("train-labels", lambda c: c[:-1] + b"\xc8", "have gaps"),
     "splits of two sizes": ("t10k-images", lambda c: header(7, 4, 5) + c[16:], "different sizes"),
 }
 
@@ -160,7 +164,7 @@ def test_gzip_with_a_wrong_checksum(folder: Path) -> None:
 def test_two_classes_asked_of_three(folder: Path) -> None:
     with pytest.raises(BadDataError, match="out of range") as caught:
         read(folder, class_names=("cat", "dog"))
-    assert "0 to 1: 2 class names were given" in str(caught.value)
+    assert "0 to 1, for 2 given class names" in str(caught.value)
     assert "got:      2, 12 times" in str(caught.value)
 
 
@@ -174,14 +178,14 @@ def test_a_missing_file_names_what_was_looked_for(folder: Path, name: str) -> No
 
 
 def test_a_path_that_is_not_there_or_no_folder(folder: Path, tmp_path: Path) -> None:
-    with pytest.raises(BadDataError, match="is not there"):
+    with pytest.raises(BadDataError, match="does not exist"):
         read(tmp_path / "nowhere")
-    with pytest.raises(BadDataError, match="is not there"):
+    with pytest.raises(BadDataError, match="does not exist"):
         read(file(folder, "train-images"))
     path = file(folder, "train-images")
     path.unlink()
     path.mkdir()
-    with pytest.raises(BadDataError, match="is not there"):
+    with pytest.raises(BadDataError, match="does not exist"):
         read(folder)
 
 

@@ -82,7 +82,7 @@ class Exploding:
         ({"y_test": GOOD["y_test"].astype(int) - 1}, "-1, 2 times"),
         ({"y_test": np.full(6, 1 << 40)}, f"{1 << 40}, 6 times"),
         ({"x_test": GOOD["x_test"][:, :, :3]}, "different sizes"),
-        ({"x_test": GOOD["x_test"][:0], "y_test": GOOD["y_test"][:0]}, "holds no image"),
+        ({"x_test": GOOD["x_test"][:0], "y_test": GOOD["y_test"][:0]}, "contains no images"),
         ({"x_test": np.uint8(3)}, "uint8 of shape ()"),
     ],
 )
@@ -95,7 +95,7 @@ def test_arrays_that_do_not_fit(tmp_path: Path, capsys, changes, words: str) -> 
 
 def test_an_array_that_is_missing(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", x_train=GOOD["x_train"], y_train=GOOD["y_train"])
-    with pytest.raises(BadDataError, match=r"x_test in .* is no array") as caught:
+    with pytest.raises(BadDataError, match=r"x_test in .* is missing or not an array") as caught:
         read(tmp_path / "a.npz")
     assert "got:" in str(caught.value)
     assert "x_train, y_train\n" in str(caught.value)
@@ -117,13 +117,13 @@ def test_an_archive_of_something_else(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
         for name in GOOD:
             archive.writestr(f"{name}.npy", b"hello")
-    with pytest.raises(BadDataError, match="is no array"):
+    with pytest.raises(BadDataError, match="is missing or not an array"):
         read(tmp_path / "a.npz")
 
 
 def test_a_path_that_is_not_there(tmp_path: Path) -> None:
     for path in (tmp_path / "nowhere.npz", tmp_path):
-        with pytest.raises(BadDataError, match="is not there"):
+        with pytest.raises(BadDataError, match="does not exist"):
             read(path)
 
 

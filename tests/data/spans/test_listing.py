@@ -10,10 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from data.spans.listing import Listing, Readiness, Span, list_spans
+from data.spans.listing import Listing, Readiness, Span
 
 NOW = 1_800_000_000.0
 COUNT = 300  # spans, where many are wanted
+
+
+def list_spans(pattern: str, ready: Readiness) -> list[Span]:
+    listing = Listing(pattern)
+    return [listing.inspect(name, ready) for name in listing.names]
 
 
 def write(file: Path, *, minutes_ago: float = 600, content: str = "1") -> None:
@@ -133,7 +138,7 @@ def test_a_link_that_leads_nowhere_is_named_and_hides_no_other_span(tmp_path: Pa
         write(tmp_path / name)
     (tmp_path / "2/cat").symlink_to("../../gone")
     found = {span.name: span.incomplete for span in spans(tmp_path, "{SPAN}")}
-    assert found == {"1": None, "2": f"{tmp_path}/2/cat is a link that leads nowhere"}
+    assert found == {"1": None, "2": f"{tmp_path}/2/cat is a broken link"}
 
 
 def test_only_what_is_asked_for_is_looked_at(tmp_path: Path, monkeypatch) -> None:
@@ -204,7 +209,7 @@ def test_a_folder_that_may_not_be_listed_does_not_hide_the_others(unprivileged) 
         with unprivileged():
             found = {span.name: span.incomplete for span in spans(folder, "{SPAN}")}
         (folder / "2").chmod(0o755)
-    assert found == {"1": None, "2": "cannot be looked at: Permission denied"}
+    assert found == {"1": None, "2": "cannot be read: Permission denied"}
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ def touched(folder: Path, *names: str) -> Path:
 
 def found(pattern: object) -> set[tuple[str, int | None, str]]:
     return {
-        (match.span, match.version, str(match.path)) for match in find_matches(str(pattern)).found
+        (match.span, match.version, str(match.path)) for match in find_matches(str(pattern)).matches
     }
 
 
@@ -103,10 +103,10 @@ def test_numbers_sort_as_numbers_and_before_names() -> None:
         ("/d/{SPAM}", "did you mean 'SPAN'"),
         ("/d/{span}", "did you mean 'SPAN'"),
         ("/d/{SPAN}/{SPAN}", "{SPAN} twice"),
-        ("/d/{VERSION}", "name a span by"),
-        ("/d/{YYYY}-{MM}", "name a span by"),
-        ("/d/{SPAN}/{YYYY}-{MM}-{DD}", "name a span by"),
-        ("gs://bucket/{SPAN}", "a file system of this machine"),
+        ("/d/{VERSION}", "use {SPAN}, or"),
+        ("/d/{YYYY}-{MM}", "use {SPAN}, or"),
+        ("/d/{SPAN}/{YYYY}-{MM}-{DD}", "use {SPAN}, or"),
+        ("gs://bucket/{SPAN}", "a local or mounted file system"),
     ],
 )
 def test_patterns_that_make_no_sense(pattern: str, words: str) -> None:
@@ -126,10 +126,10 @@ def test_other_paths_are_none(path: str | None) -> None:
 
 def test_nothing_that_fits(tmp_path: Path) -> None:
     touched(tmp_path, "day-1")
-    with pytest.raises(BadDataError, match="nothing fits") as error:
+    with pytest.raises(BadDataError, match="no file or folder matches") as error:
         find_matches(f"{tmp_path}/span-{{SPAN}}")
     assert "day-1" in str(error.value)
-    with pytest.raises(BadDataError, match="nothing fits"):
+    with pytest.raises(BadDataError, match="no file or folder matches"):
         find_matches(f"{tmp_path}/none/span-{{SPAN}}")
 
 
@@ -145,7 +145,7 @@ def test_nothing_that_fits(tmp_path: Path) -> None:
 )
 def test_one_span_at_two_paths(tmp_path: Path, names: tuple[str, ...], pattern: str) -> None:
     touched(tmp_path, *names)
-    with pytest.raises(BadDataError, match="lies at two paths"):
+    with pytest.raises(BadDataError, match="exists at two paths"):
         find_matches(str(tmp_path / pattern))
 
 

@@ -62,7 +62,7 @@ def test_what_is_not_usable_does_not_count(count: int, usable: set[str]) -> None
 
 @pytest.mark.parametrize("text", ["", "0", "a,", "span ,", "3 until ", ",", " "])
 def test_words_that_are_no_window(text: str) -> None:
-    with pytest.raises(ConfigError, match="no window of spans"):
+    with pytest.raises(ConfigError, match=r"invalid ingest\.window"):
         Window.parse(text)
 
 

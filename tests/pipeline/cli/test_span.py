@@ -133,7 +133,7 @@ def test_a_recipe_without_a_pattern(capsys, tmp_path) -> None:
 def test_nothing_that_fits(capsys, tmp_path) -> None:
     sets = ["--set", "ingest.source=idx", "--set", f"ingest.path={tmp_path}/{{SPAN}}"]
     assert call(["span", "list", "digits", *sets, "--root", str(tmp_path)]) == BAD_DATA
-    assert "nothing fits the pattern" in capsys.readouterr().err
+    assert "no file or folder matches the pattern" in capsys.readouterr().err
 
 
 def test_what_a_run_refuses_is_not_called_usable(capsys, tmp_path) -> None:

@@ -155,7 +155,7 @@ def predicted(words: list[str], root: Path, capfd: pytest.CaptureFixture[str]) -
         ([], 2, "penstock predict digits --index 0"),
         (["a.png", "--index", "0"], 2, "not both"),
         (["a.png", "--split", "test"], 2, "--split needs --index"),
-        (["--index", "391"], 2, "0 to 390, for it has 391 images"),
+        (["--index", "391"], 2, "0 to 390: the split has 391 images"),
         (["--index", "0", "--index", "-1"], 2, "no image -1"),
         (["--index", "x"], 2, "not a valid integer"),
         (["--index", "0", "--split", "tset"], 2, "did you mean 'test'"),

@@ -97,7 +97,10 @@ def test_what_is_deleted_is_left_out_and_said(root, tmp_path):
 
     shutil.rmtree(root / "artifacts" / "ingest")
     assert "the examples are no longer there" in text()
-    next(root.glob("artifacts/train/*/model/history.json")).unlink()
+    history = next(root.glob("artifacts/train/*/model/history.json"))
+    write_json(history, {**read_json(history), "schema_version": 99})
+    assert "history.json was written by another version of Penstock: schema_version 99." in text()
+    history.unlink()
     assert "There is no history of a training" in text()
     shutil.rmtree(root / "artifacts")
     for events in root.glob("runs/*/events.jsonl"):

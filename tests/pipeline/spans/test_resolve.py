@@ -187,7 +187,7 @@ def test_what_is_left_out_is_said_where_it_would_have_been_taken(lake, pipeline,
 
 
 def test_a_window_without_a_span_that_can_be_used(lake, pipeline, tmp_path) -> None:
-    with pytest.raises(BadDataError, match="nothing fits"):
+    with pytest.raises(BadDataError, match="no file or folder matches"):
         resolve_spans(pipeline(), tmp_path, now=NOW)
     lake(1)
     exclude(pipeline(), tmp_path, "2026-11-01")

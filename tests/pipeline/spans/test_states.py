@@ -149,7 +149,7 @@ def test_what_is_left_out_is_said_in_few_and_visible_words() -> None:
 
 def test_a_link_that_is_mended_makes_its_span_usable(lake, root) -> None:
     assert SpanStates(config(lake), root, now=later(lake)).of("7").why == (
-        f"{lake}/7/cat is a link that leads nowhere"
+        f"{lake}/7/cat is a broken link"
     )
     shutil.copytree(lake / "1", lake / "7" / "nowhere")
     assert SpanStates(config(lake), root, now=later(lake)).of("7").state == "usable"

@@ -96,5 +96,5 @@ def test_without_a_root_nothing_is_remembered_or_made(theirs, tmp_path) -> None:
 
 
 def test_a_folder_without_a_model_is_told(root, tmp_path) -> None:
-    with pytest.raises(BadDataError, match="no model lies in"):
+    with pytest.raises(BadDataError, match="has no model"):
         trust(tmp_path, root)

@@ -147,7 +147,9 @@ def test_what_one_refuses_the_other_does() -> None:
 def test_what_is_damaged_is_refused_by_both(what: str) -> None:
     pixels = files.noise(6, 5, 3)
     file, spec = files.DAMAGED[what](pixels), files.spec_of(pixels)
-    with pytest.raises(BadDataError, match=r"these\.png is no image for this model"):
+    with pytest.raises(
+        BadDataError, match=r"these\.png does not have the format that this model expects"
+    ):
         decode_file(file, spec, "these.png")
     if what != "png: too many chunks":  # for which TensorFlow takes long without a graph
         assert in_graph(file, spec) is None

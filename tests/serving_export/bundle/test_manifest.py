@@ -85,7 +85,7 @@ def test_a_link_is_refused(sealed: tuple[Path, str], tmp_path: Path) -> None:
 
 
 def test_another_bundle_is_refused(sealed: tuple[Path, str]) -> None:
-    with pytest.raises(BadDataError, match="not the model that was meant"):
+    with pytest.raises(BadDataError, match="is not the expected model"):
         verify_bundle(sealed[0], "0" * 64)
 
 

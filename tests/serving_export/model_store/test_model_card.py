@@ -87,7 +87,7 @@ def test_what_a_verdict_lacks_the_card_lacks(verdict: dict[str, Any] | None) -> 
     page = format_card(json.loads(json.dumps(card)))
     if verdict is None:
         assert card["verdict"] is None
-        assert "Nobody judged this model." in page
+        assert "This model was not evaluated." in page
     elif "override" in verdict:
         assert 'Pushed against the verdict: {"by": "ann"' in page
     else:

@@ -73,7 +73,7 @@ def test_read_only(
         push(candidate, serving, "m", record={})
     locked.chmod(0o755)
     assert "Permission denied" in str(caught.value)
-    assert "mend the permissions" in str(caught.value)
+    assert "fix the permissions" in str(caught.value)
     assert tree(serving) == before
 
 

@@ -107,12 +107,12 @@ def test_the_model_is_fed_as_in_training_bit_for_bit(
     assert "transform_images" not in saved.signatures
     assert measure_transform_difference(saved, recording) == 0.0
     served = saved.transform_images(digits.images[:100]).numpy()
-    assert served.tobytes() == np.load(recording)["fed"].tobytes()
+    assert served.tobytes() == np.load(recording)["model_inputs"].tobytes()
     # Inside tf.data, TensorFlow divides where it else multiplies by the inverse: 1 unit in the last
     transform = TransformFn(center)
     images = tf.data.Dataset.from_tensor_slices(digits.images[:100]).batch(100)
     (batch,) = images.map(lambda x: transform(tf.cast(x, tf.float32))).as_numpy_iterator()
-    np.savez(tmp_path / "data.npz", images=digits.images, fed=batch)
+    np.savez(tmp_path / "data.npz", images=digits.images, model_inputs=batch)
     assert measure_transform_difference(saved, tmp_path / "data.npz") <= 2**-24
 
 
@@ -134,7 +134,7 @@ def test_another_transform_graph_shows(
     import tensorflow as tf
 
     recorded = dict(np.load(recording))
-    recorded["fed"] = change(recorded["fed"])
+    recorded["model_inputs"] = change(recorded["model_inputs"])
     np.savez(tmp_path / "other.npz", **recorded)
     saved = tf.saved_model.load(str(bundle.path))
     assert measure_transform_difference(saved, tmp_path / "other.npz") == difference
@@ -147,7 +147,7 @@ def test_what_was_not_recorded_is_not_compared(
     import tensorflow as tf
 
     recorded = dict(np.load(recording))
-    del recorded["fed"]
+    del recorded["model_inputs"]
     np.savez(tmp_path / "other.npz", **recorded)
     saved = tf.saved_model.load(str(bundle.path))
     assert measure_transform_difference(saved, tmp_path / "other.npz") is None
@@ -169,7 +169,7 @@ def test_a_difference_beyond_the_tolerance_stops(
     recording: Path, bundle: Any, tmp_path: Path, change: float
 ) -> None:
     other = altered(recording, tmp_path / "other.npz", change)
-    with pytest.raises(StepError, match="does not answer as the trained model did") as caught:
+    with pytest.raises(StepError, match="differ from those of the trained model") as caught:
         check_parity(bundle.path, other, 1e-3)
     assert ("nan" if np.isnan(change) else "0.003") in str(caught.value)
 

@@ -47,4 +47,4 @@ def test_a_record_that_claims_more_than_there_is(tmp_path: Path, read, length: i
         read(shard)
     error = deserialize_error(str(caught.value))
     assert isinstance(error, BadDataError)
-    assert f"{shard} cannot be read from record 0 on" in str(error)
+    assert f"{shard} is damaged: record 0 cannot be read" in str(error)

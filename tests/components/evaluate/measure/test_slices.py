@@ -55,17 +55,17 @@ def test_several_slices_at_once_and_a_function_by_its_own_name() -> None:
     names = ["label", "data.content_hash:hash_images", "brightness"]
     records = tf.constant([record(1), record(200)])
     found = dict(slice_columns(names, records, SPEC))
-    assert list(found) == ["label", "content_hashes", "brightness"]
+    assert list(found) == ["label", "hash_images", "brightness"]
     assert all(len(column) == 2 for column in found.values())
-    assert len(set(found["content_hashes"])) == 2
+    assert len(set(found["hash_images"])) == 2
 
 
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("data.content_hash:content_hash", "did you mean 'content_hashes'"),
+        ("data.content_hash:hash_image", "did you mean 'hash_images'"),
         ("no_such_module:f", "cannot import"),
-        ("data.content_hash:", "not an import path"),
+        ("data.content_hash:", "invalid import path"),
     ],
 )
 def test_a_function_that_cannot_be_had(name: str, words: str) -> None:

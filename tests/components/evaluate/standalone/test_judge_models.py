@@ -69,5 +69,5 @@ def test_what_changed_since_it_was_vouched_for_is_not_loaded(
     def vouch(folder: Path, digest: str) -> None:
         (model / "saved_model.pb").write_bytes(b"another")
 
-    with pytest.raises(BadDataError, match="not the model that was meant"):
+    with pytest.raises(BadDataError, match="is not the trusted one"):
         judge_models(model, None, examples, Config(), vouch)
