@@ -21,7 +21,7 @@ def test_the_repr_fits_on_a_screen(toy_pipeline, tmp_path):
         "  exit_code=0,",
         "  steps={'count': 'made', 'add': 'made', 'judge': 'made'},",
         "  accuracy=None,",
-        "  serves=None,",
+        "  pushed=None,",
         ")",
     ]
 
