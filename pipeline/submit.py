@@ -60,7 +60,7 @@ class Cancelled(KeyboardInterrupt):
 
 
 class JobNotStarted(EnvironmentTrouble):
-    """No worker has begun with the run in time; the run stays submitted."""
+    """No worker has started the run in time; the run stays submitted."""
 
     run_status = "submitted"
 
@@ -238,8 +238,8 @@ def _wait_for_job(
                 last_state = state
             if state in OVER:
                 return state
-            if time.monotonic() > end and not reader.worker_has_begun:
-                raise _not_started_error(job, submitted, state)
+            if time.monotonic() > end and not reader.has_events:
+                raise _make_not_started_error(job, submitted, state)
             time.sleep(_POLL)
         except Cancelled:
             raise
@@ -249,9 +249,9 @@ def _wait_for_job(
             raise _cancel(job, submitted) from None
 
 
-def _not_started_error(job: Job, submitted: SubmittedJob, state: str) -> JobNotStarted:
+def _make_not_started_error(job: Job, submitted: SubmittedJob, state: str) -> JobNotStarted:
     return JobNotStarted(
-        f"no worker has begun with the run {job.run_id} after {SECONDS['JOB_START']:g} s",
+        f"no worker has started the run {job.run_id} within {SECONDS['JOB_START']:g} s",
         expected="a worker that writes to the run's folder",
         got=f"no events of a worker; job {submitted.job_id} is {state.lower()}",
         follows="the run stays submitted, but this process no longer waits for it",

@@ -61,7 +61,7 @@ class RunResult:
             "exit_code": self.run.exit_code,
             "steps": {e.step: e.status for e in self.executions[-_STEPS_SHOWN:]},
             "accuracy": self.metrics.get("accuracy"),
-            "serves": str(self.push.served_path) if self.push and self.push.pushed else None,
+            "pushed": str(self.push.served_path) if self.push and self.push.pushed else None,
         }
         lines = (f"  {name}={value!r}," for name, value in facts.items())
         return "\n".join(["RunResult(", *lines, ")"])
@@ -155,10 +155,12 @@ class RunResult:
 
     @property
     def verdict(self) -> Verdict | None:
+        """The last verdict that the steps gave; None if nothing was judged."""
         return self.artifact(Verdict)  # type: ignore[no-any-return]
 
     @property
     def push(self) -> Push | None:
+        """Whether and where the model was pushed; None if the pipeline does not push."""
         return self.artifact(Push)  # type: ignore[no-any-return]
 
 

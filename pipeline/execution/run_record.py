@@ -80,7 +80,7 @@ class RunRecord:
         patience: float = 0.0,
     ) -> None:
         self.run = run
-        self.executions: list[Execution] = []  # of steps that were made or reused
+        self.executions: list[Execution] = []  # of steps that were completed or cached
         self.folder = root / "runs" / run.id
         self.ledger = ledger
         self.right: PushRight  # of a run that begins, from then on

@@ -56,7 +56,7 @@ class WorkerEventsReader:
         self.error: PenstockError | None = None  # why the last attempt ended
 
     @property
-    def worker_has_begun(self) -> bool:
+    def has_events(self) -> bool:
         """Tell whether any worker has written a line."""
         return self._file.is_file()
 
@@ -66,7 +66,7 @@ class WorkerEventsReader:
         A runner may repeat a step. What counts is the first time that it is completed, and each
         time that its artifact was made, for instance because the first one was damaged.
         """
-        if not self.worker_has_begun:
+        if not self.has_events:
             return
         with self._file.open("rb") as file:
             file.seek(self._offset)

@@ -45,7 +45,8 @@ def write_report_and_pictures(result: RunResult) -> ReportAndPictures:
 
 
 def _write(result: RunResult, folder: Path) -> ReportAndPictures:
-    pictures = draw_album(result.artifact(Examples), result.artifact(Model), folder)
+    album = draw_album(result.artifact(Examples), result.artifact(Model), folder)
+    pictures = Album(tuple(sorted(album.files)), album.problems)
     if result.verdict is None or not (result.verdict.path / VERDICT).is_file():
         return ReportAndPictures(pictures=pictures)  # the user's own Evaluate may write other files
     try:

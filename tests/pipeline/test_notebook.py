@@ -27,7 +27,7 @@ def test_the_notebook_runs_and_shows_what_it_says(tmp_path):
     assert not model["matplotlib"]  # nor does any other cell before it
     assert drawn["matplotlib"]
     assert re.search(r"run \S+-digits-\w{4}, steps to run: 5, cached: 0", done.stderr)
-    assert len(re.findall(r"^✓ \w+ +made, +\d+\.\d s ", done.stderr, re.MULTILINE)) == 5
+    assert len(re.findall(r"^✓ \w+ +\w+, +\d+\.\d s ", done.stderr, re.MULTILINE)) == 5
     assert "cached: 5" not in done.stderr  # progress=False
 
     for shown, status in ((result, "completed"), (cached, "cached")):

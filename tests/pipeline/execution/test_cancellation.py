@@ -333,7 +333,7 @@ def test_a_run_that_no_worker_begins_is_not_waited_for_for_ever(
     job = sent(pushing_pipeline())
     assert call(["attach", "latest", "--root", str(job.root)]) == exit_codes.ENVIRONMENT
     said = capfd.readouterr().err
-    assert "no worker has begun with the run" in said
+    assert "no worker has started the run" in said
     assert "job job-1 is running" in said
     assert "PENSTOCK_WAIT_JOB_START" in said
     assert entered(job.root)[0].status == "submitted"

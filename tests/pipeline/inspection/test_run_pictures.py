@@ -12,6 +12,7 @@ from data.errors import BadDataError
 from data.examples.artifact import load_examples
 from data.examples.read_images import read_images
 from pipeline.cli.main import call
+from pipeline.execution.result import RunResult
 from pipeline.inspection.report_and_pictures import write_report_and_pictures
 from pipeline.run import run
 from pipeline.storage.ledger import Ledger
@@ -28,6 +29,18 @@ def test_a_run_without_examples_or_model_draws_nothing(toy_pipeline, tmp_path):
     result = run(toy_pipeline(), root=tmp_path / "root")
     assert write_report_and_pictures(result).pictures == ((), ())
     assert not list((tmp_path / "root").rglob("pictures"))
+
+
+def test_what_is_there_is_not_made_again(root):
+    """As where somebody attaches once more to a run that was submitted."""
+    with Ledger(root) as ledger:
+        (first,) = ledger.runs()
+        executions = ledger.executions(first.id)
+    result = RunResult(root=root, run=first, executions=executions, outputs={})
+    drawn = write_report_and_pictures(result)
+    assert drawn.report == first_run(root) / "report.html"
+    assert [file.name for file in drawn.pictures.files] == ALL
+    assert write_report_and_pictures(result) == drawn
 
 
 def test_a_run_leaves_its_pictures_in_its_folder(finished_root):
