@@ -94,7 +94,7 @@ def test_the_readme_and_the_first_tutorial_run(tutorial):
 
 # Pages that need what the first tutorial left.
 _AFTER_TUTORIAL = (
-    "docs/explanation/gate.md",
+    "docs/how-to/gate.md",
     "docs/how-to/pictures.md",
     "docs/reference/report.md",
     "docs/how-to/serving.md",

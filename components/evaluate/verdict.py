@@ -1,6 +1,6 @@
 """The verdict: every rule held against what was measured, as `verdict.json` has it.
 
-docs/explanation/gate.md describes the schema.
+docs/reference/verdict.md describes the schema.
 """
 
 from __future__ import annotations

@@ -21,7 +21,11 @@ from pipeline import recipes
 from pipeline.config.overrides import apply_overrides
 
 NAMES = ("cat", "dog", "owl")
-PAGE = (Path(__file__).parents[3] / "docs" / "explanation" / "gate.md").read_text(encoding="utf-8")
+DOCS = Path(__file__).parents[3] / "docs"
+PAGE = "".join(
+    (DOCS / page).read_text(encoding="utf-8")
+    for page in ("explanation/gate.md", "how-to/gate.md", "reference/verdict.md")
+)
 ABOUT = {"data": {"digest": "d"}, "code": {"penstock": "1"}}
 EVERYTHING = Config(
     thresholds=(
