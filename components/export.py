@@ -1,6 +1,6 @@
 """Export: check the bundle against the trained model in a clean process, then push it.
 
-What is pushed are the very bytes that the verdict is about.
+The bytes that are pushed are the bytes that the verdict is about.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Config:
         if self.keep_versions < 2:
             raise ConfigError(
                 "export.keep_versions is out of range",
-                expected="2 or more: the version that serves, and the one to go back to",
+                expected="2 or more: the version that serves, and the one to roll back to",
                 got=self.keep_versions,
             )
 
@@ -63,7 +63,7 @@ class Outputs:
 
 
 def prepare() -> None:
-    """Start `run`'s clean process early, so that it imports TensorFlow while other steps work."""
+    """Start the clean process early: it imports TensorFlow while other steps run."""
     from serving_export.clean_process import warm_up
     from serving_export.parity.check import WORKER
 
@@ -71,15 +71,15 @@ def prepare() -> None:
 
 
 def run(inputs: Inputs, config: Config, context: Context) -> Outputs:
-    """Check parity; push on a passed verdict; write `push.json`.
+    """Check parity, push if the verdict is "passed", and write `push.json`.
 
     Raises:
-        ConfigError: no serving directory.
+        ConfigError: no serving directory is set.
         BadDataError: the bundle's bytes changed since it was trained.
-        EnvironmentTrouble: the serving directory would not take it.
+        EnvironmentTrouble: the serving directory cannot be written.
         StepError: the verdict is about another model; the bundle answers differently from the
             trained model; another model was pushed since the candidate was judged.
-        RightLost: the run was cancelled, or taken over, before its version was visible.
+        RightLost: the run was cancelled or replaced before its version was visible.
     """
     model, verdict = inputs.model, inputs.verdict
     _check(model, verdict, context)
@@ -91,8 +91,8 @@ def run(inputs: Inputs, config: Config, context: Context) -> Outputs:
         record = _record(model, verdict, config, context)
         reason = f"the verdict is: {verdict.status}"
         push = Push(path=context.output_dir, pushed=False, reason=reason)
-    told = {"pushed": push.pushed, "version": push.version, "reason": push.reason}
-    write_document(context.output_dir / PUSH, {**record, **told})
+    result = {"pushed": push.pushed, "version": push.version, "reason": push.reason}
+    write_document(context.output_dir / PUSH, {**record, **result})
     return Outputs(push=push)
 
 
@@ -104,14 +104,17 @@ def check_parity_and_push(
     context: Context,
     **why: Any,
 ) -> tuple[dict[str, Any], int, Path]:
-    """Check parity and push, whatever the verdict says: whoever calls this has read it.
+    """Check parity and push, whatever the verdict says. The caller has decided to push.
 
     Args:
-        model, verdict: the candidate and what is said of it.
-        judged: the content of `verdict.json` as it is to lie beside the pushed model.
-        config, context: of Export.
-        why: further facts for the push's record, such as `by`, `reason` and `override`: the rules
-            that are overruled. One of the best among them, and the push begins anew.
+        model: the candidate.
+        verdict: the verdict on it.
+        judged: the content of `verdict.json`, which is stored beside the pushed model.
+        config: Export's.
+        context: Export's.
+        why: further facts for the record of the push, such as `by`, `reason` and `override`: the
+            rules that a person overrules. If a rule about the best version ever pushed is among
+            them, this model starts a new history of the best.
 
     Returns:
         The push's record, the version and its folder.
@@ -131,7 +134,7 @@ def check_parity_and_push(
         "by": get_login_name(),
         **why,
     }
-    looked, overruled = verdict.baseline_digest, set(why.get("override") or ())
+    baseline, overruled = verdict.baseline_digest, set(why.get("override") or ())
     begins_anew = any(r["name"] in overruled and r["kind"] == "best" for r in judged["rules"])
     card = make_card(read_manifest(model.bundle), model.digest, dict(judged))
     beside = {
@@ -148,9 +151,13 @@ def check_parity_and_push(
         digest=model.digest,
         record=record,
         beside=beside,
-        # Whoever overrules has seen what was compared; what serves meanwhile is theirs to know.
-        judged_against=ANY if looked is None or overruled else None if looked == NONE else looked,
-        best=ANY if looked is None or begins_anew else _digest(judged, "best"),
+        # A person who overrules a rule decides for any model that serves meanwhile, too.
+        judged_against=ANY
+        if baseline is None or overruled
+        else None
+        if baseline == NONE
+        else baseline,
+        best=ANY if baseline is None or begins_anew else _digest(judged, "best"),
         begins_anew=begins_anew,
         keep=config.keep_versions,
         held=context.push_right.held,
@@ -159,12 +166,12 @@ def check_parity_and_push(
 
 
 def _digest(judged: Mapping[str, Any], reference: str) -> str:
-    """What names a model that a verdict compares with; `NONE` where there was none."""
+    """Get the digest of a model that the verdict compared with; `NONE` if there was none."""
     return str((judged.get(reference) or {}).get("digest", NONE))
 
 
 def _check(model: Model, verdict: Verdict, context: Context) -> None:
-    """What must hold before anything is loaded."""
+    """Raise unless verdict, serving directory and bundle allow the model to be loaded."""
     if verdict.model_digest != model.digest:
         raise StepError(
             "the verdict is about another model",
@@ -174,12 +181,14 @@ def _check(model: Model, verdict: Verdict, context: Context) -> None:
             remedy="evaluate this model",
         )
     if context.serving_dir is None:
-        raise ConfigError("there is no serving directory to push to", remedy="set --serving DIR")
+        raise ConfigError(
+            "no serving directory is set, so the model cannot be pushed", remedy="set --serving DIR"
+        )
     verify_bundle(model.bundle, model.digest)
 
 
 def _record(model: Model, verdict: Verdict, config: Config, context: Context) -> dict[str, Any]:
-    """The facts of a push, parity among them: it is checked here."""
+    """Check parity, and make the record of the push."""
     from serving_export.parity.check import check_parity
 
     parity = check_parity(
@@ -201,10 +210,10 @@ def _record(model: Model, verdict: Verdict, config: Config, context: Context) ->
 
 
 def get_login_name() -> str:
-    """Who runs this, for the record of a push."""
+    """Get the name of the user who runs this, for the record of a push."""
     try:
         return getpass.getuser()
-    except (KeyError, OSError):  # a container's user may have no name
+    except (KeyError, OSError):  # the user of a container may have no name
         return f"user {os.getuid()}"
 
 
@@ -227,7 +236,7 @@ def is_current(outputs: Outputs, context: Context) -> bool:
 
 
 def locate(outputs: Outputs, context: Context) -> Outputs:
-    """The outputs, what was pushed named by where it lies now: a root may be moved."""
+    """Return the outputs with the path that the pushed version has now: a root may be moved."""
     push = outputs.push
     if not push.pushed or context.serving_dir is None:
         return outputs

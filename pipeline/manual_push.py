@@ -116,7 +116,7 @@ def _overruled(content: dict[str, Any], override: Collection[str]) -> list[str]:
         raise ConfigError(
             "the verdict does not allow this push",
             expected="a passed verdict, or an override of each rule that is not met",
-            got="; ".join([against[n]["words"] if n in against else n for n in missing]),
+            got="; ".join([against[n]["text"] if n in against else n for n in missing]),
             follows="nothing was pushed",
             remedy=" ".join(f'--override "{name}"' for name in missing) + ' --reason "…"',
         )

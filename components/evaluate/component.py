@@ -1,6 +1,6 @@
-"""Evaluate: judge the candidate's exported signature over the raw test split, and say why.
+"""Evaluate: judge the candidate's exported signature on the raw test split, and give reasons.
 
-The answer is `verdict.json`: passed, failed, or not configured where no threshold is set.
+The result is `verdict.json`: passed, failed, or not configured if no rule applies.
 """
 
 from __future__ import annotations
@@ -43,11 +43,11 @@ def depends(config: Config) -> Depends:
 def check_expected(
     config: Config, inputs: Mapping[str, ExpectedExamples], *, thorough: bool
 ) -> None:
-    """Hold the config against what is known of the examples, before there are any.
+    """Check the config against what is known of the examples before they are made.
 
     Raises:
-        ConfigError: no such split; a rule on something that the data does not have; a function of
-            a slice that cannot be had.
+        ConfigError: there is no such split; a rule is about images that the data does not have; the
+            function of a slice cannot be loaded.
     """
     for path in config.own_code:
         check_object(path)
@@ -60,33 +60,33 @@ def check_expected(
         check_subjects(config.rules, examples.class_names, config.slices)
 
 
-def _check_split(split: str, known: Collection[str]) -> None:
-    if split not in known:
+def _check_split(split: str, splits: Collection[str]) -> None:
+    if split not in splits:
         raise ConfigError(
-            f"the examples have no split {split!r}", remedy=did_you_mean(split, known)
+            f"the examples have no split {split!r}", remedy=did_you_mean(split, splits)
         )
 
 
 def pin(config: Config, inputs: Inputs | None, context: Context) -> Config:
-    """The config with what serves now, and the best ever pushed, named by digest.
+    """Fill in the digests of the model that serves now and of the best version ever pushed.
 
-    `inputs` are None until they are made.
+    `inputs` is None until the inputs are made.
     """
     folder = context.model_dir
     if config.against is not None or config.baseline == "none" or folder is None:
         return config
     candidate = inputs.model.bundle if inputs else None
-    found = against(folder, candidate)
+    models = against(folder, candidate)
     unvouched = {
         digest: why
-        for digest in dict.fromkeys((found.baseline, found.best))
-        if (why := _unvouched(folder, digest, context.vouch))
+        for digest in dict.fromkeys((models.baseline, models.best))
+        if (why := _explain_unvouched(folder, digest, context.vouch))
     }
-    return dataclasses.replace(config, against=dataclasses.replace(found, unvouched=unvouched))
+    return dataclasses.replace(config, against=dataclasses.replace(models, unvouched=unvouched))
 
 
-def _unvouched(model_dir: Path, digest: str, vouch: Vouch) -> str:
-    """Why a version of ours may not be loaded, and what to do; "" where it may, or is not there."""
+def _explain_unvouched(model_dir: Path, digest: str, vouch: Vouch) -> str:
+    """Say why a pushed version may not be loaded, and what to do; "" if it may, or is missing."""
     version = find(model_dir, digest) if not digest.startswith("foreign:") else None
     if version is None:
         return ""
@@ -98,19 +98,19 @@ def _unvouched(model_dir: Path, digest: str, vouch: Vouch) -> str:
 
 
 def run(inputs: Inputs, config: Config, context: Context) -> Outputs:
-    """Measure with TensorFlow Model Analysis, hold against the rules, write the verdict.
+    """Measure with TensorFlow Model Analysis, judge by the rules, and write the verdict.
 
-    The model that serves, and the best ever pushed, are measured in the same pass.
+    The model that serves and the best version ever pushed are measured in the same pass.
 
     Raises:
-        ConfigError: no such split, a rule on something that the data does not have, or a function
-            of a slice that cannot be had.
-        BadDataError: an empty split, other classes than the model's, or a bundle whose bytes
+        ConfigError: there is no such split; a rule is about images that the data does not have; the
+            function of a slice cannot be loaded.
+        BadDataError: the split is empty or has other classes than the model, or the bundle's bytes
             changed since it was trained.
-        StepError: the analysis saw other examples than the split holds.
+        StepError: the analysis saw other examples than those of the split.
     """
     examples, model = inputs.examples, inputs.model
-    config = _with_replaced(pin(config, inputs, context), inputs, context)
+    config = _fill_in_replaced(pin(config, inputs, context), inputs, context)
     check_inputs(config, {"examples": examples})
     _check(examples, model, config)
 
@@ -132,17 +132,17 @@ def run(inputs: Inputs, config: Config, context: Context) -> Outputs:
     )
 
 
-def _with_replaced(config: Config, inputs: Inputs, context: Context) -> Config:
-    """When the step was planned, the candidate may not have been trained: is it an old model?"""
+def _fill_in_replaced(config: Config, inputs: Inputs, context: Context) -> Config:
+    """Fill in whether the candidate is an old version: it was unknown when the step was planned."""
     if config.against is None or context.model_dir is None:
         return config
-    found = config.against
-    replaced = found.replaced or against(context.model_dir, inputs.model.bundle).replaced
-    return dataclasses.replace(config, against=dataclasses.replace(found, replaced=replaced))
+    models = config.against
+    replaced = models.replaced or against(context.model_dir, inputs.model.bundle).replaced
+    return dataclasses.replace(config, against=dataclasses.replace(models, replaced=replaced))
 
 
 def is_current(outputs: Outputs, context: Context) -> bool:
-    """Whether what could not be asked, being damaged or gone, still is: else the verdict is due."""
+    """Whether the models that were damaged or missing still are: if not, judge again."""
     folder = context.model_dir
     if folder is None:
         return True
@@ -157,11 +157,13 @@ def is_current(outputs: Outputs, context: Context) -> bool:
 
 
 def check_inputs(config: Config, made: Mapping[str, Any]) -> None:
-    """Hold the config against the examples as soon as there are any, before a model is trained.
+    """Check the config against the examples once they are made, before a model is trained.
 
     Raises:
-        ConfigError: no such split; a rule or a slice on something that the data does not have.
-        BadDataError, EnvironmentTrouble: the examples cannot be read.
+        ConfigError: there is no such split; a rule or a slice is about images that the data does
+            not have.
+        BadDataError: the examples are damaged.
+        EnvironmentTrouble: the examples cannot be read.
     """
     examples: Examples | None = made.get("examples")
     if examples is None:
@@ -178,12 +180,12 @@ def _check(examples: Examples, model: Model, config: Config) -> None:
     if not examples.num_examples(config.split):
         raise BadDataError(
             f"the split {config.split!r} is empty",
-            expected="labelled images to judge the model by",
-            remedy="see what ingest read",
+            expected="labelled images to judge the model on",
+            remedy="check what ingest read for this split",
         )
     if examples.spec != model.spec:
         raise BadDataError(
-            "the model was trained on other images than it is to be judged by",
+            "the model was trained on images of another size or with other classes",
             expected=model.spec,
             got=examples.spec,
         )

@@ -1,4 +1,4 @@
-"""Evaluate's config: what is judged, by which rules, and against which models."""
+"""Define the config of Evaluate: what is judged, by which rules, and against which models."""
 
 from __future__ import annotations
 
@@ -52,12 +52,12 @@ class Config:
             raise ConfigError(
                 "evaluate.min_examples is out of range", expected="1 or more", got=self.min_examples
             )
-        _check_unique([rule.name for rule in self.rules], "rules", "one override would be of both")
-        _check_unique([slice_name(name) for name in self.slices], "slices", "no rule tells them")
+        _check_unique([rule.name for rule in self.rules], "rules", "an override would be ambiguous")
+        _check_unique([slice_name(name) for name in self.slices], "slices", "rules are ambiguous")
 
     @property
     def own_code(self) -> tuple[str, ...]:
-        """The import paths of functions that make slices."""
+        """The import paths of functions that define slices."""
         return tuple(name for name in self.slices if ":" in name)
 
     @property
@@ -66,11 +66,11 @@ class Config:
 
 
 def _check_unique(names: Sequence[str], what: str, follows: str) -> None:
-    twice = [name for name, number in Counter(names).items() if number > 1]
-    if twice:
+    repeated = [name for name, number in Counter(names).items() if number > 1]
+    if repeated:
         raise ConfigError(
-            f"evaluate has two {what} of the name {twice[0]!r}",
-            expected="a name for each",
+            f"evaluate has two {what} named {repeated[0]!r}",
+            expected="a different name for each",
             follows=follows,
-            remedy="leave one of them out",
+            remedy="remove one of them",
         )

@@ -29,7 +29,7 @@ SCHEMAS = {
     "run.json": 1,
     "submission.json": 1,
     "upstream.json": 1,
-    "verdict.json": 3,
+    "verdict.json": 4,
 }
 
 

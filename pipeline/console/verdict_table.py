@@ -24,7 +24,7 @@ def verdict_table(verdict: dict[str, Any], *, all_rules: bool = False) -> Render
     """The content of a `verdict.json`, as `components.evaluate.verdict` makes it.
 
     Args:
-        verdict: schema 3.
+        verdict: schema 4.
         all_rules: also the sanity rules that hold, and where numbers come from.
     """
     summary = Table.grid(padding=(0, 2))

@@ -184,7 +184,7 @@ def test_images_trained_on_are_counted(
     assert got["data"]["trained_on"] == 7
     assert broken(got) == {"no image trained on"}
     reason = rule(got, "no image trained on")["reason"]
-    assert reason.endswith("trained on 7 of 360, such as number 353, 354, 355, 356, 357 of test")
+    assert reason.endswith("trained on 7 of 360, for example test[353, 354, 355, 356, 357]")
     allowed = Allowed(unpredicted_classes=10, trained_on_share=7 / 360)
     assert not broken(judge(model, thresholds=(), allowed=allowed))
 
@@ -341,7 +341,7 @@ def test_a_baseline_that_cannot_be_asked_fails_in_words_and_the_rest_is_judged(
     pushed(gone, good)
     renamed = dataclasses.replace(spec, class_names=spec.class_names[::-1])
     larger = ImageSpec(height=9, width=9, channels=1, class_names=spec.class_names)
-    cases = {damaged: "is not what", foreign: "no manifest of ours", gone: "is gone"}
+    cases = {damaged: "is not what", foreign: "no Penstock manifest", gone: "is missing"}
     for changed, words in ((renamed, "other classes"), (larger, "shape (9, 9, 1)")):
         serving = tmp_path / words.replace(" ", "_")
         pushed(serving, write_model(dense_layer(changed.height, 10), changed))
@@ -508,7 +508,7 @@ def test_examples_that_are_not_all_seen_give_no_verdict(
 ) -> None:
     one, two, *rest = examples.counts["test"]
     claimed = dataclasses.replace(examples, counts={"test": (one - 1, two + 1, *rest)})
-    with pytest.raises(StepError, match="did not see the examples"):
+    with pytest.raises(StepError, match="did not count every example"):
         run(Inputs(examples=claimed, model=good), Config(), Context(output_dir=tmp_path))
     assert not (tmp_path / VERDICT).exists()
 

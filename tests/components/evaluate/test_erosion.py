@@ -162,7 +162,7 @@ def test_300_nights_of_small_losses(
         print(
             f"\n{rules}, {images} images, {'a split a night' if fresh else 'one split'}: "
             f"3 × {NIGHTS} nights, {sum(one.pushes for one in found)} pushes; "
-            f"largest loss seen {100 * max(one.seen for one in found):.2f} points "
+            f"largest loss seen {100 * max(one.value for one in found):.2f} points "
             f"(half-width {100 * max(one.half for one in found):.2f}), "
             f"past the bound {100 * max(one.past for one in found):+.3f}; "
             f"true loss {', '.join(f'{100 * one.true:.2f}' for one in found)}"

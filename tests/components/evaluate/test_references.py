@@ -75,7 +75,7 @@ def test_what_its_manifest_vouches_for_and_cannot_be_asked(
     changed = write_manifest_of(folder, spec)
     reference, usable = find_reference(folder.parent, changed, spec)
     assert usable is None
-    assert "version 3 cannot be compared with: " in reference.trouble
+    assert "version 3 cannot be evaluated: " in reference.trouble
 
     fewer = ImageSpec(height=8, width=8, channels=1, class_names=("a", "b"))
     changed = write_manifest_of(folder, fewer)
@@ -107,8 +107,8 @@ def test_gone_and_foreign(tmp_path: Path) -> None:
     (tmp_path / "7").mkdir()
     foreign, nowhere = find_reference(tmp_path, "foreign:7", spec)
     assert (foreign.version, nowhere) == (7, None)
-    assert "no manifest of ours" in foreign.trouble
+    assert "no Penstock manifest" in foreign.trouble
     unknown, nowhere = find_reference(tmp_path, "unknown:7", spec)
     assert (unknown.version, nowhere) == (None, None)
-    assert "push record of version 7, which names it, cannot be read" in unknown.trouble
+    assert "push record of version 7, which names this model, cannot be read" in unknown.trouble
     assert (gone.whole, foreign.whole, unknown.whole) == (False, False, False)
