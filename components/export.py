@@ -88,7 +88,7 @@ def run(inputs: Inputs, config: Config, context: Context) -> Outputs:
         record, version, served = check_parity_and_push(model, verdict, judged, config, context)
         push = Push(path=context.output_dir, pushed=True, version=version, served_path=served)
     else:
-        record = _record(model, verdict, config, context)
+        record = _make_record(model, verdict, config, context)
         reason = f"the verdict is: {verdict.status}"
         push = Push(path=context.output_dir, pushed=False, reason=reason)
     result = {"pushed": push.pushed, "version": push.version, "reason": push.reason}
@@ -125,9 +125,9 @@ def check_parity_and_push(
 
     _check(model, verdict, context)
     record = {
-        **_record(model, verdict, config, context),
-        "baseline": _digest(judged, "baseline"),
-        "best": _digest(judged, "best"),
+        **_make_record(model, verdict, config, context),
+        "baseline": _get_digest(judged, "baseline"),
+        "best": _get_digest(judged, "best"),
         "replaced": judged["replaced"],
         "accuracy": judged["metrics"]["candidate"]["overall"]["accuracy"],
         "examples": judged["metrics"]["candidate"]["overall"]["examples"],
@@ -135,11 +135,11 @@ def check_parity_and_push(
         **why,
     }
     baseline, overruled = verdict.baseline_digest, set(why.get("override") or ())
-    begins_anew = any(r["name"] in overruled and r["kind"] == "best" for r in judged["rules"])
+    resets_best = any(r["name"] in overruled and r["kind"] == "best" for r in judged["rules"])
     card = make_card(read_manifest(model.bundle), model.digest, dict(judged))
     beside = {
-        "verdict.json": _json(judged),
-        "model_card.json": _json(card),
+        "verdict.json": _to_json(judged),
+        "model_card.json": _to_json(card),
         "model_card.md": card_markdown(card).encode(),
     }
     context.progress(0, None, f"pushing {config.model_name}")
@@ -157,15 +157,15 @@ def check_parity_and_push(
         else None
         if baseline == NONE
         else baseline,
-        best=ANY if baseline is None or begins_anew else _digest(judged, "best"),
-        begins_anew=begins_anew,
+        best=ANY if baseline is None or resets_best else _get_digest(judged, "best"),
+        begins_anew=resets_best,
         keep=config.keep_versions,
         held=context.push_right.held,
     )
     return record, version, served
 
 
-def _digest(judged: Mapping[str, Any], reference: str) -> str:
+def _get_digest(judged: Mapping[str, Any], reference: str) -> str:
     """Get the digest of a model that the verdict compared with; `NONE` if there was none."""
     return str((judged.get(reference) or {}).get("digest", NONE))
 
@@ -187,7 +187,9 @@ def _check(model: Model, verdict: Verdict, context: Context) -> None:
     verify_bundle(model.bundle, model.digest)
 
 
-def _record(model: Model, verdict: Verdict, config: Config, context: Context) -> dict[str, Any]:
+def _make_record(
+    model: Model, verdict: Verdict, config: Config, context: Context
+) -> dict[str, Any]:
     """Check parity, and make the record of the push."""
     from serving_export.parity.check import check_parity
 
@@ -217,7 +219,7 @@ def get_login_name() -> str:
         return f"user {os.getuid()}"
 
 
-def _json(content: Any) -> bytes:
+def _to_json(content: Any) -> bytes:
     return (json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
 
 
@@ -232,7 +234,7 @@ def is_current(outputs: Outputs, context: Context) -> bool:
     if context.serving_dir is None:
         return False
     record = read_document(outputs.push.path / PUSH)
-    return bool(model_of(_served(record, context.serving_dir)) == record["model"])
+    return bool(model_of(_locate_served(record, context.serving_dir)) == record["model"])
 
 
 def locate(outputs: Outputs, context: Context) -> Outputs:
@@ -240,9 +242,9 @@ def locate(outputs: Outputs, context: Context) -> Outputs:
     push = outputs.push
     if not push.pushed or context.serving_dir is None:
         return outputs
-    served = _served(read_document(push.path / PUSH), context.serving_dir)
+    served = _locate_served(read_document(push.path / PUSH), context.serving_dir)
     return Outputs(push=replace(push, served_path=served))
 
 
-def _served(record: Mapping[str, Any], serving_dir: Path) -> Path:
+def _locate_served(record: Mapping[str, Any], serving_dir: Path) -> Path:
     return version_folder(model_folder(serving_dir, record["model_name"]), record["version"])

@@ -136,13 +136,13 @@ def expect_outputs(
         from_train = ("validation",) if config.validation_share else ()
         splits = ("train", *from_train, "test")
     names = config.class_names if config.source in NAMES else None
-    spec = _spec(config) if thorough else None
+    spec = _try_spec(config) if thorough else None
     if spec is not None:
         names = spec.class_names
     return {"examples": ExpectedExamples(spec=spec, class_names=names, splits=splits)}
 
 
-def _spec(config: Config) -> ImageSpec | None:
+def _try_spec(config: Config) -> ImageSpec | None:
     """Get the spec of a local source that needs no preparation; None if it cannot be had yet."""
     if config.path is not None and is_url(config.path):
         return None
@@ -179,7 +179,7 @@ def depends(config: Config) -> Depends:
     own = (folder,) if config.data_dir and config.source not in NAMES and folder.exists() else ()
     if config.path and is_url(config.path):
         return Depends(modules=(module,), files=own, urls=(config.path,))
-    return Depends(modules=(module,), files=(*_files(config.path), *own))
+    return Depends(modules=(module,), files=(*_list_files(config.path), *own))
 
 
 def stamp(config: Config, beam_args: tuple[str, ...]) -> Callable[[], str] | None:
@@ -277,7 +277,7 @@ def _report_progress(
     report()
 
 
-def _files(path: str | None) -> list[Path]:
+def _list_files(path: str | None) -> list[Path]:
     if not path:
         return []
     try:

@@ -55,10 +55,12 @@ def describe_spans(spans: Mapping[str, Any]) -> tuple[str, str]:
     Args:
         spans: as `read_spans` returns them.
     """
-    taken = ", ".join(map(_name, spans["spans"]))
-    out = "; ".join(f"{_name(one)} ({one['state']}, {one['why']})" for one in spans["left_out"])
+    taken = ", ".join(map(_name_span, spans["spans"]))
+    out = "; ".join(
+        f"{_name_span(one)} ({one['state']}, {one['why']})" for one in spans["left_out"]
+    )
     return f"spans {taken}", f"left out: {out}" if out else ""
 
 
-def _name(span: Mapping[str, Any]) -> str:
+def _name_span(span: Mapping[str, Any]) -> str:
     return span["span"] if span["version"] is None else f"{span['span']} v{span['version']}"

@@ -57,7 +57,7 @@ def judge_threshold(rule: Threshold, measured: Measurements, min_examples: int) 
     """Compare a metric with its floor or ceiling."""
 
     def look(view: View) -> _SliceOutcome:
-        value, interval = _value(view, CANDIDATE, rule.metric)
+        value, interval = _read_value(view, CANDIDATE, rule.metric)
         if value is None:
             return _SliceOutcome("failed", (math.inf,), f"{rule.metric} is NaN or undefined")
         low = -math.inf if rule.at_least is None else rule.at_least
@@ -79,7 +79,7 @@ def judge_change(rule: Change, measured: Measurements, min_examples: int) -> Out
 
     def look(view: View) -> _SliceOutcome:
         (value, interval), (before, _) = (
-            _value(view, model, rule.metric) for model in (CANDIDATE, BASELINE)
+            _read_value(view, model, rule.metric) for model in (CANDIDATE, BASELINE)
         )
         if value is None or before is None:
             return _SliceOutcome("failed", (math.inf,), f"{rule.metric} is NaN or undefined")
@@ -135,7 +135,7 @@ def _make_not_applicable(rule: Change | Paired, kind: Any, needed: str, reason: 
     return Outcome(
         name=rule.name,
         kind=kind,
-        metric=_metric(rule),
+        metric=_name_metric(rule),
         on=rule.on,
         needed=needed,
         status="not applicable",
@@ -188,7 +188,7 @@ def _judge_slices(
     return Outcome(
         name=rule.name,
         kind=kind,
-        metric=_metric(rule),
+        metric=_name_metric(rule),
         on=rule.on,
         needed=needed,
         status=status,
@@ -199,11 +199,13 @@ def _judge_slices(
     )
 
 
-def _metric(rule: Threshold | Change | Paired) -> str:
+def _name_metric(rule: Threshold | Change | Paired) -> str:
     return "accuracy" if isinstance(rule, Paired) else rule.metric
 
 
-def _value(view: View, model: str, metric: str) -> tuple[float | None, tuple[float, float] | None]:
+def _read_value(
+    view: View, model: str, metric: str
+) -> tuple[float | None, tuple[float, float] | None]:
     metrics = view.metrics[model]
     if metric.startswith("top_"):
         return metrics["top_k"].get(metric.removeprefix("top_")), None

@@ -65,8 +65,8 @@ def judge(
         "reasons": [o.text for o in outcomes if o.status in ("failed", "not enough data")],
         "suspect_the_data": _explain_suspicion(measured, config),
         "model": {"digest": model_digest},
-        "baseline": _reference(measured.baseline),
-        "best": _reference(measured.best),
+        "baseline": _describe_reference(measured.baseline),
+        "best": _describe_reference(measured.best),
         "replaced": measured.facts.replaced,
         "data": {
             "split": measured.split,
@@ -80,13 +80,13 @@ def judge(
         "confidence": measured.confidence,
         "rules": [outcome.plain() for outcome in outcomes],
         "metrics": {name: metrics.get(name) for name in (CANDIDATE, BASELINE, BEST)},
-        "weakest_class": _weakest(metrics[CANDIDATE]["classes"]),
-        "confusion": _of_models(lambda name: _confusion(models[name]), measured),
-        "confusions": _confusions(models[CANDIDATE], models.get(BASELINE)),
-        "calibration": _of_models(lambda name: describe_calibration(models[name]), measured),
-        "paired": {name: _paired(measured, name) for name in (BASELINE, BEST)},
-        "worst": _mistakes(measured.tally.worst),
-        "lost": _mistakes(measured.tally.lost) if BASELINE in models else [],
+        "weakest_class": _find_weakest(metrics[CANDIDATE]["classes"]),
+        "confusion": _describe_models(lambda name: _make_confusion(models[name]), measured),
+        "confusions": _list_confusions(models[CANDIDATE], models.get(BASELINE)),
+        "calibration": _describe_models(lambda name: describe_calibration(models[name]), measured),
+        "paired": {name: _describe_pairs(measured, name) for name in (BASELINE, BEST)},
+        "worst": _describe_mistakes(measured.tally.worst),
+        "lost": _describe_mistakes(measured.tally.lost) if BASELINE in models else [],
     }
     return numbered("verdict.json", content)
 
@@ -120,7 +120,7 @@ def _baseline_alone(tally: Tally) -> Tally:
     return dataclasses.replace(tally, models={CANDIDATE: tally.models[BASELINE]}, right={})
 
 
-def _reference(reference: Reference | None) -> dict[str, Any] | None:
+def _describe_reference(reference: Reference | None) -> dict[str, Any] | None:
     if reference is None:
         return None
     return {
@@ -132,11 +132,11 @@ def _reference(reference: Reference | None) -> dict[str, Any] | None:
     }
 
 
-def _of_models(make: Any, measured: Measurements) -> dict[str, Any]:
+def _describe_models(make: Any, measured: Measurements) -> dict[str, Any]:
     return {n: make(n) if n in measured.tally.models else None for n in (CANDIDATE, BASELINE)}
 
 
-def _confusion(answers: Answers) -> list[list[int]] | None:
+def _make_confusion(answers: Answers) -> list[list[int]] | None:
     """Make the matrix of labels (rows) and predictions (columns); None if it is too large."""
     if answers.classes > _MOST_CLASSES:
         return None
@@ -144,7 +144,7 @@ def _confusion(answers: Answers) -> list[list[int]] | None:
     return rows
 
 
-def _confusions(after: Answers, before: Answers | None) -> list[dict[str, int | None]]:
+def _list_confusions(after: Answers, before: Answers | None) -> list[dict[str, int | None]]:
     """List the largest confusions of the candidate, each with the images of the baseline."""
     cells = before.confusion.tolist() if before else []
     earlier = {(label, predicted): images for label, predicted, images in cells}
@@ -159,18 +159,20 @@ def _confusions(after: Answers, before: Answers | None) -> list[dict[str, int | 
     ]
 
 
-def _paired(measured: Measurements, reference: str) -> dict[str, Any] | None:
+def _describe_pairs(measured: Measurements, reference: str) -> dict[str, Any] | None:
     if reference not in measured.tally.right:
         return None
 
     def describe_views(on: str) -> dict[str, Any]:
-        return {n: _table(view.pairs[reference]) for n, view in measured.views(on).items()}
+        return {n: _describe_table(view.pairs[reference]) for n, view in measured.views(on).items()}
 
-    slices = {n: _table(t.right[reference].sum(axis=0)) for n, t in measured.slices.items()}
+    slices = {
+        n: _describe_table(t.right[reference].sum(axis=0)) for n, t in measured.slices.items()
+    }
     return {**describe_views(OVERALL), "classes": describe_views("each class"), "slices": slices}
 
 
-def _table(pairs: np.ndarray) -> dict[str, int]:
+def _describe_table(pairs: np.ndarray) -> dict[str, int]:
     (neither, only_reference), (only_candidate, both_right) = pairs.tolist()
     return {
         "both_right": both_right,
@@ -180,7 +182,7 @@ def _table(pairs: np.ndarray) -> dict[str, int]:
     }
 
 
-def _mistakes(mistakes: Mistakes) -> list[dict[str, Any]]:
+def _describe_mistakes(mistakes: Mistakes) -> list[dict[str, Any]]:
     names = ("probabilities", "reference_probabilities")
     return [
         {
@@ -195,7 +197,7 @@ def _mistakes(mistakes: Mistakes) -> list[dict[str, Any]]:
     ]
 
 
-def _weakest(classes: Mapping[str, dict[str, Any]]) -> dict[str, Any] | None:
+def _find_weakest(classes: Mapping[str, dict[str, Any]]) -> dict[str, Any] | None:
     present = {name: m for name, m in classes.items() if m["examples"]}
     if not present:
         return None

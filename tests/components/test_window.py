@@ -195,7 +195,7 @@ def test_spans_of_other_images_are_named(spans, three, tmp_path, run) -> None:
     ):
         run(spans["s1"], other)
     config = window.Config(pattern="/{SPAN}", spans=(SpanTaken(span="s1"), SpanTaken(span="s2")))
-    with pytest.raises(BadDataError, match="s2 holds other images"):
+    with pytest.raises(BadDataError, match="s2 has another image size"):
         window.check_inputs(config, {"spans": (spans["s1"], other)})
     window.check_inputs(config, {})
 

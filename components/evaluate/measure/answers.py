@@ -59,17 +59,17 @@ class Answers:
     @property
     def examples(self) -> np.ndarray:
         """(C,) int64: images of each label."""
-        return self._by_class(0, self.confusion)
+        return self._sum_by_class(0, self.confusion)
 
     @property
     def predicted(self) -> np.ndarray:
         """(C,) int64: images that are predicted as each class."""
-        return self._by_class(1, self.confusion)
+        return self._sum_by_class(1, self.confusion)
 
     @property
     def right(self) -> np.ndarray:
         """(C,) int64: images of each label that are predicted as it."""
-        return self._by_class(0, self.confusion[self.confusion[:, 0] == self.confusion[:, 1]])
+        return self._sum_by_class(0, self.confusion[self.confusion[:, 0] == self.confusion[:, 1]])
 
     @property
     def unsound(self) -> int:
@@ -91,7 +91,7 @@ class Answers:
         """(C, bins) int64: log-odds of each class in the images of that class."""
         return fill_table(self.odds_cells, self.classes, count_bins(self.classes))
 
-    def _by_class(self, column: int, cells: np.ndarray) -> np.ndarray:
+    def _sum_by_class(self, column: int, cells: np.ndarray) -> np.ndarray:
         images = np.bincount(cells[:, column], weights=cells[:, 2], minlength=self.classes)
         return images[: self.classes].astype(np.int64)
 

@@ -104,12 +104,12 @@ def tally_batch(
     right = {name: classes == labels for name, classes in predicted.items()}
     classes = answers[CANDIDATE].shape[1]
 
-    def pairs(reference: str) -> np.ndarray:
+    def count_pairs(reference: str) -> np.ndarray:
         code = (labels * 2 + right[CANDIDATE]) * 2 + right[reference]
         table: np.ndarray = np.bincount(code, minlength=classes * 4).reshape(classes, 2, 2)
         return table
 
-    def mistakes(where: np.ndarray, *models: str) -> Mistakes:
+    def find_mistakes(where: np.ndarray, *models: str) -> Mistakes:
         images = np.stack([indices, labels, predicted[CANDIDATE]], axis=1)[where]
         shown = [np.nan_to_num(answers[model][where]) for model in models]
         batch = Mistakes(images, np.stack(shown, axis=1).astype(np.float32))
@@ -119,9 +119,9 @@ def tally_batch(
     second = BASELINE if BASELINE in answers else CANDIDATE
     return Tally(
         {name: count_answers(labels, answers[name], predicted[name]) for name in answers},
-        {name: pairs(name) for name in answers if name != CANDIDATE},
-        mistakes(wrong, CANDIDATE),
-        mistakes(wrong & right[second], CANDIDATE, second),
+        {name: count_pairs(name) for name in answers if name != CANDIDATE},
+        find_mistakes(wrong, CANDIDATE),
+        find_mistakes(wrong & right[second], CANDIDATE, second),
     )
 
 

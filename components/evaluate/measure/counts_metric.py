@@ -24,10 +24,10 @@ class TallyMetric(metric_types.Metric):
     """A metric whose value is the bytes of a `Tally`, under the name of the candidate."""
 
     def __init__(self, name: str = "tally") -> None:
-        super().__init__(_computations, name=name)
+        super().__init__(_make_computations, name=name)
 
 
-def _computations(
+def _make_computations(
     name: str, eval_config: config_pb2.EvalConfig | None = None, **_: Any
 ) -> metric_types.MetricComputations:
     models = [spec.name for spec in eval_config.model_specs] if eval_config else []

@@ -17,7 +17,7 @@ def describe(answers: Answers, class_names: tuple[str, ...], confidence: float) 
     """Compute a model's metrics: {"overall": …, "classes": {name: …}}, as in `verdict.json`."""
     metrics = _compute_class_metrics(answers)
     of_class = zip(*(metrics[metric].tolist() for metric in _OF_CLASSES), strict=True)
-    sums = zip(*_sums(answers), strict=True)
+    sums = zip(*_list_sums(answers), strict=True)
     classes = {
         name: _describe_class(one, of_one, confidence)
         for name, one, of_one in zip(class_names, of_class, sums, strict=True)
@@ -29,7 +29,7 @@ def describe_overall(answers: Answers, confidence: float) -> dict[str, Any]:
     """Compute the metrics of all images of a slice, as in `verdict.json`."""
     metrics = _compute_class_metrics(answers)
     number, right = int(metrics["examples"].sum()), int(metrics["right"].sum())
-    sums = [of_classes.sum(axis=0) for of_classes in _sums(answers)]
+    sums = [of_classes.sum(axis=0) for of_classes in _list_sums(answers)]
     overall = _compute_image_metrics(number, right, sums, confidence)
     present = metrics["examples"] > 0
     for metric in ("precision", "recall", "f1", "auc"):
@@ -57,7 +57,7 @@ def _compute_class_metrics(answers: Answers) -> dict[str, np.ndarray]:
         }
 
 
-def _sums(answers: Answers) -> list[np.ndarray]:
+def _list_sums(answers: Answers) -> list[np.ndarray]:
     """Return losses, ranks (all but the last possible one) and calibration of each class."""
     return [answers.losses, answers.ranks[:, : answers.classes - 1], answers.calibration]
 
@@ -84,7 +84,7 @@ def _compute_image_metrics(
         # mean of -ln p(label), in nats
         "loss": _finite_or_none(loss / number) if number else None,
         "loss_interval": mean_interval(loss, squares, number, confidence),
-        "ece": _ece(of_bins),
+        "ece": _compute_ece(of_bins),
     }
 
 
@@ -121,7 +121,7 @@ def describe_calibration(answers: Answers) -> list[dict[str, Any]]:
     ]
 
 
-def _ece(bins: np.ndarray) -> float | None:
+def _compute_ece(bins: np.ndarray) -> float | None:
     """Compute the expected calibration error: the mean of |accuracy - confidence| of the bins.
 
     Guo et al., On Calibration of Modern Neural Networks, ICML 2017.

@@ -62,7 +62,7 @@ def measure(
     check_slices(slices)
     number = examples.num_examples(split)
     context.progress(0, number, f"measuring {len(bundles)} models on {split}")
-    config = _config(list(bundles), [slice_name(name) for name in slices])
+    config = _make_config(list(bundles), [slice_name(name) for name in slices])
     models = [
         tfma.default_eval_shared_model(
             eval_saved_model_path=str(bundle),
@@ -75,7 +75,7 @@ def measure(
     def build(pipeline: beam.Pipeline) -> None:
         written = (
             pipeline
-            | "Shards" >> beam.Create(_shards(examples, split))
+            | "Shards" >> beam.Create(_list_shards(examples, split))
             | "ReadBatches"
             >> beam.ParDo(ReadBatches(examples.spec, slices)).with_output_types(pa.RecordBatch)
             | "Analyze"
@@ -96,14 +96,14 @@ def measure(
     return tallies.pop(""), tallies
 
 
-def _shards(examples: Examples, split: str) -> list[tuple[str, int]]:
+def _list_shards(examples: Examples, split: str) -> list[tuple[str, int]]:
     """List the files of the split, each with the index of its first image."""
     shards = examples.shards(split)
     starts = np.cumsum([0, *shard_lengths(examples, split)])
     return [(str(shard), int(start)) for shard, start in zip(shards, starts, strict=False)]
 
 
-def _config(models: Sequence[str], slices: Sequence[str]) -> config_pb2.EvalConfig:
+def _make_config(models: Sequence[str], slices: Sequence[str]) -> config_pb2.EvalConfig:
     """Make the config of the analysis, without thresholds: they would apply to every slice."""
     specs = [
         f"""model_specs {{

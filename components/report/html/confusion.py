@@ -56,10 +56,12 @@ def make_matrix(verdict: Mapping[str, Any]) -> Matrix | None:
         share = images / sum(counts) if images else 0.0
         # Mistakes are few: the square root makes one in a thousand visible.
         level = math.ceil(LEVELS * (share if right else math.sqrt(share)))
-        return Cell(f"{images:,}" if images else "", _shade("good" if right else "bad", level))
+        return Cell(
+            f"{images:,}" if images else "", _choose_shade("good" if right else "bad", level)
+        )
 
     rows = verdict["confusion"]["candidate"] or []
-    return _matrix(
+    return _make_matrix(
         verdict, [[cell(i, j, row) for j in range(len(row))] for i, row in _list_rows(rows)]
     )
 
@@ -75,9 +77,9 @@ def make_difference(verdict: Mapping[str, Any]) -> Matrix | None:
     def cell(label: int, predicted: int, change: int) -> Cell:
         better = (change > 0) == (label == predicted)
         level = math.ceil(LEVELS * abs(change) / largest)
-        return Cell(format_signed_count(change), _shade("good" if better else "bad", level))
+        return Cell(format_signed_count(change), _choose_shade("good" if better else "bad", level))
 
-    return _matrix(
+    return _make_matrix(
         verdict, [[cell(i, j, c) for j, c in enumerate(row)] for i, row in _list_rows(changes)]
     )
 
@@ -107,11 +109,11 @@ def _list_rows(rows: Counts) -> list[tuple[int, Sequence[int]]]:
     return list(enumerate(rows)) if len(rows) <= _WITH_CELLS else []
 
 
-def _matrix(verdict: Mapping[str, Any], rows: list[list[Cell]]) -> Matrix | None:
+def _make_matrix(verdict: Mapping[str, Any], rows: list[list[Cell]]) -> Matrix | None:
     names = verdict["data"]["class_names"]
     upright = max(map(len, names)) > _FIT
     return Matrix(names, rows, len(names) <= _WITH_NUMBERS, upright) if rows else None
 
 
-def _shade(kind: str, level: int) -> str:
+def _choose_shade(kind: str, level: int) -> str:
     return f"{kind}{min(level, LEVELS)}" if level else ""

@@ -30,7 +30,7 @@ class Bar(NamedTuple):
 class Card(NamedTuple):
     """One image. `source` is a data URI, or empty if the image cannot be shown."""
 
-    index: int
+    image_index: int
     label: str
     predicted: str
     source: str

@@ -24,7 +24,9 @@ def render(facts: Facts) -> str:
         facts: the verdict, if there is one, has schema 4.
     """
     page = (
-        _environment().get_template("report.html.j2").render(facts=facts, **_compute_views(facts))
+        _make_environment()
+        .get_template("report.html.j2")
+        .render(facts=facts, **_compute_views(facts))
     )
     # A path may hold bytes that are not UTF-8, which Python keeps as lone surrogates.
     return page.encode("utf-8", "backslashreplace").decode("utf-8")
@@ -62,7 +64,7 @@ def _make_visible(value: Any) -> Any:
 
 
 @cache
-def _environment() -> Environment:
+def _make_environment() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent / "templates"),
         autoescape=True,

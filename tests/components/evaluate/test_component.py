@@ -241,7 +241,7 @@ def test_nan_and_a_missing_class_fail_with_their_reasons(
     )
     got = judge(write_model(network), of=no_nines, thresholds=thresholds)
     assert [one["status"] for one in got["rules"][:2]] == ["failed", "not enough data"]
-    assert "loss is no number" in got["rules"][0]["reason"]
+    assert "loss is NaN or undefined" in got["rules"][0]["reason"]
     assert "0 images" in got["rules"][1]["reason"]
     assert {"no NaN", "not constant", "every class predicted", "parity"} <= broken(got)
     assert got["metrics"]["candidate"]["overall"]["loss"] is None
@@ -348,7 +348,7 @@ def test_a_baseline_that_cannot_be_asked_fails_in_words_and_the_rest_is_judged(
         cases[serving] = words
     for serving, words in cases.items():
         against = {"against": Against(baseline="0" * 64, best="0" * 64)} if serving == gone else {}
-        best = "is gone" if serving == foreign else words  # a best is known by its manifest
+        best = "is missing" if serving == foreign else words  # a best is known by its manifest
         got = judge(good, serving, **against)
         lost = {"baseline comparable", "not worse than best overall"}  # it was the best too
         assert (got["status"], broken(got)) == ("failed", lost)
@@ -556,5 +556,5 @@ def test_what_cannot_be_judged_is_said_before_the_analysis(
 def test_other_images_than_the_models_are_refused(change: dict[str, Any], tmp_path: Path) -> None:
     examples = Examples(path=tmp_path, spec=SPEC, counts={"test": (1,) * 3})
     model = Model(path=tmp_path, spec=dataclasses.replace(SPEC, **change), digest="d1")
-    with pytest.raises(BadDataError, match="other images"):
+    with pytest.raises(BadDataError, match="images of another size"):
         run(Inputs(examples=examples, model=model), Config(), Context(output_dir=tmp_path))

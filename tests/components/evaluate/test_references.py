@@ -103,7 +103,7 @@ def test_gone_and_foreign(tmp_path: Path) -> None:
     spec = ImageSpec(height=2, width=2, channels=1, class_names=("a", "b"))
     gone, nowhere = find_reference(tmp_path / "no such folder", "d" * 64, spec)
     assert (gone.version, nowhere) == (None, None)
-    assert gone.trouble == "the version with digest dddddddddddd is gone"
+    assert gone.trouble == "the version with digest dddddddddddd is missing"
     (tmp_path / "7").mkdir()
     foreign, nowhere = find_reference(tmp_path, "foreign:7", spec)
     assert (foreign.version, nowhere) == (7, None)

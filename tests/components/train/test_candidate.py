@@ -98,8 +98,8 @@ def test_settings_out_of_range(settings) -> None:
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"checkpoint_seconds": -1.0}, "seconds, from 0"),
-        ({"learning_rate": 0.1, "learning_rate_schedule": "CosineDecay"}, "exclude one another"),
+        ({"checkpoint_seconds": -1.0}, "0 seconds or more"),
+        ({"learning_rate": 0.1, "learning_rate_schedule": "CosineDecay"}, "are both set"),
         ({"train_fn": "mine"}, "no train_fn 'mine'"),
         ({"callbacks": ("mine",)}, "no callback 'mine'"),
     ],

@@ -429,7 +429,7 @@ def test_the_images_are_those_that_the_verdict_names(
     ):
         places = [mistake["index"] for mistake in named]
         images, labels = read_images(facts.examples, "test", places)
-        assert [card.index for card in cards] == places
+        assert [card.image_index for card in cards] == places
         for card, image, label in zip(cards, images, labels, strict=True):
             np.testing.assert_array_equal(pixels(card.source), image.squeeze())
             assert card.label == str(label)
