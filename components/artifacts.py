@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from data.base.field_meanings import show_meanings
 from data.examples.artifact import Examples
 from data.spec import ImageSpec
 
 __all__ = ["Examples", "ExpectedExamples", "Model", "Push", "TransformGraph", "Verdict"]
 
 
+@show_meanings
 @dataclass(frozen=True, kw_only=True)
 class ExpectedExamples:
     """Describe Examples that are not made yet. None: not known yet."""
@@ -45,6 +47,7 @@ class TransformGraph:
     summary = "transform graph"
 
 
+@show_meanings
 @dataclass(frozen=True, kw_only=True)
 class Model:
     """A candidate: its complete serving bundle, and the record of its training beside it.
@@ -66,6 +69,7 @@ class Model:
         return f"model {self.digest[:12]}"
 
 
+@show_meanings
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
     """The decision of the gate; `path` holds `verdict.json`."""
@@ -82,6 +86,7 @@ class Verdict:
         return self.status
 
 
+@show_meanings
 @dataclass(frozen=True, kw_only=True)
 class Push:
     """Whether the candidate was pushed, and where to; `path` holds `push.json`."""

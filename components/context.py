@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from data.base.field_meanings import show_meanings
 from serving_export.bundle.vouching import Vouch, caller_vouches
 from serving_export.model_store.layout import model_folder
 
@@ -59,6 +60,7 @@ class UnrestrictedPush:
         return contextlib.nullcontext()
 
 
+@show_meanings
 @dataclass(frozen=True, kw_only=True)
 class Context:
     """What a component needs from its run. `Context(output_dir=tmp_path)` is enough in a test."""
@@ -97,6 +99,7 @@ class Context:
         return model_folder(self.serving_dir, self.model_name)
 
 
+@show_meanings
 @dataclass(frozen=True, kw_only=True)
 class Depends:
     """What a component's result depends on besides its own source, config and inputs.

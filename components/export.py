@@ -15,6 +15,7 @@ from typing import Any
 
 from components.artifacts import Model, Push, Verdict
 from components.context import Context
+from data.base.field_meanings import show_meanings
 from data.errors import ConfigError, StepError
 from data.files.documents import read_document, write_document
 from serving_export.bundle.manifest import read_manifest, verify_bundle
@@ -24,8 +25,11 @@ from serving_export.model_store.layout import model_folder, model_of, version_fo
 PUSH = "push.json"
 
 
+@show_meanings
 @dataclass(frozen=True, kw_only=True)
 class Config:
+    """Settings of Export."""
+
     model_name: str
     """Name of the model, and of its folder under the serving directory: letters, digits, _ . and -.
     """
@@ -120,28 +124,24 @@ def check_parity_and_push(
         The push's record, the version and its folder.
     """
     from serving_export.model_store.judged import ANY
-    from serving_export.model_store.model_card import card_markdown, make_card
     from serving_export.model_store.push import push
 
     _check(model, verdict, context)
+    overall = judged["metrics"]["candidate"]["overall"]
     record = {
         **_make_record(model, verdict, config, context),
         "baseline": _get_digest(judged, "baseline"),
         "best": _get_digest(judged, "best"),
         "replaced": judged["replaced"],
-        "accuracy": judged["metrics"]["candidate"]["overall"]["accuracy"],
-        "examples": judged["metrics"]["candidate"]["overall"]["examples"],
+        "accuracy": overall["accuracy"],
+        "examples": overall["examples"],
         "by": get_login_name(),
         **why,
     }
     baseline, overruled = verdict.baseline_digest, set(why.get("override") or ())
     resets_best = any(r["name"] in overruled and r["kind"] == "best" for r in judged["rules"])
-    card = make_card(read_manifest(model.bundle), model.digest, dict(judged))
-    beside = {
-        "verdict.json": _to_json(judged),
-        "model_card.json": _to_json(card),
-        "model_card.md": card_markdown(card).encode(),
-    }
+    # A person who overrules a rule decides for any model that serves meanwhile, too.
+    judged_against = ANY if baseline is None or overruled else baseline
     context.progress(0, None, f"pushing {config.model_name}")
     assert context.serving_dir is not None  # by _check
     version, served = push(
@@ -150,19 +150,26 @@ def check_parity_and_push(
         config.model_name,
         digest=model.digest,
         record=record,
-        beside=beside,
-        # A person who overrules a rule decides for any model that serves meanwhile, too.
-        judged_against=ANY
-        if baseline is None or overruled
-        else None
-        if baseline == NONE
-        else baseline,
+        beside=_make_files(model, judged),
+        judged_against=None if judged_against == NONE else judged_against,
         best=ANY if baseline is None or resets_best else _get_digest(judged, "best"),
         begins_anew=resets_best,
         keep=config.keep_versions,
         held=context.push_right.held,
     )
     return record, version, served
+
+
+def _make_files(model: Model, judged: Mapping[str, Any]) -> dict[str, bytes]:
+    """Make the files to store beside a pushed model: verdict and model card."""
+    from serving_export.model_store.model_card import card_markdown, make_card
+
+    card = make_card(read_manifest(model.bundle), model.digest, dict(judged))
+    return {
+        "verdict.json": _to_json(judged),
+        "model_card.json": _to_json(card),
+        "model_card.md": card_markdown(card).encode(),
+    }
 
 
 def _get_digest(judged: Mapping[str, Any], reference: str) -> str:

@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 from components.artifacts import Examples, ExpectedExamples
 from components.context import Context, Depends
+from data.base.field_meanings import show_meanings
 from data.code.import_path import load_object, resolve
 from data.code.own_object import check_call, check_object
 from data.errors import ConfigError, EnvironmentTrouble
@@ -29,8 +30,11 @@ from data.spec import ImageSpec
 _POLL = 0.2  # seconds between two measurements of how much is written
 
 
+@show_meanings
 @dataclass(frozen=True, kw_only=True)
 class Config:
+    """Settings of Ingest."""
+
     source: str = "digits"
     """Where the images come from: digits, idx, npz, tfds, tfds_dir, or the import path of your own
     source, package.module:Class."""

@@ -14,6 +14,7 @@ from typing import Literal
 
 from components.artifacts import Examples, ExpectedExamples
 from components.context import Context
+from data.base.field_meanings import show_meanings
 from data.errors import BadDataError
 from data.examples.artifact import shard_lengths, shard_name, write_description
 from data.files.durable_files import disk_trouble
@@ -21,6 +22,7 @@ from data.files.durable_files import disk_trouble
 _SPLITS = ("train", "validation", "test")
 
 
+@show_meanings
 @dataclass(frozen=True, kw_only=True)
 class SpanTaken:
     """A span that the window uses."""
@@ -31,6 +33,7 @@ class SpanTaken:
     """Version of the span. None: the pattern has no {VERSION}."""
 
 
+@show_meanings
 @dataclass(frozen=True, kw_only=True)
 class SpanLeftOut:
     """A span that belongs to the window and was not used."""
@@ -45,8 +48,11 @@ class SpanLeftOut:
     """Who excluded it and why, or what is wrong with it."""
 
 
+@show_meanings
 @dataclass(frozen=True, kw_only=True)
 class Config:
+    """Settings of Window: filled in when the spans are chosen."""
+
     pattern: str
     """The pattern in ingest.path, as an absolute path."""
     spans: tuple[SpanTaken, ...]

@@ -188,4 +188,5 @@ def _check(examples: Examples, model: Model, config: Config) -> None:
             "the model was trained on images of another size or with other classes",
             expected=model.spec,
             got=examples.spec,
+            remedy="train on these examples, or evaluate on examples of the same kind",
         )

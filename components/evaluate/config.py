@@ -8,12 +8,16 @@ from dataclasses import dataclass
 from typing import Literal
 
 from components.evaluate.rules import DEFAULT_PAIRED, Allowed, Change, Paired, Threshold, slice_name
+from data.base.field_meanings import show_meanings
 from data.errors import ConfigError
 from serving_export.model_store.baseline import Against
 
 
+@show_meanings
 @dataclass(frozen=True, kw_only=True)
 class Config:
+    """Settings of Evaluate."""
+
     split: str = "test"
     """Split of the examples that the model is judged on."""
     thresholds: tuple[Threshold, ...] = ()

@@ -13,6 +13,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from data.base.field_meanings import show_meanings
 from data.errors import ConfigError, did_you_mean
 
 OVERALL = "overall"
@@ -58,6 +59,7 @@ def _check_can_fail(can: bool, what: str, got: float) -> None:
         )
 
 
+@show_meanings
 @dataclass(frozen=True, kw_only=True)
 class Threshold:
     """Require a metric to reach a bound: exactly one of `at_least` and `at_most`, inclusive.
@@ -103,6 +105,7 @@ class Threshold:
         )
 
 
+@show_meanings
 @dataclass(frozen=True, kw_only=True)
 class Change:
     """Limit how much worse than the baseline a metric may be, in the unit of the metric.
@@ -130,6 +133,7 @@ class Change:
         return f"change of {self.metric} {self.on}"
 
 
+@show_meanings
 @dataclass(frozen=True, kw_only=True)
 class Paired:
     """Limit the loss of accuracy against another model, measured on the same images.
@@ -258,6 +262,7 @@ def check_subjects(
             )
 
 
+@show_meanings
 @dataclass(frozen=True, kw_only=True)
 class Allowed:
     """The tolerances of the sanity rules."""

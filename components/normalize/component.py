@@ -16,14 +16,18 @@ from dataclasses import dataclass
 
 from components.artifacts import Examples, ExpectedExamples, TransformGraph
 from components.context import Context, Depends
+from data.base.field_meanings import show_meanings
 from data.code.import_path import load_object, resolve
 from data.code.own_object import check_call, check_object
 
 NAMES = {"divide_by_255": "components.normalize.functions:divide_by_255"}
 
 
+@show_meanings
 @dataclass(frozen=True, kw_only=True)
 class Config:
+    """Settings of Normalize."""
+
     preprocessing_fn: str = "divide_by_255"
     """The preprocessing: divide_by_255, or the import path of your own function,
     package.module:function, with the signature of tensorflow-transform."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from components.models import NAMES
+from data.base.field_meanings import show_meanings
 from data.code.import_path import resolve
 from data.errors import ConfigError, did_you_mean
 from serving_export.bundle.manifest import MANIFEST
@@ -19,8 +20,11 @@ SERVING = "serving"
 RUN = "run:"
 
 
+@show_meanings
 @dataclass(frozen=True, kw_only=True)
 class Config:
+    """Settings of Train."""
+
     model: str = "dense"
     """The model: dense, or the import path of your own function, package.module:build_model."""
     model_options: dict[str, Any] = field(default_factory=dict)

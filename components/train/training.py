@@ -114,21 +114,19 @@ class Training:
         """Take all steps of all epochs, from the last checkpoint if there is one.
 
         Args:
-            step: a function that is compiled, of augmented and transformed images, labels (n,)
-                int64, and weights (n,) float32. It updates the variables and returns values for
-                each image, (n,) by name; "loss" is required. The loss of the batch is
-                `sum(losses * weights)`: the weights of classes and samples are divided by the size
-                of the batch over all replicas.
+            step: is compiled; takes augmented and transformed images, labels (n,) int64 and weights
+                (n,) float32; updates the variables; returns values per image, (n,) by name, one of
+                them "loss". The batch's loss is `sum(losses * weights)`: the weights of classes and
+                samples are divided by the size of the batch over all replicas.
             variables: all variables that a step changes, always in the same order: weights, the
                 optimizer's variables, random generators.
             validate: a function of images and labels that returns the same values for validation.
             hooks: called while the training runs.
-            final: the weights to export if they are not the trained ones, such as an average. They
-                are validated, seen by the hooks at the end of epochs and of the training, and in
-                the variables at the end.
+            final: the weights to export if they are not the trained ones, such as an average: they
+                are validated, seen by the hooks when an epoch or the training ends, and kept.
 
         Returns:
-            `history`; the values of the validation are named `val_…`.
+            `history`; values of the validation are named `val_…`.
 
         Raises:
             StepError: the loss became NaN or infinite, or a device is out of memory.

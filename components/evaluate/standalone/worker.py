@@ -69,6 +69,7 @@ def measure_in_child(
                 "the process that loads the models crashed",
                 got=process.last_words(),
                 follows="there is no verdict",
+                remedy="see its last output; if it ran out of memory, use a smaller split",
             )
     tallies = {p.name: Tally.from_bytes(p.read_bytes()) for p in output.glob("tally-*")}
     result = json.loads((output / "result.json").read_text(encoding="utf-8"))
