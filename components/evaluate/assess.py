@@ -31,7 +31,7 @@ _LISTED = 5  # images of the split that were trained on, listed by their index
 
 
 def assess(examples: Examples, model: Model, config: Config, context: Context) -> dict[str, Any]:
-    """Measure and judge a candidate of a verified bundle; returns the content of `verdict.json`."""
+    """Measure and judge a candidate, after its bundle was verified; returns `verdict.json`."""
     against = config.against or Against()
     references = _find_references(against, examples, context)
     bundles = {

@@ -32,7 +32,7 @@ Arrays = dict[str, tuple[np.ndarray, np.ndarray]]
 
 
 class TrainOnly:
-    """A source of one's own whose data has no test split; `path` holds x.npy and y.npy."""
+    """Your own source whose data has no test split; `path` holds x.npy and y.npy."""
 
     def __init__(self, config: Any) -> None:
         self._folder, self._names = Path(config.path), config.class_names

@@ -47,7 +47,7 @@ def test_an_error_of_ours_comes_back_whole(tmp_path: Path) -> None:
     assert str(caught.value) == str(error)
 
 
-def test_a_foreign_error_says_what_it_said(tmp_path: Path) -> None:
+def test_an_error_of_another_library_keeps_its_message(tmp_path: Path) -> None:
     def work(number: int) -> None:
         raise ValueError("the user's own function is broken")
 

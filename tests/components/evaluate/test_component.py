@@ -334,10 +334,10 @@ def test_a_baseline_that_cannot_be_asked_fails_in_words_and_the_rest_is_judged(
     tmp_path: Path,
 ) -> None:
     spec = examples.spec
-    damaged, foreign, gone = (tmp_path / name for name in ("damaged", "foreign", "gone"))
+    damaged, unmanaged, gone = (tmp_path / name for name in ("damaged", "unmanaged", "gone"))
     with next(pushed(damaged, other).glob("variables/*.data*")).open("ab") as file:
         file.write(b"\0")
-    (pushed(foreign, other) / MANIFEST).unlink()
+    (pushed(unmanaged, other) / MANIFEST).unlink()
     pushed(gone, good)
     renamed = dataclasses.replace(spec, class_names=spec.class_names[::-1])
     larger = ImageSpec(height=9, width=9, channels=1, class_names=spec.class_names)
@@ -348,7 +348,7 @@ def test_a_baseline_that_cannot_be_asked_fails_in_words_and_the_rest_is_judged(
         cases[serving] = words
     for serving, words in cases.items():
         against = {"against": Against(baseline="0" * 64, best="0" * 64)} if serving == gone else {}
-        best = "is missing" if serving == foreign else words  # a best is known by its manifest
+        best = "is missing" if serving == unmanaged else words  # a best is known by its manifest
         got = judge(good, serving, **against)
         lost = {"baseline comparable", "not worse than best overall"}  # it was the best too
         assert (got["status"], broken(got)) == ("failed", lost)

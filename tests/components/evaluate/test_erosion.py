@@ -190,7 +190,7 @@ def test_half_a_point_a_night_ends_at_the_margin() -> None:
 
 
 def honest_nights(found: Reseeds, seed: int, images: int | None) -> Served:
-    """Nights of seeds drawn at random; `images`: each night's test split is so many, drawn anew."""
+    """Nights of seeds drawn at random; `images`: each night's test split has this many, drawn again."""
     random, served = np.random.default_rng(seed), Served()
     blocked_by = functools.cache(found.blocked_by)  # the same three come again
     while served.nights < NIGHTS:
@@ -238,7 +238,11 @@ def test_300_honest_nights(
     nights = sum(served.nights for served in campaigns)
     blocked: Counter[str] = sum((served.blocked for served in campaigns), Counter())
     with capsys.disabled():
-        of = f"{images} images anew each night" if images else f"its {len(found.labels)} images"
+        of = (
+            f"{images} images drawn again each night"
+            if images
+            else f"its {len(found.labels)} images"
+        )
         print(
             f"\n{name}, {of}: {nights} nights of {len(found.seeds)} trainings; "
             f"blocked {blocked['nights']} ({dict(blocked)})"

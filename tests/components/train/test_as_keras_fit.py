@@ -128,7 +128,7 @@ def settings_of(set_up: SetUp) -> Config:
 
 @pytest.fixture
 def ours(few, made, tmp_path):
-    """A function that trains by our loop, interrupted where it is told to; gives the weights."""
+    """A function that trains by our loop, interrupted at a given step; gives the weights."""
 
     def train(config: Config, *interrupts: int, **about: Any) -> list[np.ndarray]:
         work = tmp_path / f"work {len(interrupts)}"

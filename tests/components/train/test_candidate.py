@@ -24,7 +24,7 @@ MODELS = {
         "train_fn": "components.train.from_scratch_fit:train_fn",
         "model_output": "probabilities",
     },
-    "a loop of one's own": {"train_fn": "own_models:own_loop"},
+    "your own loop": {"train_fn": "own_models:own_loop"},
     "untrained, nothing recorded": {"train_fn": "own_models:silent_loop"},
 }
 PARITY = Allowed().parity  # what the gate allows
