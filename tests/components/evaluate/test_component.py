@@ -341,7 +341,7 @@ def test_a_baseline_that_cannot_be_asked_fails_in_words_and_the_rest_is_judged(
     pushed(gone, good)
     renamed = dataclasses.replace(spec, class_names=spec.class_names[::-1])
     larger = ImageSpec(height=9, width=9, channels=1, class_names=spec.class_names)
-    cases = {damaged: "is not what", foreign: "no Penstock manifest", gone: "is missing"}
+    cases = {damaged: "is not what", unmanaged: "no Penstock manifest", gone: "is missing"}
     for changed, words in ((renamed, "other classes"), (larger, "shape (9, 9, 1)")):
         serving = tmp_path / words.replace(" ", "_")
         pushed(serving, write_model(dense_layer(changed.height, 10), changed))

@@ -190,7 +190,7 @@ def test_half_a_point_a_night_ends_at_the_margin() -> None:
 
 
 def honest_nights(found: Reseeds, seed: int, images: int | None) -> Served:
-    """Nights of seeds drawn at random; `images`: each night's test split has this many, drawn again."""
+    """Nights of seeds drawn at random; `images`: size of each night's test split, drawn again."""
     random, served = np.random.default_rng(seed), Served()
     blocked_by = functools.cache(found.blocked_by)  # the same three come again
     while served.nights < NIGHTS:
