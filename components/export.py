@@ -86,7 +86,7 @@ def run(inputs: Inputs, config: Config, context: Context) -> Outputs:
         RightLost: the run was cancelled or replaced before its version was visible.
     """
     model, verdict = inputs.model, inputs.verdict
-    _check(model, verdict, context)
+    _check_before_loading(model, verdict, context)
     if verdict.status == "passed":
         judged = read_document(verdict.path / "verdict.json")
         record, version, served = check_parity_and_push(model, verdict, judged, config, context)
@@ -126,7 +126,7 @@ def check_parity_and_push(
     from serving_export.model_store.judged import ANY
     from serving_export.model_store.push import push
 
-    _check(model, verdict, context)
+    _check_before_loading(model, verdict, context)
     overall = judged["metrics"]["candidate"]["overall"]
     record = {
         **_make_record(model, verdict, config, context),
@@ -143,7 +143,7 @@ def check_parity_and_push(
     # A person who overrules a rule decides for any model that serves meanwhile, too.
     judged_against = ANY if baseline is None or overruled else baseline
     context.progress(0, None, f"pushing {config.model_name}")
-    assert context.serving_dir is not None  # by _check
+    assert context.serving_dir is not None  # by _check_before_loading
     version, served = push(
         model.bundle,
         context.serving_dir,
@@ -177,7 +177,7 @@ def _get_digest(judged: Mapping[str, Any], reference: str) -> str:
     return str((judged.get(reference) or {}).get("digest", NONE))
 
 
-def _check(model: Model, verdict: Verdict, context: Context) -> None:
+def _check_before_loading(model: Model, verdict: Verdict, context: Context) -> None:
     """Raise unless verdict, serving directory and bundle allow the model to be loaded."""
     if verdict.model_digest != model.digest:
         raise StepError(

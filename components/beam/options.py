@@ -131,13 +131,13 @@ def refuse_unknown_flags(flags: Sequence[str], server_options: Collection[str]) 
         if flag[:2] == "--" and flag[2:] in server_options:
             continue
         names = {*_list_flags(), *(f"--{name}" for name in server_options)}
+        suggestion = did_you_mean(flag, names)
+        is_close = suggestion.startswith("did you mean")
         raise ConfigError(
             f"unknown Beam flag {flag}",
             expected="a pipeline option of Beam or of the job server",
             follows="nothing ran",
-            remedy=suggestion
-            if (suggestion := did_you_mean(flag, names)).startswith("did you mean")
-            else "see the documentation of Beam's pipeline options",
+            remedy=suggestion if is_close else "see the documentation of Beam's pipeline options",
         )
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from components.artifacts import Examples, ExpectedExamples, Model, Verdict
 from components.context import Context, Depends
 from components.evaluate.config import Config
-from components.evaluate.rules import check_slices, check_subjects, slice_features
+from components.evaluate.rules import check_slice_features, check_subjects, slice_features
 from data.code.import_path import load_object
 from data.code.own_object import check_call, check_object
 from data.errors import BadDataError, ConfigError, did_you_mean
@@ -112,7 +112,7 @@ def run(inputs: Inputs, config: Config, context: Context) -> Outputs:
     examples, model = inputs.examples, inputs.model
     config = _fill_in_replaced(pin(config, inputs, context), inputs, context)
     check_inputs(config, {"examples": examples})
-    _check(examples, model, config)
+    _check_fit(examples, model, config)
 
     from serving_export.bundle.manifest import verify_bundle
 
@@ -173,10 +173,10 @@ def check_inputs(config: Config, made: Mapping[str, Any]) -> None:
     if by_feature := slice_features(config.slices):
         from data.examples.features import features_of
 
-        check_slices(config.slices, features_of(examples, config.split, by_feature))
+        check_slice_features(config.slices, features_of(examples, config.split, by_feature))
 
 
-def _check(examples: Examples, model: Model, config: Config) -> None:
+def _check_fit(examples: Examples, model: Model, config: Config) -> None:
     if not examples.num_examples(config.split):
         raise BadDataError(
             f"the split {config.split!r} is empty",

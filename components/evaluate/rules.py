@@ -215,7 +215,7 @@ def slice_features(slices: Sequence[str]) -> list[str]:
     return [name for name in slices if ":" not in name and name != BRIGHTNESS]
 
 
-def check_slices(slices: Sequence[str], features: Collection[str]) -> None:
+def check_slice_features(slices: Sequence[str], features: Collection[str]) -> None:
     """Check that the examples have the feature of each slice.
 
     Args:

@@ -23,7 +23,7 @@ from components.evaluate.measure.counts import CANDIDATE, Tally
 from components.evaluate.measure.counts_metric import TallyMetric
 from components.evaluate.measure.read_batches import SLICE, ReadBatches
 from components.evaluate.measure.slice_files import WriteSlices, read_slices
-from components.evaluate.measure.slices import check_slices
+from components.evaluate.measure.slices import check_slice_functions
 from components.evaluate.rules import slice_name
 from data.errors import StepError
 from data.examples.artifact import Examples, shard_lengths
@@ -59,7 +59,7 @@ def measure(
         BadDataError: a record cannot be read.
         StepError: the analysis saw other examples than those of the split.
     """
-    check_slices(slices)
+    check_slice_functions(slices)
     number = examples.num_examples(split)
     context.progress(0, number, f"measuring {len(bundles)} models on {split}")
     config = _make_config(list(bundles), [slice_name(name) for name in slices])

@@ -51,7 +51,7 @@ def slice_columns(
             yield name, [_read_text(features, name) for features in parsed]
 
 
-def check_slices(names: Sequence[str]) -> None:
+def check_slice_functions(names: Sequence[str]) -> None:
     """Raise ConfigError if the function of a slice cannot be loaded."""
     for name in names:
         _load_function(name)

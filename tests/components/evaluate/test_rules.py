@@ -22,7 +22,7 @@ from components.evaluate.rules import (
     Change,
     Paired,
     Threshold,
-    check_slices,
+    check_slice_features,
     check_subjects,
     slice_features,
 )
@@ -527,9 +527,9 @@ def test_two_slices_of_one_name_are_refused():
 def test_a_slice_is_by_a_feature_that_some_example_has():
     slices = ("brightness", "mine:band_of", "span")
     assert slice_features(slices) == ["span"]
-    check_slices(slices, {"image", "span"})
+    check_slice_features(slices, {"image", "span"})
     with pytest.raises(ConfigError, match="did you mean 'brightness'") as refused:
-        check_slices(("brigthness",), {"image", "span"})
+        check_slice_features(("brigthness",), {"image", "span"})
     assert "image, span" in str(refused.value)
 
 
