@@ -46,12 +46,14 @@ class Config:
                 "export.parity_tolerance is out of range",
                 expected="from 0 to less than 1",
                 got=self.parity_tolerance,
+                remedy="--set export.parity_tolerance=1e-5, for example",
             )
         if self.keep_versions < 2:
             raise ConfigError(
                 "export.keep_versions is out of range",
                 expected="2 or more: the version that serves, and the one to roll back to",
                 got=self.keep_versions,
+                remedy="--set export.keep_versions=10, for example",
             )
 
 

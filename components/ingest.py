@@ -81,12 +81,14 @@ class Config:
                 "ingest.quiet_minutes is out of range",
                 expected="0 minutes or more",
                 got=self.quiet_minutes,
+                remedy="--set ingest.quiet_minutes=10, for example",
             )
         if self.done_marker is not None and Path(self.done_marker).name != self.done_marker:
             raise ConfigError(
                 "ingest.done_marker is not the name of a file",
                 expected="a file name without a folder, such as _SUCCESS",
                 got=repr(self.done_marker),
+                remedy="--set ingest.done_marker=_SUCCESS, for example",
             )
         if not 0 <= self.validation_share < 1:
             raise ConfigError(

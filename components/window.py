@@ -100,7 +100,8 @@ def check_inputs(config: Config, made: dict[str, tuple[Examples, ...]]) -> None:
                 got=examples.spec,
                 follows="the window was not made",
                 remedy="if a span lacks some classes, name all of them in ingest.class_names; "
-                "otherwise fix the span, or exclude it with penstock span exclude",
+                f"otherwise fix the span, or exclude it: penstock span exclude RECIPE "
+                f'{config.spans[index].span} --reason "…"',
             )
 
 
@@ -128,7 +129,7 @@ def run(inputs: Inputs, config: Config, context: Context) -> Outputs:
                 f"no span of the window has an image in the split {split!r}",
                 expected="at least one image",
                 got=f"the spans {', '.join(taken.span for taken in config.spans)}",
-                remedy="set ingest.window so that it takes more spans",
+                remedy="let ingest.window take more spans, for example --set ingest.window=7",
             )
         shards = [shard for examples in spans for shard in examples.shards(split)]
         for number, shard in enumerate(shards):

@@ -35,7 +35,7 @@ class _Parser(BeamArgumentParser):
         raise ConfigError(
             f"invalid Beam flags: {message}",
             follows="nothing ran",
-            remedy="correct the flag",
+            remedy="correct or remove the flag",
         )
 
 
@@ -90,7 +90,7 @@ def new_pipeline(args: Sequence[str]) -> Pipeline:
             expected="flags that fit together, as the runner requires them",
             got=" ".join(lines[1:] or lines),
             follows="nothing ran",
-            remedy="correct the flags",
+            remedy="correct or remove the flags",
         ) from error
 
 
@@ -115,7 +115,7 @@ def find_unknown_flags(args: Sequence[str]) -> list[str]:
                 f"unexpected argument {argument!r} among Beam's flags",
                 expected="--flag, --flag=value or --flag value",
                 follows="nothing ran",
-                remedy="remove it, or write the flag that it belongs to before it",
+                remedy="write it as --flag=value, or remove it",
             )
     return flags
 

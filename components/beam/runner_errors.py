@@ -121,7 +121,8 @@ def explain_failure(text: str) -> PenstockError:
         "the job failed on a worker",
         got=cause,
         follows="the job ended; nothing that it wrote is used",
-        remedy="fix the cause; --debug shows the whole text of the runner",
+        remedy="fix the cause (--debug shows the whole text of the runner), then run the same "
+        "command again",
     )
 
 

@@ -181,7 +181,8 @@ def _check_fit(examples: Examples, model: Model, config: Config) -> None:
         raise BadDataError(
             f"the split {config.split!r} is empty",
             expected="labelled images to judge the model on",
-            remedy="check what ingest read for this split",
+            got="no images",
+            remedy="check this split of the dataset: penstock show latest lists the images of each",
         )
     if examples.spec != model.spec:
         raise BadDataError(

@@ -54,9 +54,14 @@ class Config:
             )
         if self.min_examples < 1:
             raise ConfigError(
-                "evaluate.min_examples is out of range", expected="1 or more", got=self.min_examples
+                "evaluate.min_examples is out of range",
+                expected="1 or more",
+                got=self.min_examples,
+                remedy="--set evaluate.min_examples=20, for example",
             )
-        _check_unique([rule.name for rule in self.rules], "rules", "an override would be ambiguous")
+        _check_unique(
+            [rule.name for rule in self.rules], "rules", "one --override would apply to both"
+        )
         _check_unique([slice_name(name) for name in self.slices], "slices", "rules are ambiguous")
 
     @property

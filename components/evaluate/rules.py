@@ -44,7 +44,7 @@ def _check_range(value: float, greatest: float, what: str) -> None:
             f"{what} is out of range",
             expected="0 to 1" if greatest == 1 else "0 or more",
             got=value,
-            remedy="change it in evaluate",
+            remedy="set a value in this range in evaluate",
         )
 
 
@@ -52,7 +52,7 @@ def _check_can_fail(can: bool, what: str, got: float) -> None:
     """Refuse a rule that no model fails: the gate would only look configured."""
     if not can:
         raise ConfigError(
-            f"every model passes {what} with this bound",
+            f"{what} has a bound that every model meets",
             expected="a bound that a bad model fails",
             got=got,
             remedy="set another bound in evaluate, or remove the rule",
@@ -257,7 +257,7 @@ def check_subjects(
         of_slice = re.match(r"(.+?)=", rule.on)
         if rule.on not in subjects and not (of_slice and of_slice[1] in features):
             raise ConfigError(
-                f"a rule is about {rule.on!r}, which is no class and no slice of the data",
+                f"a rule names {rule.on!r}, which is neither a class nor a slice of the data",
                 remedy=did_you_mean(rule.on, subjects),
             )
 
@@ -285,10 +285,12 @@ class Allowed:
                     f"evaluate.allowed.{name} is out of range",
                     expected="0 to 1",
                     got=getattr(self, name),
+                    remedy="set a value in this range in evaluate",
                 )
         if self.unpredicted_classes < 0:
             raise ConfigError(
                 "evaluate.allowed.unpredicted_classes is out of range",
                 expected="0 or more",
                 got=self.unpredicted_classes,
+                remedy="set a number of classes from 0 in evaluate",
             )

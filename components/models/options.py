@@ -69,4 +69,5 @@ def _refuse(model: str, expected: str, options: Mapping[str, Any]) -> None:
         f"the options of the model {model!r} are out of range",
         expected=expected,
         got=", ".join(f"{name}={value!r}" for name, value in options.items()),
+        remedy="--set train.model_options.NAME=VALUE in this range",
     )

@@ -133,12 +133,12 @@ def check_neighbours(examples: Examples, path: Path) -> None:
     if not difference.value <= _TOLERANCE:
         raise ConfigError(
             "the preprocessing_fn returns other values for an image beside other images",
-            expected="the same values in any batch: a served model gets single images",
+            expected="the same values in every batch: a served image comes alone",
             got=f"asked {difference.asked}, a difference of {difference.value:.3g} of the largest "
             "value",
             follows="nothing was trained",
-            remedy="reduce only over the axes of the image, not over the batch; use an analyzer "
-            "such as tft.mean for values of the whole split",
+            remedy="reduce only over the axes of the image, not over the batch; for values of the "
+            "whole split use an analyzer, such as tft.mean",
         )
 
 

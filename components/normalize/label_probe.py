@@ -18,11 +18,6 @@ from data.spec import IMAGE, LABEL
 from serving_export.bundle.transform_graph import TransformFn
 from serving_export.parity.neighbours import some_images
 
-_REMEDY = (
-    "return the label unchanged, or do not return it; correct labels in the source, and use "
-    "train.class_weights or train.sample_weight_fn to weight images"
-)
-
 
 def check_labels(examples: Examples, path: Path) -> None:
     """Transform the same images with two labels each, and compare the results.
@@ -54,12 +49,18 @@ def check_labels(examples: Examples, path: Path) -> None:
     first, second = transform(labels), transform(others)
     for outputs, given in ((first, labels), (second, others)):
         if len(outputs[IMAGE]) != len(given):
-            _refuse("drops images", f"{len(given)} images", f"{len(outputs[IMAGE])} images")
+            _refuse(
+                "drops images, and training would not",
+                f"{len(given)} images",
+                f"{len(outputs[IMAGE])} images",
+                "leave images out in the source, or give them weight 0: train.sample_weight_fn",
+            )
         if LABEL in outputs and not np.array_equal(outputs[LABEL], given):
             _refuse(
-                "changes the labels",
+                "changes the labels, and training would ignore that",
                 f"the labels unchanged: {given[:4].tolist()} …, shape {given.shape}",
                 f"{outputs[LABEL][:4].tolist()} …, shape {outputs[LABEL].shape}",
+                "return the label unchanged, or do not return it; correct labels in the source",
             )
     for name in sorted(first.keys() - {LABEL}):
         if not _same(first[name], second[name]):
@@ -67,16 +68,18 @@ def check_labels(examples: Examples, path: Path) -> None:
                 f"returns another {name!r} for another label",
                 "the same values for an image with any label: a served image has none",
                 "a difference between two labels of the same images",
+                "compute it from the image alone; to weight images by their label use "
+                "train.class_weights or train.sample_weight_fn",
             )
 
 
-def _refuse(what: str, expected: str, got: str) -> None:
+def _refuse(what: str, expected: str, got: str, remedy: str) -> None:
     raise ConfigError(
-        f"the preprocessing_fn {what}, which would be lost",
+        f"the preprocessing_fn {what}",
         expected=expected,
         got=got,
         follows="nothing was trained",
-        remedy=_REMEDY,
+        remedy=remedy,
     )
 
 

@@ -104,7 +104,7 @@ def fit(training: Training) -> Any:
             f"{config.name} did not use the weights that train.warm_start names",
             expected="a train_fn that calls training.warm_start(weights) before it trains",
             follows="the trained model was not kept",
-            remedy="call training.warm_start in the train_fn, or train without train.warm_start",
+            remedy="call training.warm_start(weights) in the train_fn, or unset train.warm_start",
         )
     return model
 

@@ -103,7 +103,10 @@ class Config:
             value = getattr(self, name)
             if value is not None and not 0 < value < math.inf:
                 raise ConfigError(
-                    f"train.{name} is out of range", expected="a number, more than 0", got=value
+                    f"train.{name} is out of range",
+                    expected="a number above 0",
+                    got=value,
+                    remedy=f"--set train.{name}=VALUE with such a number",
                 )
         for name, weight in self.class_weights.items():
             if not (math.isfinite(weight) and weight >= 0):
@@ -111,10 +114,11 @@ class Config:
                     f"train.class_weights: the weight of {name!r} is out of range",
                     expected="0 or more",
                     got=weight,
+                    remedy="set a weight in this range in train.class_weights",
                 )
         if self.learning_rate is not None and self.learning_rate_schedule:
             raise ConfigError(
-                "train.learning_rate and train.learning_rate_schedule are both set",
+                "train.learning_rate and train.learning_rate_schedule cannot both be set",
                 expected="only one of them",
                 remedy="set the schedule's initial_learning_rate in train.schedule_options",
             )
@@ -123,6 +127,7 @@ class Config:
                 "train.checkpoint_seconds is out of range",
                 expected="0 seconds or more",
                 got=self.checkpoint_seconds,
+                remedy="--set train.checkpoint_seconds=30, for example",
             )
         first, last = self.profile_steps or (0, 1)
         if not 0 <= first < last:
@@ -130,6 +135,7 @@ class Config:
                 "train.profile_steps is out of range",
                 expected="a first step from 0, and a later step",
                 got=list(self.profile_steps or ()),
+                remedy="--set train.profile_steps=[10,20], for example",
             )
 
     def check_class_names(self, class_names: Sequence[str]) -> None:

@@ -113,6 +113,7 @@ def choose_hardware(config: Config) -> Hardware:
             f"train.batch_size cannot be divided equally by {len(names)} devices",
             expected=f"a multiple of {len(names)}",
             got=config.batch_size,
+            remedy=f"--set train.batch_size={-(-config.batch_size // len(names)) * len(names)}",
         )
     return Hardware(
         strategy=_make_strategy(names),

@@ -120,7 +120,8 @@ def _instantiate(module: Any, name: str, options: Mapping[str, Any]) -> Any:
         raise ConfigError(
             f"{classes[name.lower()].__name__} does not take these options",
             got=f"{dict(options)}: {error}",
-            remedy="see its page in the Keras documentation",
+            remedy="correct train.optimizer_options or train.schedule_options; see its page in the "
+            "Keras documentation",
         ) from error
 
 

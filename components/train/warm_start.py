@@ -32,7 +32,7 @@ def load_weights(
     names = read_manifest(folder).spec.class_names
     if names != spec.class_names:
         raise ConfigError(
-            f"the model in {folder} has other classes",
+            f"the model in {folder} was trained on other classes",
             expected=spec.class_names,
             got=names,
             remedy="name a model with the same classes, or train without train.warm_start",

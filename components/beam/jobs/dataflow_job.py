@@ -94,7 +94,7 @@ class DataflowJob(RemoteJob):
             if problem is None:
                 raise
             raise ConnectionLost(
-                f"Dataflow does not answer for the job {self.id}",
+                f"Dataflow does not report the state of the job {self.id}",
                 got=problem.got,
                 follows="whether the job still runs is unknown; nothing that it writes is used",
                 remedy=f"look at its page, {self.url}; {problem.remedy}",

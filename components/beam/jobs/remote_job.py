@@ -147,10 +147,10 @@ def make_too_late_error(job: str, wait: str, cause: str = "") -> EnvironmentTrou
         cause: the cause, if it is known.
     """
     return EnvironmentTrouble(
-        f"no worker started {job} within {SECONDS[wait]:g} s, and it was cancelled",
+        f"{job} did not start within {SECONDS[wait]:g} s, and was cancelled",
         expected="workers that start and answer",
         got=cause or "no answer from any worker",
-        remedy="read the log of the worker: its `python` may lack apache_beam, the cluster may be "
-        "full, or --environment_config names a worker pool that does not run; "
+        remedy="read the log of the worker: its `python` may lack apache_beam; the cluster may be "
+        "full; the worker pool of --environment_config may not run. "
         f"PENSTOCK_WAIT_{wait} sets how long to wait",
     )

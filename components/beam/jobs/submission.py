@@ -58,7 +58,7 @@ def _read_endpoint(args: Sequence[str]) -> str:
     endpoint = flags.parse_flags(args).view_as(PortableOptions).job_endpoint
     if not endpoint or endpoint == "embed" or not flags.workers_are_elsewhere(args):
         raise ConfigError(
-            "these flags name no job server with workers that outlive this process",
+            "these flags run the workers in this process, and penstock submit needs remote ones",
             expected="--job_endpoint=HOST:PORT and an --environment_type other than LOOPBACK",
             follows="nothing was submitted",
             remedy="use penstock run, or set --environment_type=EXTERNAL and --environment_config",

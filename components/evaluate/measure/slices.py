@@ -44,7 +44,7 @@ def slice_columns(
                     expected=f"{len(images)} values",
                     got=f"{len(values)} values",
                     follows="there is no verdict",
-                    remedy="return one value for each image",
+                    remedy="fix the slicing function: return one value for each image",
                 )
             yield slice_name(name), values
         else:

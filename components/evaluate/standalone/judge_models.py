@@ -79,5 +79,5 @@ def _check_spec(folder: Path, examples: Examples) -> None:
             f"{folder} was trained on images of another size or with other classes",
             expected=examples.spec,
             got=spec,
-            remedy="name a model that was trained on such images, or other examples",
+            remedy="give --examples of the shape and the classes that the model was trained on",
         )

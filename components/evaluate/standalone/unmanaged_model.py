@@ -33,7 +33,10 @@ def adapt(folder: Path, spec: ImageSpec, output: Path) -> Path:
         saved = tf.saved_model.load(str(folder))
     except Exception as error:  # TensorFlow raises many kinds for a folder that is no SavedModel
         raise BadDataError(
-            f"{folder} cannot be loaded", expected="a SavedModel", got=in_one_line(error)
+            f"{folder} cannot be loaded",
+            expected="a SavedModel",
+            got=in_one_line(error),
+            remedy="name a folder with a saved_model.pb that TensorFlow can load",
         ) from error
     for name, signature in saved.signatures.items():
         function = _adapt_signature(signature, spec)

@@ -67,9 +67,11 @@ def measure_in_child(
         if process.process.wait():
             raise StepError(
                 "the process that loads the models crashed",
+                expected="a process that measures the models and ends",
                 got=process.last_words(),
                 follows="there is no verdict",
-                remedy="see its last output; if it ran out of memory, use a smaller split",
+                remedy="see its last output above; if it was killed, free memory. Then run the "
+                "same command again",
             )
     tallies = {p.name: Tally.from_bytes(p.read_bytes()) for p in output.glob("tally-*")}
     result = json.loads((output / "result.json").read_text(encoding="utf-8"))

@@ -63,7 +63,7 @@ def build_configured_model(config: Config, spec: ImageSpec) -> keras.Model:
     with _explain_build_errors(config, spec):
         model = build_model(spec, config.model_options)
         if not isinstance(model, keras.Model):
-            raise TypeError(f"{type(model).__name__} is not a Keras model")
+            raise TypeError(f"a {type(model).__name__}, which is not a keras.Model")
     for name in _NOT_CALLED:
         if getattr(type(model), name) is not getattr(keras.Model, name):
             raise ConfigError(

@@ -44,7 +44,7 @@ def find_stateless_callbacks(kinds: Iterable[type]) -> Iterator[str]:
             raise ConfigError(
                 f"the callback {kind.__name__} has get_state and no set_state",
                 expected="both methods, so that its state survives an interrupt, or neither",
-                remedy="define set_state(state)",
+                remedy="define set_state(state), or remove get_state",
             )
 
 

@@ -36,4 +36,8 @@ def check_augmentation(options: Mapping[str, Any], spec: ImageSpec | None) -> No
             fits = is_number and 0 < value <= largest[name]
             expected = f"a number, more than 0, at most {largest[name]}"
         if not fits:
-            raise ConfigError(f"train.augmentation: {name} cannot be {value!r}", expected=expected)
+            raise ConfigError(
+                f"train.augmentation: {name} cannot be {value!r}",
+                expected=expected,
+                remedy=f"set train.augmentation.{name} in this range, or remove it",
+            )

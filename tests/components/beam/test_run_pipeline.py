@@ -98,7 +98,7 @@ def test_a_job_that_beam_alone_can_ask_for_is_not_waited_for_for_ever(monkeypatc
     monkeypatch.setitem(SECONDS, "JOB_START", 0.0)
     job = Sent()
     assert _wait_for_beam(job, lambda: True) == "DONE"
-    with pytest.raises(EnvironmentTrouble, match="no worker started the job within 0 s") as found:
+    with pytest.raises(EnvironmentTrouble, match="the job did not start within 0 s") as found:
         _wait_for_beam(job, lambda: False)
     assert "PENSTOCK_WAIT_JOB_START" in found.value.remedy
     assert job.state == "CANCELLED"

@@ -539,7 +539,7 @@ SPEC = ImageSpec(height=8, width=8, channels=1, class_names=("one", "two", "thre
         (
             Config(thresholds=(Threshold(metric="loss", at_most=1, on="span=2"),)),
             ConfigError,
-            "no class and no slice",
+            "neither a class nor a slice",
         ),
     ],
 )

@@ -500,7 +500,7 @@ def test_the_edges_of_what_is_allowed_are_allowed():
     ],
 )
 def test_a_rule_that_every_model_meets_is_refused(make):
-    with pytest.raises(ConfigError, match="every model passes"):
+    with pytest.raises(ConfigError, match="every model meets"):
         make()
 
 

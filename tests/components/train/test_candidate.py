@@ -99,7 +99,7 @@ def test_settings_out_of_range(settings) -> None:
     ("settings", "words"),
     [
         ({"checkpoint_seconds": -1.0}, "0 seconds or more"),
-        ({"learning_rate": 0.1, "learning_rate_schedule": "CosineDecay"}, "are both set"),
+        ({"learning_rate": 0.1, "learning_rate_schedule": "CosineDecay"}, "cannot both be set"),
         ({"train_fn": "mine"}, "no train_fn 'mine'"),
         ({"callbacks": ("mine",)}, "no callback 'mine'"),
     ],
