@@ -100,7 +100,7 @@ def check_inputs(config: Config, made: dict[str, tuple[Examples, ...]]) -> None:
                 got=examples.spec,
                 follows="the window was not made",
                 remedy="if a span lacks some classes, name all of them in ingest.class_names; "
-                f"otherwise fix the span, or exclude it: penstock span exclude RECIPE "
+                "otherwise fix the span, or exclude it: penstock span exclude "
                 f'{config.spans[index].span} --reason "…"',
             )
 
