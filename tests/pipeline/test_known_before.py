@@ -44,7 +44,7 @@ WRONG: dict[str, tuple[list[str], str]] = {
     "class weights": ([NAMES, "train.class_weights={k=2}"], "'k', which is no class of the data"),
     "a rule's class": (
         [NAMES, "evaluate.thresholds=[{metric='accuracy', at_least=0.5, on='k'}]"],
-        "set on 'k', which is no class",
+        "names 'k', which is neither a class",
     ),
     "split": (["evaluate.split=tset"], "did you mean 'test'"),
     "slices": (["evaluate.slices=['own_sources:brigt']"], "has no 'brigt'"),
