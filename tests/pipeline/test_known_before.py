@@ -128,7 +128,7 @@ def test_what_will_not_run_is_not_asked(tmp_path):
     ("settings", "told"),
     [
         (["train.class_weights={x=2}"], "names 'x', which is no class"),
-        (["evaluate.thresholds=[{metric='accuracy', at_least=0.5, on='x'}]"], "on 'x'"),
+        (["evaluate.thresholds=[{metric='accuracy', at_least=0.5, on='x'}]"], "names 'x'"),
         (["train.optimizer_options={clipnorm=1.0, clipvalue=1.0}"], "does not take these"),
         (["train.augmentation.crop=9"], "at most 8"),
         (["train.model=own_models:breaks"], "cannot be built for images of (8, 8, 1)"),

@@ -225,7 +225,7 @@ REFUSED = {
         "not a scalar",
     ),
     "Python": (model("linear", add=["python"]), "calls Python and cannot be exported"),
-    "backup": ({"callbacks": ("keras_setups:backup",)}, "keeps checkpoints .* and so does Train"),
+    "backup": ({"callbacks": ("keras_setups:backup",)}, "saves checkpoints .* Train does so, too"),
     "blind": ({"callbacks": ("keras_setups:blind",)}, "'val_auc', which is not measured"),
     "schedule free": (
         {"optimizer": "ScheduleFreeAdamW"},
@@ -269,6 +269,6 @@ def test_a_stream_of_labels_in_runs_is_warned_of(few, made, tmp_path, monkeypatc
         context = Context(output_dir=tmp_path, warn=heard.append)
         config = Config(cache="stream")
         training = Training(examples, lambda x: x, config, context, devices.choose_hardware(config))
-        training._feed({})
+        training._plan_feed({})
         assert len(heard) == warned
         assert all("images are sorted by label" in words for words in heard)
