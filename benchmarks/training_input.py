@@ -120,7 +120,7 @@ def epoch_of(kind: str, examples: Examples, graph: TransformGraph) -> Callable[[
         TransformFn(graph.path),
         settings,
         Context(output_dir=Path("unused")),
-        devices.choose(settings),
+        devices.choose_hardware(settings),
     )
     keras_fit.train_fn(training)
     feed = plan_feed(examples, batch_size=settings.batch_size)

@@ -1,6 +1,6 @@
 """Export: check the bundle against the trained model in a clean process, then push it.
 
-What is pushed are the very bytes that the verdict is about.
+The bytes that are pushed are the bytes that the verdict is about.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any
 
 from components.artifacts import Model, Push, Verdict
 from components.context import Context
+from data.base.field_meanings import show_meanings
 from data.errors import ConfigError, StepError
 from data.files.documents import read_document, write_document
 from serving_export.bundle.manifest import read_manifest, verify_bundle
@@ -24,8 +25,11 @@ from serving_export.model_store.layout import model_folder, read_model_digest, v
 PUSH = "push.json"
 
 
+@show_meanings
 @dataclass(frozen=True, kw_only=True)
 class Config:
+    """Settings of Export."""
+
     model_name: str
     """Name of the model, and of its folder under the serving directory: letters, digits, _ . and -.
     """
@@ -42,12 +46,14 @@ class Config:
                 "export.parity_tolerance is out of range",
                 expected="from 0 to less than 1",
                 got=self.parity_tolerance,
+                remedy="--set export.parity_tolerance=1e-5, for example",
             )
         if self.keep_versions < 2:
             raise ConfigError(
                 "export.keep_versions is out of range",
-                expected="2 or more: the version that serves, and the one to go back to",
+                expected="2 or more: the version that serves, and the one to roll back to",
                 got=self.keep_versions,
+                remedy="--set export.keep_versions=10, for example",
             )
 
 
@@ -63,7 +69,7 @@ class Outputs:
 
 
 def prepare() -> None:
-    """Start `run`'s clean process early, so that it imports TensorFlow while other steps work."""
+    """Start the clean process early: it imports TensorFlow while other steps run."""
     from serving_export.clean_process import start_spare_process
     from serving_export.parity.check import WORKER
 
@@ -71,28 +77,28 @@ def prepare() -> None:
 
 
 def run(inputs: Inputs, config: Config, context: Context) -> Outputs:
-    """Check parity; push on a passed verdict; write `push.json`.
+    """Check parity, push if the verdict is "passed", and write `push.json`.
 
     Raises:
-        ConfigError: no serving directory.
+        ConfigError: no serving directory is set.
         BadDataError: the bundle's bytes changed since it was trained.
-        EnvironmentTrouble: the serving directory would not take it.
+        EnvironmentTrouble: the serving directory cannot be written.
         StepError: the verdict is about another model; the bundle answers differently from the
             trained model; another model was pushed since the candidate was judged.
-        PushRightLost: the run was cancelled, or taken over, before its version was visible.
+        PushRightLost: the run was cancelled or replaced before its version was visible.
     """
     model, verdict = inputs.model, inputs.verdict
-    _check(model, verdict, context)
+    _check_before_loading(model, verdict, context)
     if verdict.status == "passed":
         judged = read_document(verdict.path / "verdict.json")
         record, version, served = check_parity_and_push(model, verdict, judged, config, context)
         push = Push(path=context.output_dir, pushed=True, version=version, served_path=served)
     else:
-        record = _record(model, verdict, config, context)
+        record = _make_record(model, verdict, config, context)
         reason = f"the verdict is: {verdict.status}"
         push = Push(path=context.output_dir, pushed=False, reason=reason)
-    told = {"pushed": push.pushed, "version": push.version, "reason": push.reason}
-    write_document(context.output_dir / PUSH, {**record, **told})
+    result = {"pushed": push.pushed, "version": push.version, "reason": push.reason}
+    write_document(context.output_dir / PUSH, {**record, **result})
     return Outputs(push=push)
 
 
@@ -104,67 +110,77 @@ def check_parity_and_push(
     context: Context,
     **why: Any,
 ) -> tuple[dict[str, Any], int, Path]:
-    """Check parity and push, whatever the verdict says: whoever calls this has read it.
+    """Check parity and push, whatever the verdict says. The caller has decided to push.
 
     Args:
-        model, verdict: the candidate and what is said of it.
-        judged: the content of `verdict.json` as it is to lie beside the pushed model.
-        config, context: of Export.
-        why: further facts for the push's record, such as `by`, `reason` and `override`: the rules
-            that are overruled. One of the best among them, and the push begins anew.
+        model: the candidate.
+        verdict: the verdict on it.
+        judged: the content of `verdict.json`, which is stored beside the pushed model.
+        config: Export's.
+        context: Export's.
+        why: further facts for the record of the push, such as `by`, `reason` and `override`: the
+            rules that a person overrules. If a rule about the best version ever pushed is among
+            them, this model starts a new history of the best.
 
     Returns:
         The push's record, the version and its folder.
     """
     from serving_export.model_store.expected_state import ANY
-    from serving_export.model_store.model_card import format_card, make_card
     from serving_export.model_store.push import push
 
-    _check(model, verdict, context)
+    _check_before_loading(model, verdict, context)
+    overall = judged["metrics"]["candidate"]["overall"]
     record = {
-        **_record(model, verdict, config, context),
-        "baseline": _digest(judged, "baseline"),
-        "best": _digest(judged, "best"),
+        **_make_record(model, verdict, config, context),
+        "baseline": _get_digest(judged, "baseline"),
+        "best": _get_digest(judged, "best"),
         "replaced": judged["replaced"],
-        "accuracy": judged["metrics"]["candidate"]["overall"]["accuracy"],
-        "examples": judged["metrics"]["candidate"]["overall"]["examples"],
+        "accuracy": overall["accuracy"],
+        "examples": overall["examples"],
         "by": get_login_name(),
         **why,
     }
-    looked, overruled = verdict.baseline_digest, set(why.get("override") or ())
-    begins_anew = any(r["name"] in overruled and r["kind"] == "best" for r in judged["rules"])
-    card = make_card(read_manifest(model.bundle), model.digest, dict(judged))
-    beside = {
-        "verdict.json": _json(judged),
-        "model_card.json": _json(card),
-        "model_card.md": format_card(card).encode(),
-    }
+    baseline, overruled = verdict.baseline_digest, set(why.get("override") or ())
+    resets_best = any(r["name"] in overruled and r["kind"] == "best" for r in judged["rules"])
+    # A person who overrules a rule decides for any model that serves meanwhile, too.
+    judged_against = ANY if baseline is None or overruled else baseline
     context.progress(0, None, f"pushing {config.model_name}")
-    assert context.serving_dir is not None  # by _check
+    assert context.serving_dir is not None  # by _check_before_loading
     version, served = push(
         model.bundle,
         context.serving_dir,
         config.model_name,
         digest=model.digest,
         record=record,
-        files=beside,
-        # Whoever overrules has seen what was compared; what serves meanwhile is theirs to know.
-        expected_serving=ANY if looked is None or overruled else None if looked == NONE else looked,
-        best=ANY if looked is None or begins_anew else _digest(judged, "best"),
-        resets_best=begins_anew,
+        files=_make_files(model, judged),
+        expected_serving=None if judged_against == NONE else judged_against,
+        best=ANY if baseline is None or resets_best else _get_digest(judged, "best"),
+        resets_best=resets_best,
         keep=config.keep_versions,
         guard=context.push_right.held,
     )
     return record, version, served
 
 
-def _digest(judged: Mapping[str, Any], reference: str) -> str:
-    """What names a model that a verdict compares with; `NONE` where there was none."""
+def _make_files(model: Model, judged: Mapping[str, Any]) -> dict[str, bytes]:
+    """Make the files to store beside a pushed model: verdict and model card."""
+    from serving_export.model_store.model_card import format_card, make_card
+
+    card = make_card(read_manifest(model.bundle), model.digest, dict(judged))
+    return {
+        "verdict.json": _to_json(judged),
+        "model_card.json": _to_json(card),
+        "model_card.md": format_card(card).encode(),
+    }
+
+
+def _get_digest(judged: Mapping[str, Any], reference: str) -> str:
+    """Get the digest of a model that the verdict compared with; `NONE` if there was none."""
     return str((judged.get(reference) or {}).get("digest", NONE))
 
 
-def _check(model: Model, verdict: Verdict, context: Context) -> None:
-    """What must hold before anything is loaded."""
+def _check_before_loading(model: Model, verdict: Verdict, context: Context) -> None:
+    """Raise unless verdict, serving directory and bundle allow the model to be loaded."""
     if verdict.model_digest != model.digest:
         raise StepError(
             "the verdict is about another model",
@@ -174,12 +190,16 @@ def _check(model: Model, verdict: Verdict, context: Context) -> None:
             remedy="evaluate this model",
         )
     if context.serving_dir is None:
-        raise ConfigError("there is no serving directory to push to", remedy="set --serving DIR")
+        raise ConfigError(
+            "no serving directory is set, so the model cannot be pushed", remedy="set --serving DIR"
+        )
     verify_bundle(model.bundle, model.digest)
 
 
-def _record(model: Model, verdict: Verdict, config: Config, context: Context) -> dict[str, Any]:
-    """The facts of a push, parity among them: it is checked here."""
+def _make_record(
+    model: Model, verdict: Verdict, config: Config, context: Context
+) -> dict[str, Any]:
+    """Check parity, and make the record of the push."""
     from serving_export.parity.check import check_parity
 
     parity = check_parity(
@@ -201,14 +221,14 @@ def _record(model: Model, verdict: Verdict, config: Config, context: Context) ->
 
 
 def get_login_name() -> str:
-    """Who runs this, for the record of a push."""
+    """Get the name of the user who runs this, for the record of a push."""
     try:
         return getpass.getuser()
-    except (KeyError, OSError):  # a container's user may have no name
+    except (KeyError, OSError):  # the user of a container may have no name
         return f"user {os.getuid()}"
 
 
-def _json(content: Any) -> bytes:
+def _to_json(content: Any) -> bytes:
     return (json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
 
 
@@ -223,17 +243,17 @@ def is_current(outputs: Outputs, context: Context) -> bool:
     if context.serving_dir is None:
         return False
     record = read_document(outputs.push.path / PUSH)
-    return bool(read_model_digest(_served(record, context.serving_dir)) == record["model"])
+    return bool(read_model_digest(_locate_served(record, context.serving_dir)) == record["model"])
 
 
 def locate(outputs: Outputs, context: Context) -> Outputs:
-    """The outputs, what was pushed named by where it lies now: a root may be moved."""
+    """Return the outputs with the path that the pushed version has now: a root may be moved."""
     push = outputs.push
     if not push.pushed or context.serving_dir is None:
         return outputs
-    served = _served(read_document(push.path / PUSH), context.serving_dir)
+    served = _locate_served(read_document(push.path / PUSH), context.serving_dir)
     return Outputs(push=replace(push, served_path=served))
 
 
-def _served(record: Mapping[str, Any], serving_dir: Path) -> Path:
+def _locate_served(record: Mapping[str, Any], serving_dir: Path) -> Path:
     return version_folder(model_folder(serving_dir, record["model_name"]), record["version"])

@@ -1,6 +1,6 @@
-"""Ingest: a source's labelled images → TFRecord shards of uint8 tf.Examples, on Apache Beam.
+"""Ingest: write the labelled images of a source as TFRecord shards, on Apache Beam.
 
-The splits are the source's own; a validation split can be carved out of train by content.
+The source defines the splits; a share of train can become the validation split, by content.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 from components.artifacts import Examples, ExpectedExamples
 from components.context import Context, Depends
+from data.base.field_meanings import show_meanings
 from data.code.import_path import load_object, resolve_import_path
 from data.code.user_object import check_call, check_object
 from data.errors import ConfigError, EnvironmentTrouble
@@ -26,11 +27,14 @@ from data.spans.patterns import check_pattern, is_pattern
 from data.spans.windows import Window
 from data.spec import ImageSpec
 
-_POLL = 0.2  # seconds between looks at how much is written
+_POLL = 0.2  # seconds between two measurements of how much is written
 
 
+@show_meanings
 @dataclass(frozen=True, kw_only=True)
 class Config:
+    """Settings of Ingest."""
+
     source: str = "digits"
     """Where the images come from: digits, idx, npz, tfds, tfds_dir, or the import path of your own
     source, package.module:Class."""
@@ -75,14 +79,16 @@ class Config:
         if self.quiet_minutes is not None and not self.quiet_minutes >= 0:
             raise ConfigError(
                 "ingest.quiet_minutes is out of range",
-                expected="minutes, from 0",
+                expected="0 minutes or more",
                 got=self.quiet_minutes,
+                remedy="--set ingest.quiet_minutes=10, for example",
             )
         if self.done_marker is not None and Path(self.done_marker).name != self.done_marker:
             raise ConfigError(
-                "ingest.done_marker is no file's name",
-                expected="one such as _SUCCESS",
+                "ingest.done_marker is not the name of a file",
+                expected="a file name without a folder, such as _SUCCESS",
                 got=repr(self.done_marker),
+                remedy="--set ingest.done_marker=_SUCCESS, for example",
             )
         if not 0 <= self.validation_share < 1:
             raise ConfigError(
@@ -94,8 +100,8 @@ class Config:
         names = self.class_names
         if names is not None and (len(names) < 2 or len(set(names)) < len(names) or not all(names)):
             raise ConfigError(
-                "ingest.class_names does not tell the classes apart",
-                expected="two or more names, none empty, none twice",
+                "ingest.class_names does not name the classes",
+                expected="two or more names, none empty, no name twice",
                 got=", ".join(map(repr, names)) or "none",
                 remedy="name every class once, in the order of the labels",
             )
@@ -114,7 +120,7 @@ class Config:
 
 @dataclass(frozen=True, kw_only=True)
 class Inputs:
-    """None: the images come from outside."""
+    """No inputs: the images come from outside the pipeline."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,27 +129,27 @@ class Outputs:
 
 
 def check_config(config: Config) -> None:
-    """Raises ConfigError where the source needs another setting, or cannot use one."""
+    """Raise ConfigError if the source needs a setting that is missing, or cannot use one."""
     config.source_config(()).check(config.source)
 
 
 def expect_outputs(
     config: Config, inputs: Mapping[str, ExpectedExamples], *, thorough: bool
 ) -> dict[str, ExpectedExamples]:
-    """What is known of the examples: by the settings, or `thorough`, by the source's own word."""
+    """Predict the examples from the config; if `thorough`, also by asking the source."""
     splits = None
     if config.span is None and not is_pattern(config.path):
         from_train = ("validation",) if config.validation_share else ()
         splits = ("train", *from_train, "test")
     names = config.class_names if config.source in NAMES else None
-    spec = _spec(config) if thorough else None
+    spec = _try_spec(config) if thorough else None
     if spec is not None:
         names = spec.class_names
     return {"examples": ExpectedExamples(spec=spec, class_names=names, splits=splits)}
 
 
-def _spec(config: Config) -> ImageSpec | None:
-    """Of a source that is near and needs no preparation; what is wrong with it, the step tells."""
+def _try_spec(config: Config) -> ImageSpec | None:
+    """Get the spec of a local source that needs no preparation; None if it cannot be had yet."""
     if config.path is not None and is_url(config.path):
         return None
     try:
@@ -158,7 +164,7 @@ def _spec(config: Config) -> ImageSpec | None:
 def check_expected(
     config: Config, inputs: Mapping[str, ExpectedExamples], *, thorough: bool
 ) -> None:
-    """Raises ConfigError where there is no such source, or it cannot be made of a SourceConfig."""
+    """Raise ConfigError if there is no such source, or it does not take a SourceConfig."""
     path = resolve_import_path(config.source, NAMES, "source")
     check_object(path)
     if thorough:
@@ -166,37 +172,39 @@ def check_expected(
 
 
 def depends(config: Config) -> Depends:
-    """The source's module, and the files behind `path`: it, or all under it but hidden ones.
+    """Name the module of the source, and its files: `path`, or all files under it but hidden ones.
 
-    `data_dir` is TFDS's own matter, which fills it; a source of one's own may read it.
+    TensorFlow Datasets writes `data_dir` itself; your own source may read input files there.
 
     Raises:
-        BadDataError: a link among them leads nowhere.
-        EnvironmentTrouble: a folder may not be listed.
+        BadDataError: one of the files is a link that leads nowhere.
+        EnvironmentTrouble: a folder cannot be listed.
     """
     module = resolve_import_path(config.source, NAMES, "source").partition(":")[0]
     folder = Path(config.data_dir or "").expanduser()
     own = (folder,) if config.data_dir and config.source not in NAMES and folder.exists() else ()
     if config.path and is_url(config.path):
         return Depends(modules=(module,), files=own, urls=(config.path,))
-    return Depends(modules=(module,), files=(*_files(config.path), *own))
+    return Depends(modules=(module,), files=(*_list_files(config.path), *own))
 
 
 def stamp(config: Config, beam_args: tuple[str, ...]) -> Callable[[], str] | None:
-    """What asks a source of one's own for its stamp; None where it has none."""
+    """Return a function that asks your own source for its stamp; None if it has none."""
     if config.source in NAMES:
         return None
     return get_stamp_function(config.source, config.source_config(beam_args))
 
 
 def run(inputs: Inputs, config: Config, context: Context) -> Outputs:
-    """Read, check, split, encode and write; after an error nothing is left in the output folder.
+    """Read, check, split and encode the images, and write them as Examples.
+
+    After an error nothing is left in the output folder.
 
     Raises:
-        ConfigError: no such source, a setting that it needs or cannot use, or files that workers
-            may not see.
-        BadDataError: the data is not what it says it is, or a split is empty.
-        EnvironmentTrouble: the data cannot be read or fetched, the examples cannot be written.
+        ConfigError: there is no such source, it lacks a setting or cannot use one, or workers may
+            not see the files.
+        BadDataError: the data is not what it claims to be, or a split is empty.
+        EnvironmentTrouble: the data cannot be read or fetched, or the examples not written.
     """
     from components.beam.shared_filesystem import refuse_unshared_paths
 
@@ -220,10 +228,10 @@ def run(inputs: Inputs, config: Config, context: Context) -> Outputs:
             record = Path(temporary, "shards.json")
             folder = Path(temporary, "shards")
             folder.mkdir()
-            write_json(record, [])  # stays so where the source has no images
+            write_json(record, [])  # stays empty if the source has no images
             transform = WriteExamples(source, config.validation_share, folder, record, config.span)
             size = record_bytes(spec.image_bytes, config.span)
-            with _watched(folder, size, total, context):
+            with _report_progress(folder, size, total, context):
                 run_pipeline(lambda pipeline: pipeline | transform, context)
             examples = finalize_examples(
                 path,
@@ -231,7 +239,7 @@ def run(inputs: Inputs, config: Config, context: Context) -> Outputs:
                 folder,
                 record,
                 expected=total,
-                splits=_needed(config),
+                splits=_required_splits(config),
                 source=asdict(config),
             )
     except BaseException:
@@ -240,8 +248,8 @@ def run(inputs: Inputs, config: Config, context: Context) -> Outputs:
     return Outputs(examples=examples)
 
 
-def _needed(config: Config) -> tuple[str, ...]:
-    """The splits that must not be empty; a span may do without: its window is held to have them."""
+def _required_splits(config: Config) -> tuple[str, ...]:
+    """List the splits that must have images. One span needs only train: its window is checked."""
     if config.span is not None:
         return SPLITS[:1]
     from data.examples.finalize import VALIDATION
@@ -250,10 +258,10 @@ def _needed(config: Config) -> tuple[str, ...]:
 
 
 @contextmanager
-def _watched(
+def _report_progress(
     folder: Path, record_bytes: int, total: int | None, context: Context
 ) -> Iterator[None]:
-    """Report the images written so far, by the shards' size: workers may be other processes."""
+    """Report the images written so far, by the size of the shards: workers may be elsewhere."""
     ended = threading.Event()
 
     def report() -> None:
@@ -275,17 +283,17 @@ def _watched(
     report()
 
 
-def _files(path: str | None) -> list[Path]:
+def _list_files(path: str | None) -> list[Path]:
     if not path:
         return []
     try:
         return [Path(file.path) for file in walk(Path(path).expanduser(), hidden=False)]
-    except (FileNotFoundError, NotADirectoryError):  # the source says what it misses
+    except (FileNotFoundError, NotADirectoryError):  # the source reports what is missing
         return []
     except OSError as error:
         raise EnvironmentTrouble(
-            f"{error.filename} cannot be looked at",
+            f"{error.filename} cannot be read",
             expected="a file or a folder that this user may read",
             got=error.strerror,
-            remedy="give the right to read it, or take it out of the folder",
+            remedy="give this user the right to read it, or move it out of the folder",
         ) from error

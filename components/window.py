@@ -1,6 +1,6 @@
-"""Window: the Examples of several spans as one, so that what follows sees a dataset like any other.
+"""Window: combine the Examples of several spans into one dataset.
 
-Shards are hard links to the spans' own, or copies where the file system has no links.
+Its shards are hard links to the shards of the spans, or copies if the file system has no links.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Literal
 
 from components.artifacts import Examples, ExpectedExamples
 from components.context import Context
+from data.base.field_meanings import show_meanings
 from data.errors import BadDataError
 from data.examples.artifact import shard_lengths, shard_name, write_description
 from data.files.durable_files import translate_disk_errors
@@ -21,9 +22,10 @@ from data.files.durable_files import translate_disk_errors
 _SPLITS = ("train", "validation", "test")
 
 
+@show_meanings
 @dataclass(frozen=True, kw_only=True)
 class SpanTaken:
-    """A span of the window."""
+    """A span that the window uses."""
 
     span: str
     """Name of the span."""
@@ -31,9 +33,10 @@ class SpanTaken:
     """Version of the span. None: the pattern has no {VERSION}."""
 
 
+@show_meanings
 @dataclass(frozen=True, kw_only=True)
 class SpanLeftOut:
-    """A span that the window would have held."""
+    """A span that belongs to the window and was not used."""
 
     span: str
     """Name of the span."""
@@ -45,8 +48,11 @@ class SpanLeftOut:
     """Who excluded it and why, or what is wrong with it."""
 
 
+@show_meanings
 @dataclass(frozen=True, kw_only=True)
 class Config:
+    """Settings of Window: filled in when the spans are chosen."""
+
     pattern: str
     """The pattern in ingest.path, as an absolute path."""
     spans: tuple[SpanTaken, ...]
@@ -71,39 +77,40 @@ class Outputs:
 def expect_outputs(
     config: Config, inputs: Mapping[str, tuple[ExpectedExamples, ...]], *, thorough: bool
 ) -> dict[str, ExpectedExamples]:
-    """The spans' spec and classes, which must be the same."""
+    """Predict the spec and the classes of the window: those of its spans, which must agree."""
     spans = inputs.get("spans", ())
-    found = next((span for span in spans if span.class_names is not None), ExpectedExamples())
-    return {"examples": ExpectedExamples(spec=found.spec, class_names=found.class_names)}
+    first = next((span for span in spans if span.class_names is not None), ExpectedExamples())
+    return {"examples": ExpectedExamples(spec=first.spec, class_names=first.class_names)}
 
 
 def check_inputs(config: Config, made: dict[str, tuple[Examples, ...]]) -> None:
-    """Hold the spans that are made to one another.
+    """Check that the spans fit together.
 
     Raises:
-        BadDataError: images of another size or other classes than in the span before.
+        BadDataError: a span has another image size or other classes than the span before it.
     """
-    # while some are not made, `made` lacks them all
-    for place, examples in enumerate(made.get("spans", ())[1:], start=1):
-        before = made["spans"][place - 1]
+    # until every span is made, `made` has none of them
+    for index, examples in enumerate(made.get("spans", ())[1:], start=1):
+        before = made["spans"][index - 1]
         if examples.spec != before.spec:
             raise BadDataError(
-                f"the span {config.spans[place].span} holds other images than "
-                f"{config.spans[place - 1].span}",
+                f"the span {config.spans[index].span} has another image size or other classes "
+                f"than the span {config.spans[index - 1].span}",
                 expected=before.spec,
                 got=examples.spec,
-                follows="there is no window",
-                remedy="name all classes in ingest.class_names if one lacks some; else mend the "
-                "span, or leave it out: penstock span exclude",
+                follows="the window was not made",
+                remedy="if a span lacks some classes, name all of them in ingest.class_names; "
+                "otherwise fix the span, or exclude it: penstock span exclude "
+                f'{config.spans[index].span} --reason "…"',
             )
 
 
 def run(inputs: Inputs, config: Config, context: Context) -> Outputs:
-    """Link the shards, the oldest span's first, and describe them as one dataset.
+    """Link the shards of the spans, the oldest first, and describe them as one dataset.
 
     Raises:
-        BadDataError: spans that do not fit together, no train or no test image in any, or a span's
-            description that does not fit its shards.
+        BadDataError: the spans do not fit together, no span has a train image or a test image, or
+            the description of a span does not fit its shards.
         EnvironmentTrouble: the examples cannot be written.
     """
     from data.examples.tfds_metadata import ShardFacts, write_metadata
@@ -114,15 +121,15 @@ def run(inputs: Inputs, config: Config, context: Context) -> Outputs:
     counts: dict[str, tuple[int, ...]] = {}
     facts: dict[str, list[ShardFacts]] = {}
     for split in _SPLITS:
-        spans = _having(split, inputs.spans, config)
+        spans = _select_spans(split, inputs.spans, config)
         if not spans and split == "validation":
             continue
         if not spans:
             raise BadDataError(
                 f"no span of the window has an image in the split {split!r}",
-                expected="one or more",
-                got=", ".join(taken.span for taken in config.spans),
-                remedy="take more spans: ingest.window",
+                expected="at least one image",
+                got=f"the spans {', '.join(taken.span for taken in config.spans)}",
+                remedy="let ingest.window take more spans, for example --set ingest.window=7",
             )
         shards = [shard for examples in spans for shard in examples.shards(split)]
         for number, shard in enumerate(shards):
@@ -130,7 +137,7 @@ def run(inputs: Inputs, config: Config, context: Context) -> Outputs:
         lengths = [length for examples in spans for length in shard_lengths(examples, split)]
         sizes = [shard.stat().st_size for shard in shards]
         facts[split] = [ShardFacts(*fact) for fact in zip(lengths, sizes, strict=True)]
-        counts[split] = _total([examples.counts[split] for examples in spans])
+        counts[split] = _add_up([examples.counts[split] for examples in spans])
     spec = inputs.spans[0].spec
     write_metadata(path, spec, facts, with_span=True)
     examples = Examples(path=path, spec=spec, counts=counts)
@@ -138,13 +145,13 @@ def run(inputs: Inputs, config: Config, context: Context) -> Outputs:
     return Outputs(examples=examples)
 
 
-def _having(split: str, spans: Sequence[Examples], config: Config) -> list[Examples]:
-    """The spans that give the split its images."""
-    found = [examples for examples in spans if examples.num_examples(split)]
-    return found[-1:] if split == "test" and config.test == "newest" else found
+def _select_spans(split: str, spans: Sequence[Examples], config: Config) -> list[Examples]:
+    """Select the spans whose images make the split."""
+    with_images = [examples for examples in spans if examples.num_examples(split)]
+    return with_images[-1:] if split == "test" and config.test == "newest" else with_images
 
 
-def _total(counts: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
+def _add_up(counts: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
     return tuple(map(sum, zip(*counts, strict=True)))
 
 

@@ -1,4 +1,4 @@
-"""Beam pipelines of components: how they start, run, are interrupted, and heard of in trouble.
+"""Run the Beam pipelines of components: start, watch and interrupt them, explain their errors.
 
 Only this package talks to runners and job servers. Importing it does not import Beam.
 """

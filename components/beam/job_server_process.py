@@ -1,4 +1,4 @@
-"""Job servers in Java that a run starts for itself, and stops at its end."""
+"""Start a Java job server for one run, and stop it at the end."""
 
 from __future__ import annotations
 
@@ -23,35 +23,35 @@ from components.beam.runner_errors import find_first_cause
 from data.base.waits import SECONDS
 from data.errors import EnvironmentTrouble, summarize_error
 
-_STOP = 10.0  # seconds to end by itself
+_STOP = 10.0  # seconds to end after SIGTERM
 
 
 @contextlib.contextmanager
 def start_job_server(options: PipelineOptions) -> Iterator[str]:
-    """The endpoint of a job server for FlinkRunner or SparkRunner, which runs meanwhile.
+    """Start a job server for FlinkRunner or SparkRunner; yields its endpoint, stops it at the end.
 
-    Ctrl-C does not reach it: its own job is to pass on that the jobs are cancelled.
+    Ctrl-C does not reach it: it must still forward the cancellation of the jobs.
 
     Raises:
-        EnvironmentTrouble: no jar, no java, or it ended or stayed silent.
+        EnvironmentTrouble: there is no jar or no java, or the job server ended or did not answer.
     """
     with tempfile.TemporaryDirectory(prefix="penstock-job-server-") as folder:
-        command, endpoint = _command(options, folder)
+        command, endpoint = _make_command(options, folder)
         with tempfile.TemporaryFile("w+") as log:
             try:
                 process = subprocess.Popen(
                     command, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
                 )
             except OSError as error:
-                raise _trouble(summarize_error(error)) from error
+                raise _make_start_error(summarize_error(error)) from error
             try:
                 _wait_until_listening(process, endpoint, log)
                 yield endpoint
             finally:
-                _stop(process)
+                _stop_process(process)
 
 
-def _command(options: PipelineOptions, folder: str) -> tuple[list[str], str]:
+def _make_command(options: PipelineOptions, folder: str) -> tuple[list[str], str]:
     server_options = options.view_as(JobServerOptions)
     server_options.artifacts_dir = server_options.artifacts_dir or folder
     if get_runner_name(options) == "FlinkRunner":
@@ -62,8 +62,8 @@ def _command(options: PipelineOptions, folder: str) -> tuple[list[str], str]:
         server = SparkJarJobServer(options)
     try:
         command, endpoint = server.subprocess_cmd_and_endpoint()
-    except Exception as error:  # no such jar, or no network to fetch it
-        raise _trouble(summarize_error(error)) from error
+    except Exception as error:  # the jar does not exist, or cannot be downloaded
+        raise _make_start_error(summarize_error(error)) from error
     return [str(word) for word in command], endpoint
 
 
@@ -76,16 +76,16 @@ def _wait_until_listening(process: subprocess.Popen[bytes], endpoint: str, log: 
             return
         time.sleep(0.2)
     log.seek(0)
-    said = find_first_cause(log.read())
-    ended = process.poll()
-    raise _trouble(
-        f"silent for {limit:.0f} s, see PENSTOCK_WAIT_JOB_SERVER_START"
-        if ended is None
-        else f"exit {ended}: {said}"
+    cause = find_first_cause(log.read())
+    exit_code = process.poll()
+    raise _make_start_error(
+        f"no answer for {limit:.0f} s, see PENSTOCK_WAIT_JOB_SERVER_START"
+        if exit_code is None
+        else f"exit code {exit_code}: {cause}"
     )
 
 
-def _stop(process: subprocess.Popen[bytes]) -> None:
+def _stop_process(process: subprocess.Popen[bytes]) -> None:
     process.terminate()
     try:
         process.wait(_STOP)
@@ -94,12 +94,12 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
-def _trouble(got: str) -> EnvironmentTrouble:
+def _make_start_error(got: str) -> EnvironmentTrouble:
     return EnvironmentTrouble(
         "Beam's job server did not start",
-        expected="java on the PATH, and a job server's jar that fits the cluster",
+        expected="java on the PATH, and the jar of a job server that fits the cluster",
         got=got,
         follows="nothing ran",
-        remedy="name the jar (--flink_job_server_jar, --spark_job_server_jar), or start the job "
-        "server and name it: --runner=PortableRunner --job_endpoint=HOST:PORT",
+        remedy="set --flink_job_server_jar or --spark_job_server_jar, or start a job server and "
+        "use --runner=PortableRunner --job_endpoint=HOST:PORT",
     )

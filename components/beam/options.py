@@ -1,4 +1,4 @@
-"""Beam's own flags, checked: Beam itself only warns of what it does not know."""
+"""Parse Beam's flags and refuse unknown ones: Beam itself only warns of them."""
 
 from __future__ import annotations
 
@@ -29,21 +29,21 @@ _View = TypeVar("_View", bound=PipelineOptions)
 
 
 class _Parser(BeamArgumentParser):
-    """Raises where argparse would end the process."""
+    """A parser that raises where argparse would end the process."""
 
     def error(self, message: str) -> NoReturn:
         raise ConfigError(
-            f"Beam does not take these flags: {message}",
+            f"invalid Beam flags: {message}",
             follows="nothing ran",
-            remedy="mend the flag",
+            remedy="correct or remove the flag",
         )
 
 
 class _Options(PipelineOptions):
-    """Options whose views are made once.
+    """Pipeline options with cached views.
 
-    Beam asks for the same few views at every transform, and would parse all flags for each: a fifth
-    of the time that a small evaluation takes.
+    Beam asks for the same few views at every transform, and parses all flags each time: a fifth of
+    the time of a small evaluation.
     """
 
     def view_as(self, cls: type[_View]) -> _View:
@@ -57,114 +57,116 @@ class _Options(PipelineOptions):
 
 
 def parse_flags(args: Sequence[str]) -> PipelineOptions:
-    """The options that `args` say; without a runner FnApiRunner, since Beam would download one.
+    """Parse the flags; the default runner is FnApiRunner, because Beam would download one.
 
-    What only the job server of a portable runner may know stays unchecked: see `check`.
+    Flags that only the job server of a portable runner may know are not checked here, see
+    `refuse_unknown_flags`.
 
     Raises:
-        ConfigError: a flag that Beam does not know, or a value that it does not take.
+        ConfigError: Beam does not know a flag, or its value is wrong.
     """
-    strangers = find_unknown_flags(args)
+    unknown_flags = find_unknown_flags(args)
     options = _Options(list(args))
     standard = options.view_as(StandardOptions)
     standard.runner = standard.runner or "FnApiRunner"
     if get_runner_name(options) not in PORTABLE:
-        refuse_unknown_flags(strangers, ())
+        refuse_unknown_flags(unknown_flags, ())
     return options
 
 
 def new_pipeline(args: Sequence[str]) -> Pipeline:
-    """An empty pipeline with the options that `args` say.
+    """Make an empty pipeline with these flags.
 
     Raises:
-        ConfigError: as `parse`, or a runner's options do not fit together.
+        ConfigError: as `parse_flags`, or the flags of the runner do not fit together.
     """
     options = parse_flags(args)
     try:
         return Pipeline(options=options)
     except ValueError as error:
-        said = [line.strip() for line in str(error).splitlines() if line.strip()]
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
         raise ConfigError(
-            "Beam does not take these flags",
-            got=" ".join(said[1:] or said),
+            "Beam refuses these flags",
+            expected="flags that fit together, as the runner requires them",
+            got=" ".join(lines[1:] or lines),
             follows="nothing ran",
-            remedy="mend them",
+            remedy="correct or remove the flags",
         ) from error
 
 
 def find_unknown_flags(args: Sequence[str]) -> list[str]:
-    """The flags in `args` that none of Beam's own options has, without their values.
+    """Find the flags in `args` that Beam does not know, without their values.
 
     Raises:
-        ConfigError: a value of a known flag is wrong, or a word is no flag and no flag's value.
+        ConfigError: the value of a known flag is wrong, or an argument is neither a flag nor the
+            value of a flag.
     """
-    _, left = _parser().parse_known_args(list(args))
+    _, unparsed = _make_parser().parse_known_args(list(args))
     flags: list[str] = []
     may_be_value = False
-    for word in left:
-        if word.startswith("-") and not re.fullmatch(r"-[\d.]+", word):
-            flags.append(word.partition("=")[0])
-            may_be_value = "=" not in word
+    for argument in unparsed:
+        if argument.startswith("-") and not re.fullmatch(r"-[\d.]+", argument):
+            flags.append(argument.partition("=")[0])
+            may_be_value = "=" not in argument
         elif may_be_value:
             may_be_value = False
         else:
             raise ConfigError(
-                f"what is {word!r} among Beam's flags?",
+                f"unexpected argument {argument!r} among Beam's flags",
                 expected="--flag, --flag=value or --flag value",
                 follows="nothing ran",
+                remedy="write it as --flag=value, or remove it",
             )
     return flags
 
 
-def refuse_unknown_flags(flags: Sequence[str], described: Collection[str]) -> None:
-    """Raise ConfigError for the first of `flags` that is not one of `described` either.
+def refuse_unknown_flags(flags: Sequence[str], server_options: Collection[str]) -> None:
+    """Raise ConfigError for the first flag that the job server does not know either.
 
     Args:
-        flags: with their dashes, as `unknown` gives them.
-        described: the names that a job server knows, without dashes.
+        flags: flags that Beam does not know, with their dashes, see `find_unknown_flags`.
+        server_options: names of the options that the job server knows, without dashes.
     """
     for flag in flags:
-        if flag[:2] == "--" and flag[2:] in described:
+        if flag[:2] == "--" and flag[2:] in server_options:
             continue
-        known = {*_names(), *(f"--{name}" for name in described)}
+        names = {*_list_flags(), *(f"--{name}" for name in server_options)}
+        suggestion = suggest_names(flag, names)
+        is_close = suggestion.startswith("did you mean")
         raise ConfigError(
-            f"Beam knows no flag {flag}",
-            expected="one of Beam's pipeline options, or one that the job server describes",
+            f"unknown Beam flag {flag}",
+            expected="a pipeline option of Beam or of the job server",
             follows="nothing ran",
-            remedy=suggest_names(flag, known) if _close(flag, known) else "see Beam's docs",
+            remedy=suggestion if is_close else "see the documentation of Beam's pipeline options",
         )
 
 
-def _close(flag: str, known: Collection[str]) -> bool:
-    return suggest_names(flag, known).startswith("did you mean")
-
-
-def _parser() -> argparse.ArgumentParser:
+def _make_parser() -> argparse.ArgumentParser:
     parser = _Parser(allow_abbrev=False)
     for options in {str(each): each for each in PipelineOptions.__subclasses__()}.values():
         options._add_argparse_args(parser)
     return parser
 
 
-def _names() -> list[str]:
-    return [name for action in _parser()._actions for name in action.option_strings]
+def _list_flags() -> list[str]:
+    return [name for action in _make_parser()._actions for name in action.option_strings]
 
 
 def get_runner_name(options: PipelineOptions) -> str:
-    """The runner's class name, without its module."""
+    """Get the class name of the runner, without its module."""
     return str(options.view_as(StandardOptions).runner).rpartition(".")[2]
 
 
 def get_option(options: PipelineOptions, name: str) -> Any:
-    """One option, whichever class of Beam's defines it; None if it is not set."""
+    """Get an option, whichever class of Beam defines it; None if it is not set."""
     return options.get_all_options(retain_unknown_options=True).get(name)
 
 
 def get_environment_type(options: PipelineOptions) -> str:
-    """How workers start: LOOPBACK, EXTERNAL, DOCKER, PROCESS or a URN; Beam's default filled in."""
-    given = options.view_as(PortableOptions).environment_type
-    if given:
-        return str(given)
+    """Get how workers start: LOOPBACK, EXTERNAL, DOCKER, PROCESS or a URN, or Beam's default."""
+    configured = options.view_as(PortableOptions).environment_type
+    if configured:
+        return str(configured)
     if get_runner_name(options) == "FlinkRunner":
         master = str(options.view_as(FlinkRunnerOptions).flink_master)
     elif get_runner_name(options) == "SparkRunner":
@@ -175,10 +177,10 @@ def get_environment_type(options: PipelineOptions) -> str:
 
 
 def workers_are_elsewhere(args: Sequence[str]) -> bool:
-    """Whether workers run in processes that may be on other machines; connects to nothing.
+    """Whether workers may run on other machines, by the flags alone.
 
     Raises:
-        ConfigError: as `parse`.
+        ConfigError: as `parse_flags`.
     """
     options = parse_flags(args)
     if get_runner_name(options) in _HERE or get_runner_name(options).startswith("Switching"):

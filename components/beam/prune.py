@@ -1,6 +1,6 @@
-"""A pipeline without what its result does not need: a library's telemetry, plots, validations.
+"""Remove the transforms of a pipeline that its result does not need: telemetry, plots, checks.
 
-Each of those is stages of its own, and on a cluster a small job's time is its stages.
+Each of them adds stages, and the time of a small job on a cluster is the number of its stages.
 """
 
 from __future__ import annotations
@@ -12,38 +12,38 @@ import apache_beam as beam
 from apache_beam.pipeline import AppliedPTransform
 
 
-def keep_needed(pipeline: beam.Pipeline, wanted: beam.PCollection[Any]) -> None:
-    """Drop every transform that `wanted` is not made from, in place, before the pipeline runs.
+def keep_needed(pipeline: beam.Pipeline, result: beam.PCollection[Any]) -> None:
+    """Remove every transform that `result` does not depend on, before the pipeline runs.
 
-    What is dropped has no effect either: a sink that is to stay must be `wanted`, or before it.
+    Side effects are removed, too: a sink must be `result`, or be before it.
     """
-    needed = _makers(wanted)
+    needed = _find_producers(result)
     for root in pipeline.transforms_stack:
         _prune(root, needed)
 
 
-def _makers(wanted: beam.PCollection[Any]) -> set[AppliedPTransform]:
-    """The transforms that make `wanted`, all the way from the pipeline's start."""
-    found: set[AppliedPTransform] = set()
-    waiting: list[Any] = [wanted]
+def _find_producers(result: beam.PCollection[Any]) -> set[AppliedPTransform]:
+    """Find all transforms that `result` depends on."""
+    producers: set[AppliedPTransform] = set()
+    waiting: list[Any] = [result]
     while waiting:
-        maker = waiting.pop().producer
-        if maker is not None and maker not in found:
-            found.add(maker)
-            waiting += [*maker.inputs, *(side.pvalue for side in maker.side_inputs)]
-    return found
+        producer = waiting.pop().producer
+        if producer is not None and producer not in producers:
+            producers.add(producer)
+            waiting += [*producer.inputs, *(side.pvalue for side in producer.side_inputs)]
+    return producers
 
 
 def _prune(node: AppliedPTransform, needed: set[AppliedPTransform]) -> bool:
-    """Whether anything of a transform is needed; drops what is not from its parts and ends."""
+    """Remove what is not needed from a transform; returns whether any of it is needed."""
     node.parts = [part for part in node.parts if _prune(part, needed)]
     if node in needed:
         return True
-    node.main_inputs = _made(node.main_inputs, needed)
-    node.outputs = _made(node.outputs, needed)
+    node.main_inputs = _keep_produced(node.main_inputs, needed)
+    node.outputs = _keep_produced(node.outputs, needed)
     return bool(node.parts)
 
 
-def _made(ends: Mapping[Any, Any], needed: Iterable[AppliedPTransform]) -> dict[Any, Any]:
-    """Of a composite's inputs or outputs those that are still made; a pipeline's start stays."""
+def _keep_produced(ends: Mapping[Any, Any], needed: Iterable[AppliedPTransform]) -> dict[Any, Any]:
+    """Keep the inputs or outputs that are still produced, and the start of the pipeline."""
     return {tag: end for tag, end in ends.items() if end.producer is None or end.producer in needed}

@@ -1,4 +1,4 @@
-"""Run a component's Beam pipeline to its end: watched, interrupted, and its errors told."""
+"""Run the Beam pipeline of a component to its end: watch it, interrupt it, explain its errors."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ if TYPE_CHECKING:
     import apache_beam as beam
     from apache_beam.runners.runner import PipelineResult
 
-_POLL = 0.25  # seconds between two looks whether a worker has begun
+_POLL = 0.25  # seconds between two checks whether a worker has started
 
 
 def run_pipeline(build: Callable[[beam.Pipeline], None], context: Context) -> None:
-    """Make a pipeline with `context.beam_args`, let `build` fill it, run it to the end.
+    """Make a pipeline with `context.beam_args`, let `build` fill it, and run it to its end.
 
-    Where no runner is named it is FnApiRunner, so that Beam downloads none. A job of a job server
-    is watched: state, counters and the runner's address go to `context.progress`.
+    The default runner is FnApiRunner, so that Beam downloads none. State, counters and the address
+    of a job on a job server are reported to `context.progress`.
 
     Raises:
-        PenstockError: one that a worker raised, sent as `serialize_error` writes it.
-        ConfigError: a flag or a value that Beam does not take.
-        EnvironmentTrouble: the runner ended the job before it was done, or a known trouble.
-        ConnectionLost: the job server went away; what became of the job is not known.
-        StepError: a remote worker failed; with the first cause.
+        PenstockError: a worker raised it.
+        ConfigError: Beam does not know a flag, or its value is wrong.
+        EnvironmentTrouble: the runner ended the job early, or a known problem occurred.
+        ConnectionLost: the job server does not answer any more; the state of the job is unknown.
+        StepError: a remote worker failed; the error has the first cause.
     """
     from components.beam.local_workers import run_watching_workers
     from components.beam.options import new_pipeline
@@ -41,7 +41,7 @@ def run_pipeline(build: Callable[[beam.Pipeline], None], context: Context) -> No
     with (
         stage_code(context.beam_args) as args,
         silence_beam(context.logger),
-        _reports(context) as begun,
+        _collect_worker_reports(context) as begun,
     ):
         pipeline = new_pipeline(args)
         build(pipeline)
@@ -51,15 +51,15 @@ def run_pipeline(build: Callable[[beam.Pipeline], None], context: Context) -> No
         except Exception as error:
             if _was_interrupted(error):
                 raise KeyboardInterrupt from error
-            known = deserialize_error(str(error)) or explain_rejected_job(error)
-            if known:
-                raise known from error
+            explained = deserialize_error(str(error)) or explain_rejected_job(error)
+            if explained:
+                raise explained from error
             raise
 
 
 @contextlib.contextmanager
-def _reports(context: Context) -> Iterator[Callable[[], bool]]:
-    """Let workers elsewhere say that they began, and what they imported; yields if one has."""
+def _collect_worker_reports(context: Context) -> Iterator[Callable[[], bool]]:
+    """Collect reports of remote workers on what they import; yields whether one has started."""
     from components.beam.options import workers_are_elsewhere
     from data.code.worker_code import collect_worker_reports, read_worker_reports
 
@@ -77,7 +77,7 @@ def _reports(context: Context) -> Iterator[Callable[[], bool]]:
 
 
 def _wait(result: PipelineResult, context: Context, begun: Callable[[], bool]) -> None:
-    """Wait for the end of what was started; on Ctrl-C cancel it."""
+    """Wait for the end of the job; cancel it on Ctrl-C."""
     from components.beam.jobs.find_job import find_job
 
     job = find_job(result, context.beam_args)
@@ -87,12 +87,12 @@ def _wait(result: PipelineResult, context: Context, begun: Callable[[], bool]) -
             "Beam's runner did not finish the job",
             expected="DONE",
             got=state,
-            remedy="see the runner's own log, then run the same command again",
+            remedy="read the log of the runner, then run the same command again",
         )
 
 
 def _wait_for_beam(result: PipelineResult, begun: Callable[[], bool]) -> str:
-    """The last state of a job that Beam alone can ask for, such as one sent as a jar."""
+    """Wait for a job that only Beam can query, such as a jar; returns the last state."""
     from components.beam.jobs.remote_job import OVER, make_too_late_error
 
     end = time.monotonic() + SECONDS["JOB_START"]
@@ -104,13 +104,13 @@ def _wait_for_beam(result: PipelineResult, begun: Callable[[], bool]) -> str:
             time.sleep(_POLL)
         return str(result.wait_until_finish() or result.state)
     except KeyboardInterrupt:
-        with contextlib.suppress(Exception):  # one that runs in this process ends with it
+        with contextlib.suppress(Exception):  # a job in this process ends with the process
             result.cancel()
         raise
 
 
 def _was_interrupted(error: BaseException | None) -> bool:
-    """Whether Ctrl-C hit a DoFn in this process: Beam makes another exception of it."""
+    """Whether Ctrl-C interrupted a DoFn in this process: Beam wraps it in another exception."""
     while error is not None and not isinstance(error, KeyboardInterrupt):
         error = error.__cause__ or error.__context__
     return error is not None
@@ -118,12 +118,12 @@ def _was_interrupted(error: BaseException | None) -> bool:
 
 @contextlib.contextmanager
 def silence_beam(logger: logging.Logger) -> Iterator[None]:
-    """Keep Beam from logging what is raised anyway, unless `logger` shows debug messages."""
-    beams = logging.getLogger("apache_beam")
-    level = beams.level
+    """Stop Beam from logging errors that are raised anyway, unless `logger` shows debug logs."""
+    beam_logger = logging.getLogger("apache_beam")
+    level = beam_logger.level
     if not logger.isEnabledFor(logging.DEBUG):
-        beams.setLevel(logging.CRITICAL)
+        beam_logger.setLevel(logging.CRITICAL)
     try:
         yield
     finally:
-        beams.setLevel(level)
+        beam_logger.setLevel(level)

@@ -1,4 +1,4 @@
-"""Whether workers on other machines see the files that a step reads and writes."""
+"""Check that workers on other machines can see the files that a step reads and writes."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from data.files.input_files import is_url
 
 
 def refuse_unshared_paths(context: Context, path: str | None = None) -> None:
-    """Refuse local files where workers may be on other machines and nobody said that they see them.
+    """Refuse local paths if workers may be on other machines and do not share the file system.
 
     Args:
-        context: its output folder is always one of them.
-        path: what the step reads, a path or a URL; None: nothing from outside the root.
+        context: its output folder is checked, too.
+        path: path or URL that the step reads; None: nothing from outside the root.
 
     Raises:
-        ConfigError: workers are elsewhere, and `context.shared_filesystem` is not set.
+        ConfigError: workers are remote, and `context.shared_filesystem` is not set.
     """
     from components.beam.options import workers_are_elsewhere
 
@@ -26,7 +26,7 @@ def refuse_unshared_paths(context: Context, path: str | None = None) -> None:
         f"workers on other machines may not see the {'input' if is_input else 'output folder'} "
         f"{path if is_input else context.output_dir}",
         expected="a path that all workers see",
-        got="a local one, and a runner whose workers are elsewhere",
+        got="a local path, and a runner with remote workers",
         follows="nothing ran",
-        remedy="if they see it by the same path, say so with --shared-filesystem",
+        remedy="if the workers see it under the same path, set --shared-filesystem",
     )

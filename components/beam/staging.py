@@ -1,4 +1,4 @@
-"""What remote workers get of our code and of the user's own."""
+"""Send Penstock's code and the user's code to remote workers."""
 
 from __future__ import annotations
 
@@ -19,37 +19,37 @@ from data.code.import_path import OUR_PACKAGES
 
 _HOME = Path(__file__).resolve().parents[2]  # holds our packages
 _PACKED_WITH = ("setup.py", "pyproject.toml", "MANIFEST.in", "README.md", "LICENSE")
-_UNTRUE_ELSEWHERE = ("RECORD", "INSTALLER", "REQUESTED", "direct_url.json")
-# each says that the user sees to the workers' packages
-_OWN_WAY = ("setup_file", "extra_package", "extra_packages", "sdk_container_image")
+_LOCAL_METADATA = ("RECORD", "INSTALLER", "REQUESTED", "direct_url.json")
+# with one of these options the user provides the packages of the workers
+_OWN_PACKAGES = ("setup_file", "extra_package", "extra_packages", "sdk_container_image")
 
 
 @contextlib.contextmanager
 def pickle_user_code_by_value() -> Iterator[None]:
-    """Let the imported modules of the user's travel inside the pickled DoFns of the block."""
+    """Pickle the user's imported modules into the DoFns that are pickled in the block."""
     from apache_beam.internal.cloudpickle import (
         register_pickle_by_value,
         unregister_pickle_by_value,
     )
 
-    mine = [sys.modules[name] for name in list(sys.modules) if _is_users(name)]
-    for module in mine:
+    modules = [sys.modules[name] for name in list(sys.modules) if _is_user_module(name)]
+    for module in modules:
         register_pickle_by_value(module)
     try:
         yield
     finally:
-        for module in mine:
+        for module in modules:
             unregister_pickle_by_value(module)
 
 
-def _is_users(name: str) -> bool:
-    """Whether it is a module of the user's, under its own name."""
+def _is_user_module(name: str) -> bool:
+    """Whether a module is the user's, under its own name."""
     return get_user_file(name) is not None and sys.modules[name].__name__ == name
 
 
 @contextlib.contextmanager
 def stage_code(args: Sequence[str]) -> Iterator[tuple[str, ...]]:
-    """The flags with which a pipeline of the block takes along all the code that workers need."""
+    """Prepare the code that remote workers need; yields the flags that send it along."""
     from components.beam.options import workers_are_elsewhere
 
     if not workers_are_elsewhere(args):
@@ -57,7 +57,7 @@ def stage_code(args: Sequence[str]) -> Iterator[tuple[str, ...]]:
         return
     from data.code.worker_code import ship_user_modules
 
-    files = collect_user_modules(filter(_is_users, list(sys.modules)))
+    files = collect_user_modules(filter(_is_user_module, list(sys.modules)))
     with (
         tempfile.TemporaryDirectory(prefix="penstock-wheel-") as folder,
         pickle_user_code_by_value(),
@@ -67,14 +67,14 @@ def stage_code(args: Sequence[str]) -> Iterator[tuple[str, ...]]:
 
 
 def add_our_code(args: Sequence[str], folder: Path) -> tuple[str, ...]:
-    """Beam's flags with what lets workers install Penstock, where they install packages at all.
+    """Add a flag that lets workers install Penstock, if they install packages at all.
 
-    That is in containers, in processes started by Beam's boot program, and on Dataflow. Flags
-    that name packages or a container of the user's own stay as they are.
+    Workers do so in containers, in processes started by Beam's boot program, and on Dataflow. Flags
+    that name the user's own packages or container are not changed.
 
     Args:
         args: Beam's flags.
-        folder: exists until the job is submitted; takes the wheel, or what Beam packs.
+        folder: for the wheel or the copied code; must exist until the job is submitted.
     """
     from components.beam.options import (
         get_environment_type,
@@ -94,16 +94,16 @@ def add_our_code(args: Sequence[str], folder: Path) -> tuple[str, ...]:
     own_image = get_environment_type(options) == "DOCKER" and get_option(
         options, "environment_config"
     )
-    if own_image or any(get_option(options, name) for name in _OWN_WAY):
+    if own_image or any(get_option(options, name) for name in _OWN_PACKAGES):
         return tuple(args)
     if (_HOME / "setup.py").is_file():
-        return (*args, f"--setup_file={_copy_of_checkout(folder) / 'setup.py'}")
+        return (*args, f"--setup_file={_copy_checkout(folder) / 'setup.py'}")
     distribution = importlib.metadata.distribution("penstock")
     return (*args, f"--extra_package={build_wheel(distribution, folder)}")
 
 
-def _copy_of_checkout(folder: Path) -> Path:
-    """A copy of what setup.py packs: packing writes beside it, where the user may have no right."""
+def _copy_checkout(folder: Path) -> Path:
+    """Copy what setup.py packs: packing writes beside it, which the user may not be allowed to."""
     copy = folder / "penstock"
     for package in OUR_PACKAGES:
         shutil.copytree(
@@ -115,10 +115,10 @@ def _copy_of_checkout(folder: Path) -> Path:
 
 
 def build_wheel(distribution: importlib.metadata.Distribution, folder: Path) -> Path:
-    """A wheel of a distribution's installed files, as its RECORD names them; pure Python only.
+    """Build a wheel from the installed files of a distribution in pure Python.
 
     Raises:
-        FileNotFoundError: a file of the RECORD is gone.
+        FileNotFoundError: a file that the RECORD names is missing.
     """
     name, version = distribution.name, distribution.version
     wheel = folder / f"{name}-{version}-py3-none-any.whl"
@@ -129,8 +129,8 @@ def build_wheel(distribution: importlib.metadata.Distribution, folder: Path) -> 
             if is_info:
                 info = top
             if not is_info and top not in OUR_PACKAGES:
-                continue  # the command, which lies in another folder of the environment
-            if "__pycache__" in file.parts or (is_info and file.name in _UNTRUE_ELSEWHERE):
+                continue  # the command, in another folder of the environment
+            if "__pycache__" in file.parts or (is_info and file.name in _LOCAL_METADATA):
                 continue
             content = Path(str(file.locate())).read_bytes()
             digest = base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=")

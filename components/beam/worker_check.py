@@ -1,4 +1,4 @@
-"""A first small job: does a worker start, has it the same code, may it write where it must?"""
+"""Check remote workers with a small job: do they start, have the same code, and can they write?"""
 
 from __future__ import annotations
 
@@ -19,36 +19,40 @@ from data.code.worker_code import read_versions, version_mismatch_error
 from data.errors import summarize_error
 
 _ELEMENTS = 3
-_FACT = "worker:"  # begins a counter's name: the only answer that every runner brings back
+_FACT = "worker:"  # prefix of counter names: the only answer that every runner returns
 
 
 class Examine(beam.DoFn):
-    """Number → counted, with facts about the worker in counters' names."""
+    """Count elements, and report facts about the worker in the names of counters."""
 
     def __init__(self, folders: Sequence[str]) -> None:
         self._folders = list(folders)
 
     def process(self, number: int) -> Iterator[int]:
-        facts = {**read_versions(), "host": platform.node(), "tensorflow": _version("tensorflow")}
-        facts.update({f"write {folder}": _writes(folder) for folder in self._folders})
+        facts = {
+            **read_versions(),
+            "host": platform.node(),
+            "tensorflow": _read_version("tensorflow"),
+        }
+        facts.update({f"write {folder}": _try_writing(folder) for folder in self._folders})
         for name, fact in facts.items():
             Metrics.counter("probe", f"{_FACT}{name}={fact}").inc()
         Metrics.counter("probe", "elements").inc()
         yield number
 
 
-def _version(library: str) -> str:
+def _read_version(library: str) -> str:
     try:
         return importlib.metadata.version(library)
     except importlib.metadata.PackageNotFoundError:
         return "none"
 
 
-def _writes(folder: str) -> str:
-    """`ok`, or why a file cannot be written there; a missing folder's parent is tried."""
+def _try_writing(folder: str) -> str:
+    """Return "ok" or why no file can be written to the folder, or to its nearest parent."""
     try:
-        place = next(p for p in (Path(folder), *Path(folder).parents) if p.exists())
-        with tempfile.TemporaryFile(dir=place) as file:
+        parent = next(p for p in (Path(folder), *Path(folder).parents) if p.exists())
+        with tempfile.TemporaryFile(dir=parent) as file:
             file.write(b"penstock")
     except OSError as error:
         return summarize_error(error)
@@ -56,19 +60,19 @@ def _writes(folder: str) -> str:
 
 
 def examine_workers(args: Sequence[str], folders: Sequence[Path] = ()) -> dict[str, set[str]]:
-    """Run three elements on the workers; what these are, by name.
+    """Run three elements on the workers; returns facts about the workers, by name.
 
     Args:
         args: as `job_server.connect_job_server` yields them.
-        folders: where workers must be able to write.
+        folders: folders that workers must be able to write.
 
     Returns:
-        `python`, `beam`, `penstock`, `tensorflow`, `host`, `write <folder>`, each with what the
-        workers that answered have; all equal means one.
+        `python`, `beam`, `penstock`, `tensorflow`, `host` and `write <folder>`, each with the
+        different values of the workers that answered.
 
     Raises:
-        EnvironmentTrouble: no worker answered in time, or the job failed by a known trouble.
-        StepError: the job failed.
+        EnvironmentTrouble: no worker answered in time, or the job failed by a known problem.
+        StepError: the job failed for another reason.
     """
     options = parse_flags(args)
     wait = "CONTAINER" if get_environment_type(options) == "DOCKER" else "WORKER"
@@ -85,10 +89,10 @@ def examine_workers(args: Sequence[str], folders: Sequence[Path] = ()) -> dict[s
         else:
             job.wait(context, wait)
             counted = set(job.counted)
-    return _facts(counted)
+    return _collect_facts(counted)
 
 
-def _facts(counted: set[str]) -> dict[str, set[str]]:
+def _collect_facts(counted: set[str]) -> dict[str, set[str]]:
     facts: dict[str, set[str]] = {}
     for name in counted:
         if name.startswith(_FACT):
@@ -98,13 +102,15 @@ def _facts(counted: set[str]) -> dict[str, set[str]]:
 
 
 def check_workers(args: Sequence[str]) -> None:
-    """Raise EnvironmentTrouble unless a worker starts and has the code that this process has."""
-    seen = examine_workers(args)
+    """Raise EnvironmentTrouble unless a worker starts and has the same code as this process."""
+    workers = examine_workers(args)
     sender = read_versions()
-    wrong = {
-        name: " and ".join(sorted(seen[name]))
-        for name, mine in sender.items()
-        if name in seen and seen[name] != {mine}
+    different = {
+        name: " and ".join(sorted(workers[name]))
+        for name, value in sender.items()
+        if name in workers and workers[name] != {value}
     }
-    if wrong:
-        raise version_mismatch_error(sender, wrong, ", ".join(sorted(seen.get("host", {"?"}))))
+    if different:
+        raise version_mismatch_error(
+            sender, different, ", ".join(sorted(workers.get("host", {"?"})))
+        )

@@ -1,4 +1,4 @@
-"""From a candidate to its verdict: gather the facts, measure, judge."""
+"""Make the verdict on a candidate: gather facts, measure, judge."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ if TYPE_CHECKING:
     from components.evaluate.config import Config
 
 
-_SHOWN = 5  # images that were trained on, of which it is said which they are
+_LISTED = 5  # images of the split that were trained on, listed by their index
 
 
 def assess(examples: Examples, model: Model, config: Config, context: Context) -> dict[str, Any]:
-    """The verdict on a candidate whose bundle is verified, as `verdict.json` has it."""
-    found = config.against or ReferenceModels()
-    references = _references(found, examples, context)
+    """Measure and judge a candidate, after its bundle was verified; returns `verdict.json`."""
+    against = config.against or ReferenceModels()
+    references = _find_references(against, examples, context)
     bundles = {
         CANDIDATE: model.bundle,
         **{name: folder for name, (_, folder) in references.items() if folder},
@@ -47,51 +47,53 @@ def assess(examples: Examples, model: Model, config: Config, context: Context) -
     if serves_best:
         whole = whole.with_alias(BEST, BASELINE)
         slices = {name: some.with_alias(BEST, BASELINE) for name, some in slices.items()}
-    known: dict[str, Reference] = {name: reference for name, (reference, _) in references.items()}
+    models: dict[str, Reference] = {name: reference for name, (reference, _) in references.items()}
     measured = Measurements(
         split=config.split,
         class_names=examples.spec.class_names,
         tally=whole,
         slices=slices,
-        facts=dataclasses.replace(_facts(model, examples, config.split), replaced=found.replaced),
-        baseline=known.get(BASELINE),
-        best=known.get(BEST),
+        facts=dataclasses.replace(
+            _gather_facts(model, examples, config.split), replaced=against.replaced
+        ),
+        baseline=models.get(BASELINE),
+        best=models.get(BEST),
         confidence=config.confidence,
     )
     about = {"data": identify_data(examples, config.split), "code": read_code_versions()}
     return judge(measured, config, model.digest, about)
 
 
-def _references(
-    found: ReferenceModels, examples: Examples, context: Context
+def _find_references(
+    against: ReferenceModels, examples: Examples, context: Context
 ) -> dict[str, tuple[Reference, Path | None]]:
-    """The models to compare with, by what they are to the candidate."""
+    """Find the models to compare with: "baseline" and "best"."""
     folder = context.model_dir
     if folder is None:
         return {}
-    named = {BASELINE: found.baseline, BEST: found.best}
-    versions = {  # looked up once, for the best is often the one that serves
-        digest: find_reference(folder, digest, examples.spec, found.untrusted.get(digest, ""))
+    named = {BASELINE: against.baseline, BEST: against.best}
+    versions = {  # each is looked up once: the best is often the one that serves
+        digest: find_reference(folder, digest, examples.spec, against.untrusted.get(digest, ""))
         for digest in dict.fromkeys(named.values())
         if digest != NONE
     }
     return {name: versions[digest] for name, digest in named.items() if digest in versions}
 
 
-def _facts(model: Model, examples: Examples, split: str) -> SanityFacts:
-    """What training recorded, against what the bundle does when it is loaded afresh."""
+def _gather_facts(model: Model, examples: Examples, split: str) -> SanityFacts:
+    """Compare what training recorded with what the bundle does when it is loaded again."""
     bundle = load_bundle(model.bundle, model.digest)
     recorded, trained = model.path / "parity.npz", read_training_hashes(model.bundle)
-    places = None
+    indices = None
     if trained is not None:
-        places = np.flatnonzero(np.isin(hash_split(examples, split), trained))
-    there = recorded.is_file()
+        indices = np.flatnonzero(np.isin(hash_split(examples, split), trained))
+    has_record = recorded.is_file()
     return SanityFacts(
-        parity=measure_image_difference(bundle, recorded) if there else None,
-        transform=measure_transform_difference(bundle.saved, recorded) if there else None,
+        parity=measure_image_difference(bundle, recorded) if has_record else None,
+        transform=measure_transform_difference(bundle.saved, recorded) if has_record else None,
         alone=find_bundle_difference(bundle, *sample_images(examples, split)),
-        changed_weights=count_changed_weights(bundle.saved, recorded) if there else None,
+        changed_weights=count_changed_weights(bundle.saved, recorded) if has_record else None,
         unsound_weights=count_nonfinite_weights(bundle.saved),
-        trained_on=None if places is None else len(places),
-        trained_on_indices=() if places is None else tuple(places[:_SHOWN].tolist()),
+        trained_on=None if indices is None else len(indices),
+        trained_on_indices=() if indices is None else tuple(indices[:_LISTED].tolist()),
     )

@@ -1,6 +1,6 @@
-"""Evaluate: judge the candidate's exported signature over the raw test split, and say why.
+"""Evaluate: judge the candidate's exported signature on the raw test split, and give reasons.
 
-The answer is `verdict.json`: passed, failed, or not configured where no threshold is set.
+The result is `verdict.json`: passed, failed, or not configured if no rule applies.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 from components.artifacts import Examples, ExpectedExamples, Model, Verdict
 from components.context import Context, Depends
 from components.evaluate.config import Config
-from components.evaluate.rules import check_slices, check_subjects, slice_features
+from components.evaluate.rules import check_slice_features, check_subjects, slice_features
 from data.code.import_path import load_object
 from data.code.user_object import check_call, check_object
 from data.errors import BadDataError, ConfigError, suggest_names
@@ -43,11 +43,11 @@ def depends(config: Config) -> Depends:
 def check_expected(
     config: Config, inputs: Mapping[str, ExpectedExamples], *, thorough: bool
 ) -> None:
-    """Hold the config against what is known of the examples, before there are any.
+    """Check the config against what is known of the examples before they are made.
 
     Raises:
-        ConfigError: no such split; a rule on something that the data does not have; a function of
-            a slice that cannot be had.
+        ConfigError: there is no such split; a rule is about images that the data does not have; the
+            function of a slice cannot be loaded.
     """
     for path in config.own_code:
         check_object(path)
@@ -60,33 +60,33 @@ def check_expected(
         check_subjects(config.rules, examples.class_names, config.slices)
 
 
-def _check_split(split: str, known: Collection[str]) -> None:
-    if split not in known:
+def _check_split(split: str, splits: Collection[str]) -> None:
+    if split not in splits:
         raise ConfigError(
-            f"the examples have no split {split!r}", remedy=suggest_names(split, known)
+            f"the examples have no split {split!r}", remedy=suggest_names(split, splits)
         )
 
 
 def pin(config: Config, inputs: Inputs | None, context: Context) -> Config:
-    """The config with what serves now, and the best ever pushed, named by digest.
+    """Fill in the digests of the model that serves now and of the best version ever pushed.
 
-    `inputs` are None until they are made.
+    `inputs` is None until the inputs are made.
     """
     folder = context.model_dir
     if config.against is not None or config.baseline == "none" or folder is None:
         return config
     candidate = inputs.model.bundle if inputs else None
-    found = find_reference_models(folder, candidate)
+    models = find_reference_models(folder, candidate)
     untrusted = {
         digest: why
-        for digest in dict.fromkeys((found.baseline, found.best))
-        if (why := _untrusted(folder, digest, context.vouch))
+        for digest in dict.fromkeys((models.baseline, models.best))
+        if (why := _explain_unvouched(folder, digest, context.vouch))
     }
-    return dataclasses.replace(config, against=dataclasses.replace(found, untrusted=untrusted))
+    return dataclasses.replace(config, against=dataclasses.replace(models, untrusted=untrusted))
 
 
-def _untrusted(model_dir: Path, digest: str, vouch: TrustCheck) -> str:
-    """Why a version of ours may not be loaded, and what to do; "" where it may, or is not there."""
+def _explain_unvouched(model_dir: Path, digest: str, vouch: TrustCheck) -> str:
+    """Say why a pushed version may not be loaded, and what to do; "" if it may, or is missing."""
     version = find_version(model_dir, digest) if not digest.startswith("unmanaged:") else None
     if version is None:
         return ""
@@ -98,21 +98,21 @@ def _untrusted(model_dir: Path, digest: str, vouch: TrustCheck) -> str:
 
 
 def run(inputs: Inputs, config: Config, context: Context) -> Outputs:
-    """Measure with TensorFlow Model Analysis, hold against the rules, write the verdict.
+    """Measure with TensorFlow Model Analysis, judge by the rules, and write the verdict.
 
-    The model that serves, and the best ever pushed, are measured in the same pass.
+    The model that serves and the best version ever pushed are measured in the same pass.
 
     Raises:
-        ConfigError: no such split, a rule on something that the data does not have, or a function
-            of a slice that cannot be had.
-        BadDataError: an empty split, other classes than the model's, or a bundle whose bytes
+        ConfigError: there is no such split; a rule is about images that the data does not have; the
+            function of a slice cannot be loaded.
+        BadDataError: the split is empty or has other classes than the model, or the bundle's bytes
             changed since it was trained.
-        StepError: the analysis saw other examples than the split holds.
+        StepError: the analysis saw other examples than those of the split.
     """
     examples, model = inputs.examples, inputs.model
-    config = _with_replaced(pin(config, inputs, context), inputs, context)
+    config = _fill_in_replaced(pin(config, inputs, context), inputs, context)
     check_inputs(config, {"examples": examples})
-    _check(examples, model, config)
+    _check_fit(examples, model, config)
 
     from serving_export.bundle.manifest import verify_bundle
 
@@ -132,19 +132,19 @@ def run(inputs: Inputs, config: Config, context: Context) -> Outputs:
     )
 
 
-def _with_replaced(config: Config, inputs: Inputs, context: Context) -> Config:
-    """When the step was planned, the candidate may not have been trained: is it an old model?"""
+def _fill_in_replaced(config: Config, inputs: Inputs, context: Context) -> Config:
+    """Fill in whether the candidate is an old version: it was unknown when the step was planned."""
     if config.against is None or context.model_dir is None:
         return config
-    found = config.against
+    models = config.against
     replaced = (
-        found.replaced or find_reference_models(context.model_dir, inputs.model.bundle).replaced
+        models.replaced or find_reference_models(context.model_dir, inputs.model.bundle).replaced
     )
-    return dataclasses.replace(config, against=dataclasses.replace(found, replaced=replaced))
+    return dataclasses.replace(config, against=dataclasses.replace(models, replaced=replaced))
 
 
 def is_current(outputs: Outputs, context: Context) -> bool:
-    """Whether what could not be asked, being damaged or gone, still is: else the verdict is due."""
+    """Whether the models that were damaged or missing still are: if not, judge again."""
     folder = context.model_dir
     if folder is None:
         return True
@@ -159,11 +159,13 @@ def is_current(outputs: Outputs, context: Context) -> bool:
 
 
 def check_inputs(config: Config, made: Mapping[str, Any]) -> None:
-    """Hold the config against the examples as soon as there are any, before a model is trained.
+    """Check the config against the examples once they are made, before a model is trained.
 
     Raises:
-        ConfigError: no such split; a rule or a slice on something that the data does not have.
-        BadDataError, EnvironmentTrouble: the examples cannot be read.
+        ConfigError: there is no such split; a rule or a slice is about images that the data does
+            not have.
+        BadDataError: the examples are damaged.
+        EnvironmentTrouble: the examples cannot be read.
     """
     examples: Examples | None = made.get("examples")
     if examples is None:
@@ -173,19 +175,21 @@ def check_inputs(config: Config, made: Mapping[str, Any]) -> None:
     if by_feature := slice_features(config.slices):
         from data.examples.features import find_features
 
-        check_slices(config.slices, find_features(examples, config.split, by_feature))
+        check_slice_features(config.slices, find_features(examples, config.split, by_feature))
 
 
-def _check(examples: Examples, model: Model, config: Config) -> None:
+def _check_fit(examples: Examples, model: Model, config: Config) -> None:
     if not examples.num_examples(config.split):
         raise BadDataError(
             f"the split {config.split!r} is empty",
-            expected="labelled images to judge the model by",
-            remedy="see what ingest read",
+            expected="labelled images to judge the model on",
+            got="no images",
+            remedy="check this split of the dataset: penstock show latest lists the images of each",
         )
     if examples.spec != model.spec:
         raise BadDataError(
-            "the model was trained on other images than it is to be judged by",
+            "the model was trained on images of another size or with other classes",
             expected=model.spec,
             got=examples.spec,
+            remedy="train on these examples, or evaluate on examples of the same kind",
         )

@@ -1,4 +1,4 @@
-"""Evaluate's config: what is judged, by which rules, and against which models."""
+"""Define the config of Evaluate: what is judged, by which rules, and against which models."""
 
 from __future__ import annotations
 
@@ -8,12 +8,16 @@ from dataclasses import dataclass
 from typing import Literal
 
 from components.evaluate.rules import DEFAULT_PAIRED, Allowed, Change, Paired, Threshold, slice_name
+from data.base.field_meanings import show_meanings
 from data.errors import ConfigError
 from serving_export.model_store.baseline import ReferenceModels
 
 
+@show_meanings
 @dataclass(frozen=True, kw_only=True)
 class Config:
+    """Settings of Evaluate."""
+
     split: str = "test"
     """Split of the examples that the model is judged on."""
     thresholds: tuple[Threshold, ...] = ()
@@ -50,14 +54,19 @@ class Config:
             )
         if self.min_examples < 1:
             raise ConfigError(
-                "evaluate.min_examples is out of range", expected="1 or more", got=self.min_examples
+                "evaluate.min_examples is out of range",
+                expected="1 or more",
+                got=self.min_examples,
+                remedy="--set evaluate.min_examples=20, for example",
             )
-        _check_unique([rule.name for rule in self.rules], "rules", "one override would be of both")
-        _check_unique([slice_name(name) for name in self.slices], "slices", "no rule tells them")
+        _check_unique(
+            [rule.name for rule in self.rules], "rules", "one --override would apply to both"
+        )
+        _check_unique([slice_name(name) for name in self.slices], "slices", "rules are ambiguous")
 
     @property
     def own_code(self) -> tuple[str, ...]:
-        """The import paths of functions that make slices."""
+        """The import paths of functions that define slices."""
         return tuple(name for name in self.slices if ":" in name)
 
     @property
@@ -66,11 +75,11 @@ class Config:
 
 
 def _check_unique(names: Sequence[str], what: str, follows: str) -> None:
-    twice = [name for name, number in Counter(names).items() if number > 1]
-    if twice:
+    repeated = [name for name, number in Counter(names).items() if number > 1]
+    if repeated:
         raise ConfigError(
-            f"evaluate has two {what} of the name {twice[0]!r}",
-            expected="a name for each",
+            f"evaluate has two {what} named {repeated[0]!r}",
+            expected="a different name for each",
             follows=follows,
-            remedy="leave one of them out",
+            remedy="remove one of them",
         )

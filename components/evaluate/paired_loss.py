@@ -1,8 +1,8 @@
-"""Is one model worse than another by more than a margin? An exact test on the same images.
+"""Test exactly whether one model is worse than another by more than a margin, on the same images.
 
-The statistic is Tango's score (Statistics in Medicine 17, 1998, 891-908). How likely it is reached
-by chance is added up over all outcomes, for the worst of the truths that the images leave open:
-Berger and Boos, JASA 89 (1994) 1012-1016.
+The statistic is Tango's score (Statistics in Medicine 17, 1998, 891-908). The p-value is the
+probability of reaching it, summed over all outcomes, for the worst true parameter in a confidence
+range (Berger and Boos, JASA 89, 1994, 1012-1016).
 """
 
 from __future__ import annotations
@@ -13,22 +13,23 @@ from functools import lru_cache
 import numpy as np
 from scipy import special
 
-# Of the level: how likely the truth lies outside the range searched. It is added to the p-value.
+# Share of the level: probability that the true parameter lies outside the searched range. It is
+# added to the p-value.
 _OUTSIDE = 1e-3
-# Truths tried: in the whole range, then between the neighbours of the worst, and again.
+# Parameters tried: in the whole range, then twice more around the worst one.
 _TRIED = (33, 9, 9)
 
 
 def tango_score(
     lost: np.ndarray | float, won: np.ndarray | float, images: int, margin: float
 ) -> np.ndarray:
-    """Tango's statistic, about standard normal where the true loss is `margin`.
+    """Compute Tango's statistic: about standard normal if the true loss is `margin`.
 
     Args:
         lost: images that only the reference has right, any shape.
         won: images that only the candidate has right, of the same shape.
-        images: all of them, more than 0.
-        margin: difference of the shares that they have right, -1 to 1.
+        images: number of all images, more than 0.
+        margin: difference of the shares of images that they have right, -1 to 1.
     """
     a = 2.0 * images
     b = -lost - won + (2 * images - lost + won) * margin
@@ -37,30 +38,31 @@ def tango_score(
     variance = images * (2 * q + margin * (1 - margin))
     difference = np.asarray(lost - won - images * margin)
     with np.errstate(divide="ignore", invalid="ignore"):
-        found = difference / np.sqrt(np.maximum(variance, 0))
-    return np.where(difference == 0, 0.0, found)
+        statistic = difference / np.sqrt(np.maximum(variance, 0))
+    return np.where(difference == 0, 0.0, statistic)
 
 
 @lru_cache(maxsize=1 << 16)  # many classes have the same counts
 def p_value_of_loss(lost: int, won: int, images: int, margin: float, level: float) -> float:
-    """How likely chance alone shows such a loss though the true one is no more than `margin`.
+    """Compute the probability of such a loss by chance if the true loss is at most `margin`.
 
     Args:
         lost: images that only the reference has right.
         won: images that only the candidate has right.
-        images: all of them, more than 0.
-        margin: difference of the shares that they have right, -1 to 1.
-        level: what the p-value will be held against, more than 0. The truths that are searched are
-            those that the images do not contradict at a thousandth of it.
+        images: number of all images, more than 0.
+        margin: difference of the shares of images that they have right, -1 to 1.
+        level: the level that the p-value is compared with, more than 0. The range of parameters
+            that is searched has a confidence of 1 - level / 1000.
 
     Returns:
-        The one-sided p-value, 0-1. Small: the loss is shown to be more than the margin. Of no more
-        than a margin it is shown by `p_value_of_loss(won, lost, images, -margin, level)`. Where the
-        loss is at most the margin, it is less than `level` at most so often as `level` says.
+        The one-sided p-value, 0-1. Small: the loss is shown to be more than the margin. To show
+        that it is at most the margin, use `p_value_of_loss(won, lost, images, -margin, level)`. If
+        the true loss is at most the margin, the p-value is below `level` with a probability of at
+        most `level`.
     """
     outside = _OUTSIDE * level
     low, high = _open_range(lost, won, images, margin, outside)
-    if low >= high:  # what was seen contradicts the margin, one way or the other
+    if low >= high:  # the images contradict the margin, in one direction or the other
         return outside if (lost - won) / images > margin else 1.0
     reached = float(tango_score(lost, won, images, margin)) - 1e-9
     ignored = outside / 1000
@@ -77,14 +79,14 @@ def p_value_of_loss(lost: int, won: int, images: int, margin: float, level: floa
 
 
 def fewest_images(margin: float, level: float) -> int:
-    """How many images there must be for anything to show a loss of more than `margin`.
+    """Compute the fewest images with which any result can show a loss of more than `margin`.
 
-    All n may be lost by chance where as many are lost as the margin lets of models that differ on
-    all of them: with a probability of ((1 + margin) / 2)^n.
+    The strongest result is that all n images are lost. If the true loss is the margin, and the
+    models differ on all images, its probability is ((1 + margin) / 2)^n.
 
     Args:
         margin: more than -1, less than 1.
-        level: as `p_value_of_loss` has it, less than 1.
+        level: as for `p_value_of_loss`, less than 1.
     """
     return math.ceil(math.log(level * (1 - 2 * _OUTSIDE)) / math.log((1 + margin) / 2))
 
@@ -92,10 +94,10 @@ def fewest_images(margin: float, level: float) -> int:
 def _open_range(
     lost: int, won: int, images: int, margin: float, outside: float
 ) -> tuple[float, float]:
-    """The shares of images that only the candidate has right which the images leave open.
+    """Compute the range of the true share of images that only the candidate has right.
 
-    At the margin both cells follow from this one number; its range is what was seen of either cell,
-    each with Clopper and Pearson's interval (Biometrika 26, 1934, 404-413).
+    At the margin this share determines the other one. The range joins the intervals of both, by
+    Clopper and Pearson (Biometrika 26, 1934, 404-413).
     """
     (lost_low, lost_high), (won_low, won_high) = (
         _clopper_pearson(k, images, outside / 4) for k in (lost, won)
@@ -105,7 +107,7 @@ def _open_range(
 
 
 def _clopper_pearson(successes: int, trials: int, edge: float) -> tuple[float, float]:
-    """The exact interval that a proportion lies below, and above, with a probability of `edge`."""
+    """Compute the exact interval of a proportion; it lies beyond either end with `edge`."""
     low = special.betaincinv(successes, trials - successes + 1, edge) if successes else 0.0
     high = (
         special.betainccinv(successes + 1, trials - successes, edge) if successes < trials else 1.0
@@ -114,7 +116,7 @@ def _clopper_pearson(successes: int, trials: int, edge: float) -> tuple[float, f
 
 
 def _likely(low: float, high: float, images: int, ignored: float) -> np.ndarray:
-    """How many may be won, for any share from `low` to `high`, but for `ignored` at either end.
+    """List the numbers of won images that are likely, except for `ignored` at either end.
 
     Bernstein's inequality: P(X - np >= t) <= exp(-t² / (2 (np(1 - p) + t / 3))), and so below.
     """
@@ -130,9 +132,10 @@ def _likely(low: float, high: float, images: int, ignored: float) -> np.ndarray:
 
 
 def _least_lost(won: np.ndarray, images: int, margin: float, reached: float) -> np.ndarray:
-    """For each number won: how many must be lost for the statistic; one too many where none do.
+    """Find for each number won the fewest lost images that reach the statistic.
 
-    By bisection, for the statistic grows with what is lost: Barnard's convexity.
+    It is one more than there are if none reach it. By bisection: the statistic grows with the lost
+    images (Barnard's convexity).
     """
     low, high = np.full_like(won, -1), images - won + 1
     while (high - low > 1).any():
@@ -145,12 +148,14 @@ def _least_lost(won: np.ndarray, images: int, margin: float, reached: float) -> 
 def _tails(
     truths: np.ndarray, won: np.ndarray, least: np.ndarray, images: int, margin: float
 ) -> np.ndarray:
-    """P(statistic reached) for each share won: binomials of what is won, and of what is then lost.
+    """Compute P(statistic reached) for each true share won.
+
+    It is a binomial of the won images, times a binomial of the lost ones among the rest.
 
     Args:
-        truths: (t,) shares that only the candidate has right, 0-1.
+        truths: (t,) true shares of images that only the candidate has right, 0-1.
         won: (w,) numbers of images.
-        least: (w,) of images lost, from 0 to one more than there are.
+        least: (w,) fewest images lost, from 0 to one more than there are.
     """
     q = truths[:, None]
     with np.errstate(divide="ignore", invalid="ignore"):

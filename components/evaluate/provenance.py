@@ -1,4 +1,4 @@
-"""Which data, with its spans, and which code a verdict rests on."""
+"""Record which data, with its spans, and which code a verdict is based on."""
 
 from __future__ import annotations
 
@@ -13,30 +13,30 @@ from data.files.durable_files import sha256_file
 
 
 def identify_data(examples: Examples, split: str) -> dict[str, Any]:
-    """`digest` of the split; of a window also `spans`: which, and what was left out and why."""
+    """Return the `digest` of the split, and of a window its `spans` and those left out."""
     spans = read_spans(examples)
     return {"digest": digest_split(examples, split), **({"spans": spans} if spans else {})}
 
 
 def digest_split(examples: Examples, split: str) -> str:
-    """The identity of the images and labels that were judged on."""
+    """Compute the digest of the images and labels that models were judged on."""
     digests = [sha256_file(shard) for shard in examples.shards(split)]
     return hashlib.sha256("".join(digests).encode()).hexdigest()
 
 
 def read_code_versions() -> dict[str, str]:
-    """Distribution → version, of what the numbers rest on."""
-    found = {}
+    """Read the installed versions of the distributions that compute the metrics."""
+    versions = {}
     for name in ("penstock", "tensorflow", "tensorflow-model-analysis", "apache-beam"):
         try:
-            found[name] = version(name)
+            versions[name] = version(name)
         except PackageNotFoundError:
-            found[name] = "unknown"  # a checkout that is not installed
-    return found
+            versions[name] = "unknown"  # a checkout that is not installed
+    return versions
 
 
 def read_spans(examples: Examples) -> dict[str, Any] | None:
-    """Pattern, spans, what was left out and why, of examples that are a window's; else None.
+    """Read the pattern and the spans of a window, and those left out; None if it is no window.
 
     Raises:
         BadDataError: the examples' description cannot be read.
@@ -50,15 +50,17 @@ def read_spans(examples: Examples) -> dict[str, Any] | None:
 
 
 def describe_spans(spans: Mapping[str, Any]) -> tuple[str, str]:
-    """The spans' names with their versions, and what was left out, or "".
+    """Name the spans with their versions, and the spans left out, "" if there are none.
 
     Args:
-        spans: as `read_spans` has them.
+        spans: as `read_spans` returns them.
     """
-    taken = ", ".join(map(_name, spans["spans"]))
-    out = "; ".join(f"{_name(one)} ({one['state']}, {one['why']})" for one in spans["left_out"])
+    taken = ", ".join(map(_name_span, spans["spans"]))
+    out = "; ".join(
+        f"{_name_span(one)} ({one['state']}, {one['why']})" for one in spans["left_out"]
+    )
     return f"spans {taken}", f"left out: {out}" if out else ""
 
 
-def _name(span: Mapping[str, Any]) -> str:
+def _name_span(span: Mapping[str, Any]) -> str:
     return span["span"] if span["version"] is None else f"{span['span']} v{span['version']}"

@@ -1,4 +1,4 @@
-"""Can a served model be compared with? Asked before the one pass over the data begins."""
+"""Find pushed models to compare with, and check that they can be evaluated."""
 
 from __future__ import annotations
 
@@ -24,48 +24,52 @@ from serving_export.model_store.best import UNKNOWN
 def find_reference(
     model_dir: Path, digest: str, spec: ImageSpec, untrusted: str = ""
 ) -> tuple[Reference, Path | None]:
-    """Find a version by its digest and try it.
+    """Find a pushed version by its digest, and try it on one image.
 
     Args:
         model_dir: `<serving>/<model>`.
         digest: of the bundle, or `unmanaged:N`.
-        spec: of the images that it will be asked about.
-        untrusted: why it may not be loaded, where nobody vouches for it.
+        spec: of the images that it will be evaluated on.
+        untrusted: why it may not be loaded; "" if it may.
 
     Returns:
-        The model, with its trouble in words, and its folder; None in place of the folder where it
-        cannot be compared with. It is loaded only if every byte of it goes into the digest.
+        The model with the reason why it cannot be compared with, if there is one, and its folder,
+        or None if it cannot be compared with. It is loaded only if its bytes match the digest.
     """
     if digest.startswith("unmanaged:"):
         version = int(digest.partition(":")[2])
-        words = f"version {version} has no manifest of ours, so it is not loaded"
-        return Reference(digest=digest, version=version, trouble=words, whole=False), None
+        trouble = f"version {version} has no Penstock manifest, so it is not loaded"
+        return Reference(digest=digest, version=version, trouble=trouble, whole=False), None
     if digest.startswith(UNKNOWN):
         version = int(digest.partition(":")[2])
-        words = f"the push record of version {version}, which names it, cannot be read"
-        return Reference(digest=digest, trouble=words, whole=False), None
-    found = find_version(model_dir, digest)
-    if found is None:
-        words = f"the version with digest {digest[:12]} is gone"
-        return Reference(digest=digest, trouble=words, whole=False), None
-    version, folder = found
-    damage = _damage(folder, digest)
-    trouble = damage or untrusted or _trouble(folder, digest, spec)
+        trouble = f"the push record of version {version}, which names this model, cannot be read"
+        return Reference(digest=digest, trouble=trouble, whole=False), None
+    stored = find_version(model_dir, digest)
+    if stored is None:
+        trouble = f"the version with digest {digest[:12]} is missing"
+        return Reference(digest=digest, trouble=trouble, whole=False), None
+    version, folder = stored
+    damage = _find_damage(folder, digest)
+    trouble = damage or untrusted or _find_trouble(folder, digest, spec)
     if trouble:
-        trouble = f"version {version} cannot be compared with: {trouble}"
+        trouble = f"version {version} cannot be evaluated: {trouble}"
     reference = Reference(
-        digest=digest, version=version, trouble=trouble, whole=not damage, met=_met(folder)
+        digest=digest,
+        version=version,
+        trouble=trouble,
+        whole=not damage,
+        met=_read_met_rules(folder),
     )
     return reference, None if trouble else folder
 
 
 def is_whole(model_dir: Path, digest: str) -> bool:
-    """Whether a version is there, and every byte of it what its manifest says."""
-    found = find_version(model_dir, digest)
-    return found is not None and not _damage(found[1], digest)
+    """Whether a version exists and all of its bytes match its manifest."""
+    stored = find_version(model_dir, digest)
+    return stored is not None and not _find_damage(stored[1], digest)
 
 
-def _damage(folder: Path, digest: str) -> str:
+def _find_damage(folder: Path, digest: str) -> str:
     try:
         verify_bundle(folder, digest)
     except PenstockError as error:
@@ -73,8 +77,8 @@ def _damage(folder: Path, digest: str) -> str:
     return ""
 
 
-def _met(folder: Path) -> frozenset[tuple[str, str]]:
-    """The rules that a version met when it was pushed; none where its verdict cannot be read."""
+def _read_met_rules(folder: Path) -> frozenset[tuple[str, str]]:
+    """Read which rules a version met when it was pushed; none if its verdict cannot be read."""
     try:
         rules = read_document(folder / VERDICT)["rules"]
         return frozenset((r["name"], r["needed"]) for r in rules if r["status"] == "passed")
@@ -82,7 +86,7 @@ def _met(folder: Path) -> frozenset[tuple[str, str]]:
         return frozenset()
 
 
-def _trouble(folder: Path, digest: str, spec: ImageSpec) -> str:
+def _find_trouble(folder: Path, digest: str, spec: ImageSpec) -> str:
     try:
         theirs = read_manifest(folder).spec
         if theirs.class_names != spec.class_names:
@@ -94,7 +98,7 @@ def _trouble(folder: Path, digest: str, spec: ImageSpec) -> str:
         answer = load_bundle(folder, digest)(IMAGES, np.zeros((1, *spec.shape), np.uint8))
     except PenstockError as error:
         return error.what
-    except Exception as error:  # whatever TensorFlow raises for a graph that it cannot run
+    except Exception as error:  # TensorFlow raises many kinds for a graph that it cannot run
         return summarize_error(error)
     shape = answer[PROBABILITIES].shape
-    return "" if shape == (1, spec.num_classes) else f"it answers with shape {shape}"
+    return "" if shape == (1, spec.num_classes) else f"it returns probabilities of shape {shape}"

@@ -1,8 +1,8 @@
-"""What may be asked of a model: the rules of the gate, as config.
+"""Define the rules of the gate, as config.
 
-Each is checked when it is made. `on` says of which images: "overall", "each class", the name of
-one class, "each FEATURE" or "FEATURE=VALUE" of a slice that `evaluate.slices` names. Where it
-says "each", the worst decides.
+A rule is checked when it is made. `on` names its images: "overall", "each class", the name of one
+class, "each FEATURE" or "FEATURE=VALUE" for a slice of `evaluate.slices`. With "each", the worst
+slice decides.
 """
 
 from __future__ import annotations
@@ -13,13 +13,14 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from data.base.field_meanings import show_meanings
 from data.errors import ConfigError, suggest_names
 
 OVERALL = "overall"
 EACH = "each "
 EACH_CLASS = EACH + "class"
 
-# metric → the greatest value it can have, and whether more of it is better
+# metric → its greatest possible value, and whether greater is better
 METRICS = {
     "accuracy": (1.0, True),
     "precision": (1.0, True),
@@ -41,30 +42,31 @@ def _check_range(value: float, greatest: float, what: str) -> None:
     if not (math.isfinite(value) and 0 <= value <= greatest):
         raise ConfigError(
             f"{what} is out of range",
-            expected="0 to 1" if greatest == 1 else "a number from 0",
+            expected="0 to 1" if greatest == 1 else "0 or more",
             got=value,
-            remedy="mend it in evaluate",
+            remedy="set a value in this range in evaluate",
         )
 
 
 def _check_can_fail(can: bool, what: str, got: float) -> None:
-    """A rule that nothing fails would make the gate look configured."""
+    """Refuse a rule that no model fails: the gate would only look configured."""
     if not can:
         raise ConfigError(
-            f"{what} that every model meets is no rule",
+            f"{what} has a bound that every model meets",
             expected="a bound that a bad model fails",
             got=got,
-            remedy="set another bound in evaluate, or leave the rule out",
+            remedy="set another bound in evaluate, or remove the rule",
         )
 
 
+@show_meanings
 @dataclass(frozen=True, kw_only=True)
 class Threshold:
-    """What a metric must reach: exactly one of `at_least` and `at_most`, both inclusive.
+    """Require a metric to reach a bound: exactly one of `at_least` and `at_most`, inclusive.
 
     Raises:
-        ConfigError: no such metric; neither bound or both; a bound that no value could pass, or
-            none fail.
+        ConfigError: there is no such metric; none or both of the bounds are set; no value could
+            pass, or none could fail.
     """
 
     metric: str
@@ -103,12 +105,13 @@ class Threshold:
         )
 
 
+@show_meanings
 @dataclass(frozen=True, kw_only=True)
 class Change:
-    """How much worse than the baseline's a metric's value may be, in the metric's own unit.
+    """Limit how much worse than the baseline a metric may be, in the unit of the metric.
 
-    Compares two numbers and knows nothing of chance: for metrics that no paired rule judges, such
-    as the loss. The value may equal the bound.
+    The rule compares two numbers and ignores chance. Use it for metrics that no paired rule judges,
+    such as the loss. A difference equal to the bound passes.
     """
 
     metric: str
@@ -130,13 +133,14 @@ class Change:
         return f"change of {self.metric} {self.on}"
 
 
+@show_meanings
 @dataclass(frozen=True, kw_only=True)
 class Paired:
-    """The candidate against another model, on the same images: is its accuracy worse?
+    """Limit the loss of accuracy against another model, measured on the same images.
 
-    "not shown worse" fails where the images show, with the confidence, that the candidate has more
-    than `margin` fewer of them right. "shown no worse" is stricter: it fails unless they show that
-    it has at most `margin` fewer right. See `paired_loss.p_value_of_loss` for the test.
+    "not shown worse" fails if the test shows, at this confidence, that the candidate loses more
+    than `margin`. "shown no worse" is stricter: it fails unless the test shows that the candidate
+    loses at most `margin`. See `paired_loss.p_value_of_loss` for the test.
     """
 
     margin: float
@@ -166,24 +170,25 @@ class Paired:
 
     @property
     def name(self) -> str:
-        words = "not worse" if self.require == "not shown worse" else self.require
-        return f"{words} than {self.against} {self.on}"
+        requirement = "not worse" if self.require == "not shown worse" else self.require
+        return f"{requirement} than {self.against} {self.on}"
 
     @property
     def needed(self) -> str:
         """What must hold, in words."""
-        return f"{self.require} by more than {self.margin:g}, {100 * self.confidence:.4g} % sure"
+        margin, confidence = 100 * self.margin, 100 * self.confidence
+        return f"{self.require} by more than {margin:g} points, at {confidence:.4g} % confidence"
 
 
-# Honest trainings differ: on Fashion-MNIST by up to 1.8 points from seed to seed, and in one class,
-# shirts, by 30. docs/explanation/gate.md has what these margins block.
+# Models that differ only in the seed differ by up to 1.8 points on Fashion-MNIST, and by up to 30
+# points in one class, shirts. docs/explanation/gate.md says what these margins block.
 DEFAULT_PAIRED = (
     Paired(margin=0.015),
     Paired(margin=0.3, on=EACH_CLASS),
     Paired(margin=0.025, against="best"),
 )
 
-# The rules that always hold, by the names that `penstock push --override` takes.
+# The names of the rules that always hold, as `penstock push --override` takes them.
 COMPARABLE = "baseline comparable"
 NOT_REPLACED = "not replaced"
 PREDICTED = "every class predicted"
@@ -197,28 +202,28 @@ TRAINED_ON = "no image trained on"
 SANITY = (PREDICTED, NOT_CONSTANT, FINITE, SUM, PARITY, TRANSFORM, ALONE, TRAINED_ON)
 
 
-BRIGHTNESS = "brightness"  # the slice that is derived from the pixels by its name alone
+BRIGHTNESS = "brightness"  # the slice that is computed from the pixels
 
 
 def slice_name(slice_: str) -> str:
-    """What rules and reports call a slice of the config: a function by its own name."""
+    """Return the name of a slice in rules and reports: of an import path the function's name."""
     return slice_.rpartition(":")[2]
 
 
 def slice_features(slices: Sequence[str]) -> list[str]:
-    """The slices that are by a feature of the examples."""
+    """Select the slices that are defined by a feature of the examples."""
     return [name for name in slices if ":" not in name and name != BRIGHTNESS]
 
 
-def check_slices(slices: Sequence[str], features: Collection[str]) -> None:
-    """Check that there are examples with the feature of each slice.
+def check_slice_features(slices: Sequence[str], features: Collection[str]) -> None:
+    """Check that the examples have the feature of each slice.
 
     Args:
         slices: as the config names them.
-        features: that the examples have.
+        features: the features of the examples.
 
     Raises:
-        ConfigError: no example has one; with the close matches.
+        ConfigError: no example has the feature; the close matches are named.
     """
     for name in slice_features(slices):
         if name not in features:
@@ -235,7 +240,7 @@ def check_subjects(
     class_names: Sequence[str],
     slices: Sequence[str],
 ) -> None:
-    """Check what the rules are on, before a model is trained.
+    """Check the images that the rules are about, before a model is trained.
 
     Args:
         rules: of any kind.
@@ -243,22 +248,24 @@ def check_subjects(
         slices: as the config names them.
 
     Raises:
-        ConfigError: one is on something that is not there; with the close matches.
+        ConfigError: a rule is about a class or a slice that does not exist; the close matches are
+            named.
     """
     features = [slice_name(name) for name in slices]
-    known = [OVERALL, EACH_CLASS, *class_names, *(EACH + name for name in features)]
+    subjects = [OVERALL, EACH_CLASS, *class_names, *(EACH + name for name in features)]
     for rule in rules:
         of_slice = re.match(r"(.+?)=", rule.on)
-        if rule.on not in known and not (of_slice and of_slice[1] in features):
+        if rule.on not in subjects and not (of_slice and of_slice[1] in features):
             raise ConfigError(
-                f"a rule is set on {rule.on!r}, which is no class and no slice of the data",
-                remedy=suggest_names(rule.on, known),
+                f"a rule names {rule.on!r}, which is neither a class nor a slice of the data",
+                remedy=suggest_names(rule.on, subjects),
             )
 
 
+@show_meanings
 @dataclass(frozen=True, kw_only=True)
 class Allowed:
-    """How far the sanity rules give way."""
+    """The tolerances of the sanity rules."""
 
     unpredicted_classes: int = 0
     """Number of classes that the model may never predict although the split has images of them."""
@@ -278,10 +285,12 @@ class Allowed:
                     f"evaluate.allowed.{name} is out of range",
                     expected="0 to 1",
                     got=getattr(self, name),
+                    remedy="set a value in this range in evaluate",
                 )
         if self.unpredicted_classes < 0:
             raise ConfigError(
                 "evaluate.allowed.unpredicted_classes is out of range",
                 expected="0 or more",
                 got=self.unpredicted_classes,
+                remedy="set a number of classes from 0 in evaluate",
             )

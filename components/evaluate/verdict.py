@@ -1,4 +1,4 @@
-"""The verdict: every rule held against what was measured, as `verdict.json` has it.
+"""Make the verdict: judge every rule, and write the content of `verdict.json`.
 
 docs/reference/verdict.md describes the schema.
 """
@@ -24,11 +24,11 @@ from data.files.documents import add_schema_number
 if TYPE_CHECKING:
     from components.evaluate.config import Config
 
-_TABLE = 1000  # classes of which the verdict holds the whole table of confusions
+_MOST_CLASSES = 1000  # with more classes the verdict has no complete confusion matrix
 
 
 def judge_rules(measured: Measurements, config: Config) -> list[Outcome]:
-    """What came of every rule: first those that are configured, then those that always hold."""
+    """Judge every rule: first the configured rules, then the rules that always hold."""
     least = config.min_examples
     return [
         *(judge_threshold(rule, measured, least) for rule in config.thresholds),
@@ -39,34 +39,34 @@ def judge_rules(measured: Measurements, config: Config) -> list[Outcome]:
     ]
 
 
-def decide_status(found: list[Outcome], config: Config) -> str:
-    """Failed if a rule is not met or cannot be told; not configured if none that is set applied."""
-    if any(outcome.status in ("failed", "not enough data") for outcome in found):
+def decide_status(outcomes: list[Outcome], config: Config) -> str:
+    """Decide "failed" if a rule fails or lacks data, "not configured" if no set rule applies."""
+    if any(outcome.status in ("failed", "not enough data") for outcome in outcomes):
         return "failed"
-    set_ = found[: len(config.rules)]
-    return "passed" if any(o.status == "passed" for o in set_) else "not configured"
+    configured = outcomes[: len(config.rules)]
+    return "passed" if any(o.status == "passed" for o in configured) else "not configured"
 
 
 def judge(
     measured: Measurements, config: Config, model_digest: str, about: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """The content of `verdict.json`.
+    """Judge the candidate; returns the content of `verdict.json`.
 
     Args:
-        measured: of the candidate, and of what it is held against.
+        measured: the measurements of the candidate and of the models it is compared with.
         config: the rules.
-        model_digest: names the bundle that was measured.
-        about: "data" and "code": facts of whoever measured, which go into the verdict.
+        model_digest: digest of the bundle that was measured.
+        about: facts about "data" and "code" to record in the verdict.
     """
-    found = judge_rules(measured, config)
+    outcomes = judge_rules(measured, config)
     metrics, models = measured.metrics, measured.tally.models
     content = {
-        "status": decide_status(found, config),
-        "reasons": [o.words for o in found if o.status in ("failed", "not enough data")],
-        "suspect_the_data": _suspect(measured, config),
+        "status": decide_status(outcomes, config),
+        "reasons": [o.text for o in outcomes if o.status in ("failed", "not enough data")],
+        "suspect_the_data": _explain_suspicion(measured, config),
         "model": {"digest": model_digest},
-        "baseline": _reference(measured.baseline),
-        "best": _reference(measured.best),
+        "baseline": _describe_reference(measured.baseline),
+        "best": _describe_reference(measured.best),
         "replaced": measured.facts.replaced,
         "data": {
             "split": measured.split,
@@ -78,21 +78,21 @@ def judge(
         },
         "code": about["code"],
         "confidence": measured.confidence,
-        "rules": [outcome.plain() for outcome in found],
+        "rules": [outcome.plain() for outcome in outcomes],
         "metrics": {name: metrics.get(name) for name in (CANDIDATE, BASELINE, BEST)},
-        "weakest_class": _weakest(metrics[CANDIDATE]["classes"]),
-        "confusion": _of_models(lambda name: _confusion(models[name]), measured),
-        "confusions": _confusions(models[CANDIDATE], models.get(BASELINE)),
-        "calibration": _of_models(lambda name: describe_calibration(models[name]), measured),
-        "paired": {name: _paired(measured, name) for name in (BASELINE, BEST)},
-        "worst": _mistakes(measured.tally.worst),
-        "lost": _mistakes(measured.tally.lost) if BASELINE in models else [],
+        "weakest_class": _find_weakest(metrics[CANDIDATE]["classes"]),
+        "confusion": _describe_models(lambda name: _make_confusion(models[name]), measured),
+        "confusions": _list_confusions(models[CANDIDATE], models.get(BASELINE)),
+        "calibration": _describe_models(lambda name: describe_calibration(models[name]), measured),
+        "paired": {name: _describe_pairs(measured, name) for name in (BASELINE, BEST)},
+        "worst": _describe_mistakes(measured.tally.worst),
+        "lost": _describe_mistakes(measured.tally.lost) if BASELINE in models else [],
     }
     return add_schema_number("verdict.json", content)
 
 
-def _suspect(measured: Measurements, config: Config) -> str | None:
-    """What to say where the model that serves misses a floor that it met when it was pushed."""
+def _explain_suspicion(measured: Measurements, config: Config) -> str | None:
+    """Say so if the model that serves now fails a rule that it met when it was pushed."""
     if BASELINE not in measured.tally.models or measured.baseline is None:
         return None
     before = Measurements(
@@ -110,17 +110,17 @@ def _suspect(measured: Measurements, config: Config) -> str | None:
     if not failing:
         return None
     return (
-        f"suspect the data: the model that serves fails on it too ({', '.join(failing)}), "
-        "and met the same when it was pushed"
+        "suspect the data: the model that serves now fails the same rules on it "
+        f"({', '.join(failing)}), and met them when it was pushed"
     )
 
 
 def _baseline_alone(tally: Tally) -> Tally:
-    """The baseline's counts in the candidate's place; its mistakes are not looked at."""
+    """Put the counts of the baseline in the place of the candidate's."""
     return dataclasses.replace(tally, models={CANDIDATE: tally.models[BASELINE]}, right={})
 
 
-def _reference(reference: Reference | None) -> dict[str, Any] | None:
+def _describe_reference(reference: Reference | None) -> dict[str, Any] | None:
     if reference is None:
         return None
     return {
@@ -132,20 +132,20 @@ def _reference(reference: Reference | None) -> dict[str, Any] | None:
     }
 
 
-def _of_models(make: Any, measured: Measurements) -> dict[str, Any]:
+def _describe_models(make: Any, measured: Measurements) -> dict[str, Any]:
     return {n: make(n) if n in measured.tally.models else None for n in (CANDIDATE, BASELINE)}
 
 
-def _confusion(answers: Answers) -> list[list[int]] | None:
-    """Rows are labels, columns predictions; None where they would be more than can be kept."""
-    if answers.classes > _TABLE:
+def _make_confusion(answers: Answers) -> list[list[int]] | None:
+    """Make the matrix of labels (rows) and predictions (columns); None if it is too large."""
+    if answers.classes > _MOST_CLASSES:
         return None
     rows: list[list[int]] = fill_table(answers.confusion, answers.classes, answers.classes).tolist()
     return rows
 
 
-def _confusions(after: Answers, before: Answers | None) -> list[dict[str, int | None]]:
-    """The largest of the candidate, and how many images the baseline took so."""
+def _list_confusions(after: Answers, before: Answers | None) -> list[dict[str, int | None]]:
+    """List the largest confusions of the candidate, each with the images of the baseline."""
     cells = before.confusion.tolist() if before else []
     earlier = {(label, predicted): images for label, predicted, images in cells}
     return [
@@ -159,18 +159,20 @@ def _confusions(after: Answers, before: Answers | None) -> list[dict[str, int | 
     ]
 
 
-def _paired(measured: Measurements, reference: str) -> dict[str, Any] | None:
+def _describe_pairs(measured: Measurements, reference: str) -> dict[str, Any] | None:
     if reference not in measured.tally.right:
         return None
 
     def describe_views(on: str) -> dict[str, Any]:
-        return {n: _table(view.pairs[reference]) for n, view in measured.views(on).items()}
+        return {n: _describe_table(view.pairs[reference]) for n, view in measured.views(on).items()}
 
-    slices = {n: _table(t.right[reference].sum(axis=0)) for n, t in measured.slices.items()}
+    slices = {
+        n: _describe_table(t.right[reference].sum(axis=0)) for n, t in measured.slices.items()
+    }
     return {**describe_views(OVERALL), "classes": describe_views("each class"), "slices": slices}
 
 
-def _table(pairs: np.ndarray) -> dict[str, int]:
+def _describe_table(pairs: np.ndarray) -> dict[str, int]:
     (neither, only_reference), (only_candidate, both_right) = pairs.tolist()
     return {
         "both_right": both_right,
@@ -180,24 +182,24 @@ def _table(pairs: np.ndarray) -> dict[str, int]:
     }
 
 
-def _mistakes(found: Mistakes) -> list[dict[str, Any]]:
+def _describe_mistakes(mistakes: Mistakes) -> list[dict[str, Any]]:
     names = ("probabilities", "reference_probabilities")
     return [
         {
-            "place": place,
+            "index": index,
             "label": label,
             "predicted": predicted,
             **{n: a.tolist() for n, a in zip(names, answers.astype(float), strict=False)},
         }
-        for (place, label, predicted), answers in zip(
-            found.images.tolist(), found.answers, strict=True
+        for (index, label, predicted), answers in zip(
+            mistakes.images.tolist(), mistakes.answers, strict=True
         )
     ]
 
 
-def _weakest(classes: Mapping[str, dict[str, Any]]) -> dict[str, Any] | None:
-    seen = {name: m for name, m in classes.items() if m["examples"]}
-    if not seen:
+def _find_weakest(classes: Mapping[str, dict[str, Any]]) -> dict[str, Any] | None:
+    present = {name: m for name, m in classes.items() if m["examples"]}
+    if not present:
         return None
-    name = min(seen, key=lambda n: seen[n]["accuracy"])
-    return {"name": name, "accuracy": seen[name]["accuracy"], "examples": seen[name]["examples"]}
+    name = min(present, key=lambda n: present[n]["accuracy"])
+    return {"name": name, **{key: present[name][key] for key in ("accuracy", "examples")}}

@@ -1,8 +1,7 @@
-"""Architectures, one per file, by name. One's own comes by import path.
+"""Define the model architectures, one per file. Your own model is named by its import path.
 
-Each is a function `build_model(spec, options)`: an `ImageSpec` and the config's
-`train.model_options` in, a Keras model out that takes (batch, height, width, channels)
-float32 as the transform graph gives it.
+Each is a function `build_model(spec, options)` of an `ImageSpec` and `train.model_options`. It
+returns a Keras model that takes (batch, height, width, channels) float32 from the transform graph.
 """
 
 NAMES = {"dense": "components.models.dense:build_model"}

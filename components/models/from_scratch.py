@@ -1,4 +1,4 @@
-"""A network of dense layers without Keras, as the from-scratch tutorial writes it.
+"""Build a network of dense layers without Keras, like the from-scratch tutorial.
 
 layer   y = activation(x W + b)
 loss    -log of the label's probability
@@ -12,20 +12,20 @@ from typing import Any
 
 import tensorflow as tf
 
-from components.models.options import from_scratch as checked
+from components.models.options import check_from_scratch_options
 from data.spec import ImageSpec
 
 Activation = Callable[[tf.Tensor], tf.Tensor]
 
 _GREATEST_WEIGHT = 0.1
-_EPSILON = 1e-7  # keras.config.epsilon(), unless somebody changed it
+_EPSILON = 1e-7  # the default of keras.config.epsilon()
 
 
 class Dense(tf.Module):
     """(n, inputs) float32 -> (n, units) float32: `activation(x W + b)`.
 
-    W: (inputs, units), to begin with uniform in [0, 0.1), the same for the same seed.
-    b: (units,), to begin with zeros.
+    W: (inputs, units), initially uniform in [0, 0.1), the same for the same seed.
+    b: (units,), initially zeros.
     """
 
     def __init__(
@@ -34,8 +34,8 @@ class Dense(tf.Module):
         super().__init__()
         self._activation = activation
         initial = tf.random.stateless_uniform([inputs, units], seed, maxval=_GREATEST_WEIGHT)
-        self.W = _variable(initial, "W")
-        self.b = _variable(tf.zeros([units]), "b")
+        self.W = _make_variable(initial, "W")
+        self.b = _make_variable(tf.zeros([units]), "b")
 
     def __call__(self, x: tf.Tensor) -> tf.Tensor:
         y = tf.matmul(x, self.W) + self.b
@@ -47,9 +47,9 @@ class Dense(tf.Module):
 
 
 class Sequential(tf.Module):
-    """Dense layers, one after the other: (n, …) float32 -> what the last one gives.
+    """Dense layers in sequence: (n, …) float32 -> the output of the last layer.
 
-    Each image is flattened, in row-major order, to as many numbers as the first layer takes.
+    Each image is flattened in row-major order.
     """
 
     def __init__(self, dense: Sequence[Dense]) -> None:
@@ -57,7 +57,7 @@ class Sequential(tf.Module):
         self._dense = list(dense)
 
     def __call__(self, images: tf.Tensor) -> tf.Tensor:
-        # Not -1: it fails on a batch of no images, which a replica's share may be.
+        # -1 would fail on a batch without images, which the share of a replica may be
         x = tf.reshape(images, [tf.shape(images)[0], self._dense[0].W.shape[0]])
         for layer in self._dense:
             x = layer(x)
@@ -70,12 +70,12 @@ class Sequential(tf.Module):
 
 
 def build(spec: ImageSpec, options: Mapping[str, Any], seed: int) -> Sequential:
-    """Dense relu, dense softmax: (n, height, width, channels) -> (n, classes) probabilities.
+    """Build dense relu, dense softmax: (n, height, width, channels) -> (n, classes) probabilities.
 
     Raises:
-        ConfigError: an option that `options.from_scratch` refuses.
+        ConfigError: an option that `check_from_scratch_options` refuses.
     """
-    units = checked(options)["units"]
+    units = check_from_scratch_options(options)["units"]
     return Sequential(
         [
             Dense(spec.image_bytes, units, tf.nn.relu, (seed, 0)),
@@ -85,13 +85,14 @@ def build(spec: ImageSpec, options: Mapping[str, Any], seed: int) -> Sequential:
 
 
 def cross_entropy(probabilities: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
-    """Each image's loss: (n, classes) float32, (n,) integers -> (n,) float32, at most 16.2.
+    """Compute the loss of each image: (n, classes) float32, (n,) integers -> (n,) float32.
 
-    The same operations as Keras's sparse categorical cross entropy of probabilities: these are
-    kept within [1e-7, 1 - 1e-7], then divided by their sum, so that a 0 has a finite logarithm.
+    The operations are those of the sparse categorical cross entropy of probabilities in Keras:
+    probabilities are clipped to [1e-7, 1 - 1e-7], so that each has a finite logarithm, and divided
+    by their sum. The loss is at most 16.2.
     """
-    kept = tf.clip_by_value(probabilities, _EPSILON, 1 - _EPSILON)
-    return tf.nn.sparse_softmax_cross_entropy_with_logits(labels, tf.math.log(kept))
+    clipped = tf.clip_by_value(probabilities, _EPSILON, 1 - _EPSILON)
+    return tf.nn.sparse_softmax_cross_entropy_with_logits(labels, tf.math.log(clipped))
 
 
 def descend(
@@ -99,12 +100,12 @@ def descend(
 ) -> None:
     """Subtract `learning_rate` times its gradient from each weight.
 
-    On several replicas the gradients are those of shares of one loss, and are summed.
+    On several replicas the gradients are of shares of one loss, and are summed.
     """
     for weight, gradient in zip(weights, gradients, strict=True):
         weight.assign_sub(gradient * learning_rate)
 
 
-def _variable(initial: tf.Tensor, name: str) -> tf.Variable:
-    """A variable to which each replica's change is added, where there are several."""
+def _make_variable(initial: tf.Tensor, name: str) -> tf.Variable:
+    """Make a variable that sums the changes of all replicas."""
     return tf.Variable(initial, name=name, aggregation=tf.VariableAggregation.SUM)

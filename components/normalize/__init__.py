@@ -1,4 +1,4 @@
-"""Normalize: make the one graph of preprocessing arithmetic, with tensorflow-transform on Beam."""
+"""Normalize: make the graph of the preprocessing, with tensorflow-transform on Beam."""
 
 from components.normalize.component import Config, Inputs, Outputs, check_expected, depends, run
 

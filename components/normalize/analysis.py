@@ -1,4 +1,4 @@
-"""The Beam half of Normalize: analyze a split with tensorflow-transform, write its graph."""
+"""Analyze a split with tensorflow-transform on Beam, and write its graph."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ from serving_export.parity.batch_independence import find_largest_difference, sa
 
 PreprocessingFn = Callable[[Mapping[str, tf.Tensor]], Mapping[str, tf.Tensor]]
 _BATCH = 1024  # images per record batch: 3 MB of float32 at 28 x 28
-_SAME = 1e-4  # of the largest value: sums may associate differently for other batches
+_TOLERANCE = 1e-4  # of the largest value: float sums depend on the size of the batch
 _SCHEMA = pa.schema([(IMAGE, pa.list_(pa.float32())), (LABEL, pa.list_(pa.int64()))])
 
 
 class ReadBatches(SameCodeDoFn):
-    """Shard path -> Arrow record batches of `image` float32 0-255 and `label` int64."""
+    """Read a shard as Arrow record batches of `image` float32 0-255 and `label` int64."""
 
     def __init__(self, spec: ImageSpec) -> None:
         self.spec = spec
@@ -52,7 +52,7 @@ class ReadBatches(SameCodeDoFn):
 
 
 def make_record_batch(images: Any, labels: Any) -> pa.RecordBatch:
-    """(n, height, width, channels) uint8 and (n,) int64 as tensorflow-transform takes them."""
+    """Convert (n, height, width, channels) uint8 and (n,) int64 to a batch for the analysis."""
     pixels = pa.array(images.ravel().astype("float32"))
     columns = [
         pa.FixedSizeListArray.from_arrays(pixels, images[0].size),
@@ -67,12 +67,12 @@ def make_record_batch(images: Any, labels: Any) -> pa.RecordBatch:
 def write_transform_graph(
     examples: Examples, preprocessing_fn: PreprocessingFn, path: Path, context: Context
 ) -> None:
-    """Analyze the train split; write tensorflow-transform's output folder to `path`.
+    """Analyze the train split, and write the output folder of tensorflow-transform to `path`.
 
-    The data is read only where the function has an analyzer, that is, wants a full pass over it.
+    The data is read only if the function has an analyzer, which needs a full pass over it.
 
     Raises:
-        ConfigError: the function fails on the features it gets, or returns no `image`.
+        ConfigError: the function fails on its features, or returns no `image`.
     """
     spec = examples.spec
     shards = (
@@ -99,7 +99,7 @@ def write_transform_graph(
             preprocessing_fn
         )
         written = analyzed | "WriteGraph" >> tft_beam.WriteTransformFn(str(path))
-        # The analysis counts its bytes, calls and features for its own telemetry.
+        # Drop what the analysis adds for its own telemetry.
         keep_needed(pipeline, written)
 
     with (
@@ -111,33 +111,34 @@ def write_transform_graph(
 
 
 def check_neighbours(examples: Examples, path: Path) -> None:
-    """Check that the graph gives the same values for an image, whatever else is in its batch.
+    """Check that the values of an image do not depend on the other images of its batch.
 
     Args:
-        examples: some images of their train split are asked about.
-        path: what `write_transform_graph` wrote.
+        examples: some images of the train split are used.
+        path: the folder that `write_transform_graph` wrote.
 
     Raises:
-        ConfigError: it does not.
+        ConfigError: they do.
     """
     images, labels = sample_images(examples, "train")
     transform = TransformFn(path)
 
-    def feed(places: np.ndarray) -> np.ndarray:
-        values: np.ndarray = transform(tf.cast(images[places], tf.float32)).numpy()
+    def transform_images(indices: np.ndarray) -> np.ndarray:
+        values: np.ndarray = transform(tf.cast(images[indices], tf.float32)).numpy()
         return values.astype(np.float64)
 
-    values = np.abs(feed(np.arange(len(labels))))
+    values = np.abs(transform_images(np.arange(len(labels))))
     scale = max(1.0, np.max(values, initial=0.0, where=np.isfinite(values)))
-    seen = find_largest_difference(lambda places: feed(places) / scale, labels)
-    if not seen.value <= _SAME:
+    difference = find_largest_difference(lambda indices: transform_images(indices) / scale, labels)
+    if not difference.value <= _TOLERANCE:
         raise ConfigError(
-            "the preprocessing_fn gives other values for an image beside other images",
-            expected="the same, whatever else is in the batch: users ask about one image",
-            got=f"asked {seen.arrangement}, a difference of {seen.value:.3g} of the largest value",
+            "the preprocessing_fn returns other values for an image beside other images",
+            expected="the same values in every batch: a served image comes alone",
+            got=f"asked {difference.arrangement}, a difference of {difference.value:.3g} of the "
+            "largest value",
             follows="nothing was trained",
-            remedy="reduce over the axes of the image alone, not over the batch; what is to be "
-            "known of the whole split is an analyzer's, such as tft.mean",
+            remedy="reduce only over the axes of the image, not over the batch; for values of the "
+            "whole split use an analyzer, such as tft.mean",
         )
 
 
@@ -147,27 +148,27 @@ def _has_analyzer(preprocessing_fn: PreprocessingFn, spec: ImageSpec) -> bool:
         LABEL: tf.TensorSpec([None], tf.int64),
     }
 
-    def checked(inputs: Mapping[str, tf.Tensor]) -> Mapping[str, tf.Tensor]:
+    def check_and_call(inputs: Mapping[str, tf.Tensor]) -> Mapping[str, tf.Tensor]:
         outputs = preprocessing_fn(inputs)
         _check_image(outputs, preprocessing_fn)
         return outputs
 
     try:
-        return bool(tft.get_analyze_input_columns(checked, types))
+        return bool(tft.get_analyze_input_columns(check_and_call, types))
     except PenstockError:
         raise
     except Exception as error:
         raise ConfigError(
-            "the preprocessing_fn fails on the features it gets",
+            "the preprocessing_fn fails on its features",
             expected=f"a function of {{image: float32 (batch, {', '.join(map(str, spec.shape))}), "
             "label: int64 (batch,)} that returns a dict with image",
             got=summarize_error(error),
-            remedy="mend the function that normalize.preprocessing_fn names",
+            remedy="fix the function that normalize.preprocessing_fn names",
         ) from error
 
 
 def _check_image(outputs: Any, preprocessing_fn: PreprocessingFn) -> None:
-    """Raises ConfigError where there is none that the model and the serving graph take."""
+    """Raise ConfigError unless `image` is float32, as model and serving graph take it."""
     is_dict = isinstance(outputs, Mapping)
     image = outputs.get(IMAGE) if is_dict else None
     dtype = getattr(image, "dtype", None)
@@ -176,7 +177,7 @@ def _check_image(outputs: Any, preprocessing_fn: PreprocessingFn) -> None:
     got = dtype.name if dtype is not None else type(image if is_dict else outputs).__name__
     raise ConfigError(
         f"the preprocessing_fn returns no {'image of float32' if is_dict else 'dict'}",
-        expected=f"a dict with {IMAGE!r}, float32: what the model is to see",
+        expected=f"a dict with {IMAGE!r}, float32: the input of the model",
         got=f"{got} {locate_definition(preprocessing_fn)}".strip(),
         follows="nothing was trained",
         remedy=f"return {{{IMAGE!r}: tf.cast(…, tf.float32), …}} from normalize.preprocessing_fn",

@@ -1,11 +1,12 @@
-"""Normalize: make the one graph of preprocessing arithmetic, with tensorflow-transform on Beam.
+"""Normalize: make the graph of the preprocessing, with tensorflow-transform on Beam.
 
-A `preprocessing_fn` has tensorflow-transform's signature: one written for TFX works. It gets
+This graph is the only copy of the preprocessing. A `preprocessing_fn` has the signature of
+tensorflow-transform, so one written for TFX works. It gets
 
     image  (batch, height, width, channels) float32, 0-255   (tf.Example has no uint8)
     label  (batch,) int64
 
-as a dict and returns a dict with at least `image`: what the model is to see.
+as a dict and returns a dict with at least `image`, the input of the model.
 """
 
 from __future__ import annotations
@@ -15,14 +16,18 @@ from dataclasses import dataclass
 
 from components.artifacts import Examples, ExpectedExamples, TransformGraph
 from components.context import Context, Depends
+from data.base.field_meanings import show_meanings
 from data.code.import_path import load_object, resolve_import_path
 from data.code.user_object import check_call, check_object
 
 NAMES = {"divide_by_255": "components.normalize.functions:divide_by_255"}
 
 
+@show_meanings
 @dataclass(frozen=True, kw_only=True)
 class Config:
+    """Settings of Normalize."""
+
     preprocessing_fn: str = "divide_by_255"
     """The preprocessing: divide_by_255, or the import path of your own function,
     package.module:function, with the signature of tensorflow-transform."""
@@ -42,14 +47,14 @@ class Outputs:
 
 
 def depends(config: Config) -> Depends:
-    return Depends(modules=(_path_of(config).partition(":")[0],))
+    return Depends(modules=(_resolve_path(config).partition(":")[0],))
 
 
 def check_expected(
     config: Config, inputs: Mapping[str, ExpectedExamples], *, thorough: bool
 ) -> None:
-    """Raises ConfigError where there is no such preprocessing_fn, or it takes no inputs."""
-    path = _path_of(config)
+    """Raise ConfigError if there is no such preprocessing_fn, or it does not take `inputs`."""
+    path = _resolve_path(config)
     check_object(path)
     if thorough:
         check_call(load_object(path), path, "preprocessing_fn(inputs)", 1)
@@ -59,11 +64,10 @@ def run(inputs: Inputs, config: Config, context: Context) -> Outputs:
     """Analyze the train split and write the transform graph.
 
     Raises:
-        ConfigError: a preprocessing_fn that cannot be loaded, fails, returns no `image`, does
-            something to the labels, or gives other values for an image where its label is another
-            or other images are in its batch.
+        ConfigError: the preprocessing_fn cannot be loaded, fails, returns no `image`, changes the
+            labels, or its values for an image depend on the label or on other images in the batch.
     """
-    preprocessing_fn = load_object(_path_of(config))
+    preprocessing_fn = load_object(_resolve_path(config))
     from components.normalize.analysis import check_neighbours, write_transform_graph
     from components.normalize.label_probe import check_labels
 
@@ -74,5 +78,5 @@ def run(inputs: Inputs, config: Config, context: Context) -> Outputs:
     return Outputs(transform_graph=TransformGraph(path=path, spec=inputs.examples.spec))
 
 
-def _path_of(config: Config) -> str:
+def _resolve_path(config: Config) -> str:
     return resolve_import_path(config.preprocessing_fn, NAMES, "preprocessing_fn")

@@ -1,4 +1,4 @@
-"""Preprocessing functions that are ready by name."""
+"""Define the preprocessing functions that have a name."""
 
 from __future__ import annotations
 
@@ -9,5 +9,5 @@ if TYPE_CHECKING:
 
 
 def divide_by_255(inputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-    """Pixels 0-255 to 0-1, as every one of the tutorials does."""
+    """Scale pixels from 0-255 to 0-1, as all tutorials do."""
     return {"image": inputs["image"] / 255.0, "label": inputs["label"]}

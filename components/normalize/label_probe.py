@@ -1,6 +1,7 @@
-"""Does a preprocessing_fn do something to the labels, or with them? Nothing would come of it.
+"""Check that a preprocessing_fn neither changes labels nor uses them.
 
-Training takes the labels from the examples, and a served image has none.
+Such changes would be lost: training takes the labels from the examples, and a served image has no
+label.
 """
 
 from __future__ import annotations
@@ -17,69 +18,72 @@ from data.spec import IMAGE, LABEL
 from serving_export.bundle.transform_graph import TransformFn
 from serving_export.parity.batch_independence import sample_images
 
-_REMEDY = (
-    "return the label as it came, or leave it out; let the source give the labels that are meant, "
-    "and see train.class_weights and train.sample_weight_fn for images that count less"
-)
-
 
 def check_labels(examples: Examples, path: Path) -> None:
-    """Ask about the same images with two labels each; what comes must not tell which it was.
+    """Transform the same images with two labels each, and compare the results.
 
     Args:
-        examples: some images of their train split are asked about.
-        path: tensorflow-transform's output folder.
+        examples: some images of the train split are used.
+        path: the output folder of tensorflow-transform.
 
     Raises:
-        ConfigError: the graph changes a label, drops images, or gives what depends on the label.
+        ConfigError: the graph changes labels, drops images, or its values depend on the label.
     """
     images, labels = sample_images(examples, "train")
     graph = TransformFn(path).saved.transform_fn
-    (wanted,), _ = graph.structured_input_signature
+    (inputs,), _ = graph.structured_input_signature
 
-    def ask(asked: np.ndarray) -> dict[str, Any]:
-        features = {IMAGE: tf.cast(images, tf.float32), LABEL: tf.constant(asked)}
+    def transform(labels: np.ndarray) -> dict[str, Any]:
+        features = {IMAGE: tf.cast(images, tf.float32), LABEL: tf.constant(labels)}
         try:
-            found = graph({name: features[name] for name in wanted})
+            outputs = graph({name: features[name] for name in inputs})
         except Exception as error:
             raise ConfigError(
                 "the preprocessing_fn fails on images of the train split",
                 got=summarize_error(error),
-                remedy="change the function that normalize.preprocessing_fn names",
+                remedy="fix the function that normalize.preprocessing_fn names",
             ) from error
-        return {name: _as_array(value) for name, value in found.items()}
+        return {name: _to_array(value) for name, value in outputs.items()}
 
     others = (labels + 1) % examples.spec.num_classes
-    first, second = ask(labels), ask(others)
-    for found, asked in ((first, labels), (second, others)):
-        if len(found[IMAGE]) != len(asked):
-            _refuse("drops images", f"{len(asked)} images", f"{len(found[IMAGE])} of them")
-        if LABEL in found and not np.array_equal(found[LABEL], asked):
+    first, second = transform(labels), transform(others)
+    for outputs, given in ((first, labels), (second, others)):
+        if len(outputs[IMAGE]) != len(given):
             _refuse(
-                "changes the labels",
-                f"those that it was given: {asked[:4].tolist()} …, shape {asked.shape}",
-                f"{found[LABEL][:4].tolist()} …, shape {found[LABEL].shape}",
+                "drops images, and training would not",
+                f"{len(given)} images",
+                f"{len(outputs[IMAGE])} images",
+                "leave images out in the source, or give them weight 0: train.sample_weight_fn",
+            )
+        if LABEL in outputs and not np.array_equal(outputs[LABEL], given):
+            _refuse(
+                "changes the labels, and training would ignore that",
+                f"the labels unchanged: {given[:4].tolist()} …, shape {given.shape}",
+                f"{outputs[LABEL][:4].tolist()} …, shape {outputs[LABEL].shape}",
+                "return the label unchanged, or do not return it; correct labels in the source",
             )
     for name in sorted(first.keys() - {LABEL}):
         if not _same(first[name], second[name]):
             _refuse(
-                f"gives another {name!r} where the label is another",
-                "the same for an image, whatever its label: a served image has none",
+                f"returns another {name!r} for another label",
+                "the same values for an image with any label: a served image has none",
                 "a difference between two labels of the same images",
+                "compute it from the image alone; to weight images by their label use "
+                "train.class_weights or train.sample_weight_fn",
             )
 
 
-def _refuse(what: str, expected: str, got: str) -> None:
+def _refuse(what: str, expected: str, got: str, remedy: str) -> None:
     raise ConfigError(
-        f"the preprocessing_fn {what}, which would be thrown away",
+        f"the preprocessing_fn {what}",
         expected=expected,
         got=got,
         follows="nothing was trained",
-        remedy=_REMEDY,
+        remedy=remedy,
     )
 
 
-def _as_array(value: Any) -> np.ndarray:
+def _to_array(value: Any) -> np.ndarray:
     sparse = isinstance(value, tf.SparseTensor)
     return (tf.sparse.to_dense(value) if sparse else tf.convert_to_tensor(value)).numpy()  # type: ignore[no-any-return]
 

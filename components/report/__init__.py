@@ -1,1 +1,1 @@
-"""What a run came to, to look at: one HTML file, and pictures as PNG files."""
+"""Show the results of a run: one HTML file, and pictures as PNG files."""

@@ -1,4 +1,4 @@
-"""What a training's history says of each metric, without a library to draw it."""
+"""Collect the values of each metric from the history of a training, to be drawn."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from collections.abc import Mapping
 from typing import Any
 
 _VALIDATION = "val_"  # Keras's prefix
-_NOT_METRICS = {"learning_rate", "seconds"}  # lists of a history that say how, not how well
+_NOT_METRICS = {"learning_rate", "seconds"}  # lists in a history that are no metrics
 _FIRST = ("loss", "accuracy")
 _MOST = 12  # metrics
 
 
-def metrics(history: Mapping[str, Any]) -> dict[str, tuple[list[float], list[float]]]:
-    """Name → a number per epoch of train and of validation; loss and accuracy come first.
+def collect_metrics(history: Mapping[str, Any]) -> dict[str, tuple[list[float], list[float]]]:
+    """Return name → (values per epoch of train, of validation); loss and accuracy come first.
 
     Args:
-        history: name → a number per epoch, None where there was none; a validation metric's name
-            begins with val_. What is no list of numbers is passed over.
+        history: name → a number or None per epoch; names of validation metrics begin with val_.
+            Entries that are no lists of numbers are ignored.
     """
     numbers = {
         name: [math.nan if value is None else float(value) for value in values]
@@ -30,7 +30,7 @@ def metrics(history: Mapping[str, Any]) -> dict[str, tuple[list[float], list[flo
 
 
 def _is_series(values: Any) -> bool:
-    """Whether it is a list of numbers and None, with one number at least."""
+    """Whether the entry is a list of numbers and None, with at least one number."""
     if not isinstance(values, list):
         return False
     numbers = [value for value in values if value is not None]

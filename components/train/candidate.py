@@ -1,7 +1,7 @@
-"""One training from start to end: devices, data, fit, check, record, write.
+"""Train a candidate from start to end: choose devices, fit, check, record, write.
 
-What comes out is a candidate: the bundle as it will be judged and served, and beside it what the
-training was like and what the trained model answers, for others to hold the bundle against.
+The candidate is the bundle that will be judged and served. Beside it lie the history of the
+training and answers of the trained model, with which the bundle is compared later.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ from serving_export.bundle.training_images import FILE, serialize_training_hashe
 from serving_export.bundle.transform_graph import TransformFn
 from serving_export.parity.check import MAX_IMAGES, record_parity
 
-_FIRST = 256  # train images that are looked at before anything is trained
-_NAMED = 5
-_FED = 100  # images of which it is recorded what the model was fed
+_FIRST = 256  # train images that are checked before the training
+_NAMED = 5  # classes that a warning names
+_FED = 100  # images whose transformed values are recorded
 
 
 def make_candidate(
@@ -45,19 +45,19 @@ def make_candidate(
     path: Path,
     context: Context,
 ) -> str:
-    """Train and write `bundle/`, `history.json` and `parity.npz` under `path`.
+    """Train, and write `bundle/`, `history.json` and `parity.npz` under `path`.
 
     Returns:
-        The bundle's digest.
+        The digest of the bundle.
     """
     started = time.perf_counter()
     keras.utils.set_random_seed(context.seed)
-    hardware = devices.choose(config)
+    hardware = devices.choose_hardware(config)
     transform = TransformFn(transform_graph.path)
     training = Training(examples, transform, config, context, hardware)
 
-    for words in find_data_suspicions(examples):
-        context.warn(words)
+    for warning in find_data_suspicions(examples):
+        context.warn(warning)
     model = fit(training)
     check(model, training)
 
@@ -75,13 +75,13 @@ def make_candidate(
 
 
 def find_data_suspicions(examples: Examples) -> Iterator[str]:
-    """What is seldom meant in the images and labels, in words."""
+    """Yield a warning for each property of images and labels that is usually a mistake."""
     with translate_record_errors(examples):
         images, _ = next(iter(read_batches(examples, SPLIT, batch_size=_FIRST).as_numpy_iterator()))
     if images.max(initial=0) <= 1:
         yield (
-            f"no pixel of the first {len(images)} train images is above 1: they should reach from "
-            "0 to 255; if the source divides by 255, let it give them as they were"
+            f"no pixel of the first {len(images)} train images is above 1: pixels should be from 0 "
+            "to 255; if the source divides by 255, remove the division"
         )
     counts = zip(examples.counts.get("test", ()), examples.counts[SPLIT], strict=False)
     unseen = [
@@ -90,26 +90,27 @@ def find_data_suspicions(examples: Examples) -> Iterator[str]:
     if unseen:
         more = f" and {len(unseen) - _NAMED} more" if len(unseen) > _NAMED else ""
         yield (
-            f"the test split has images of classes that the train split has none of: "
-            f"{', '.join(map(repr, unseen[:_NAMED]))}{more}; nobody can learn them"
+            f"the test split has images of classes without images in the train split: "
+            f"{', '.join(map(repr, unseen[:_NAMED]))}{more}; the model cannot learn them"
         )
 
 
 def fit(training: Training) -> Any:
-    """The model, trained by Keras's way or by one of the user's own."""
+    """Train the model, by the Keras training or by the user's train_fn."""
     config = training.config
     model = load_object(config.train_fn_path)(training)
     if config.warm_start and not training.warm:
         raise ConfigError(
-            f"{config.name} did not take the weights that train.warm_start names",
+            f"{config.name} did not use the weights that train.warm_start names",
             expected="a train_fn that calls training.warm_start(weights) before it trains",
-            follows="nothing was kept",
+            follows="the trained model was not kept",
+            remedy="call training.warm_start(weights) in the train_fn, or unset train.warm_start",
         )
     return model
 
 
 def check(model: Any, training: Training) -> None:
-    """Hold what the model gives against the classes, and against `train.model_output`."""
+    """Check the output of the model against the classes and `train.model_output`."""
     config = training.config
     check_served(
         lambda images: model(training.transform(images)),
@@ -120,18 +121,18 @@ def check(model: Any, training: Training) -> None:
 
 
 def record_history(training: Training, seconds: float, path: Path) -> None:
-    """What the metrics were in each epoch, and on what and how long it was trained."""
+    """Write the metrics of each epoch, the hardware and the time of the training."""
     facts = {
         "steps_per_epoch": training.steps_per_epoch,
         "batch_size": training.config.batch_size,
-        "hardware": training.hardware.words,
+        "hardware": training.hardware.description,
         "seconds": round(seconds, 3),
     }
-    write_document(path, {**_json(training.history), **facts})
+    write_document(path, {**_replace_nan(training.history), **facts})
 
 
-def _json(history: Mapping[str, Sequence[float]]) -> dict[str, list[float | None]]:
-    """JSON has no NaN and no infinity, which a validation's values may be."""
+def _replace_nan(history: Mapping[str, Sequence[float]]) -> dict[str, list[float | None]]:
+    """Replace NaN and infinity, which JSON does not have, by None."""
     return {
         name: [value if math.isfinite(value) else None for value in values]
         for name, values in history.items()
@@ -139,7 +140,7 @@ def _json(history: Mapping[str, Sequence[float]]) -> dict[str, list[float | None
 
 
 def record_answers(training: Training, served: Mapping[str, Any], path: Path) -> None:
-    """What the trained model says to some raw images, and what it was fed of them."""
+    """Record the answers of the trained model to some raw images, and their transformed values."""
     images, _ = next(
         iter(read_batches(training.examples, SPLIT, batch_size=MAX_IMAGES).as_numpy_iterator())
     )
@@ -148,7 +149,7 @@ def record_answers(training: Training, served: Mapping[str, Any], path: Path) ->
 
 
 def write(training: Training, served: Mapping[str, Any], path: Path) -> str:
-    """The serving bundle, with how it came about and which images it was trained on."""
+    """Write the serving bundle, with facts about its training and the images it was trained on."""
     config = training.config
     about = {
         "epochs": max(map(len, training.history.values()), default=0),

@@ -34,7 +34,7 @@ def depends(config: Config) -> Depends:
     modules = dict.fromkeys(path.partition(":")[0] for path in config.own_code)
     files: tuple[Path, ...] = ()
     if config.warm_start and not config.warm_starts_by_word:
-        read_manifest(config.warm_start_manifest.parent)  # says so at once where there is none
+        read_manifest(config.warm_start_manifest.parent)  # raises if there is none
         files = (config.warm_start_manifest,)
     return Depends(modules=tuple(modules), files=files)
 
@@ -42,23 +42,23 @@ def depends(config: Config) -> Depends:
 def check_expected(
     config: Config, inputs: Mapping[str, ExpectedExamples], *, thorough: bool
 ) -> Sequence[str]:
-    """Hold the settings against what there is; `thorough`: make with Keras what they name.
+    """Check the settings; if `thorough`, also build optimizer and model with Keras.
 
     Returns:
-        What is worth a look: callbacks that a resumed training would go on with as new.
+        Warnings: callbacks that lose their state when the training is interrupted.
 
     Raises:
-        ConfigError: as `checks.settings.check`; one of a user's own cannot be imported or called,
-            Keras does not take the optimizer's options, the model cannot be built, a batch cannot
-            be shared by the devices.
-        EnvironmentTrouble: a GPU is asked for and there is none.
+        ConfigError: as `checks.settings.check`; the user's own code cannot be imported or called,
+            Keras refuses the options of the optimizer, the model cannot be built, a batch cannot
+            be divided by the devices.
+        EnvironmentTrouble: the config asks for a GPU and there is none.
     """
     examples = inputs.get("examples", ExpectedExamples())
     settings.check(config, examples)
     if not thorough:
         return ()
     _check_calls(config)
-    _try_out(config, examples.spec)
+    _try_building(config, examples.spec)
     from components.train.keras_model.callback_state import find_stateless_callbacks
 
     return tuple(
@@ -69,7 +69,7 @@ def check_expected(
 
 
 def _check_calls(config: Config) -> None:
-    """Import what is the user's own, and hold it to how it will be called."""
+    """Import the user's own functions, and check that they can be called as they will be."""
     calls = [
         (config.augmentation_fn, "augmentation_fn(images, seed)", 2),
         (config.sample_weight_fn, "sample_weight_fn(images, labels)", 2),
@@ -84,19 +84,19 @@ def _check_calls(config: Config) -> None:
             check_call(load_object(path), path, expected, arguments)
 
 
-def _try_out(config: Config, spec: ImageSpec | None) -> None:
-    """Make optimizer and model, and throw them away: the libraries are what `run` imports anyway.
+def _try_building(config: Config, spec: ImageSpec | None) -> None:
+    """Build optimizer and model once, to see that they can be built.
 
-    In a thread of its own, since Keras counts the names of layers in each: those of the model that
-    is trained stay as they would be.
+    This runs in its own thread: Keras numbers the names of layers per thread, so the names in the
+    model that is trained do not change.
     """
     from components.train import devices
     from components.train.checks.model import build_configured_model
     from components.train.keras_fit import make_optimizer
 
-    hardware = devices.choose(config)
+    hardware = devices.choose_hardware(config)
 
-    def make() -> None:
+    def build() -> None:
         with hardware.scope():
             make_optimizer(config)
             if spec is not None:
@@ -104,19 +104,19 @@ def _try_out(config: Config, spec: ImageSpec | None) -> None:
 
     if config.train_fn is None:
         with ThreadPoolExecutor(1) as thread:
-            thread.submit(make).result()
+            thread.submit(build).result()
 
 
 def pin(config: Config, inputs: Inputs | None, context: Context) -> Config:
-    """The config with the model that it warm-starts from named by a digest that is vouched for.
+    """Fill in the digest of the model that `warm_start` names, after a check that it is trusted.
 
     Raises:
-        BadDataError: no model of ours lies there, or nobody vouches for it.
+        BadDataError: there is no Penstock model there, or it is not trusted.
     """
     if not config.warm_start:
         return config
     folder = config.warm_start_manifest.parent
-    read_manifest(folder)  # says so where there is none
+    read_manifest(folder)  # raises if there is none
     digest = config.warm_start_digest or sha256_file(config.warm_start_manifest)
     context.vouch(folder, digest)
     return dataclasses.replace(config, warm_start_digest=digest)
@@ -125,20 +125,20 @@ def pin(config: Config, inputs: Inputs | None, context: Context) -> Config:
 def run(inputs: Inputs, config: Config, context: Context) -> Outputs:
     """Train, then write `bundle/`, `history.json` and `parity.npz`.
 
-    With the same seed on the same CPU the weights are the same bit for bit, also if the training
-    was killed in between and goes on from a checkpoint in `context.work_dir`.
+    The same seed on the same CPU gives bit for bit the same weights, also if the training was
+    killed and resumed from a checkpoint in `context.work_dir`.
 
     Raises:
-        ConfigError: a model, optimizer or function that cannot be had or does not fit; a setting
-            that the data does not allow.
+        ConfigError: a model, optimizer or function cannot be loaded or does not fit; a setting does
+            not fit the data.
         BadDataError: the examples cannot be read; the model to warm-start from changed.
-        EnvironmentTrouble: a GPU is asked for and there is none.
-        StepError: the loss became NaN or infinite, says at which step; a device is out of memory.
+        EnvironmentTrouble: the config asks for a GPU and there is none.
+        StepError: the loss became NaN or infinite; a device is out of memory.
     """
-    for own in config.own_code:
-        load_object(own)
+    for path in config.own_code:
+        load_object(path)
     from components.train.candidate import make_candidate
 
-    path = context.output_dir / "model"
-    digest = make_candidate(inputs.examples, inputs.transform_graph, config, path, context)
-    return Outputs(model=Model(path=path, spec=inputs.examples.spec, digest=digest))
+    folder = context.output_dir / "model"
+    digest = make_candidate(inputs.examples, inputs.transform_graph, config, folder, context)
+    return Outputs(model=Model(path=folder, spec=inputs.examples.spec, digest=digest))

@@ -1,25 +1,30 @@
-"""Train's config: the model, its optimizer, and how it is fitted."""
+"""Define the config of Train: the model, its optimizer, and the training."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from components.models import NAMES
+from data.base.field_meanings import show_meanings
 from data.code.import_path import resolve_import_path
-from data.errors import ConfigError
+from data.errors import ConfigError, suggest_names
 from serving_export.bundle.manifest import MANIFEST
 from serving_export.model_store.layout import find_bundle_folder
 
-# words of `warm_start` for a model that runs have made: the one that serves, and that of a run
+# values of `warm_start` that name the model that serves, or the model of a run
 SERVING = "serving"
 RUN = "run:"
 
 
+@show_meanings
 @dataclass(frozen=True, kw_only=True)
 class Config:
+    """Settings of Train."""
+
     model: str = "dense"
     """The model: dense, or the import path of your own function, package.module:build_model."""
     model_options: dict[str, Any] = field(default_factory=dict)
@@ -98,36 +103,64 @@ class Config:
         for name in ("epochs", "batch_size", "early_stop_patience", "learning_rate"):
             value = getattr(self, name)
             if value is not None and not 0 < value < math.inf:
-                raise ConfigError(f"train.{name} must be more than 0", got=value)
+                raise ConfigError(
+                    f"train.{name} is out of range",
+                    expected="a number above 0",
+                    got=value,
+                    remedy=f"--set train.{name}=VALUE with such a number",
+                )
         for name, weight in self.class_weights.items():
             if not (math.isfinite(weight) and weight >= 0):
                 raise ConfigError(
-                    f"train.class_weights: {name!r} is out of range",
-                    expected="a number from 0",
+                    f"train.class_weights: the weight of {name!r} is out of range",
+                    expected="0 or more",
                     got=weight,
+                    remedy="set a weight in this range in train.class_weights",
                 )
         if self.learning_rate is not None and self.learning_rate_schedule:
             raise ConfigError(
-                "train.learning_rate and train.learning_rate_schedule exclude one another",
+                "train.learning_rate and train.learning_rate_schedule cannot both be set",
+                expected="only one of them",
                 remedy="set the schedule's initial_learning_rate in train.schedule_options",
             )
         if not self.checkpoint_seconds >= 0:
             raise ConfigError(
                 "train.checkpoint_seconds is out of range",
-                expected="seconds, from 0",
+                expected="0 seconds or more",
                 got=self.checkpoint_seconds,
+                remedy="--set train.checkpoint_seconds=30, for example",
             )
         first, last = self.profile_steps or (0, 1)
         if not 0 <= first < last:
             raise ConfigError(
                 "train.profile_steps is out of range",
-                expected="the first step, from 0, and a later one",
+                expected="a first step from 0, and a later step",
                 got=list(self.profile_steps or ()),
+                remedy="--set train.profile_steps=[10,20], for example",
+            )
+
+    def check_class_names(self, class_names: Sequence[str]) -> None:
+        """Raise ConfigError if `class_weights` names a class that the data does not have."""
+        for name in self.class_weights:
+            if name not in class_names:
+                raise ConfigError(
+                    f"train.class_weights names {name!r}, which is no class of the data",
+                    remedy=suggest_names(name, class_names),
+                )
+
+    def check_without_validation(self) -> None:
+        """Raise ConfigError if a setting needs a validation split: there is none."""
+        if self.early_stop_patience or self.best_weights:
+            purpose = "early stopping" if self.early_stop_patience else "keeping the best weights"
+            raise ConfigError(
+                f"{purpose} needs a validation split, and there is none",
+                remedy="--set ingest.validation_share=0.1, or --set train.early_stop_patience=none "
+                "and train.best_weights=false",
             )
 
     @property
     def name(self) -> str:
-        """What messages and manifests call the model."""
+        """The name of the model in messages and manifests."""
         return self.train_fn or self.model
 
     @property
@@ -141,17 +174,17 @@ class Config:
 
     @property
     def warm_starts_by_word(self) -> bool:
-        """Whether `warm_start` is a word: which model that means is known when a run begins."""
-        named = self.warm_start or ""
-        return named == SERVING or named.startswith(RUN)
+        """Whether `warm_start` is `serving` or `run:ID`, which is looked up when a run begins."""
+        value = self.warm_start or ""
+        return value == SERVING or value.startswith(RUN)
 
     @property
     def warm_start_manifest(self) -> Path:
-        """The manifest of the bundle that `warm_start` names; of a model, its highest version's."""
+        """The manifest of the bundle that `warm_start` names; of a model, its highest version."""
         return find_bundle_folder(Path(str(self.warm_start))) / MANIFEST
 
     @property
     def own_code(self) -> tuple[str, ...]:
-        """The import paths of all that the config names."""
-        named = (self.train_fn, self.augmentation_fn, self.sample_weight_fn, *self.callbacks)
-        return (self.model_path, self.train_fn_path, *(path for path in named if path))
+        """The import paths of all code that the config names."""
+        optional = (self.train_fn, self.augmentation_fn, self.sample_weight_fn, *self.callbacks)
+        return (self.model_path, self.train_fn_path, *(path for path in optional if path))

@@ -1,4 +1,4 @@
-"""The from-scratch tutorial's training, written as one's own would be: against `Training` alone."""
+"""Train the model of the from-scratch tutorial: an example of a train_fn of your own."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _LEARNING_RATE = 0.001
 
 
 def train_fn(training: Training) -> Sequential:
-    """Plain gradient descent on hand-written layers; `train.model_options` has their `units`."""
+    """Train hand-written layers by gradient descent; `train.model_options` sets their `units`."""
     config = training.config
     with training.hardware.scope():
         model = build(training.examples.spec, config.model_options, training.seed)
@@ -28,10 +28,10 @@ def train_fn(training: Training) -> Sequential:
 
     def step(images: tf.Tensor, labels: tf.Tensor, weights: tf.Tensor) -> dict[str, tf.Tensor]:
         with tf.GradientTape() as tape:
-            found = values(model(images), labels)
-            loss = tf.reduce_sum(found["loss"] * weights)
+            results = values(model(images), labels)
+            loss = tf.reduce_sum(results["loss"] * weights)
         descend(model.weights, tape.gradient(loss, model.weights), learning_rate)
-        return found
+        return results
 
     training.run(
         step,

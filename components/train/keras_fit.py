@@ -1,4 +1,4 @@
-"""How Train fits a Keras model: what the config says, written against `Training` alone."""
+"""Train a Keras model as the config says."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ if TYPE_CHECKING:
 
 
 def train_fn(training: Training) -> keras.Model:
-    """Build the model that the config names, and train it to the end.
+    """Build the model that the config names, and train it.
 
     Raises:
-        ConfigError: a model, optimizer or schedule that cannot be built or does not fit; a model
-            whose output the loss would softmax twice or not at all.
+        ConfigError: the model, optimizer or schedule cannot be built or does not fit; the softmax
+            would be applied to the model's output twice or not at all.
     """
     config = training.config
     with training.hardware.scope():
         model = build_checked_model(training)
-        training.warm_start(model.weights)  # before the optimizer, which may begin with a copy
-        # puts loss scaling around the optimizer where precision needs it
+        training.warm_start(model.weights)  # before the optimizer, which may copy them
+        # adds loss scaling to the optimizer if the precision needs it
         compile_model(model, make_optimizer(config), training)
         model.optimizer.build(model.trainable_variables)
     update = Update(model.optimizer, model.trainable_variables, training)
@@ -42,12 +42,12 @@ def train_fn(training: Training) -> keras.Model:
         return {"loss": tf.fill(tf.shape(labels), loss), "accuracy": right}
 
     def step(images: tf.Tensor, labels: tf.Tensor, weights: tf.Tensor) -> dict[str, tf.Tensor]:
-        here = tf.cast(tf.shape(labels)[0], tf.float32)
-        whole = sum_over_replicas(here)
+        share = tf.cast(tf.shape(labels)[0], tf.float32)  # images on this replica
+        batch = sum_over_replicas(share)
         with tf.GradientTape() as tape:
             output = model(images, training=True)
-            loss = loss_of(images, labels, output, weights * whole if weighted else None, True)
-            scaled = model.optimizer.scale_loss(loss * (here / whole))
+            loss = loss_of(images, labels, output, weights * batch if weighted else None, True)
+            scaled = model.optimizer.scale_loss(loss * (share / batch))
         update(tape, scaled)
         return values(loss, output, labels)
 
@@ -60,13 +60,13 @@ def train_fn(training: Training) -> keras.Model:
         variables=[*model.variables, *model.optimizer.variables],
         validate=validate,
         hooks=[KerasCallbacks(model, training)],
-        final=final_weights(model),
+        final=make_final_weights(model),
     )
     return model
 
 
-def final_weights(model: keras.Model) -> FinalWeights:
-    """Of a model whose optimizer averages them (`use_ema`) the averages, as `fit` ends with."""
+def make_final_weights(model: keras.Model) -> FinalWeights:
+    """Use the averages of the weights if the optimizer keeps them (`use_ema`), as Keras does."""
     optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)  # of loss scaling
     if not optimizer.use_ema:
         return FinalWeights()
@@ -75,7 +75,7 @@ def final_weights(model: keras.Model) -> FinalWeights:
 
 
 def sum_over_replicas(number: tf.Tensor) -> tf.Tensor:
-    """The sum of a number over all replicas of a step."""
+    """Sum a number over all replicas of a step."""
     context = tf.distribute.get_replica_context()
     if context.num_replicas_in_sync == 1:
         return number
@@ -83,16 +83,15 @@ def sum_over_replicas(number: tf.Tensor) -> tf.Tensor:
 
 
 def make_optimizer(config: Config) -> keras.Optimizer:
-    """The optimizer that the config names, by Keras's own names of it, its options and schedules.
+    """Make the optimizer of the config, with its options and learning rate schedule.
 
     Raises:
-        ConfigError: an unknown name, with the close matches, or options that it does not take.
+        ConfigError: an unknown name (the close matches are named), or options that Keras refuses.
     """
     if config.optimizer.lower() == "schedulefreeadamw":
-        # Each step reads a moment after it was written, or before: Keras leaves that to TensorFlow.
+        # A step reads a moment before or after it was written: Keras does not fix the order.
         raise ConfigError(
-            "Keras's ScheduleFreeAdamW gives other weights compiled than not, and other ones on a "
-            "strategy's device",
+            "ScheduleFreeAdamW gives different weights when Keras compiles it or uses a strategy",
             follows="nothing was trained",
             remedy="--set train.optimizer=adamw, with use_ema=true in train.optimizer_options for "
             "an average, or write a train_fn",
@@ -101,34 +100,35 @@ def make_optimizer(config: Config) -> keras.Optimizer:
     if config.learning_rate is not None:
         options["learning_rate"] = config.learning_rate
     if config.learning_rate_schedule:
-        options["learning_rate"] = _made(
+        options["learning_rate"] = _instantiate(
             keras.optimizers.schedules, config.learning_rate_schedule, config.schedule_options
         )
-    return _made(keras.optimizers, config.optimizer, options)
+    return _instantiate(keras.optimizers, config.optimizer, options)
 
 
-def _made(module: Any, name: str, options: Mapping[str, Any]) -> Any:
-    """A class of the module by its name in any case, called with the options."""
-    known = {n.lower(): kind for n, kind in vars(module).items() if isinstance(kind, type)}
-    if name.lower() not in known:
+def _instantiate(module: Any, name: str, options: Mapping[str, Any]) -> Any:
+    """Instantiate a class of a Keras module, by its name in any case."""
+    classes = {n.lower(): kind for n, kind in vars(module).items() if isinstance(kind, type)}
+    if name.lower() not in classes:
         raise ConfigError(
             f"{module.__name__.removesuffix('.api')} has no {name!r}",
-            remedy=suggest_names(name.lower(), known),
+            remedy=suggest_names(name.lower(), classes),
         )
     try:
-        return known[name.lower()](**options)
+        return classes[name.lower()](**options)
     except (TypeError, ValueError) as error:
         raise ConfigError(
-            f"{known[name.lower()].__name__} cannot be made with these options",
+            f"{classes[name.lower()].__name__} does not take these options",
             got=f"{dict(options)}: {error}",
-            remedy="its page in Keras's documentation lists them",
+            remedy="correct train.optimizer_options or train.schedule_options; see its page in the "
+            "Keras documentation",
         ) from error
 
 
 class Update:
-    """Applies the gradients of a loss, compiled by XLA where that pays.
+    """Apply the gradients of a loss, compiled by XLA if that is faster.
 
-    XLA makes one pass over memory of what Keras writes as a dozen operations for each variable.
+    XLA makes one pass over memory; Keras runs a dozen operations for each variable.
     """
 
     def __init__(

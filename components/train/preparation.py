@@ -1,6 +1,6 @@
-"""From raw images to what a step sees, on the device: augmentation, the transform graph, weights.
+"""Prepare raw images for a training step, on the device: augment, transform, weight.
 
-Augmentation is here and nowhere else, so the serving graph cannot have it.
+Only this module applies the augmentation, so the serving graph cannot contain it.
 """
 
 from __future__ import annotations
@@ -14,14 +14,13 @@ from components.artifacts import Examples
 from components.train.loop.augmentation import Augmentation
 from data.batches.training import SPLIT
 from data.code.import_path import load_object
-from data.errors import ConfigError, suggest_names
 
 if TYPE_CHECKING:
     from components.train.config import Config
 
 
 class Preparation:
-    """`prepare` for the compiled loop. It keeps nothing from batch to batch."""
+    """Prepares batches for the compiled loop, without any state between batches."""
 
     def __init__(
         self,
@@ -34,7 +33,7 @@ class Preparation:
         self._seed = seed
         self._augmentation = Augmentation(config.augmentation, examples.spec)
         self._own = load_object(config.augmentation_fn) if config.augmentation_fn else None
-        self._class_weights = tf.constant(class_weights(examples, config), tf.float32)
+        self._class_weights = tf.constant(compute_class_weights(examples, config), tf.float32)
         self._sample_weights = (
             load_object(config.sample_weight_fn) if config.sample_weight_fn else None
         )
@@ -42,12 +41,12 @@ class Preparation:
     def prepare(
         self, images: tf.Tensor, labels: tf.Tensor, number: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        """What the step sees, and a weight (n,) float32 for each image.
+        """Return the transformed images, and a weight (n,) float32 for each image.
 
         Args:
             images: (n, height, width, channels) float32, 0-255.
             labels: (n,) int64.
-            number: () int64, another for each batch of the training and each replica.
+            number: () int64, unique for each batch of the training and each replica.
         """
         weights = tf.gather(self._class_weights, labels)
         if self._sample_weights:
@@ -59,22 +58,17 @@ class Preparation:
         return self._transform(images), weights
 
 
-def class_weights(examples: Examples, config: Config) -> list[float]:
-    """A weight for each class, in the order of the classes.
+def compute_class_weights(examples: Examples, config: Config) -> list[float]:
+    """Compute a weight for each class, in the order of the classes.
 
-    `balance_classes` gives images / (classes * images of the class), as scikit-learn's
-    "balanced"; `class_weights` multiplies the classes that it names.
+    `balance_classes` gives images / (classes * images of the class), like "balanced" in
+    scikit-learn; `class_weights` multiplies the classes that it names.
 
     Raises:
-        ConfigError: a name that is no class.
+        ConfigError: a name is no class.
     """
     names, counts = examples.spec.class_names, examples.counts[SPLIT]
-    for name in config.class_weights:
-        if name not in names:
-            raise ConfigError(
-                f"train.class_weights names {name!r}, which is no class of the data",
-                remedy=suggest_names(name, names),
-            )
+    config.check_class_names(names)
     total = sum(counts)
     balanced = [total / (len(names) * count) if count else 0.0 for count in counts]
     weights = balanced if config.balance_classes else [1.0] * len(names)

@@ -1,6 +1,6 @@
-"""What a training function is given: the data, the hardware, and a loop that can be resumed.
+"""Give a train_fn its data, its hardware, and a training loop that can be resumed.
 
-A `train_fn(training) -> model` of one's own writes just the step:
+Your own `train_fn(training) -> model` only writes the step:
 
     def train_fn(training):
         model = ...                                        # a tf.Module
@@ -14,7 +14,7 @@ A `train_fn(training) -> model` of one's own writes just the step:
         training.run(step, variables=model.variables)
         return model
 
-The order of the images, progress, checkpoints, logs and a loss that is no number are the loop's.
+The loop orders the images, reports progress, writes checkpoints and logs, and stops at a NaN loss.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from components.train.loop.checkpoints import Checkpoints
 from components.train.loop.compiled_steps import CompiledLoop, Step, Sums
 from components.train.loop.final_weights import FinalWeights
 from components.train.loop.hook import Hook
-from components.train.loop.monitoring import Watch
+from components.train.loop.monitoring import TrainingMonitor
 from components.train.loop.training_loop import TrainingLoop
 from components.train.preparation import Preparation
 from components.train.warm_start import load_weights
@@ -55,13 +55,13 @@ Values = Callable[[tf.Tensor, tf.Tensor], Mapping[str, tf.Tensor]]
 class Training:
     """One training of one candidate.
 
-    examples: what is trained on, with its `spec`.
-    config: Train's.
-    seed: the run's.
+    examples: the examples to train on, with their `spec`.
+    config: the config of Train.
+    seed: the seed of the run.
     hardware: devices and precision; build the model inside `hardware.scope()`.
-    transform: from float32 images (n, height, width, channels), 0-255, to what the model sees.
-        `run` and `read_batches` have applied it already.
-    history: what `run` has returned, means over images by name, a number for each epoch.
+    transform: from float32 images (n, height, width, channels), 0-255, to the input of the model.
+        `run` and `read_batches` apply it.
+    history: the result of `run`: means over images by name, a number for each epoch.
     """
 
     def __init__(
@@ -84,17 +84,17 @@ class Training:
         self._preparation = Preparation(examples, transform, config, context.seed)
 
     def batches(self, split: str, batch_size: int | None = None) -> tf.data.Dataset:
-        """A split's images, transformed, and labels in the order at rest."""
+        """Read the transformed images and the labels of a split in the stored order."""
         size = batch_size or self.config.batch_size
         return read_batches(self.examples, split, batch_size=size, transform=self.transform)
 
     def warm_start(self, weights: Sequence[Any]) -> None:
-        """Give the weights of the model that `train.warm_start` names to these, if it names one.
+        """Assign the weights of the model that `train.warm_start` names, if it is set.
 
         Raises:
-            BadDataError: no model of ours lies there, its bytes changed, or it is not the one that
-                was vouched for when the step was planned.
-            ConfigError: its classes, or the shapes of its weights, are others; each is named.
+            BadDataError: there is no Penstock model there, its bytes changed, or it is not the
+                model that was checked when the step was planned.
+            ConfigError: its classes or the shapes of its weights differ; they are named.
         """
         self.warm = True
         config = self.config
@@ -114,25 +114,23 @@ class Training:
         """Take all steps of all epochs, from the last checkpoint if there is one.
 
         Args:
-            step: called with images as the model sees them, augmented and transformed, labels
-                (n,) int64, and weights (n,) float32; compiled. `sum(losses * weights)` is the
-                batch's loss: the weights are those of classes and samples, divided by the size of
-                the batch over all replicas. It updates the variables and returns values for each
-                image, (n,) by name, one of which must be "loss".
-            variables: all that a step changes, always in the same order: weights, the
-                optimizer's, generators of random numbers.
-            validate: from images and labels of the validation split, the same values.
-            hooks: told as the training goes.
-            final: where not the weights as trained are to be returned but, say, their average:
-                these are validated, seen by the hooks when an epoch or the training ends, and in
-                the variables at the end.
+            step: is compiled; takes augmented and transformed images, labels (n,) int64 and weights
+                (n,) float32; updates the variables; returns values per image, (n,) by name, one of
+                them "loss". The batch's loss is `sum(losses * weights)`: the weights of classes and
+                samples are divided by the size of the batch over all replicas.
+            variables: all variables that a step changes, always in the same order: weights, the
+                optimizer's variables, random generators.
+            validate: a function of images and labels that returns the same values for validation.
+            hooks: called while the training runs.
+            final: the weights to export if they are not the trained ones, such as an average: they
+                are validated, seen by the hooks when an epoch or the training ends, and kept.
 
         Returns:
-            `history`, with the validation's values as `val_…`.
+            `history`; values of the validation are named `val_…`.
 
         Raises:
-            StepError: the loss became NaN or infinite, or a device has not enough memory.
-            ConfigError: a hook wrote into the weights where `final` had put others.
+            StepError: the loss became NaN or infinite, or a device is out of memory.
+            ConfigError: a hook changed the weights while `final` was in their place.
             BadDataError: the examples cannot be read.
         """
         config, context = self.config, self._context
@@ -143,8 +141,8 @@ class Training:
         loop = TrainingLoop(
             compiled,
             variables=variables,
-            hooks=[*hooks, Watch(context, config, self.steps_per_epoch, variables)],
-            validate=self._validation(validate, hooks),
+            hooks=[*hooks, TrainingMonitor(context, config, self.steps_per_epoch, variables)],
+            validate=self._make_validation(validate, hooks),
             final=final or FinalWeights(),
             checkpoints=Checkpoints(folder, config.checkpoint_seconds, context.logger),
             epochs=config.epochs,
@@ -155,7 +153,7 @@ class Training:
             translate_record_errors(self.examples),
             self.hardware.explain_out_of_memory(config.batch_size),
         ):
-            feed = self._feed(resumed)
+            feed = self._plan_feed(resumed)
             chunks = read_training_chunks(
                 self.examples,
                 feed,
@@ -168,12 +166,12 @@ class Training:
         self.history = loop.history
         return self.history
 
-    def warn(self, words: str) -> None:
-        """Let whoever runs this know what is worth a look, before the first step."""
-        self._context.warn(words)
+    def warn(self, message: str) -> None:
+        """Show and record a warning."""
+        self._context.warn(message)
 
-    def _feed(self, resumed: Mapping[str, Any]) -> Feed:
-        """As a resumed training began it, for the order of the images rests on it, or planned."""
+    def _plan_feed(self, resumed: Mapping[str, Any]) -> Feed:
+        """Plan how images are fed; a resumed training keeps its plan, for the same order."""
         if resumed:
             return Feed(**resumed["feed"])
         feed = plan_feed(
@@ -183,18 +181,18 @@ class Training:
             shuffle=self.config.shuffle,
             scratch=self._context.work_dir,
         )
-        few = 0 < feed.shuffle < self.examples.num_examples(SPLIT)
-        if few and has_label_runs(self.examples, SPLIT):
+        is_partial = 0 < feed.shuffle < self.examples.num_examples(SPLIT)
+        if is_partial and has_label_runs(self.examples, SPLIT):
             self.warn(
-                f"labels come in runs, and a stream is shuffled {feed.shuffle:,} images at a time: "
-                "batches will have few classes; train.cache=disk shuffles all of them"
+                f"images are sorted by label, and a stream is shuffled {feed.shuffle:,} images at "
+                "a time: batches will have few classes; train.cache=disk shuffles all images"
             )
         return feed
 
-    def _validation(
+    def _make_validation(
         self, values: Values | None, hooks: Sequence[Hook]
     ) -> Callable[[], Mapping[str, float]]:
-        """A function that gives the means over the validation split, none where there is none."""
+        """Make a function that computes the means of the validation split, {} without one."""
         if values is None or not self.examples.num_examples(VALIDATION):
             return dict
         sums, split = Sums(self.hardware), self.batches(VALIDATION, _VALIDATION_BATCH)
@@ -208,7 +206,7 @@ class Training:
 
         compiled = tf.function(add, reduce_retracing=True, autograph=False)
 
-        def means() -> dict[str, float]:
+        def validate() -> dict[str, float]:
             sums.start()
             for hook in hooks:
                 hook.on_validation_begin()
@@ -218,9 +216,9 @@ class Training:
                 compiled(images, labels)
                 for hook in hooks:
                     hook.on_validation_batch_end(batch, sums.means())
-            found = sums.means()
+            means = sums.means()
             for hook in hooks:
-                hook.on_validation_end(found)
-            return {f"val_{name}": mean for name, mean in found.items()}
+                hook.on_validation_end(means)
+            return {f"val_{name}": mean for name, mean in means.items()}
 
-        return means
+        return validate

@@ -1,4 +1,4 @@
-"""Weights of an earlier model to begin with."""
+"""Start a training from the weights of an earlier model."""
 
 from __future__ import annotations
 
@@ -16,42 +16,42 @@ from serving_export.model_store.layout import find_bundle_folder
 def load_weights(
     weights: Sequence[Any], spec: ImageSpec, model_dir: Path, digest: str | None = None
 ) -> None:
-    """Give variables the values that they have in a pushed model; matched by their order.
+    """Assign the values of a pushed model to variables, matched by their order.
 
     Args:
-        weights: Keras's or TensorFlow's variables.
-        spec: of the images and classes that are to be trained on.
-        model_dir: a bundle, or a model's folder, of which the highest version is taken.
-        digest: of the model that is meant; None: whoever calls vouches for what lies there.
+        weights: variables of Keras or TensorFlow.
+        spec: of the images and classes that are trained on.
+        model_dir: a bundle, or the folder of a model: its highest version is taken.
+        digest: the expected digest; None: the caller has checked the model.
 
     Raises:
-        BadDataError: no bundle of ours lies there, its bytes changed, or it is another model.
-        ConfigError: its classes, or the shapes of its weights, are others; each is named.
+        BadDataError: there is no Penstock bundle there, its bytes changed, or it is another model.
+        ConfigError: its classes or the shapes of its weights differ; they are named.
     """
     folder = find_bundle_folder(model_dir)
     names = read_manifest(folder).spec.class_names
     if names != spec.class_names:
         raise ConfigError(
-            f"the model in {folder} knows other classes",
+            f"the model in {folder} was trained on other classes",
             expected=spec.class_names,
             got=names,
-            remedy="warm-start from a model of the same classes, or train without",
+            remedy="name a model with the same classes, or train without train.warm_start",
         )
-    theirs = getattr(load_bundle(folder, digest).saved, WEIGHTS)
-    fits = len(theirs) == len(weights) and all(
-        tuple(a.shape) == tuple(b.shape) for a, b in zip(theirs, weights, strict=True)
+    values = getattr(load_bundle(folder, digest).saved, WEIGHTS)
+    fits = len(values) == len(weights) and all(
+        tuple(a.shape) == tuple(b.shape) for a, b in zip(values, weights, strict=True)
     )
     if not fits:
         raise ConfigError(
             f"the weights of the model in {folder} do not fit",
-            expected=_shapes(weights),
-            got=_shapes(theirs),
+            expected=_format_shapes(weights),
+            got=_format_shapes(values),
             follows="nothing was trained",
-            remedy="build the same model as it was, or train without train.warm_start",
+            remedy="build a model with the same weights, or train without train.warm_start",
         )
-    for variable, value in zip(weights, theirs, strict=True):
+    for variable, value in zip(weights, values, strict=True):
         variable.assign(value)
 
 
-def _shapes(weights: Sequence[Any]) -> str:
+def _format_shapes(weights: Sequence[Any]) -> str:
     return ", ".join(f"{w.name.partition(':')[0]} {tuple(w.shape)}" for w in weights)

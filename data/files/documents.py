@@ -30,7 +30,7 @@ SCHEMAS = {
     "run.json": 1,
     "submission.json": 2,
     "upstream.json": 1,
-    "verdict.json": 3,
+    "verdict.json": 4,
 }
 
 

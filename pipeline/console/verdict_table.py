@@ -30,8 +30,8 @@ def verdict_table(verdict: dict[str, Any], *, all_rules: bool = False) -> Render
     """Lay out the content of a `verdict.json`, as `components.evaluate.verdict` writes it.
 
     Args:
-        verdict: schema 3.
-        all_rules: list also the sanity rules that passed, and what was measured by what.
+        verdict: schema 4.
+        all_rules: also the sanity rules that hold, and where numbers come from.
     """
     parts: list[RenderableType] = [Fields(dict(_summary(verdict, all_rules)))]
     parts.append(Listing(_COLUMNS, _rows(verdict, all_rules)))

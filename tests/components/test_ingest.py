@@ -302,9 +302,9 @@ def test_a_source_takes_beams_flags_along_to_a_worker_that_has_none(settings_of)
         ({"validation_share": 1.0}, "validation_share is out of range"),
         ({"validation_share": -0.1}, "validation_share is out of range"),
         ({"validation_share": float("nan")}, "validation_share is out of range"),
-        ({"class_names": ("one",)}, "class_names does not tell"),
-        ({"class_names": ("a", "a")}, "class_names does not tell"),
-        ({"class_names": ("a", "")}, "class_names does not tell"),
+        ({"class_names": ("one",)}, "class_names does not name"),
+        ({"class_names": ("a", "a")}, "class_names does not name"),
+        ({"class_names": ("a", "")}, "class_names does not name"),
         ({"source": "idx"}, "needs ingest.path"),
         ({"path": "somewhere"}, "cannot use ingest.path"),
     ],
@@ -365,7 +365,7 @@ def test_a_link_that_may_not_be_followed(unprivileged) -> None:
         for path in (Path(name), folder):
             path.chmod(0o755)
         closed.chmod(0)
-        words = "data/images cannot be looked at"
+        words = "data/images cannot be read"
         with unprivileged(), pytest.raises(EnvironmentTrouble, match=words):
             ingest.depends(ingest.Config(source="idx", path=str(folder)))
         (folder / "images").unlink()

@@ -32,7 +32,7 @@ Arrays = dict[str, tuple[np.ndarray, np.ndarray]]
 
 
 class TrainOnly:
-    """A source of one's own whose data has no test split; `path` holds x.npy and y.npy."""
+    """Your own source whose data has no test split; `path` holds x.npy and y.npy."""
 
     def __init__(self, config: Any) -> None:
         self._folder, self._names = Path(config.path), config.class_names
@@ -190,10 +190,12 @@ def test_a_span_without_a_test_split_leaves_the_judging_to_the_one_before(
 def test_spans_of_other_images_are_named(spans, three, tmp_path, run) -> None:
     folder = idx_files.write_idx(tmp_path / "in", three["s3"]["train"], three["s3"]["test"])
     other = ingested(ingest.Config(source="idx", path=str(folder), span="s2"), tmp_path / "out")
-    with pytest.raises(BadDataError, match="s2 holds other images than s1"):
+    with pytest.raises(
+        BadDataError, match="s2 has another image size or other classes than the span s1"
+    ):
         run(spans["s1"], other)
     config = window.Config(pattern="/{SPAN}", spans=(SpanTaken(span="s1"), SpanTaken(span="s2")))
-    with pytest.raises(BadDataError, match="s2 holds other images"):
+    with pytest.raises(BadDataError, match="s2 has another image size"):
         window.check_inputs(config, {"spans": (spans["s1"], other)})
     window.check_inputs(config, {})
 

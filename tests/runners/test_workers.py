@@ -112,4 +112,4 @@ def test_workers_that_die_at_their_start(job_service, pool_of, tmp_path, monkeyp
     monkeypatch.setitem(SECONDS, "WORKER", 5.0)
     with pool_of(first=broken) as pool, pytest.raises(EnvironmentTrouble) as found:
         check_workers(job_service.external(pool))
-    assert "see the worker's log" in str(found.value)
+    assert "read the log of the worker" in str(found.value)

@@ -46,7 +46,7 @@ def main(examples_path: str, graph_path: str, folder: str) -> None:
     examples = load_examples(Path(examples_path))
     graph = TransformGraph(path=Path(graph_path), spec=examples.spec)
     inputs = train.Inputs(examples=examples, transform_graph=graph)
-    two = devices.choose
+    two = devices.choose_hardware
 
     def one(config: train.Config) -> devices.Hardware:
         strategy = tf.distribute.OneDeviceStrategy("CPU:0")
@@ -59,7 +59,7 @@ def main(examples_path: str, graph_path: str, folder: str) -> None:
     for case, settings in CASES.items():
         answers, histories = [], []
         for number, choose in enumerate((one, two)):
-            devices.choose = choose
+            devices.choose_hardware = choose
             output = Path(folder, f"{case}-{number}")
             output.mkdir()
             config = train.Config(epochs=2, **settings)

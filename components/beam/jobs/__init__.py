@@ -1,1 +1,1 @@
-"""Jobs that run elsewhere: on a job server, or on Dataflow."""
+"""Watch and cancel jobs that run on a job server or on Dataflow."""

@@ -1,4 +1,4 @@
-"""A job on Dataflow: asked for by Beam's own client, from any process."""
+"""Query and cancel a job on Dataflow with Beam's client, from any process."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ from components.beam import runner_errors
 from components.beam.jobs.remote_job import RemoteJob
 from data.errors import ConnectionLost
 
-_LEADING = ("project", "region", "dataflow_endpoint", "impersonate_service_account")
-_LAST_WORDS = 50.0  # seconds; the messages of a failed job come half a minute after its end
-_POLL_WORDS = 2.0  # seconds between two looks for them
+_CLIENT_OPTIONS = ("project", "region", "dataflow_endpoint", "impersonate_service_account")
+_MESSAGES = 50.0  # seconds to wait: messages of a failed job arrive half a minute after its end
+_POLL_MESSAGES = 2.0  # seconds between two requests for them
 
 Answer = TypeVar("Answer")
 
 
 @dataclasses.dataclass(kw_only=True)
 class DataflowJob(RemoteJob):
-    """One job on Dataflow."""
+    """A job on Dataflow."""
 
-    flags: tuple[str, ...]  # as `select_job_flags` gives them
+    flags: tuple[str, ...]  # see `select_job_flags`
 
     poll = 5.0
 
     @classmethod
     def of(cls, result: DataflowPipelineResult) -> DataflowJob | None:
-        """The job behind a result of DataflowRunner's; None if only a template was written."""
+        """Get the job of a DataflowRunner result; None if only a template was written."""
         if not result.has_job:
             return None
         options, job_id = result._options, str(result.job_id())
@@ -45,35 +45,35 @@ class DataflowJob(RemoteJob):
         )
 
     def state(self) -> str:
-        found = self._asked(lambda client: client.get_job(self.id))
-        return str(DataflowPipelineResult.api_jobstate_to_pipeline_state(found.current_state))
+        job = self._request(lambda client: client.get_job(self.id))
+        return str(DataflowPipelineResult.api_jobstate_to_pipeline_state(job.current_state))
 
     def counters(self) -> dict[str, int]:
         if self.result is None:
             return {}
         metrics = self.result.metrics()
         counted: dict[str, int] = {}
-        for found in self._asked(lambda _: metrics.query()["counters"]):
-            numbers = [n for n in (found.attempted, found.committed) if n is not None]
-            name = found.key.metric.name
+        for counter in self._request(lambda _: metrics.query()["counters"]):
+            numbers = [n for n in (counter.attempted, counter.committed) if n is not None]
+            name = counter.key.metric.name
             counted[name] = max(counted.get(name, 0), *map(int, numbers))
         return counted
 
     def cancel(self) -> None:
-        self._asked(lambda client: client.modify_job_state(self.id, "JOB_STATE_CANCELLED"))
+        self._request(lambda client: client.modify_job_state(self.id, "JOB_STATE_CANCELLED"))
 
-    def words(self) -> Words:
-        return Words(self)
+    def messages(self) -> DataflowMessages:
+        return DataflowMessages(self)
 
     def close(self) -> None:
-        """Nothing: the client serves later questions too."""
+        """Do nothing: the client is used for later requests, too."""
 
     def errors(self) -> list[str]:
-        """The texts of the job's error messages so far."""
+        """Fetch the texts of the job's error messages so far."""
         texts: list[str] = []
         page = None
         while True:
-            messages, page = self._asked(
+            messages, page = self._request(
                 functools.partial(
                     DataflowApplicationClient.list_messages,
                     job_id=self.id,
@@ -85,24 +85,24 @@ class DataflowJob(RemoteJob):
             if not page:
                 return texts
 
-    def _asked(self, ask: Callable[[DataflowApplicationClient], Answer]) -> Answer:
-        """The answer; the client itself tries again where Google's servers are at fault."""
+    def _request(self, send: Callable[[DataflowApplicationClient], Answer]) -> Answer:
+        """Send a request and return the answer; the client repeats it after server errors."""
         try:
-            return ask(_client(self.flags))
+            return send(_make_client(self.flags))
         except Exception as error:
-            trouble = runner_errors.explain_google_error(error)
-            if trouble is None:
+            problem = runner_errors.explain_google_error(error)
+            if problem is None:
                 raise
             raise ConnectionLost(
-                f"Dataflow says nothing of the job {self.id}",
-                got=trouble.got,
-                follows="whether the job goes on is not known; nothing that it writes counts here",
-                remedy=f"look at its page, {self.url}; {trouble.remedy}",
+                f"Dataflow does not report the state of the job {self.id}",
+                got=problem.got,
+                follows="whether the job still runs is unknown; nothing that it writes is used",
+                remedy=f"look at its page, {self.url}; {problem.remedy}",
             ) from error
 
 
-class Words:
-    """A job's error messages."""
+class DataflowMessages:
+    """The error messages of a job."""
 
     def __init__(self, job: DataflowJob) -> None:
         self._job = job
@@ -111,29 +111,29 @@ class Words:
         return bool(self._job.errors())
 
     def last(self) -> str:
-        """The error messages, joined; waits for the first of them."""
-        end = time.monotonic() + _LAST_WORDS
+        """Join the error messages; waits for the first of them."""
+        end = time.monotonic() + _MESSAGES
         while not (texts := self._job.errors()) and time.monotonic() < end:
-            time.sleep(_POLL_WORDS)
+            time.sleep(_POLL_MESSAGES)
         return "\n".join(texts)
 
 
 def select_job_flags(options: PipelineOptions) -> tuple[str, ...]:
-    """The flags that lead another process to the job."""
+    """Select the flags with which another process can find the job."""
     google: Any = options.view_as(GoogleCloudOptions)
-    given = {name: getattr(google, name) for name in _LEADING}
+    given = {name: getattr(google, name) for name in _CLIENT_OPTIONS}
     flags = [f"--{name}={value}" for name, value in given.items() if value]
     return (*flags, *(["--no_auth"] if google.no_auth else []))
 
 
 def make_console_url(options: PipelineOptions, job_id: str) -> str:
-    """The job's page in Google's console."""
+    """Make the URL of the job's page in the Google Cloud console."""
     google = options.view_as(GoogleCloudOptions)
-    place = f"{google.region}/{job_id}?project={google.project}"
-    return f"https://console.cloud.google.com/dataflow/jobs/{place}"
+    path = f"{google.region}/{job_id}?project={google.project}"
+    return f"https://console.cloud.google.com/dataflow/jobs/{path}"
 
 
 @functools.cache
-def _client(flags: tuple[str, ...]) -> DataflowApplicationClient:
-    """One for all questions: each has connections of its own."""
+def _make_client(flags: tuple[str, ...]) -> DataflowApplicationClient:
+    """Make a client once per set of flags: each client has its own connections."""
     return DataflowApplicationClient(PipelineOptions(list(flags)))

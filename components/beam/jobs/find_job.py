@@ -1,4 +1,4 @@
-"""Find the job behind a result of Beam's, whichever runner has it."""
+"""Find the job of a Beam result, on any runner."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from components.beam.options import get_runner_name, parse_flags
 
 
 def find_job(result: PipelineResult, args: Sequence[str]) -> RemoteJob | None:
-    """The job behind a result of Beam's; None if Beam alone can ask for it."""
+    """Find the job of a Beam result; None if only Beam can query it."""
     if get_runner_name(parse_flags(args)) == "DataflowRunner":
         from components.beam.jobs.dataflow_job import DataflowJob
 

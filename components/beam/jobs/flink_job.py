@@ -1,4 +1,4 @@
-"""A job on Flink, by Flink's own word: its job server calls cancelled what goes on there."""
+"""Query and cancel a job on Flink itself: its job server reports running jobs as cancelled."""
 
 from __future__ import annotations
 
@@ -15,45 +15,45 @@ from data.base.waits import SECONDS
 from data.errors import ConnectionLost
 
 _ENDED = ("FINISHED", "CANCELED", "FAILED")
-_ON_ITS_WAY = 1.5  # seconds from a job server to Flink: an interrupted process has two
-_POLL = 0.1  # seconds between two looks for it
+_IN_TRANSIT = 1.5  # seconds from a job server to Flink: an interrupted process has two
+_POLL = 0.1  # seconds between two requests
 
 
 @dataclasses.dataclass(kw_only=True)
 class FlinkJob(ServedJob):
-    """One job of a Flink job server, whose cluster answers at `url`."""
+    """A job of a Flink job server, whose cluster answers at `url`."""
 
     url: str
 
     def state(self) -> str:
         state = super().state()
-        return "CANCELLING" if state == "CANCELLED" and any(self._alive()) else state
+        return "CANCELLING" if state == "CANCELLED" and any(self._running_ids()) else state
 
     def cancel(self) -> None:
-        """Ask the job server, and Flink; what is on its way from one to the other is waited for.
+        """Cancel the job on the job server and on Flink; waits for a job in transit to Flink.
 
         Raises:
-            ConnectionLost: one of them does not answer; the other was asked.
+            ConnectionLost: one of them does not answer; the other received the request.
         """
         try:
             super().cancel()
         finally:
-            end = time.monotonic() + _ON_ITS_WAY
-            while not any(self._found()) and time.monotonic() < end:
+            end = time.monotonic() + _IN_TRANSIT
+            while not any(self._list_jobs()) and time.monotonic() < end:
                 time.sleep(_POLL)
-            for job in self._alive():
-                self._ask(f"/jobs/{job}?mode=cancel", "PATCH")
+            for job in self._running_ids():
+                self._request_rest(f"/jobs/{job}?mode=cancel", "PATCH")
 
-    def _alive(self) -> Iterator[str]:
-        """Flink's own ids of what has not ended of the job."""
-        return (job["jid"] for job in self._found() if job["state"] not in _ENDED)
+    def _running_ids(self) -> Iterator[str]:
+        """Yield the Flink ids of the job's parts that still run."""
+        return (job["jid"] for job in self._list_jobs() if job["state"] not in _ENDED)
 
-    def _found(self) -> Iterator[dict[str, Any]]:
-        """What Flink knows of the job: nothing while it is on its way there."""
-        name, _, _ = self.id.rpartition("_")  # Beam's id is Flink's name and a UUID
-        return (job for job in self._ask("/jobs/overview")["jobs"] if job["name"] == name)
+    def _list_jobs(self) -> Iterator[dict[str, Any]]:
+        """Yield what Flink knows of the job: nothing while it is in transit."""
+        name, _, _ = self.id.rpartition("_")  # the id in Beam is the name in Flink and a UUID
+        return (job for job in self._request_rest("/jobs/overview")["jobs"] if job["name"] == name)
 
-    def _ask(self, path: str, method: str = "GET") -> Any:
+    def _request_rest(self, path: str, method: str = "GET") -> Any:
         request = urllib.request.Request(f"{self.url}{path}", method=method)
         try:
             with urllib.request.urlopen(request, timeout=SECONDS["FLINK"]) as answer:
@@ -61,9 +61,9 @@ class FlinkJob(ServedJob):
         except (OSError, ValueError) as error:
             raise ConnectionLost(
                 f"Flink does not answer at {self.url}",
-                expected="its REST interface, where --flink_master leads",
+                expected="the REST interface of Flink at the address in --flink_master",
                 got=error,
-                follows=f"whether the job {self.id} goes on is not known",
-                remedy="look at Flink's page, and cancel the job there if it still runs; "
-                "PENSTOCK_WAIT_FLINK says how long to wait for an answer",
+                follows=f"whether the job {self.id} still runs is unknown",
+                remedy="look at the page of Flink, and cancel the job there if it still runs; "
+                "PENSTOCK_WAIT_FLINK sets how long to wait for an answer",
             ) from error

@@ -1,4 +1,4 @@
-"""A job of a job server: its state, counters and messages; a lost connection."""
+"""Query and cancel a job of a job server: state, counters and messages."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from components.beam.jobs.remote_job import RemoteJob
 from data.base.waits import SECONDS
 from data.errors import ConnectionLost
 
-_POLL = 0.25  # seconds between two tries
-_LAST_WORDS = 5.0  # seconds to wait for a failed job's messages
+_POLL = 0.25  # seconds between two attempts
+_MESSAGES = 5.0  # seconds to wait for the messages of a failed job
 _TRANSIENT = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
 
 Answer = TypeVar("Answer")
@@ -32,7 +32,7 @@ Answer = TypeVar("Answer")
 
 @dataclasses.dataclass(kw_only=True)
 class ServedJob(RemoteJob):
-    """One job of a job server."""
+    """A job of a job server."""
 
     endpoint: str  # HOST:PORT of the job server
 
@@ -42,7 +42,7 @@ class ServedJob(RemoteJob):
 
     @classmethod
     def of(cls, result: PipelineResult, args: Sequence[str]) -> ServedJob | None:
-        """The job behind a result of Beam's; None if no job server that we can ask runs it."""
+        """Get the job of a Beam result; None if no job server that we can query runs it."""
         endpoint = PipelineOptions(list(args)).view_as(PortableOptions).job_endpoint
         job_id = getattr(result, "_job_id", None)
         if not endpoint or endpoint == "embed" or not job_id:
@@ -51,61 +51,61 @@ class ServedJob(RemoteJob):
 
     def state(self) -> str:
         request = job_api.GetJobStateRequest(job_id=self.id)
-        return str(job_api.JobState.Enum.Name(self._asked(self._stub.GetState, request).state))
+        return str(job_api.JobState.Enum.Name(self._request(self._stub.GetState, request).state))
 
     def counters(self) -> dict[str, int]:
         request = job_api.GetJobMetricsRequest(job_id=self.id)
         try:
-            found = self._stub.GetJobMetrics(request, timeout=SECONDS["JOB_SERVER_AWAY"]).metrics
-        except grpc.RpcError:  # only shown; some runners have none before the end
+            metrics = self._stub.GetJobMetrics(request, timeout=SECONDS["JOB_SERVER_AWAY"]).metrics
+        except grpc.RpcError:  # some runners have no counters before the end
             return {}
         counted: dict[str, int] = {}
-        for infos in (found.attempted, found.committed):
+        for infos in (metrics.attempted, metrics.committed):
             for key, number in portable_metrics.from_monitoring_infos(infos)[0].items():
                 name = key.metric.name
                 counted[name] = max(counted.get(name, 0), int(number))
         return counted
 
     def cancel(self) -> None:
-        self._asked(self._stub.Cancel, job_api.CancelJobRequest(job_id=self.id))
+        self._request(self._stub.Cancel, job_api.CancelJobRequest(job_id=self.id))
 
-    def words(self) -> Messages:
+    def messages(self) -> Messages:
         return Messages(self._stub, self.id)
 
     def close(self) -> None:
-        """Stop the worker of this process that a LOOPBACK job used, and hang up."""
+        """Stop the worker of a LOOPBACK job in this process, and close the connection."""
         if self.result is not None:
             self.result._cleanup()
         self._channel.close()
 
-    def _asked(self, ask: Callable[..., Answer], request: Any) -> Answer:
-        """The answer; a server that is away is asked again, gRPC backs off while it connects."""
+    def _request(self, send: Callable[..., Answer], request: Any) -> Answer:
+        """Send a request and return the answer; repeats it for a while if no server answers."""
         end = time.monotonic() + SECONDS["JOB_SERVER_AWAY"]
         while True:
             left = max(0.1, end - time.monotonic())
             try:
-                return ask(request, timeout=left, wait_for_ready=True)
+                return send(request, timeout=left, wait_for_ready=True)
             except grpc.RpcError as error:
                 if error.code() in _TRANSIENT and time.monotonic() < end:
                     time.sleep(_POLL)
                     continue
-                raise self._lost(error) from error
+                raise self._make_lost_error(error) from error
 
-    def _lost(self, error: Any) -> ConnectionLost:
+    def _make_lost_error(self, error: Any) -> ConnectionLost:
         return ConnectionLost(
-            f"the connection to the job server at {self.endpoint} is lost",
+            f"the job server at {self.endpoint} does not answer any more",
             expected=f"an answer about the job {self.id} within {SECONDS['JOB_SERVER_AWAY']:.0f} s "
             "(PENSTOCK_WAIT_JOB_SERVER_AWAY)",
             got=f"{error.code().name}: {error.details()}",
-            follows="whether the job goes on is not known; nothing that it writes counts here",
-            remedy="look at the runner's own page"
+            follows="whether the job still runs is unknown; nothing that it writes is used",
+            remedy="look at the page of the runner"
             + (f", {self.url}" if self.url else "")
-            + "; when the job server is back, run the same command again",
+            + "; when the job server answers again, run the same command again",
         )
 
 
 class Messages:
-    """A job's error messages, gathered in a thread as long as the connection holds."""
+    """The error messages of a job, collected in a thread while the connection holds."""
 
     def __init__(self, stub: beam_job_api_pb2_grpc.JobServiceStub, job_id: str) -> None:
         self._errors: list[str] = []
@@ -116,24 +116,24 @@ class Messages:
     def _read(self) -> None:
         try:
             for message in self._stream:
-                said = message.message_response
-                if said.importance == job_api.JobMessage.JOB_MESSAGE_ERROR:
-                    self._errors.append(said.message_text)
-        except (grpc.RpcError, ValueError):  # the job server is gone, or we hung up
+                response = message.message_response
+                if response.importance == job_api.JobMessage.JOB_MESSAGE_ERROR:
+                    self._errors.append(response.message_text)
+        except (grpc.RpcError, ValueError):  # the connection was lost or closed
             return
 
     def any(self) -> bool:
         return bool(self._errors)
 
     def last(self) -> str:
-        """The error messages, joined; waits a little for those under way."""
-        self._thread.join(_LAST_WORDS)
+        """Join the error messages; waits a little for messages that are under way."""
+        self._thread.join(_MESSAGES)
         self._stream.cancel()
         return "\n".join(self._errors)
 
 
 def find_runner_url(args: Sequence[str]) -> str | None:
-    """The runner's own page, where the flags tell it: Flink's web UI."""
+    """Find the page of the runner (Flink's web UI) in the flags; None if they do not name it."""
     master = str(PipelineOptions(list(args)).view_as(FlinkRunnerOptions).flink_master)
     if master.startswith("["):
         return None

@@ -1,4 +1,4 @@
-"""Wait well for a job that runs elsewhere: its state, counters and address."""
+"""Wait for a job on a remote runner, and report its state, counters and address."""
 
 from __future__ import annotations
 
@@ -17,41 +17,41 @@ from data.base.waits import SECONDS
 from data.errors import EnvironmentTrouble, PenstockError
 
 OVER = ("DONE", "FAILED", "CANCELLED", "DRAINED", "UPDATED")
-_SHOWN = ("read", "written", "refused")  # counters, wherever our transforms count so
+_SHOWN = ("read", "written", "refused")  # counters of our transforms that are shown
 
 
-class Words(Protocol):
-    """A job's error messages."""
+class Messages(Protocol):
+    """The error messages of a job."""
 
     def any(self) -> bool: ...
 
     def last(self) -> str:
-        """The error messages, joined; waits a little for those under way."""
+        """Join the error messages; waits a little for messages that are under way."""
         ...
 
 
 @dataclasses.dataclass(kw_only=True)
 class RemoteJob(abc.ABC):
-    """One job that runs elsewhere, whoever is asked for it."""
+    """A job on a remote runner."""
 
     id: str
-    url: str | None = None  # the runner's own page
-    result: PipelineResult | None = None  # Beam's, in the process that started the job
-    counted: dict[str, int] = dataclasses.field(default_factory=dict)  # as of the job's end
+    url: str | None = None  # the page of the runner
+    result: PipelineResult | None = None  # of Beam, in the process that started the job
+    counted: dict[str, int] = dataclasses.field(default_factory=dict)  # counters at the job's end
 
-    poll: ClassVar[float] = 0.25  # seconds between two questions
+    poll: ClassVar[float] = 0.25  # seconds between two requests
 
     @abc.abstractmethod
     def state(self) -> str:
-        """The job's state as Beam names it: RUNNING, DONE, …
+        """Get the state of the job in Beam's terms: RUNNING, DONE, …
 
         Raises:
-            ConnectionLost: no answer for a minute, or the job is not known there.
+            ConnectionLost: the runner does not answer, or does not know the job.
         """
 
     @abc.abstractmethod
     def counters(self) -> dict[str, int]:
-        """What our transforms counted so far, by name; empty where the runner does not tell."""
+        """Get the counters of our transforms so far, by name; empty if the runner has none."""
 
     @abc.abstractmethod
     def cancel(self) -> None:
@@ -62,58 +62,58 @@ class RemoteJob(abc.ABC):
         """
 
     @abc.abstractmethod
-    def words(self) -> Words:
-        """What the job says of errors, from now on at the latest."""
+    def messages(self) -> Messages:
+        """Start to collect the error messages of the job."""
 
     @abc.abstractmethod
     def close(self) -> None:
-        """Hang up."""
+        """Close the connection."""
 
     def wait(
         self, context: Context, wait: str = "", *, begun: Callable[[], bool] = lambda: False
     ) -> str:
-        """Report what is to be told, until the job is over. Returns the last state.
+        """Wait until the job is over, and report progress; returns the last state.
 
         Ctrl-C cancels the job.
 
         Args:
-            context: whose progress is told.
-            wait: which of the waits bounds it; none: it may take as long as it takes.
-            begun: from the time on at which this is true it may, too.
+            context: for the progress.
+            wait: name of the time limit, see `data.base.waits`; "": no limit.
+            begun: whether a worker has started; then there is no limit any more.
 
         Raises:
-            ConnectionLost: the runner went away.
-            EnvironmentTrouble: the time was over, and the job is cancelled.
-            PenstockError: it failed; see `failure`.
+            ConnectionLost: the runner does not answer any more.
+            EnvironmentTrouble: the time limit was reached, and the job is cancelled.
+            PenstockError: the job failed; see `failure`.
         """
-        words = self.words()
+        messages = self.messages()
         end = time.monotonic() + SECONDS[wait] if wait else None
         before = ""
         try:
             while (state := self.state()) not in OVER:
-                detail = self._detail(state)
+                detail = self._describe(state)
                 if detail != before:
                     context.progress(0, None, detail)
                     before = detail
                 if end and time.monotonic() > end:
                     if not begun():
                         self.cancel()
-                        raise self._too_late(wait, words)
+                        raise self._make_too_late_error(wait, messages)
                     end = None
                 time.sleep(self.poll)
             if state == "FAILED":
-                raise runner_errors.explain_failure(words.last())
+                raise runner_errors.explain_failure(messages.last())
             self.counted = self.counters()
             return state
         except KeyboardInterrupt:
-            with contextlib.suppress(Exception):  # a cluster that does not answer, for one
+            with contextlib.suppress(Exception):  # such as a cluster that does not answer
                 self.cancel()
             raise
         finally:
             self.close()
 
     def stop(self, within: float) -> str:
-        """Ask the runner to end the job, and wait for it so many seconds. Returns the last state.
+        """Ask the runner to end the job, and wait some seconds for it; returns the last state.
 
         Raises:
             ConnectionLost: the runner does not answer.
@@ -125,32 +125,32 @@ class RemoteJob(abc.ABC):
         return state
 
     def failure(self) -> PenstockError:
-        """Why the job failed, by the runner's messages."""
-        return runner_errors.explain_failure(self.words().last())
+        """Explain why the job failed, by the messages of the runner."""
+        return runner_errors.explain_failure(self.messages().last())
 
-    def _detail(self, state: str) -> str:
+    def _describe(self, state: str) -> str:
         counted = self.counters()
         numbers = [f"{counted[name]:,} {name}" for name in _SHOWN if name in counted]
         return "  ".join(filter(None, [f"job {state.lower()}", *numbers, self.url]))
 
-    def _too_late(self, wait: str, words: Words) -> EnvironmentTrouble:
-        said = runner_errors.find_first_cause(words.last()) if words.any() else ""
-        return make_too_late_error(f"the job {self.id}", wait, said)
+    def _make_too_late_error(self, wait: str, messages: Messages) -> EnvironmentTrouble:
+        cause = runner_errors.find_first_cause(messages.last()) if messages.any() else ""
+        return make_too_late_error(f"the job {self.id}", wait, cause)
 
 
-def make_too_late_error(job: str, wait: str, said: str = "") -> EnvironmentTrouble:
-    """The error of a job that was cancelled since no worker did anything for it.
+def make_too_late_error(job: str, wait: str, cause: str = "") -> EnvironmentTrouble:
+    """Make the error of a job that was cancelled because no worker started in time.
 
     Args:
-        job: what it is called.
-        wait: which of the waits was over.
-        said: what is known of the cause.
+        job: name of the job.
+        wait: name of the time limit that was reached.
+        cause: the cause, if it is known.
     """
     return EnvironmentTrouble(
-        f"{job} came to nothing within {SECONDS[wait]:g} s, and was cancelled",
+        f"{job} did not start within {SECONDS[wait]:g} s, and was cancelled",
         expected="workers that start and answer",
-        got=said or "no word from any worker",
-        remedy="see the worker's log: its `python` may lack apache_beam, the cluster be full, "
-        "or --environment_config name a worker pool that does not run; "
-        f"PENSTOCK_WAIT_{wait} says how long to wait",
+        got=cause or "no answer from any worker",
+        remedy="read the log of the worker: its `python` may lack apache_beam; the cluster may be "
+        "full; the worker pool of --environment_config may not run. "
+        f"PENSTOCK_WAIT_{wait} sets how long to wait",
     )

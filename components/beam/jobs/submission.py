@@ -1,4 +1,4 @@
-"""Jobs that outlive the process that sent them: on a job server's runner, or on Dataflow."""
+"""Submit jobs that outlive this process, and query and stop them later."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from data.errors import ConfigError, PenstockError
 
 @dataclass(frozen=True)
 class SubmittedJob:
-    """A job that was sent: enough to ask for it from another process."""
+    """A submitted job: enough to find it from another process."""
 
     job_id: str
     endpoint: str  # HOST:PORT of the job server; "" on Dataflow
-    url: str | None  # the runner's own page
-    flags: tuple[str, ...] = ()  # those that lead to it on Dataflow
+    url: str | None  # the page of the runner
+    flags: tuple[str, ...] = ()  # with which it is found on Dataflow
 
 
 def submit_detached(build: Callable[[beam.Pipeline], None], args: Sequence[str]) -> SubmittedJob:
-    """Start the pipeline that `build` fills, and do not wait for it.
+    """Submit the pipeline that `build` fills, and do not wait for it.
 
     Args:
         build: fills the pipeline.
@@ -37,55 +37,55 @@ def submit_detached(build: Callable[[beam.Pipeline], None], args: Sequence[str])
 
     Raises:
         ConfigError: workers would be in this process, or no job server is named.
-        EnvironmentTrouble: the job server, or Dataflow, does not take the job.
+        EnvironmentTrouble: the job server or Dataflow does not accept the job.
     """
     on_dataflow = flags.get_runner_name(flags.parse_flags(args)) == "DataflowRunner"
-    endpoint = "" if on_dataflow else _endpoint(args)
+    endpoint = "" if on_dataflow else _read_endpoint(args)
     pipeline = flags.new_pipeline(args)
     build(pipeline)
     try:
         result = pipeline.run()
         if on_dataflow:
-            return _on_dataflow(result)
+            return _make_dataflow_job(result)
     except Exception as error:
-        if trouble := explain_rejected_job(error):
-            raise trouble from error
+        if explained := explain_rejected_job(error):
+            raise explained from error
         raise
     return SubmittedJob(result._job_id, endpoint, find_runner_url(args))
 
 
-def _endpoint(args: Sequence[str]) -> str:
+def _read_endpoint(args: Sequence[str]) -> str:
     endpoint = flags.parse_flags(args).view_as(PortableOptions).job_endpoint
     if not endpoint or endpoint == "embed" or not flags.workers_are_elsewhere(args):
         raise ConfigError(
-            "these flags name no job server whose workers outlive this process",
+            "these flags run the workers in this process, and penstock submit needs remote ones",
             expected="--job_endpoint=HOST:PORT and an --environment_type other than LOOPBACK",
             follows="nothing was submitted",
-            remedy="use `penstock run`, or name workers: --environment_type=EXTERNAL …",
+            remedy="use penstock run, or set --environment_type=EXTERNAL and --environment_config",
         )
     return str(endpoint)
 
 
-def _on_dataflow(result: Any) -> SubmittedJob:
+def _make_dataflow_job(result: Any) -> SubmittedJob:
     from components.beam.jobs.dataflow_job import DataflowJob
 
     job = DataflowJob.of(result)
     if job is None:
         raise ConfigError(
-            "with --template_location Beam writes a template, and starts no job",
+            "with --template_location Beam writes a template and starts no job",
             follows="there is no job to wait for",
-            remedy="leave out the flag",
+            remedy="remove the flag",
         )
     return SubmittedJob(job.id, "", job.url, job.flags)
 
 
 def get_state(submitted: SubmittedJob) -> str:
-    """The job's state as Beam names it.
+    """Get the state of the job in Beam's terms.
 
     Raises:
         ConnectionLost: the job server does not answer, or does not know the job.
     """
-    with contextlib.closing(_job(submitted)) as job:
+    with contextlib.closing(_find_job(submitted)) as job:
         return job.state()
 
 
@@ -93,22 +93,22 @@ def stop_job(submitted: SubmittedJob, within: float) -> str:
     """Ask the runner to end the job, and wait until it has.
 
     Returns:
-        Its last state; one that is not in `OVER` where it goes on after so many seconds.
+        The last state; it is not in `OVER` if the job still runs after these seconds.
 
     Raises:
-        ConnectionLost: as `state`.
+        ConnectionLost: as `get_state`.
     """
-    with contextlib.closing(_job(submitted)) as job:
+    with contextlib.closing(_find_job(submitted)) as job:
         return job.stop(within)
 
 
 def get_failure(submitted: SubmittedJob) -> PenstockError:
-    """Why the job failed, by what its runner said."""
-    with contextlib.closing(_job(submitted)) as job:
+    """Explain why the job failed, by the messages of its runner."""
+    with contextlib.closing(_find_job(submitted)) as job:
         return job.failure()
 
 
-def _job(submitted: SubmittedJob) -> RemoteJob:
+def _find_job(submitted: SubmittedJob) -> RemoteJob:
     if submitted.flags:
         from components.beam.jobs.dataflow_job import DataflowJob
 

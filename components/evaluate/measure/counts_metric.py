@@ -1,7 +1,7 @@
-"""Our counts as a metric of TensorFlow Model Analysis.
+"""Provide the tally as a metric of TensorFlow Model Analysis.
 
-Those of TensorFlow, each a pass of Keras for each slice and model, need three times as long for the
-same numbers. Tests hold the two against one another.
+The metrics of TensorFlow, each a pass of Keras for each slice and model, take three times as long
+for the same numbers. Tests compare the two.
 """
 
 from __future__ import annotations
@@ -16,70 +16,70 @@ from tensorflow_model_analysis.metrics import metric_types
 from tensorflow_model_analysis.proto import config_pb2
 
 from components.evaluate.measure.counts import CANDIDATE, Tally, tally_batch
-from components.evaluate.measure.read_batches import BATCH_IMAGES, PLACE
+from components.evaluate.measure.read_batches import BATCH_IMAGES, INDEX
 from serving_export.bundle.manifest import PROBABILITIES
 
 
 class TallyMetric(metric_types.Metric):
-    """`Tally` as a metric of TensorFlow Model Analysis: its bytes, under the candidate's name."""
+    """A metric whose value is the bytes of a `Tally`, under the name of the candidate."""
 
     def __init__(self, name: str = "tally") -> None:
-        super().__init__(_computations, name=name)
+        super().__init__(_make_computations, name=name)
 
 
-def _computations(
+def _make_computations(
     name: str, eval_config: config_pb2.EvalConfig | None = None, **_: Any
 ) -> metric_types.MetricComputations:
     models = [spec.name for spec in eval_config.model_specs] if eval_config else []
-    # Alone, a model has no name in the analysis.
+    # A single model has no name in the analysis.
     key = metric_types.MetricKey(name=name, model_name=CANDIDATE if len(models) > 1 else "")
-    wanted = metric_types.StandardMetricInputsPreprocessor(
-        include_filter={constants.FEATURES_KEY: {PLACE: {}}}
+    preprocessor = metric_types.StandardMetricInputsPreprocessor(
+        include_filter={constants.FEATURES_KEY: {INDEX: {}}}
     )
     return [
         metric_types.MetricComputation(
-            [key], [wanted], _Count(key, models if len(models) > 1 else [CANDIDATE])
+            [key], [preprocessor], _Count(key, models if len(models) > 1 else [CANDIDATE])
         )
     ]
 
 
-_WAITING_BYTES = 4 << 20  # of probabilities that wait to be counted, for each slice
+_BUFFER_BYTES = 4 << 20  # of probabilities that are not counted yet, for each slice
 
 
-class _Counted:
-    """A tally, and images that still wait to be counted.
+class _Accumulator:
+    """A tally, and a buffer of images that are not counted yet.
 
-    They are counted together, for one at a time takes fifty times as long. Their probabilities are
-    copied: what comes is a row of a batch, all of which would wait with it.
+    Counting images one at a time would take fifty times as long. Their probabilities are copied,
+    because each is a row of a batch that would otherwise stay in memory.
     """
 
     def __init__(self) -> None:
         self.tally: Tally | None = None
         self._labels: list[Any] = []
-        self._places: list[Any] = []
-        self._answers: dict[str, np.ndarray] = {}  # model → (room for images, classes) float32
+        self._indices: list[Any] = []
+        self._answers: dict[str, np.ndarray] = {}  # model → (size of the buffer, classes) float32
 
-    def wait(self, label: Any, place: Any, answers: Mapping[str, np.ndarray]) -> None:
-        """Take an image; count all that wait where there is room for no more."""
+    def append(self, label: Any, index: Any, answers: Mapping[str, np.ndarray]) -> None:
+        """Add an image to the buffer; count the buffer if it is full."""
         if not self._answers:
-            of_one = 4 * sum(map(len, answers.values()))
-            room = min(BATCH_IMAGES, max(1, _WAITING_BYTES // max(of_one, 1)))
-            self._answers = {m: np.empty((room, len(a)), np.float32) for m, a in answers.items()}
+            image_bytes = 4 * sum(map(len, answers.values()))
+            size = min(BATCH_IMAGES, max(1, _BUFFER_BYTES // max(image_bytes, 1)))
+            self._answers = {m: np.empty((size, len(a)), np.float32) for m, a in answers.items()}
         for model, answer in answers.items():
             self._answers[model][len(self._labels)] = answer
         self._labels.append(label)
-        self._places.append(place)
+        self._indices.append(index)
         if len(self._labels) == len(self._answers[CANDIDATE]):
-            self.settle()
+            self.flush()
 
-    def settle(self) -> _Counted:
-        """Count what waits."""
+    def flush(self) -> _Accumulator:
+        """Count the images in the buffer."""
         if self._labels:
-            answers = {m: found[: len(self._labels)] for m, found in self._answers.items()}
+            answers = {m: rows[: len(self._labels)] for m, rows in self._answers.items()}
             self.add(
-                tally_batch(np.concatenate(self._labels), np.concatenate(self._places), answers)
+                tally_batch(np.concatenate(self._labels), np.concatenate(self._indices), answers)
             )
-            self._labels, self._places = [], []
+            self._labels, self._indices = [], []
         return self
 
     def add(self, other: Tally | None) -> None:
@@ -87,44 +87,46 @@ class _Counted:
             self.tally = other if self.tally is None else self.tally + other
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**vars(_Counted()), "tally": self.settle().tally}
+        return {**vars(_Accumulator()), "tally": self.flush().tally}
 
 
-def _of_model(found: Any, model: str) -> Any:
-    """A model's own where there are several."""
-    return found[model] if isinstance(found, Mapping) and model in found else found
+def _select_model(values: Any, model: str) -> Any:
+    """Select the value of one model if there are several models."""
+    return values[model] if isinstance(values, Mapping) and model in values else values
 
 
-def _probabilities(found: Any) -> np.ndarray:
-    """A signature's only output comes without its name."""
-    answer: np.ndarray = found[PROBABILITIES] if isinstance(found, Mapping) else found
-    return answer
+def _select_probabilities(outputs: Any) -> np.ndarray:
+    """Select the probabilities. A signature with only one output gives it without a name."""
+    probabilities: np.ndarray = outputs[PROBABILITIES] if isinstance(outputs, Mapping) else outputs
+    return probabilities
 
 
 class _Count(beam.CombineFn):
-    """The analysis' inputs → a Tally."""
+    """Combine the inputs of the analysis into a Tally."""
 
     def __init__(self, key: metric_types.MetricKey, models: Sequence[str]) -> None:
         self.key, self.models = key, models
 
-    def create_accumulator(self) -> _Counted:
-        return _Counted()
+    def create_accumulator(self) -> _Accumulator:
+        return _Accumulator()
 
-    def add_input(self, counted: _Counted, one: Any) -> _Counted:
-        answers = {m: _probabilities(_of_model(one.predictions, m)) for m in self.models}
-        label = _of_model(one.labels, CANDIDATE)
-        counted.wait(label, one.features[PLACE], answers)
+    def add_input(self, counted: _Accumulator, element: Any) -> _Accumulator:
+        answers = {
+            m: _select_probabilities(_select_model(element.predictions, m)) for m in self.models
+        }
+        label = _select_model(element.labels, CANDIDATE)
+        counted.append(label, element.features[INDEX], answers)
         return counted
 
-    def compact(self, counted: _Counted) -> _Counted:
-        return counted.settle()
+    def compact(self, counted: _Accumulator) -> _Accumulator:
+        return counted.flush()
 
-    def merge_accumulators(self, several: Iterable[_Counted]) -> _Counted:
-        merged = _Counted()
+    def merge_accumulators(self, several: Iterable[_Accumulator]) -> _Accumulator:
+        merged = _Accumulator()
         for counted in several:
-            merged.add(counted.settle().tally)
+            merged.add(counted.flush().tally)
         return merged
 
-    def extract_output(self, counted: _Counted) -> dict[metric_types.MetricKey, bytes]:
-        found = counted.settle().tally
-        return {self.key: found.to_bytes()} if found else {}
+    def extract_output(self, counted: _Accumulator) -> dict[metric_types.MetricKey, bytes]:
+        tally = counted.flush().tally
+        return {self.key: tally.to_bytes()} if tally else {}

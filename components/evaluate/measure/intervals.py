@@ -1,4 +1,4 @@
-"""What chance can do: intervals of proportions, of means, and of losses on the same images."""
+"""Compute confidence intervals of proportions, of means, and of losses on the same images."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from data.base.wilson import wilson_bounds
 
 
 def normal_quantile(share: float) -> float:
-    """What a standard normal number stays below so often."""
+    """Compute the quantile of the standard normal distribution."""
     return float(special.ndtri(share))
 
 
 def wilson_interval(successes: int, trials: int, confidence: float) -> tuple[float, float] | None:
-    """Wilson's score interval of a proportion: never of width 0, not even for 36 of 36.
+    """Compute Wilson's score interval of a proportion; None without trials.
 
-    None where there were no trials.
+    Its width is never 0, not even for 36 of 36.
     """
     if not trials:
         return None
@@ -31,7 +31,7 @@ def wilson_interval(successes: int, trials: int, confidence: float) -> tuple[flo
 def mean_interval(
     total: float, squares: float, number: int, confidence: float
 ) -> tuple[float, float] | None:
-    """The normal interval of a mean, from sum and sum of squares; None for less than two."""
+    """Compute the normal interval of a mean from sum and sum of squares; None for less than two."""
     if number < 2 or not math.isfinite(total):
         return None
     mean = total / number
@@ -42,30 +42,31 @@ def mean_interval(
 
 @lru_cache(maxsize=1 << 16)  # many classes have the same counts
 def loss_interval(lost: int, won: int, images: int, confidence: float) -> tuple[float, float]:
-    """Tango's score interval of how much smaller a share the candidate has right.
+    """Compute Tango's score interval of the loss of accuracy against another model.
 
-    Tango, Statistics in Medicine 17 (1998) 891-908: for the difference of proportions on the same
-    images, sound near 0 and for few differences.
+    Tango, Statistics in Medicine 17 (1998) 891-908: an interval of the difference of proportions on
+    the same images that also holds near 0 and for few differences.
 
     Args:
         lost: images that only the reference has right.
         won: images that only the candidate has right.
-        images: all of them, more than 0.
+        images: number of all images, more than 0.
         confidence: of each of the two bounds.
 
     Returns:
-        The least and the greatest loss that the images do not contradict, within -1 to 1.
+        The smallest and the largest loss that the images do not contradict, within -1 to 1.
     """
     z = normal_quantile(confidence)
 
-    def bound(low: float, high: float, wanted: float) -> float:
+    def find_bound(low: float, high: float, target: float) -> float:
         def distance(margin: float) -> float:
-            return float(tango_score(lost, won, images, margin)) - wanted
+            return float(tango_score(lost, won, images, margin)) - target
 
         if distance(low) * distance(high) > 0:
-            return low if wanted > 0 else high
+            return low if target > 0 else high
         return float(optimize.brentq(distance, low, high, xtol=1e-7))
 
-    seen, edge = (lost - won) / images, 1 - 1e-9
-    low, high = bound(-edge, max(seen, -edge), z), bound(min(seen, edge), edge, -z)
-    return min(low, seen), max(high, seen)
+    loss, edge = (lost - won) / images, 1 - 1e-9
+    low = find_bound(-edge, max(loss, -edge), z)
+    high = find_bound(min(loss, edge), edge, -z)
+    return min(low, loss), max(high, loss)

@@ -1,4 +1,4 @@
-"""What was measured, as the rules look at it: of each slice the metrics, and how pairs did."""
+"""Hold the measurements of a split: the metrics of each slice, and the pairwise comparisons."""
 
 from __future__ import annotations
 
@@ -17,43 +17,44 @@ from serving_export.parity.batch_independence import Difference
 
 @dataclass(frozen=True, kw_only=True)
 class Reference:
-    """Another model that the candidate is held against."""
+    """A model that the candidate is compared with."""
 
     digest: str
-    version: int | None = None  # under the serving directory, if it lies there
-    trouble: str = ""  # why it cannot be compared with; empty where it can
-    whole: bool = True  # it is there, and no byte of it changed
-    # the rules that it met when it was pushed: names, and what was needed
+    version: int | None = None  # under the serving directory; None: it is not there
+    trouble: str = ""  # why it cannot be evaluated; empty if it can
+    whole: bool = True  # it exists, and its bytes are unchanged
+    # name and bound of each rule that it met when it was pushed
     met: frozenset[tuple[str, str]] = frozenset()
 
 
 @dataclass(frozen=True, kw_only=True)
 class SanityFacts:
-    """What the sanity rules need besides the counts."""
+    """Facts that the sanity rules need besides the counts. None: not known."""
 
-    # largest difference of a probability between the bundle and the trained model; None: not known
+    # largest difference of a probability between the bundle and the trained model
     parity: float | None = None
-    # the same of what the model is fed; None: not known
+    # largest difference between the transformed images in the bundle and in the training
     transform: float | None = None
-    # the same between images asked about together and in other arrangements; None: not asked
+    # largest difference of a probability between an image in one batch and in other batches
     alone: Difference | None = None
-    # variables of the bundle that are not bit for bit those that were trained; None: not known
+    # variables of the bundle that differ in any bit from the trained ones
     changed_weights: int | None = None
-    # of the bundle
+    # variables of the bundle that are NaN or infinite
     unsound_weights: int = 0
-    # images of the split that the model or its ancestors were trained on; None: not known
+    # images of the split that the model or its ancestors were trained on
     trained_on: int | None = None
-    # places in the split of the first of them, from 0
+    # indices in the split of the first of these images
     trained_on_indices: tuple[int, ...] = ()
-    # the version that this very model was, and the one that serves now in its place
+    # if the candidate is a version that served before: that version, and the one that replaced it
     replaced: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)
 class View:
-    """One slice: metrics of each model, and a table of two by two for each reference.
+    """One slice: the metrics of each model, and a table of two by two for each reference.
 
-    A table's first axis says whether the candidate is right, the second whether the reference is.
+    The first axis of a table says whether the candidate is right, the second whether the reference
+    is.
     """
 
     metrics: Mapping[str, dict[str, Any]]
@@ -62,7 +63,7 @@ class View:
 
 @dataclass(frozen=True, kw_only=True)
 class Measurements:
-    """One pass over a split."""
+    """The measurements of one pass over a split."""
 
     split: str
     class_names: tuple[str, ...]
@@ -75,7 +76,7 @@ class Measurements:
 
     @cached_property
     def metrics(self) -> dict[str, dict[str, Any]]:
-        """Model → {"overall", "classes", "slices"}: the metrics as `verdict.json` has them."""
+        """Describe each model: {"overall", "classes", "slices"}, as in `verdict.json`."""
         return {
             model: {
                 **describe(self.tally.models[model], self.class_names, self.confidence),
@@ -88,29 +89,29 @@ class Measurements:
         }
 
     def views(self, on: str) -> dict[str, View]:
-        """The slices that a rule is on, by name; an unknown one is a slice without images."""
+        """Return the slices that a rule is about, by name; none if there are no such images."""
         if on == OVERALL:
-            return {on: self._whole(self.tally, "overall", None)}
+            return {on: self._view_images(self.tally, "overall", None)}
         if on == EACH_CLASS:
-            return {name: self._class(row, name) for row, name in enumerate(self.class_names)}
+            return {name: self._view_class(row, name) for row, name in enumerate(self.class_names)}
         if on in self.class_names:
-            return {on: self._class(self.class_names.index(on), on)}
+            return {on: self._view_class(self.class_names.index(on), on)}
         start = f"{on.removeprefix(EACH)}=" if on.startswith(EACH) else None
         names = [n for n in self.slices if (n.startswith(start) if start else n == on)]
-        return {name: self._whole(self.slices[name], "slices", name) for name in names}
+        return {name: self._view_images(self.slices[name], "slices", name) for name in names}
 
-    def _whole(self, tally: Tally, group: str, name: str | None) -> View:
-        found = {model: known[group] for model, known in self.metrics.items()}
-        metrics = {model: m if name is None else m[name] for model, m in found.items()}
+    def _view_images(self, tally: Tally, group: str, name: str | None) -> View:
+        groups = {model: metrics[group] for model, metrics in self.metrics.items()}
+        metrics = {model: m if name is None else m[name] for model, m in groups.items()}
         return View(metrics, {r: right.sum(axis=0) for r, right in tally.right.items()})
 
-    def _class(self, row: int, name: str) -> View:
+    def _view_class(self, row: int, name: str) -> View:
         return View(
-            {model: known["classes"][name] for model, known in self.metrics.items()},
+            {model: metrics["classes"][name] for model, metrics in self.metrics.items()},
             {reference: right[row] for reference, right in self.tally.right.items()},
         )
 
     @property
     def accuracy(self) -> float | None:
-        """The candidate's, overall."""
+        """The overall accuracy of the candidate."""
         return self.metrics[CANDIDATE]["overall"]["accuracy"]  # type: ignore[no-any-return]

@@ -1,4 +1,4 @@
-"""Metrics out of counts. Each comes with its formula; None where there is no number."""
+"""Compute metrics from counts. A metric that is undefined is None."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from components.evaluate.measure.intervals import mean_interval, wilson_interval
 
 
 def describe(answers: Answers, class_names: tuple[str, ...], confidence: float) -> dict[str, Any]:
-    """Metrics of a model: {"overall": …, "classes": {name: …}}, as in `verdict.json`."""
-    found = _of_classes(answers)
-    of_class = zip(*(found[metric].tolist() for metric in _OF_CLASSES), strict=True)
-    sums = zip(*_sums(answers), strict=True)
+    """Compute a model's metrics: {"overall": …, "classes": {name: …}}, as in `verdict.json`."""
+    metrics = _compute_class_metrics(answers)
+    of_class = zip(*(metrics[metric].tolist() for metric in _OF_CLASSES), strict=True)
+    sums = zip(*_list_sums(answers), strict=True)
     classes = {
         name: _describe_class(one, of_one, confidence)
         for name, one, of_one in zip(class_names, of_class, sums, strict=True)
@@ -26,15 +26,15 @@ def describe(answers: Answers, class_names: tuple[str, ...], confidence: float) 
 
 
 def describe_overall(answers: Answers, confidence: float) -> dict[str, Any]:
-    """Metrics of all images of a slice, as in `verdict.json`."""
-    found = _of_classes(answers)
-    number, right = int(found["examples"].sum()), int(found["right"].sum())
-    sums = [of_classes.sum(axis=0) for of_classes in _sums(answers)]
-    overall = _of_images(number, right, sums, confidence)
-    present = found["examples"] > 0
+    """Compute the metrics of all images of a slice, as in `verdict.json`."""
+    metrics = _compute_class_metrics(answers)
+    number, right = int(metrics["examples"].sum()), int(metrics["right"].sum())
+    sums = [of_classes.sum(axis=0) for of_classes in _list_sums(answers)]
+    overall = _compute_image_metrics(number, right, sums, confidence)
+    present = metrics["examples"] > 0
     for metric in ("precision", "recall", "f1", "auc"):
-        # The macro mean: each class that has images counts the same, one without a number as 0.
-        values = np.nan_to_num(found[metric][present])
+        # The macro mean: each class that has images counts the same; undefined counts as 0.
+        values = np.nan_to_num(metrics[metric][present])
         overall[metric] = float(values.mean()) if len(values) else None
     return overall | {"precision_interval": None, "recall_interval": None}
 
@@ -42,8 +42,8 @@ def describe_overall(answers: Answers, confidence: float) -> dict[str, Any]:
 _OF_CLASSES = ("examples", "right", "predicted", "precision", "recall", "f1", "auc")
 
 
-def _of_classes(answers: Answers) -> dict[str, np.ndarray]:
-    """(C,) of each class against the rest: of its images, and of those said to be of it."""
+def _compute_class_metrics(answers: Answers) -> dict[str, np.ndarray]:
+    """Compute the metrics of each class against the rest, (C,) each."""
     examples, right, predicted = answers.examples, answers.right, answers.predicted
     with np.errstate(invalid="ignore"):
         return {
@@ -57,20 +57,20 @@ def _of_classes(answers: Answers) -> dict[str, np.ndarray]:
         }
 
 
-def _sums(answers: Answers) -> list[np.ndarray]:
-    """Of each class: losses, ranks but the last possible one, calibration; see `Answers`."""
+def _list_sums(answers: Answers) -> list[np.ndarray]:
+    """Return losses, ranks (all but the last possible one) and calibration of each class."""
     return [answers.losses, answers.ranks[:, : answers.classes - 1], answers.calibration]
 
 
-def _of_images(
+def _compute_image_metrics(
     number: int, correct: int, sums: Sequence[np.ndarray], confidence: float
 ) -> dict[str, Any]:
-    """What can be said of some images.
+    """Compute the metrics that are means over images.
 
     Args:
-        number: of them.
-        correct: of them.
-        sums: of them, see `_sums`.
+        number: of images.
+        correct: number of images with the right answer.
+        sums: over these images, see `_sums`.
     """
     losses, of_ranks, of_bins = sums
     loss, squares = losses.tolist()
@@ -79,12 +79,12 @@ def _of_images(
         "examples": number,
         "accuracy": correct / number if number else None,
         "accuracy_interval": wilson_interval(correct, number, confidence),
-        # Share of images whose label is among the k most probable classes.
+        # share of images whose label is among the k most probable classes
         "top_k": {str(k): ranks[k - 1] / number for k in range(2, len(ranks) + 1) if number},
-        # Mean of -ln p(label), in nats.
-        "loss": _number(loss / number) if number else None,
+        # mean of -ln p(label), in nats
+        "loss": _finite_or_none(loss / number) if number else None,
         "loss_interval": mean_interval(loss, squares, number, confidence),
-        "ece": _ece(of_bins),
+        "ece": _compute_ece(of_bins),
     }
 
 
@@ -93,36 +93,36 @@ def _describe_class(
 ) -> dict[str, Any]:
     one = dict(zip(_OF_CLASSES, numbers, strict=True))
     right, predicted = one["right"], one["predicted"]
-    found = _of_images(one["examples"], right, sums, confidence)
+    means = _compute_image_metrics(one["examples"], right, sums, confidence)
     return {
-        **found,
+        **means,
         "predicted": predicted,
-        "precision": _number(one["precision"]),  # right / predicted
+        "precision": _finite_or_none(one["precision"]),  # right / predicted
         "precision_interval": wilson_interval(right, predicted, confidence),
-        "recall": found["accuracy"],  # right / images of the class
-        "recall_interval": found["accuracy_interval"],
-        "f1": _number(one["f1"]),
-        "auc": _number(one["auc"]),
+        "recall": means["accuracy"],  # right / images of the class
+        "recall_interval": means["accuracy_interval"],
+        "f1": _finite_or_none(one["f1"]),
+        "auc": _finite_or_none(one["auc"]),
     }
 
 
 def describe_calibration(answers: Answers) -> list[dict[str, Any]]:
-    """The bins of the reliability curve, from the least confident to the most."""
+    """Describe the bins of the reliability curve, the least confident first."""
     bins = answers.calibration.sum(axis=0)
     return [
         {
-            "low": place / len(bins),
-            "high": (place + 1) / len(bins),
+            "low": index / len(bins),
+            "high": (index + 1) / len(bins),
             "examples": int(number),
             "confidence": confidence / number if number else None,
             "accuracy": right / number if number else None,
         }
-        for place, (number, confidence, right) in enumerate(bins.tolist())
+        for index, (number, confidence, right) in enumerate(bins.tolist())
     ]
 
 
-def _ece(bins: np.ndarray) -> float | None:
-    """Expected calibration error: mean over images of |accuracy - confidence| of their bin.
+def _compute_ece(bins: np.ndarray) -> float | None:
+    """Compute the expected calibration error: the mean of |accuracy - confidence| of the bins.
 
     Guo et al., On Calibration of Modern Neural Networks, ICML 2017.
     """
@@ -130,5 +130,5 @@ def _ece(bins: np.ndarray) -> float | None:
     return float(np.abs(right - confidence).sum() / number.sum()) if number.sum() else None
 
 
-def _number(value: float) -> float | None:
+def _finite_or_none(value: float) -> float | None:
     return value if math.isfinite(value) else None

@@ -1,6 +1,6 @@
-"""The Beam half of Evaluate: one TensorFlow Model Analysis of all models in question.
+"""Measure all models with one TensorFlow Model Analysis, on Beam.
 
-Its metric is our `Tally`: see `counts_metric`.
+Its metric is the `Tally`: see `counts_metric`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from components.evaluate.measure.counts import CANDIDATE, Tally
 from components.evaluate.measure.counts_metric import TallyMetric
 from components.evaluate.measure.read_batches import SLICE, ReadBatches
 from components.evaluate.measure.slice_files import WriteSlices, read_slices
-from components.evaluate.measure.slices import check_slices
+from components.evaluate.measure.slices import check_slice_functions
 from components.evaluate.rules import slice_name
 from data.errors import StepError
 from data.examples.artifact import Examples, shard_lengths
@@ -42,27 +42,27 @@ def measure(
     *,
     slices: Sequence[str] = (),
 ) -> tuple[Tally, dict[str, Tally]]:
-    """Ask the signature `examples` of all models about a split's raw TFRecords, in one pass.
+    """Run the signature `examples` of all models on the raw TFRecords of a split, in one pass.
 
     Args:
         examples: labelled images.
-        split: of them.
-        bundles: model's name → SavedModel; "candidate" must be there.
+        split: the split to measure on.
+        bundles: name of the model → SavedModel; "candidate" is required.
         context: where metrics are written, and how Beam runs.
         slices: see `slices.slice_columns`.
 
     Returns:
-        The tally of the split, and those of its slices by "name=value".
+        The tally of the split, and the tallies of its slices by "name=value".
 
     Raises:
-        ConfigError: a slice's function that cannot be had, or does not give a value for each image.
-        BadDataError: a record that cannot be read.
-        StepError: the analysis saw other examples than the split holds.
+        ConfigError: the function of a slice cannot be loaded, or gives no value for an image.
+        BadDataError: a record cannot be read.
+        StepError: the analysis saw other examples than those of the split.
     """
-    check_slices(slices)
+    check_slice_functions(slices)
     number = examples.num_examples(split)
     context.progress(0, number, f"measuring {len(bundles)} models on {split}")
-    config = _config(list(bundles), [slice_name(name) for name in slices])
+    config = _make_config(list(bundles), [slice_name(name) for name in slices])
     models = [
         tfma.default_eval_shared_model(
             eval_saved_model_path=str(bundle),
@@ -75,7 +75,7 @@ def measure(
     def build(pipeline: beam.Pipeline) -> None:
         written = (
             pipeline
-            | "Shards" >> beam.Create(_shards(examples, split))
+            | "Shards" >> beam.Create(_list_shards(examples, split))
             | "ReadBatches"
             >> beam.ParDo(ReadBatches(examples.spec, slices)).with_output_types(pa.RecordBatch)
             | "Analyze"
@@ -85,26 +85,26 @@ def measure(
                 writers=[tfma.writers.Writer(_WRITTEN, WriteSlices(context.output_dir))],
             )
         )
-        # The analysis counts bytes and slices for its own telemetry, and looks for plots.
+        # Drop what the analysis adds for its own telemetry and for plots.
         keep_needed(pipeline, written[_WRITTEN])
 
     refuse_unshared_paths(context)
     run_pipeline(build, context)
-    found = _read(context.output_dir)
-    _check(found.get(""), examples, split)
+    tallies = _read_tallies(context.output_dir)
+    _check_counts(tallies.get(""), examples, split)
     context.progress(number, number, f"measured on {split}")
-    return found.pop(""), found
+    return tallies.pop(""), tallies
 
 
-def _shards(examples: Examples, split: str) -> list[tuple[str, int]]:
-    """The split's files, each with the place of its first image."""
+def _list_shards(examples: Examples, split: str) -> list[tuple[str, int]]:
+    """List the files of the split, each with the index of its first image."""
     shards = examples.shards(split)
     starts = np.cumsum([0, *shard_lengths(examples, split)])
     return [(str(shard), int(start)) for shard, start in zip(shards, starts, strict=False)]
 
 
-def _config(models: Sequence[str], slices: Sequence[str]) -> config_pb2.EvalConfig:
-    """Thresholds are not its business: its would hold for every slice."""
+def _make_config(models: Sequence[str], slices: Sequence[str]) -> config_pb2.EvalConfig:
+    """Make the config of the analysis, without thresholds: they would apply to every slice."""
     specs = [
         f"""model_specs {{
           name: "{name if len(models) > 1 else ""}"
@@ -117,19 +117,19 @@ def _config(models: Sequence[str], slices: Sequence[str]) -> config_pb2.EvalConf
         for name in models
     ]
     metric = f'class_name: "{TallyMetric.__name__}" module: "{__name__}"'
-    found = text_format.Parse(
+    config = text_format.Parse(
         "\n".join([*specs, f"metrics_specs {{ metrics {{ {metric} }} }}", "slicing_specs {}"]),
         config_pb2.EvalConfig(),
     )
     for name in slices:
-        found.slicing_specs.add().feature_keys.append(SLICE + name)
-    return found
+        config.slicing_specs.add().feature_keys.append(SLICE + name)
+    return config
 
 
-def _read(folder: Path) -> dict[str, Tally]:
-    """The analysis' files: slice → tally; that of all is called "". Tidies up first."""
-    remove_half_written(folder)  # by workers that died while the runner went on
-    found = {}
+def _read_tallies(folder: Path) -> dict[str, Tally]:
+    """Read the tally of each slice from the files of the analysis; the whole split is ""."""
+    remove_half_written(folder)  # by workers that died during the job
+    tallies = {}
     for of_slice in read_slices(folder):
         name = ",".join(
             f"{key.column.removeprefix(SLICE)}={key.bytes_value.decode()}"
@@ -137,19 +137,19 @@ def _read(folder: Path) -> dict[str, Tally]:
         )
         for metric in of_slice.metric_keys_and_values:
             if metric.key.name == "tally":
-                found[name] = Tally.from_bytes(metric.value.bytes_value)
-    return found
+                tallies[name] = Tally.from_bytes(metric.value.bytes_value)
+    return tallies
 
 
-def _check(found: Tally | None, examples: Examples, split: str) -> None:
-    """Every example of the split must have been seen, once."""
-    wanted = examples.counts[split]
-    counts = tuple(found.models[CANDIDATE].examples.tolist()) if found else ()
-    if counts != tuple(wanted):
+def _check_counts(tally: Tally | None, examples: Examples, split: str) -> None:
+    """Raise unless the analysis counted every example of the split exactly once."""
+    expected = examples.counts[split]
+    counts = tuple(tally.models[CANDIDATE].examples.tolist()) if tally else ()
+    if counts != tuple(expected):
         raise StepError(
-            f"the analysis did not see the examples of {split!r} once each",
-            expected=f"per class {wanted}",
-            got=f"per class {counts}",
-            follows="its numbers are not to be trusted; there is no verdict",
-            remedy="run evaluate again; if it stays, ingest again",
+            f"the analysis did not count every example of {split!r} exactly once",
+            expected=f"images per class {expected}",
+            got=f"images per class {counts}",
+            follows="the metrics are wrong; there is no verdict",
+            remedy="run evaluate again; if the error stays, run ingest again",
         )

@@ -1,4 +1,4 @@
-"""Examples at rest → the record batches that TensorFlow Model Analysis takes, with its slices."""
+"""Read stored Examples as the record batches that TensorFlow Model Analysis takes."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from data.errors import BadDataError, PenstockError, serialize_error, summarize_
 from data.files.tfrecord_frames import check_lengths
 from data.spec import LABEL, ImageSpec
 
-# For each batch the analysis lets TensorFlow write the examples into a message that nobody sees,
-# which takes as long as the model; NumPy cuts short what has more than 1,000 values.
+# For each batch the analysis formats the examples for a log message that is never shown, which
+# takes as long as the model; NumPy abbreviates arrays of more than 1,000 values.
 BATCH_IMAGES = 1024
 _BATCH_BYTES = 16 << 20  # of pixels: fewer images where they are large
-_ANSWER_BYTES = 4 << 20  # of a model's probabilities: the analysis holds on to some batches
+_ANSWER_BYTES = 4 << 20  # of a model's probabilities: the analysis keeps some batches in memory
 
-
-PLACE = "place"  # column: where the image is in the split, from 0
+INDEX = "index"  # column: index of the image in the split, from 0
+SLICE = "slice:"  # before the name of a slice, which may be the name of another column
 
 
 class ReadBatches(SameCodeDoFn):
-    """Shard → Arrow record batches of whole tf.Examples, and what the analysis slices and shows by.
+    """Read a shard as Arrow record batches: tf.Examples, labels, indices and the slices' values.
 
-    tfx_bsl's reader takes file patterns, which a folder's name may resemble, and decodes the
-    pixels a second time.
+    The reader of tfx_bsl takes file patterns, which the name of a folder may resemble, and decodes
+    the pixels a second time.
     """
 
     def __init__(self, spec: ImageSpec, slices: Sequence[str]) -> None:
@@ -38,7 +38,7 @@ class ReadBatches(SameCodeDoFn):
         self.images = max(1, min(BATCH_IMAGES, fitting))
 
     def process(self, shard: tuple[str, int]) -> Iterator[pa.RecordBatch]:
-        """One shard, in order; given with the place of its first image."""
+        """Read one shard, given with the index of its first image, in order."""
         try:
             check_lengths(shard[0])
             yield from self._batches(*shard)
@@ -47,20 +47,20 @@ class ReadBatches(SameCodeDoFn):
                 f"{shard[0]} cannot be read",
                 expected="whole TFRecords of labelled images",
                 got=summarize_error(error),
-                remedy="ingest again; if it comes back, check the disk",
+                remedy="run ingest again; if the error comes back, check the disk",
             )
             raise RuntimeError(serialize_error(trouble)) from error
         except PenstockError as error:
             raise RuntimeError(serialize_error(error)) from error
 
-    def _batches(self, path: str, place: int) -> Iterator[pa.RecordBatch]:
-        wanted = {LABEL: tf.io.FixedLenFeature([], tf.int64)}
+    def _batches(self, path: str, index: int) -> Iterator[pa.RecordBatch]:
+        features = {LABEL: tf.io.FixedLenFeature([], tf.int64)}
         for records in tf.data.TFRecordDataset(path).batch(self.images):
-            labels = tf.io.parse_example(records, wanted)[LABEL].numpy()
+            labels = tf.io.parse_example(records, features)[LABEL].numpy()
             columns = {
                 tfma.ARROW_INPUT_COLUMN: pa.array(records.numpy(), pa.large_binary()),
                 LABEL: pa.array(labels),
-                PLACE: pa.array(np.arange(place, place + len(labels))),
+                INDEX: pa.array(np.arange(index, index + len(labels))),
             }
             for name, values in slice_columns(self.slices, records, self.spec):
                 columns[SLICE + name] = pa.array([v.encode() for v in values], pa.large_binary())
@@ -69,7 +69,4 @@ class ReadBatches(SameCodeDoFn):
                 [pa.LargeListArray.from_arrays(each, values) for values in columns.values()],
                 list(columns),
             )
-            place += len(labels)
-
-
-SLICE = "slice:"  # before a slice's name, which may be that of another column
+            index += len(labels)

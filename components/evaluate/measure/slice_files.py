@@ -1,6 +1,6 @@
-"""The analysis' files: one for each slice, as TensorFlow Model Analysis itself reads them.
+"""Write and read one file per slice, in the format of TensorFlow Model Analysis.
 
-Its own writer costs a shuffle and five stages of a Beam job, for a few slices.
+The analysis' own writer costs a shuffle and five stages of a Beam job, for a few slices.
 """
 
 from __future__ import annotations
@@ -22,22 +22,22 @@ from data.files.tfrecord_frames import check_lengths, frame_record
 
 
 class WriteSlice(SameCodeDoFn):
-    """(slice, its metrics) → a file of one TFRecord: a bundle tried again writes the same one."""
+    """Write the metrics of a slice as one TFRecord; a retry writes the same file."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def process(self, of_slice: Any) -> Iterator[str]:
-        found = tfma.writers.convert_slice_metrics_to_proto(of_slice, add_metrics_callbacks=None)
-        name = hashlib.sha256(found.slice_key.SerializeToString(deterministic=True)).hexdigest()
+        metrics = tfma.writers.convert_slice_metrics_to_proto(of_slice, add_metrics_callbacks=None)
+        name = hashlib.sha256(metrics.slice_key.SerializeToString(deterministic=True)).hexdigest()
         path = self._folder / f"{tfma.METRICS_KEY}-{name}.tfrecord"
         with serialize_errors(), translate_disk_errors(f"cannot write {path}"):
-            write_bytes(path, frame_record(found.SerializeToString(deterministic=True)))
+            write_bytes(path, frame(metrics.SerializeToString(deterministic=True)))
         yield path.name
 
 
 class WriteSlices(beam.PTransform):
-    """The analysis' evaluation → its metrics' files in `folder`."""
+    """Write the metrics of an evaluation to files in `folder`."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__()
@@ -48,7 +48,7 @@ class WriteSlices(beam.PTransform):
 
 
 def read_slices(folder: Path) -> Iterator[metrics_for_slice_pb2.MetricsForSlice]:
-    """What was written to `folder`, in no order that means anything."""
+    """Read all files in `folder`; their order has no meaning."""
     paths = sorted(str(path) for path in folder.glob(f"{tfma.METRICS_KEY}-*"))
     for path in paths:
         check_lengths(path)

@@ -1,4 +1,4 @@
-"""Slices of a split: by a feature of the examples, or derived from the pixels."""
+"""Compute the slices of a split, from a feature of the examples or from the pixels."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from data.code.import_path import load_object
 from data.errors import ConfigError
 from data.spec import ImageSpec
 
-MISSING = "missing"  # the value where an example lacks the feature
+MISSING = "missing"  # the value of an example that lacks the feature
 
 
 def slice_columns(
     names: Sequence[str], records: tf.Tensor, spec: ImageSpec
 ) -> Iterator[tuple[str, list[str]]]:
-    """Column name and a value for each record, for every slice that the config names.
+    """Yield the column name and a value for each record, for every slice of the config.
 
     Args:
         names: of features; "brightness"; or import paths of functions of images
@@ -28,9 +28,9 @@ def slice_columns(
         spec: of the images.
 
     Raises:
-        ConfigError: a function that cannot be had, or that gives another number of values.
+        ConfigError: a function cannot be loaded, or gives another number of values.
     """
-    derived = {name: derive for name in names if (derive := _derived(name))}
+    derived = {name: derive for name in names if (derive := _load_function(name))}
     if derived:
         images = parse_examples(records, spec)[0].numpy()
     if len(derived) < len(names):
@@ -42,39 +42,41 @@ def slice_columns(
                 raise ConfigError(
                     f"the slice {name} does not give a value for each image",
                     expected=f"{len(images)} values",
-                    got=len(values),
+                    got=f"{len(values)} values",
                     follows="there is no verdict",
+                    remedy="fix the slicing function: return one value for each image",
                 )
             yield slice_name(name), values
         else:
-            yield name, [_text(features, name) for features in parsed]
+            yield name, [_read_text(features, name) for features in parsed]
 
 
-def check_slices(names: Sequence[str]) -> None:
-    """Raises ConfigError where a slice's function cannot be had."""
+def check_slice_functions(names: Sequence[str]) -> None:
+    """Raise ConfigError if the function of a slice cannot be loaded."""
     for name in names:
-        _derived(name)
+        _load_function(name)
 
 
 def brightness(images: np.ndarray) -> np.ndarray:
-    """The band of the mean of all pixels: "0-63", "64-127", "128-191" or "192-255".
+    """Compute the band of each image's mean pixel: "0-63", "64-127", "128-191" or "192-255".
 
     Args:
         images: (n, height, width, channels) uint8.
     """
     bands = np.array(["0-63", "64-127", "128-191", "192-255"])
-    found: np.ndarray = bands[(images.reshape(len(images), -1).mean(axis=1) // 64).astype(int)]
-    return found
+    means = images.reshape(len(images), -1).mean(axis=1)
+    values: np.ndarray = bands[(means // 64).astype(int)]
+    return values
 
 
-def _derived(name: str) -> Callable[[np.ndarray], Sequence[object]] | None:
+def _load_function(name: str) -> Callable[[np.ndarray], Sequence[object]] | None:
     if name == BRIGHTNESS:
         return brightness  # type: ignore[return-value]
     return load_object(name) if ":" in name else None
 
 
-def _text(features: tf.train.Features, name: str) -> str:
-    """A feature's first value as text."""
+def _read_text(features: tf.train.Features, name: str) -> str:
+    """Read the first value of a feature as text."""
     if name not in features.feature:
         return MISSING
     feature = features.feature[name]

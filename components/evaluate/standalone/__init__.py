@@ -1,1 +1,1 @@
-"""Judge two SavedModels without a pipeline; they are loaded in a process of their own."""
+"""Judge two SavedModels without a pipeline; they are loaded in a child process."""

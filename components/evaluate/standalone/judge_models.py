@@ -29,21 +29,20 @@ def judge_models(
     config: Config,
     vouch: TrustCheck,
 ) -> dict[str, Any]:
-    """The verdict on a candidate, as `verdict.json` has it.
+    """Judge a candidate; returns the content of `verdict.json`.
 
-    Models are loaded in a child process.
+    The models are loaded in a child process.
 
     Args:
-        candidate: a SavedModel; a folder of versions stands for the highest.
-        baseline: what it is compared with; None: absolute rules alone decide.
+        candidate: a SavedModel; of a folder of versions the highest is taken.
+        baseline: the SavedModel to compare with; None: only absolute rules decide.
         examples_dir: a folder of Examples.
-        config: the rules; what it says of the model that serves is not looked at.
-        vouch: asked about both models, whose bytes were all read, before either is loaded.
+        config: the rules; its `baseline` and `against` are ignored.
+        vouch: called for both models, with their digests, before either is loaded.
 
     Raises:
-        ConfigError: no such split; a rule on something that the data does not have.
-        BadDataError: a model that nobody vouches for, that is not whole, or that cannot be asked
-            about these images.
+        ConfigError: there is no such split; a rule is about images that the data does not have.
+        BadDataError: a model is not trusted, is damaged, or does not fit these images.
     """
     examples = load_examples(examples_dir)
     check_inputs(config, {"examples": examples})
@@ -53,12 +52,12 @@ def judge_models(
     digests = {name: digest_model_folder(folder) for name, folder in folders.items()}
     for name, folder in folders.items():
         vouch(folder, digests[name])
-    foreign = {name for name, folder in folders.items() if not (folder / MANIFEST).is_file()}
-    for name in folders.keys() - foreign:
+    unmanaged = {name for name, folder in folders.items() if not (folder / MANIFEST).is_file()}
+    for name in folders.keys() - unmanaged:
         _check_spec(folders[name], examples)
     with tempfile.TemporaryDirectory(prefix="penstock-gate-") as output:
         whole, slices, alone = measure_in_child(
-            examples_dir, config.split, folders, digests, foreign, config.slices, Path(output)
+            examples_dir, config.split, folders, digests, unmanaged, config.slices, Path(output)
         )
     measured = Measurements(
         split=config.split,
@@ -77,5 +76,8 @@ def _check_spec(folder: Path, examples: Examples) -> None:
     spec = read_manifest(folder).spec
     if spec != examples.spec:
         raise BadDataError(
-            f"{folder} was trained on other images than these", expected=examples.spec, got=spec
+            f"{folder} was trained on images of another size or with other classes",
+            expected=examples.spec,
+            got=spec,
+            remedy="give --examples of the shape and the classes that the model was trained on",
         )

@@ -1,6 +1,6 @@
-"""A SavedModel that Penstock did not write, made to answer as ours do. For a child process only.
+"""Adapt a SavedModel that Penstock did not write to the signature `examples`.
 
-A SavedModel is a program: whoever loads one runs it.
+Use this in a child process only: a SavedModel is a program, and loading it runs it.
 """
 
 from __future__ import annotations
@@ -19,41 +19,44 @@ from serving_export.bundle.signatures import parse_images
 
 
 def adapt(folder: Path, spec: ImageSpec, output: Path) -> Path:
-    """Write a SavedModel with the signature `examples` around one that takes images or examples.
+    """Wrap a SavedModel that takes images or examples, and save it with the signature `examples`.
 
     Args:
         folder: the SavedModel.
-        spec: of the images that it will be asked about.
+        spec: of the images that it will be evaluated on.
         output: the folder to write; must not exist.
 
     Raises:
-        BadDataError: it cannot be loaded, or has no signature that can be asked.
+        BadDataError: it cannot be loaded, or has no signature that fits the images.
     """
     try:
         saved = tf.saved_model.load(str(folder))
-    except Exception as error:  # whatever TensorFlow raises for what is no SavedModel
+    except Exception as error:  # TensorFlow raises many kinds for a folder that is no SavedModel
         raise BadDataError(
-            f"{folder} cannot be loaded", expected="a SavedModel", got=summarize_error(error)
+            f"{folder} cannot be loaded",
+            expected="a SavedModel",
+            got=summarize_error(error),
+            remedy="name a folder with a saved_model.pb that TensorFlow can load",
         ) from error
     for name, signature in saved.signatures.items():
-        found = _answers(signature, spec)
-        if found:
+        function = _adapt_signature(signature, spec)
+        if function:
             module = tf.Module()
             module.saved = saved
-            tf.saved_model.save(module, str(output), signatures={EXAMPLES: found})
+            tf.saved_model.save(module, str(output), signatures={EXAMPLES: function})
             return output
-        seen = f"{name}: {signature.structured_input_signature[1]}"
+        inputs = f"{name}: {signature.structured_input_signature[1]}"
     raise BadDataError(
-        f"{folder} has no signature that can be asked about these images",
-        expected=f"one that takes serialized tf.Examples, or uint8 images of shape {spec.shape}, "
-        f"and gives {spec.num_classes} probabilities for each",
-        got=seen if saved.signatures else "no signature",
+        f"{folder} has no signature that fits these images",
+        expected="a signature that takes serialized tf.Examples, or uint8 images of shape "
+        f"{spec.shape}, and gives {spec.num_classes} probabilities for each",
+        got=inputs if saved.signatures else "no signature",
         remedy="export the model with such a signature",
     )
 
 
 def load_adapted(folder: Path) -> Callable[[str, Any], dict[str, np.ndarray]]:
-    """What `adapt` wrote, to be asked as a bundle is: by a signature's name and its batch."""
+    """Load what `adapt` wrote, as a function of a signature's name and a batch, like a bundle."""
     saved = tf.saved_model.load(str(folder))
 
     def ask(signature: str, batch: Any) -> dict[str, np.ndarray]:
@@ -63,12 +66,12 @@ def load_adapted(folder: Path) -> Callable[[str, Any], dict[str, np.ndarray]]:
     return ask
 
 
-def _answers(signature: Any, spec: ImageSpec) -> Any | None:
-    """A function of serialized tf.Examples, (n,) string; None where the signature takes others."""
+def _adapt_signature(signature: Any, spec: ImageSpec) -> Any | None:
+    """Make a function of serialized tf.Examples, (n,) string; None if no signature fits."""
     (_, inputs), outputs = signature.structured_input_signature, signature.structured_outputs
     if len(inputs) != 1:
         return None
-    ((name, wanted),) = inputs.items()
+    ((name, tensor_spec),) = inputs.items()
     fitting = [
         key
         for key, tensor in outputs.items()
@@ -77,14 +80,16 @@ def _answers(signature: Any, spec: ImageSpec) -> Any | None:
     chosen = (
         PROBABILITIES if PROBABILITIES in fitting else fitting[0] if len(fitting) == 1 else None
     )
-    images = wanted.dtype == tf.uint8 and wanted.shape.is_compatible_with([None, *spec.shape])
-    examples = wanted.dtype == tf.string and name == EXAMPLES
+    images = tensor_spec.dtype == tf.uint8 and tensor_spec.shape.is_compatible_with(
+        [None, *spec.shape]
+    )
+    examples = tensor_spec.dtype == tf.string and name == EXAMPLES
     if chosen is None or not (images or examples):
         return None
 
     def answer(examples: tf.Tensor) -> dict[str, tf.Tensor]:
-        given = parse_images(examples, spec) if images else examples
-        return {PROBABILITIES: tf.cast(signature(**{name: given})[chosen], tf.float32)}
+        batch = parse_images(examples, spec) if images else examples
+        return {PROBABILITIES: tf.cast(signature(**{name: batch})[chosen], tf.float32)}
 
     strings = tf.TensorSpec([None], tf.string, EXAMPLES)
     return tf.function(answer, input_signature=[strings], autograph=False)

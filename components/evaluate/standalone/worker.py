@@ -1,9 +1,9 @@
-"""The child process in which any two models are loaded and measured.
+"""Load and measure two models in a child process.
 
-`python -m components.evaluate.standalone.worker` reads one line of JSON on stdin: {"examples",
+`python -m components.evaluate.standalone.worker` reads one line of JSON from stdin: {"examples",
 "split", "bundles": {name: folder}, "digests": {name: digest}, "unmanaged": [name], "slices",
-"output"}. It leaves tallies in the folder `output`, or says on stdout what is wrong. What comes
-back are numbers, never objects.
+"output"}. It writes tallies to the folder `output`, or an error to stdout. Only numbers come back,
+never objects.
 """
 
 from __future__ import annotations
@@ -31,33 +31,33 @@ def measure_in_child(
     split: str,
     bundles: Mapping[str, Path],
     digests: Mapping[str, str],
-    foreign: Collection[str],
+    unmanaged: Collection[str],
     slices: Sequence[str],
     output: Path,
 ) -> tuple[Tally, dict[str, Tally], Difference]:
-    """As `model_analysis.measure`, in a process of its own.
+    """Run `model_analysis.measure` in a child process.
 
-    Also asks the candidate in other arrangements, see `parity.batch_independence`.
+    Also measures the candidate on other batches of the same images, see `parity.batch_independence`.
 
     Args:
         examples: a folder of Examples.
-        split: of them.
-        bundles: model's name → SavedModel.
-        digests: model's name → what names its bytes: no others are loaded.
-        foreign: names of those that have no manifest of ours, and are to be loaded all the same.
+        split: the split to measure on.
+        bundles: name of the model → SavedModel.
+        digests: name of the model → its digest; a model with another digest is not loaded.
+        unmanaged: names of the models that have no Penstock manifest.
         slices: further slices.
-        output: a folder for the child's files.
+        output: a folder for the files of the child.
 
     Raises:
-        PenstockError: what the child found wrong.
-        StepError: the child crashed; its last words are in the error.
+        PenstockError: the error that the child found.
+        StepError: the child crashed; its last output is in the error.
     """
     job = {
         "examples": str(examples),
         "split": split,
         "bundles": {name: str(path) for name, path in bundles.items()},
         "digests": dict(digests),
-        "unmanaged": sorted(foreign),
+        "unmanaged": sorted(unmanaged),
         "slices": list(slices),
         "output": str(output),
     }
@@ -67,19 +67,22 @@ def measure_in_child(
         if process.process.wait():
             raise StepError(
                 "the process that loads the models crashed",
+                expected="a process that measures the models and ends",
                 got=process.describe_exit(),
                 follows="there is no verdict",
+                remedy="see its last output above; if it was killed, free memory. Then run the "
+                "same command again",
             )
-    found = {p.name: Tally.from_bytes(p.read_bytes()) for p in output.glob("tally-*")}
-    said = json.loads((output / "said.json").read_text(encoding="utf-8"))
-    of_slices = {name: found[f"tally-{place}"] for place, name in enumerate(said["slices"])}
-    return found["tally-all"], of_slices, Difference(*said["alone"])
+    tallies = {p.name: Tally.from_bytes(p.read_bytes()) for p in output.glob("tally-*")}
+    result = json.loads((output / "result.json").read_text(encoding="utf-8"))
+    slices_ = {name: tallies[f"tally-{index}"] for index, name in enumerate(result["slices"])}
+    return tallies["tally-all"], slices_, Difference(*result["alone"])
 
 
 def main() -> None:
-    """Do the job on stdin; exit with 1 and the error on stdout where it cannot be done."""
+    """Do the job on stdin; after an error print it to stdout and exit with 1."""
     answers = os.fdopen(os.dup(1), "w", buffering=1)
-    os.dup2(2, 1)  # what libraries print must not get into the answer
+    os.dup2(2, 1)  # the output of libraries must not get into the answer
     skip_unneeded_imports()
     job = json.loads(sys.stdin.readline())
     try:
@@ -106,14 +109,15 @@ def _work(job: dict[str, Any], output: Path) -> None:
     context = Context(output_dir=output)
     whole, slices = measure(examples, job["split"], bundles, context, slices=job["slices"])
     (output / "tally-all").write_bytes(whole.to_bytes())
-    for place, tally in enumerate(slices.values()):
-        (output / f"tally-{place}").write_bytes(tally.to_bytes())
-    alone = _alone(bundles[CANDIDATE], examples, job["split"], CANDIDATE in job["unmanaged"])
-    said = {"slices": list(slices), "alone": alone}
-    (output / "said.json").write_text(json.dumps(said), encoding="utf-8")
+    for index, tally in enumerate(slices.values()):
+        (output / f"tally-{index}").write_bytes(tally.to_bytes())
+    adapted = CANDIDATE in job["unmanaged"]
+    alone = _measure_alone(bundles[CANDIDATE], examples, job["split"], adapted)
+    result = {"slices": list(slices), "alone": alone}
+    (output / "result.json").write_text(json.dumps(result), encoding="utf-8")
 
 
-def _alone(bundle: Path, examples: Examples, split: str, adapted: bool) -> Difference:
+def _measure_alone(bundle: Path, examples: Examples, split: str, adapted: bool) -> Difference:
     from components.evaluate.standalone.unmanaged_model import load_adapted
     from serving_export.bundle.saved_model import load_bundle
     from serving_export.parity.batch_independence import find_bundle_difference, sample_images

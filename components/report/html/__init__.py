@@ -1,10 +1,10 @@
-"""A run's report: one HTML file that holds all it shows, by Jinja2.
+"""Make the report of a run: one self-contained HTML file, by Jinja2.
 
-facts            what a report is made of
-page             facts → HTML; `templates/` has what it is drawn with
-number_formats   numbers as they are printed
-comparison       classes and slices beside the baseline's; intervals on a common axis
-confusion        heat maps of labels against predictions, and the largest confusions
-charts           learning curves and the reliability curve, as coordinates for inline SVG
-mistakes         images that were answered wrongly, with their probabilities
+facts            the facts that a report is made from
+page             render the facts as HTML with `templates/`
+number_formats   format numbers
+comparison       compare classes and slices with the baseline's
+confusion        make heat maps of labels and predictions, list the largest confusions
+charts           compute coordinates of learning curves and the reliability curve, for SVG
+mistakes         show wrongly predicted images with their probabilities
 """

@@ -1,4 +1,4 @@
-"""Labels against predictions: heat maps as table cells, and the largest confusions as a list."""
+"""Make heat maps of labels and predictions as table cells, and list the largest confusions."""
 
 from __future__ import annotations
 
@@ -6,20 +6,22 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from components.report.html.number_formats import signed_count
+from components.report.html.number_formats import format_signed_count
 
 LEVELS = 9  # of shade; style.css has as many
-_WITH_NUMBERS = 25  # classes whose cells have room for a number
-_WITH_CELLS = 150  # classes of which a matrix is shown at all: its size grows with their square
-_FIT = 4  # letters of a name that a column has room for
+_WITH_NUMBERS = 25  # with more classes the cells have no room for numbers
+_WITH_CELLS = 150  # with more classes no matrix is shown: its size grows with their square
+_FIT = 4  # letters of a name that fit into a column
 _LISTED = 12  # confusions
 
 Counts = Sequence[Sequence[int]]
 
 
 class Cell(NamedTuple):
+    """A cell of a heat map."""
+
     text: str
-    shade: str  # a class of style.css: "good3", "bad9"; empty: none
+    shade: str  # a class of style.css such as "good3" or "bad9"; empty: not shaded
 
 
 class Matrix(NamedTuple):
@@ -28,16 +30,16 @@ class Matrix(NamedTuple):
     names: Sequence[str]
     rows: list[list[Cell]]
     numbers: bool  # whether cells have room for them
-    upright: bool  # whether a column is narrower than its name
+    upright: bool  # whether names of columns are turned, because they are too long
 
     @property
     def cell(self) -> int:
-        """Pixels of a cell without a number: a matrix is about as wide as half a page."""
+        """Size in pixels of a cell without a number: a matrix is about half a page wide."""
         return max(4, min(18, 520 // len(self.names) - 1))
 
 
 class Confusion(NamedTuple):
-    """Images of one class that were taken for one other."""
+    """The images of one class that were predicted as one other class."""
 
     label: str
     predicted: str
@@ -46,22 +48,26 @@ class Confusion(NamedTuple):
     before: int | None  # the baseline's
 
 
-def matrix(verdict: Mapping[str, Any]) -> Matrix | None:
-    """The candidate's; None where the classes are too many to be seen."""
+def make_matrix(verdict: Mapping[str, Any]) -> Matrix | None:
+    """Make the matrix of the candidate; None if there are too many classes."""
 
     def cell(label: int, predicted: int, counts: Sequence[int]) -> Cell:
         images, right = counts[predicted], label == predicted
         share = images / sum(counts) if images else 0.0
-        # Mistakes are few: their root tells one in a thousand from none.
+        # Mistakes are few: the square root makes one in a thousand visible.
         level = math.ceil(LEVELS * (share if right else math.sqrt(share)))
-        return Cell(f"{images:,}" if images else "", _shade("good" if right else "bad", level))
+        return Cell(
+            f"{images:,}" if images else "", _choose_shade("good" if right else "bad", level)
+        )
 
     rows = verdict["confusion"]["candidate"] or []
-    return _matrix(verdict, [[cell(i, j, row) for j in range(len(row))] for i, row in _few(rows)])
+    return _make_matrix(
+        verdict, [[cell(i, j, row) for j in range(len(row))] for i, row in _list_rows(rows)]
+    )
 
 
-def difference(verdict: Mapping[str, Any]) -> Matrix | None:
-    """The candidate's counts less the baseline's; None where there is none, or as `matrix`."""
+def make_difference(verdict: Mapping[str, Any]) -> Matrix | None:
+    """Make the matrix of the candidate minus the baseline; None if there is no baseline matrix."""
     before, after = verdict["confusion"]["baseline"], verdict["confusion"]["candidate"]
     if before is None or len(before) > _WITH_CELLS:
         return None
@@ -71,15 +77,15 @@ def difference(verdict: Mapping[str, Any]) -> Matrix | None:
     def cell(label: int, predicted: int, change: int) -> Cell:
         better = (change > 0) == (label == predicted)
         level = math.ceil(LEVELS * abs(change) / largest)
-        return Cell(signed_count(change), _shade("good" if better else "bad", level))
+        return Cell(format_signed_count(change), _choose_shade("good" if better else "bad", level))
 
-    return _matrix(
-        verdict, [[cell(i, j, c) for j, c in enumerate(row)] for i, row in _few(changes)]
+    return _make_matrix(
+        verdict, [[cell(i, j, c) for j, c in enumerate(row)] for i, row in _list_rows(changes)]
     )
 
 
-def confusions(verdict: Mapping[str, Any]) -> list[Confusion]:
-    """The largest, by images."""
+def list_confusions(verdict: Mapping[str, Any]) -> list[Confusion]:
+    """List the confusions with the most images."""
     names, classes = verdict["data"]["class_names"], verdict["metrics"]["candidate"]["classes"]
     return [
         Confusion(
@@ -93,21 +99,21 @@ def confusions(verdict: Mapping[str, Any]) -> list[Confusion]:
     ]
 
 
-def without_class(verdict: Mapping[str, Any]) -> int:
-    """Images for which the candidate's answer was no number, so that no column counts them."""
+def count_without_class(verdict: Mapping[str, Any]) -> int:
+    """Count the images whose answer is not finite: no column of the matrix has them."""
     classes = verdict["metrics"]["candidate"]["classes"].values()
     return int(verdict["data"]["examples"] - sum(one["predicted"] for one in classes))
 
 
-def _few(rows: Counts) -> list[tuple[int, Sequence[int]]]:
+def _list_rows(rows: Counts) -> list[tuple[int, Sequence[int]]]:
     return list(enumerate(rows)) if len(rows) <= _WITH_CELLS else []
 
 
-def _matrix(verdict: Mapping[str, Any], rows: list[list[Cell]]) -> Matrix | None:
+def _make_matrix(verdict: Mapping[str, Any], rows: list[list[Cell]]) -> Matrix | None:
     names = verdict["data"]["class_names"]
     upright = max(map(len, names)) > _FIT
     return Matrix(names, rows, len(names) <= _WITH_NUMBERS, upright) if rows else None
 
 
-def _shade(kind: str, level: int) -> str:
+def _choose_shade(kind: str, level: int) -> str:
     return f"{kind}{min(level, LEVELS)}" if level else ""

@@ -1,4 +1,4 @@
-"""What a report is made of: a run, its verdict, and what its steps made."""
+"""Define the facts that a report is made from: a run, its verdict, and the results of its steps."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from components.artifacts import Examples
 
 @dataclass(frozen=True, kw_only=True)
 class StepFacts:
-    """What one step of a run did."""
+    """The result of one step of a run."""
 
     step: str
     component: str
     fingerprint: str
     status: str  # completed, cached, failed, interrupted
     seconds: float
-    summary: str = ""  # what came out, or the error
+    summary: str = ""  # the result, or the error
     inputs: tuple[str, ...] = ()  # "examples: ingest.examples"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Facts:
-    """A run as its report shows it. What is None is not there, and the report says so."""
+    """A run as its report shows it. The report says so where a fact is None."""
 
     run_id: str
     pipeline: str

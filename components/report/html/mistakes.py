@@ -1,4 +1,4 @@
-"""Images that were answered wrongly, each as a data URI with the bars of its probabilities."""
+"""Show wrongly predicted images, each as a data URI with the bars of its probabilities."""
 
 from __future__ import annotations
 
@@ -13,22 +13,24 @@ from data.errors import PenstockError, summarize_error
 if TYPE_CHECKING:
     import numpy as np
 
-_BARS = 4  # classes whose probabilities are shown; the true one is always among them
-_LARGEST = 192  # pixels of an image's longer side; a larger one is made smaller
-_MOST_BYTES = 256 << 20  # of images in memory
+_BARS = 4  # classes whose probabilities are shown; the true class is always among them
+_LARGEST = 192  # pixels of the longer side; larger images are scaled down
+_MOST_BYTES = 256 << 20  # of images in memory at once
 
 
 class Bar(NamedTuple):
+    """The probability of one class."""
+
     name: str
     probability: float  # as the model gave it
-    share: float  # of the bar's length, 0 to 1
+    share: float  # of the length of the bar, 0 to 1
     kind: str  # true, wrong, other: a class of style.css
 
 
 class Card(NamedTuple):
-    """One image. `source` is a data URI, or empty where the image cannot be shown."""
+    """One image. `source` is a data URI, or empty if the image cannot be shown."""
 
-    place: int
+    image_index: int
     label: str
     predicted: str
     source: str
@@ -37,51 +39,53 @@ class Card(NamedTuple):
 
 
 class Mistakes(NamedTuple):
+    """The wrongly predicted images of a verdict."""
+
     worst: list[Card]
-    lost: list[Card]  # those that the baseline had right
-    problem: str  # why there are no images; empty where there are
+    lost: list[Card]  # images that the baseline has right
+    problem: str  # why the images cannot be shown; empty if they can
 
 
-def mistakes(verdict: Mapping[str, Any], examples: Examples | None) -> Mistakes:
-    """The wrongly answered images that a verdict names.
+def collect_mistakes(verdict: Mapping[str, Any], examples: Examples | None) -> Mistakes:
+    """Collect the wrongly predicted images that a verdict names.
 
     Args:
-        verdict: as in `verdict.json`.
-        examples: the pixels; None where they are gone.
+        verdict: the content of `verdict.json`.
+        examples: the pixels; None if they were deleted.
     """
     worst, lost = verdict["worst"], verdict["lost"]
-    places = sorted({found["place"] for found in (*worst, *lost)})
+    indices = sorted({mistake["index"] for mistake in (*worst, *lost)})
     sources: dict[int, str] = {}
-    problem = "" if examples or not places else "the examples are no longer there"
-    if examples and places:
+    problem = "" if examples or not indices else "the examples were deleted"
+    if examples and indices:
         try:
-            sources = dict(zip(places, _sources(examples, verdict, places), strict=True))
+            sources = dict(zip(indices, _encode_images(examples, verdict, indices), strict=True))
         except PenstockError as error:
             problem = error.what
         except (OSError, ValueError) as error:
             problem = summarize_error(error)
     names = verdict["data"]["class_names"]
     return Mistakes(
-        [_card(found, names, sources) for found in worst],
-        [_card(found, names, sources) for found in lost],
+        [_make_card(mistake, names, sources) for mistake in worst],
+        [_make_card(mistake, names, sources) for mistake in lost],
         problem,
     )
 
 
-def _sources(
-    examples: Examples, verdict: Mapping[str, Any], places: Sequence[int]
+def _encode_images(
+    examples: Examples, verdict: Mapping[str, Any], indices: Sequence[int]
 ) -> Iterator[str]:
     from data.examples.read_images import read_images
 
     at_once = max(1, _MOST_BYTES // examples.spec.image_bytes)
-    for first in range(0, len(places), at_once):
-        some = places[first : first + at_once]
-        for image in read_images(examples, verdict["data"]["split"], some).images:
-            yield data_uri(image)
+    for first in range(0, len(indices), at_once):
+        chunk = indices[first : first + at_once]
+        for image in read_images(examples, verdict["data"]["split"], chunk).images:
+            yield encode_data_uri(image)
 
 
-def data_uri(image: np.ndarray) -> str:
-    """A PNG of (height, width, channels) uint8 pixels, at most 192 of them on a side."""
+def encode_data_uri(image: np.ndarray) -> str:
+    """Encode (height, width, channels) uint8 pixels as a PNG of at most 192 x 192 pixels."""
     from PIL import Image
 
     picture = Image.fromarray(image.squeeze(axis=2) if image.shape[2] == 1 else image)
@@ -91,10 +95,12 @@ def data_uri(image: np.ndarray) -> str:
     return f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"
 
 
-def _card(found: Mapping[str, Any], names: Sequence[str], sources: Mapping[int, str]) -> Card:
-    label, predicted = found["label"], found["predicted"]
+def _make_card(
+    mistake: Mapping[str, Any], names: Sequence[str], sources: Mapping[int, str]
+) -> Card:
+    label, predicted = mistake["label"], mistake["predicted"]
 
-    def bars(probabilities: Sequence[float]) -> list[Bar]:
+    def make_bars(probabilities: Sequence[float]) -> list[Bar]:
         ranked = sorted(range(len(probabilities)), key=lambda i: (-probabilities[i], i))
         shown = ranked[:_BARS] if label in ranked[:_BARS] else [*ranked[: _BARS - 1], label]
         return [
@@ -108,13 +114,13 @@ def _card(found: Mapping[str, Any], names: Sequence[str], sources: Mapping[int, 
         ]
 
     return Card(
-        found["place"],
+        mistake["index"],
         names[label],
-        # One past the last class: the answer was no number.
+        # one past the last class: the answer is not finite
         names[predicted] if predicted < len(names) else "no class",
-        sources.get(found["place"], ""),
-        bars(found["probabilities"]),
-        bars(found.get("reference_probabilities", ()))
-        if "reference_probabilities" in found
+        sources.get(mistake["index"], ""),
+        make_bars(mistake["probabilities"]),
+        make_bars(mistake["reference_probabilities"])
+        if "reference_probabilities" in mistake
         else [],
     )

@@ -1,4 +1,4 @@
-"""Numbers as the report prints them; a dash where there is none."""
+"""Format numbers for the report; a missing number is a dash."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ NONE = "–"
 _MINUS = "\N{MINUS SIGN}"
 
 
-def number(value: float | None) -> str:
-    """Four decimals, as everywhere in Penstock."""
+def format_number(value: float | None) -> str:
+    """Format with four decimals."""
     return NONE if value is None else f"{value:.4f}"
 
 
-def interval(bounds: Sequence[float] | None) -> str:
+def format_interval(bounds: Sequence[float] | None) -> str:
     return "" if bounds is None else f"{bounds[0]:.4f} to {bounds[1]:.4f}"
 
 
-def count(value: int | None) -> str:
+def format_count(value: int | None) -> str:
     return NONE if value is None else f"{value:,}"
 
 
-def percent(share: float) -> str:
-    """A probability: 98.2 %; never 100 % or 0 % unless it is."""
+def format_percent(share: float) -> str:
+    """Format a probability as 98.2 %; 100 % and 0 % only if it is exactly that."""
     shown = f"{100 * share:.1f}"
     if shown == "100.0" and share < 1:
         shown = "> 99.9"
@@ -36,29 +36,29 @@ def percent(share: float) -> str:
     return f"{shown} %"
 
 
-def change(value: float | None, before: float | None) -> str:
-    """The difference to what was before, with its sign."""
+def format_change(value: float | None, before: float | None) -> str:
+    """Format a difference of accuracy in points, with its sign."""
     if value is None or before is None:
         return NONE
-    return signed(value - before)
+    return format_signed(value - before)
 
 
-def signed(difference: float) -> str:
-    """Four decimals with a sign; a plain 0 where all of them are."""
-    shown = f"{abs(difference):.4f}"
-    if float(shown) == 0:
+def format_signed(difference: float) -> str:
+    """Format a difference of shares as points with a sign; 0 if it rounds to 0."""
+    points = f"{100 * abs(difference):.2f}"
+    if float(points) == 0:
         return "0"
-    return f"{'+' if difference > 0 else _MINUS}{shown}"
+    return f"{'+' if difference > 0 else _MINUS}{points}"
 
 
-def signed_count(difference: int) -> str:
+def format_signed_count(difference: int) -> str:
     if difference == 0:
         return ""
     return f"{'+' if difference > 0 else _MINUS}{abs(difference):,}"
 
 
-def short(value: int) -> str:
-    """A count in at most five characters, for charts: 940, 9.4k, 94k, 1.2M."""
+def shorten_count(value: int) -> str:
+    """Format a count with at most five characters, for charts: 940, 9.4k, 94k, 1.2M."""
     for size, letter in ((10**6, "M"), (10**3, "k")):
         if value >= size:
             scaled = value / size
@@ -66,18 +66,18 @@ def short(value: int) -> str:
     return str(value)
 
 
-def seconds(value: float) -> str:
+def format_seconds(value: float) -> str:
     if value < 60:
         return f"{value:.1f} s"
     minutes = math.floor(value / 60)
     return f"{minutes:,} min {value - 60 * minutes:.0f} s"
 
 
-def moment(epoch: float) -> str:
-    """A time of day where this machine stands."""
+def format_moment(epoch: float) -> str:
+    """Format a time in the time zone of this machine."""
     return time.strftime("%Y-%m-%d %H:%M:%S %Z", time.localtime(epoch)).strip()
 
 
-def spans(of: Mapping[str, Any]) -> str:
-    """The spans of a window, and what was left out and why."""
+def format_spans(of: Mapping[str, Any]) -> str:
+    """Name the spans of a window, and the spans left out with the reasons."""
     return "; ".join(filter(None, describe_spans(of)))

@@ -1,4 +1,4 @@
-"""The report as one HTML file that needs nothing else: no network, no script, no other file."""
+"""Render the report as one HTML file that needs no network, no script and no other file."""
 
 from __future__ import annotations
 
@@ -10,76 +10,81 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from components.report.html import charts, comparison, confusion, number_formats
 from components.report.html.facts import Facts
-from components.report.html.mistakes import mistakes
+from components.report.html.mistakes import collect_mistakes
 from data.base.visible_text import escape_controls
 
 
 def render(facts: Facts) -> str:
-    """The page of a run. The same facts give the same page.
+    """Render the page of a run. The same facts give the same page.
 
-    Names of classes, slices, rules and paths are anybody's text: all of it is escaped, and the page
-    forbids itself to run scripts or to load anything. What would act unseen is written out.
+    Names of classes, slices, rules and paths may be any text: all of it is escaped, and the page
+    forbids scripts and loads nothing. Control characters are shown as escapes.
 
     Args:
-        facts: its verdict, if there is one, is of schema 3.
+        facts: the verdict, if there is one, has schema 4.
     """
-    page = _environment().get_template("report.html.j2").render(facts=facts, **_views(facts))
-    # A path may hold bytes that are no UTF-8, which Python keeps as lone surrogates.
+    page = (
+        _make_environment()
+        .get_template("report.html.j2")
+        .render(facts=facts, **_compute_views(facts))
+    )
+    # A path may hold bytes that are not UTF-8, which Python keeps as lone surrogates.
     return page.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
-def _views(facts: Facts) -> dict[str, Any]:
-    """What the template needs that has to be computed."""
-    curves = charts.learning_curves(facts.history)
+def _compute_views(facts: Facts) -> dict[str, Any]:
+    """Compute the values that the template needs besides the facts."""
+    curves = charts.plot_learning_curves(facts.history)
     verdict = facts.verdict
     if verdict is None:
         return {"verdict": None, "curves": curves}
-    classes, slices = (comparison.compared(verdict, group) for group in ("classes", "slices"))
+    classes, slices = (comparison.compare_groups(verdict, group) for group in ("classes", "slices"))
     return {
         "verdict": verdict,
         "curves": curves,
-        "rule_groups": comparison.rule_groups(verdict["rules"]),
-        "ranks": comparison.ranks(verdict["metrics"]["candidate"]["overall"]),
+        "rule_groups": comparison.group_rules(verdict["rules"]),
+        "ranks": comparison.choose_ranks(verdict["metrics"]["candidate"]["overall"]),
         "classes": classes,
         "slices": slices,
-        "axis": comparison.axis([*classes, *slices]),
-        "matrix": confusion.matrix(verdict),
-        "difference": confusion.difference(verdict),
-        "confusions": confusion.confusions(verdict),
-        "without_class": confusion.without_class(verdict),
-        "reliability": charts.reliability(verdict["calibration"]),
-        "mistakes": mistakes(verdict, facts.examples),
+        "axis": comparison.choose_axis([*classes, *slices]),
+        "matrix": confusion.make_matrix(verdict),
+        "difference": confusion.make_difference(verdict),
+        "confusions": confusion.list_confusions(verdict),
+        "without_class": confusion.count_without_class(verdict),
+        "reliability": charts.plot_reliability(verdict["calibration"]),
+        "mistakes": collect_mistakes(verdict, facts.examples),
     }
 
 
-def _visible(value: Any) -> Any:
-    """What an expression of a template gives, as a person may read it."""
+def _make_visible(value: Any) -> Any:
+    """Escape control characters in the value of an expression."""
     if isinstance(value, str):
         return type(value)(escape_controls(value))  # a str, or Markup
     return value
 
 
 @cache
-def _environment() -> Environment:
+def _make_environment() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent / "templates"),
         autoescape=True,
-        finalize=_visible,
+        finalize=_make_visible,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    printed = (
-        number_formats.number,
-        number_formats.interval,
-        number_formats.count,
-        number_formats.percent,
-        number_formats.change,
-        number_formats.signed,
-        number_formats.signed_count,
-        number_formats.seconds,
-        number_formats.moment,
-        number_formats.spans,
+    filters = (
+        number_formats.format_number,
+        number_formats.format_interval,
+        number_formats.format_count,
+        number_formats.format_percent,
+        number_formats.format_change,
+        number_formats.format_signed,
+        number_formats.format_signed_count,
+        number_formats.format_seconds,
+        number_formats.format_moment,
+        number_formats.format_spans,
     )
-    environment.filters |= {function.__name__: function for function in printed}
+    names = {function.__name__.removeprefix("format_"): function for function in filters}
+    environment.filters |= names
     return environment

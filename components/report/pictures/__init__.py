@@ -1,8 +1,8 @@
-"""Pictures of what a pipeline made, as PNG files, by Matplotlib.
+"""Draw pictures of the results of a run as PNG files, with Matplotlib.
 
-canvas        figures measured in pixels, text that is never TeX, images in any size
-images        a sheet of images with class names; one image in raw values
-predictions   an image beside the bar chart of its class probabilities; a sheet of them
-curves        learning curves
-album         all of them, from a run's artifacts
+canvas        make figures measured in pixels, write plain text, paste images of any size
+images        draw a sheet of images with class names, or the raw values of one image
+predictions   draw images beside the bar charts of their class probabilities
+curves        draw learning curves
+album         draw all pictures from the artifacts of a run
 """

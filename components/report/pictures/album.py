@@ -1,4 +1,4 @@
-"""All pictures that a run's artifacts allow, into one folder."""
+"""Draw all pictures that the artifacts of a run allow, into one folder."""
 
 from __future__ import annotations
 
@@ -17,71 +17,71 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _IN_SHEET = 25  # images with class names
-_ASKED = 15  # images with predictions
-_MOST_BYTES = 256 << 20  # of images in memory: of very large ones fewer are shown
+_PREDICTED = 15  # images with predictions
+_MOST_BYTES = 256 << 20  # of images in memory: fewer images are shown if they are very large
 
 
 class Album(NamedTuple):
-    """What was drawn, and for what was not, a line that says why."""
+    """The pictures that were drawn, and a line for each that could not be drawn."""
 
     files: tuple[Path, ...] = ()
     problems: tuple[str, ...] = ()
 
 
 def draw_album(examples: Examples | None, model: Model | None, folder: Path) -> Album:
-    """Draw what these artifacts allow; what cannot be drawn keeps no other picture from it.
+    """Draw the pictures that these artifacts allow. A failed picture does not stop the others.
 
     Args:
-        examples: gives `examples.png`, 25 images of train, and `image.png`, the first of test in
-            raw values.
-        model: gives `learning_curves.png`; with the examples `prediction.png` and
-            `predictions.png`, the first 1 and 15 of test.
-        folder: made if it is missing; pictures of these names in it are replaced.
+        examples: for `examples.png`, 25 images of train, and `image.png`, the raw values of the
+            first image of test.
+        model: for `learning_curves.png`; with the examples also for `prediction.png` and
+            `predictions.png`, the first 1 and 15 images of test.
+        folder: created if it is missing; pictures with these names are replaced.
     """
     files, problems = [], []
-    for name, make in _pictures(examples, model):
+    for name, draw in _list_pictures(examples, model):
         try:
             from components.report.pictures.canvas import save
 
             with translate_disk_errors(f"cannot make {folder}"):
                 folder.mkdir(parents=True, exist_ok=True)
-            page = make()
+            page = draw()
             if page is not None:
                 files.append(save(page, folder / name))
         except Exception as error:
-            words = error.what if isinstance(error, PenstockError) else summarize_error(error)
-            problems.append(f"{name} could not be drawn: {words}")
+            reason = error.what if isinstance(error, PenstockError) else summarize_error(error)
+            problems.append(f"{name} could not be drawn: {reason}")
     return Album(tuple(files), tuple(problems))
 
 
-def _pictures(
+def _list_pictures(
     examples: Examples | None, model: Model | None
 ) -> Iterator[tuple[str, Callable[[], Axes | None]]]:
-    """File names, and how each is drawn; None is no picture."""
+    """Yield file names, each with a function that draws the picture, or returns None."""
     if examples:
         split = "test" if "test" in examples.counts else next(reversed(examples.counts), "test")
-        yield "examples.png", functools.partial(_images, examples)
-        yield "image.png", functools.partial(_raw_values, examples, split)
+        yield "examples.png", functools.partial(_draw_examples, examples)
+        yield "image.png", functools.partial(_draw_first_image, examples, split)
         if model:
 
             @functools.cache
-            def answers() -> list[Answer]:
-                asked = first_indices(_ASKED, examples, split)
-                return answer_for_examples(model.bundle, examples, split, asked, model.digest)
+            def predict() -> list[Answer]:
+                indices = first_indices(_PREDICTED, examples, split)
+                return answer_for_examples(model.bundle, examples, split, indices, model.digest)
 
-            yield "prediction.png", lambda: _chart(answers()[:1])
-            yield "predictions.png", lambda: _chart(answers())
+            yield "prediction.png", lambda: _draw_predictions(predict()[:1])
+            yield "predictions.png", lambda: _draw_predictions(predict())
     if model:
-        yield "learning_curves.png", functools.partial(_curves, model)
+        yield "learning_curves.png", functools.partial(_draw_curves, model)
 
 
 def first_indices(most: int, examples: Examples, split: str) -> range:
-    """The places of a split's first images: at most so many, one at least, and 256 MB."""
+    """Return the indices of the first images of a split: 1 to `most`, at most 256 MB."""
     affordable = max(1, _MOST_BYTES // examples.spec.image_bytes)
     return range(max(1, min(most, affordable, examples.num_examples(split))))
 
 
-def _images(examples: Examples) -> Axes:
+def _draw_examples(examples: Examples) -> Axes:
     from components.report.pictures.images import draw_image_sheet
     from data.examples.read_images import read_images
 
@@ -90,7 +90,7 @@ def _images(examples: Examples) -> Axes:
     return draw_image_sheet(images, [examples.spec.class_names[label] for label in labels])
 
 
-def _raw_values(examples: Examples, split: str) -> Axes:
+def _draw_first_image(examples: Examples, split: str) -> Axes:
     from components.report.pictures.images import draw_raw_values
     from data.examples.read_images import read_images
 
@@ -98,13 +98,13 @@ def _raw_values(examples: Examples, split: str) -> Axes:
     return draw_raw_values(images[0], examples.spec.class_names[labels[0]])
 
 
-def _chart(answers: list[Answer]) -> Axes:
+def _draw_predictions(answers: list[Answer]) -> Axes:
     from components.report.pictures.predictions import draw_predictions
 
     return draw_predictions(answers)
 
 
-def _curves(model: Model) -> Axes | None:
-    from components.report.pictures.curves import learning_curves
+def _draw_curves(model: Model) -> Axes | None:
+    from components.report.pictures.curves import draw_learning_curves
 
-    return learning_curves(read_document(model.path / "history.json"))
+    return draw_learning_curves(read_document(model.path / "history.json"))

@@ -1,4 +1,4 @@
-"""Images as they are: many with their class names, or one in raw values."""
+"""Draw images: many with their class names, or the raw values of one."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from matplotlib.colors import Normalize
 
 from components.report.pictures.canvas import (
     MARGIN,
-    blank,
+    add_panel,
     convert_to_rgb,
-    figure_of,
-    panel,
+    get_figure,
+    make_paper,
+    make_sheet,
     paste,
-    sheet,
     write,
 )
 
 _COLUMNS = 5
 _SIDE = 140  # pixels of an image in the sheet
 _CELL = (172, 182)  # width and height of its cell, name included
-_VIEW = 360  # pixels of an image, or a channel of it, in raw values
-_GAP = 60  # between two of these: room for the numbers of the next one's rows
+_VIEW = 360  # pixels of an image, or of one of its channels, as raw values
+_GAP = 60  # between two of these, with room for the numbers of the rows
 _CHANNELS = {1: (), 3: ("red", "green", "blue"), 4: ("red", "green", "blue", "alpha")}
 
 
 def draw_image_sheet(images: np.ndarray, names: Sequence[str]) -> Axes:
-    """Images in rows of five, each above its class name.
+    """Draw images in rows of five, each above its class name.
 
     Args:
         images: (n, height, width, channels) uint8, 0-255, n from 1.
@@ -38,13 +38,13 @@ def draw_image_sheet(images: np.ndarray, names: Sequence[str]) -> Axes:
     across, down = _CELL
     columns = min(len(images), _COLUMNS)
     rows = -(-len(images) // _COLUMNS)
-    paper = blank(columns * across + 2 * MARGIN, rows * down + 2 * MARGIN)
+    paper = make_paper(columns * across + 2 * MARGIN, rows * down + 2 * MARGIN)
     cells = [
         (MARGIN + i % _COLUMNS * across, MARGIN + i // _COLUMNS * down) for i in range(len(images))
     ]
     for image, (left, top) in zip(images, cells, strict=True):
         paste(paper, image, left + (across - _SIDE) // 2, top, _SIDE)
-    axes = sheet(paper)
+    axes = make_sheet(paper)
     for name, (left, top) in zip(names, cells, strict=True):
         write(
             axes,
@@ -60,9 +60,9 @@ def draw_image_sheet(images: np.ndarray, names: Sequence[str]) -> Axes:
 
 
 def draw_raw_values(image: np.ndarray, name: str) -> Axes:
-    """One image with rows and columns numbered, and the colour bar of its values, 0-255.
+    """Draw one image with numbered rows and columns and a colour bar of its values, 0-255.
 
-    An image in colours is shown as it is, and then each channel by its values.
+    A colour image is drawn in colours first, then each channel by its values.
 
     Args:
         image: (height, width, channels) uint8, 0-255.
@@ -73,7 +73,7 @@ def draw_raw_values(image: np.ndarray, name: str) -> Axes:
     views += [(c, image[..., i]) for i, c in enumerate(channels or ("",))]
     top = MARGIN + 40
     width = MARGIN + len(views) * (_VIEW + _GAP) + 100
-    axes = sheet(blank(width, top + _VIEW + MARGIN + 20))
+    axes = make_sheet(make_paper(width, top + _VIEW + MARGIN + 20))
     write(
         axes,
         width / 2,
@@ -87,11 +87,11 @@ def draw_raw_values(image: np.ndarray, name: str) -> Axes:
     )
     values = Normalize(0, 255)
     rows, columns = image.shape[:2]
-    step = max(1, max(rows, columns) // _VIEW)  # of a large image no more than can be seen
-    for place, (heading, seen) in enumerate(views):
-        view = panel(axes, MARGIN + 24 + place * (_VIEW + _GAP), top, _VIEW, _VIEW)
+    step = max(1, max(rows, columns) // _VIEW)  # of a large image only the pixels that can be seen
+    for index, (heading, pixels) in enumerate(views):
+        view = add_panel(axes, MARGIN + 24 + index * (_VIEW + _GAP), top, _VIEW, _VIEW)
         view.imshow(
-            seen[::step, ::step],
+            pixels[::step, ::step],
             cmap="viridis",
             norm=values,
             interpolation="nearest",
@@ -99,8 +99,8 @@ def draw_raw_values(image: np.ndarray, name: str) -> Axes:
         )
         view.set_title(heading, fontsize=10)
         view.tick_params(labelsize=9)
-    bar = panel(axes, MARGIN + 24 + len(views) * (_VIEW + _GAP) - 36, top, 18, _VIEW)
-    figure_of(axes).colorbar(
+    bar = add_panel(axes, MARGIN + 24 + len(views) * (_VIEW + _GAP) - 36, top, 18, _VIEW)
+    get_figure(axes).colorbar(
         ScalarMappable(values, "viridis"), cax=bar, ticks=[0, 50, 100, 150, 200, 255]
     )
     bar.tick_params(labelsize=9)

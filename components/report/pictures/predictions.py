@@ -1,8 +1,8 @@
-"""An image beside the bar chart of its class probabilities: one alone, or a sheet of them.
+"""Draw images beside the bar charts of their class probabilities.
 
-Blue is the true class, vermillion a class predicted wrongly: two colours that can be told apart
-with any colour vision. The caption says it without them: ✓ or ✗, the predicted class, its
-probability, and in brackets the true class where it is another.
+Blue is the true class, vermillion a wrongly predicted class: two colours that can be distinguished
+with any colour vision. The caption needs no colour: ✓ or ✗, the predicted class, its probability,
+and in brackets the true class if it is another.
 """
 
 from __future__ import annotations
@@ -12,18 +12,18 @@ from typing import NamedTuple
 
 from matplotlib.axes import Axes
 
-from components.report.pictures.canvas import MARGIN, blank, paste, sheet, write
+from components.report.pictures.canvas import MARGIN, make_paper, make_sheet, paste, write
 from serving_export.predict import Answer
 
 TRUE = "#0072B2"
 WRONG = "#D55E00"
-UNKNOWN = "#6A3D9A"  # predicted, with no label to hold it against
+UNKNOWN = "#6A3D9A"  # predicted, without a label to compare with
 OTHER = "#B8B8B8"
-_TRACK = "#F0F0F0"  # a bar's whole way, to 100 %
+_TRACK = "#F0F0F0"  # background of a bar, to 100 %
 
 
 class _Look(NamedTuple):
-    """Sizes of an image with its chart, in pixels; of letters in points."""
+    """Sizes of an image and its chart in pixels, and of letters in points."""
 
     side: int  # of the image
     names: int  # width of the class names
@@ -39,7 +39,7 @@ class _Look(NamedTuple):
         return self.side + 2 * MARGIN + self.names + self.bars + self.percent
 
     def body(self, classes: int) -> int:
-        """Height of the image or its chart, whichever is taller; below comes the caption."""
+        """Height of the image or its chart, whichever is taller, without the caption."""
         return max(self.side, min(classes, self.most) * self.row)
 
     def height(self, classes: int) -> int:
@@ -53,59 +53,59 @@ _LINE = 20  # pixels of a line of the legend
 
 
 def draw_predictions(answers: Sequence[Answer]) -> Axes:
-    """One answer large, or several in rows of three, with lines below that explain the colours.
+    """Draw one large answer, or several in rows of three, above a legend of the colours.
 
-    With many classes a chart has the likeliest and the true one.
+    With many classes a chart shows the likeliest classes and the true one.
 
     Args:
-        answers: one or more, of one model.
+        answers: at least one, all of the same model.
     """
     look = _ALONE if len(answers) == 1 else _IN_SHEET
     classes = len(answers[0].prediction.probabilities)
     columns, rows = min(len(answers), _COLUMNS), -(-len(answers) // _COLUMNS)
     across, down = look.width, look.height(classes)
-    legend = _legend(answers, look.most)
+    legend = _make_legend(answers, look.most)
     height = rows * down + len(legend) * _LINE + 2 * MARGIN
-    paper = blank(columns * across + MARGIN, height)
+    paper = make_paper(columns * across + MARGIN, height)
     cells = [
         (MARGIN + i % columns * across, MARGIN + i // columns * down) for i in range(len(answers))
     ]
     for answer, (left, top) in zip(answers, cells, strict=True):
         paste(paper, answer.image, left, top, look.side)
-    axes = sheet(paper)
+    axes = make_sheet(paper)
     for answer, (left, top) in zip(answers, cells, strict=True):
-        _caption(axes, answer, left, top + look.body(classes) + 8, look)
-        _bars(axes, answer, left + look.side + MARGIN // 2, top, look)
-    _explain(axes, legend, height - MARGIN - len(legend) * _LINE)
+        _draw_caption(axes, answer, left, top + look.body(classes) + 8, look)
+        _draw_bars(axes, answer, left + look.side + MARGIN // 2, top, look)
+    _draw_legend(axes, legend, height - MARGIN - len(legend) * _LINE)
     return axes
 
 
-def _caption(axes: Axes, answer: Answer, left: float, top: float, look: _Look) -> None:
+def _draw_caption(axes: Axes, answer: Answer, left: float, top: float, look: _Look) -> None:
     predicted = answer.prediction
-    words, names = f"{{}}  {100 * predicted.probability:.0f} %", [predicted.class_name]
+    text, names = f"{{}}  {100 * predicted.probability:.0f} %", [predicted.class_name]
     if answer.label is not None:
-        words = f"✓ {words}" if answer.is_correct else f"✗ {words} ({{}})"
+        text = f"✓ {text}" if answer.is_correct else f"✗ {text} ({{}})"
         names.append(answer.label)
     write(
         axes,
         left,
         top,
-        words,
+        text,
         *names,
         width=look.width - MARGIN,
         size=look.caption,
-        color=_colour(predicted.class_name, answer),
+        color=_choose_colour(predicted.class_name, answer),
         va="top",
     )
 
 
-def _bars(axes: Axes, answer: Answer, left: float, top: float, look: _Look) -> None:
-    """Names at the left, bars that begin in one line, and where there is room the number."""
-    shown = _shown(answer, look.most)
+def _draw_bars(axes: Axes, answer: Answer, left: float, top: float, look: _Look) -> None:
+    """Draw names, bars, and the numbers if there is room."""
+    shown = _choose_classes(answer, look.most)
     start = left + look.names
     middles = [top + (i + 0.5) * look.row for i in range(len(shown))]
     widths = [look.bars * probability for _, probability in shown]
-    colours = [_colour(name, answer) for name, _ in shown]
+    colours = [_choose_colour(name, answer) for name, _ in shown]
     thick = 0.72 * look.row
     axes.barh(middles, look.bars, thick, start, color=_TRACK)
     axes.barh(middles, widths, thick, start, color=colours)
@@ -137,8 +137,8 @@ def _bars(axes: Axes, answer: Answer, left: float, top: float, look: _Look) -> N
             )
 
 
-def _shown(answer: Answer, most: int) -> list[tuple[str, float]]:
-    """All classes in their order; the likeliest first, and the true one, where they are many."""
+def _choose_classes(answer: Answer, most: int) -> list[tuple[str, float]]:
+    """Choose all classes in their order, or of many the likeliest and the true one."""
     classes = list(answer.prediction.probabilities.items())
     if len(classes) <= most:
         return classes
@@ -148,7 +148,7 @@ def _shown(answer: Answer, most: int) -> list[tuple[str, float]]:
     return best[: most - len(missed)] + missed
 
 
-def _colour(name: str, answer: Answer) -> str:
+def _choose_colour(name: str, answer: Answer) -> str:
     if name == answer.label:
         return TRUE
     if name == answer.prediction.class_name:
@@ -156,7 +156,7 @@ def _colour(name: str, answer: Answer) -> str:
     return OTHER
 
 
-def _explain(axes: Axes, lines: Sequence[Sequence[tuple[str, str]]], top: float) -> None:
+def _draw_legend(axes: Axes, lines: Sequence[Sequence[tuple[str, str]]], top: float) -> None:
     for line, parts in enumerate(lines):
         x = float(MARGIN)
         for words, colour in parts:
@@ -165,17 +165,17 @@ def _explain(axes: Axes, lines: Sequence[Sequence[tuple[str, str]]], top: float)
             x = text.get_window_extent().x1 + 16
 
 
-def _legend(answers: Sequence[Answer], most: int) -> list[list[tuple[str, str]]]:
-    """The last lines: what the colours mean, how many are right; which classes are shown."""
+def _make_legend(answers: Sequence[Answer], most: int) -> list[list[tuple[str, str]]]:
+    """Make the lines of the legend: the colours, the number of right answers, the classes."""
     judged = [answer.is_correct for answer in answers if answer.is_correct is not None]
     classes = len(answers[0].prediction.probabilities)
-    meant, shown = [], []
+    colours, shown = [], []
     if judged:
-        meant.append(("■ true class", TRUE))
+        colours.append(("■ true class", TRUE))
     if not all(judged):
-        meant.append(("■ predicted, wrong (in brackets: the true class)", WRONG))
+        colours.append(("■ predicted, wrong (in brackets: the true class)", WRONG))
     if len(judged) > 1:
-        meant.append((f"{sum(judged)} of {len(judged)} right", "black"))
+        colours.append((f"{sum(judged)} of {len(judged)} right", "black"))
     if classes > most:
         shown.append((f"shown: {most} of {classes} classes, the likeliest first", "black"))
-    return [line for line in (meant, shown) if line]
+    return [line for line in (colours, shown) if line]

@@ -1,1 +1,1 @@
-"""What can be said of a training before it begins: by its settings alone, then with Keras."""
+"""Check a training before it starts: first the settings alone, then with Keras."""

@@ -1,11 +1,11 @@
-"""Keras's optimizers and schedules, with what each takes: to check a config without Keras.
+"""List the optimizers and schedules of Keras with their arguments, to check a config without Keras.
 
-A test holds the tables equal to Keras's own.
+A test compares the tables with Keras.
 """
 
 from __future__ import annotations
 
-# what all optimizers take
+# arguments of all optimizers
 COMMON = [
     "learning_rate",
     "weight_decay",
@@ -21,7 +21,7 @@ COMMON = [
 ]
 _MOMENTS = "beta_1 beta_2 epsilon"
 
-# what each takes besides
+# further arguments of each
 OPTIMIZERS = {
     "Adadelta": "rho epsilon",
     "Adafactor": "beta_2_decay epsilon_1 epsilon_2 clip_threshold relative_step",
@@ -41,7 +41,7 @@ OPTIMIZERS = {
     "ScheduleFreeAdamW": f"{_MOMENTS} warmup_steps",
 }
 
-# what each needs, and what it takes besides
+# required arguments, optional arguments
 SCHEDULES = {
     "CosineDecay": ("initial_learning_rate decay_steps", "alpha name warmup_target warmup_steps"),
     "CosineDecayRestarts": (

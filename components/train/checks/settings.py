@@ -1,14 +1,14 @@
-"""What can be known of Train's settings without Keras, before anything runs."""
+"""Check the settings of Train without Keras, before anything runs."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from components.artifacts import ExpectedExamples
 from components.models.options import CHECKS
 from components.train.checks.keras_names import COMMON, OPTIMIZERS, SCHEDULES
+from components.train.loop.augmentation_options import check_augmentation
 from data.code.user_object import check_object
 from data.errors import ConfigError, suggest_names
 
@@ -16,53 +16,53 @@ if TYPE_CHECKING:
     from components.train.config import Config
 
 _VALIDATION = "validation"
-_FLIPS = ("horizontal", "vertical", "horizontal_and_vertical")
 
 
 def check(config: Config, examples: ExpectedExamples) -> None:
-    """Hold all that the config names against what there is.
+    """Check all names and values of the config.
 
     Args:
-        config: Train's.
-        examples: what is known of those that it will train on.
+        config: the config of Train.
+        examples: what is known of the examples that it will train on.
 
     Raises:
-        ConfigError: a name that nothing has, an option that nothing takes, a value out of range;
-            a class that the data lacks, or no validation split where one is needed.
+        ConfigError: an unknown name or option, or a value out of range; a class that the data does
+            not have; a setting needs a validation split and there is none.
     """
     for path in config.own_code:
         check_object(path)
     if config.train_fn is None:
         _check_optimizer(config)
         if examples.splits is not None and _VALIDATION not in examples.splits:
-            _refuse_without_validation(config)
+            config.check_without_validation()
     options_of = config.model_path if config.train_fn is None else config.train_fn
     if check_options := CHECKS.get(options_of):
         check_options(config.model_options)
-    check_augmentation(config.augmentation, examples)
-    _check_classes(config, examples)
+    check_augmentation(config.augmentation, examples.spec)
+    if examples.class_names is not None:
+        config.check_class_names(examples.class_names)
 
 
 def _check_optimizer(config: Config) -> None:
-    name = _known(config.optimizer, OPTIMIZERS, "train.optimizer", "keras.optimizers")
-    taken = [*COMMON, *OPTIMIZERS[name].split()]
-    _check_options(name, config.optimizer_options, (), taken, "train.optimizer_options")
+    name = _find_name(config.optimizer, OPTIMIZERS, "train.optimizer", "keras.optimizers")
+    arguments = [*COMMON, *OPTIMIZERS[name].split()]
+    _check_options(name, config.optimizer_options, (), arguments, "train.optimizer_options")
     if config.learning_rate_schedule is None:
         return
-    schedule = _known(
+    schedule = _find_name(
         config.learning_rate_schedule,
         SCHEDULES,
         "train.learning_rate_schedule",
         "keras.optimizers.schedules",
     )
-    needed, more = (names.split() for names in SCHEDULES[schedule])
+    required, optional = (names.split() for names in SCHEDULES[schedule])
     where = "train.schedule_options"
-    _check_options(schedule, config.schedule_options, needed, [*needed, *more], where)
+    _check_options(schedule, config.schedule_options, required, [*required, *optional], where)
 
 
-def _known(name: str, known: Iterable[str], where: str, module: str) -> str:
-    """Keras's name, by the config's in any case."""
-    by_lower = {each.lower(): each for each in known}
+def _find_name(name: str, names: Iterable[str], where: str, module: str) -> str:
+    """Find the name in Keras for a name in any case."""
+    by_lower = {each.lower(): each for each in names}
     if name.lower() not in by_lower:
         raise ConfigError(
             f"{where}: {module} has no {name!r}", remedy=suggest_names(name.lower(), by_lower)
@@ -71,64 +71,23 @@ def _known(name: str, known: Iterable[str], where: str, module: str) -> str:
 
 
 def _check_options(
-    name: str, options: Mapping[str, Any], needed: Iterable[str], taken: Iterable[str], where: str
+    name: str,
+    options: Mapping[str, Any],
+    required: Iterable[str],
+    arguments: Iterable[str],
+    where: str,
 ) -> None:
     for option in options:
-        if option not in taken:
+        if option not in arguments:
             raise ConfigError(
-                f"{where}: {name} takes no {option!r}", remedy=suggest_names(option, taken)
+                f"{where}: {name} has no argument {option!r}",
+                remedy=suggest_names(option, arguments),
             )
-    missing = [option for option in needed if option not in options]
+    missing = [option for option in required if option not in options]
     if missing:
         raise ConfigError(
-            f"{where} lacks what {name} needs",
-            expected=", ".join(needed),
+            f"{where} lacks an argument that {name} requires",
+            expected=", ".join(required),
             got=f"no {', no '.join(missing)}",
             remedy=f"--set {where}.{missing[0]}=…",
-        )
-
-
-def check_augmentation(wanted: Mapping[str, Any], examples: ExpectedExamples) -> None:
-    """Hold `train.augmentation` against the names that there are, and their ranges.
-
-    Raises:
-        ConfigError: an unknown name, or a value out of range.
-    """
-    spec = examples.spec
-    most = {"rotation": 180, "shift": 1, "crop": min(spec.shape[:2]) if spec else math.inf}
-    for name, value in wanted.items():
-        if name not in ("flip", *most):
-            raise ConfigError(
-                f"no augmentation {name!r}", remedy=suggest_names(name, ["flip", *most])
-            )
-        is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        if name == "flip":
-            fits, expected = value in _FLIPS, " or ".join(_FLIPS)
-        elif name == "crop":
-            fits = isinstance(value, int) and is_number and 0 < value <= most[name]
-            expected = "a whole number of pixels, more than 0"
-            expected += f", at most {most[name]}" if spec else ""
-        else:
-            fits = is_number and 0 < value <= most[name]
-            expected = f"more than 0, at most {most[name]}"
-        if not fits:
-            raise ConfigError(f"train.augmentation: {name} cannot be {value!r}", expected=expected)
-
-
-def _check_classes(config: Config, examples: ExpectedExamples) -> None:
-    for name in config.class_weights:
-        if examples.class_names is not None and name not in examples.class_names:
-            raise ConfigError(
-                f"train.class_weights names {name!r}, which is no class of the data",
-                remedy=suggest_names(name, examples.class_names),
-            )
-
-
-def _refuse_without_validation(config: Config) -> None:
-    if config.early_stop_patience or config.best_weights:
-        wanted = "early stopping" if config.early_stop_patience else "keeping the best weights"
-        raise ConfigError(
-            f"{wanted} needs a validation split, and there is none",
-            remedy="--set ingest.validation_share=0.1, or --set train.early_stop_patience=none "
-            "and train.best_weights=false",
         )

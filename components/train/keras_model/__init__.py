@@ -1,1 +1,1 @@
-"""What a Keras model brings to its training: checks, loss, callbacks and their state."""
+"""Support the features of a Keras model in the training: its loss, callbacks and their state."""

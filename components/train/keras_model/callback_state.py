@@ -1,4 +1,4 @@
-"""What a Keras callback has learned so far, for a checkpoint; and whether it can be had."""
+"""Save and restore the state of Keras callbacks in checkpoints."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from components.train.loop.checkpoints import Checkpoint
 from data.errors import ConfigError
 
 _BEST = "best_weights"
-# Keras's own, by what changes as they go.
+# The attributes of Keras's own callbacks that change during a training.
 _ATTRIBUTES: dict[type[keras.callbacks.Callback], tuple[str, ...]] = {
     keras.callbacks.EarlyStopping: ("wait", "best", "best_epoch", "stopped_epoch"),
     keras.callbacks.ReduceLROnPlateau: ("wait", "best", "cooldown_counter"),
@@ -28,47 +28,47 @@ _ATTRIBUTES: dict[type[keras.callbacks.Callback], tuple[str, ...]] = {
 
 
 def find_stateless_callbacks(kinds: Iterable[type]) -> Iterator[str]:
-    """For each class of callbacks with which a resumed training would go on as new: a warning.
+    """Yield a warning for each class of callbacks that loses its state in a resumed training.
 
     Raises:
-        ConfigError: one gives a state that cannot be given back.
+        ConfigError: a callback has get_state and no set_state.
     """
     for kind in kinds:
         if not hasattr(kind, "get_state"):
             if kind not in _ATTRIBUTES:
                 yield (
                     f"the callback {kind.__name__} has no get_state() and set_state(state): "
-                    "what it knows is lost where the training is interrupted and goes on"
+                    "it loses its state if the training is interrupted and resumed"
                 )
         elif not hasattr(kind, "set_state"):
             raise ConfigError(
                 f"the callback {kind.__name__} has get_state and no set_state",
-                expected="both, for its state to be kept over an interrupt, or none",
-                remedy="define set_state(state)",
+                expected="both methods, so that its state survives an interrupt, or neither",
+                remedy="define set_state(state), or remove get_state",
             )
 
 
 def read_state(callback: keras.callbacks.Callback) -> Checkpoint:
-    """Its own `get_state()`, or what is known of Keras's."""
+    """Read the state of a callback: its `get_state()`, or the known attributes of Keras's own."""
     if hasattr(callback, "get_state"):
         state = callback.get_state()
         try:
             return Checkpoint({}, {"own": json.loads(json.dumps(state))})
         except TypeError as error:
             raise ConfigError(
-                f"the state of the callback {type(callback).__name__} cannot be written",
-                expected="get_state() that gives what JSON can hold",
+                f"the state of the callback {type(callback).__name__} cannot be saved",
+                expected="a get_state() that returns only what JSON can hold",
                 got=error,
-                follows="training stopped; nothing was kept",
-                remedy="give numbers, words, lists and dicts, such as float(value)",
+                follows="the training stopped; no model was kept",
+                remedy="return numbers, strings, lists and dicts, for example float(value)",
             ) from error
-    facts = {name: _plain(getattr(callback, name)) for name in _names(callback)}
+    facts = {name: _to_number(getattr(callback, name)) for name in _list_attributes(callback)}
     best = getattr(callback, _BEST, None) if facts else None
     return Checkpoint({f"{_BEST} {n}": array for n, array in enumerate(best or [])}, facts)
 
 
 def restore_state(callback: keras.callbacks.Callback, state: Checkpoint) -> None:
-    """Let it go on from what `read_state` gave."""
+    """Restore what `read_state` returned."""
     if hasattr(callback, "get_state"):
         callback.set_state(state.facts["own"])
         return
@@ -78,10 +78,10 @@ def restore_state(callback: keras.callbacks.Callback, state: Checkpoint) -> None
         setattr(callback, _BEST, [state.arrays[f"{_BEST} {n}"] for n in range(len(state.arrays))])
 
 
-def _names(callback: keras.callbacks.Callback) -> tuple[str, ...]:
+def _list_attributes(callback: keras.callbacks.Callback) -> tuple[str, ...]:
     kinds = (names for kind, names in _ATTRIBUTES.items() if isinstance(callback, kind))
     return next(kinds, ())
 
 
-def _plain(value: Any) -> Any:
+def _to_number(value: Any) -> Any:
     return value if value is None or isinstance(value, int) else float(value)

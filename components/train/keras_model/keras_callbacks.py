@@ -1,4 +1,4 @@
-"""Keras's callbacks on our loop: early stopping, those of your own, the learning rate's record."""
+"""Run Keras callbacks on our loop: early stopping, your own callbacks, the learning rate."""
 
 from __future__ import annotations
 
@@ -23,27 +23,28 @@ if TYPE_CHECKING:
     from components.train.config import Config
     from components.train.training import Training
 
-_OF_BATCHES = ("on_batch_begin", "on_batch_end", "on_train_batch_begin", "on_train_batch_end")
+_BATCH_METHODS = ("on_batch_begin", "on_batch_end", "on_train_batch_begin", "on_train_batch_end")
 _MEASURED = ("loss", "accuracy")
 
 
 class KerasCallbacks(Hook):
     """Calls Keras callbacks as `fit` does.
 
-    Where none of them listens to batches, many steps are taken between two calls. A callback of
-    your own that must go on where it was after a resume defines `get_state()`, JSON-able, and
-    `set_state(state)`.
+    If no callback listens to batches, many steps are taken between two calls. To keep its state in
+    a resumed training, your own callback defines `get_state()`, JSON-able, and `set_state(state)`.
     """
 
     def __init__(self, model: keras.Model, training: Training) -> None:
         config = training.config
-        validated = bool(training.examples.num_examples("validation"))
+        has_validation = bool(training.examples.num_examples("validation"))
         self._model = model
-        self._callbacks = [_own(path, config, validated) for path in config.callbacks]
-        for words in find_stateless_callbacks(map(type, self._callbacks)):
-            training.warn(words)
+        self._callbacks = [
+            _load_callback(path, config, has_validation) for path in config.callbacks
+        ]
+        for warning in find_stateless_callbacks(map(type, self._callbacks)):
+            training.warn(warning)
         if config.early_stop_patience or config.best_weights:
-            self._callbacks.append(_early_stop(config, validated))
+            self._callbacks.append(_make_early_stopping(config, has_validation))
         self.each_step = any(map(_listens_to_batches, self._callbacks))
         self._list = keras.callbacks.CallbackList(
             self._callbacks,
@@ -113,18 +114,13 @@ class KerasCallbacks(Hook):
 
 
 def _listens_to_batches(callback: keras.callbacks.Callback) -> bool:
-    methods: Iterable[object] = (getattr(callback, name) for name in _OF_BATCHES)
+    methods: Iterable[object] = (getattr(callback, name) for name in _BATCH_METHODS)
     return not all(getattr(method, "_is_default", False) for method in methods)
 
 
-def _early_stop(config: Config, validated: bool) -> keras.callbacks.EarlyStopping:
-    if not validated:
-        wanted = "early stopping" if config.early_stop_patience else "keeping the best weights"
-        raise ConfigError(
-            f"{wanted} needs a validation split, and there is none",
-            remedy="--set ingest.validation_share=0.1, or --set train.early_stop_patience=none "
-            "and train.best_weights=false",
-        )
+def _make_early_stopping(config: Config, has_validation: bool) -> keras.callbacks.EarlyStopping:
+    if not has_validation:
+        config.check_without_validation()
     return keras.callbacks.EarlyStopping(
         monitor="val_loss",
         mode="min",
@@ -133,34 +129,35 @@ def _early_stop(config: Config, validated: bool) -> keras.callbacks.EarlyStoppin
     )
 
 
-def _own(path: str, config: Config, validated: bool) -> keras.callbacks.Callback:
-    made = load_object(path)()
-    if not isinstance(made, keras.callbacks.Callback):
+def _load_callback(path: str, config: Config, has_validation: bool) -> keras.callbacks.Callback:
+    callback = load_object(path)()
+    if not isinstance(callback, keras.callbacks.Callback):
         raise ConfigError(
-            f"{path} gives no Keras callback",
-            expected="a class or function without arguments that gives a keras.callbacks.Callback",
-            got=type(made).__name__,
+            f"{path} returns no Keras callback",
+            expected="a class or function without arguments that returns a Keras callback",
+            got=type(callback).__name__,
+            remedy="correct train.callbacks, or return a keras.callbacks.Callback",
         )
-    _refuse_second_hand(path, made)
-    _refuse_fixed_rate(path, made, config)
-    _refuse_blind(path, made, validated)
-    return made
+    _refuse_duplicate(path, callback)
+    _refuse_fixed_rate(path, callback, config)
+    _refuse_unknown_monitor(path, callback, has_validation)
+    return callback
 
 
-def _refuse_second_hand(path: str, callback: keras.callbacks.Callback) -> None:
-    """What Train does itself would be done twice, and the second time to the first one's result."""
+def _refuse_duplicate(path: str, callback: keras.callbacks.Callback) -> None:
+    """Refuse a callback that does what Train does itself."""
     if isinstance(callback, keras.callbacks.SwapEMAWeights):
         raise ConfigError(
-            f"{path} exchanges the weights and their averages, and so does Train",
+            f"{path} swaps the weights with their averages, and Train does so, too",
             follows="nothing was trained",
-            remedy="leave it out of train.callbacks: with use_ema the averages are validated, "
-            "chosen and exported",
+            remedy="remove it from train.callbacks: with use_ema Train validates, chooses and "
+            "exports the averages",
         )
     if isinstance(callback, keras.callbacks.BackupAndRestore):
         raise ConfigError(
-            f"{path} keeps checkpoints of the training and goes on from them, and so does Train",
+            f"{path} saves checkpoints and resumes from them, and Train does so, too",
             follows="nothing was trained",
-            remedy="leave it out of train.callbacks: see train.checkpoint_seconds",
+            remedy="remove it from train.callbacks: see train.checkpoint_seconds",
         )
 
 
@@ -168,24 +165,34 @@ def _refuse_fixed_rate(path: str, callback: keras.callbacks.Callback, config: Co
     changes = (keras.callbacks.ReduceLROnPlateau, keras.callbacks.LearningRateScheduler)
     if config.learning_rate_schedule and isinstance(callback, changes):
         raise ConfigError(
-            f"{path} sets the learning rate, and so does train.learning_rate_schedule",
-            expected="one of the two",
+            f"{path} and train.learning_rate_schedule both set the learning rate",
+            expected="only one of them",
             follows="nothing was trained",
-            remedy="leave one of them out",
+            remedy="remove one of them",
         )
 
 
-def _refuse_blind(path: str, callback: keras.callbacks.Callback, validated: bool) -> None:
-    """One that waits for a value which nobody measures would do nothing."""
+def _refuse_unknown_monitor(
+    path: str, callback: keras.callbacks.Callback, has_validation: bool
+) -> None:
+    """Refuse a callback that monitors a value that is not measured: it would do nothing."""
     decides = isinstance(
         callback, keras.callbacks.EarlyStopping | keras.callbacks.ReduceLROnPlateau
     ) or getattr(callback, "save_best_only", False)
-    measured = [*_MEASURED, *(f"val_{name}" for name in _MEASURED if validated), "learning_rate"]
+    measured = [
+        *_MEASURED,
+        *(f"val_{name}" for name in _MEASURED if has_validation),
+        "learning_rate",
+    ]
     if decides and callback.monitor not in measured:
         raise ConfigError(
-            f"{path} goes by {callback.monitor!r}, which is not measured",
+            f"{path} monitors {callback.monitor!r}, which is not measured",
             expected=" or ".join(measured),
             follows="nothing was trained",
-            remedy="let its monitor be one of these"
-            + ("" if validated else "; --set ingest.validation_share=0.1 for a validation split"),
+            remedy="set its monitor to one of these"
+            + (
+                ""
+                if has_validation
+                else "; --set ingest.validation_share=0.1 for a validation split"
+            ),
         )

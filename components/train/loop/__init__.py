@@ -1,1 +1,1 @@
-"""The training loop: compiled steps, epochs, hooks and checkpoints."""
+"""Run the training loop: compiled steps, epochs, hooks and checkpoints."""

@@ -1,6 +1,6 @@
-"""Random changes of training images, drawn for each image, as a function of seed and batch alone.
+"""Change training images at random, as a function of seed and batch number alone.
 
-Nothing is kept from batch to batch, so a resumed training draws what it would have drawn.
+There is no state between batches, so a resumed training draws the same numbers.
 """
 
 from __future__ import annotations
@@ -11,56 +11,46 @@ from typing import Any
 
 import tensorflow as tf
 
-from data.errors import ConfigError, suggest_names
+from components.train.loop.augmentation_options import FLIPS, check_augmentation
 from data.spec import ImageSpec
 
-_FLIPS = {"horizontal": (2,), "vertical": (1,), "horizontal_and_vertical": (2, 1)}  # axes
 _ROWS, _COLUMNS = 1, 2
 
-Draw = Callable[..., tf.Tensor]  # (least, most) → (n,), one for each image; each call is another
+# (least, most) → (n,) random numbers, one for each image, new ones in each call
+Draw = Callable[..., tf.Tensor]
 
 
 class Augmentation:
-    """A config's `augmentation`, applied to batches.
+    """Apply the `augmentation` of a config to batches, in this order.
 
     flip: "horizontal", "vertical" or "horizontal_and_vertical"; half of the images each way.
-    rotation: up to so many degrees either way, more than 0, at most 180.
-    shift: up to this share of height and of width either way, more than 0, at most 1.
-    crop: pad each side by so many pixels of 0, then cut the image's size out anywhere.
+    rotation: up to this many degrees in either direction, more than 0, at most 180.
+    shift: up to this share of height and width in either direction, more than 0, at most 1.
+    crop: pad each side by this many pixels of 0, then cut out the size of the image anywhere.
 
-    They are applied in this order. What a rotation or a shift uncovers is 0.
+    Pixels that a rotation or a shift uncovers are 0.
     """
 
-    def __init__(self, wanted: Mapping[str, Any], spec: ImageSpec) -> None:
-        """Read what is wanted.
+    def __init__(self, options: Mapping[str, Any], spec: ImageSpec) -> None:
+        """Read the options.
 
         Raises:
-            ConfigError: an unknown name, or a value out of range.
+            ConfigError: an unknown option, or a value out of range.
         """
         self._height, self._width = spec.height, spec.width
-        most = {"rotation": 180, "shift": 1, "crop": min(spec.height, spec.width)}
-        for name, value in wanted.items():
-            if name not in {"flip", *most}:
-                raise ConfigError(
-                    f"no augmentation {name!r}", remedy=suggest_names(name, ["flip", *most])
-                )
-            expected = _refused(name, value, most.get(name, 0))
-            if expected:
-                raise ConfigError(
-                    f"train.augmentation: {name} cannot be {value!r}", expected=expected
-                )
-        self._flips = _FLIPS.get(wanted.get("flip", ""), ())
-        self._degrees, self._shift = wanted.get("rotation", 0), wanted.get("shift", 0)
-        self._crop = wanted.get("crop", 0)
+        check_augmentation(options, spec)
+        self._flips = FLIPS.get(options.get("flip", ""), ())
+        self._degrees, self._shift = options.get("rotation", 0), options.get("shift", 0)
+        self._crop = options.get("crop", 0)
 
     def __call__(self, images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-        """Change a batch.
+        """Change a batch of images.
 
         Args:
             images: (n, height, width, channels) float32.
-            seed: (2,) int64, of this batch alone.
+            seed: (2,) int64, unique for this batch.
         """
-        draw = _drawer(seed, tf.shape(images)[0])
+        draw = _make_draw(seed, tf.shape(images)[0])
         for axis in self._flips:
             mirrored = draw(0.0, 1.0)[:, None, None, None] < 0.5
             images = tf.where(mirrored, tf.reverse(images, [axis]), images)
@@ -71,13 +61,13 @@ class Augmentation:
         return images
 
     def _move(self, images: tf.Tensor, draw: Draw) -> tf.Tensor:
-        """Rotate about the middle, then shift; one interpolation for both."""
+        """Rotate about the centre and shift, with one interpolation for both."""
         angle = draw(-1.0, 1.0) * self._degrees * math.pi / 180
         down = draw(-1.0, 1.0) * self._shift * self._height
         right = draw(-1.0, 1.0) * self._shift * self._width
         cos, sin, none = tf.cos(angle), tf.sin(angle), tf.zeros_like(angle)
         x, y = (self._width - 1) / 2, (self._height - 1) / 2
-        # From a place in the result to the one in the image that it shows.
+        # from a position in the result to its position in the image
         across = [cos, -sin, x - cos * (x + right) + sin * (y + down)]
         along = [sin, cos, y - sin * (x + right) - cos * (y + down)]
         return tf.raw_ops.ImageProjectiveTransformV3(
@@ -99,22 +89,12 @@ class Augmentation:
         return images
 
 
-def _drawer(seed: tf.Tensor, number: tf.Tensor) -> Draw:
-    drawn = iter(range(1000))
+def _make_draw(seed: tf.Tensor, number: tf.Tensor) -> Draw:
+    numbers = iter(range(1000))
 
     def draw(least: float, most: float) -> tf.Tensor:
-        own = tf.random.experimental.stateless_fold_in(seed, next(drawn))
+        own = tf.random.experimental.stateless_fold_in(seed, next(numbers))
         dtype = tf.int32 if isinstance(least, int) else tf.float32
         return tf.random.stateless_uniform([number], own, least, most, dtype)
 
     return draw
-
-
-def _refused(name: str, value: Any, most: float) -> str | None:
-    """What was expected, where the value cannot be."""
-    if name == "flip":
-        return None if value in _FLIPS else " or ".join(_FLIPS)
-    kinds = int if name == "crop" else int | float
-    if isinstance(value, kinds) and not isinstance(value, bool) and 0 < value <= most:
-        return None
-    return f"{'pixels' if name == 'crop' else 'a number'}, more than 0, at most {most}"

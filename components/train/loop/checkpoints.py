@@ -1,4 +1,4 @@
-"""Checkpoints of a training: whole or not there, and the one before if the newest is torn."""
+"""Save and load checkpoints of a training, each complete or not there at all."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from data.errors import BadDataError
 from data.files.documents import KEY, add_schema_number, check_schema
 from data.files.durable_files import fsync_path, sha256_file
 
-_KEPT = 2
+_KEPT = 2  # checkpoints: an older one is used if the newest is damaged
 _FACTS = "facts"
 
 
 class Checkpoint(NamedTuple):
-    """What one holds: arrays by name, and JSON-able facts."""
+    """A checkpoint: arrays by name, and JSON-able facts."""
 
     arrays: dict[str, np.ndarray]
     facts: dict[str, Any]
@@ -29,7 +29,7 @@ class Checkpoints:
     """The checkpoints in one folder, one file each: `step-<steps done>-<sha256>.npz`."""
 
     def __init__(self, folder: Path | None, every: float, logger: logging.Logger) -> None:
-        """`folder` None: none are kept. `every`: seconds between two of them."""
+        """Keep checkpoints in `folder` (None: keep none), `every` seconds one."""
         self._folder = folder
         self._every = every
         self.logger = logger
@@ -40,9 +40,9 @@ class Checkpoints:
         return self._folder is not None and time.monotonic() - self._last >= self._every
 
     def save(self, step: int, checkpoint: Checkpoint) -> None:
-        """Write it whole, then remove all but the newest two.
+        """Save a checkpoint, then remove all but the newest two.
 
-        A disk that does not take it is no reason to end a training that goes well: it is logged.
+        An error of the disk is logged and does not stop the training.
         """
         if self._folder is None:
             return
@@ -65,10 +65,10 @@ class Checkpoints:
         self._last = time.monotonic()
 
     def load(self) -> Checkpoint | None:
-        """The newest that reads whole; None where there is none."""
+        """Load the newest undamaged checkpoint; None if there is none."""
         for path in self._newest_first():
             if path.stem.rpartition("-")[2] != sha256_file(path):
-                self.logger.warning("the checkpoint %s is torn, trying the one before", path)
+                self.logger.warning("the checkpoint %s is damaged; trying the one before", path)
                 continue
             with np.load(path, allow_pickle=False) as file:
                 arrays = {name: file[name] for name in file.files}

@@ -1,4 +1,4 @@
-"""What a training tells those who listen as it goes."""
+"""Define the hooks that a training calls while it runs."""
 
 from __future__ import annotations
 
@@ -8,58 +8,58 @@ from components.train.loop.checkpoints import Checkpoint
 
 
 class Hook:
-    """Told as training goes. Epochs and steps count from 0, steps anew in each epoch.
+    """Called while a training runs. Epochs count from 0, and so do the steps of each epoch.
 
-    each_step: whether it is to be told of each step; else many are taken between two calls.
+    each_step: whether to call the hook for each step; otherwise many steps lie between two calls.
     """
 
     each_step = False
 
     def on_train_begin(self, history: Mapping[str, Sequence[float]]) -> None:
-        """Before the first step. `history` is what a resumed training has behind it."""
+        """Called before the first step, with the history so far of a resumed training."""
 
     def on_epoch_begin(self, epoch: int) -> None:
-        """Not called for an epoch that is resumed midway."""
+        """Called before an epoch, except for an epoch that is resumed midway."""
 
     def on_steps_begin(self, epoch: int, step: int) -> None:
-        """Before a call of the compiled loop, whose first step this is."""
+        """Called before a call of the compiled loop, with its first step."""
 
     def on_steps_end(self, epoch: int, step: int, means: Mapping[str, float]) -> None:
-        """After it; `step` was its last; means over the images of the epoch so far."""
+        """Called after it, with its last step and the means over the epoch so far."""
 
     def stops(self) -> bool:
-        """Whether the epoch, and with it the training, is to end after the steps just taken."""
+        """Whether to end the epoch and the training after the steps just taken."""
         return False
 
     def on_validation_begin(self) -> None:
-        """Before the validation of an epoch, where there is a validation split."""
+        """Called before the validation of an epoch, if there is a validation split."""
 
     def on_validation_batch_begin(self, batch: int) -> None:
-        """Before a batch of the validation split."""
+        """Called before a batch of the validation split."""
 
     def on_validation_batch_end(self, batch: int, means: Mapping[str, float]) -> None:
-        """After it; means over the validation split's images so far."""
+        """Called after it, with the means over the validation split so far."""
 
     def on_validation_end(self, means: Mapping[str, float]) -> None:
-        """After the validation; means over its images, without `val_` before their names."""
+        """Called after the validation, with the means; their names have no `val_`."""
 
     def on_epoch_end(self, epoch: int, means: Mapping[str, float]) -> bool:
-        """Whether training is to go on. `means` has the validation's as well.
+        """Called after an epoch; returns whether to continue. `means` includes the validation.
 
-        The weights are those that would be exported now: where an average is, the averages.
+        The weights are those that would be exported now, such as averages.
         """
         return True
 
     def on_train_end(self) -> None:
-        """After the last step, the weights as they will be exported."""
+        """Called after the last step; the weights are those that will be exported."""
 
     def epoch_values(self) -> Mapping[str, float]:
-        """What the hook adds to the means of an epoch that has ended."""
+        """Return values to add to the means of an epoch that has ended."""
         return {}
 
     def state(self) -> Checkpoint:
-        """What the hook needs to go on, as it is between two epochs."""
+        """Return the state that the hook needs to resume, as it is between two epochs."""
         return Checkpoint({}, {})
 
     def restore(self, state: Checkpoint) -> None:
-        """Go on from what `state` gave; called after `on_train_begin`."""
+        """Restore what `state` returned; called after `on_train_begin`."""

@@ -1,4 +1,4 @@
-"""What one sees of a training: the line of progress, and TensorBoard's logs."""
+"""Report the progress of a training, and write logs for TensorBoard."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 _VALIDATION = "val_"
 
 
-class Watch(Hook):
-    """Reports each call of the compiled loop; writes scalars of each epoch.
+class TrainingMonitor(Hook):
+    """Reports each call of the compiled loop, and writes scalars of each epoch.
 
-    TensorBoard's logs lie in `<log_dir>/tensorboard/`, training's and validation's values in a
-    folder each, so that it draws them into one chart. By setting: histograms of all variables
-    after each epoch, and a profile of some steps.
+    The logs are in `<log_dir>/tensorboard/`, with a folder each for training and validation, so
+    that TensorBoard draws both into one chart. Settings add histograms of all variables after each
+    epoch, and a profile of some steps.
     """
 
     def __init__(
@@ -35,7 +35,7 @@ class Watch(Hook):
         self._logs = context.log_dir / "tensorboard" if context.log_dir else None
         self._writers: dict[str, tf.summary.SummaryWriter] = {}
         self._profiling = False
-        self._first: tuple[float, int] | None = None  # when the first call ended, at which step
+        self._first: tuple[float, int] | None = None  # time and step at the end of the first call
 
     def on_train_begin(self, history: Mapping[str, Sequence[float]]) -> None:
         for epoch in range(len(history.get("loss", []))):
@@ -43,22 +43,22 @@ class Watch(Hook):
 
     def on_steps_begin(self, epoch: int, step: int) -> None:
         step += epoch * self._steps_per_epoch
-        wanted = self._config.profile_steps
-        if self._logs and wanted and not self._profiling and wanted[0] <= step < wanted[1]:
+        steps = self._config.profile_steps
+        if self._logs and steps and not self._profiling and steps[0] <= step < steps[1]:
             tf.profiler.experimental.start(str(self._logs))
             self._profiling = True
 
     def on_steps_end(self, epoch: int, step: int, means: Mapping[str, float]) -> None:
         taken = epoch * self._steps_per_epoch + step + 1
-        wanted = self._config.profile_steps
-        if self._profiling and wanted and taken >= wanted[1]:
+        steps = self._config.profile_steps
+        if self._profiling and steps and taken >= steps[1]:
             self._end_profile()
         self._report(epoch, taken, means)
 
     def on_epoch_end(self, epoch: int, means: Mapping[str, float]) -> bool:
         self._write(epoch, means)
         if self._config.histograms and self._logs:
-            with self._writer("train").as_default(step=epoch):
+            with self._open_writer("train").as_default(step=epoch):
                 for number, variable in enumerate(self._variables):
                     name = getattr(variable, "path", variable.name)
                     tf.summary.histogram(f"{number} {name}", tf.convert_to_tensor(variable))
@@ -73,27 +73,27 @@ class Watch(Hook):
 
     def _report(self, epoch: int, taken: int, means: Mapping[str, float]) -> None:
         config, total = self._config, self._config.epochs * self._steps_per_epoch
-        words = [f"epoch {epoch + 1}/{config.epochs}"]
-        words += [f"{name} {mean:.4f}" for name, mean in means.items()]
+        parts = [f"epoch {epoch + 1}/{config.epochs}"]
+        parts += [f"{name} {mean:.4f}" for name, mean in means.items()]
         now = time.perf_counter()
         if self._first is None:
-            self._first = (now, taken)  # the first call compiles, and says nothing of the rate
+            self._first = (now, taken)  # the first call compiles, so its time is not counted
         elif taken > self._first[1]:
             rate = (taken - self._first[1]) / (now - self._first[0])  # steps per second
-            words.append(f"{rate * config.batch_size:,.0f} images/s")
-            words.append(f"{(total - taken) / rate:.0f} s left")
-        words.append(f"step {taken:,}/{total:,}")
-        self._context.progress(taken, total, "  ".join(words))
+            parts.append(f"{rate * config.batch_size:,.0f} images/s")
+            parts.append(f"{(total - taken) / rate:.0f} s left")
+        parts.append(f"step {taken:,}/{total:,}")
+        self._context.progress(taken, total, "  ".join(parts))
 
     def _write(self, epoch: int, means: Mapping[str, float]) -> None:
         if self._logs is None:
             return
         for name, mean in means.items():
             split = "validation" if name.startswith(_VALIDATION) else "train"
-            with self._writer(split).as_default(step=epoch):
+            with self._open_writer(split).as_default(step=epoch):
                 tf.summary.scalar(f"epoch_{name.removeprefix(_VALIDATION)}", mean)
 
-    def _writer(self, split: str) -> tf.summary.SummaryWriter:
+    def _open_writer(self, split: str) -> tf.summary.SummaryWriter:
         if split not in self._writers:
             self._writers[split] = tf.summary.create_file_writer(str(self._logs / split))  # type: ignore[operator]
         return self._writers[split]

@@ -58,7 +58,7 @@ def test_a_job_runs_and_is_watched(tmp_path: Path, kind: str, request) -> None:
 
 
 def test_errors_come_back(tmp_path: Path, loopback: tuple[str, ...]) -> None:
-    ours = BadDataError("what ]] is", expected='"this"\nand that', remedy="mend it")
+    ours = BadDataError("what ]] is", expected='"this"\nand that', remedy="fix it")
 
     def work(number: int) -> None:
         raise RuntimeError(serialize_error(ours))
@@ -105,14 +105,14 @@ def test_a_pool_whose_python_lacks_beam_ends_in_time(
         f"--environment_config=localhost:{pool}",
     )
     monkeypatch.setitem(SECONDS, "WORKER", 4.0)
-    with pytest.raises(EnvironmentTrouble, match="came to nothing within 4 s") as caught:
+    with pytest.raises(EnvironmentTrouble, match="within 4 s") as caught:
         examine_workers(args)
     assert "lack apache_beam" in str(caught.value)
     assert "PENSTOCK_WAIT_WORKER" in str(caught.value)
 
     # Nor does a later job wait for ever, if the pool broke after that.
     monkeypatch.setitem(SECONDS, "JOB_START", 3.0)
-    with pytest.raises(EnvironmentTrouble, match="came to nothing within 3 s") as caught:
+    with pytest.raises(EnvironmentTrouble, match="within 3 s") as caught:
         run_pipeline(
             lambda p: p | beam.Create([1]) | beam.Map(str),
             Context(output_dir=tmp_path, beam_args=args),

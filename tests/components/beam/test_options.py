@@ -58,7 +58,7 @@ def test_a_view_is_made_once_and_shares_its_values_with_all() -> None:
     ],
 )
 def test_what_beam_does_not_know_is_refused(flag: str, close: str) -> None:
-    with pytest.raises(ConfigError, match="Beam knows no flag") as caught:
+    with pytest.raises(ConfigError, match="unknown Beam flag") as caught:
         parse_flags((flag,))
     assert close in str(caught.value.remedy)
 

@@ -37,7 +37,7 @@ def test_it_runs_to_the_end_on_a_runner_that_needs_no_download(tmp_path: Path, b
 
 
 def test_an_error_of_ours_comes_back_whole(tmp_path: Path) -> None:
-    error = BadDataError("what ]] is", expected='"this"\nand that', got=[[1]], remedy="mend it")
+    error = BadDataError("what ]] is", expected='"this"\nand that', got=[[1]], remedy="fix it")
 
     def work(number: int) -> None:
         raise RuntimeError(serialize_error(error))
@@ -47,7 +47,7 @@ def test_an_error_of_ours_comes_back_whole(tmp_path: Path) -> None:
     assert str(caught.value) == str(error)
 
 
-def test_a_foreign_error_says_what_it_said(tmp_path: Path) -> None:
+def test_an_error_of_another_library_keeps_its_message(tmp_path: Path) -> None:
     def work(number: int) -> None:
         raise ValueError("the user's own function is broken")
 
@@ -98,7 +98,7 @@ def test_a_job_that_beam_alone_can_ask_for_is_not_waited_for_for_ever(monkeypatc
     monkeypatch.setitem(SECONDS, "JOB_START", 0.0)
     job = Sent()
     assert _wait_for_beam(job, lambda: True) == "DONE"
-    with pytest.raises(EnvironmentTrouble, match="came to nothing within 0 s") as found:
+    with pytest.raises(EnvironmentTrouble, match="the job did not start within 0 s") as found:
         _wait_for_beam(job, lambda: False)
     assert "PENSTOCK_WAIT_JOB_START" in found.value.remedy
     assert job.state == "CANCELLED"
@@ -107,5 +107,5 @@ def test_a_job_that_beam_alone_can_ask_for_is_not_waited_for_for_ever(monkeypatc
 
 def test_a_job_server_that_is_gone_is_the_environments_trouble(tmp_path: Path) -> None:
     args = ("--runner=PortableRunner", "--job_endpoint=localhost:1", "--job_server_timeout=1")
-    with pytest.raises(EnvironmentTrouble, match="did not take the job"):
+    with pytest.raises(EnvironmentTrouble, match="did not accept the job"):
         run(tmp_path, str, *args, "--environment_type=LOOPBACK")

@@ -48,7 +48,7 @@ def test_the_deepest_java_cause() -> None:
         (  # a worker with Python 3.12
             "RuntimeError: Pipeline construction environment and pipeline runtime environment are "
             "not compatible. If you use a custom container image, check that the Python",
-            "its Python or its Penstock is another version",
+            "it has another version of Python or of Penstock",
         ),
         (  # Beam's job server for Flink 1.19 with a cluster of 2.0
             "java.lang.ExceptionInInitializerError: Exception java.util.ServiceConfigurationError: "
@@ -58,7 +58,7 @@ def test_the_deepest_java_cause() -> None:
         ),
         ("OSError: [Errno 28] No space left on device", "free some space"),
         ("PermissionError: [Errno 13] Permission denied: '/x'", "right to write"),
-        ("TypeError: cannot pickle '_thread.lock' object", "outside of it"),
+        ("TypeError: cannot pickle '_thread.lock' object", "inside the function"),
         ('IOException: Cannot run program "docker": error=2', "doctor"),
         ("AttributeError: Can't get attribute 'Shard' on <module>", "same versions"),
     ],

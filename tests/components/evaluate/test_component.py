@@ -184,7 +184,7 @@ def test_images_trained_on_are_counted(
     assert got["data"]["trained_on"] == 7
     assert broken(got) == {"no image trained on"}
     reason = rule(got, "no image trained on")["reason"]
-    assert reason.endswith("trained on 7 of 360, such as number 353, 354, 355, 356, 357 of test")
+    assert reason.endswith("trained on 7 of 360, for example test[353, 354, 355, 356, 357]")
     allowed = Allowed(unpredicted_classes=10, trained_on_share=7 / 360)
     assert not broken(judge(model, thresholds=(), allowed=allowed))
 
@@ -241,7 +241,7 @@ def test_nan_and_a_missing_class_fail_with_their_reasons(
     )
     got = judge(write_model(network), of=no_nines, thresholds=thresholds)
     assert [one["status"] for one in got["rules"][:2]] == ["failed", "not enough data"]
-    assert "loss is no number" in got["rules"][0]["reason"]
+    assert "loss is NaN or undefined" in got["rules"][0]["reason"]
     assert "0 images" in got["rules"][1]["reason"]
     assert {"no NaN", "not constant", "every class predicted", "parity"} <= broken(got)
     assert got["metrics"]["candidate"]["overall"]["loss"] is None
@@ -334,14 +334,14 @@ def test_a_baseline_that_cannot_be_asked_fails_in_words_and_the_rest_is_judged(
     tmp_path: Path,
 ) -> None:
     spec = examples.spec
-    damaged, foreign, gone = (tmp_path / name for name in ("damaged", "unmanaged", "gone"))
+    damaged, unmanaged, gone = (tmp_path / name for name in ("damaged", "unmanaged", "gone"))
     with next(pushed(damaged, other).glob("variables/*.data*")).open("ab") as file:
         file.write(b"\0")
-    (pushed(foreign, other) / MANIFEST).unlink()
+    (pushed(unmanaged, other) / MANIFEST).unlink()
     pushed(gone, good)
     renamed = dataclasses.replace(spec, class_names=spec.class_names[::-1])
     larger = ImageSpec(height=9, width=9, channels=1, class_names=spec.class_names)
-    cases = {damaged: "does not match", foreign: "no manifest of ours", gone: "is gone"}
+    cases = {damaged: "does not match", unmanaged: "no Penstock manifest", gone: "is missing"}
     for changed, words in ((renamed, "other classes"), (larger, "shape (9, 9, 1)")):
         serving = tmp_path / words.replace(" ", "_")
         pushed(serving, write_model(dense_layer(changed.height, 10), changed))
@@ -352,7 +352,7 @@ def test_a_baseline_that_cannot_be_asked_fails_in_words_and_the_rest_is_judged(
             if serving == gone
             else {}
         )
-        best = "is gone" if serving == foreign else words  # a best is known by its manifest
+        best = "is missing" if serving == unmanaged else words  # a best is known by its manifest
         got = judge(good, serving, **against)
         lost = {"baseline comparable", "not worse than best overall"}  # it was the best too
         assert (got["status"], broken(got)) == ("failed", lost)
@@ -512,7 +512,7 @@ def test_examples_that_are_not_all_seen_give_no_verdict(
 ) -> None:
     one, two, *rest = examples.counts["test"]
     claimed = dataclasses.replace(examples, counts={"test": (one - 1, two + 1, *rest)})
-    with pytest.raises(StepError, match="did not see the examples"):
+    with pytest.raises(StepError, match="did not count every example"):
         run(Inputs(examples=claimed, model=good), Config(), Context(output_dir=tmp_path))
     assert not (tmp_path / VERDICT).exists()
 
@@ -543,7 +543,7 @@ SPEC = ImageSpec(height=8, width=8, channels=1, class_names=("one", "two", "thre
         (
             Config(thresholds=(Threshold(metric="loss", at_most=1, on="span=2"),)),
             ConfigError,
-            "no class and no slice",
+            "neither a class nor a slice",
         ),
     ],
 )
@@ -560,5 +560,5 @@ def test_what_cannot_be_judged_is_said_before_the_analysis(
 def test_other_images_than_the_models_are_refused(change: dict[str, Any], tmp_path: Path) -> None:
     examples = Examples(path=tmp_path, spec=SPEC, counts={"test": (1,) * 3})
     model = Model(path=tmp_path, spec=dataclasses.replace(SPEC, **change), digest="d1")
-    with pytest.raises(BadDataError, match="other images"):
+    with pytest.raises(BadDataError, match="images of another size"):
         run(Inputs(examples=examples, model=model), Config(), Context(output_dir=tmp_path))

@@ -162,7 +162,7 @@ def test_300_nights_of_small_losses(
         print(
             f"\n{rules}, {images} images, {'a split a night' if fresh else 'one split'}: "
             f"3 × {NIGHTS} nights, {sum(one.pushes for one in found)} pushes; "
-            f"largest loss seen {100 * max(one.seen for one in found):.2f} points "
+            f"largest loss seen {100 * max(one.value for one in found):.2f} points "
             f"(half-width {100 * max(one.half for one in found):.2f}), "
             f"past the bound {100 * max(one.past for one in found):+.3f}; "
             f"true loss {', '.join(f'{100 * one.true:.2f}' for one in found)}"
@@ -190,7 +190,7 @@ def test_half_a_point_a_night_ends_at_the_margin() -> None:
 
 
 def honest_nights(found: Reseeds, seed: int, images: int | None) -> Served:
-    """Nights of seeds drawn at random; `images`: each night's test split is so many, drawn anew."""
+    """Nights of seeds drawn at random; `images`: size of each night's test split, drawn again."""
     random, served = np.random.default_rng(seed), Served()
     blocked_by = functools.cache(found.blocked_by)  # the same three come again
     while served.nights < NIGHTS:
@@ -238,7 +238,11 @@ def test_300_honest_nights(
     nights = sum(served.nights for served in campaigns)
     blocked: Counter[str] = sum((served.blocked for served in campaigns), Counter())
     with capsys.disabled():
-        of = f"{images} images anew each night" if images else f"its {len(found.labels)} images"
+        of = (
+            f"{images} images drawn again each night"
+            if images
+            else f"its {len(found.labels)} images"
+        )
         print(
             f"\n{name}, {of}: {nights} nights of {len(found.seeds)} trainings; "
             f"blocked {blocked['nights']} ({dict(blocked)})"

@@ -75,7 +75,7 @@ def test_what_its_manifest_vouches_for_and_cannot_be_asked(
     changed = write_manifest_of(folder, spec)
     reference, usable = find_reference(folder.parent, changed, spec)
     assert usable is None
-    assert "version 3 cannot be compared with: " in reference.trouble
+    assert "version 3 cannot be evaluated: " in reference.trouble
 
     fewer = ImageSpec(height=8, width=8, channels=1, class_names=("a", "b"))
     changed = write_manifest_of(folder, fewer)
@@ -99,16 +99,16 @@ def write_manifest_of(folder: Path, spec: ImageSpec) -> str:
     return digest
 
 
-def test_gone_and_foreign(tmp_path: Path) -> None:
+def test_gone_and_unmanaged(tmp_path: Path) -> None:
     spec = ImageSpec(height=2, width=2, channels=1, class_names=("a", "b"))
     gone, nowhere = find_reference(tmp_path / "no such folder", "d" * 64, spec)
     assert (gone.version, nowhere) == (None, None)
-    assert gone.trouble == "the version with digest dddddddddddd is gone"
+    assert gone.trouble == "the version with digest dddddddddddd is missing"
     (tmp_path / "7").mkdir()
-    foreign, nowhere = find_reference(tmp_path, "unmanaged:7", spec)
-    assert (foreign.version, nowhere) == (7, None)
-    assert "no manifest of ours" in foreign.trouble
+    unmanaged, nowhere = find_reference(tmp_path, "unmanaged:7", spec)
+    assert (unmanaged.version, nowhere) == (7, None)
+    assert "no Penstock manifest" in unmanaged.trouble
     unknown, nowhere = find_reference(tmp_path, "unknown:7", spec)
     assert (unknown.version, nowhere) == (None, None)
-    assert "push record of version 7, which names it, cannot be read" in unknown.trouble
-    assert (gone.whole, foreign.whole, unknown.whole) == (False, False, False)
+    assert "push record of version 7, which names this model, cannot be read" in unknown.trouble
+    assert (gone.whole, unmanaged.whole, unknown.whole) == (False, False, False)

@@ -22,7 +22,7 @@ from components.evaluate.rules import (
     Change,
     Paired,
     Threshold,
-    check_slices,
+    check_slice_features,
     check_subjects,
     slice_features,
 )
@@ -98,8 +98,8 @@ def asked(rule: Any, found: Measurements, least: int = 20) -> Outcome:
 def test_floors_and_ceilings(rule, status):
     outcome = asked(rule, measured(wrong=only(CANDIDATE, 0, 0, 10, 0)))
     assert outcome.status == status
-    assert rule.needed in outcome.words
-    assert status in outcome.words
+    assert rule.needed in outcome.text
+    assert status in outcome.text
 
 
 def test_a_slice_that_fails_is_worse_than_one_of_too_few_images():
@@ -110,13 +110,13 @@ def test_a_slice_that_fails_is_worse_than_one_of_too_few_images():
         whole, tally=tally_batch(seen, np.arange(150), {CANDIDATE: said.astype(np.float32)})
     )
     outcome = asked(Threshold(metric="accuracy", at_least=0.5, on="each class"), found)
-    assert (outcome.status, outcome.at, outcome.seen) == ("failed", "zero", 0.2)
+    assert (outcome.status, outcome.at, outcome.value) == ("failed", "zero", 0.2)
 
 
 def test_on_each_the_worst_is_seen_and_the_others_are_counted():
     rule = Threshold(metric="accuracy", at_least=0.95, on="each class")
     outcome = asked(rule, measured(wrong=only(CANDIDATE, 0, 10, 5, 0)))
-    assert (outcome.at, outcome.seen) == ("one", 0.8)
+    assert (outcome.at, outcome.value) == ("one", 0.8)
     assert outcome.interval[0] < 0.8 < outcome.interval[1]
     assert "one: 0.8000" in outcome.reason
     assert "1 more" in outcome.reason
@@ -136,7 +136,7 @@ def test_a_rule_without_enough_data_fails_the_verdict_though_all_others_pass():
     assert [rule["status"] for rule in verdict["rules"][:2]] == ["passed", "not enough data"]
     assert failing(found, Config(thresholds=(all_, one))) == {one.name}
     (reason,) = verdict["reasons"]
-    assert "15 images, of 20 needed" in reason
+    assert "15 images, 20 are needed" in reason
     assert verdict["status"] == "failed"
 
 
@@ -189,7 +189,7 @@ def test_without_a_baseline_a_comparison_does_not_apply():
     for rule in (Change(metric="loss", worse_by_at_most=0.1), Paired(margin=0.01)):
         outcome = asked(rule, found)
         assert outcome.status == "not applicable"
-        assert "no model served" in outcome.reason
+        assert "no model serves yet" in outcome.reason
     broken = dataclasses.replace(found, baseline=Reference(digest="b", trouble="it is broken"))
     assert asked(Paired(margin=0.01), broken).reason == "it is broken"
 
@@ -209,8 +209,8 @@ def test_paired_rules_know_what_chance_can_do(require, lost, status):
     found = measured(wrong={CANDIDATE: [lost, 0, 0, 0], BASELINE: [0, 0, 0, 0]})
     outcome = asked(Paired(margin=0.02, require=require), found)
     assert outcome.status == status
-    assert outcome.seen == lost / 200
-    assert outcome.interval[0] <= outcome.seen <= outcome.interval[1]
+    assert outcome.value == lost / 200
+    assert outcome.interval[0] <= outcome.value <= outcome.interval[1]
     assert f"of 200 images {lost} are lost and 0 won" in outcome.reason
 
 
@@ -262,7 +262,7 @@ def test_what_always_must_hold(found, name):
 
 
 def test_classes_that_are_never_predicted_are_named():
-    for missed, words in (((0, 50, 0, 50), "never predicted: one, three"), ((), "each is")):
+    for missed, words in (((0, 50, 0, 50), "never predicted: one, three"), ((), "all are")):
         found = judge_rules(measured(wrong=only(CANDIDATE, *missed)), Config())
         (outcome,) = (o for o in found if o.name == "every class predicted")
         assert words in outcome.reason
@@ -397,7 +397,7 @@ def test_25_lost_of_25_never_pass(margin, error, classes):
     if not can_be_shown:
         assert asked(rule, of_classes(classes, 25, lost=0)).status == "not enough data"
         needed = fewest_images(margin, (1 - rule.confidence) / classes)
-        assert f"25 images, of {needed} needed" in outcome.reason
+        assert f"25 images, {needed} are needed" in outcome.reason
         assert asked(rule, of_classes(classes, needed, lost=needed)).status == "failed"
 
 
@@ -422,7 +422,7 @@ def test_the_data_are_suspect_where_the_baseline_falls_below_its_floor_too():
 def test_the_verdict_has_every_key_that_is_documented():
     found = measured(wrong={CANDIDATE: [9, 1, 0, 0], BASELINE: [0, 2, 0, 0]})
     verdict = judge(found, Config(thresholds=FLOOR), "m" * 64, ABOUT)
-    assert verdict["schema_version"] == 3
+    assert verdict["schema_version"] == 4
     assert verdict["model"] == {"digest": "m" * 64}
     assert verdict["baseline"]["comparable"] is True
     assert verdict["data"]["per_class"] == dict.fromkeys(NAMES, 50)
@@ -514,22 +514,22 @@ def test_a_rule_that_every_model_meets_is_refused(make):
 )
 def test_two_rules_of_one_name_are_refused_for_an_override_would_be_of_both(rules):
     ((what, asked),) = rules.items()
-    with pytest.raises(ConfigError, match=f"two rules of the name '{asked[0].name}'"):
+    with pytest.raises(ConfigError, match=f"two rules named '{asked[0].name}'"):
         Config(**{what: tuple(asked)})
     assert Config(**{what: tuple(asked[:1])})
 
 
 def test_two_slices_of_one_name_are_refused():
-    with pytest.raises(ConfigError, match="two slices of the name 'band'"):
+    with pytest.raises(ConfigError, match="two slices named 'band'"):
         Config(slices=("band", "mine:band"))
 
 
 def test_a_slice_is_by_a_feature_that_some_example_has():
     slices = ("brightness", "mine:band_of", "span")
     assert slice_features(slices) == ["span"]
-    check_slices(slices, {"image", "span"})
+    check_slice_features(slices, {"image", "span"})
     with pytest.raises(ConfigError, match="did you mean 'brightness'") as refused:
-        check_slices(("brigthness",), {"image", "span"})
+        check_slice_features(("brigthness",), {"image", "span"})
     assert "image, span" in str(refused.value)
 
 
@@ -555,8 +555,8 @@ def test_the_interval_never_contradicts_the_answer(require: Any, bound: int) -> 
             wrong = {CANDIDATE: [lost, 0, 0, 0], BASELINE: [0, won, 0, 0]}
             found = asked(rule, measured(wrong=wrong))
             assert found.interval is not None
-            assert found.seen is not None
-            assert found.interval[0] <= found.seen <= found.interval[1]
+            assert found.value is not None
+            assert found.interval[0] <= found.value <= found.interval[1]
             failed, end = found.status == "failed", found.interval[bound]
             assert end >= 0.02 if failed else end <= 0.02
             contradictions += (loss_interval(lost, won, 200, 0.9)[bound] > 0.02) != failed

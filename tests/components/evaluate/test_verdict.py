@@ -172,7 +172,7 @@ def test_a_comparison_with_nobody_asks_for_no_images() -> None:
 
 def test_a_best_that_cannot_be_asked_fails_its_rules_and_says_what_to_do() -> None:
     """It was passed over: who lost the best version lost what held the next ones."""
-    trouble = "version 2 cannot be compared with: it is damaged"
+    trouble = "version 2 cannot be evaluated: it is damaged"
     best = Reference(digest="c" * 64, version=2, trouble=trouble, whole=False)
     every = Paired(margin=0.3, against="best", on="each class")
     config = Config(

@@ -52,7 +52,7 @@ def test_the_features_have_the_stated_types(examples, tmp_path):
 @pytest.mark.parametrize(
     ("fn", "words"),
     [
-        ("own_preprocessing:fails", "fails on the features"),
+        ("own_preprocessing:fails", "fails on its features"),
         ("own_preprocessing:no_image", "returns no image of float32"),
         (
             "own_preprocessing:in_float64",
@@ -78,8 +78,8 @@ def test_a_preprocessing_fn_that_does_not_work(examples, tmp_path, fn, words):
         ("label_counted_from_1", "changes the labels"),
         ("label_one_hot", "changes the labels"),
         ("drops_a_class", "drops images"),
-        ("tells_the_label", "another 'image' where the label is another"),
-        ("renamed_label", "another 'label_xf' where the label is another"),
+        ("tells_the_label", "another 'image' for another label"),
+        ("renamed_label", "another 'label_xf' for another label"),
     ],
 )
 def test_what_would_be_done_to_the_label_is_refused(examples, tmp_path, fn, words):

@@ -130,7 +130,7 @@ def settings_of(set_up: SetUp) -> Config:
 
 @pytest.fixture
 def ours(few, made, tmp_path):
-    """A function that trains by our loop, interrupted where it is told to; gives the weights."""
+    """A function that trains by our loop, interrupted at a given step; gives the weights."""
 
     def train(config: Config, *interrupts: int, **about: Any) -> list[np.ndarray]:
         work = tmp_path / f"work {len(interrupts)}"
@@ -146,7 +146,7 @@ def ours(few, made, tmp_path):
             keras.utils.set_random_seed(0)
             context = Context(output_dir=tmp_path, work_dir=work, progress=progress, **about)
             transform = TransformFn(made[1].path)
-            training = Training(few, transform, config, context, devices.choose(config))
+            training = Training(few, transform, config, context, devices.choose_hardware(config))
             try:
                 return [np.array(weight) for weight in train_fn(training).weights]
             except KeyboardInterrupt:
@@ -224,15 +224,18 @@ REFUSED = {
         compiled_with(
             loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction=None)
         ),
-        "no single number",
+        "not a scalar",
     ),
-    "Python": (model("linear", add=["python"]), "works in Python only, and cannot be exported"),
-    "backup": ({"callbacks": ("keras_setups:backup",)}, "keeps checkpoints .* and so does Train"),
+    "Python": (model("linear", add=["python"]), "calls Python and cannot be exported"),
+    "backup": ({"callbacks": ("keras_setups:backup",)}, "saves checkpoints .* Train does so, too"),
     "blind": ({"callbacks": ("keras_setups:blind",)}, "'val_auc', which is not measured"),
-    "schedule free": ({"optimizer": "ScheduleFreeAdamW"}, "other weights compiled than not"),
+    "schedule free": (
+        {"optimizer": "ScheduleFreeAdamW"},
+        "different weights when Keras compiles it",
+    ),
     "fixed rate": (
         {"callbacks": ("keras_setups:reduce_on_plateau",), **COSINE},
-        "sets the learning rate, and so does train.learning_rate_schedule",
+        "and train.learning_rate_schedule both set the learning rate",
     ),
     "half a state": ({"callbacks": ("keras_setups:OnlyGives",)}, "get_state and no set_state"),
 }
@@ -267,7 +270,7 @@ def test_a_stream_of_labels_in_runs_is_warned_of(few, made, tmp_path, monkeypatc
         heard: list[str] = []
         context = Context(output_dir=tmp_path, warn=heard.append)
         config = Config(cache="stream")
-        training = Training(examples, lambda x: x, config, context, devices.choose(config))
-        training._feed({})
+        training = Training(examples, lambda x: x, config, context, devices.choose_hardware(config))
+        training._plan_feed({})
         assert len(heard) == warned
-        assert all("labels come in runs" in words for words in heard)
+        assert all("images are sorted by label" in words for words in heard)

@@ -24,7 +24,7 @@ MODELS = {
         "train_fn": "components.train.from_scratch_fit:train_fn",
         "model_output": "probabilities",
     },
-    "a loop of one's own": {"train_fn": "own_models:own_loop"},
+    "your own loop": {"train_fn": "own_models:own_loop"},
     "untrained, nothing recorded": {"train_fn": "own_models:silent_loop"},
 }
 PARITY = Allowed().parity  # what the gate allows
@@ -98,8 +98,8 @@ def test_settings_out_of_range(settings) -> None:
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"checkpoint_seconds": -1.0}, "seconds, from 0"),
-        ({"learning_rate": 0.1, "learning_rate_schedule": "CosineDecay"}, "exclude one another"),
+        ({"checkpoint_seconds": -1.0}, "0 seconds or more"),
+        ({"learning_rate": 0.1, "learning_rate_schedule": "CosineDecay"}, "cannot both be set"),
         ({"train_fn": "mine"}, "unknown train_fn 'mine'"),
         ({"callbacks": ("mine",)}, "unknown callback 'mine'"),
     ],

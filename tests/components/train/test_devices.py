@@ -42,40 +42,40 @@ def test_one_replica_and_two_give_the_same_model(made, tmp_path: Path) -> None:
 
 
 def test_the_cpu_is_one_device_in_float32() -> None:
-    found = devices.choose(Config(device="cpu"))
+    found = devices.choose_hardware(Config(device="cpu"))
     assert found.devices == ("CPU:0",)
     assert (found.precision, found.xla, found.replicas) == ("float32", "update", 1)
-    assert devices.choose(Config(device="cpu", xla="never")).xla == "nothing"
-    mixed = devices.choose(Config(device="cpu", precision="mixed_float16"))
+    assert devices.choose_hardware(Config(device="cpu", xla="never")).xla == "nothing"
+    mixed = devices.choose_hardware(Config(device="cpu", precision="mixed_float16"))
     assert mixed.precision == "mixed_float16"
 
 
 def test_a_gpu_that_is_asked_for_and_not_there() -> None:
     if tf.config.list_physical_devices("GPU"):
         return
-    with pytest.raises(EnvironmentTrouble, match="TensorFlow sees none"):
-        devices.choose(Config(device="gpu"))
+    with pytest.raises(EnvironmentTrouble, match="TensorFlow finds no GPU"):
+        devices.choose_hardware(Config(device="gpu"))
 
 
 def test_a_batch_that_two_devices_cannot_share(monkeypatch) -> None:
     two = [tf.config.LogicalDevice(name=f"/device:CPU:{n}", device_type="CPU") for n in (0, 1)]
     monkeypatch.setattr(tf.config, "list_logical_devices", lambda kind: two)
-    with pytest.raises(ConfigError, match="shared equally by 2 devices"):
-        devices.choose(Config(device="cpu", batch_size=33))
+    with pytest.raises(ConfigError, match="divided equally by 2 devices"):
+        devices.choose_hardware(Config(device="cpu", batch_size=33))
 
 
 def test_several_workers_are_refused_with_the_reason(monkeypatch) -> None:
     cluster = {"cluster": {"worker": ["a:1", "b:1"]}, "task": {"type": "worker", "index": 0}}
     monkeypatch.setenv("TF_CONFIG", json.dumps(cluster))
-    with pytest.raises(ConfigError, match="tells of 2 workers, and training runs in one process"):
-        devices.choose(Config())
+    with pytest.raises(ConfigError, match="names 2 workers, and a training runs in one process"):
+        devices.choose_hardware(Config())
     cluster["cluster"] = {"worker": ["a:1"]}
     monkeypatch.setenv("TF_CONFIG", json.dumps(cluster))
-    devices.choose(Config())
+    devices.choose_hardware(Config())
 
 
 def test_a_device_without_enough_memory_is_told_with_the_batch_size() -> None:
-    found = devices.choose(Config())
+    found = devices.choose_hardware(Config())
     told = pytest.raises(StepError, match="out of memory at batch_size=64")
     with told as caught, found.explain_out_of_memory(64):
         raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor")
@@ -84,7 +84,7 @@ def test_a_device_without_enough_memory_is_told_with_the_batch_size() -> None:
 
 def test_a_full_disk_is_not_taken_for_a_lack_of_memory() -> None:
     """TensorFlow raises the same class for both; /dev/full is a disk that takes nothing."""
-    found = devices.choose(Config())
+    found = devices.choose_hardware(Config())
     with pytest.raises(tf.errors.ResourceExhaustedError) as caught, found.explain_out_of_memory(64):
         tf.io.write_file("/dev/full", b"x" * 100_000)
     assert parse_disk_error(str(caught.value)) == ("/dev/full", "No space left on device")

@@ -9,7 +9,7 @@ from sklearn.utils.class_weight import compute_class_weight
 
 from components.evaluate.rules import Allowed
 from components.train import Config
-from components.train.preparation import Preparation, class_weights
+from components.train.preparation import Preparation, compute_class_weights
 from data.errors import ConfigError
 from serving_export.bundle.saved_model import load_bundle
 
@@ -101,18 +101,18 @@ def test_an_augmentation_that_cannot_be(made, images, augmentation, words) -> No
 
 def test_class_weights(made) -> None:
     examples = made[0]
-    assert class_weights(examples, Config()) == [1.0] * 10
+    assert compute_class_weights(examples, Config()) == [1.0] * 10
     some = Config(class_weights={"3": 4.0, "7": 0.0})
-    assert class_weights(examples, some) == [1, 1, 1, 4, 1, 1, 1, 0, 1, 1]
+    assert compute_class_weights(examples, some) == [1, 1, 1, 4, 1, 1, 1, 0, 1, 1]
     counts = (5, 1, 0, 10, 7, 7, 7, 7, 7, 7)
     uneven = dataclasses.replace(examples, counts={"train": counts})
     labels = np.repeat(np.arange(10), counts)
     want = np.zeros(10)
     present = np.unique(labels)
     want[present] = compute_class_weight("balanced", classes=present, y=labels) * len(present) / 10
-    np.testing.assert_allclose(class_weights(uneven, Config(balance_classes=True)), want)
+    np.testing.assert_allclose(compute_class_weights(uneven, Config(balance_classes=True)), want)
     with pytest.raises(ConfigError, match="'x', which is no class"):
-        class_weights(examples, Config(class_weights={"x": 1.0}))
+        compute_class_weights(examples, Config(class_weights={"x": 1.0}))
     with pytest.raises(ConfigError, match="out of range"):
         Config(class_weights={"3": -1.0})
 

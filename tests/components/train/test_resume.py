@@ -112,7 +112,7 @@ def test_a_checkpoint_of_another_precision_is_left_alone(fit, fit_once, work: Pa
     with pytest.raises(KeyboardInterrupt):
         fit(precision="mixed_float16", context=context)
     trained = fit(context=context)
-    assert "training begins anew" in caplog.text
+    assert "training starts again" in caplog.text
     np.testing.assert_array_equal(trained.probabilities, fit_once(epochs=2).probabilities)
 
 
@@ -127,5 +127,5 @@ def test_a_checkpoint_with_a_sum_too_many_is_left_alone(fit, fit_once, work: Pat
     found.arrays["sums"] = np.append(found.arrays["sums"], 1.0)
     checkpoints.save(10**6, found)  # the newest
     trained = fit(context=context)
-    assert "training begins anew" in caplog.text
+    assert "training starts again" in caplog.text
     np.testing.assert_array_equal(trained.probabilities, fit_once(epochs=2).probabilities)

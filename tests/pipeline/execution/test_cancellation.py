@@ -199,7 +199,7 @@ def test_a_runner_that_does_not_answer_keeps_nobody_from_cancelling(
     content["submitted"]["endpoint"] = "127.0.0.1:1"
     (job.folder / "submission.json").write_text(json.dumps(content))
     assert call(["cancel", "latest", "--root", str(job.root)]) == exit_codes.ENVIRONMENT
-    assert "connection to the job server at 127.0.0.1:1 is lost" in capsys.readouterr().out
+    assert "the job server at 127.0.0.1:1 does not answer any more" in capsys.readouterr().out
     worker = Worker(job)
     worker.start()
     worker.join()

@@ -84,7 +84,7 @@ def test_what_went_wrong_is_told_as_by_other_commands(root, tmp_path, capfd):
     verdict = next(root.glob("artifacts/evaluate/*/verdict.json"))
     write_json(verdict, {**read_json(verdict), "schema_version": 1})
     assert report(root) == exit_codes.BAD_DATA
-    assert "schema_version 3" in capfd.readouterr().err
+    assert "schema_version 4" in capfd.readouterr().err
     verdict.write_text("{")
     assert report(root) == exit_codes.BAD_DATA
     assert "is not JSON" in capfd.readouterr().err
@@ -96,7 +96,7 @@ def test_what_is_deleted_is_left_out_and_said(root, tmp_path):
         return text_of(tmp_path / "r.html")
 
     shutil.rmtree(root / "artifacts" / "ingest")
-    assert "the examples are no longer there" in text()
+    assert "the examples were deleted" in text()
     history = next(root.glob("artifacts/train/*/model/history.json"))
     write_json(history, {**read_json(history), "schema_version": 99})
     assert "history.json was written by another version of Penstock: schema_version 99." in text()

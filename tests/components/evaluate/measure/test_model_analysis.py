@@ -316,7 +316,7 @@ def test_other_counts_than_the_split_holds_are_told(
 ) -> None:
     one, two, *rest = examples.counts["test"]
     moved = dataclasses.replace(examples, counts={"test": (one + 1, two - 1, *rest)})
-    with pytest.raises(StepError, match="did not see the examples"):
+    with pytest.raises(StepError, match="did not count every example"):
         measured(moved, {CANDIDATE: bundles[CANDIDATE]}, tmp_path)
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from components.evaluate.measure.slices import brightness, check_slices, slice_columns
+from components.evaluate.measure.slices import brightness, check_slice_functions, slice_columns
 from data.errors import ConfigError
 from data.spec import ImageSpec
 
@@ -70,10 +70,10 @@ def test_several_slices_at_once_and_a_function_by_its_own_name() -> None:
 )
 def test_a_function_that_cannot_be_had(name: str, words: str) -> None:
     with pytest.raises(ConfigError, match=words):
-        check_slices(["source", "brightness", name])
+        check_slice_functions(["source", "brightness", name])
 
 
 def test_a_function_gives_a_value_for_each_image() -> None:
-    check_slices(["builtins:len", "builtins:set"])
+    check_slice_functions(["builtins:len", "builtins:set"])
     with pytest.raises(ConfigError, match="a value for each image"):
         values("numpy:ravel", record(1), record(2))

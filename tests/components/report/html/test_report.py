@@ -24,7 +24,7 @@ from PIL import Image
 from components.evaluate.measure.cells import find_largest
 from components.report.html import charts, comparison, confusion, number_formats
 from components.report.html.facts import Facts, StepFacts
-from components.report.html.mistakes import data_uri, mistakes
+from components.report.html.mistakes import collect_mistakes, encode_data_uri
 from components.report.html.page import render
 from data.base.visible_text import escape_controls
 from data.examples.read_images import read_images
@@ -101,7 +101,10 @@ def test_the_page_says_what_the_verdict_says(facts: Facts) -> None:
         assert all(rule[part] in page.text for part in ("name", "needed", "reason", "status"))
     for model in ("candidate", "baseline"):
         for name in ("accuracy", "loss", "precision", "recall", "f1", "auc", "ece"):
-            assert number_formats.number(verdict["metrics"][model]["overall"][name]) in page.text
+            assert (
+                number_formats.format_number(verdict["metrics"][model]["overall"][name])
+                in page.text
+            )
     for digest in (verdict["model"]["digest"], verdict["baseline"]["digest"]):
         assert digest in page.text
     assert "pushed as version 4" in page.text
@@ -158,7 +161,7 @@ def test_the_matrix_has_every_count_and_the_difference_every_change(facts: Facts
         ]
         assert found == counts.tolist()
     same = {**verdict, "confusion": {"candidate": after.tolist(), "baseline": after.tolist()}}
-    difference = confusion.difference(same)
+    difference = confusion.make_difference(same)
     assert difference
     assert {cell for row in difference.rows for cell in row} == {confusion.Cell("", "")}
 
@@ -168,7 +171,7 @@ def test_shades_say_right_and_wrong_better_and_worse(facts: Facts) -> None:
         "data": {"class_names": ["a", "b"]},
         "confusion": {"candidate": [[90, 10], [0, 100]], "baseline": [[80, 20], [5, 95]]},
     }
-    matrix, difference = confusion.matrix(verdict), confusion.difference(verdict)
+    matrix, difference = confusion.make_matrix(verdict), confusion.make_difference(verdict)
     assert matrix
     assert difference
     assert [[c.shade for c in row] for row in matrix.rows] == [["good9", "bad3"], ["", "good9"]]
@@ -198,7 +201,7 @@ def test_confusions_are_the_largest_entries_beside_the_diagonal(data: st.DataObj
             for i, j, n in find_largest(cells, size, 24).tolist()
         ],
     }
-    found = confusion.confusions(verdict)
+    found = confusion.list_confusions(verdict)
     wrong = counts[~np.eye(size, dtype=bool)]
     assert [c.images for c in found] == sorted(wrong[wrong > 0].tolist(), reverse=True)[:12]
     for c in found:
@@ -210,7 +213,7 @@ def test_confusions_are_the_largest_entries_beside_the_diagonal(data: st.DataObj
 def test_images_without_an_answer_are_counted(facts: Facts) -> None:
     verdict = facts.verdict
     assert verdict
-    assert confusion.without_class(verdict) == 0
+    assert confusion.count_without_class(verdict) == 0
     metrics = copy.deepcopy(verdict["metrics"])
     next(iter(metrics["candidate"]["classes"].values()))["predicted"] -= 3
     lacking = {**verdict, "metrics": metrics}
@@ -325,7 +328,7 @@ def test_ten_classes_and_a_hundred_stay_small(make: Callable[..., Facts], facts:
 def test_a_run_without_a_baseline(make: Callable[..., Facts]) -> None:
     facts = make(before=None, slices=(), push=None)
     page = Page(render(facts))
-    assert "No model served to compare it with" in page.text
+    assert "No model served yet" in page.text
     assert "The model was not pushed." in page.text
     assert "The config names no slices" in page.text
     assert "Right before, wrong now" not in page.text
@@ -342,7 +345,7 @@ def test_a_baseline_that_cannot_be_compared(facts: Facts) -> None:
 def test_a_gate_without_rules(make: Callable[..., Facts]) -> None:
     text = Page(render(make(before=None, floor=None, push=None))).text
     assert "? Not configured" in text
-    assert "No rule is set that could be asked" in text
+    assert "No configured rule applies" in text
 
 
 def test_a_run_that_came_to_no_verdict(facts: Facts) -> None:
@@ -396,7 +399,7 @@ def test_examples_that_are_gone_or_damaged_are_said(make: Callable[..., Facts]) 
     facts = make()
     assert facts.examples
     gone = Page(render(dataclasses.replace(facts, examples=None)))
-    assert "The images cannot be shown: the examples are no longer there." in gone.text
+    assert "The images cannot be shown: the examples were deleted." in gone.text
     assert not gone.all("img")
     assert gone.text.count("no image") >= 48
     (shard,) = facts.examples.shards("test")
@@ -418,15 +421,15 @@ def test_the_images_are_those_that_the_verdict_names(
     facts = make(shape=(9, 7, channels))
     assert facts.verdict
     assert facts.examples
-    found = mistakes(facts.verdict, facts.examples)
+    found = collect_mistakes(facts.verdict, facts.examples)
     assert not found.problem
     for cards, named in (
         (found.worst, facts.verdict["worst"]),
         (found.lost, facts.verdict["lost"]),
     ):
-        places = [mistake["place"] for mistake in named]
+        places = [mistake["index"] for mistake in named]
         images, labels = read_images(facts.examples, "test", places)
-        assert [card.place for card in cards] == places
+        assert [card.image_index for card in cards] == places
         for card, image, label in zip(cards, images, labels, strict=True):
             np.testing.assert_array_equal(pixels(card.source), image.squeeze())
             assert card.label == str(label)
@@ -438,13 +441,13 @@ def pixels(source: str) -> np.ndarray:
 
 
 def test_large_images_are_made_smaller() -> None:
-    assert pixels(data_uri(np.zeros((400, 800, 3), np.uint8))).shape == (96, 192, 3)
-    assert pixels(data_uri(np.zeros((192, 10, 1), np.uint8))).shape == (192, 10)
+    assert pixels(encode_data_uri(np.zeros((400, 800, 3), np.uint8))).shape == (96, 192, 3)
+    assert pixels(encode_data_uri(np.zeros((192, 10, 1), np.uint8))).shape == (192, 10)
 
 
 def test_bars_hold_the_true_class_and_the_likeliest(facts: Facts) -> None:
     assert facts.verdict
-    found = mistakes(facts.verdict, facts.examples)
+    found = collect_mistakes(facts.verdict, facts.examples)
     for card, mistake in zip(found.lost, facts.verdict["lost"], strict=True):
         for bars, given_ in (
             (card.bars, mistake["probabilities"]),
@@ -460,9 +463,9 @@ def test_bars_hold_the_true_class_and_the_likeliest(facts: Facts) -> None:
 
 
 def test_answers_that_are_no_probabilities_still_have_bars() -> None:
-    mistake = {"place": 0, "label": 0, "predicted": 2, "probabilities": [-3.0, 7.0]}
+    mistake = {"index": 0, "label": 0, "predicted": 2, "probabilities": [-3.0, 7.0]}
     verdict = {"worst": [mistake], "lost": [], "data": {"class_names": ["a", "b"]}}
-    found = mistakes(verdict, None)
+    found = collect_mistakes(verdict, None)
     assert found.worst[0].predicted == "no class"
     assert [bar.share for bar in found.worst[0].bars] == [1.0, 0.0]
 
@@ -478,7 +481,7 @@ def test_learning_curves_stay_in_their_frame_and_leave_gaps(
     history: dict[str, Any] = {"loss": values}
     if validated:
         history["val_loss"] = [1.0] * len(values)
-    (plot,) = charts.learning_curves(history)
+    (plot,) = charts.plot_learning_curves(history)
     assert len(plot.lines) == 1 + validated
     points = re.findall(r"([ML])(\S+?) ([^ML]+)", plot.lines[0].path)
     assert len(points) == sum(value is not None for value in values)
@@ -495,7 +498,7 @@ def test_learning_curves_stay_in_their_frame_and_leave_gaps(
 @given(FINITE, FINITE)
 def test_ticks_are_round_even_and_enclose(low: float, high: float) -> None:
     low, high = sorted((low, high))
-    ticks = charts._nice(low, high)
+    ticks = charts._choose_ticks(low, high)
     slack = 1e-9 * max(1.0, abs(low), abs(high))
     assert ticks[0] <= low + slack
     assert ticks[-1] >= high - slack
@@ -506,12 +509,14 @@ def test_ticks_are_round_even_and_enclose(low: float, high: float) -> None:
 def test_the_reliability_curve_has_a_point_for_each_bin_with_images(facts: Facts) -> None:
     assert facts.verdict
     calibration = facts.verdict["calibration"]
-    plot = charts.reliability(calibration)
+    plot = charts.plot_reliability(calibration)
     assert [line.label for line in plot.lines] == ["candidate", "baseline"]
     for line, bins in zip(plot.lines, calibration.values(), strict=True):
         assert len(line.dots) == sum(b["examples"] > 0 for b in bins)
     counts = [b["examples"] for b in calibration["candidate"]]
-    assert [bar.text for bar in plot.bars] == [number_formats.short(c) if c else "" for c in counts]
+    assert [bar.text for bar in plot.bars] == [
+        number_formats.shorten_count(c) if c else "" for c in counts
+    ]
     heights = [bar.height for bar in plot.bars]
     assert np.argsort(heights, kind="stable").tolist() == np.argsort(counts, kind="stable").tolist()
     assert all(bar.top + bar.height <= plot.height for bar in plot.bars)
@@ -522,7 +527,7 @@ def test_intervals_lie_on_their_axis(bounds: list[tuple[float, float]]) -> None:
     rows = [
         comparison.Compared("a", {"accuracy_interval": sorted(pair)}, None, None) for pair in bounds
     ]
-    axis = comparison.axis(rows)
+    axis = comparison.choose_axis(rows)
     assert 0 <= axis.low <= 0.9
     for pair in bounds:
         low, high = (axis.at(value) for value in sorted(pair))
@@ -536,27 +541,27 @@ def test_intervals_lie_on_their_axis(bounds: list[tuple[float, float]]) -> None:
 @pytest.mark.parametrize(
     ("made", "shown"),
     [
-        (number_formats.number(None), "–"),
-        (number_formats.number(0.98765), "0.9877"),
-        (number_formats.interval(None), ""),
-        (number_formats.count(None), "–"),
-        (number_formats.count(12345), "12,345"),
-        (number_formats.percent(1.0), "100.0 %"),
-        (number_formats.percent(0.99999), "> 99.9 %"),
-        (number_formats.percent(0.00001), "< 0.1 %"),
-        (number_formats.percent(0.0), "0.0 %"),
-        (number_formats.change(0.5, None), "–"),
-        (number_formats.change(0.5, 0.25), "+0.2500"),
-        (number_formats.change(0.25, 0.5), "−0.2500"),
-        (number_formats.signed(-0.00001), "0"),
-        (number_formats.signed_count(0), ""),
-        (number_formats.signed_count(-1234), "−1,234"),
-        (number_formats.short(940), "940"),
-        (number_formats.short(9_449), "9.4k"),
-        (number_formats.short(9_960), "10k"),
-        (number_formats.short(1_200_000), "1.2M"),
-        (number_formats.seconds(59.94), "59.9 s"),
-        (number_formats.seconds(61.0), "1 min 1 s"),
+        (number_formats.format_number(None), "–"),
+        (number_formats.format_number(0.98765), "0.9877"),
+        (number_formats.format_interval(None), ""),
+        (number_formats.format_count(None), "–"),
+        (number_formats.format_count(12345), "12,345"),
+        (number_formats.format_percent(1.0), "100.0 %"),
+        (number_formats.format_percent(0.99999), "> 99.9 %"),
+        (number_formats.format_percent(0.00001), "< 0.1 %"),
+        (number_formats.format_percent(0.0), "0.0 %"),
+        (number_formats.format_change(0.5, None), "–"),
+        (number_formats.format_change(0.5, 0.25), "+25.00"),
+        (number_formats.format_change(0.25, 0.5), "−25.00"),
+        (number_formats.format_signed(-0.00001), "0"),
+        (number_formats.format_signed_count(0), ""),
+        (number_formats.format_signed_count(-1234), "−1,234"),
+        (number_formats.shorten_count(940), "940"),
+        (number_formats.shorten_count(9_449), "9.4k"),
+        (number_formats.shorten_count(9_960), "10k"),
+        (number_formats.shorten_count(1_200_000), "1.2M"),
+        (number_formats.format_seconds(59.94), "59.9 s"),
+        (number_formats.format_seconds(61.0), "1 min 1 s"),
     ],
 )
 def test_numbers_as_they_are_printed(made: str, shown: str) -> None:
@@ -565,7 +570,7 @@ def test_numbers_as_they_are_printed(made: str, shown: str) -> None:
 
 @given(st.integers(0, 10**8))
 def test_a_short_count_is_short_and_near(value: int) -> None:
-    shown = number_formats.short(value)
+    shown = number_formats.shorten_count(value)
     assert len(shown) <= 4
     read = float(shown.rstrip("kM")) * {"k": 1e3, "M": 1e6}.get(shown[-1], 1)
     assert math.isclose(read, value, rel_tol=0.06)

@@ -15,10 +15,10 @@ from matplotlib.colors import to_rgb
 from PIL import Image
 
 from components.artifacts import Examples, Model
-from components.report.metric_series import metrics
+from components.report.metric_series import collect_metrics
 from components.report.pictures import canvas
 from components.report.pictures.album import draw_album, first_indices
-from components.report.pictures.curves import learning_curves
+from components.report.pictures.curves import draw_learning_curves
 from components.report.pictures.images import draw_image_sheet, draw_raw_values
 from components.report.pictures.predictions import TRUE, UNKNOWN, WRONG, draw_predictions
 from data.examples.artifact import shard_name
@@ -73,7 +73,7 @@ def place_of(block: np.ndarray, picture: np.ndarray) -> tuple[int, int] | None:
 
 def assert_nothing_is_clipped(page: Any) -> None:
     """By the renderer: the box around all that is drawn, texts included, is the figure's own."""
-    figure = canvas.figure_of(page)
+    figure = canvas.get_figure(page)
     box = figure.get_tightbbox(figure.canvas.get_renderer())
     inside = [box.x0, box.y0, figure.get_figwidth() - box.x1, figure.get_figheight() - box.y1]
     assert min(inside) >= -1e-9
@@ -82,7 +82,7 @@ def assert_nothing_is_clipped(page: Any) -> None:
 @given(IMAGES, st.integers(1, 30))
 def test_a_small_image_is_made_of_blocks_of_its_own_values(image: np.ndarray, factor: int) -> None:
     side = factor * max(image.shape[:2])
-    seen = canvas.scaled(canvas.convert_to_rgb(image), side)
+    seen = canvas.scale(canvas.convert_to_rgb(image), side)
     whole = np.kron(canvas.convert_to_rgb(image), np.ones((factor, factor, 1), np.uint8))
     np.testing.assert_array_equal(seen, whole)
 
@@ -90,7 +90,7 @@ def test_a_small_image_is_made_of_blocks_of_its_own_values(image: np.ndarray, fa
 @given(IMAGES, st.integers(1, 200))
 def test_scaled_images_fill_their_square_and_keep_their_range(image: np.ndarray, side: int) -> None:
     image = canvas.convert_to_rgb(image)
-    seen = canvas.scaled(image, side)
+    seen = canvas.scale(image, side)
     assert max(seen.shape[:2]) == side
     assert seen.dtype == np.uint8
     assert image.min() <= seen.min()
@@ -129,7 +129,7 @@ def test_raw_values_can_be_read_off_the_colours(
     assert_nothing_is_clipped(page)
     picture = drawn(page, tmp_path)
     palette = colormaps["viridis"](np.arange(256), bytes=True)[:, :3]
-    views = [axes for axes in canvas.figure_of(page).axes if axes.images]
+    views = [axes for axes in canvas.get_figure(page).axes if axes.images]
     assert len(views) == (1 if channels == 1 else 1 + channels)
     for view, channel in zip(views[-channels:], range(channels), strict=True):
         rows, columns = np.indices(shape)
@@ -139,7 +139,7 @@ def test_raw_values_can_be_read_off_the_colours(
 
 
 def test_the_colour_bar_goes_from_0_to_255_whatever_the_image_holds() -> None:
-    bar = canvas.figure_of(draw_raw_values(np.full((4, 4, 1), 7, np.uint8), "a")).axes[-1]
+    bar = canvas.get_figure(draw_raw_values(np.full((4, 4, 1), 7, np.uint8), "a")).axes[-1]
     assert bar.get_ylim() == (0, 255)
     assert [text.get_text() for text in bar.get_yticklabels()][::5] == ["0", "255"]
 
@@ -199,7 +199,7 @@ def test_no_class_name_below_an_image_is_clipped(name: str) -> None:
 @pytest.mark.filterwarnings("ignore:Glyph:UserWarning")  # boxes are drawn for them
 @given(st.text(min_size=1, max_size=200))
 def test_a_name_is_never_read_as_tex_and_fits(name: str) -> None:
-    axes = canvas.sheet(canvas.blank(300, 40))
+    axes = canvas.make_sheet(canvas.make_paper(300, 40))
     text = canvas.write(axes, 10, 20, "{}", name, width=120)
     assert not text.get_parse_math()
     shown, words = text.get_text(), " ".join(name.split())
@@ -229,13 +229,13 @@ def test_few_classes_keep_their_order() -> None:
 def test_learning_curves_show_every_metric_also_of_one_epoch(epochs: int, tmp_path: Path) -> None:
     falling = np.exp(-np.arange(epochs) / 10).tolist()
     history = {"loss": falling, "val_loss": falling, "top_$5": falling, "seconds": 3.5}
-    page = learning_curves(history)
+    page = draw_learning_curves(history)
     assert_nothing_is_clipped(page)
     picture = drawn(page, tmp_path)
     assert has(picture, TRUE)
     assert has(picture, WRONG)
     assert [text.get_text() for text in page.texts] == ["loss", "top_$5"]
-    plot = canvas.figure_of(page).axes[1]
+    plot = canvas.get_figure(page).axes[1]
     assert [line.get_ydata().tolist() for line in plot.lines] == [falling, falling]
     assert plot.lines[0].get_xdata().tolist() == list(range(1, epochs + 1))
 
@@ -254,12 +254,12 @@ def test_of_a_history_only_metrics_are_read() -> None:
         "gone": [None, None],
         "nested": [[1.0], [2.0]],
     }
-    found = metrics(history)
+    found = collect_metrics(history)
     assert list(found) == ["loss", "accuracy", "auc", "f1"]
     assert found["loss"] == ([2.0, 1.0], [])
     assert found["f1"] == ([], [0.3])
     np.testing.assert_array_equal(found["auc"][0], [0.5, np.nan])
-    assert learning_curves({"seconds": 2.0}) is None
+    assert draw_learning_curves({"seconds": 2.0}) is None
 
 
 @pytest.fixture
@@ -305,7 +305,7 @@ def test_of_very_large_images_fewer_are_read(examples: Examples, side: int, plac
 def test_a_large_image_keeps_its_own_row_and_column_numbers() -> None:
     page = draw_raw_values(some(1, 3000, 1500, 1)[0], "a")
     assert_nothing_is_clipped(page)
-    view = canvas.figure_of(page).axes[1]
+    view = canvas.get_figure(page).axes[1]
     assert (view.get_xlim(), view.get_ylim()) == ((-0.5, 1499.5), (2999.5, -0.5))
 
 

@@ -21,11 +21,11 @@ SPEC = ImageSpec(height=8, width=8, channels=1, class_names=tuple("0123456789"))
         ({"model": "own_models:narrow"}, r"shape \(batch, 10\)"),
         ({"model": "own_models:broken"}, "cannot be built"),
         ({"model": "own_models:missing"}, "no 'missing'"),
-        ({"model": "own_models:own_train_step"}, "train_step of its own"),
-        ({"model_options": {"softmax": True}}, "gives probabilities.*would be taken twice"),
-        ({"model_output": "probabilities"}, "gives logits.*no softmax would be taken at all"),
-        ({"model": "own_models:subclassed"}, "would be taken twice"),
-        ({"train_fn": "own_models:probabilities_said_logits"}, "would be taken twice"),
+        ({"model": "own_models:own_train_step"}, "its own train_step"),
+        ({"model_options": {"softmax": True}}, "gives probabilities.*would be applied twice"),
+        ({"model_output": "probabilities"}, "gives logits.*no softmax would be applied"),
+        ({"model": "own_models:subclassed"}, "would be applied twice"),
+        ({"train_fn": "own_models:probabilities_said_logits"}, "would be applied twice"),
     ],
 )
 def test_what_cannot_be_trained_is_said_first(fit, settings, words) -> None:

@@ -68,7 +68,7 @@ def test_the_learning_rate_of_a_schedule_is_recorded(fit) -> None:
 
 
 def test_what_is_no_callback(fit) -> None:
-    with pytest.raises(ConfigError, match="gives no Keras callback"):
+    with pytest.raises(ConfigError, match="returns no Keras callback"):
         fit(callbacks=("own_models:no_callback",))
 
 
@@ -100,5 +100,5 @@ def test_what_a_callback_writes_into_averages_would_be_lost_and_is_refused(fit) 
 
 
 def test_keras_s_own_exchange_of_averages_is_refused(fit) -> None:
-    with pytest.raises(ConfigError, match="leave it out"):
+    with pytest.raises(ConfigError, match="remove it from"):
         fit(callbacks=("keras.callbacks:SwapEMAWeights",), optimizer_options=AVERAGES)

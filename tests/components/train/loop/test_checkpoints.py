@@ -79,7 +79,7 @@ def test_where_all_are_torn_there_is_none(tmp_path: Path, caplog) -> None:
     for path in tmp_path.iterdir():
         path.write_bytes(b"PK")
     assert checkpoints.load() is None
-    assert caplog.text.count("is torn") == 2
+    assert caplog.text.count("is damaged") == 2
 
 
 def test_nothing_is_unpickled(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ def test_the_step_is_traced_once_and_the_sums_are_numpys() -> None:
     ) -> tuple[tf.Tensor, tf.Tensor]:
         return images, tf.ones_like(labels, tf.float32)
 
-    loop = CompiledLoop(step, prepare, devices.choose(Config(device="cpu")), (2, 3, 1))
+    loop = CompiledLoop(step, prepare, devices.choose_hardware(Config(device="cpu")), (2, 3, 1))
     assert loop.sums.means() == {}
     rng = np.random.default_rng(0)
     for epoch, sizes in enumerate(((10, 4), (7,))):

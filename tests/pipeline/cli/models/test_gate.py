@@ -139,7 +139,7 @@ def test_a_trusted_model_must_take_these_images(its_root, examples, tmp_path, ca
     words = ("--candidate", tmp_path / "words", "--examples", examples)
     assert judged(*words, "--trust", tmp_path / "words") == exit_codes.BAD_DATA
     err = capfd.readouterr().err
-    assert "no signature that can be asked" in err
+    assert "no signature that fits" in err
     assert "uint8 images of shape (8, 8, 1)" in err
 
 
