@@ -26,8 +26,8 @@ class Component(Protocol):
     judged by what is known of its inputs before they exist; called before anything runs, and again
     with `thorough` when the first step begins: then it may import what `run` imports, and return
     warnings;
-    `expect_outputs(config, inputs, thorough) -> {output: ExpectedExamples}`: what is known of its examples before
-    they exist;
+    `expect_outputs(config, inputs, thorough) -> {output: ExpectedExamples}`: what is known of its
+    examples before they exist;
     `check_inputs(config, made)`: raises where existing inputs, by name, do not fit the config;
     called before anything runs and after each earlier step, so that no time is lost;
     `is_current(outputs, context) -> bool`: whether what a cached step wrote outside the root is

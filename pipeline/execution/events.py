@@ -20,6 +20,7 @@ from data.files.documents import KEY, add_schema_number, check_schema
 from data.files.private_files import open_private
 from data.redaction import redact
 from pipeline.config.convert import from_plain
+from pipeline.planning.plan import PlannedStep
 from pipeline.storage.tables import Execution, Lineage, RunStatus
 
 RUN_EVENTS = "events.jsonl"  # in a run's folder; what its workers write is forwarded to it
@@ -48,7 +49,7 @@ class RunPlanned(Event):
     steps: tuple[StepPlan, ...]
 
     @classmethod
-    def of(cls, run_id: str, plan: Sequence[StepPlan]) -> RunPlanned:
+    def of(cls, run_id: str, plan: Sequence[PlannedStep]) -> RunPlanned:
         """Make the event of a plan."""
         return cls(
             run_id=run_id,

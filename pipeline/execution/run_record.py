@@ -33,10 +33,11 @@ from pipeline.execution.events import (
     StepWarning,
     append_event,
 )
-from pipeline.storage.ledger import Ended, Execution, Ledger, Run
+from pipeline.storage.ledger import Ended, Ledger
 from pipeline.storage.pushes import push_right
 from pipeline.storage.pushes.push_right import PushRight
 from pipeline.storage.run_folder import LOCK, note_traceback, write_traceback
+from pipeline.storage.tables import Execution, Run
 
 _UNRECORDED = "the run cannot be recorded"
 

@@ -19,7 +19,7 @@ from serving_export.bundle.model_trust import digest_model_folder
 
 @dataclass(frozen=True)
 class KnownModels:
-    """Allow models by digest, wherever they lie: see `serving_export.bundle.model_trust.TrustCheck`.
+    """Allow models by digest, wherever they lie: a `serving_export.bundle.model_trust.TrustCheck`.
 
     Args:
         root: whose ledger is read; need not exist.

@@ -32,7 +32,7 @@ class WriteSlice(SameCodeDoFn):
         name = hashlib.sha256(metrics.slice_key.SerializeToString(deterministic=True)).hexdigest()
         path = self._folder / f"{tfma.METRICS_KEY}-{name}.tfrecord"
         with serialize_errors(), translate_disk_errors(f"cannot write {path}"):
-            write_bytes(path, frame(metrics.SerializeToString(deterministic=True)))
+            write_bytes(path, frame_record(metrics.SerializeToString(deterministic=True)))
         yield path.name
 
 

@@ -37,7 +37,8 @@ def measure_in_child(
 ) -> tuple[Tally, dict[str, Tally], Difference]:
     """Run `model_analysis.measure` in a child process.
 
-    Also measures the candidate on other batches of the same images, see `parity.batch_independence`.
+    Also measures the candidate on other batches of the same images: see
+    `parity.batch_independence`.
 
     Args:
         examples: a folder of Examples.

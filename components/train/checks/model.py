@@ -70,7 +70,7 @@ def build_configured_model(config: Config, spec: ImageSpec) -> keras.Model:
                 f"the model {config.model!r} has its own {name}, which would not be called",
                 expected="a model that uses the training step of keras.Model",
                 follows="nothing was trained",
-                remedy="write the training as a train_fn: see train.train_fn in docs/how-to/training.md",
+                remedy="write the training as a train_fn: see docs/how-to/training.md",
             )
     return model
 

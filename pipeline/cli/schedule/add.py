@@ -160,9 +160,8 @@ def add(
     _print_added(schedule, due)
     _print_warnings(schedule, pipeline, root)
     if not daemon_lives(root, time.time()):
-        say(
-            f"no daemon runs for this root; start one: {format_command('schedule', 'run', root=root)}"
-        )
+        start = format_command("schedule", "run", root=root)
+        say(f"no daemon runs for this root; start one: {start}")
 
 
 def _pipeline(

@@ -86,8 +86,8 @@ def emit(
     """Print the files that make another scheduler run NAME, or write them to a folder.
 
     The scheduler runs one tick at a time, whose exit code is that of the run, so windows, outcomes
-    and notifications stay the same. docs/how-to/emit.md is a step-by-step guide for each scheduler. Do
-    not run `penstock schedule run` for the same root at the same time.
+    and notifications stay the same. docs/how-to/emit.md is a step-by-step guide for each scheduler.
+    Do not run `penstock schedule run` for the same root at the same time.
     """
     options = {
         "log": log,

@@ -49,8 +49,8 @@ class PushRight:
         """Continue this attempt as a new one, which replaces all others that continued it.
 
         Raises:
-            PushRightLost: the run was cancelled, or taken over by an attempt that did not continue this
-                one.
+            PushRightLost: the run was cancelled, or taken over by an attempt that did not continue
+                this one.
             EnvironmentTrouble: as `begin`.
         """
         with lock_right_file(self.file):
