@@ -22,6 +22,7 @@ from pipeline.storage.trusted_models import TrustedModels
 # The execution of a step, output → (type, facts) of its artifacts, and their inputs.
 Ended = tuple[Execution, Mapping[str, tuple[str, Any]], Sequence[Lineage]]
 
+_LISTED = 8  # ids of runs in the message about an ambiguous one
 _SUCCESSFUL = tables.executions.c.status.in_(("completed", "cached"))
 
 
@@ -76,27 +77,40 @@ class Ledger(FileDigests, TrustedModels):
 
         `latest` is the newest run.
         """
-        if run_id == "latest":
-            return next(iter(self.runs(1)), None)
-        column = tables.runs.c.id
-        matches = self._read(Run, tables.runs.select().where(column == run_id)) or self._read(
-            Run,
-            tables.runs.select().where(
-                column.startswith(run_id, autoescape=True)
-                | column.endswith(run_id, autoescape=True)
-            ),
-        )
-        return matches[0] if len(matches) == 1 else None
+        runs = self._matching_runs(run_id)
+        return runs[0] if len(runs) == 1 else None
 
     def find_run(self, run_id: str) -> Run:
-        """As `run`. Raises ConfigError, with the close matches, if there is no such run."""
-        run = self.run(run_id)
-        if run is None:
+        """As `run`.
+
+        Raises:
+            ConfigError: there is no such run, with the close matches; or several, with their ids.
+        """
+        runs = self._matching_runs(run_id)
+        if len(runs) == 1:
+            return runs[0]
+        if runs:
+            more = f" and {len(runs) - _LISTED} more" if len(runs) > _LISTED else ""
             raise ConfigError(
-                f"no run {run_id!r} in {self.path.parent}",
-                remedy=did_you_mean(run_id, [run.id for run in self.runs(200)]),
+                f"{run_id!r} is the beginning or end of {len(runs)} run ids",
+                expected="the id of one run, or a beginning or end that only one has",
+                got=", ".join(run.id for run in runs[:_LISTED]) + more,
+                remedy="give more of the id",
             )
-        return run
+        remedy = did_you_mean(run_id, [run.id for run in self.runs(200)])
+        raise ConfigError(f"no run {run_id!r} in {self.path.parent}", remedy=remedy)
+
+    def _matching_runs(self, run_id: str) -> list[Run]:
+        """The run with this id, else all whose id begins or ends with it, the newest first."""
+        if run_id == "latest":
+            return self.runs(1)
+        column = tables.runs.c.id
+        either = column.startswith(run_id, autoescape=True) | column.endswith(
+            run_id, autoescape=True
+        )
+        query = tables.runs.select().where(either).order_by(tables.runs.c.started.desc())
+        runs = self._read(Run, query)
+        return [run for run in runs if run.id == run_id] or runs
 
     def record_push(self, push: Pushed) -> None:
         """Insert a manual push."""
