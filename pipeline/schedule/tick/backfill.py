@@ -35,7 +35,7 @@ def backfill(
 
     Unless `push`, models go to a serving folder of this backfill, so that each run is compared with
     the last run of the backfill that passed, and the model that serves does not change. Spans that
-    are excluded today are excluded there too.
+    are left out today are left out there too.
 
     Args:
         root: of the schedule.
@@ -99,7 +99,7 @@ def _choose_spans(spans: Standings, first: str, last: str) -> list[Standing]:
     chosen = [spans.of(n) for n in spans.names if order(first) <= order(n) <= order(last)]
     for standing in chosen:
         if standing.state != "usable":
-            say(f"excluded: {standing.words}")
+            say(f"left out: {standing.words}")
     usable = [standing for standing in chosen if standing.state == "usable"]
     if not usable:
         raise ConfigError(
