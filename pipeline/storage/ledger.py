@@ -22,8 +22,7 @@ from pipeline.storage.trusted_models import TrustedModels
 # The execution of a step, output → (type, facts) of its artifacts, and their inputs.
 Ended = tuple[Execution, Mapping[str, tuple[str, Any]], Sequence[Lineage]]
 
-_LISTED = 8  # runs that an ambiguous id could mean
-
+_LISTED = 8  # ids of runs in the message about an ambiguous one
 _SUCCESSFUL = tables.executions.c.status.in_(("completed", "cached"))
 
 
@@ -78,21 +77,16 @@ class Ledger(FileDigests, TrustedModels):
         runs = self._matching_runs(run_id)
         return runs[0] if len(runs) == 1 else None
 
-    def _matching_runs(self, run_id: str) -> list[Run]:
-        """The run with this id, else those whose id begins or ends so, the newest first."""
-        if run_id == "latest":
-            return self.runs(1)
-        column = tables.runs.c.id
-        like = column.startswith(run_id, autoescape=True) | column.endswith(run_id, autoescape=True)
-        query = tables.runs.select().where(like).order_by(tables.runs.c.started.desc())
-        runs = self._read(Run, query)
-        return [run for run in runs if run.id == run_id] or runs
+        `latest` is the newest run.
+        """
+        runs = self._matching_runs(run_id)
+        return runs[0] if len(runs) == 1 else None
 
     def find_run(self, run_id: str) -> Run:
         """As `run`.
 
         Raises:
-            ConfigError: no such run, with the close matches; or several, which are listed.
+            ConfigError: there is no such run, with the close matches; or several, with their ids.
         """
         runs = self._matching_runs(run_id)
         if len(runs) == 1:
@@ -107,6 +101,18 @@ class Ledger(FileDigests, TrustedModels):
             )
         remedy = suggest_names(run_id, [run.id for run in self.runs(200)])
         raise ConfigError(f"no run {run_id!r} in {self.path.parent}", remedy=remedy)
+
+    def _matching_runs(self, run_id: str) -> list[Run]:
+        """The run with this id, else all whose id begins or ends with it, the newest first."""
+        if run_id == "latest":
+            return self.runs(1)
+        column = tables.runs.c.id
+        either = column.startswith(run_id, autoescape=True) | column.endswith(
+            run_id, autoescape=True
+        )
+        query = tables.runs.select().where(either).order_by(tables.runs.c.started.desc())
+        runs = self._read(Run, query)
+        return [run for run in runs if run.id == run_id] or runs
 
     def record_push(self, push: Pushed) -> None:
         """Insert a manual push."""

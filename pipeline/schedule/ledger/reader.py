@@ -43,7 +43,11 @@ class ScheduleReader(Database):
             EnvironmentTrouble: the ledger cannot be used, or is missing.
         """
         if not self.path.is_file():  # SQLite would create an empty file
-            raise EnvironmentTrouble(f"the ledger {self.path} is not there")
+            raise EnvironmentTrouble(
+                f"the ledger {self.path} is not there",
+                follows="no ticks are launched",
+                remedy="restore the file; a daemon tries again until it is there",
+            )
         with self._reading() as db:
             standings = tuple(map(tables.read_standing, db.execute(_ALL_SCHEDULES)))
             return Survey(standings, tuple(map(tables.read_tick, db.execute(_OPEN_TICKS))))
@@ -102,7 +106,8 @@ class ScheduleReader(Database):
     def _unknown_schedule(self, db: sa.Connection, name: str) -> ConfigError:
         names = db.execute(sa.select(schedules.c.name)).scalars()
         return ConfigError(
-            f"no schedule {name!r} in {self.path.parent}", remedy=suggest_names(name, names)
+            f"no schedule {name!r} in {self.path.parent}",
+            remedy=suggest_names(name, names),
         )
 
 

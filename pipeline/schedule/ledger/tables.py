@@ -25,7 +25,7 @@ class Alarm:
 
 @dataclass(frozen=True, kw_only=True)
 class Heartbeat:
-    """The sign of life of a daemon."""
+    """The last time at which a daemon was alive."""
 
     id: str
     started: float

@@ -35,7 +35,7 @@ def backfill(
 
     Unless `push`, models go to a serving folder of this backfill, so that each run is compared with
     the last run of the backfill that passed, and the model that serves does not change. Spans that
-    are excluded today are excluded there too.
+    are left out today are left out there too.
 
     Args:
         root: of the schedule.
@@ -103,7 +103,7 @@ def _choose_spans(spans: SpanStates, first: str, last: str) -> list[SpanState]:
     ]
     for standing in chosen:
         if standing.state != "usable":
-            say(f"excluded: {standing.summary}")
+            say(f"left out: {standing.summary}")
     usable = [standing for standing in chosen if standing.state == "usable"]
     if not usable:
         raise ConfigError(

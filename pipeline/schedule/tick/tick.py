@@ -121,7 +121,7 @@ class _TickRun:
         self._clock = clock
         self._right = right
         self._run_id: str | None = None  # of the last run that began
-        self._excluded: list[str] = []  # spans that proved unreadable in this tick
+        self._unreadable: list[str] = []  # spans that proved unreadable in this tick
         self._news = ""  # a remark if only the code is new
 
     def run(self) -> int:
@@ -156,8 +156,8 @@ class _TickRun:
             if not span:
                 raise run.error
             explain(run.error, debug=False)
-            self._excluded.append(span)
-            reason = f"span {span} is excluded until its files change: {run.error.brief}"
+            self._unreadable.append(span)
+            reason = f"span {span} is left out until its files change: {run.error.brief}"
             self._notify("span unreadable", reason, run_id=run.run_id)
 
     def _data_key(self, pipeline: PipelineConfig, beam_args: tuple[str, ...]) -> str | None:
@@ -182,8 +182,8 @@ class _TickRun:
 
     def _end_unchanged(self, key: str | None) -> None:
         detail = "no data yet" if key is None else "data and code are those of the last run"
-        if self._excluded:
-            detail = f"{', '.join(self._excluded)} cannot be read; without it {detail}"
+        if self._unreadable:
+            detail = f"{', '.join(self._unreadable)} cannot be read; without it {detail}"
         self._end("nothing new", detail=detail, data_key=key)
         say(f"{self._schedule.name}: nothing new, {detail}")
 
