@@ -49,7 +49,7 @@ class RunPlanned(Event):
     steps: tuple[StepPlan, ...]
 
     @classmethod
-    def of(cls, run_id: str, plan: Sequence[StepPlan]) -> RunPlanned:
+    def of(cls, run_id: str, plan: Sequence[PlannedStep]) -> RunPlanned:
         """Make the event of a plan."""
         return cls(
             run_id=run_id,

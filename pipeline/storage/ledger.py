@@ -73,9 +73,7 @@ class Ledger(FileDigests, TrustedModels):
         return self._read(Run, tables.runs.select().where(tables.runs.c.status == "running"))
 
     def run(self, run_id: str) -> Run | None:
-        """The run with this id, or the only one whose id begins or ends so; else None."""
-        runs = self._matching_runs(run_id)
-        return runs[0] if len(runs) == 1 else None
+        """The run with this id, or the only one whose id begins or ends so; else None.
 
         `latest` is the newest run.
         """
