@@ -21,7 +21,7 @@ COMPILE = $(BIN)/uv pip compile --no-config --quiet --universal --python-version
 	--custom-compile-command 'make lock' $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help libraries venv run test test-fast runners test-runners torture conditions lint format lock bench wheel clean
+.PHONY: help libraries venv run test test-fast errors runners test-runners torture conditions lint format lock bench wheel clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -83,6 +83,10 @@ test: venv ## all tests that need no server and no browser; ARGS adds pytest opt
 
 test-fast: venv ## the tests that take at most seconds each
 	$(PYTEST) $(PARALLEL) -m 'not slow and not torture and not runners'
+
+# Tests that provoked an error last time run again; ARGS=--all runs every test, ARGS=tests/… some more.
+errors: venv ## docs/errors.md: every error of the product, as tests provoke it
+	$(BIN)/python tests/support/collect_errors.py $(ARGS)
 
 runners: venv ## fetch Flink, Spark, job servers, Prism, Airflow, pips: 1.5 GB, into PENSTOCK_RUNNERS or .runners
 	PYTHON=$(BIN)/python tests/runners/install "$$PENSTOCK_RUNNERS"
