@@ -19,13 +19,12 @@ def places() -> list[Place]:
 
 
 def test_every_place_is_on_the_page_or_has_a_reason():
-    shown = {example.key for example in read_page()}
-    reasons = read_reasons()
     there = {place.key for place in places()}
-    assert not there - shown - reasons.keys(), f"{AGAIN}: new places"
-    assert not shown - there, f"{AGAIN}: places that are gone"
-    assert not reasons.keys() - there, f"{NOT_PROVOKED.name}: places that are gone"
-    assert not reasons.keys() & shown, f"{NOT_PROVOKED.name}: a test provokes these"
+    shown, reasons = {example.key for example in read_page()}, set(read_reasons())
+    assert sorted(there - shown - reasons) == [], f"{AGAIN}: new places"
+    assert sorted(shown - there) == [], f"{AGAIN}: places that are gone"
+    assert sorted(reasons - there) == [], f"{NOT_PROVOKED.name}: places that are gone"
+    assert sorted(reasons & shown) == [], f"{NOT_PROVOKED.name}: a test provokes these"
 
 
 def test_each_text_fits_the_code_that_makes_it():
@@ -59,6 +58,8 @@ def test_a_module_that_records_its_errors_is_the_same_code():
     for place in places():
         by_file.setdefault(place.file, []).append(place)
     for file, ours in by_file.items():
+        if not any(place.raises for place in ours):
+            continue  # the others are of the simpler kind, and so many that it takes a second
         source = (HOME / file).read_text()
         recording = collect_errors.instrument(source, ours)
         assert len(recording.splitlines()) == len(source.splitlines())

@@ -20,8 +20,10 @@ import time
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 
-from error_page import PAGE, Example, read_page, read_reasons, render
+from error_page import NOT_PROVOKED, PAGE, Example, read_page, read_reasons, render
 from error_places import HOME, Place, error_places
+
+from data.base.visible_text import visible
 
 _IMPORT = "; from data.errors import record_error, record_error_of"
 _RECORDER = '''
@@ -78,7 +80,11 @@ def main() -> int:
         examples = copy.examples()
     chosen = list(_choose(places, examples, committed, copy.seconds))
     PAGE.write_text(render(places, chosen, reasons))
-    missing = _missing(places, examples, reasons)
+    missing = _missing(places, chosen, reasons)
+    for key in sorted(reasons.keys() - {place.key for place in places}):
+        print(f"{NOT_PROVOKED.name} names a place that is gone: {key}")
+    for key in sorted(reasons.keys() & {example.key for example in chosen}):
+        print(f"{NOT_PROVOKED.name} names a place that a test provokes: {key}")
     for place in missing:
         print(f"no test that ran provokes {place.key}: {place.summary}")
     count = len({example.key for example in chosen})
@@ -164,7 +170,7 @@ class _Copy:
             (r"\b[0-9a-f]{40,}\b", lambda m: ("0123456789abcdef" * 8)[: len(m[0])]),
         ):
             text = re.sub(pattern, plain, text)
-        return text
+        return visible(text)
 
 
 def instrument(source: str, places: Iterable[Place]) -> str:

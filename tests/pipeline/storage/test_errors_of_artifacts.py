@@ -31,7 +31,8 @@ def test_a_wait_for_another_run_ends_with_the_lock_and_the_setting(tmp_path: Pat
 def test_what_a_disk_does_not_give_back_is_no_artifact(tmp_path: Path, monkeypatch):
     slot = Slot.of(tmp_path, "components.ingest", "f")
     monkeypatch.setattr(Slot, "load", lambda self, outputs_type: None)
-    slot.open()
+    with slot.held():
+        slot.open()
     with pytest.raises(BadDataError) as caught:
         slot.seal(Outputs(), parts={}, upstream={}, seconds=1.0, imported={})
     assert str(slot.path) in caught.value.what
