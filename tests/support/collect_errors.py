@@ -162,9 +162,11 @@ class _Copy:
             (r"/tmp/(?!test)[^\s'\"/]+", "/tmp/test"),
             (re.escape(sys.prefix), "/penstock/.venv"),
             (rf"\b{re.escape(socket.gethostname())}\b", "host"),
-            (r"(?<=127\.0\.0\.1:)\d+|(?<=localhost:)\d+", "8099"),
+            (r"((?:127\.0\.0\.1|localhost|%5D):)\d+", r"\g<1>8099"),
             (r"\b(pid|process) \d+", r"\1 1234"),
-            (r"\b\d{8}-\d{6}-[0-9a-f]+\b", "20261126-120000-1a2b3c"),
+            (r"\b\d{8}-\d{6}-([a-z][\w-]*)-[0-9a-f]{4}\b", r"20261126-120000-\1-1a2b"),
+            (r"\bBeamApp-\S+", "BeamApp-1"),
+            (r"\b1[6-9]\d{8}\.\d+", "1764158400.0"),
             (r"\b20\d\d-\d\d-\d\d([T ])\d\d:\d\d(:\d\d)?(\.\d+)?", r"2026-11-26\g<1>12:00\2"),
             (r"0x[0-9a-f]{6,}", "0x7f0000000000"),
             (r"\b[0-9a-f]{40,}\b", lambda m: ("0123456789abcdef" * 8)[: len(m[0])]),
@@ -214,13 +216,19 @@ def _copy_checkout(target: Path) -> None:
 
 
 def _named(committed: Iterable[Example]) -> list[str]:
-    """The tests that the page names; the whole file where it has no such test any more."""
-    wanted: dict[str, None] = {}
+    """The tests that the page names, wherever they are now; the whole file where one is gone."""
+    files: dict[str, list[str]] = {}
+    for path in sorted((HOME / "tests").rglob("test_*.py")):
+        for name in re.findall(r"^ *def (test_\w+)\(", path.read_text(), re.MULTILINE):
+            files.setdefault(name, []).append(path.relative_to(HOME).as_posix())
+    wanted: set[str] = set()
     for example in committed:
         file, _, test = example.test.partition("::")
-        path = HOME / file
-        there = path.exists() and f"def {test.rpartition('::')[2]}(" in path.read_text()
-        wanted[example.test if there else file] = None
+        homes = files.get(test.rpartition("::")[2], [])
+        if file in homes:
+            wanted.add(example.test)
+        else:
+            wanted.add(f"{homes[0]}::{test}" if homes else file)
     return sorted(wanted)
 
 

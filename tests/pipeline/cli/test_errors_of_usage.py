@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 import sys
 from pathlib import Path
@@ -42,6 +43,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("run digits --only train", ["train", "--from ingest", "--only"]),
         ("run digits --until ingest --force train", ["--force train"]),
         ("run digits --only train --from ingest", ["--only", "--from"]),
+        ("gate --candidate m --examples e --trust other", ["--trust other", "penstock trust"]),
         (
             "gate --candidate m --examples e --recipe ./mine.py:own_evaluate",
             ["evaluate", "--config"],
@@ -82,7 +84,6 @@ def test_a_run_without_export_cannot_be_pushed_by_hand(root, capfd):
 
 
 def test_a_run_whose_verdict_is_gone_cannot_be_pushed_by_hand(root, capfd):
-    for verdict in root.glob("artifacts/evaluate/*/manifest.json"):
-        verdict.unlink()
+    shutil.rmtree(root / "artifacts" / "evaluate")
     assert call(["push", "latest", "--root", str(root)]) == 5
     assert "run the recipe again" in capfd.readouterr().err

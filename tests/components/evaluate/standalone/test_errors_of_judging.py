@@ -10,9 +10,11 @@ import pytest
 
 from components.evaluate import Config
 from components.evaluate.standalone import worker
+from components.evaluate.standalone.foreign_model import adapt
 from components.evaluate.standalone.judge_models import judge_models
-from data.errors import BadDataError, StepError
+from data.errors import BadDataError, StepError, revive
 from data.examples.artifact import Examples, load_examples, write_description
+from data.examples.tfrecord import frame
 from data.spec import ImageSpec
 from serving_export.bundle.manifest import write_manifest
 from serving_export.clean_process import CleanProcess
@@ -47,3 +49,27 @@ def test_a_child_that_crashes_is_quoted_and_gives_no_verdict(examples, tmp_path,
         judge_models(model(tmp_path / "m", spec), None, examples, Config(), lambda *_: None)
     assert "no_such_module" in caught.value.got
     assert "no verdict" in caught.value.follows
+
+
+def test_what_tensorflow_cannot_load_is_no_model(tmp_path):
+    (tmp_path / "saved_model.pb").write_bytes(b"no graph")
+    spec = ImageSpec(height=2, width=2, channels=1, class_names=("a", "b"))
+    with pytest.raises(BadDataError) as caught:
+        adapt(tmp_path, spec, tmp_path / "adapted")
+    assert str(tmp_path) in caught.value.what
+    assert "SavedModel" in caught.value.expected
+
+
+@pytest.mark.slow  # the import of the analysis
+def test_a_shard_of_something_else_is_named_from_within_a_worker(tmp_path):
+    from components.evaluate.measure.read_batches import ReadBatches
+
+    shard = tmp_path / "shard"
+    shard.write_bytes(frame(b"no example"))
+    spec = ImageSpec(height=2, width=2, channels=1, class_names=("a", "b"))
+    with pytest.raises(RuntimeError) as caught:
+        list(ReadBatches(spec, ()).process((str(shard), 0)))
+    error = revive(str(caught.value))
+    assert isinstance(error, BadDataError)
+    assert str(shard) in error.what
+    assert "ingest" in error.remedy
