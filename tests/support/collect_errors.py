@@ -69,7 +69,9 @@ def main() -> int:
     options = parser.parse_args()
     started, places, committed = time.monotonic(), error_places(), read_page()
     reasons = read_reasons()
-    with tempfile.TemporaryDirectory(prefix="penstock-errors-") as folder:
+    with tempfile.TemporaryDirectory(
+        prefix="penstock-errors-", ignore_cleanup_errors=True
+    ) as folder:
         copy = _Copy(Path(folder), places, workers=options.workers)
         if options.all:
             copy.run_tests(["tests"], "not torture and not runners")

@@ -79,8 +79,14 @@ class Place:
 
     @property
     def summary(self) -> str:
-        """The code of the text's first line."""
-        return ast.unparse(self.call.args[0]) if self.call.args else ast.unparse(self.call)
+        """The text's first line, with the expressions that it holds in braces."""
+        first = self.call.args[0] if self.call.args else self.call
+        if not isinstance(first, ast.JoinedStr):
+            first = ast.JoinedStr([first])
+        return "".join(
+            str(part.value) if isinstance(part, ast.Constant) else f"{{{_expression(part)}}}"
+            for part in first.values
+        )
 
     def variant(self, text: str) -> tuple[int, ...] | None:
         """Which of the code's alternative texts this is; None: it is none of them."""
@@ -293,6 +299,10 @@ class _Pattern:
             case ast.Name(id=name) if name in self.constants:
                 return self.of(self.constants[name])
         return _ANY
+
+
+def _expression(node: ast.expr) -> str:
+    return ast.unparse(node.value if isinstance(node, ast.FormattedValue) else node)
 
 
 def _is_text(*parts: ast.expr) -> bool:

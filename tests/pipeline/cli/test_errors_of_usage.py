@@ -83,7 +83,12 @@ def test_a_run_without_export_cannot_be_pushed_by_hand(root, capfd):
     assert "components.export" in capfd.readouterr().err
 
 
-def test_a_run_whose_verdict_is_gone_cannot_be_pushed_by_hand(root, capfd):
-    shutil.rmtree(root / "artifacts" / "evaluate")
+@pytest.mark.parametrize("lost", ["", "verdict.json"])
+def test_a_run_whose_verdict_is_gone_or_damaged_cannot_be_pushed_by_hand(lost, root, capfd):
+    for artifact in root.glob("artifacts/evaluate/[0-9a-f]*"):
+        if lost:
+            (artifact / lost).write_text("{}")
+        else:
+            shutil.rmtree(artifact)
     assert call(["push", "latest", "--root", str(root)]) == 5
     assert "run the recipe again" in capfd.readouterr().err
