@@ -21,7 +21,7 @@ COMPILE = $(BIN)/uv pip compile --no-config --quiet --universal --python-version
 	--custom-compile-command 'make lock' $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help libraries venv run test test-fast runners test-runners torture conditions lint format lock docs bench wheel clean
+.PHONY: help libraries venv run test test-fast errors runners test-runners torture conditions lint format lock docs bench wheel clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -83,6 +83,10 @@ test: venv ## run all tests that need no server and no browser; ARGS adds pytest
 
 test-fast: venv ## run the tests that take a few seconds each at most
 	$(PYTEST) $(PARALLEL) -m 'not slow and not torture and not runners'
+
+# Tests that provoked an error last time run again; ARGS=--all runs every test, ARGS=tests/… some more.
+errors: venv ## write docs/errors.md: every error of the product, as tests provoke it
+	$(BIN)/python tests/support/collect_errors.py $(ARGS)
 
 runners: venv ## download Flink, Spark, job servers, Prism, Airflow, pips: 1.5 GB, into PENSTOCK_RUNNERS or .runners
 	PYTHON=$(BIN)/python tests/runners/install "$$PENSTOCK_RUNNERS"

@@ -68,3 +68,9 @@ def in_uint8(inputs):
 
 def bare(inputs):
     return inputs["image"] / 255
+
+
+def dark_only(inputs):
+    dark = tf.debugging.assert_less(inputs["image"], 1.0, "only dark images")
+    with tf.control_dependencies([dark]):
+        return {**inputs, "image": tf.identity(inputs["image"])}

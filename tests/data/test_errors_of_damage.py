@@ -1,0 +1,151 @@
+"""Damaged input is refused by an error that says what is wrong and what to do."""
+
+from __future__ import annotations
+
+import json
+import re
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from data.errors import BadDataError, ConfigError, EnvironmentTrouble, PenstockError
+from data.examples import finalize
+from data.examples.artifact import Examples, shard_lengths, shard_name
+from data.examples.features import find_features
+from data.examples.read_images import read_images
+from data.examples.tf_example import encode
+from data.examples.tfrecord import frame
+from data.files import sealed_files
+from data.files.durable_files import sha256_file
+from data.files.png_chunks import LARGEST, MOST_CHUNKS
+from data.files.sealed_files import check_files, collect_file_facts
+from data.image_files import decode_file
+from data.spec import ImageSpec
+
+SPEC = ImageSpec(height=2, width=2, channels=1, class_names=("no", "yes"))
+HEADER = struct.pack(">IIBBBBB", 2, 2, 8, 0, 0, 0, 0)
+PIXELS = zlib.compress(b"\x00\x01\x02" * 2)
+
+
+def png(*chunks: tuple[bytes, bytes]) -> bytes:
+    """A PNG file of chunks with their right checksums."""
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+        for name, body in chunks
+    )
+
+
+IHDR, IDAT, IEND = (b"IHDR", HEADER), (b"IDAT", PIXELS), (b"IEND", b"")
+WHOLE = png(IHDR, IDAT, IEND)
+
+
+def test_a_whole_png_is_read():
+    assert decode_file(WHOLE, SPEC).ravel().tolist() == [1, 2, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (WHOLE[:60], "IEND|IDAT|truncated"),
+        (WHOLE[:45] + b"\xff" + WHOLE[46:], "checksum of its chunk IDAT"),
+        (png(IHDR, (b"teXt", bytes(LARGEST + 1)), IDAT, IEND), f"teXt.*{LARGEST + 1:,} bytes"),
+        (png(IHDR, IDAT), "truncated"),
+        (png(IHDR, *[(b"teXt", b"")] * MOST_CHUNKS, IDAT, IEND), "too many chunks"),
+        (WHOLE + b"more", "end"),
+        (png(IDAT, IHDR, IEND), "IDATIHDRIEND"),
+        (png((b"IHDR", HEADER + b"\x00"), IDAT, IEND), "header"),
+        (png((b"IHDR", HEADER[:-3] + b"\x07\x00\x00"), IDAT, IEND), "method"),
+        (png(IHDR, (b"IDAT", b"no zlib"), IEND), "unpacked"),
+        (png(IHDR, (b"IDAT", zlib.compress(b"\x00\x01")), IEND), "truncated"),
+    ],
+)
+def test_a_damaged_png_is_refused_with_the_damage_and_what_was_expected(content, says):
+    with pytest.raises(BadDataError) as caught:
+        decode_file(content, SPEC, "cat.png")
+    assert "cat.png" in caught.value.what
+    assert "2 wide, 2 high" in caught.value.expected
+    assert re.search(says, caught.value.got), caught.value.got
+    assert caught.value.remedy
+
+
+@pytest.fixture
+def examples(tmp_path: Path) -> Examples:
+    """One shard of three images, not yet written."""
+    return Examples(path=tmp_path, spec=SPEC, counts={"train": (1, 2)})
+
+
+def write(examples: Examples, content: bytes) -> None:
+    (examples.path / shard_name("train", 0, 1)).write_bytes(content)
+
+
+@pytest.mark.parametrize("record", [b"\x08\x01", b"\x0a\xff", b"\x00"])
+def test_a_record_that_is_no_example_is_damage(examples, record):
+    write(examples, frame(record) * 3)
+    for read in (
+        lambda: read_images(examples, "train", [0]),
+        lambda: find_features(examples, "train", {"span"}),
+    ):
+        with pytest.raises(BadDataError) as caught:
+            read()
+        assert str(examples.path) in caught.value.what
+        assert "ingest" in caught.value.remedy
+
+
+def test_a_label_out_of_range_is_named(examples):
+    write(examples, encode(np.zeros((3, 2, 2, 1), np.uint8), np.array([0, 1, 300])))
+    with pytest.raises(BadDataError) as caught:
+        read_images(examples, "train", [2])
+    assert "label 300" in caught.value.got
+
+
+@pytest.mark.parametrize(
+    "described",
+    [
+        {},
+        {"splits": []},
+        {"splits": [{"name": "train"}]},
+        {"splits": [{"name": "train", "shardLengths": ["x"]}]},
+        {"splits": [{"name": "train", "shardLengths": [1, 2]}]},
+        {"splits": [{"name": "train", "shardLengths": [4]}]},
+    ],
+)
+def test_a_description_of_other_shards_asks_for_another_ingest(examples, described):
+    write(examples, b"")
+    (examples.path / "dataset_info.json").write_text(json.dumps(described))
+    with pytest.raises(BadDataError) as caught:
+        shard_lengths(examples, "train")
+    assert "dataset_info.json" in caught.value.what
+    assert "ingest" in caught.value.remedy
+
+
+def test_an_index_or_a_split_that_is_not_there_is_answered_with_those_that_are(examples):
+    with pytest.raises(ConfigError) as caught:
+        read_images(examples, "train", [3])
+    assert "0 to 2" in caught.value.expected
+    with pytest.raises(PenstockError) as caught:
+        read_images(examples, "trian", [0])
+    assert "'train'" in caught.value.remedy
+
+
+def test_a_file_that_this_user_may_not_read_asks_for_the_right_to(tmp_path, monkeypatch):
+    def refuse(file: Path) -> str:
+        raise PermissionError(13, "Permission denied", str(file))
+
+    file = tmp_path / "weights"
+    file.write_bytes(b"1")
+    facts = collect_file_facts(tmp_path, {"weights": sha256_file(file)})
+    monkeypatch.setattr(sealed_files, "sha256_file", refuse)
+    with pytest.raises(EnvironmentTrouble) as caught:
+        check_files(tmp_path, facts, read_all=True)
+    assert str(file) in caught.value.what
+    assert "read" in caught.value.remedy
+
+
+def test_shards_that_only_workers_see_ask_for_a_shared_file_system(tmp_path):
+    with pytest.raises(EnvironmentTrouble) as caught:
+        finalize._move(tmp_path / "shard", tmp_path / "moved")
+    assert str(tmp_path) in caught.value.expected
+    assert "share" in caught.value.remedy
