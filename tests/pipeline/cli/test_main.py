@@ -227,7 +227,7 @@ def test_import_paths_lead_to_the_working_folder_and_nothing_there_shadows_ours(
         [penstock, "config", "mine:recipe"], cwd=tmp_path, capture_output=True, text=True
     )
     assert process.returncode == 0, process.stderr
-    assert process.stdout.startswith('name = "digits"')
+    assert '\nname = "digits"\n' in process.stdout
 
 
 def test_python_m_pipeline_is_the_same_command():
