@@ -38,7 +38,7 @@ def config(recipe: str, config_file: Path | None, settings: tuple[str, ...]) -> 
 
     pipeline, table = configured(recipe, config_file, settings)
     check_whole(pipeline)
-    print(visible_toml(to_toml(pipeline, table, recipes.build(recipe))), end="")
+    print(visible_toml(to_toml(pipeline, recipes.build(recipe), table)), end="")
 
 
 def configured(
