@@ -79,7 +79,7 @@ def test_interrupted_it_is_begun_again_and_once_whole_it_is_shared(make, checkou
 
 
 @pytest.mark.slow
-def test_another_lock_is_installed_anew(make, checkout, index):
+def test_another_lock_replaces_what_is_installed(make, checkout, index):
     venv = checkout / ".venv"
     venv.mkdir()
     (venv / ".checkout").write_text(f"{checkout}\n")

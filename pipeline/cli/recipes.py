@@ -38,7 +38,7 @@ def config(recipe: str, config_file: Path | None, settings: tuple[str, ...]) -> 
     """Print the whole config of RECIPE as TOML that --config reads."""
     pipeline, table = configured(recipe, config_file, settings)
     check_whole(pipeline)
-    print(escape_toml(to_toml(pipeline, table, all_recipes.build(recipe))), end="")
+    print(escape_toml(to_toml(pipeline, all_recipes.build(recipe), table)), end="")
 
 
 def configured(

@@ -15,9 +15,7 @@ _WIDTH = 80  # of comments
 
 
 def to_toml(
-    pipeline: PipelineConfig,
-    beam: Mapping[str, Any] | None = None,
-    recipe: PipelineConfig | None = None,
+    pipeline: PipelineConfig, recipe: PipelineConfig, beam: Mapping[str, Any] | None = None
 ) -> str:
     """Print the whole config as it would run.
 
@@ -26,10 +24,9 @@ def to_toml(
 
     Args:
         pipeline: the recipe's, with all that is set over it.
+        recipe: what the recipe itself returns; `--config` reads the text over it.
         beam: the table of Beam's flags.
-        recipe: what the recipe itself returns; None: just `pipeline`.
     """
-    recipe = recipe or pipeline
     meanings = field_meanings(PipelineConfig)
     sections = [
         _comment(meanings.get(name)) + _dump({name: getattr(pipeline, name)})

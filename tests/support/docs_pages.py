@@ -186,7 +186,7 @@ def run_page(
 
 def _installed(environment: Mapping[str, str]) -> dict[str, str]:
     """An environment in which nothing but the installation leads to Penstock."""
-    caches = {"XDG_CACHE_HOME": str(Path.home() / ".cache")}  # of fonts, else made anew
+    caches = {"XDG_CACHE_HOME": str(Path.home() / ".cache")}  # of fonts, else made again
     outside = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "PENSTOCK"))}
     path = f"{Path(sys.executable).parent}:{environment.get('PATH', os.environ['PATH'])}"
     return {**caches, **outside, "TERM": "dumb", "COLUMNS": "160", **environment, "PATH": path}

@@ -21,7 +21,7 @@ from pipeline.config.overrides import apply_overrides, apply_settings
 def test_every_recipe_holds_together_and_its_config_reads_back(name):
     pipeline = recipes.build(name)
     check(pipeline)
-    text = to_toml(pipeline)
+    text = to_toml(pipeline, pipeline)
     assert '"none"' not in text.replace('baseline = "none"', "")
     assert apply_overrides(pipeline, tomllib.loads(text)) == pipeline
 
@@ -41,7 +41,7 @@ def test_what_is_set_over_a_recipe_reads_back_over_the_recipe(settings):
     recipe = recipes.build("mnist")
     changed = apply_settings(recipe, settings)
     assert changed != recipe
-    assert apply_overrides(recipe, tomllib.loads(to_toml(changed, recipe=recipe))) == changed
+    assert apply_overrides(recipe, tomllib.loads(to_toml(changed, recipe))) == changed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +73,8 @@ def toy(**values: Any) -> PipelineConfig:
 def test_the_meaning_stands_above_the_key_and_a_key_without_a_value_is_a_comment():
     inner = Inner(width=None, table={"x": 1})
     name, seed = (field_meanings(PipelineConfig)[name] for name in ("name", "seed"))
-    assert to_toml(toy(inner=inner, many=(inner,)), {"runner": "FlinkRunner"}) == (
+    pipeline = toy(inner=inner, many=(inner,))
+    assert to_toml(pipeline, pipeline, {"runner": "FlinkRunner"}) == (
         f"""\
 # {name}
 name = "toy"
@@ -107,7 +108,7 @@ runner = "FlinkRunner"
 
 def test_none_is_written_where_the_recipe_has_a_value():
     recipe, changed = toy(path="/data", inner=Inner(width=5)), toy(inner=Inner(width=None))
-    text = to_toml(changed, recipe=recipe)
+    text = to_toml(changed, recipe)
     assert 'path = "none"' in text
     assert 'width = "none"' in text
     assert apply_overrides(recipe, tomllib.loads(text)) == changed

@@ -285,9 +285,7 @@ def test_a_key_imports_no_library(lake, pipeline, tmp_path) -> None:
     )
 
 
-def test_a_span_that_cannot_be_read_is_left_out_until_it_is_mended(
-    lake, pipeline, tmp_path
-) -> None:
+def test_a_span_that_cannot_be_read_is_left_out_until_it_is_fixed(lake, pipeline, tmp_path) -> None:
     root, wanted = tmp_path / "root", pipeline("ingest.window=2")
     for day in (1, 2, 3):
         lake(day)

@@ -147,7 +147,7 @@ def test_what_is_left_out_is_said_in_few_and_visible_words() -> None:
     describe_temporary(paths[-1:]).encode()
 
 
-def test_a_link_that_is_mended_makes_its_span_usable(lake, root) -> None:
+def test_a_link_that_is_fixed_makes_its_span_usable(lake, root) -> None:
     assert SpanStates(config(lake), root, now=later(lake)).of("7").why == (
         f"{lake}/7/cat is a broken link"
     )

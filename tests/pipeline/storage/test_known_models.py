@@ -95,6 +95,6 @@ def test_without_a_root_nothing_is_remembered_or_made(theirs, tmp_path) -> None:
     KnownModels(tmp_path / "nowhere", frozenset({digest}))(theirs, digest)
 
 
-def test_a_folder_without_a_model_is_told(root, tmp_path) -> None:
+def test_a_folder_without_a_model_is_refused(root, tmp_path) -> None:
     with pytest.raises(BadDataError, match="has no model"):
         trust(tmp_path, root)

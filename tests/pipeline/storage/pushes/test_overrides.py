@@ -55,7 +55,7 @@ def test_what_was_overruled_stands_beside_a_pushed_version() -> None:
         (BY_HAND, {"accuracy": 0.9}, False),
     ],
 )
-def test_an_override_is_told_beside_a_verdict_with_its_rules(rules, now, concerned) -> None:
+def test_an_override_is_listed_beside_a_verdict_with_its_rules(rules, now, concerned) -> None:
     assert applies_to(rules, now) == concerned
 
 
@@ -73,7 +73,7 @@ def test_an_override_is_told_beside_a_verdict_with_its_rules(rules, now, concern
         (NO_FLOOR, NONE_SET, True),
         (NO_FLOOR, verdict(FLOOR), False),
         (NO_FLOOR, {**NONE_SET, "rules": [FEW]}, False),
-        (BY_HAND, {"accuracy": 0.9}, False),  # of an evaluate of one's own
+        (BY_HAND, {"accuracy": 0.9}, False),  # of your own evaluate
     ],
 )
 def test_an_override_covers_the_same_rules_needing_the_same(rules, now, covered) -> None:
