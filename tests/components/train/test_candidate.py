@@ -91,7 +91,7 @@ def test_the_from_scratch_training_is_the_tutorial_s(fit, made) -> None:
     [{"epochs": 0}, {"batch_size": -1}, {"learning_rate": 0.0}, {"early_stop_patience": 0}],
 )
 def test_settings_out_of_range(settings) -> None:
-    with pytest.raises(ConfigError, match="more than 0"):
+    with pytest.raises(ConfigError, match="above 0"):
         train.Config(**settings)
 
 

@@ -82,7 +82,7 @@ def test_an_interrupt_while_validating_costs_no_step(
 
     settings = {"epochs": 3, "best_weights": True, "optimizer_options": options}
     straight = fit(**settings)
-    validation, calls = Training._validation, []
+    validation, calls = Training._make_validation, []
 
     def interrupted(self, *about):
         means = validation(self, *about)
@@ -96,7 +96,7 @@ def test_an_interrupt_while_validating_costs_no_step(
         return measure
 
     with monkeypatch.context() as patch:
-        patch.setattr(Training, "_validation", interrupted)
+        patch.setattr(Training, "_make_validation", interrupted)
         with pytest.raises(KeyboardInterrupt):
             fit(**settings, context={"work_dir": work})
     (left,) = (work / "checkpoints").iterdir()

@@ -48,7 +48,7 @@ def test_later_settings_win_and_a_config_file_stands_below_them(tmp_path):
     ("setting", "words"),
     [
         ("train.epochs=ten", "expected int, got 'ten'"),
-        ("train.epochs=-1", "more than 0"),
+        ("train.epochs=-1", "above 0"),
         ("train.epohcs=3", "did you mean 'epochs'"),
         ("trian.epochs=3", "did you mean 'train'"),
         ("train=3", "train is a step"),

@@ -64,7 +64,7 @@ def test_one_that_a_worker_has_begun_may_take_as_long_as_it_takes(tmp_path: Path
 
 def test_one_that_none_begins_is_cancelled_and_says_what_decides(tmp_path: Path) -> None:
     one = job()
-    with pytest.raises(EnvironmentTrouble, match="the job did not start within 0 s") as found:
+    with pytest.raises(EnvironmentTrouble, match="the job one did not start within 0 s") as found:
         one.wait(Context(output_dir=tmp_path), "JOB_START", begun=lambda: False)
     assert one.cancelled
     assert "PENSTOCK_WAIT_JOB_START" in found.value.remedy
