@@ -80,12 +80,12 @@ def pin(config: Config, inputs: Inputs | None, context: Context) -> Config:
     untrusted = {
         digest: why
         for digest in dict.fromkeys((models.baseline, models.best))
-        if (why := _explain_unvouched(folder, digest, context.vouch))
+        if (why := _explain_untrusted(folder, digest, context.vouch))
     }
     return dataclasses.replace(config, against=dataclasses.replace(models, untrusted=untrusted))
 
 
-def _explain_unvouched(model_dir: Path, digest: str, vouch: TrustCheck) -> str:
+def _explain_untrusted(model_dir: Path, digest: str, vouch: TrustCheck) -> str:
     """Say why a pushed version may not be loaded, and what to do; "" if it may, or is missing."""
     version = find_version(model_dir, digest) if not digest.startswith("unmanaged:") else None
     if version is None:

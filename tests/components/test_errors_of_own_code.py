@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from components import export, ingest
-from components.train.checks.model import built_model
+from components.train.checks.model import build_configured_model
 from components.train.config import Config
-from components.train.keras_model.callback_state import state_of
+from components.train.keras_model.callback_state import read_state
 from components.train.keras_model.compiled import compile_model
 from data.errors import ConfigError
 from data.spec import ImageSpec
@@ -63,7 +63,7 @@ def test_a_source_of_another_form_is_told_what_it_is_called_with():
 
 def test_what_is_no_keras_model_is_named_with_what_is_expected():
     with pytest.raises(ConfigError) as caught:
-        built_model(Config(model="own_things:no_model"), SPEC)
+        build_configured_model(Config(model="own_things:no_model"), SPEC)
     assert "own_things:no_model" in caught.value.what
     assert "build_model(spec, options)" in caught.value.expected
     assert "train.model" in caught.value.remedy
@@ -71,7 +71,7 @@ def test_what_is_no_keras_model_is_named_with_what_is_expected():
 
 def test_a_state_that_json_cannot_hold_is_told_with_the_callback_s_name():
     with pytest.raises(ConfigError) as caught:
-        state_of(UnwritableState())
+        read_state(UnwritableState())
     assert "UnwritableState" in caught.value.what
     assert "float(value)" in caught.value.remedy
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import notebook_cells
 import pytest
 
-NOTEBOOK = Path(__file__).parents[2] / "docs" / "notebook.ipynb"
+NOTEBOOK = Path(__file__).parents[2] / "docs" / "tutorials" / "notebook.ipynb"
 
 
 @pytest.mark.slow
