@@ -6,6 +6,7 @@ Its shards are hard links to the shards of the spans, or copies if the file syst
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -101,7 +102,7 @@ def check_inputs(config: Config, made: dict[str, tuple[Examples, ...]]) -> None:
                 follows="the window was not made",
                 remedy="if a span lacks some classes, name all of them in ingest.class_names; "
                 "otherwise fix the span, or exclude it: penstock span exclude "
-                f'{config.spans[index].span} --reason "…"',
+                f'{shlex.quote(config.spans[index].span)} --reason "…"',
             )
 
 

@@ -21,6 +21,8 @@ from data.base.unneeded_imports import skip_unneeded_imports
 # As the command line does, see there.
 skip_unneeded_imports()
 gc.set_threshold(50_000, 20, 20)
+# Processes of pytest-xdist have a width of 80; where no terminal is, lines are not wrapped.
+os.environ.pop("COLUMNS", None)
 
 # The same examples every time, and no stopwatch: a busy machine is no failure.
 hypothesis.settings.register_profile(

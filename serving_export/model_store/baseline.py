@@ -25,15 +25,15 @@ from serving_export.model_store.layout import (
 class ReferenceModels:
     """The models that a candidate is compared with, by the digests of their bundles."""
 
-    # the model that serves; "none", or "unmanaged:N" where version N has no manifest of Penstock's
     baseline: str = NONE
-    # the best version ever pushed, which may be the serving one; "unknown:N" where the push record
-    # of version N cannot be read
+    """The model that serves now; "unmanaged:N" if version N has no manifest of Penstock's."""
     best: str = NONE
-    # where the candidate has served before: its version, and the version that serves now
+    """The best version ever pushed, which may be the one that serves; "unknown:N" if the push
+    record of version N cannot be read."""
     replaced: tuple[int, int] | None = None
-    # of baseline and best, those that are not trusted, and not loaded: digest → reason and remedy
+    """If the candidate served before: its version, and the version that serves now."""
     untrusted: dict[str, str] = field(default_factory=dict)
+    """Those of the two that are not trusted, so they are not loaded: digest → reason and remedy."""
 
 
 def find_reference_models(model_dir: Path, candidate: Path | None) -> ReferenceModels:

@@ -17,7 +17,7 @@ from data.examples.artifact import Examples, shard_lengths, shard_name
 from data.examples.features import find_features
 from data.examples.read_images import read_images
 from data.examples.tf_example import encode
-from data.examples.tfrecord import frame
+from data.files.tfrecord_frames import frame_record
 from data.files import sealed_files
 from data.files.durable_files import sha256_file
 from data.files.png_chunks import LARGEST, MOST_CHUNKS
@@ -83,7 +83,7 @@ def write(examples: Examples, content: bytes) -> None:
 
 @pytest.mark.parametrize("record", [b"\x08\x01", b"\x0a\xff", b"\x00"])
 def test_a_record_that_is_no_example_is_damage(examples, record):
-    write(examples, frame(record) * 3)
+    write(examples, frame_record(record) * 3)
     for read in (
         lambda: read_images(examples, "train", [0]),
         lambda: find_features(examples, "train", {"span"}),

@@ -90,5 +90,6 @@ def test_whatever_a_command_prints_nothing_in_it_acts() -> None:
     assert {line.partition(":")[0] for line in found} == {
         "pipeline/cli/main.py",  # before anything of ours is imported
         "pipeline/cli/schedule/emit.py",  # a program's file, in which nothing else is let
+        "pipeline/console/streams.py",  # `say` itself
         "pipeline/environment/machine.py",  # words of ours alone
     }

@@ -25,7 +25,7 @@ NO_DOCUMENTS = {
     "data/files/durable_files.py",
     "data/examples/write.py",
     "components/ingest.py",
-    "pipeline/cli/gate.py",
+    "pipeline/cli/models/gate.py",
 }
 
 

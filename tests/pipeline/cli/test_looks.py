@@ -87,7 +87,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root.mkdir()
     with Ledger(root) as ledger:
         for number, (status, seconds, code) in enumerate(
-            [("done", 42.1, 3), ("interrupted", 7.25, 130), ("done", 47.5, 0)]
+            [("completed", 42.1, 3), ("interrupted", 7.25, 130), ("completed", 47.5, 0)]
         ):
             verdict = {3: "failed", 0: "passed"}.get(code)
             enter_run(ledger, root, number, status, seconds, code, verdict)
@@ -181,7 +181,7 @@ def enter_schedules(store: ScheduleStore) -> None:
         [
             {"outcome": "nothing new", "detail": "the data is the same"},
             {
-                "outcome": "ran",
+                "outcome": "completed",
                 "run_id": "20261126-120000-digits-00a0",
                 "verdict": "failed",
                 "detail": "not worse than baseline overall: 14.07 points worse (11.42 to 17.21)",
@@ -189,7 +189,7 @@ def enter_schedules(store: ScheduleStore) -> None:
             {"outcome": "nothing new", "detail": "the data is the same"},
             {"outcome": "nothing new", "detail": "the data is the same"},
             {
-                "outcome": "ran",
+                "outcome": "completed",
                 "run_id": "20261126-120002-digits-00a2",
                 "verdict": "passed",
                 "detail": "version 2",

@@ -49,7 +49,7 @@ def unquoted(tree: ast.AST) -> Iterator[tuple[int, str]]:
                 continue
             assert isinstance(part, ast.FormattedValue)
             words = ast.unparse(part.value)
-            safe = words.startswith(("shlex.", "command(")) or words.endswith(WITHOUT_BLANKS)
+            safe = words.startswith(("shlex.", "format_command(")) or words.endswith(WITHOUT_BLANKS)
             if SUGGESTED.search(before) and not safe:
                 yield string.lineno, f"{before[-30:]}{{{words}}}"
             before += "x"

@@ -81,7 +81,7 @@ def test_a_run_keeps_why_each_step_ran_and_what_came_out(toy_pipeline, tmp_path)
     notes = read_step_notes(root / "runs" / result.run.id)
     assert notes["count"].why == ()
     assert notes["add"].why == ("config.constant 0 → 1",)
-    assert notes["judge"] == StepNotes(why=("what feeds it changed",), summary="passed")
+    assert notes["judge"] == StepNotes(why=("an input changed",), summary="passed")
 
 
 def test_the_caller_receives_every_event_of_a_run(toy_pipeline, tmp_path):

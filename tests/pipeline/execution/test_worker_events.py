@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data.errors import BadDataError
+from data.errors import BadDataError, serialize_error
 from pipeline.execution.events import (
     AttemptFailed,
     Event,
@@ -61,7 +61,7 @@ def test_what_a_runner_tries_again_counts_once(tmp_path):
     reader = WorkerEventsReader(tmp_path, received.append)
     worker.emit(ended("count"))
     worker.emit(ended("add", "failed"))
-    worker.emit(AttemptFailed(error=BadDataError("odd numbers").marked()))
+    worker.emit(AttemptFailed(error=serialize_error(BadDataError("odd numbers"))))
     reader.emit_new()
     assert isinstance(reader.error, BadDataError)
     worker.emit(StepStarted(step="count"))

@@ -10,7 +10,7 @@ import pytest
 
 from components.evaluate import Config
 from components.evaluate.standalone import worker
-from components.evaluate.standalone.foreign_model import adapt
+from components.evaluate.standalone.unmanaged_model import adapt
 from components.evaluate.standalone.judge_models import judge_models
 from data.errors import BadDataError, StepError, deserialize_error
 from data.examples.artifact import Examples, load_examples, write_description
