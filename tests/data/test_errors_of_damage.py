@@ -17,11 +17,11 @@ from data.examples.artifact import Examples, shard_lengths, shard_name
 from data.examples.features import find_features
 from data.examples.read_images import read_images
 from data.examples.tf_example import encode
-from data.files.tfrecord_frames import frame_record
 from data.files import sealed_files
 from data.files.durable_files import sha256_file
 from data.files.png_chunks import LARGEST, MOST_CHUNKS
 from data.files.sealed_files import check_files, collect_file_facts
+from data.files.tfrecord_frames import frame_record
 from data.image_files import decode_file
 from data.spec import ImageSpec
 

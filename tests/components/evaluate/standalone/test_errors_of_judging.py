@@ -10,11 +10,11 @@ import pytest
 
 from components.evaluate import Config
 from components.evaluate.standalone import worker
-from components.evaluate.standalone.unmanaged_model import adapt
 from components.evaluate.standalone.judge_models import judge_models
+from components.evaluate.standalone.unmanaged_model import adapt
 from data.errors import BadDataError, StepError, deserialize_error
 from data.examples.artifact import Examples, load_examples, write_description
-from data.examples.tfrecord import frame
+from data.files.tfrecord_frames import frame_record
 from data.spec import ImageSpec
 from serving_export.bundle.manifest import write_manifest
 from serving_export.clean_process import CleanProcess
@@ -65,7 +65,7 @@ def test_a_shard_of_something_else_is_named_from_within_a_worker(tmp_path):
     from components.evaluate.measure.read_batches import ReadBatches
 
     shard = tmp_path / "shard"
-    shard.write_bytes(frame(b"no example"))
+    shard.write_bytes(frame_record(b"no example"))
     spec = ImageSpec(height=2, width=2, channels=1, class_names=("a", "b"))
     with pytest.raises(RuntimeError) as caught:
         list(ReadBatches(spec, ()).process((str(shard), 0)))
