@@ -434,7 +434,7 @@ def test_the_verdict_has_every_key_that_is_documented():
     assert len(verdict["worst"]) == 10
     assert verdict["confusion"]["candidate"][0] == [41, 9, 0, 0]
     assert verdict["metrics"]["best"] is None
-    keys = "name kind metric on at seen interval needed status reason words"
+    keys = "name kind metric on at value interval needed status reason text"
     assert set(verdict["rules"][0]) == set(keys.split())
 
 
