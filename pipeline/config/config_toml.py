@@ -85,7 +85,10 @@ def _listed(value: Any) -> Any:
 
 
 def _comment(meaning: str | None) -> str:
-    lines = textwrap.wrap(meaning or "", _WIDTH, initial_indent="# ", subsequent_indent="# ")
+    wrapper = textwrap.TextWrapper(
+        _WIDTH, initial_indent="# ", subsequent_indent="# ", break_on_hyphens=False
+    )
+    lines = wrapper.wrap(meaning or "")
     return "".join(f"{line}\n" for line in lines)
 
 
