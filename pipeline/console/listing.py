@@ -78,15 +78,15 @@ class Listing:
         ]
         left = width - _GAP * (len(natural) - 1)
         left -= sum(n for n, column in zip(natural, self._columns, strict=True) if not column.fold)
-        folds = [(n, column.fold) for n, column in zip(natural, self._columns, strict=True)]
-        if left < sum(min(n, fold) for n, fold in folds if fold):
+        folded = [i for i, column in enumerate(self._columns) if column.fold]
+        if left < sum(min(natural[i], self._columns[i].fold) for i in folded):
             return None
-        share = left
-        folded = sorted(n for n, fold in folds if fold)
-        for number, widest in enumerate(folded):  # what narrow ones leave goes to wide ones
-            share = left // (len(folded) - number)
-            left -= min(widest, share)
-        return [min(n, share) if fold else n for n, fold in folds]
+        widths = list(natural)
+        folded.sort(key=natural.__getitem__)
+        for number, i in enumerate(folded):  # what narrow columns leave goes to wide ones
+            widths[i] = min(natural[i], left // (len(folded) - number))
+            left -= widths[i]
+        return widths
 
     def _table(self, console: Console, widths: Sequence[int]) -> Iterator[Text]:
         rights = [column.right for column in self._columns]

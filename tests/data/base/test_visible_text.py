@@ -53,7 +53,8 @@ def test_only_one_console_is_made_by_rich() -> None:
         for package in ("pipeline", "components", "serving_export", "data")
         for path in (HOME / package).rglob("*.py")
         if re.search(
-            r"rich\.console( import .*\bConsole\b|\.Console\b)|rich import .*print", path.read_text()
+            r"rich\.console( import .*\bConsole\b|\.Console\b)|rich import .*print",
+            path.read_text(),
         )
     ]
     assert made == ["pipeline/console/terminal.py"]
