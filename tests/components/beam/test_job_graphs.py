@@ -20,7 +20,7 @@ from data.spec import ImageSpec
 
 pytestmark = pytest.mark.slow
 
-MOST = 1_000_000  # bytes of a pipeline
+MOST = 200_000  # bytes of a pipeline
 SNIPPET = 48  # bytes of a weight or an image by which they would be found
 OWN_IMAGE = "--sdk_container_image=somewhere/mine:1"  # nothing but the pipeline is sent
 LIFTED = "beam:transform:combine_per_key_precombine:v1"
@@ -49,6 +49,12 @@ def context(google: Any, tmp_path: Path) -> Context:
     google.messages = [{"messageText": "Traceback (most recent call last):\nValueError: sent"}]
     flags = (*google.flags, OWN_IMAGE)
     return Context(output_dir=tmp_path, beam_args=flags, shared_filesystem=True)
+
+
+@pytest.fixture(autouse=True)
+def without_tests(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Send no module of the tests along: how many are loaded depends on what ran before."""
+    monkeypatch.setattr("components.beam.staging._is_user_module", lambda name: False)
 
 
 def sent(google: Any, work: Callable[[], Any]) -> tuple[bytes, Any]:

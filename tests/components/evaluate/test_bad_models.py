@@ -209,7 +209,7 @@ CASES = {
     "NaN weights": Case(
         weights(nan_in_the_last_layer),
         OF_NAN_ANSWERS,
-        "no NaN.*: failed, 391 images bad",
+        "no NaN.*: failed, 391 answers",
     ),
     "constant output": Case(
         weights(no_weights_left),

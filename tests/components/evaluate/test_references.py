@@ -80,7 +80,7 @@ def test_what_its_manifest_vouches_for_and_cannot_be_asked(
     fewer = ImageSpec(height=8, width=8, channels=1, class_names=("a", "b"))
     changed = write_manifest_of(folder, fewer)
     reference, usable = find_reference(folder.parent, changed, fewer)
-    assert (usable, "answers with shape (1, 10)" in reference.trouble) == (None, True)
+    assert (usable, "returns probabilities of shape (1, 10)" in reference.trouble) == (None, True)
 
     (folder / "saved_model.pb").write_bytes(b"no graph")
     changed = write_manifest_of(folder, model.spec)
