@@ -1,17 +1,27 @@
-"""Run a module in a clean child process that loads only what the module imports."""
+"""Run a module in a clean child process that loads only what the module imports.
+
+Parent and child exchange lines of JSON. The parent sends jobs. The child answers each with
+{"done", "total"} for progress, then {"result"} or {"error"}, a serialized PenstockError.
+"""
 
 from __future__ import annotations
 
 import atexit
 import json
 import os
+import queue
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from data.errors import PenstockError, StepError, deserialize_error, serialize_error
+
+Progress = Callable[[int, int], None]  # done, total
 
 _HOME = Path(__file__).resolve().parents[1]  # the folder of Penstock's packages
 
@@ -28,9 +38,9 @@ def child_environment() -> dict[str, str]:
 
 
 class CleanProcess:
-    """A child, `python -m module`, that gets jobs and answers in lines of JSON.
+    """A child, `python -m module`, in which `answer_jobs` runs.
 
-    `close` ends it; while it waits for a job, it also ends when this process does.
+    `close` ends it, as does the end of this process.
     """
 
     def __init__(self, module: str) -> None:
@@ -46,16 +56,34 @@ class CleanProcess:
             text=True,
         )
 
-    def run_job(self, job: dict[str, Any]) -> Iterator[dict[str, Any]]:
-        """Send a job, and yield the child's answers until it ends."""
+    def run_job(self, job: dict[str, Any], progress: Progress = lambda *_: None) -> Any:
+        """Send a job, and wait for its result.
+
+        Args:
+            job: anything that JSON can hold.
+            progress: called with (done, total).
+
+        Returns:
+            What the child's `work` returned; None if the child ended without a result.
+
+        Raises:
+            PenstockError: the error that the child found.
+        """
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         try:
             self.process.stdin.write(json.dumps(job) + "\n")
             self.process.stdin.flush()
         except BrokenPipeError:
-            return
-        yield from map(json.loads, self.process.stdout)
+            return None
+        for line in self.process.stdout:
+            answer = json.loads(line)
+            if "result" in answer:
+                return answer["result"]
+            if "error" in answer:
+                raise deserialize_error(answer["error"]) or StepError(answer["error"])
+            progress(answer["done"], answer["total"])
+        return None
 
     def describe_exit(self) -> str:
         """Return the exit code of a child that has ended, and the last lines of its stderr."""
@@ -117,3 +145,35 @@ def _keep(process: CleanProcess) -> None:
         process.close()
         return
     _spare = process
+
+
+def answer_jobs(prepare: Callable[[], None], work: Callable[[Any, Progress], Any]) -> None:
+    """Do one job of the parent after the other: what a child's `main` calls.
+
+    The process ends when the parent does, and with a traceback after an unexpected error.
+
+    Args:
+        prepare: called once before the first job, which may come later: slow imports.
+        work: takes a job and a function for its progress, and returns what JSON can hold.
+    """
+    answers = os.fdopen(os.dup(1), "w", buffering=1)
+    os.dup2(2, 1)  # the output of libraries must not mix with the answers
+    jobs: queue.Queue[str] = queue.Queue()
+    threading.Thread(target=_read_jobs, args=(jobs,), daemon=True).start()
+
+    def send(**answer: Any) -> None:
+        print(json.dumps(answer), file=answers)
+
+    prepare()
+    while True:
+        job = json.loads(jobs.get())
+        try:
+            send(result=work(job, lambda done, total: send(done=done, total=total)))
+        except PenstockError as error:
+            send(error=serialize_error(error))
+
+
+def _read_jobs(jobs: queue.Queue[str]) -> None:
+    for line in sys.stdin:
+        jobs.put(line)
+    os._exit(1)

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from rich.console import ConsoleOptions, RenderResult
 from rich.text import Text
 
-from pipeline.console.terminal import Console
+from pipeline.console.terminal import Console, RichConsole
 
 Cell = str | Text
 _GAP = 2  # spaces between columns
@@ -56,11 +56,11 @@ class Listing:
         self._rows = [[row[i] for i in kept] for row in cells]
         self._indent = indent
 
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+    def __rich_console__(self, console: RichConsole, options: ConsoleOptions) -> RenderResult:
         for line in self._lines(console, options.max_width - self._indent):
             yield Text.assemble(" " * self._indent, line)
 
-    def _lines(self, console: Console, width: int) -> Iterator[Text]:
+    def _lines(self, console: RichConsole, width: int) -> Iterator[Text]:
         if not self._rows:
             return
         widths = self._widths(width)
@@ -88,7 +88,7 @@ class Listing:
             left -= widths[i]
         return widths
 
-    def _table(self, console: Console, widths: Sequence[int]) -> Iterator[Text]:
+    def _table(self, console: RichConsole, widths: Sequence[int]) -> Iterator[Text]:
         rights = [column.right for column in self._columns]
         headings = [Text(column.heading, "bold") for column in self._columns]
         if any(heading.plain for heading in headings):
@@ -96,7 +96,7 @@ class Listing:
         for row in self._rows:
             yield from _align(console, row, widths, rights)
 
-    def _block(self, console: Console, row: Sequence[Text], width: int) -> Iterator[Text]:
+    def _block(self, console: RichConsole, row: Sequence[Text], width: int) -> Iterator[Text]:
         """Yield a row as lines: the titles, the short values, then each long text."""
         cells = [(c, cell) for c, cell in zip(self._columns, row, strict=True) if cell.plain]
         yield from _pack([cell for column, cell in cells if column.title], width)
@@ -121,7 +121,7 @@ class Fields:
     def __init__(self, fields: Mapping[str, Cell | None]) -> None:
         self._fields = {label: _text(cell) for label, cell in fields.items() if cell}
 
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+    def __rich_console__(self, console: RichConsole, options: ConsoleOptions) -> RenderResult:
         yield from _align_labelled(console, self._fields, options.max_width)
 
 
@@ -145,7 +145,7 @@ def shorten_digests(text: str) -> str:
     return _LONG_DIGEST.sub(r"\1", text)
 
 
-def _align_labelled(console: Console, fields: Mapping[str, Text], width: int) -> Iterator[Text]:
+def _align_labelled(console: RichConsole, fields: Mapping[str, Text], width: int) -> Iterator[Text]:
     if not fields:
         return
     labels = max(map(len, fields))
@@ -156,7 +156,7 @@ def _align_labelled(console: Console, fields: Mapping[str, Text], width: int) ->
 
 
 def _align(
-    console: Console, row: Sequence[Text], widths: Sequence[int], rights: Sequence[bool]
+    console: RichConsole, row: Sequence[Text], widths: Sequence[int], rights: Sequence[bool]
 ) -> Iterator[Text]:
     """Yield the lines of a row: each cell in its width, folded where it is longer."""
     folded = [

@@ -15,7 +15,10 @@ from pipeline.console.streams import replace_marks
 _UNLIMITED = 100_000  # columns: lines in a pipe or a file are neither cut nor wrapped
 
 
-class Console(rich.console.Console):
+RichConsole = rich.console.Console
+
+
+class Console(RichConsole):
     """Rich's console; a printed text can change neither the terminal nor the reading order."""
 
     def __init__(self, **options: Any) -> None:

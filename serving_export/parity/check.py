@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from data.errors import StepError, deserialize_error
+from data.errors import StepError
 from data.spec import ImageSpec
 from serving_export.bundle.manifest import IMAGES, PROBABILITIES, TRANSFORM
 from serving_export.clean_process import CleanProcess, use_clean_process
@@ -142,12 +142,10 @@ def compare_in_process(
         PenstockError: an error of the worker about the bundle or the recording.
         StepError: the worker crashed; the error has its last output.
     """
-    for answer in process.run_job(job):
-        if "differences" in answer:
-            return answer["images"], answer["differences"]
-        if "error" in answer:
-            raise deserialize_error(answer["error"]) or StepError(answer["error"])
-        progress(answer["done"], answer["total"], "comparing with the trained model")
+    comparing = "comparing with the trained model"
+    result = process.run_job(job, lambda done, total: progress(done, total, comparing))
+    if result is not None:
+        return result["images"], result["differences"]
     raise StepError(
         "the clean process that loads the exported model crashed",
         expected="predictions of the exported model",

@@ -1,16 +1,13 @@
 """Load and measure two models in a child process.
 
-`python -m components.evaluate.standalone.worker` reads one line of JSON from stdin: {"examples",
-"split", "bundles": {name: folder}, "digests": {name: digest}, "unmanaged": [name], "slices",
-"output"}. It writes tallies to the folder `output`, or an error to stdout. Only numbers come back,
-never objects.
+`python -m components.evaluate.standalone.worker` waits for a job: {"examples", "split", "bundles":
+{name: folder}, "digests": {name: digest}, "unmanaged": [name], "slices", "output"}. It writes
+tallies to the folder `output`; the result is {"slices": [name], "alone": a Difference}. Only
+numbers come back, never objects.
 """
 
 from __future__ import annotations
 
-import json
-import os
-import sys
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -18,11 +15,11 @@ from typing import Any
 
 from components.evaluate.measure.counts import CANDIDATE, Tally
 from data.base.unneeded_imports import skip_unneeded_imports
-from data.errors import PenstockError, StepError, deserialize_error, serialize_error
+from data.errors import StepError
 from data.examples.artifact import Examples, load_examples
 from serving_export.bundle.manifest import EXAMPLES
 from serving_export.bundle.model_trust import check_digest
-from serving_export.clean_process import CleanProcess
+from serving_export.clean_process import CleanProcess, Progress, answer_jobs
 from serving_export.parity.batch_independence import Difference
 
 
@@ -63,9 +60,8 @@ def measure_in_child(
         "output": str(output),
     }
     with closing(CleanProcess(__name__)) as process:
-        for answer in process.run_job(job):
-            raise deserialize_error(answer["error"]) or StepError(answer["error"])
-        if process.process.wait():
+        result = process.run_job(job)
+        if result is None:
             raise StepError(
                 "the process that loads the models crashed",
                 expected="a process that measures the models and ends",
@@ -75,29 +71,16 @@ def measure_in_child(
                 "same command again",
             )
     tallies = {p.name: Tally.from_bytes(p.read_bytes()) for p in output.glob("tally-*")}
-    result = json.loads((output / "result.json").read_text(encoding="utf-8"))
     slices_ = {name: tallies[f"tally-{index}"] for index, name in enumerate(result["slices"])}
     return tallies["tally-all"], slices_, Difference(*result["alone"])
 
 
-def main() -> None:
-    """Do the job on stdin; after an error print it to stdout and exit with 1."""
-    answers = os.fdopen(os.dup(1), "w", buffering=1)
-    os.dup2(2, 1)  # the output of libraries must not get into the answer
-    skip_unneeded_imports()
-    job = json.loads(sys.stdin.readline())
-    try:
-        _work(job, Path(job["output"]))
-    except PenstockError as error:
-        print(json.dumps({"error": serialize_error(error)}), file=answers)
-        sys.exit(1)
-
-
-def _work(job: dict[str, Any], output: Path) -> None:
+def _work(job: dict[str, Any], _: Progress) -> dict[str, Any]:
     from components.context import Context
     from components.evaluate.measure.model_analysis import measure
     from components.evaluate.standalone.unmanaged_model import adapt
 
+    output = Path(job["output"])
     for name, path in job["bundles"].items():
         check_digest(Path(path), job["digests"][name])
     examples = load_examples(Path(job["examples"]))
@@ -114,8 +97,7 @@ def _work(job: dict[str, Any], output: Path) -> None:
         (output / f"tally-{index}").write_bytes(tally.to_bytes())
     adapted = CANDIDATE in job["unmanaged"]
     alone = _measure_alone(bundles[CANDIDATE], examples, job["split"], adapted)
-    result = {"slices": list(slices), "alone": alone}
-    (output / "result.json").write_text(json.dumps(result), encoding="utf-8")
+    return {"slices": list(slices), "alone": alone}
 
 
 def _measure_alone(bundle: Path, examples: Examples, split: str, adapted: bool) -> Difference:
@@ -130,4 +112,4 @@ def _measure_alone(bundle: Path, examples: Examples, split: str, adapted: bool) 
 
 
 if __name__ == "__main__":
-    main()
+    answer_jobs(skip_unneeded_imports, _work)

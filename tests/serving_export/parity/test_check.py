@@ -183,9 +183,9 @@ def test_the_comparison_equals_numpy(
 
     npz = altered(recording, tmp_path / "other.npz", 1e-4)
     job = {"bundle": str(bundle.path), "npz": str(npz), "digest": None}
-    images, differences = compare(job, lambda *_: None)
-    assert images == MAX_IMAGES
-    for difference, same in differences.values():
+    result = compare(job, lambda *_: None)
+    assert result["images"] == MAX_IMAGES
+    for difference, same in result["differences"].values():
         assert difference == pytest.approx(1e-4, abs=1e-6)
         assert not same
 
