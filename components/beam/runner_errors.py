@@ -41,7 +41,8 @@ _KNOWN = (
         r"|TimeoutException: Timeout has occurred: \d+ ms"
         r"|Slot request bulk is not fulfillable|Initial job has not accepted any resources",
         "the cluster has no free slots for the job",
-        "wait until other jobs end, add workers or slots, or lower --parallelism",
+        "wait until other jobs end, add workers or slots, or lower --parallelism; Flink's own "
+        "slot.request.timeout sets how long a job waits for slots",
     ),
     Trouble(
         r"No module named '(data|components|serving_export|pipeline)\b"

@@ -11,7 +11,7 @@ SECONDS = {
     "JOB_SERVER": 10.0,  # the first answer of a job server
     "JOB_SERVER_START": 120.0,  # a job server that a run starts for itself
     "JOB_SERVER_AWAY": 60.0,  # a job server that answered before and no longer does
-    "FLINK": 10.0,  # an answer of Flink's REST interface
+    "FLINK": 10.0,  # an answer of Flink's REST interface, or a job to cancel that is not there yet
     "WORKER": 120.0,  # the test job that shows that a worker starts
     "CONTAINER": 600.0,  # the same, where a container image may have to be downloaded
     "JOB_START": 600.0,  # the first worker of the real job

@@ -7,7 +7,6 @@ import socket
 import clusters
 import pytest
 
-from pipeline.environment.runner import check_runner
 from pipeline.run import run
 
 pytestmark = [
@@ -40,9 +39,3 @@ def test_the_same_examples_by_a_job_server_of_its_own(flags, digits, reference, 
     (port,) = [flag.partition("=")[2] for flag in flags if flag.startswith("--job_port=")]
     with pytest.raises(ConnectionRefusedError), socket.create_connection(("127.0.0.1", port), 1.0):
         pass  # it was stopped
-
-
-def test_the_doctor_finds_all_well_on_flink(flink, pool, tmp_path):
-    findings = list(check_runner(flink.external(pool), tmp_path))
-    assert [finding for finding in findings if not finding.good] == []
-    assert {"runner", "three elements", "workers' penstock"} <= {f.what for f in findings}

@@ -13,7 +13,7 @@ from apache_beam.runners.dataflow.dataflow_runner import DataflowPipelineResult
 from apache_beam.runners.dataflow.internal.apiclient import DataflowApplicationClient
 
 from components.beam import runner_errors
-from components.beam.jobs.remote_job import RemoteJob
+from components.beam.jobs.remote_job import IN_TRANSIT, RemoteJob
 from data.errors import ConnectionLost
 
 _CLIENT_OPTIONS = ("project", "region", "dataflow_endpoint", "impersonate_service_account")
@@ -59,7 +59,7 @@ class DataflowJob(RemoteJob):
             counted[name] = max(counted.get(name, 0), *map(int, numbers))
         return counted
 
-    def cancel(self) -> None:
+    def cancel(self, in_transit: float = IN_TRANSIT) -> None:
         self._request(lambda client: client.modify_job_state(self.id, "JOB_STATE_CANCELLED"))
 
     def messages(self) -> DataflowMessages:

@@ -11,11 +11,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from components.beam.jobs.portable_job import ServedJob
+from components.beam.jobs.remote_job import IN_TRANSIT
 from data.base.waits import SECONDS
 from data.errors import ConnectionLost
 
 _ENDED = ("FINISHED", "CANCELED", "FAILED")
-_IN_TRANSIT = 1.5  # seconds from a job server to Flink: an interrupted process has two
 _POLL = 0.1  # seconds between two requests
 
 
@@ -29,7 +29,25 @@ class FlinkJob(ServedJob):
         state = super().state()
         return "CANCELLING" if state == "CANCELLED" and any(self._running_ids()) else state
 
-    def cancel(self) -> None:
+    def explain_delay(self) -> str:
+        try:
+            jobs = list(self._list_jobs())
+            slots = self._request_rest("/overview")
+        except ConnectionLost as error:
+            return error.what
+        if not jobs:
+            return (
+                f"Flink at {self.url} had not received the job; if it still appears there, cancel "
+                "it there"
+            )
+        if not any(job["tasks"]["scheduled"] for job in jobs):
+            return ""
+        return (
+            "the job waited for slots that other jobs hold: "
+            f"{slots['slots-available']} of {slots['slots-total']} are free on Flink at {self.url}"
+        )
+
+    def cancel(self, in_transit: float = IN_TRANSIT) -> None:
         """Cancel the job on the job server and on Flink; waits for a job in transit to Flink.
 
         Raises:
@@ -38,7 +56,7 @@ class FlinkJob(ServedJob):
         try:
             super().cancel()
         finally:
-            end = time.monotonic() + _IN_TRANSIT
+            end = time.monotonic() + in_transit
             while not any(self._list_jobs()) and time.monotonic() < end:
                 time.sleep(_POLL)
             for job in self._running_ids():

@@ -19,7 +19,7 @@ from apache_beam.portability.api import beam_job_api_pb2_grpc
 from apache_beam.runners.portability import portable_metrics
 from apache_beam.runners.runner import PipelineResult
 
-from components.beam.jobs.remote_job import RemoteJob
+from components.beam.jobs.remote_job import IN_TRANSIT, RemoteJob
 from data.base.waits import SECONDS
 from data.errors import ConnectionLost
 
@@ -66,7 +66,7 @@ class ServedJob(RemoteJob):
                 counted[name] = max(counted.get(name, 0), int(number))
         return counted
 
-    def cancel(self) -> None:
+    def cancel(self, in_transit: float = IN_TRANSIT) -> None:
         self._request(self._stub.Cancel, job_api.CancelJobRequest(job_id=self.id))
 
     def messages(self) -> Messages:

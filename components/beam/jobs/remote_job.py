@@ -17,6 +17,7 @@ from data.base.waits import SECONDS
 from data.errors import EnvironmentTrouble, PenstockError
 
 OVER = ("DONE", "FAILED", "CANCELLED", "DRAINED", "UPDATED")
+IN_TRANSIT = 1.5  # seconds from a job server to its cluster; an interrupted process has two
 _SHOWN = ("read", "written", "refused")  # counters of our transforms that are shown
 
 
@@ -54,12 +55,19 @@ class RemoteJob(abc.ABC):
         """Get the counters of our transforms so far, by name; empty if the runner has none."""
 
     @abc.abstractmethod
-    def cancel(self) -> None:
+    def cancel(self, in_transit: float = IN_TRANSIT) -> None:
         """Ask the runner to end the job.
+
+        Args:
+            in_transit: seconds to wait for a job that its cluster has not received yet.
 
         Raises:
             ConnectionLost: as `state`.
         """
+
+    def explain_delay(self) -> str:
+        """Explain why no worker has started, as the runner sees it; "" if it does not say."""
+        return ""
 
     @abc.abstractmethod
     def messages(self) -> Messages:
@@ -97,8 +105,9 @@ class RemoteJob(abc.ABC):
                     before = detail
                 if end and time.monotonic() > end:
                     if not begun():
-                        self.cancel()
-                        raise self._make_too_late_error(wait, messages)
+                        delay = self.explain_delay()
+                        self.cancel(SECONDS["FLINK"])
+                        raise self._make_too_late_error(wait, messages, delay)
                     end = None
                 time.sleep(self.poll)
             if state == "FAILED":
@@ -133,8 +142,8 @@ class RemoteJob(abc.ABC):
         numbers = [f"{counted[name]:,} {name}" for name in _SHOWN if name in counted]
         return "  ".join(filter(None, [f"job {state.lower()}", *numbers, self.url]))
 
-    def _make_too_late_error(self, wait: str, messages: Messages) -> EnvironmentTrouble:
-        cause = runner_errors.find_first_cause(messages.last()) if messages.any() else ""
+    def _make_too_late_error(self, wait: str, messages: Messages, delay: str) -> EnvironmentTrouble:
+        cause = runner_errors.find_first_cause(messages.last()) if messages.any() else delay
         return make_too_late_error(f"the job {self.id}", wait, cause)
 
 

@@ -27,8 +27,9 @@ class Cluster:
         self.heeds = True
         self.url = ""
 
-    def add(self, jid: str, name: str = NAME, state: str = "RUNNING") -> None:
-        self.jobs[jid] = {"jid": jid, "name": name, "state": state}
+    def add(self, jid: str, name: str = NAME, state: str = "RUNNING", scheduled: int = 0) -> None:
+        tasks = {"scheduled": scheduled}
+        self.jobs[jid] = {"jid": jid, "name": name, "state": state, "tasks": tasks}
 
     def state(self, jid: str) -> str:
         return str(self.jobs[jid]["state"])
@@ -38,6 +39,8 @@ class Cluster:
             if self.heeds:
                 self.jobs[path.split("/")[2].removesuffix("?mode=cancel")]["state"] = "CANCELED"
             return {}
+        if path == "/overview":
+            return {"slots-available": 1, "slots-total": 4}
         assert (method, path) == ("GET", "/jobs/overview")
         return {"jobs": list(self.jobs.values())}
 
@@ -106,6 +109,19 @@ def test_a_job_on_its_way_to_flink_is_ended_there(
     monkeypatch.setattr(flink_job.time, "sleep", lambda _: cluster.add("mine"))
     assert job.stop(60) == "CANCELLED"
     assert cluster.state("mine") == "CANCELED"
+
+
+def test_a_job_that_waits_for_slots_says_so(job: FlinkJob, cluster: Cluster) -> None:
+    cluster.add("another", name="BeamApp-root-1126111526-d98dae93", scheduled=2)
+    assert f"Flink at {cluster.url} had not received the job" in job.explain_delay()
+    cluster.add("mine")
+    assert job.explain_delay() == ""
+    cluster.add("mine", scheduled=2)
+    assert job.explain_delay() == (
+        f"the job waited for slots that other jobs hold: 1 of 4 are free on Flink at {cluster.url}"
+    )
+    job.url = "http://127.0.0.1:1"
+    assert "Flink does not answer" in job.explain_delay()
 
 
 def test_what_the_job_server_says_else_is_not_asked_of_flink(

@@ -28,6 +28,7 @@ class Scripted(RemoteJob):
 
     states: Iterator[str]
     cancelled: bool = False
+    patience: float = 0.0  # for a job in transit
     poll = 0.0
 
     def state(self) -> str:
@@ -36,8 +37,9 @@ class Scripted(RemoteJob):
     def counters(self) -> dict[str, int]:
         return {}
 
-    def cancel(self) -> None:
+    def cancel(self, in_transit: float = 0.0) -> None:
         self.cancelled = True
+        self.patience = in_transit
 
     def messages(self) -> NoMessages:
         return NoMessages()
@@ -67,4 +69,5 @@ def test_one_that_none_begins_is_cancelled_and_says_what_decides(tmp_path: Path)
     with pytest.raises(EnvironmentTrouble, match="the job one did not start within 0 s") as found:
         one.wait(Context(output_dir=tmp_path), "JOB_START", begun=lambda: False)
     assert one.cancelled
+    assert one.patience == SECONDS["FLINK"]
     assert "PENSTOCK_WAIT_JOB_START" in found.value.remedy
