@@ -26,4 +26,4 @@ def test_code_of_a_new_project_is_part_of_what_a_step_depends_on(tmp_path, monke
     out, told = capfd.readouterr()
     assert "cannot be detected" not in out  # its source says by a stamp what it reads
     assert re.search(r"normalize +run +code network\.py", told)
-    assert re.search(r"ingest +reuse", told)
+    assert re.search(r"ingest +cached", told)
