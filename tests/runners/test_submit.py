@@ -213,7 +213,7 @@ def test_a_step_that_fails_there_fails_here_in_the_same_words(digits, request_at
     empty.mkdir()
     settings = ["ingest.source=idx", f"ingest.path={empty}"]
     pipeline = apply_settings(digits, settings)
-    with pytest.raises(BadDataError, match="no images of the train split"):
+    with pytest.raises(BadDataError, match="images of the split train"):
         send(pipeline, request_at(tmp_path / "root", shared_filesystem=True))
     assert status(tmp_path / "root") == ("failed", exit_codes.BAD_DATA)
 
@@ -229,7 +229,7 @@ def test_files_that_workers_may_not_see_are_refused(digits, request_at, tmp_path
 
 
 def test_without_workers_of_its_own_it_is_refused(digits, request_at, job_service, tmp_path):
-    with pytest.raises(ConfigError, match="outlive this process"):
+    with pytest.raises(ConfigError, match="workers in this process"):
         send(digits, request_at(tmp_path, job_service.args))
 
 

@@ -86,7 +86,7 @@ def test_a_worker_tells_what_it_is(tmp_path: Path, external: tuple[str, ...]) ->
 
 def test_workers_with_other_code_are_refused(external: tuple[str, ...], monkeypatch) -> None:
     mine = {**worker_code.read_versions(), "penstock": "another"}
-    monkeypatch.setattr("components.beam.worker_check.here", lambda: mine)
+    monkeypatch.setattr("components.beam.worker_check.read_versions", lambda: mine)
     with pytest.raises(EnvironmentTrouble, match="another penstock"):
         check_workers(external)
 
@@ -129,7 +129,7 @@ def test_submitted_jobs_are_asked_for_by_their_id(external: tuple[str, ...]) -> 
 
 
 def test_a_loopback_job_is_not_submitted(loopback: tuple[str, ...]) -> None:
-    with pytest.raises(ConfigError, match="outlive"):
+    with pytest.raises(ConfigError, match="workers in this process"):
         submission.submit_detached(lambda p: p | beam.Create([1]), loopback)
 
 
