@@ -46,8 +46,13 @@ def is_installed(file: str) -> bool:
 
 
 def is_first_party_file(file: str) -> bool:
-    """Return whether a file is neither installed nor part of Python."""
-    return not is_installed(file) and not file.startswith(_STANDARD)
+    """Return whether a file is neither installed, nor part of Python, nor made by TensorFlow.
+
+    TensorFlow's AutoGraph writes the functions that it compiles to files with random names in the
+    temporary folder, which may be the working folder or on `sys.path`.
+    """
+    generated = Path(file).name.startswith("__autograph_generated_file")
+    return not (is_installed(file) or file.startswith(_STANDARD) or generated)
 
 
 def digest_source(content: bytes) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 import time
@@ -14,7 +15,7 @@ import pytest
 
 from data.code import loaded_modules
 from data.code.distributions import Distributions
-from data.code.first_party import Code, short_name
+from data.code.first_party import Code, get_user_file, short_name
 from data.code.import_path import shadowed_module_error
 from data.errors import ConfigError, EnvironmentTrouble
 
@@ -210,3 +211,13 @@ class TestLoadedModules:
 
         assert loaded_modules.get_requested_imports("own_asks") == {"own_b"}
         del sys.modules["own_asks"], sys.modules["own_b"]
+
+
+def test_what_tensorflow_generates_is_no_code_of_the_user(tmp_path: Path, monkeypatch) -> None:
+    """AutoGraph's files have random names, and lie on `sys.path` where that holds the TMPDIR."""
+    monkeypatch.syspath_prepend(tmp_path)
+    for name, users in (("__autograph_generated_file0a", False), ("users_file0a", True)):
+        (tmp_path / f"{name}.py").write_text("")
+        importlib.import_module(name)
+        assert (get_user_file(name) is not None) == users
+        monkeypatch.delitem(sys.modules, name)
