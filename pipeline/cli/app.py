@@ -68,11 +68,7 @@ _SPAN = {
 }
 
 
-@click.group(
-    cls=LazyGroup,
-    sections=_SECTIONS,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+@click.group(cls=LazyGroup, sections=_SECTIONS)
 @click.version_option(package_name="penstock")
 def cli() -> None:
     """Train image classifiers, and serve only those that pass the gate.

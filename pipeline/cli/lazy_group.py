@@ -13,11 +13,14 @@ Sections = Mapping[str, Mapping[str, tuple[str, str]]]
 
 
 class _WithExamples(click.Command):
-    """A command whose help ends with examples, printed as they are written."""
+    """A command with -h whose help ends with examples, printed as they are written."""
 
     def __init__(self, *args: Any, examples: str = "", **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.examples = examples
+
+    def get_help_option_names(self, ctx: click.Context) -> list[str]:
+        return ["-h", "--help"]
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         if self.examples:

@@ -53,11 +53,7 @@ def write_commands() -> str:
     parts = [_COMMANDS]
     for path, command in walk_commands(penstock(), "penstock"):
         context = click.Context(
-            command,
-            info_name=path,
-            terminal_width=WIDTH,
-            max_content_width=WIDTH,
-            help_option_names=penstock().context_settings["help_option_names"],
+            command, info_name=path, terminal_width=WIDTH, max_content_width=WIDTH
         )
         text = "\n".join(line.rstrip() for line in command.get_help(context).splitlines())
         parts.append(f"## {path}\n\n```text\n{text}\n```\n")
