@@ -82,9 +82,8 @@ class Code:
             if self._is_library(name, tops):
                 libraries.add(top)
                 continue
-            todo += (
-                [name.rpartition(".")[0]] if top != name else []
-            )  # the package, which is imported first
+            if top != name:  # the package, which is imported first
+                todo.append(name.rpartition(".")[0])
             path = self.file(name)
             if path:
                 files[name] = path

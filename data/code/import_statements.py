@@ -41,9 +41,8 @@ def _list_names(nodes: Iterator[ast.AST], package: str) -> Iterator[str]:
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            with contextlib.suppress(
-                ImportError
-            ):  # beyond the top-level package: Python will raise
+            # beyond the top-level package Python will raise
+            with contextlib.suppress(ImportError):
                 base = importlib.util.resolve_name("." * node.level + (node.module or ""), package)
                 # a name after `import` may be a module, or a name in the module
                 yield from (base, *(f"{base}.{alias.name}" for alias in node.names))

@@ -154,7 +154,7 @@ class RunView:
         execution, summary = event.execution, event.summary
         if event.step in self._cached and event.why:  # the plan did not say so
             summary = "; ".join(filter(None, (*event.why, summary)))
-        if execution.status in ("completed", "cached"):
+        if event.succeeded:
             self._step = None
         if self._progress and self._task is not None:
             self._progress.remove_task(self._task)

@@ -71,7 +71,7 @@ def cancel(root: Path, run_id: str, *, wait: float = WAIT) -> Cancellation:
         with contextlib.suppress(ConfigError):  # a process is attached to it, and does the same
             record_steps(job, run, ledger)
         executions = ledger.executions(run.id)
-        completed = tuple(e.step for e in executions if e.status in ("completed", "cached"))
+        completed = tuple(e.step for e in executions if e.succeeded)
     return Cancellation(run_id=run.id, completed=completed, job=stopped)
 
 

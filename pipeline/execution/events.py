@@ -135,7 +135,7 @@ class StepEnded(Event):
     @property
     def succeeded(self) -> bool:
         """Tell whether the step's artifact is there."""
-        return self.execution.status in ("completed", "cached")
+        return self.execution.succeeded
 
 
 @dataclass(frozen=True, kw_only=True)

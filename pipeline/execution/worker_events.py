@@ -79,9 +79,8 @@ class WorkerEventsReader:
     def _handle(self, event: Event) -> None:
         if isinstance(event, AttemptFailed):
             error = deserialize_error(event.error)
-            if not isinstance(
-                error, PushRightLost
-            ):  # another attempt is at work, or all is cancelled
+            # without the right to push, another attempt is at work, or all is cancelled
+            if not isinstance(error, PushRightLost):
                 self.error = error
         elif isinstance(event, StepEnded):
             self._handle_end(event)

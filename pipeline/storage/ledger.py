@@ -23,7 +23,7 @@ from pipeline.storage.trusted_models import TrustedModels
 Ended = tuple[Execution, Mapping[str, tuple[str, Any]], Sequence[Lineage]]
 
 _LISTED = 8  # ids of runs in the message about an ambiguous one
-_SUCCESSFUL = tables.executions.c.status.in_(("completed", "cached"))
+_SUCCESSFUL = tables.executions.c.status.in_(tables.SUCCESSFUL)
 
 
 class Ledger(FileDigests, TrustedModels):

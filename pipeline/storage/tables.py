@@ -21,6 +21,7 @@ RunStatus = Literal[
     "unknown",  # the cluster does not answer
 ]
 StepStatus = Literal["completed", "cached", "failed", "interrupted"]
+SUCCESSFUL: tuple[StepStatus, ...] = ("completed", "cached")  # the step's artifact is there
 
 
 class TupleAsJson(sa.TypeDecorator[tuple[Any, ...]]):
@@ -107,6 +108,10 @@ class Execution:
     status: StepStatus
     seconds: float
     error: str | None = None
+
+    @property
+    def succeeded(self) -> bool:
+        return self.status in SUCCESSFUL
 
 
 @dataclass(frozen=True, kw_only=True)

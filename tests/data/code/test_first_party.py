@@ -84,9 +84,8 @@ def test_a_name_written_out_is_found_in_a_call(write, call: str) -> None:
 def test_an_installed_module_counts_by_its_version_unless_an_import_path_names_it(write) -> None:
     site = write("site-packages", own_lib__in____init__="import own_lib.part", own_lib__in__part="")
     write("code", own_a="import own_lib")
-    assert (
-        Code().find_closure(["own_a"]).libraries == []
-    )  # no distribution has it: it is somebody's own
+    # no distribution has it: it is somebody's own
+    assert Code().find_closure(["own_a"]).libraries == []
     assert names("own_a") == ["own_a.py", "own_lib/__init__.py", "own_lib/part.py"]
     info = site / "Another_Name-2.5.dist-info"
     info.mkdir()
