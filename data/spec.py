@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 from data.errors import BadDataError
+from data.geometry import Geometry
 
 IMAGE = "image"  # feature: the pixels, raw bytes in row-major order, height x width x channels
 LABEL = "label"  # feature: int64, 0 <= label < number of classes
@@ -13,7 +16,7 @@ SPAN = "span"  # feature: bytes, the name of the image's span; absent where the 
 
 @dataclass(frozen=True, kw_only=True)
 class ImageSpec:
-    """The image size and the class names of a dataset; pixels are uint8, 0-255.
+    """The image size, its geometry and the class names of a dataset; pixels are uint8, 0-255.
 
     Raises:
         BadDataError: a dimension outside 1-16384, channels other than 1, 3 or 4, or class names
@@ -24,6 +27,7 @@ class ImageSpec:
     width: int
     channels: int
     class_names: tuple[str, ...]
+    geometry: Geometry = field(default_factory=Geometry)  # how a file becomes this size
 
     def __post_init__(self) -> None:
         if not (
@@ -57,3 +61,20 @@ class ImageSpec:
     def image_bytes(self) -> int:
         """Size of one image in bytes."""
         return self.height * self.width * self.channels
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> ImageSpec:
+        """Read a spec from what `dataclasses.asdict` and JSON made of it.
+
+        Raises:
+            KeyError, TypeError, BadDataError: the content is no spec.
+        """
+        geometry = dict(content["geometry"])
+        geometry["background"] = tuple(geometry["background"])
+        return cls(
+            **{
+                **content,
+                "class_names": tuple(content["class_names"]),
+                "geometry": Geometry(**geometry),
+            }
+        )

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 from data.errors import BadDataError
 from data.files.documents import read_document, write_document
@@ -20,18 +20,23 @@ from data.spec import ImageSpec
 
 DATASET = "examples"  # the dataset's name in shard file names
 DESCRIPTION = "examples.json"
+Store = Literal["raw", "encoded"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Examples:
     """A dataset on disk.
 
-    `counts` gives images per class for each split, in the order of `spec.class_names`.
+    `counts` gives images per class for each split, in the order of `spec.class_names`. `store` says
+    whether the feature `image` is pixels after the geometry (raw) or the file's own bytes
+    (encoded). `features` names further features, one string each, such as columns of a table.
     """
 
     path: Path
     spec: ImageSpec
     counts: dict[str, tuple[int, ...]]
+    store: Store = "raw"
+    features: tuple[str, ...] = ()
 
     @property
     def summary(self) -> str:
@@ -85,7 +90,13 @@ def write_description(examples: Examples, source: dict[str, Any]) -> None:
     """Write `examples.json`; `source` describes the origin of the images, JSON-able."""
     write_document(
         examples.path / DESCRIPTION,
-        {"spec": asdict(examples.spec), "counts": examples.counts, "source": source},
+        {
+            "spec": asdict(examples.spec),
+            "counts": examples.counts,
+            "store": examples.store,
+            "features": examples.features,
+            "source": source,
+        },
     )
 
 
@@ -98,10 +109,11 @@ def load_examples(path: Path) -> Examples:
     """
     content = read_document(path / DESCRIPTION)
     try:
-        spec = ImageSpec(
-            **{**content["spec"], "class_names": tuple(content["spec"]["class_names"])}
-        )
+        spec = ImageSpec.from_json(content["spec"])
         counts = {split: tuple(map(int, images)) for split, images in content["counts"].items()}
+        store, features = content["store"], tuple(map(str, content["features"]))
+        if store not in get_args(Store):
+            raise ValueError(f"store {store!r}")
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise BadDataError(
             f"{path / DESCRIPTION} is invalid",
@@ -109,7 +121,7 @@ def load_examples(path: Path) -> Examples:
             got=error,
             remedy="ingest again",
         ) from error
-    examples = Examples(path=path, spec=spec, counts=counts)
+    examples = Examples(path=path, spec=spec, counts=counts, store=store, features=features)
     missing = [split for split in counts if not examples.shards(split)]
     if missing:
         raise BadDataError(

@@ -20,11 +20,11 @@ _CREATE_AGAIN = "create the file again with this version"
 SCHEMAS = {
     "checkpoint": 1,  # the facts in a training's checkpoints
     "events.jsonl": 2,  # each line; a worker's as well
-    "examples.json": 1,
+    "examples.json": 2,
     "history.json": 1,
     "manifest.json": 1,
     "model_card.json": 2,
-    "penstock.json": 3,
+    "penstock.json": 4,
     "push.json": 2,
     "push_right.json": 1,
     "run.json": 1,

@@ -28,7 +28,9 @@ _CHUNK_BYTES = 8 << 20  # and about the most bytes, so that many elements fit in
 NAMES = {
     "digits": "data.sources.digits:DigitsSource",
     "idx": "data.sources.idx:IdxSource",
+    "image_folder": "data.sources.image_folder:ImageFolderSource",
     "npz": "data.sources.npz:NpzSource",
+    "table": "data.sources.table:TableSource",
     "tfds": "data.sources.tfds:TfdsSource",
     "tfds_dir": "data.sources.tfds_dir:TfdsDirSource",
 }
@@ -44,7 +46,22 @@ class _Settings(NamedTuple):
 _SETTINGS = {
     "digits": _Settings(required=(), optional=("class_names",)),
     "idx": _Settings(required=("path",), optional=("class_names",)),
+    "image_folder": _Settings(
+        required=("path",), optional=("class_names", "group", "nested_classes")
+    ),
     "npz": _Settings(required=("path",), optional=("class_names",)),
+    "table": _Settings(
+        required=("path",),
+        optional=(
+            "class_names",
+            "images",
+            "path_column",
+            "label_column",
+            "split_column",
+            "group",
+            "features",
+        ),
+    ),
     "tfds": _Settings(required=("name",), optional=("version", "data_dir", "class_names")),
     "tfds_dir": _Settings(required=("path",), optional=("class_names",)),
 }
@@ -59,6 +76,14 @@ class SourceConfig:
     version: str | None = None  # version of the dataset (tfds); None: the newest
     data_dir: str | None = None  # folder of prepared datasets (tfds)
     class_names: tuple[str, ...] | None = None  # None: the source's own names, or "0", "1", …
+    images: str | None = None  # folder that a table's paths are relative to; None: the table's own
+    path_column: str | None = None  # of a table; None: found by its usual names
+    label_column: str | None = None
+    split_column: str | None = None
+    # Column of a table, or a regular expression on the file's path whose first group is the group.
+    group: str | None = None
+    features: tuple[str, ...] = ()  # columns of a table that become features of the examples
+    nested_classes: bool = False  # whether a class's name is the whole path below the split
     options: dict[str, Any] = field(default_factory=dict)  # for your own source
     # Beam's flags: Beam's file systems read hosts and keys from them
     beam_args: tuple[str, ...] = field(default=(), repr=False)

@@ -95,9 +95,8 @@ def read_manifest(bundle: Path) -> Manifest:
         )
     try:
         content = read_document(path)
-        spec = dict(content["spec"], class_names=tuple(content["spec"]["class_names"]))
         return Manifest(
-            spec=ImageSpec(**spec),
+            spec=ImageSpec.from_json(content["spec"]),
             model_digest=str(content["model_digest"]),
             metadata=dict(content["metadata"]),
             files=dict(content["files"]),

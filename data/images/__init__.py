@@ -1,0 +1,1 @@
+"""Turn image files of any size into pixels of one size, in TensorFlow operations."""
