@@ -10,112 +10,22 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
 
 from components.artifacts import Examples, ExpectedExamples
 from components.context import Context, Depends
-from data.base.field_meanings import show_meanings
+from components.ingest.config import FILE_SOURCES, Config
 from data.code.import_path import load_object, resolve_import_path
 from data.code.user_object import check_call, check_object
 from data.errors import ConfigError, EnvironmentTrouble
 from data.files.file_tree import walk
 from data.files.input_files import is_url
-from data.sources import NAMES, SPLITS, SourceConfig, get_stamp_function, make_source
-from data.spans.patterns import check_pattern, is_pattern
-from data.spans.windows import Window
+from data.sources import NAMES, SPLITS, get_stamp_function, make_source
+from data.spans.patterns import is_pattern
 from data.spec import ImageSpec
 
 _POLL = 0.2  # seconds between two measurements of how much is written
-
-
-@show_meanings
-@dataclass(frozen=True, kw_only=True)
-class Config:
-    """Settings of Ingest."""
-
-    source: str = "digits"
-    """Where the images come from: digits, idx, npz, tfds, tfds_dir, or the import path of your own
-    source, package.module:Class."""
-    path: str | None = None
-    """File or folder with the data, or its URL (idx, npz, tfds_dir). A path with {SPAN}, {YYYY},
-    {MM}, {DD} or {VERSION} is a pattern of spans; see docs/how-to/spans.md."""
-    name: str | None = None
-    """Name of the dataset (tfds)."""
-    version: str | None = None
-    """Version of the dataset (tfds). None: the newest."""
-    data_dir: str | None = None
-    """Folder in which TensorFlow Datasets keeps prepared datasets (tfds). None: its own default."""
-    class_names: tuple[str, ...] | None = None
-    """Names of the classes in the order of the labels. None: the names that the source gives, else
-    "0", "1", …."""
-    options: dict[str, Any] = field(default_factory=dict)
-    """Settings for your own source. Files that a string with a slash leads to are part of the
-    fingerprint."""
-    validation_share: float = 0.0
-    """Share of the train split that becomes the validation split, 0 to less than 1. Images are
-    chosen by a hash of their pixels. 0: no validation split."""
-    window: str = "latest"
-    """Which spans of a pattern to take: latest, a number of newest spans, all, "since push", or the
-    name of one span."""
-    test: Literal["newest", "all"] = "newest"
-    """Which spans of the window give their test split to the evaluation: the newest one that has a
-    test split, or all."""
-    done_marker: str | None = None
-    """A span is complete once its folder holds a file of this name; where a span is one file, once
-    FILE.done lies beside it. None: no marker is needed."""
-    quiet_minutes: float | None = None
-    """A span is complete once none of its files has changed for this many minutes. None: no
-    waiting."""
-    span: str | None = None
-    """Value of the feature `span` in the examples. A pattern sets it; you need not."""
-
-    def __post_init__(self) -> None:
-        resolve_import_path(self.source, NAMES, "source")
-        if is_pattern(self.path):
-            check_pattern(str(self.path))
-        Window.parse(self.window)
-        if self.quiet_minutes is not None and not self.quiet_minutes >= 0:
-            raise ConfigError(
-                "ingest.quiet_minutes is out of range",
-                expected="0 minutes or more",
-                got=self.quiet_minutes,
-                remedy="--set ingest.quiet_minutes=10, for example",
-            )
-        if self.done_marker is not None and Path(self.done_marker).name != self.done_marker:
-            raise ConfigError(
-                "ingest.done_marker is not the name of a file",
-                expected="a file name without a folder, such as _SUCCESS",
-                got=repr(self.done_marker),
-                remedy="--set ingest.done_marker=_SUCCESS, for example",
-            )
-        if not 0 <= self.validation_share < 1:
-            raise ConfigError(
-                "ingest.validation_share is out of range",
-                expected="0 or more and less than 1",
-                got=self.validation_share,
-                remedy="write 0.1 for a tenth of the train split",
-            )
-        names = self.class_names
-        if names is not None and (len(names) < 2 or len(set(names)) < len(names) or not all(names)):
-            raise ConfigError(
-                "ingest.class_names does not name the classes",
-                expected="two or more names, none empty, no name twice",
-                got=", ".join(map(repr, names)) or "none",
-                remedy="name every class once, in the order of the labels",
-            )
-
-    def source_config(self, beam_args: tuple[str, ...]) -> SourceConfig:
-        return SourceConfig(
-            beam_args=beam_args,
-            path=self.path,
-            name=self.name,
-            version=self.version,
-            data_dir=self.data_dir,
-            class_names=self.class_names,
-            options=self.options,
-        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,6 +41,10 @@ class Outputs:
 def check_config(config: Config) -> None:
     """Raise ConfigError if the source needs a setting that is missing, or cannot use one."""
     config.source_config(()).check(config.source)
+    if config.source in FILE_SOURCES:
+        config.check_for_files()
+    elif config.source in NAMES:
+        config.check_for_arrays()
 
 
 def expect_outputs(
