@@ -38,3 +38,15 @@ def hash_images(images: np.ndarray, purpose: str = "") -> np.ndarray:
     pixels = (image.tobytes() for image in images)
     digests = [hashlib.blake2b(p, digest_size=8, person=person).digest() for p in pixels]
     return np.frombuffer(b"".join(digests), ">u8").astype(np.uint64)
+
+
+def hash_text_share(text: str, purpose: str) -> float:
+    """Map a text, such as the name of a group, to a number, uniform over 0 to 1.
+
+    Args:
+        text: any text, also one that stands for bytes that are no UTF-8.
+        purpose: as for `hash_image_shares`.
+    """
+    content = text.encode("utf-8", "surrogateescape")
+    digest = hashlib.blake2b(content, digest_size=8, person=purpose.encode()).digest()
+    return int.from_bytes(digest, "big") / 2.0**64
