@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -13,13 +12,14 @@ from components.ingest.config import Config
 from components.ingest.first_files import infer_spec
 from components.ingest.progress import report_progress
 from components.ingest.store import choose_store, measure_mean_size
-from data.errors import BadDataError
+from data.base.visible_text import escape_controls
+from data.errors import BadDataError, ConfigError
 from data.examples.finalize import finalize_examples
-from data.examples.outcomes import Outcome, read_outcome
-from data.examples.portions import group_parts
-from data.examples.quarantine import write_left_out, write_quarantine
+from data.examples.from_files.outcome import NO_SPLIT, Outcome, read_outcome
+from data.examples.from_files.portions import group_parts
+from data.examples.from_files.quarantine import write_left_out, write_quarantine
+from data.examples.from_files.write import FileRules, WriteFiles
 from data.examples.splits import TEST, TRAIN, VALIDATION, SplitShares
-from data.examples.write_files import FileRules, WriteFiles
 from data.files.durable_files import write_json
 from data.sources.file_source import FileSource
 
@@ -92,3 +92,49 @@ def ingest_files(
     )
     _warn_of_classes(examples, context)
     return examples
+
+
+def _check_splits(outcome: Outcome, config: Config) -> None:
+    """Check the splits that the source gives against the shares that the config cuts.
+
+    Raises:
+        ConfigError: a share has nothing to cut.
+        BadDataError: a group is in two splits.
+    """
+    given = outcome.given
+    if config.test_share and not given[NO_SPLIT]:
+        raise ConfigError(
+            "ingest.test_share has nothing to cut: the source gives every image its split",
+            got=", ".join(f"{count:,} in {split}" for split, count in sorted(given.items())),
+            follows="nothing was ingested",
+            remedy="remove ingest.test_share, or set ingest.path to the folder of one split",
+        )
+    if config.validation_share and given[VALIDATION]:
+        raise ConfigError(
+            "ingest.validation_share would cut a second validation split",
+            got=f"{given[VALIDATION]:,} images in the source's own",
+            follows="nothing was ingested",
+            remedy="--set ingest.validation_share=0",
+        )
+    outcome.check_groups()
+
+
+def _required_splits(config: Config) -> tuple[str, ...]:
+    """List the splits that must have images. One span needs only train: its window is checked."""
+    if config.span is not None:
+        return (TRAIN,)
+    return (TRAIN, TEST, VALIDATION) if config.validation_share else (TRAIN, TEST)
+
+
+def _warn_of_classes(examples: Examples, context: Context) -> None:
+    """Warn of classes that a split lacks."""
+    for split, counts in examples.counts.items():
+        pairs = zip(examples.spec.class_names, counts, strict=True)
+        lacking = [name for name, count in pairs if not count]
+        if lacking:
+            names = ", ".join(map(escape_controls, lacking[:_NAMED]))
+            more = f" and {len(lacking) - _NAMED:,} more" if len(lacking) > _NAMED else ""
+            context.warn(
+                f"{len(lacking):,} of {len(counts):,} classes have no image in {split}: "
+                f"{names}{more}"
+            )

@@ -138,9 +138,7 @@ def load_examples(path: Path) -> Examples:
             got=error,
             remedy="ingest again",
         ) from error
-    examples = Examples(
-        path=path, spec=spec, counts=counts, store=store, features=features, **rest
-    )
+    examples = Examples(path=path, spec=spec, counts=counts, store=store, features=features, **rest)
     missing = [split for split in counts if not examples.shards(split)]
     if missing:
         raise BadDataError(

@@ -22,8 +22,10 @@ from apache_beam.transforms.combiners import ToListCombineFn
 
 from data.base.visible_text import escape_controls
 from data.code.worker_code import SameCodeDoFn
+from data.content_hash import hash_text
 from data.errors import BadDataError, suggest_names
-from data.examples.portions import Portion
+from data.examples.from_files.outcome import NO_SPLIT, WrittenPortion
+from data.examples.from_files.portions import Portion
 from data.examples.splits import SPLIT_NAMES, SplitShares
 from data.examples.tf_example import encode_features
 from data.examples.write import Shard, serialize_errors, write_record
@@ -31,8 +33,6 @@ from data.files.durable_files import translate_disk_errors, write_json
 from data.images.read_files import ReadImage, read_files
 from data.sources.file_source import FilePart, FileSource, ImageFile
 from data.spec import FORMAT, HEIGHT, IMAGE, LABEL, SPAN, WIDTH, ImageSpec
-
-NO_SPLIT = ""  # in `given`: files to which the source gives no split
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,18 +45,6 @@ class FileRules:
     features: tuple[str, ...] = ()  # names of the further features, each of which a file must have
     span: str | None = None
     keep_going: bool = False  # whether bad files are left out; else the first one ends the job
-
-
-@dataclass
-class WrittenPortion:
-    """The outcome of a portion; `details` names the JSON file with its bad files and groups."""
-
-    index: int
-    read: int
-    bad: int
-    given: dict[str, int]  # split by the source, or NO_SPLIT → number of good images
-    shards: list[Shard]
-    details: str
 
 
 class WriteFiles(beam.PTransform):
@@ -169,7 +157,10 @@ class _PortionWriter:
         written.shards = [shard for shard, _ in self._shards.values()]
         written.details = f"{uuid.uuid4().hex}.json"
         path = self._folder / written.details
-        groups = [[*map(escape_controls, (*key, name))] for key, name in self._groups.items()]
+        groups = [
+            (hash_text(group), split, escape_controls(group), escape_controls(name))
+            for (group, split), name in self._groups.items()
+        ]
         with translate_disk_errors(f"cannot write {path}"):
             write_json(path, {"bad": self._bad, "groups": groups})
         return written
