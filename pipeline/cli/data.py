@@ -67,13 +67,11 @@ def data(
     their reasons, and images that are there twice. --set takes the settings of ingest, such as
     ingest.group=person.
     """
-    _check_options(settings, headers=headers, out=out)
-    config = configure_ingest(path, settings)
-    with nullcontext(Console(stderr=True)) if debug() else libraries_to(None) as console:
-        with show_progress(console, "looking at files") as progress:
-            seen = look(config, decode=not headers, progress=progress)
-        name = _choose_name(path)
-        picture = None if headers else _draw(seen, out, root / "data" / f"{name}.png")
+    if headers and out:
+        raise click.UsageError("--headers decodes no image, and --out draws some: omit one of them")
+    seen = look_at(path, settings, decode=not headers)
+    name = _choose_name(path)
+    picture = None if headers else _draw(seen, out, root / "data" / f"{name}.png")
     commands = [
         format_command("run", RECIPE, *_list_settings(seen, settings)),
         format_command("new", f"my_{name}", "--images", path),
@@ -86,16 +84,25 @@ def data(
         say(command)
 
 
-def _check_options(settings: Sequence[str], *, headers: bool, out: Path | None) -> None:
-    """Raise click.UsageError where an option would be ignored."""
+def look_at(path: str, settings: Sequence[str], *, decode: bool) -> Look:
+    """Look at the dataset at a path, with progress on a terminal.
+
+    Raises:
+        click.UsageError: a setting of another step, which would be ignored.
+        ConfigError, BadDataError: as `look.configure_ingest` and `look.look`.
+    """
     for setting in settings:
         if not setting.startswith("ingest."):
             raise click.UsageError(
                 f"--set {setting}: this command takes the settings of ingest alone, such as "
                 "ingest.group=person"
             )
-    if headers and out:
-        raise click.UsageError("--headers decodes no image, and --out draws some: omit one of them")
+    config = configure_ingest(path, settings)
+    with (
+        nullcontext(Console(stderr=True)) if debug() else libraries_to(None) as console,
+        show_progress(console, "looking at files") as progress,
+    ):
+        return look(config, decode=decode, progress=progress)
 
 
 def _choose_name(path: str) -> str:
@@ -106,7 +113,8 @@ def _choose_name(path: str) -> str:
 def _draw(seen: Look, out: Path | None, default: Path) -> str | None:
     """Draw the picture. If the default place cannot be written, the command goes on without it."""
     try:
-        return str(draw_sheet(seen, out or default))
+        with nullcontext() if debug() else libraries_to(None):
+            return str(draw_sheet(seen, out or default))
     except EnvironmentTrouble as error:
         if out:
             raise
