@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 from data.code.import_path import load_object, resolve_import_path
 from data.code.user_object import check_call, locate_definition
 from data.errors import ConfigError, EnvironmentTrouble, summarize_error
+from data.sources.file_source import FileSource
 
 if TYPE_CHECKING:
     import numpy as np
@@ -172,7 +173,7 @@ class Source(Protocol):
         ...
 
 
-def make_source(name: str, config: SourceConfig) -> Source:
+def make_source(name: str, config: SourceConfig) -> Source | FileSource:
     """Make the source of a name or import path.
 
     Raises:
@@ -184,7 +185,7 @@ def make_source(name: str, config: SourceConfig) -> Source:
     source_class = load_object(path)
     check_call(source_class, path, "a class whose __init__ takes a SourceConfig", 1)
     source = source_class(config)
-    if not isinstance(source, Source):
+    if not isinstance(source, Source | FileSource):
         methods = ("spec", "parts", "num_images", "read")
         raise ConfigError(
             f"{name!r} is not a source",
