@@ -24,7 +24,9 @@ NO_DOCUMENTS = {
     "data/files/documents.py",
     "data/files/durable_files.py",
     "data/examples/write.py",
-    "components/ingest/component.py",
+    "data/examples/from_files/write.py",
+    "components/ingest/arrays.py",
+    "components/ingest/files.py",
     "pipeline/cli/models/gate.py",
 }
 
