@@ -109,13 +109,6 @@ def _check_splits(outcome: Outcome, config: Config) -> None:
             follows="nothing was ingested",
             remedy="remove ingest.test_share, or set ingest.path to the folder of one split",
         )
-    if config.validation_share and given[VALIDATION]:
-        raise ConfigError(
-            "ingest.validation_share would cut a second validation split",
-            got=f"{given[VALIDATION]:,} images in the source's own",
-            follows="nothing was ingested",
-            remedy="--set ingest.validation_share=0",
-        )
     outcome.check_groups()
 
 

@@ -26,7 +26,7 @@ from data.content_hash import hash_text
 from data.errors import BadDataError, suggest_names
 from data.examples.from_files.outcome import NO_SPLIT, WrittenPortion
 from data.examples.from_files.portions import Portion
-from data.examples.splits import SPLIT_NAMES, SplitShares
+from data.examples.splits import SPLIT_NAMES, VALIDATION, SplitShares
 from data.examples.tf_example import encode_features
 from data.examples.write import Shard, serialize_errors, write_record
 from data.files.durable_files import translate_disk_errors, write_json
@@ -196,6 +196,14 @@ class _PortionWriter:
                 expected=" or ".join(SPLIT_NAMES),
                 follows="nothing was ingested",
                 remedy=suggest_names(file.split, SPLIT_NAMES),
+            )
+        if file.split == VALIDATION and self._rules.shares.validation:
+            raise BadDataError(
+                "ingest.validation_share would cut a second validation split",
+                expected="no validation split in the source",
+                got=f"{escape_controls(file.name)} in validation",
+                follows="nothing was ingested",
+                remedy="--set ingest.validation_share=0",
             )
         return self._rules.shares.choose_split(file.split, file.group, image.shares)
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import itertools
+
 import hypothesis
 from hypothesis import strategies
 
@@ -29,7 +31,7 @@ def test_parts_keep_their_order_and_portions_their_limits(sizes, image_bytes: in
             assert portion.files <= PORTION_FILES
             assert portion.files * image_bytes <= PORTION_BYTES
             assert sum(part.size or 0 for part in portion.parts) <= PORTION_BYTES
-    for before, after in zip(portions, portions[1:], strict=False):
+    for before, after in itertools.pairwise(portions):
         assert (
             before.files + after.parts[0].files > PORTION_FILES
             or sum(max(p.size or 0, p.files * image_bytes) for p in (*before.parts, after.parts[0]))
