@@ -1,16 +1,21 @@
-"""Define a source of image files as a user would, for the import path `own_files:Listed`."""
+"""Write image files, and define a source of them as a user would: `own_files:Listed`."""
 
 from __future__ import annotations
 
+import csv
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+from PIL import Image
 
 from data.sources import SourceConfig
 from data.sources.file_source import FilePart, ImageFile, LeftOut
 
 LIST = "list.json"
+Splits = Mapping[str, tuple[np.ndarray, np.ndarray]]  # images (n, height, width, 1) and labels
 
 
 class Listed:
@@ -57,6 +62,31 @@ class Listed:
 
     def left_out(self) -> list[LeftOut]:
         return [LeftOut(name, "hidden") for name in self._options.get("left_out", ())]
+
+
+def write_image_folder(folder: Path, splits: Splits, names: Sequence[str]) -> Path:
+    """Write images of one channel as PNG files `split/class/number.png`."""
+    for split, index, image, label in _number(splits):
+        file = folder / split / names[label] / f"{index:05d}.png"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image[..., 0]).save(file)
+    return folder
+
+
+def write_table(folder: Path, table: Path, splits: Splits, names: Sequence[str]) -> Path:
+    """Write the table of a folder that `write_image_folder` wrote."""
+    with table.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(("path", "label", "split"))
+        for split, index, _, label in _number(splits):
+            writer.writerow((f"{split}/{names[label]}/{index:05d}.png", names[label], split))
+    return table
+
+
+def _number(splits: Splits) -> Iterator[tuple[str, int, np.ndarray, int]]:
+    for split, (images, labels) in splits.items():
+        for index, (image, label) in enumerate(zip(images, labels.tolist(), strict=True)):
+            yield split, index, image, label
 
 
 def write_list(folder: Path, rows: Sequence[dict[str, Any]]) -> Path:

@@ -20,7 +20,7 @@ import apache_beam as beam
 from apache_beam.metrics import Metrics
 from apache_beam.transforms.combiners import ToListCombineFn
 
-from data.base.visible_text import escape_controls
+from data.base.visible_text import escape_line
 from data.code.worker_code import SameCodeDoFn
 from data.content_hash import hash_text
 from data.errors import BadDataError, suggest_names
@@ -158,7 +158,7 @@ class _PortionWriter:
         written.details = f"{uuid.uuid4().hex}.json"
         path = self._folder / written.details
         groups = [
-            (hash_text(group), split, escape_controls(group), escape_controls(name))
+            (hash_text(group), split, escape_line(group), escape_line(name))
             for (group, split), name in self._groups.items()
         ]
         with translate_disk_errors(f"cannot write {path}"):
@@ -166,7 +166,7 @@ class _PortionWriter:
         return written
 
     def _add_bad(self, file: ImageFile, problem: str) -> None:
-        name = escape_controls(file.name)
+        name = escape_line(file.name)
         if not self._rules.keep_going:
             raise BadDataError(
                 f"{name} cannot be used",
@@ -176,14 +176,14 @@ class _PortionWriter:
                 remedy="fix or remove the file; or leave out up to a hundredth of the files: "
                 "--set ingest.max_bad_share=0.01",
             )
-        self._bad.append((name, escape_controls(file.label), escape_controls(problem)))
+        self._bad.append((name, escape_line(file.label), escape_line(problem)))
         Metrics.counter("ingest", "bad").inc()
 
     def _find_label(self, file: ImageFile) -> int:
         label = self._labels.get(file.label)
         if label is None:
             raise BadDataError(
-                f"{escape_controls(file.name)} has a label that is no class: {file.label!r}",
+                f"{escape_line(file.name)} has a label that is no class: {file.label!r}",
                 follows="nothing was ingested",
                 remedy=suggest_names(file.label, self._labels),
             )
@@ -192,7 +192,7 @@ class _PortionWriter:
     def _choose_split(self, file: ImageFile, image: ReadImage) -> str:
         if file.split is not None and file.split not in SPLIT_NAMES:
             raise BadDataError(
-                f"{escape_controls(file.name)} has an unknown split: {file.split!r}",
+                f"{escape_line(file.name)} has an unknown split: {file.split!r}",
                 expected=" or ".join(SPLIT_NAMES),
                 follows="nothing was ingested",
                 remedy=suggest_names(file.split, SPLIT_NAMES),
@@ -201,7 +201,7 @@ class _PortionWriter:
             raise BadDataError(
                 "ingest.validation_share would cut a second validation split",
                 expected="no validation split in the source",
-                got=f"{escape_controls(file.name)} in validation",
+                got=f"{escape_line(file.name)} in validation",
                 follows="nothing was ingested",
                 remedy="--set ingest.validation_share=0",
             )
@@ -213,7 +213,7 @@ class _PortionWriter:
         rules = self._rules
         if file.features.keys() != set(rules.features):
             raise BadDataError(
-                f"{escape_controls(file.name)} has other features than ingest.features",
+                f"{escape_line(file.name)} has other features than ingest.features",
                 expected=", ".join(rules.features) or "none",
                 got=", ".join(file.features) or "none",
                 follows="nothing was ingested",

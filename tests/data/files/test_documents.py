@@ -26,7 +26,6 @@ NO_DOCUMENTS = {
     "data/examples/write.py",
     "data/examples/from_files/write.py",
     "components/ingest/arrays.py",
-    "components/ingest/files.py",
     "pipeline/cli/models/gate.py",
 }
 

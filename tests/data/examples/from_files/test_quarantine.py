@@ -5,7 +5,7 @@ import json
 import os
 from pathlib import Path
 
-from data.base.visible_text import escape_controls
+from data.base.visible_text import escape_line
 from data.examples.from_files.outcome import Outcome, WrittenPortion
 from data.examples.from_files.quarantine import write_left_out, write_quarantine
 from data.sources.file_source import LeftOut
@@ -23,7 +23,7 @@ def read(path: Path) -> list[list[str]]:
 
 
 def test_every_bad_file_is_a_line_whatever_its_name(tmp_path) -> None:
-    bad = [(escape_controls(name), "cat", "it ends\nearly") for name in NAMES]
+    bad = [(escape_line(name), "cat", "it ends\nearly") for name in NAMES]
     (tmp_path / "d.json").write_text(json.dumps({"bad": bad, "groups": []}))
     portion = WrittenPortion(0, 9, len(bad), {}, [], "d.json")
     write_quarantine(tmp_path, Outcome((portion,), tmp_path))
