@@ -92,6 +92,7 @@ def ingest_files(
         splits=(),
         source=asdict(config),
     )
+    context.progress(total, total, f"{written:,} images written, {outcome.bad:,} bad files")
     _warn_of_classes(examples, context)
     return examples
 

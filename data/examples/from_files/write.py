@@ -7,6 +7,7 @@ groups and splits. Files get random names, because a runner may retry a bundle.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import uuid
 from collections import Counter
@@ -239,6 +240,13 @@ class _PortionWriter:
         no_images = [0] * self._rules.spec.num_classes
         shard = Shard(split, self._written.index, 0, file, no_images)
         with translate_disk_errors(f"cannot write {self._folder / file}"):
-            stream = self._open_files.enter_context((self._folder / file).open("wb"))
+            stream = (self._folder / file).open("wb")
+        self._open_files.callback(_close_after_error, stream)
         self._shards[split] = shard, stream
         return self._shards[split]
+
+
+def _close_after_error(stream: IO[bytes]) -> None:
+    """Close a file whose last bytes perhaps cannot be written; a closed one stays as it is."""
+    with contextlib.suppress(OSError):
+        stream.close()
