@@ -67,8 +67,9 @@ def test_a_shard_of_something_else_is_named_from_within_a_worker(tmp_path):
     shard = tmp_path / "shard"
     shard.write_bytes(frame_record(b"no example"))
     spec = ImageSpec(height=2, width=2, channels=1, class_names=("a", "b"))
+    examples = Examples(path=tmp_path, spec=spec, counts={"test": (1, 0)})
     with pytest.raises(RuntimeError) as caught:
-        list(ReadBatches(spec, ()).process((str(shard), 0)))
+        list(ReadBatches(examples, "test", ()).process((str(shard), 0)))
     error = deserialize_error(str(caught.value))
     assert isinstance(error, BadDataError)
     assert str(shard) in error.what
