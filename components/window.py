@@ -109,6 +109,8 @@ def check_inputs(config: Config, made: dict[str, tuple[Examples, ...]]) -> None:
 def run(inputs: Inputs, config: Config, context: Context) -> Outputs:
     """Link the shards of the spans, the oldest first, and describe them as one dataset.
 
+    Some spans may be raw and others encoded: readers of encoded examples take both.
+
     Raises:
         BadDataError: the spans do not fit together, no span has a train image or a test image, or
             the description of a span does not fit its shards.
@@ -139,11 +141,26 @@ def run(inputs: Inputs, config: Config, context: Context) -> Outputs:
         sizes = [shard.stat().st_size for shard in shards]
         facts[split] = [ShardFacts(*fact) for fact in zip(lengths, sizes, strict=True)]
         counts[split] = _add_up([examples.counts[split] for examples in spans])
-    spec = inputs.spans[0].spec
-    write_metadata(path, spec, facts, with_span=True)
-    examples = Examples(path=path, spec=spec, counts=counts)
+    spec, stores = inputs.spans[0].spec, {examples.store for examples in inputs.spans}
+    examples = Examples(
+        path=path,
+        spec=spec,
+        counts=counts,
+        store="encoded" if "encoded" in stores else "raw",
+        features=_common_features(inputs.spans),
+        note="spans in both stores" if len(stores) > 1 else "",
+    )
+    write_metadata(
+        path, spec, facts, with_span=True, store=examples.store, further=examples.features
+    )
     write_description(examples, asdict(config))
     return Outputs(examples=examples)
+
+
+def _common_features(spans: Sequence[Examples]) -> tuple[str, ...]:
+    """List the features that the examples of all spans have."""
+    names = spans[0].features
+    return tuple(name for name in names if all(name in span.features for span in spans))
 
 
 def _select_spans(split: str, spans: Sequence[Examples], config: Config) -> list[Examples]:

@@ -39,7 +39,7 @@ def test_a_model_of_other_images_is_named_with_both_shapes(examples, tmp_path):
     with pytest.raises(BadDataError) as caught:
         judge_models(model(tmp_path / "m", other), None, examples, Config(), lambda *_: None)
     assert str(tmp_path / "m") in caught.value.what
-    assert "width=7" in caught.value.got
+    assert "(5, 7, 3)" in caught.value.got
 
 
 def test_a_child_that_crashes_is_quoted_and_gives_no_verdict(examples, tmp_path, monkeypatch):
