@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -103,7 +104,9 @@ def explain_misfit(model: ImageSpec, examples: Examples) -> str:
     ours, theirs = spec.geometry, model.geometry
     if examples.store == "raw":
         # What has the exact size, every geometry leaves as it is.
-        settings = ("orientation", "background") if ours.fit == "exact" else _SETTINGS
+        settings: Sequence[str] = (
+            ("orientation", "background") if ours.fit == "exact" else _SETTINGS
+        )
     else:
         stricter = theirs.max_megapixels < ours.max_megapixels
         refuses = stricter or theirs.fit == "exact" or theirs.orientation == "refuse"
