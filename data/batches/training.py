@@ -87,15 +87,11 @@ def plan_feed(
         memory: available bytes; None: the memory of this machine or container.
     """
     image, total = examples.spec.image_bytes, examples.num_examples(SPLIT)
-    budget = int((memory or memory_bytes()) * MEMORY_SHARE)
     if cache == "auto":
-        cache = "stream"
-        if total * image <= budget:
-            cache = "memory"
-        elif scratch and total * image <= shutil.disk_usage(scratch).free * DISK_SHARE:
-            cache = "disk"
+        cache = choose_cache(examples, SPLIT, scratch, memory)
     buffer = total
     if cache == "stream":
+        budget = int((memory or memory_bytes()) * MEMORY_SHARE)
         # The buffer holds records: files may be larger than the images that are made from them.
         record = image if examples.store == "raw" else max(image, measure_records(examples, SPLIT))
         buffer = max(1, min(total, max(BUFFER_BYTES // record, BUFFER_IMAGES), budget // record))
@@ -106,6 +102,21 @@ def plan_feed(
         batch_size=batch_size,
         chunk_steps=max(1, steps),
     )
+
+
+def choose_cache(
+    examples: Examples, split: str, scratch: Path | None, memory: int | None = None
+) -> Cache:
+    """Choose where the images of a split fit, by their size after the geometry.
+
+    `scratch` and `memory` are as in `plan_feed`.
+    """
+    size = examples.num_examples(split) * examples.spec.image_bytes
+    if size <= int((memory or memory_bytes()) * MEMORY_SHARE):
+        return "memory"
+    if scratch and size <= shutil.disk_usage(scratch).free * DISK_SHARE:
+        return "disk"
+    return "stream"
 
 
 def read_training_chunks(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from data.batches.parse import translate_record_errors
+from data.batches.repeated import read_again
 from data.batches.sequential import read_batches
 from data.batches.training import plan_feed, read_training_chunks
 from data.errors import BadDataError
@@ -51,7 +53,7 @@ def test_batches_in_order(both) -> None:
 
 
 @pytest.mark.parametrize("cache", ["memory", "disk", "stream"])
-@pytest.mark.parametrize("first_step", [0, 5, 12])
+@pytest.mark.parametrize("first_step", [0, 18])
 def test_chunks_of_training(both, cache: str, first_step: int, tmp_path) -> None:
     def read(examples: Examples) -> tf.data.Dataset:
         feed = plan_feed(examples, batch_size=4, cache=cache, scratch=tmp_path)
@@ -67,6 +69,33 @@ def test_chunks_of_training(both, cache: str, first_step: int, tmp_path) -> None
     assert sum(len(labels) for _, labels in encoded) == 2 * COUNT - first_step // 13 * COUNT - (
         first_step % 13 // 3 * 12
     )
+
+
+@pytest.mark.parametrize(("memory", "cache"), [(None, "memory"), (100, "disk"), (100, "stream")])
+def test_validation_of_many_epochs(both, tmp_path, memory: int | None, cache: str) -> None:
+    """Files are read once where the images fit."""
+    raw, encoded = both
+    mine = dataclasses.replace(encoded, path=tmp_path / "mine")
+    shutil.copytree(encoded.path, mine.path)
+    scratch = tmp_path if cache == "disk" else None
+
+    def read(examples: Examples) -> tf.data.Dataset:
+        return read_again(
+            examples,
+            "train",
+            batch_size=16,
+            transform=lambda images: images / 255,
+            scratch=scratch,
+            memory=memory,
+        )
+
+    wanted, batches = read(raw), read(mine)
+    assert wanted.element_spec == batches.element_spec
+    assert wanted.cardinality() == batches.cardinality()
+    check_equal(wanted, batches)
+    if cache != "stream":
+        shutil.rmtree(mine.path)
+    check_equal(wanted, batches)
 
 
 def test_single_images(both) -> None:
