@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from components.ingest import Config
 from data.errors import BadDataError
-from data.geometry import Geometry
 from data.sources import make_source
 from data.sources.file_source import FileSource
 from pipeline.config.overrides import apply_overrides, apply_settings
@@ -72,7 +70,7 @@ def look(config: Config, *, decode: bool, progress: Progress) -> Look:
     """
     source = make_source(config.source, config.source_config(()))
     assert isinstance(source, FileSource)
-    survey = survey_files(source, get_geometry(config) if decode else None, progress)
+    survey = survey_files(source, config.geometry() if decode else None, progress)
     if not survey.images:
         reasons = [f"{bad.name}: {bad.reason}" for bad in survey.bad]
         reasons += [f"{name} ({reason})" for name, reason in survey.left_out]
@@ -84,9 +82,3 @@ def look(config: Config, *, decode: bool, progress: Progress) -> Look:
             remedy="check the path, or replace the files",
         )
     return Look(config, survey, advise(survey), decode)
-
-
-def get_geometry(config: Config) -> Geometry:
-    """Return the geometry that the settings of ingest describe."""
-    names = (f.name for f in dataclasses.fields(Geometry))
-    return Geometry(**{name: getattr(config, name) for name in names if hasattr(config, name)})

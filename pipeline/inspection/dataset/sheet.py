@@ -8,7 +8,7 @@ from pathlib import Path
 from data.errors import BadDataError
 from data.files.durable_files import translate_disk_errors
 from data.spec import ImageSpec
-from pipeline.inspection.dataset.look import Look, get_geometry
+from pipeline.inspection.dataset.look import Look
 
 
 def draw_sheet(seen: Look, path: Path) -> Path:
@@ -25,7 +25,7 @@ def draw_sheet(seen: Look, path: Path) -> Path:
     from data.images.read_files import read_files
 
     survey, advice = seen.survey, seen.advice
-    geometry = dataclasses.replace(get_geometry(seen.config), fit=advice.fit)
+    geometry = dataclasses.replace(seen.config.geometry(), fit=advice.fit)
     spec = ImageSpec(
         height=advice.height,
         width=advice.width,
