@@ -29,8 +29,8 @@ class Advice:
         return {
             "ingest.height": self.height,
             "ingest.width": self.width,
-            "ingest.channels": self.channels,
             "ingest.fit": self.fit,
+            **({"ingest.channels": 1} if self.channels == 1 else {}),
         }
 
 

@@ -33,12 +33,13 @@ def draw_sheet(seen: Look, path: Path) -> Path:
         class_names=survey.class_names,
         geometry=geometry,
     )
-    outcomes = read_files([content for _, content in survey.samples], spec, ())
-    drawn = [
-        (name, read.pixels)
-        for (name, _), read in zip(survey.samples, outcomes, strict=True)
-        if read.pixels is not None
-    ]
+    contents = [image for _, image in survey.samples if isinstance(image, bytes)]
+    outcomes = iter(read_files(contents, spec, ()))
+    drawn = []
+    for name, image in survey.samples:
+        pixels = next(outcomes).pixels if isinstance(image, bytes) else image
+        if pixels is not None:
+            drawn.append((name, pixels))
     if not drawn:
         raise BadDataError("no image could be drawn", got="no image that can be decoded")
     names, pixels = zip(*drawn, strict=True)

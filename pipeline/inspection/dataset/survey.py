@@ -7,7 +7,7 @@ import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from data.errors import BadDataError
 from data.geometry import Geometry
@@ -15,6 +15,9 @@ from data.images.header import Header, read_header
 from data.sources.file_source import FileSource, ImageFile, LeftOut
 from data.spec import ImageSpec
 from pipeline.inspection.dataset.samples import Samples
+
+if TYPE_CHECKING:
+    import numpy as np
 
 Progress = Callable[[int, int], object]  # files looked at, all files
 _PURPOSE = "duplicates"
@@ -39,7 +42,7 @@ class Duplicate(NamedTuple):
 
 @dataclass(kw_only=True)
 class Survey:
-    """What is in a dataset of image files. Sizes are (height, width), as a viewer shows them."""
+    """What is in a dataset. Sizes are (height, width), as a viewer shows the images."""
 
     class_names: tuple[str, ...]
     counts: dict[str, Counter[str]] = field(default_factory=dict)  # split or "" → class → images
@@ -54,7 +57,8 @@ class Survey:
     groups: defaultdict[str, Counter[str]] = field(  # group → split or "" → images
         default_factory=lambda: defaultdict(Counter)
     )
-    samples: list[tuple[str, bytes]] = field(default_factory=list)  # class, content of a file
+    # class, and the content of a file or, of a source of arrays, pixels
+    samples: list[tuple[str, bytes | np.ndarray]] = field(default_factory=list)
 
     @property
     def images(self) -> int:
@@ -101,7 +105,7 @@ def survey_files(
                     survey.bad.append(BadFile(file.name, header))
                     continue
                 _enter(survey, file, header)
-                samples.offer(file)
+                samples.offer(file.name, file.label, file.content)
                 same[key].append(dataclasses.replace(file, content=b""))
             done += len(files)
             progress(done, total)
