@@ -51,7 +51,7 @@ def test_a_folder_without_splits_is_cut_and_judged_class_by_class(make) -> None:
     ingest, train, evaluate = (pipeline.step(n).config for n in ("ingest", "train", "evaluate"))
     assert (ingest.source, ingest.path) == ("image_folder", "/photos")
     assert ingest.class_names == ("cat", "dog")
-    assert (ingest.height, ingest.width, ingest.channels, ingest.fit) == (100, 100, 3, "exact")
+    assert (ingest.height, ingest.width, ingest.channels, ingest.fit) == (64, 64, 3, "pad")
     assert (ingest.test_share, ingest.validation_share, ingest.max_bad_share) == (0.2, 0.1, None)
     assert train.model == "dense"
     chance = 500 / 800
