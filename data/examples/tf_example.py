@@ -8,7 +8,7 @@ test compares them with `tf.train.Example` and `TFRecordWriter`, byte for byte.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 
@@ -33,6 +33,28 @@ def encode(images: np.ndarray, labels: np.ndarray, span: str | None = None) -> b
         head, tail = _encode_frame(size, label, span)
         records.append(frame_record(b"".join((head, image.tobytes(), tail))))
     return b"".join(records)
+
+
+def encode_features(features: Mapping[str, bytes | int]) -> bytes:
+    """Encode one tf.Example as a TFRecord.
+
+    Args:
+        features: bytes become a bytes_list of one value, integers from 0 an int64_list of one.
+    """
+    entries = [
+        _encode_entry(name, _encode_value(features[name])) for name in sorted(features, key=_utf_8)
+    ]
+    return frame_record(_encode_field(1, b"".join(entries)))
+
+
+def _encode_value(value: bytes | int) -> bytes:
+    if isinstance(value, bytes):
+        return _encode_field(1, _encode_field(1, value))
+    return _encode_field(3, _encode_field(1, _encode_varint(value)))
+
+
+def _utf_8(name: str) -> bytes:
+    return name.encode()
 
 
 def record_bytes(image_bytes: int, span: str | None = None) -> int:

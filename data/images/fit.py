@@ -35,3 +35,15 @@ def fit(pixels: tf.Tensor, orientation: tf.Tensor, spec: ImageSpec) -> tf.Tensor
 def read_image(file: tf.Tensor, spec: ImageSpec) -> tf.Tensor:
     """Decode and fit one file: () string → (spec.height, spec.width, spec.channels) uint8."""
     return fit(*decode(file, spec), spec)
+
+
+def read_images(files: tf.Tensor, spec: ImageSpec) -> tf.Tensor:
+    """Decode and fit a batch: (n,) string → (n, spec.height, spec.width, spec.channels) uint8.
+
+    For tf.data and for signatures; n may be 0.
+    """
+    return tf.map_fn(
+        lambda file: read_image(file, spec),
+        files,
+        fn_output_signature=tf.TensorSpec(spec.shape, tf.uint8),
+    )

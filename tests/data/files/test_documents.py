@@ -24,7 +24,7 @@ NO_DOCUMENTS = {
     "data/files/documents.py",
     "data/files/durable_files.py",
     "data/examples/write.py",
-    "components/ingest.py",
+    "components/ingest/component.py",
     "pipeline/cli/models/gate.py",
 }
 

@@ -1,0 +1,134 @@
+"""Say what a survey found: as facts for machines, and in words for a person."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from pipeline.inspection.dataset.advice import find_median_size
+from pipeline.inspection.dataset.look import Look
+from pipeline.inspection.dataset.survey import Survey
+
+_FEW = 10  # images of a class that are too few to learn from and to judge by
+_LISTED = 5  # names of files in a line
+Size = tuple[int, int]
+
+
+def collect_facts(seen: Look) -> dict[str, Any]:
+    """Return everything that was found, for JSON; sizes are [height, width]."""
+    survey = seen.survey
+    return {
+        "source": seen.config.source,
+        "path": seen.config.path,
+        "decoded": seen.decoded,
+        "images": survey.images,
+        "bytes": survey.total_bytes,
+        "classes": {
+            name: {split or "all": counts[name] for split, counts in survey.counts.items()}
+            for name in survey.class_names
+        },
+        "splits": list(survey.splits),
+        "sizes": {
+            **_range_of_sizes(survey),
+            "different": len(survey.sizes),
+            "commonest": [[list(size), n] for size, n in survey.sizes.most_common(10)],
+        },
+        "formats": dict(survey.formats.most_common()),
+        "orientations": {str(k): n for k, n in sorted(survey.orientations.items())},
+        "bad": [bad._asdict() for bad in survey.bad],
+        "left_out": [left._asdict() for left in survey.left_out],
+        "duplicates": [duplicate._asdict() for duplicate in survey.duplicates],
+        "groups": {name: dict(splits) for name, splits in survey.groups.items()},
+        "settings": seen.settings,
+        "why": seen.advice.why,
+        "warnings": list(find_problems(survey)),
+    }
+
+
+def describe(seen: Look) -> dict[str, str]:
+    """Return lines with their labels."""
+    survey = seen.survey
+    sizes = _range_of_sizes(survey)
+    common = [f"{_size(size)} ({n:,})" for size, n in survey.sizes.most_common(3)]
+    turned = (f"{n:,} by EXIF orientation {k}" for k, n in sorted(survey.orientations.items()))
+    lines = {
+        "images": f"{survey.images:,} in {len(survey.class_names):,} classes, "
+        f"{_megabytes(survey.total_bytes)}",
+        "sizes": "height x width: " + ", ".join(f"{k} {_size(size)}" for k, size in sizes.items()),
+        "": f"{len(survey.sizes):,} different; the commonest " + ", ".join(common),
+        "formats": ", ".join(f"{name} {n:,}" for name, n in survey.formats.most_common()),
+        "to turn": ", ".join(turned),
+        "groups": _describe_groups(survey),
+        "bad files": _some(survey.bad, [f"{b.name}: {b.reason}" for b in survey.bad]) or "none",
+        "left out": _some(survey.left_out, [f"{n} ({why})" for n, why in survey.left_out]),
+        "duplicates": _describe_duplicates(survey, seen.decoded),
+    }
+    if len(survey.sizes) == 1:
+        lines |= {"sizes": f"height x width: all {common[0]}", "": ""}
+    return lines
+
+
+def find_problems(survey: Survey) -> Iterator[str]:
+    """Yield what a person should look at before training."""
+    mixed = [d for d in survey.duplicates if len(d.labels) > 1]
+    if mixed:
+        yield f"{len(mixed):,} images lie in several classes: " + "; ".join(
+            " = ".join(d.names[:3]) for d in mixed[:_LISTED]
+        )
+    across = [d for d in survey.duplicates if len(d.splits) > 1]
+    if across:
+        yield f"{len(across):,} images lie in several splits: " + "; ".join(
+            " = ".join(d.names[:3]) for d in across[:_LISTED]
+        )
+    straddling = [name for name, splits in survey.groups.items() if len(splits) > 1]
+    if straddling:
+        yield f"{len(straddling):,} groups lie in several splits: " + ", ".join(
+            straddling[:_LISTED]
+        )
+    few = [name for name in survey.class_names if survey.count_class(name) < _FEW]
+    if few:
+        yield f"{len(few):,} classes have fewer than {_FEW} images: " + ", ".join(few[:_LISTED])
+    for split in survey.splits:
+        missing = [name for name in survey.class_names if not survey.counts[split][name]]
+        if missing:
+            yield f"the split {split} has no image of {len(missing):,} classes: " + ", ".join(
+                missing[:_LISTED]
+            )
+
+
+def _range_of_sizes(survey: Survey) -> dict[str, Size]:
+    if not survey.sizes:
+        return {}
+    ordered = sorted(survey.sizes, key=lambda size: (size[0] * size[1], size))
+    return {"smallest": ordered[0], "median": find_median_size(survey), "largest": ordered[-1]}
+
+
+def _describe_groups(survey: Survey) -> str:
+    if not survey.groups:
+        return ""
+    counts = [splits.total() for splits in survey.groups.values()]
+    return f"{len(counts):,}, of {min(counts):,} to {max(counts):,} images"
+
+
+def _describe_duplicates(survey: Survey, decoded: bool) -> str:
+    kind = "the same pixels" if decoded else "the same bytes"
+    if not survey.duplicates:
+        return f"none: no two files have {kind}"
+    more = sum(len(duplicate.names) - 1 for duplicate in survey.duplicates)
+    pairs = [" = ".join(duplicate.names[:3]) for duplicate in survey.duplicates]
+    return f"{more:,} files have {kind} as another: " + _some(pairs, pairs).partition(": ")[2]
+
+
+def _some(items: Sequence[object], texts: Sequence[str]) -> str:
+    if not items:
+        return ""
+    more = f"; and {len(texts) - _LISTED:,} more" if len(texts) > _LISTED else ""
+    return f"{len(items):,}: " + "; ".join(texts[:_LISTED]) + more
+
+
+def _size(size: Size) -> str:
+    return f"{size[0]:,} x {size[1]:,}"
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:,.1f} MB"

@@ -1,0 +1,26 @@
+from __future__ import annotations
+
+from pipeline.image_classifier import (
+    Evaluate,
+    Ingest,
+    PipelineConfig,
+    Threshold,
+    Train,
+    image_classifier,
+)
+
+
+def image_folder() -> PipelineConfig:
+    r"""Your own photographs, in a folder for each class; accuracy 0.98 on hand signs, 300 s.
+
+    penstock run image_folder --set ingest.path=DIR --set ingest.fit=pad \\
+        --set ingest.height=96 --set ingest.width=96
+
+    `penstock data DIR` prints this command with the size that fits the images.
+    """
+    return image_classifier(
+        "image_folder",
+        ingest=Ingest(source="image_folder", validation_share=0.1),
+        train=Train(epochs=25, batch_size=32),
+        evaluate=Evaluate(thresholds=(Threshold(metric="accuracy", at_least=0.5),)),
+    )
