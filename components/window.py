@@ -115,6 +115,8 @@ def check_inputs(config: Config, made: dict[str, tuple[Examples, ...]]) -> None:
 def run(inputs: Inputs, config: Config, context: Context) -> Outputs:
     """Link the shards of the spans, the oldest first, and describe them as one dataset.
 
+    Some spans may be raw and others encoded: readers of encoded examples take both.
+
     Raises:
         BadDataError: the spans do not fit together, no span has a train image or a test image, or
             the description of a span does not fit its shards.
@@ -147,15 +149,14 @@ def run(inputs: Inputs, config: Config, context: Context) -> Outputs:
         counts[split] = _add_up([examples.counts[split] for examples in spans])
     first = inputs.spans[0]
     # a record with pixels among files is told by its features: `auto` may choose span by span
-    is_encoded = any(examples.store == "encoded" for examples in inputs.spans)
+    stores = {examples.store for examples in inputs.spans}
     examples = Examples(
         path=path,
         spec=first.spec,
         counts=counts,
-        store="encoded" if is_encoded else "raw",
+        store="encoded" if "encoded" in stores else "raw",
         features=first.features,
-        quarantined=sum(examples.quarantined for examples in inputs.spans),
-        left_out=sum(examples.left_out for examples in inputs.spans),
+        note="spans in both stores" if len(stores) > 1 else "",
     )
     write_metadata(
         path,
