@@ -77,7 +77,7 @@ def measure(
             pipeline
             | "Shards" >> beam.Create(_list_shards(examples, split))
             | "ReadBatches"
-            >> beam.ParDo(ReadBatches(examples.spec, slices)).with_output_types(pa.RecordBatch)
+            >> beam.ParDo(ReadBatches(examples, split, slices)).with_output_types(pa.RecordBatch)
             | "Analyze"
             >> tfma.ExtractEvaluateAndWriteResults(
                 eval_shared_model=models if len(models) > 1 else models[0],
