@@ -76,7 +76,9 @@ def write_bundle(
     transform = TransformFn(transform_path)
     read = make_read_function(spec)
     functions = make_serving_functions(
-        make_probabilities_function(model, transform, spec, model_output), read, spec
+        make_probabilities_function(model, transform, spec, model_output),
+        read.get_concrete_function(),  # called by name: a further trace would be saved as well
+        spec,
     )
     archive = ExportArchive()  # tracks the variables and tables of any Keras model
     archive.track(model)
