@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -20,9 +22,18 @@ from serving_export.bundle.manifest import (
 from serving_export.model_store.baseline import find_version
 from serving_export.model_store.best import UNKNOWN
 
+if TYPE_CHECKING:
+    from serving_export.bundle.saved_model import Bundle
+
+Keep = Callable[["Bundle"], object]
+
+
+def _drop(_: Bundle) -> None:
+    """Keep nothing."""
+
 
 def find_reference(
-    model_dir: Path, digest: str, spec: ImageSpec, untrusted: str = ""
+    model_dir: Path, digest: str, spec: ImageSpec, untrusted: str = "", keep: Keep = _drop
 ) -> tuple[Reference, Path | None]:
     """Find a pushed version by its digest, and try it on one image.
 
@@ -31,6 +42,7 @@ def find_reference(
         digest: of the bundle, or `unmanaged:N`.
         spec: of the images that it will be evaluated on.
         untrusted: why it may not be loaded; "" if it may.
+        keep: called with the loaded model: who keeps it need not load it again, see `open_models`.
 
     Returns:
         The model with the reason why it cannot be compared with, if there is one, and its folder,
@@ -50,7 +62,7 @@ def find_reference(
         return Reference(digest=digest, trouble=trouble, whole=False), None
     version, folder = stored
     damage = _find_damage(folder, digest)
-    trouble = damage or untrusted or _find_trouble(folder, digest, spec)
+    trouble = damage or untrusted or _find_trouble(folder, digest, spec, keep)
     if trouble:
         trouble = f"version {version} cannot be evaluated: {trouble}"
     reference = Reference(
@@ -86,7 +98,7 @@ def _read_met_rules(folder: Path) -> frozenset[tuple[str, str]]:
         return frozenset()
 
 
-def _find_trouble(folder: Path, digest: str, spec: ImageSpec) -> str:
+def _find_trouble(folder: Path, digest: str, spec: ImageSpec, keep: Keep) -> str:
     try:
         theirs = read_manifest(folder).spec
         if theirs.class_names != spec.class_names:
@@ -95,7 +107,9 @@ def _find_trouble(folder: Path, digest: str, spec: ImageSpec) -> str:
             return f"it takes images of shape {theirs.shape}, not {spec.shape}"
         from serving_export.bundle.saved_model import load_bundle
 
-        answer = load_bundle(folder, digest)(IMAGES, np.zeros((1, *spec.shape), np.uint8))
+        bundle = load_bundle(folder, digest)
+        keep(bundle)
+        answer = bundle(IMAGES, np.zeros((1, *spec.shape), np.uint8))
     except PenstockError as error:
         return error.what
     except Exception as error:  # TensorFlow raises many kinds for a graph that it cannot run
