@@ -166,7 +166,6 @@ def run(inputs: Inputs, config: Config, context: Context) -> Outputs:
     return Outputs(examples=examples)
 
 
-
 def _select_spans(split: str, spans: Sequence[Examples], config: Config) -> list[Examples]:
     """Select the spans whose images make the split."""
     with_images = [examples for examples in spans if examples.num_examples(split)]

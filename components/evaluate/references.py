@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+<<<<<<< HEAD
 from collections.abc import Sequence
+=======
+from collections.abc import Callable
+>>>>>>> h8
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -22,11 +27,26 @@ from serving_export.bundle.manifest import (
 from serving_export.model_store.baseline import find_version
 from serving_export.model_store.best import UNKNOWN
 
+<<<<<<< HEAD
 _SETTINGS = ("fit", "interpolation", "antialias", "background", "orientation")
 
 
 def find_reference(
     model_dir: Path, digest: str, examples: Examples, untrusted: str = ""
+=======
+if TYPE_CHECKING:
+    from serving_export.bundle.saved_model import Bundle
+
+Keep = Callable[["Bundle"], object]
+
+
+def _drop(_: Bundle) -> None:
+    """Keep nothing."""
+
+
+def find_reference(
+    model_dir: Path, digest: str, spec: ImageSpec, untrusted: str = "", keep: Keep = _drop
+>>>>>>> h8
 ) -> tuple[Reference, Path | None]:
     """Find a pushed version by its digest, and try it on one image.
 
@@ -35,6 +55,7 @@ def find_reference(
         digest: of the bundle, or `unmanaged:N`.
         examples: the images that it will be evaluated on.
         untrusted: why it may not be loaded; "" if it may.
+        keep: called with the loaded model: who keeps it need not load it again, see `open_models`.
 
     Returns:
         The model with the reason why it cannot be compared with, if there is one, and its folder,
@@ -54,7 +75,11 @@ def find_reference(
         return Reference(digest=digest, trouble=trouble, whole=False), None
     version, folder = stored
     damage = _find_damage(folder, digest)
+<<<<<<< HEAD
     trouble = damage or untrusted or _find_trouble(folder, digest, examples)
+=======
+    trouble = damage or untrusted or _find_trouble(folder, digest, spec, keep)
+>>>>>>> h8
     if trouble:
         trouble = f"version {version} cannot be evaluated: {trouble}"
     reference = Reference(
@@ -90,6 +115,7 @@ def _read_met_rules(folder: Path) -> frozenset[tuple[str, str]]:
         return frozenset()
 
 
+<<<<<<< HEAD
 def explain_misfit(model: ImageSpec, examples: Examples) -> str:
     """Say why a model cannot be evaluated on these examples; "" if it can.
 
@@ -121,13 +147,18 @@ def explain_misfit(model: ImageSpec, examples: Examples) -> str:
 
 def _find_trouble(folder: Path, digest: str, examples: Examples) -> str:
     spec = examples.spec
+=======
+def _find_trouble(folder: Path, digest: str, spec: ImageSpec, keep: Keep) -> str:
+>>>>>>> h8
     try:
         misfit = explain_misfit(read_manifest(folder).spec, examples)
         if misfit:
             return misfit
         from serving_export.bundle.saved_model import load_bundle
 
-        answer = load_bundle(folder, digest)(IMAGES, np.zeros((1, *spec.shape), np.uint8))
+        bundle = load_bundle(folder, digest)
+        keep(bundle)
+        answer = bundle(IMAGES, np.zeros((1, *spec.shape), np.uint8))
     except PenstockError as error:
         return error.what
     except Exception as error:  # TensorFlow raises many kinds for a graph that it cannot run

@@ -28,6 +28,7 @@ from serving_export.bundle.manifest import (
     write_manifest,
 )
 from serving_export.bundle.model_digest import digest_model
+from serving_export.bundle.open_models import load_saved_model
 from serving_export.bundle.signatures import (
     ModelOutput,
     make_probabilities_function,
@@ -148,6 +149,7 @@ def load_bundle(path: Path, digest: str | None = None) -> Bundle:
             the given one.
     """
     verified = verify_bundle(path, digest)
+<<<<<<< HEAD
     return Bundle(read_manifest(path), verified, tf.saved_model.load(str(path)))
 
 
@@ -156,3 +158,6 @@ def _describe(error: tf.errors.OpError) -> str:
     text = str(error.message).partition("\n\t [[")[0]
     match = re.search(r"assertion failed: \[(.*?)\]", text, re.DOTALL)
     return match[1] if match else text.strip().splitlines()[-1]
+=======
+    return Bundle(read_manifest(path), verified, load_saved_model(path))
+>>>>>>> h8
