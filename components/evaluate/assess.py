@@ -74,13 +74,9 @@ def _find_references(
         return {}
     named = {BASELINE: against.baseline, BEST: against.best}
     versions = {  # each is looked up once: the best is often the one that serves
-<<<<<<< HEAD
-        digest: find_reference(folder, digest, examples, against.untrusted.get(digest, ""))
-=======
         digest: find_reference(
-            folder, digest, examples.spec, against.untrusted.get(digest, ""), keep=loaded.append
+            folder, digest, examples, against.untrusted.get(digest, ""), keep=loaded.append
         )
->>>>>>> h8
         for digest in dict.fromkeys(named.values())
         if digest != NONE
     }

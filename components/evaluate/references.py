@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-<<<<<<< HEAD
-from collections.abc import Sequence
-=======
-from collections.abc import Callable
->>>>>>> h8
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,17 +23,11 @@ from serving_export.bundle.manifest import (
 from serving_export.model_store.baseline import find_version
 from serving_export.model_store.best import UNKNOWN
 
-<<<<<<< HEAD
-_SETTINGS = ("fit", "interpolation", "antialias", "background", "orientation")
-
-
-def find_reference(
-    model_dir: Path, digest: str, examples: Examples, untrusted: str = ""
-=======
 if TYPE_CHECKING:
     from serving_export.bundle.saved_model import Bundle
 
 Keep = Callable[["Bundle"], object]
+_SETTINGS = ("fit", "interpolation", "antialias", "background", "orientation")
 
 
 def _drop(_: Bundle) -> None:
@@ -45,8 +35,7 @@ def _drop(_: Bundle) -> None:
 
 
 def find_reference(
-    model_dir: Path, digest: str, spec: ImageSpec, untrusted: str = "", keep: Keep = _drop
->>>>>>> h8
+    model_dir: Path, digest: str, examples: Examples, untrusted: str = "", keep: Keep = _drop
 ) -> tuple[Reference, Path | None]:
     """Find a pushed version by its digest, and try it on one image.
 
@@ -75,11 +64,7 @@ def find_reference(
         return Reference(digest=digest, trouble=trouble, whole=False), None
     version, folder = stored
     damage = _find_damage(folder, digest)
-<<<<<<< HEAD
-    trouble = damage or untrusted or _find_trouble(folder, digest, examples)
-=======
-    trouble = damage or untrusted or _find_trouble(folder, digest, spec, keep)
->>>>>>> h8
+    trouble = damage or untrusted or _find_trouble(folder, digest, examples, keep)
     if trouble:
         trouble = f"version {version} cannot be evaluated: {trouble}"
     reference = Reference(
@@ -115,7 +100,6 @@ def _read_met_rules(folder: Path) -> frozenset[tuple[str, str]]:
         return frozenset()
 
 
-<<<<<<< HEAD
 def explain_misfit(model: ImageSpec, examples: Examples) -> str:
     """Say why a model cannot be evaluated on these examples; "" if it can.
 
@@ -145,11 +129,8 @@ def explain_misfit(model: ImageSpec, examples: Examples) -> str:
     )
 
 
-def _find_trouble(folder: Path, digest: str, examples: Examples) -> str:
+def _find_trouble(folder: Path, digest: str, examples: Examples, keep: Keep) -> str:
     spec = examples.spec
-=======
-def _find_trouble(folder: Path, digest: str, spec: ImageSpec, keep: Keep) -> str:
->>>>>>> h8
     try:
         misfit = explain_misfit(read_manifest(folder).spec, examples)
         if misfit:

@@ -149,8 +149,7 @@ def load_bundle(path: Path, digest: str | None = None) -> Bundle:
             the given one.
     """
     verified = verify_bundle(path, digest)
-<<<<<<< HEAD
-    return Bundle(read_manifest(path), verified, tf.saved_model.load(str(path)))
+    return Bundle(read_manifest(path), verified, load_saved_model(path))
 
 
 def _describe(error: tf.errors.OpError) -> str:
@@ -158,6 +157,3 @@ def _describe(error: tf.errors.OpError) -> str:
     text = str(error.message).partition("\n\t [[")[0]
     match = re.search(r"assertion failed: \[(.*?)\]", text, re.DOTALL)
     return match[1] if match else text.strip().splitlines()[-1]
-=======
-    return Bundle(read_manifest(path), verified, load_saved_model(path))
->>>>>>> h8
