@@ -88,17 +88,23 @@ def check_inputs(config: Config, made: dict[str, tuple[Examples, ...]]) -> None:
     """Check that the spans fit together.
 
     Raises:
-        BadDataError: a span has another image size or other classes than the span before it.
+        BadDataError: a span has another image size, other classes or other features than the span
+            before it.
     """
     # until every span is made, `made` has none of them
     for index, examples in enumerate(made.get("spans", ())[1:], start=1):
         before = made["spans"][index - 1]
-        if examples.spec != before.spec:
+        for expected, got, what in (
+            (before.spec, examples.spec, "another image size or other classes"),
+            (before.features, examples.features, "other features"),
+        ):
+            if got == expected:
+                continue
             raise BadDataError(
-                f"the span {config.spans[index].span} has another image size or other classes "
+                f"the span {config.spans[index].span} has {what} "
                 f"than the span {config.spans[index - 1].span}",
-                expected=before.spec,
-                got=examples.spec,
+                expected=expected,
+                got=got,
                 follows="the window was not made",
                 remedy="if a span lacks some classes, name all of them in ingest.class_names; "
                 "otherwise fix the span, or exclude it: penstock span exclude "
@@ -146,21 +152,18 @@ def run(inputs: Inputs, config: Config, context: Context) -> Outputs:
         path=path,
         spec=spec,
         counts=counts,
+        # a record with pixels among files is told by its features: `auto` may choose span by span
         store="encoded" if "encoded" in stores else "raw",
-        features=_common_features(inputs.spans),
+        features=inputs.spans[0].features,
         note="spans in both stores" if len(stores) > 1 else "",
+        quarantined=sum(examples.quarantined for examples in inputs.spans),
+        left_out=sum(examples.left_out for examples in inputs.spans),
     )
     write_metadata(
         path, spec, facts, with_span=True, store=examples.store, further=examples.features
     )
     write_description(examples, asdict(config))
     return Outputs(examples=examples)
-
-
-def _common_features(spans: Sequence[Examples]) -> tuple[str, ...]:
-    """List the features that the examples of all spans have."""
-    names = spans[0].features
-    return tuple(name for name in names if all(name in span.features for span in spans))
 
 
 def _select_spans(split: str, spans: Sequence[Examples], config: Config) -> list[Examples]:
