@@ -77,16 +77,18 @@ def make_transform_function(transform: TransformFn, spec: ImageSpec) -> Any:
 
 
 def make_read_function(spec: ImageSpec) -> Any:
-    """Make the `tf.function` from an image file, () string, to the pixels that the model is given.
+    """Make the function from an image file, () string, to the pixels that the model is given.
 
     It returns (height, width, channels) uint8, by the geometry of the spec. A bad file raises an
-    InvalidArgumentError whose message says what is wrong with it.
+    InvalidArgumentError; `data.images.reasons.explain_error` says what is wrong with it.
     """
-    return tf.function(
+    function = tf.function(
         lambda file: read_image(file, spec),
         input_signature=[tf.TensorSpec([], tf.string)],
         autograph=False,
     )
+    # A `tf.function` would be traced again by each caller, and saved as often.
+    return function.get_concrete_function()
 
 
 def make_serving_functions(
