@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
 import tensorflow as tf
@@ -76,6 +77,7 @@ def make_transform_function(transform: TransformFn, spec: ImageSpec) -> Any:
     )
 
 
+@lru_cache(maxsize=8)  # tracing takes a second
 def make_read_function(spec: ImageSpec) -> Any:
     """Make the function from an image file, () string, to the pixels that the model is given.
 
