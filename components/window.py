@@ -147,24 +147,20 @@ def run(inputs: Inputs, config: Config, context: Context) -> Outputs:
         sizes = [shard.stat().st_size for shard in shards]
         facts[split] = [ShardFacts(*fact) for fact in zip(lengths, sizes, strict=True)]
         counts[split] = _add_up([examples.counts[split] for examples in spans])
-    first = inputs.spans[0]
-    # a record with pixels among files is told by its features: `auto` may choose span by span
-    stores = {examples.store for examples in inputs.spans}
+    spec, stores = inputs.spans[0].spec, {examples.store for examples in inputs.spans}
     examples = Examples(
         path=path,
-        spec=first.spec,
+        spec=spec,
         counts=counts,
+        # a record with pixels among files is told by its features: `auto` may choose span by span
         store="encoded" if "encoded" in stores else "raw",
-        features=first.features,
+        features=inputs.spans[0].features,
         note="spans in both stores" if len(stores) > 1 else "",
+        quarantined=sum(examples.quarantined for examples in inputs.spans),
+        left_out=sum(examples.left_out for examples in inputs.spans),
     )
     write_metadata(
-        path,
-        examples.spec,
-        facts,
-        with_span=True,
-        store=examples.store,
-        further=examples.features,
+        path, spec, facts, with_span=True, store=examples.store, further=examples.features
     )
     write_description(examples, asdict(config))
     return Outputs(examples=examples)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -22,11 +23,19 @@ from serving_export.bundle.manifest import (
 from serving_export.model_store.baseline import find_version
 from serving_export.model_store.best import UNKNOWN
 
+if TYPE_CHECKING:
+    from serving_export.bundle.saved_model import Bundle
+
+Keep = Callable[["Bundle"], object]
 _SETTINGS = ("fit", "interpolation", "antialias", "background", "orientation")
 
 
+def _drop(_: Bundle) -> None:
+    """Keep nothing."""
+
+
 def find_reference(
-    model_dir: Path, digest: str, examples: Examples, untrusted: str = ""
+    model_dir: Path, digest: str, examples: Examples, untrusted: str = "", keep: Keep = _drop
 ) -> tuple[Reference, Path | None]:
     """Find a pushed version by its digest, and try it on one image.
 
@@ -35,6 +44,7 @@ def find_reference(
         digest: of the bundle, or `unmanaged:N`.
         examples: the images that it will be evaluated on.
         untrusted: why it may not be loaded; "" if it may.
+        keep: called with the loaded model: who keeps it need not load it again, see `open_models`.
 
     Returns:
         The model with the reason why it cannot be compared with, if there is one, and its folder,
@@ -54,7 +64,7 @@ def find_reference(
         return Reference(digest=digest, trouble=trouble, whole=False), None
     version, folder = stored
     damage = _find_damage(folder, digest)
-    trouble = damage or untrusted or _find_trouble(folder, digest, examples)
+    trouble = damage or untrusted or _find_trouble(folder, digest, examples, keep)
     if trouble:
         trouble = f"version {version} cannot be evaluated: {trouble}"
     reference = Reference(
@@ -119,7 +129,7 @@ def explain_misfit(model: ImageSpec, examples: Examples) -> str:
     )
 
 
-def _find_trouble(folder: Path, digest: str, examples: Examples) -> str:
+def _find_trouble(folder: Path, digest: str, examples: Examples, keep: Keep) -> str:
     spec = examples.spec
     try:
         misfit = explain_misfit(read_manifest(folder).spec, examples)
@@ -127,7 +137,9 @@ def _find_trouble(folder: Path, digest: str, examples: Examples) -> str:
             return misfit
         from serving_export.bundle.saved_model import load_bundle
 
-        answer = load_bundle(folder, digest)(IMAGES, np.zeros((1, *spec.shape), np.uint8))
+        bundle = load_bundle(folder, digest)
+        keep(bundle)
+        answer = bundle(IMAGES, np.zeros((1, *spec.shape), np.uint8))
     except PenstockError as error:
         return error.what
     except Exception as error:  # TensorFlow raises many kinds for a graph that it cannot run
