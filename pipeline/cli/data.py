@@ -11,7 +11,7 @@ import click
 from data.base.visible_text import escape_line
 from data.errors import EnvironmentTrouble
 from pipeline.cli.lazy_group import Command
-from pipeline.cli.options import FILE, debug, json_option, print_json, root_option, set_option
+from pipeline.cli.options import FILE, debug, ingest_option, json_option, print_json, root_option
 from pipeline.config.commands import format_command
 from pipeline.console.listing import Cell, Column, print_fields, print_listing
 from pipeline.console.progress import show_progress
@@ -41,7 +41,7 @@ _MOST_CLASSES = 40  # that are listed
     """,
 )
 @click.argument("path", metavar="PATH")
-@set_option
+@ingest_option
 @click.option(
     "--headers",
     is_flag=True,
