@@ -22,7 +22,6 @@ from pipeline.inspection.dataset.describe import (
     collect_facts,
     describe,
     find_obstacle,
-    find_problems,
 )
 from pipeline.inspection.dataset.look import RECIPE, Look, configure_ingest, look
 from pipeline.inspection.dataset.sheet import draw_sheet
@@ -87,12 +86,12 @@ def data(
         facts = {**collect_facts(seen), "obstacle": obstacle, "picture": picture}
         print_json({**facts, "commands": [] if obstacle else commands})
         return
-    _print(seen, picture)
+    print_look(seen, picture)
     if obstacle:
         say(f"no model can be trained on this: {obstacle}")
         return
-    for command in commands:
-        say(command)
+    for heading, command in zip(("next", ""), commands, strict=True):
+        say(f"{heading:<12}{command}")
 
 
 def look_at(path: str, settings: Sequence[str], *, decode: bool) -> Look:
@@ -145,12 +144,11 @@ def _repeat(settings: Iterable[str]) -> Iterator[str]:
         yield from ("--set", setting)
 
 
-def _print(seen: Look, picture: str | None) -> None:
+def print_look(seen: Look, picture: str | None) -> None:
+    """Print what is in a dataset: a table of its classes, and a line for each other fact."""
     say(f"{seen.config.path}: {seen.config.source}")
     _print_classes(seen.survey)
     print_fields({**describe(seen), "picture": picture})
-    for problem in find_problems(seen.survey):
-        say(f"warning: {problem}")
 
 
 def _print_classes(survey: Survey) -> None:
