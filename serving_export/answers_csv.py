@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
+from data.base.visible_text import escape_line
 from data.errors import ConfigError
 from data.files.durable_files import fsync_path, translate_disk_errors
 from serving_export.bundle.manifest import MANIFEST
@@ -25,8 +26,8 @@ def write_answers(
 ) -> Iterator[Callable[[Answer | BadImage], None]]:
     r"""Yield a function that writes one answer as a row; the file appears when the block ends.
 
-    UTF-8, with `COLUMNS` and a column for each class. A name with a line break is quoted, and a
-    byte of a name that is no UTF-8 is written as `\udcXX`. If the block raises an error, the file
+    UTF-8, with `COLUMNS` and a column for each class. Each row is one line: a line break in a name
+    is written as `\n`, a byte that is no UTF-8 as `\udcXX`. If the block raises an error, the file
     is as it was before.
 
     Raises:
@@ -42,7 +43,7 @@ def write_answers(
 
             def write(row: list[str]) -> None:
                 with translate_disk_errors(says):
-                    writer.writerow(row)
+                    writer.writerow(map(escape_line, row))
 
             write([*COLUMNS, *(CLASS_PREFIX + name for name in class_names)])
             yield lambda answer: write(_make_row(answer))
@@ -59,7 +60,7 @@ def _open_new(path: Path) -> TextIO:
     """Create a file that is readable by those who may read its folder."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
     descriptor = os.open(path, flags, 0o666 & path.parent.stat().st_mode)
-    return open(descriptor, "w", encoding="utf-8", errors="backslashreplace", newline="")
+    return open(descriptor, "w", encoding="utf-8", newline="")
 
 
 def check_place(path: Path, model_dir: Path, inputs: Sequence[Path]) -> None:

@@ -5,46 +5,55 @@ from __future__ import annotations
 import os
 import stat
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from data.errors import BadDataError
-
-SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".webp", ".bmp"})
+from data.base.visible_text import escape_line
+from data.errors import BadDataError, PenstockError
+from data.sources.image_files.listing import (
+    ENDINGS,
+    explain_no_image,
+    is_image_name,
+    list_folder,
+)
 
 
 class ImagePaths(NamedTuple):
-    """Image files, in the order in which they were named, and what was left out."""
+    """Image files, in the order in which they were named, and what was left out of folders."""
 
     files: list[Path]
-    left_out: Counter[str]  # reason → number of files or folders, such as "hidden" or ".txt"
-    folders: list[Path]  # that cannot be listed
+    left_out: Counter[str]  # reason → number of files or folders
 
 
 def list_images(paths: Iterable[Path]) -> ImagePaths:
-    """List files, and the images below folders, sorted by name.
+    """List files, and the images below folders, sorted by name; links are followed.
 
-    Links are followed, but a folder is entered once for each path. Below a folder, names that
-    begin with a dot and names that do not end as an image's do are left out.
+    Below a folder, hidden files, and files whose names do not end as an image's, are left out.
 
     Raises:
-        BadDataError: a path does not exist, or is a folder that cannot be listed or has no images.
+        BadDataError: a path does not exist, or is a folder without images.
+        EnvironmentTrouble: a folder cannot be listed.
     """
-    listing = ImagePaths([], Counter(), [])
+    listing = ImagePaths([], Counter())
     for path in paths:
         if path.is_dir():
             _list_folder(path, listing)
-        elif path.exists() or path.is_symlink():
+        elif os.path.lexists(path):
             listing.files.append(path)
         else:
             raise BadDataError(
-                f"{path} does not exist",
+                f"{escape_line(str(path))} does not exist",
                 expected="an image file, or a folder of image files",
                 follows="nothing was predicted",
                 remedy="check the path",
             )
     return listing
+
+
+def describe_left_out(left_out: Counter[str]) -> str:
+    """Describe what was left out in one line: the most frequent reasons first."""
+    return ", ".join(f"{number:,} {reason}" for reason, number in left_out.most_common())
 
 
 def read_bytes(path: Path) -> bytes:
@@ -61,49 +70,26 @@ def read_bytes(path: Path) -> bytes:
 
 
 def _list_folder(folder: Path, listing: ImagePaths) -> None:
-    before, unlisted = len(listing.files), len(listing.folders)
-    errors: list[OSError] = []
-    entered: set[tuple[int, int]] = set()
-    for place, folders, names in os.walk(folder, followlinks=True, onerror=errors.append):
-        folders[:] = _keep_visible(folders, listing)
-        identity = os.stat(place)
-        if (identity.st_dev, identity.st_ino) in entered:
-            listing.left_out["a link to a folder that was read"] += 1
-            folders.clear()
-            continue
-        entered.add((identity.st_dev, identity.st_ino))
-        for name in _keep_visible(names, listing):
-            suffix = os.path.splitext(name)[1].lower()
-            if suffix in SUFFIXES:
-                listing.files.append(Path(place, name))
-            else:
-                listing.left_out[suffix or "without a suffix"] += 1
-    listing.folders.extend(Path(os.fsdecode(error.filename)) for error in errors)
-    if folder in listing.folders[unlisted:]:
-        raise BadDataError(
-            f"cannot list {folder}",
-            expected="a folder of image files",
-            got=errors[0].strerror,
+    try:
+        below = list_folder(folder)
+    except PenstockError as error:  # it speaks of ingest
+        raise type(error)(
+            error.what,
+            expected=error.expected,
+            got=error.got,
             follows="nothing was predicted",
-            remedy="check its permissions",
-        )
-    if len(listing.files) == before:
+            remedy="fix the folder, or name its files one by one",
+        ) from error
+    images = [folder / file.name for file in below.files if is_image_name(file.name)]
+    reasons = [entry.reason for entry in below.left_out]
+    reasons += [explain_no_image(f.name) for f in below.files if not is_image_name(f.name)]
+    if not images:
         raise BadDataError(
-            f"no images in {folder}",
-            expected="files that end with " + ", ".join(sorted(SUFFIXES)),
-            got=describe_left_out(listing.left_out) or "an empty folder",
+            f"no images in {escape_line(str(folder))}",
+            expected="files whose names end with " + ", ".join(ENDINGS),
+            got=describe_left_out(Counter(reasons)) or "an empty folder",
             follows="nothing was predicted",
             remedy="check the path, or name the files one by one",
         )
-
-
-def _keep_visible(names: Sequence[str], listing: ImagePaths) -> list[str]:
-    visible = sorted(name for name in names if not name.startswith("."))
-    if len(visible) < len(names):
-        listing.left_out["hidden"] += len(names) - len(visible)
-    return visible
-
-
-def describe_left_out(left_out: Counter[str]) -> str:
-    """Describe what was left out in one line: the most frequent reasons first."""
-    return ", ".join(f"{number:,} {reason}" for reason, number in left_out.most_common())
+    listing.files.extend(images)
+    listing.left_out.update(reasons)

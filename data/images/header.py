@@ -175,7 +175,7 @@ def _read_webp(stream: BinaryIO) -> Header | None:
         width, height = _unpack(stream, "<HH")
         return Header(kind="webp", height=height & 0x3FFF, width=width & 0x3FFF, mode="RGB", bits=8)
     if name == b"VP8L":
-        mark, size = _unpack(stream, "<BI")
+        _, size = _unpack(stream, "<BI")
         height, width = (size >> 14 & 0x3FFF) + 1, (size & 0x3FFF) + 1
         mode = "RGBA" if size >> 28 & 1 else "RGB"
         return Header(kind="webp", height=height, width=width, mode=mode, bits=8)
@@ -205,7 +205,7 @@ def _read_webp(stream: BinaryIO) -> Header | None:
 
 def _read_bmp(stream: BinaryIO) -> Header | None:
     stream.seek(14)
-    size, width, height, planes, bits, compression = _unpack(stream, "<IiiHHI")
+    size, width, height, _, bits, compression = _unpack(stream, "<IiiHHI")
     if size < 40:
         return None
     mode = {24: "RGB", 32: "RGBA" if compression == 3 else "RGB", 16: "RGB"}.get(bits, "P")

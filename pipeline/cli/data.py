@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from pathlib import Path, PurePath
 
 import click
 
+from data.base.visible_text import escape_line
 from data.errors import EnvironmentTrouble
 from pipeline.cli.lazy_group import Command
 from pipeline.cli.options import FILE, debug, json_option, print_json, root_option, set_option
@@ -17,7 +18,12 @@ from pipeline.console.progress import show_progress
 from pipeline.console.quiet_libraries import libraries_to
 from pipeline.console.streams import say
 from pipeline.console.terminal import Console
-from pipeline.inspection.dataset.describe import collect_facts, describe, find_problems
+from pipeline.inspection.dataset.describe import (
+    collect_facts,
+    describe,
+    find_obstacle,
+    find_problems,
+)
 from pipeline.inspection.dataset.look import RECIPE, Look, configure_ingest, look
 from pipeline.inspection.dataset.sheet import draw_sheet
 from pipeline.inspection.dataset.survey import Survey
@@ -72,14 +78,19 @@ def data(
     seen = look_at(path, settings, decode=not headers)
     name = _choose_name(path)
     picture = None if headers else _draw(seen, out, root / "data" / f"{name}.png")
+    obstacle = find_obstacle(seen)
     commands = [
         format_command("run", RECIPE, *_list_settings(seen, settings)),
-        format_command("new", f"my_{name}", "--images", path),
+        format_command("new", f"my_{name}", "--images", path, *_repeat(settings)),
     ]
     if as_json:
-        print_json({**collect_facts(seen), "picture": picture, "commands": commands})
+        facts = {**collect_facts(seen), "obstacle": obstacle, "picture": picture}
+        print_json({**facts, "commands": [] if obstacle else commands})
         return
     _print(seen, picture)
+    if obstacle:
+        say(f"no model can be trained on this: {obstacle}")
+        return
     for command in commands:
         say(command)
 
@@ -126,7 +137,11 @@ def _list_settings(seen: Look, given: Sequence[str]) -> Iterator[str]:
     """Yield `--set KEY=VALUE` for everything that fits the data; what was given comes last."""
     keys = {setting.partition("=")[0] for setting in given}
     chosen = [f"{key}={value}" for key, value in seen.settings.items() if key not in keys]
-    for setting in (*chosen, *given):
+    return _repeat((*chosen, *given))
+
+
+def _repeat(settings: Iterable[str]) -> Iterator[str]:
+    for setting in settings:
         yield from ("--set", setting)
 
 
@@ -136,9 +151,6 @@ def _print(seen: Look, picture: str | None) -> None:
     print_fields({**describe(seen), "picture": picture})
     for problem in find_problems(seen.survey):
         say(f"warning: {problem}")
-    advice = seen.advice
-    size = f"{advice.height} x {advice.width} x {advice.channels}, fit {advice.fit}"
-    say(f"a size that fits: {size}, because {advice.why}")
 
 
 def _print_classes(survey: Survey) -> None:
@@ -147,7 +159,7 @@ def _print_classes(survey: Survey) -> None:
     columns = [Column("class", title=True), *(Column(s, right=True) for s in splits)]
     rows: list[Sequence[Cell]] = [
         (
-            name,
+            escape_line(name),
             *(f"{survey.counts[split][name]:,}" for split in splits),
             f"{survey.count_class(name):,}",
         )

@@ -20,7 +20,7 @@ def image_folder() -> PipelineConfig:
     """
     return image_classifier(
         "image_folder",
-        ingest=Ingest(source="image_folder", validation_share=0.1),
+        ingest=Ingest(source="image_folder", test_share=0.2, validation_share=0.1),
         train=Train(epochs=25, batch_size=32),
         evaluate=Evaluate(thresholds=(Threshold(metric="accuracy", at_least=0.5),)),
     )

@@ -28,6 +28,7 @@ from serving_export.bundle.manifest import (
     write_manifest,
 )
 from serving_export.bundle.model_digest import digest_model
+from serving_export.bundle.open_models import load_saved_model
 from serving_export.bundle.signatures import (
     ModelOutput,
     make_probabilities_function,
@@ -76,7 +77,9 @@ def write_bundle(
     transform = TransformFn(transform_path)
     read = make_read_function(spec)
     functions = make_serving_functions(
-        make_probabilities_function(model, transform, spec, model_output), read, spec
+        make_probabilities_function(model, transform, spec, model_output),
+        read.get_concrete_function(),  # called by name: a further trace would be saved as well
+        spec,
     )
     archive = ExportArchive()  # tracks the variables and tables of any Keras model
     archive.track(model)
@@ -146,7 +149,7 @@ def load_bundle(path: Path, digest: str | None = None) -> Bundle:
             the given one.
     """
     verified = verify_bundle(path, digest)
-    return Bundle(read_manifest(path), verified, tf.saved_model.load(str(path)))
+    return Bundle(read_manifest(path), verified, load_saved_model(path))
 
 
 def _describe(error: tf.errors.OpError) -> str:

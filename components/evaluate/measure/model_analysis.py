@@ -5,12 +5,14 @@ Its metric is the `Tally`: see `counts_metric`.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import apache_beam as beam
 import numpy as np
 import pyarrow as pa
+import tensorflow as tf
 import tensorflow_model_analysis as tfma
 from google.protobuf import text_format
 from tensorflow_model_analysis.proto import config_pb2
@@ -30,6 +32,7 @@ from data.examples.artifact import Examples, shard_lengths
 from data.files.durable_files import remove_half_written
 from data.spec import LABEL
 from serving_export.bundle.manifest import EXAMPLES, PROBABILITIES
+from serving_export.bundle.open_models import get_saved_model
 
 _WRITTEN = "WriteSlices"
 
@@ -67,6 +70,9 @@ def measure(
         tfma.default_eval_shared_model(
             eval_saved_model_path=str(bundle),
             eval_config=config,
+            custom_model_loader=tfma.ModelLoader(
+                functools.partial(get_saved_model, bundle), tags=[tf.saved_model.SERVING]
+            ),
             **({"model_name": name} if len(bundles) > 1 else {}),
         )
         for name, bundle in bundles.items()
@@ -77,7 +83,7 @@ def measure(
             pipeline
             | "Shards" >> beam.Create(_list_shards(examples, split))
             | "ReadBatches"
-            >> beam.ParDo(ReadBatches(examples.spec, slices)).with_output_types(pa.RecordBatch)
+            >> beam.ParDo(ReadBatches(examples, split, slices)).with_output_types(pa.RecordBatch)
             | "Analyze"
             >> tfma.ExtractEvaluateAndWriteResults(
                 eval_shared_model=models if len(models) > 1 else models[0],

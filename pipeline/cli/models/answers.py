@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from data.base.visible_text import escape_line
 from pipeline.console.listing import Cell, Column, print_listing
 from pipeline.console.streams import say
 from serving_export.predict import Answer, BadImage, Prediction
@@ -29,10 +30,10 @@ def print_answers(rows: Iterable[Sequence[Cell]]) -> None:
 def make_row(answer: Answer | BadImage) -> Sequence[Cell]:
     """Make the row of an answer in the table."""
     if isinstance(answer, BadImage):
-        return (answer.name, "", "", "", "", "", answer.problem)
+        return (escape_line(answer.name), "", "", "", "", "", answer.problem)
     judged = answer.label is not None
     return (
-        answer.name,
+        escape_line(answer.name),
         answer.prediction.class_name,
         f"{answer.prediction.probability:.4f}",
         answer.label or "",
@@ -62,7 +63,7 @@ def make_facts(answer: Answer | BadImage) -> dict[str, object]:
 def print_problems(bad: Sequence[BadImage]) -> None:
     """Print bad images on standard error, at most `_MOST_PROBLEMS` of them."""
     for image in bad[:_MOST_PROBLEMS]:
-        say(f"bad      {image.name}: {image.problem}", error=True)
+        say(f"bad      {escape_line(image.name)}: {image.problem}", error=True)
     if len(bad) > _MOST_PROBLEMS:
         say(f"bad      {len(bad) - _MOST_PROBLEMS:,} more", error=True)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
-from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -123,12 +122,8 @@ def predict(
             answers = _answers_on_examples(folder, root, split or "test", indices)
         else:
             digest = _vouched_digest(folder, root, trust)
-            answers = chain(
-                _show_progress(
-                    answer_for_files(folder, listing.files, digest), len(listing.files), console
-                ),
-                (BadImage(str(name), "a folder that cannot be listed") for name in listing.folders),
-            )
+            answers = answer_for_files(folder, listing.files, digest)
+            answers = _show_progress(answers, len(listing.files), console)
         outcome = _consume(answers, folder, out, as_json=as_json, keep_pixels=chart is not None)
         if outcome.drawn and chart:
             _draw(outcome.drawn, chart)

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from data.geometry import Fit
 from pipeline.inspection.dataset.survey import Survey
 
-_SIDES = (32, 48, 64, 96)  # of the images that the model sees
-_EXACT = 128  # longest side that is taken as it is
+# Shorter side of the middle image, from which the images that the model sees have this side. Twice
+# the side takes four times as long to train.
+_SIDES = {0: 32, 48: 48, 64: 64, 144: 96}
+_EXACT = 96  # longest side that is taken as it is
 _STEP = 8  # pixels; sides are multiples of it, so that a network can halve them
 _ONE_SHAPE = 1.1  # aspect ratios differ by less than this factor
 
@@ -29,8 +31,8 @@ class Advice:
         return {
             "ingest.height": self.height,
             "ingest.width": self.width,
-            "ingest.channels": self.channels,
             "ingest.fit": self.fit,
+            **({"ingest.channels": 1} if self.channels == 1 else {}),
         }
 
 
@@ -52,7 +54,7 @@ def advise(survey: Survey) -> Advice:
 def _choose_size(survey: Survey) -> tuple[int, int]:
     """Return a square, or where all images have about one other shape, that shape."""
     height, width = find_median_size(survey)
-    side = max((s for s in _SIDES if s <= min(height, width)), default=_SIDES[0])
+    side = max(side for least, side in _SIDES.items() if least <= min(height, width))
     ratios = [width / height for height, width in survey.sizes]
     if max(ratios) / min(ratios) > _ONE_SHAPE or 1 / _ONE_SHAPE < width / height < _ONE_SHAPE:
         return side, side

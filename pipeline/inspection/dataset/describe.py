@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from data.base.visible_text import escape_line
+from data.errors import BadDataError
 from pipeline.inspection.dataset.advice import find_median_size
 from pipeline.inspection.dataset.look import Look
-from pipeline.inspection.dataset.survey import Survey
+from pipeline.inspection.dataset.project import check_trainable
+from pipeline.inspection.dataset.survey import Duplicate, Survey
 
 _FEW = 10  # images of a class that are too few to learn from and to judge by
 _LISTED = 5  # names of files in a line
@@ -63,37 +66,46 @@ def describe(seen: Look) -> dict[str, str]:
         "left out": _some(survey.left_out, [f"{n} ({why})" for n, why in survey.left_out]),
         "duplicates": _describe_duplicates(survey, seen.decoded),
     }
+    if seen.of_files:
+        advice = seen.advice
+        size = f"{advice.height} x {advice.width} x {advice.channels}, fit {advice.fit}"
+        lines["to train"] = f"at {size}: {advice.why}"
     if len(survey.sizes) == 1:
         lines |= {"sizes": f"height x width: all {common[0]}", "": ""}
     return lines
+
+
+def find_obstacle(seen: Look) -> str | None:
+    """Return why no model can be trained on the dataset, and what to do; None if one can."""
+    try:
+        check_trainable(seen)
+    except BadDataError as error:
+        return f"{error.brief}; {error.remedy}"
+    return None
 
 
 def find_problems(survey: Survey) -> Iterator[str]:
     """Yield what a person should look at before training."""
     mixed = [d for d in survey.duplicates if len(d.labels) > 1]
     if mixed:
-        yield f"{len(mixed):,} images lie in several classes: " + "; ".join(
-            " = ".join(d.names[:3]) for d in mixed[:_LISTED]
-        )
+        yield f"the same image is in several classes, {_times(mixed)}"
     across = [d for d in survey.duplicates if len(d.splits) > 1]
     if across:
-        yield f"{len(across):,} images lie in several splits: " + "; ".join(
-            " = ".join(d.names[:3]) for d in across[:_LISTED]
-        )
+        yield f"the same image is in several splits, {_times(across)}"
     straddling = [name for name, splits in survey.groups.items() if len(splits) > 1]
     if straddling:
-        yield f"{len(straddling):,} groups lie in several splits: " + ", ".join(
-            straddling[:_LISTED]
-        )
+        yield f"groups are in several splits, {_some(straddling, straddling)}"
     few = [name for name in survey.class_names if survey.count_class(name) < _FEW]
     if few:
-        yield f"{len(few):,} classes have fewer than {_FEW} images: " + ", ".join(few[:_LISTED])
+        yield f"classes have fewer than {_FEW} images, {_some(few, few)}"
     for split in survey.splits:
         missing = [name for name in survey.class_names if not survey.counts[split][name]]
         if missing:
-            yield f"the split {split} has no image of {len(missing):,} classes: " + ", ".join(
-                missing[:_LISTED]
-            )
+            yield f"the split {split} has no image of classes, {_some(missing, missing)}"
+
+
+def _times(duplicates: Sequence[Duplicate]) -> str:
+    return _some(duplicates, [" = ".join(d.names[:3]) for d in duplicates])
 
 
 def _range_of_sizes(survey: Survey) -> dict[str, Size]:
@@ -115,15 +127,14 @@ def _describe_duplicates(survey: Survey, decoded: bool) -> str:
     if not survey.duplicates:
         return f"none: no two files have {kind}"
     more = sum(len(duplicate.names) - 1 for duplicate in survey.duplicates)
-    pairs = [" = ".join(duplicate.names[:3]) for duplicate in survey.duplicates]
-    return f"{more:,} files have {kind} as another: " + _some(pairs, pairs).partition(": ")[2]
+    return f"{more:,} too many, which have {kind} as another; {_times(survey.duplicates)}"
 
 
 def _some(items: Sequence[object], texts: Sequence[str]) -> str:
     if not items:
         return ""
     more = f"; and {len(texts) - _LISTED:,} more" if len(texts) > _LISTED else ""
-    return f"{len(items):,}: " + "; ".join(texts[:_LISTED]) + more
+    return f"{len(items):,}: " + "; ".join(map(escape_line, texts[:_LISTED])) + more
 
 
 def _size(size: Size) -> str:

@@ -31,7 +31,7 @@ def write_project(seen: Look, folder: Path) -> list[Path]:
         BadDataError: no classifier can be trained on the images.
         ConfigError: the folder is not empty.
     """
-    _check_trainable(seen)
+    check_trainable(seen)
     survey = seen.survey
     plan = _Split(seen)
     values = {
@@ -45,7 +45,8 @@ def write_project(seen: Look, folder: Path) -> list[Path]:
     return make_project(folder, "template/images", values)
 
 
-def _check_trainable(seen: Look) -> None:
+def check_trainable(seen: Look) -> None:
+    """Raise BadDataError if no classifier can be trained and judged on the images."""
     survey = seen.survey
     present = [name for name in survey.class_names if survey.count_class(name)]
     if len(present) < 2:
@@ -53,15 +54,24 @@ def _check_trainable(seen: Look) -> None:
             f"the images under {seen.config.path} have one class",
             expected="images of two classes or more, each in a folder of its own",
             got=f"{survey.images:,} images of {present[0]!r}",
-            follows="no project was written: there is nothing to tell apart",
+            follows="there is nothing to tell apart",
             remedy="add a folder of images that are something else",
         )
-    if "train" not in survey.counts and "" not in survey.counts:
+    if "test" not in survey.counts and "" not in survey.counts:
+        folder = f"{str(seen.config.path).rstrip('/')}/train"
+        raise BadDataError(
+            f"the images under {seen.config.path} have no test split",
+            expected="a folder test, or images without a split, of which a share is cut",
+            got="the splits " + ", ".join(survey.splits),
+            follows="the gate has no images that the training never saw",
+            remedy=f"rename one of the folders to test, or take the images of {folder} alone",
+        )
+    if not survey.counts.keys() & {"train", ""}:
         raise BadDataError(
             f"the images under {seen.config.path} have no train split",
             expected="a folder train, or images without a split",
             got="the splits " + ", ".join(survey.splits),
-            follows="no project was written",
+            follows="there is nothing to train on",
             remedy="move images to train",
         )
 
@@ -105,15 +115,17 @@ def _choose_ingest(seen: Look) -> Iterator[Argument]:
             tuple(survey.class_names),
         )
     for name in _set_by_user(config):
-        yield "", name, getattr(config, name)
-    yield f"A size that fits: {advice.why}.", "height", advice.height
-    yield "", "width", advice.width
-    yield "", "channels", advice.channels
-    yield _FITS[advice.fit], "fit", advice.fit
-    if "test" not in survey.counts:
+        count = f"Images of one of these {len(survey.groups):,} stay in one split."
+        yield count if name == "group" else "", name, getattr(config, name)
+    if seen.of_files:
+        yield f"A size that fits: {advice.why}.", "height", advice.height
+        yield "", "width", advice.width
+        yield "", "channels", advice.channels
+        yield _FITS[advice.fit], "fit", advice.fit
+    if "" in survey.counts and "test" not in survey.counts:
         yield (
-            "The data has no test split: a share is cut by content, or by `group` where several "
-            "images show one person or thing.",
+            "Images without a split: a share becomes the test split. Images are chosen by their "
+            "content, or by `group` where several show one person or thing.",
             "test_share",
             TEST_SHARE,
         )
@@ -148,18 +160,8 @@ def _set_by_user(config: Config) -> Iterator[str]:
 def _choose_training(plan: _Split) -> Iterator[Argument]:
     fewest, most = _EPOCHS
     epochs = min(most, max(fewest, 5 * round(_SEEN / plan.train / 5)))
-    yield "A small network of convolutions; its depth follows the size.", "model", "conv"
+    yield "", "model", "dense"
     yield f"About {plan.train:,} images to train on: more epochs for fewer.", "epochs", epochs
-    yield "", "batch_size", 32
-    yield "", "optimizer", "adamw"
-    yield "The learning rate falls to 0 over the training.", "learning_rate_schedule", "CosineDecay"
-    yield "", "schedule_options", {"initial_learning_rate": 0.003}
-    yield (
-        'Random changes of the training images. Add "flip": "horizontal" if a mirrored image is '
-        "still of its class.",
-        "augmentation",
-        {"rotation": 10, "shift": 0.1, "zoom": 0.1, "contrast": 0.2},
-    )
 
 
 def _choose_rules(plan: _Split) -> Iterator[Argument]:

@@ -8,9 +8,9 @@ from pathlib import PurePath
 
 from data.errors import BadDataError
 from data.files.input_files import InputPath, resolve_input_path
+from data.sources.image_files.listing import ENDINGS
 
-_TABLES = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet")
-_IMAGES = (".jpg", ".jpeg", ".png", ".gif", ".webp", ".bmp")
+_TABLES = (".csv", ".tsv", ".tab", ".jsonl", ".ndjson", ".parquet", ".pq")
 _TFDS = {"dataset_info.json", "features.json"}
 
 
@@ -53,7 +53,7 @@ def recognize(path: str) -> Recognized:
     if len(arrays) == 1 and not tables:
         return Recognized("npz", _join(path, arrays[0]), arrays[0])
     folders = [entry for entry in entries if entry.name in names and _is_folder(entry)]
-    has_images = any(_ends(name, _IMAGES) for name in names)
+    has_images = any(_ends(name, ENDINGS) for name in names)
     if tables and (has_images or len(folders) <= 1):
         return Recognized("table", _join(path, tables[0]), tables[0], tuple(tables[1:]))
     if folders:
@@ -74,7 +74,7 @@ def _recognize_file(path: str) -> Recognized:
 
 def _nothing_error(path: str, names: Iterable[str]) -> BadDataError:
     names = list(names)
-    images = sum(_ends(name, _IMAGES) for name in names)
+    images = sum(_ends(name, ENDINGS) for name in names)
     return BadDataError(
         f"{path} is no dataset",
         expected="a folder for each class with its images, a table of paths and labels, IDX files, "

@@ -8,7 +8,7 @@ from pathlib import Path
 from data.errors import BadDataError
 from data.files.durable_files import translate_disk_errors
 from data.spec import ImageSpec
-from pipeline.inspection.dataset.look import Look, get_geometry
+from pipeline.inspection.dataset.look import Look
 
 
 def draw_sheet(seen: Look, path: Path) -> Path:
@@ -25,7 +25,7 @@ def draw_sheet(seen: Look, path: Path) -> Path:
     from data.images.read_files import read_files
 
     survey, advice = seen.survey, seen.advice
-    geometry = dataclasses.replace(get_geometry(seen.config), fit=advice.fit)
+    geometry = dataclasses.replace(seen.config.geometry(), fit=advice.fit)
     spec = ImageSpec(
         height=advice.height,
         width=advice.width,
@@ -33,12 +33,13 @@ def draw_sheet(seen: Look, path: Path) -> Path:
         class_names=survey.class_names,
         geometry=geometry,
     )
-    outcomes = read_files([content for _, content in survey.samples], spec, ())
-    drawn = [
-        (name, read.pixels)
-        for (name, _), read in zip(survey.samples, outcomes, strict=True)
-        if read.pixels is not None
-    ]
+    contents = [image for _, image in survey.samples if isinstance(image, bytes)]
+    outcomes = iter(read_files(contents, spec, ()))
+    drawn = []
+    for name, image in survey.samples:
+        pixels = next(outcomes).pixels if isinstance(image, bytes) else image
+        if pixels is not None:
+            drawn.append((name, pixels))
     if not drawn:
         raise BadDataError("no image could be drawn", got="no image that can be decoded")
     names, pixels = zip(*drawn, strict=True)

@@ -7,16 +7,21 @@ import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
+from data.errors import BadDataError
 from data.geometry import Geometry
+from data.images.header import Header, read_header
 from data.sources.file_source import FileSource, ImageFile, LeftOut
 from data.spec import ImageSpec
-from pipeline.inspection.dataset.headers import Header, read_header
 from pipeline.inspection.dataset.samples import Samples
+
+if TYPE_CHECKING:
+    import numpy as np
 
 Progress = Callable[[int, int], object]  # files looked at, all files
 _PURPOSE = "duplicates"
+_MODES = {"L": "grey", "LA": "grey with alpha", "P": "palette"}
 _BATCH_FILES, _BATCH_BYTES = 256, 32 << 20  # files that are read and decoded together
 
 
@@ -37,7 +42,7 @@ class Duplicate(NamedTuple):
 
 @dataclass(kw_only=True)
 class Survey:
-    """What is in a dataset of image files. Sizes are (height, width), as a viewer shows them."""
+    """What is in a dataset. Sizes are (height, width), as a viewer shows the images."""
 
     class_names: tuple[str, ...]
     counts: dict[str, Counter[str]] = field(default_factory=dict)  # split or "" → class → images
@@ -52,7 +57,8 @@ class Survey:
     groups: defaultdict[str, Counter[str]] = field(  # group → split or "" → images
         default_factory=lambda: defaultdict(Counter)
     )
-    samples: list[tuple[str, bytes]] = field(default_factory=list)  # class, content of a file
+    # class, and the content of a file or, of a source of arrays, pixels
+    samples: list[tuple[str, bytes | np.ndarray]] = field(default_factory=list)
 
     @property
     def images(self) -> int:
@@ -99,7 +105,7 @@ def survey_files(
                     survey.bad.append(BadFile(file.name, header))
                     continue
                 _enter(survey, file, header)
-                samples.offer(file)
+                samples.offer(file.name, file.label, file.content)
                 same[key].append(dataclasses.replace(file, content=b""))
             done += len(files)
             progress(done, total)
@@ -113,13 +119,21 @@ def survey_files(
 def _enter(survey: Survey, file: ImageFile, header: Header) -> None:
     split = file.split or ""
     survey.counts.setdefault(split, Counter())[file.label] += 1
-    survey.sizes[header.height, header.width] += 1
-    survey.formats[header.format] += 1
-    survey.grey += header.grey
+    turned = header.orientation > 4
+    size = (header.width, header.height) if turned else (header.height, header.width)
+    survey.sizes[size] += 1
+    survey.formats[_name_format(header)] += 1
+    survey.grey += header.mode in ("L", "LA")
     if header.orientation != 1:
         survey.orientations[header.orientation] += 1
     if file.group is not None:
         survey.groups[file.group][split] += 1
+
+
+def _name_format(header: Header) -> str:
+    mode = _MODES.get(header.mode, header.mode)
+    bits = f", {header.bits}-bit" if header.bits != 8 else ""
+    return f"{header.kind.upper()} {mode}{bits}" + (", animated" if header.animated else "")
 
 
 def _batch(files: Iterable[ImageFile]) -> Iterator[list[ImageFile]]:
@@ -139,24 +153,32 @@ def _judge(
     files: Sequence[ImageFile], geometry: Geometry | None
 ) -> Iterator[tuple[ImageFile, Header | str, object]]:
     """Yield each file with its header or why it is bad, and what files of one image share."""
-    headers = [file.problem or read_header(file.content) for file in files]
+    pairs = [(file, _read_header(file)) for file in files]
     if geometry is None:
-        for file, header in zip(files, headers, strict=True):
+        for file, header in pairs:
             yield file, header, hashlib.blake2b(file.content, digest_size=16).digest()
         return
     from data.images.read_files import read_files
 
-    spec = _make_spec(geometry)
-    readable = [file for file in files if file.problem is None]
-    outcomes = read_files([file.content for file in readable], spec, (_PURPOSE,))
-    by_name = dict(zip((file.name for file in readable), outcomes, strict=True))
-    for file, header in zip(files, headers, strict=True):
-        if file.problem is not None:
-            yield file, file.problem, None
-        elif (read := by_name[file.name]).problem is not None:
+    readable = [file.content for file, header in pairs if isinstance(header, Header)]
+    outcomes = iter(read_files(readable, _make_spec(geometry), (_PURPOSE,)))
+    for file, header in pairs:
+        if isinstance(header, str):
+            yield file, header, None
+        elif (read := next(outcomes)).problem is not None:
             yield file, read.problem, None
         else:
             yield file, header, (read.shares[_PURPOSE], read.height, read.width)
+
+
+def _read_header(file: ImageFile) -> Header | str:
+    """Return the header of a file, or why it is bad."""
+    if file.problem is not None:
+        return file.problem
+    try:
+        return read_header(file.content)
+    except BadDataError as error:
+        return str(error.got)
 
 
 def _make_spec(geometry: Geometry) -> ImageSpec:

@@ -1,265 +1,190 @@
-"""The serving graph's decoder against Pillow's: the same pixels, or refused by both."""
+"""A signature sees the pixels that ingest, tf.data and `penstock predict` see, bit for bit."""
 
 from __future__ import annotations
 
-import itertools
-import struct
+import base64
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
-import image_files as files
+import image_files
 import numpy as np
 import peak_memory
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from data.errors import BadDataError
-from data.image_files import decode_file
+from data.images.read_files import read_files
 from data.spec import ImageSpec
+from serving_export.bundle.manifest import READ, read_manifest
+from serving_export.bundle.requests import encode_examples
 
 pytestmark = pytest.mark.slow
 
+KIND = "jpeg"
 
-def in_graph(file: bytes, spec: ImageSpec) -> np.ndarray | None:
-    """What the signature decodes a file to; None where it is an error."""
+
+@pytest.fixture(scope="module")
+def bundle(photo_bundle: Path) -> Any:
+    from serving_export.bundle.saved_model import load_bundle
+
+    return load_bundle(photo_bundle)
+
+
+def ask_as_tensorflow_serving(bundle: Any, files: Sequence[bytes]) -> np.ndarray:
+    """Send a PredictRequest over the wire: what a gRPC client sends, and the server calls."""
     import tensorflow as tf
+    from tensorflow_serving.apis.predict_pb2 import PredictRequest
 
-    from serving_export.bundle.signatures import decode_image
-
-    try:
-        found: np.ndarray = decode_image(tf.constant(file), spec).numpy()
-        return found
-    except (tf.errors.InvalidArgumentError, tf.errors.DataLossError, ValueError):
-        return None
-
-
-def by_pillow(file: bytes, spec: ImageSpec) -> np.ndarray | None:
-    try:
-        return decode_file(file, spec)
-    except BadDataError:
-        return None
+    request = PredictRequest()
+    request.model_spec.signature_name = "serving_default"
+    request.inputs["image_bytes"].CopyFrom(tf.make_tensor_proto(list(files)))
+    received = PredictRequest.FromString(request.SerializeToString())
+    inputs = {n: tf.constant(tf.make_ndarray(v)) for n, v in received.inputs.items()}
+    answer = bundle.saved.signatures[received.model_spec.signature_name](**inputs)
+    return np.asarray(answer["probabilities"])
 
 
-def assert_same_pixels(file: bytes, spec: ImageSpec) -> None:
-    pillow = decode_file(file, spec)
-    graph = in_graph(file, spec)
-    assert graph is not None
-    np.testing.assert_array_equal(graph, pillow)
+def check_the_same_pixels(bundle: Any, paths: Sequence[Path]) -> int:
+    """Compare the ways from a file to its pixels, and the probabilities of all signatures."""
+    spec = bundle.manifest.spec
+    for start in range(0, len(paths), 50):
+        files = [path.read_bytes() for path in paths[start : start + 50]]
+        pixels = np.stack([bundle.read_image(file) for file in files])
+        ingested = np.stack([image.pixels for image in read_files(files, spec, ())])
+        np.testing.assert_array_equal(pixels, ingested)
+        wanted = bundle("images", pixels)["probabilities"]
+        mixed = [
+            encode_examples([pixels[i].tobytes()] if i % 2 else [file], None if i % 2 else KIND)[0]
+            for i, file in enumerate(files)
+        ]
+        for answer in (
+            ask_as_tensorflow_serving(bundle, files),
+            bundle("examples", encode_examples(files, KIND))["probabilities"],
+            bundle("examples", encode_examples(p.tobytes() for p in pixels))["probabilities"],
+            bundle("examples", mixed)["probabilities"],
+        ):
+            np.testing.assert_array_equal(answer, wanted)
+    return len(paths)
 
 
-def smooth(height: int, width: int, channels: int) -> np.ndarray:
-    """Colours that run, as in photographs; noise has no neighbours to interpolate between."""
-    y, x = np.mgrid[:height, :width]
-    waves = [128 + 127 * np.sin(x / (3 + c) + y / (5 - c) + c) for c in range(channels)]
-    return np.stack(waves, axis=-1).astype(np.uint8)
-
-
-def test_jpeg_of_every_kind(capsys: pytest.CaptureFixture[str]) -> None:
-    sizes = [(1, 1), (1, 9), (2, 7), (8, 8), (15, 17), (16, 16), (28, 28), (33, 40), (40, 39)]
-    kinds = itertools.product((5, 30, 75, 95), (0, 1, 2), (False, True), (False, True))
-    count = 0
-    for (height, width), (quality, subsampling, progressive, optimize) in itertools.product(
-        sizes, list(kinds)
-    ):
-        for channels, make in itertools.product((1, 3), (files.noise, smooth)):
-            pixels = make(height, width, channels)
-            options = {"quality": quality, "progressive": progressive, "optimize": optimize}
-            if channels == 3:
-                options["subsampling"] = subsampling
-            file = files.to_file(pixels, "JPEG", **options)
-            assert_same_pixels(file, files.spec_of(pixels))
-            count += 1
-    with capsys.disabled():
-        print(f"\n{count} JPEG files, the same pixels in all")
-
-
-@settings(max_examples=300)
-@given(
-    height=st.integers(1, 40),
-    width=st.integers(1, 40),
-    channels=st.sampled_from([1, 3]),
-    seed=st.integers(0, 999),
-    options=st.fixed_dictionaries(
-        {
-            "quality": st.integers(5, 95),
-            "progressive": st.booleans(),
-            "optimize": st.booleans(),
-            "restart_marker_blocks": st.integers(0, 3),
-        }
-    ),
-    subsampling=st.sampled_from([0, 1, 2]),
-)
-def test_any_jpeg(
-    height: int, width: int, channels: int, seed: int, options: dict[str, Any], subsampling: int
-) -> None:
-    pixels = files.noise(height, width, channels, seed)
-    if channels == 3:
-        options["subsampling"] = subsampling
-    assert_same_pixels(files.to_file(pixels, "JPEG", **options), files.spec_of(pixels))
-
-
-CHUNKS = {
-    "gamma": (b"gAMA", (30000).to_bytes(4, "big")),
-    "standard RGB": (b"sRGB", b"\0"),
-    "chromaticities": (b"cHRM", struct.pack(">8I", *(30000,) * 8)),
-    "upright": (b"eXIf", files.exif(1)[6:]),
-    "text": (b"tEXt", b"Software\0ours"),
-    "physical size": (b"pHYs", struct.pack(">IIB", 2, 3, 1)),
-}
-
-
-@settings(max_examples=200)
-@given(
-    height=st.integers(1, 40),
-    width=st.integers(1, 40),
-    channels=st.sampled_from([1, 3, 4]),
-    interlaced=st.booleans(),
-    chunk=st.sampled_from(sorted(CHUNKS)),
-)
-def test_any_png(height: int, width: int, channels: int, interlaced: bool, chunk: str) -> None:
-    pixels = files.noise(height, width, channels)
-    for file in (
-        files.png(pixels, CHUNKS[chunk], interlaced=interlaced),
-        files.to_file(smooth(height, width, channels), optimize=True),  # with filters
-    ):
-        assert_same_pixels(file, files.spec_of(pixels))
-
-
-@pytest.mark.parametrize("channels", [1, 3])
-def test_a_transparent_colour_changes_no_pixel(channels: int) -> None:
-    pixels = files.noise(9, 7, channels)
-    colour = struct.pack(f">{channels}H", *pixels[4, 4])
-    assert_same_pixels(files.png(pixels, (b"tRNS", colour)), files.spec_of(pixels))
-
-
-def test_what_one_refuses_the_other_does() -> None:
-    pixels = files.noise(6, 5, 3)
-    for what, (make, _) in files.BAD.items():
-        spec = files.spec_of(pixels)
-        assert by_pillow(make(pixels), spec) is None, what
-        assert in_graph(make(pixels), spec) is None, what
-    rgba = ImageSpec(height=6, width=5, channels=4, class_names=("a", "b"))
-    assert by_pillow(files.BAD["cmyk"][0](pixels), rgba) is None
-    assert in_graph(files.BAD["cmyk"][0](pixels), rgba) is None
-
-
-@pytest.mark.parametrize("what", files.DAMAGED)
-def test_what_is_damaged_is_refused_by_both(what: str) -> None:
-    pixels = files.noise(6, 5, 3)
-    file, spec = files.DAMAGED[what](pixels), files.spec_of(pixels)
-    with pytest.raises(
-        BadDataError, match=r"these\.png does not have the format that this model expects"
-    ):
-        decode_file(file, spec, "these.png")
-    if what != "png: too many chunks":  # for which TensorFlow takes long without a graph
-        assert in_graph(file, spec) is None
-
-
-@pytest.mark.parametrize("size", [0, 1, 15, 16, 17, 255, 4096, 4097, 70_000])
-def test_the_checksum_of_a_chunk_of_any_size(size: int) -> None:
-    """The CRC-32 of zlib is the oracle of the one in TensorFlow's operations."""
-    pixels = files.noise(6, 5, 3)
-    content = np.random.default_rng(size).bytes(size)
-    file = files.png(pixels, (b"teXt", content))
-    assert_same_pixels(file, files.spec_of(pixels))
-    at = file.index(b"teXt")
-    for place in {at, at + 4 + size // 2, at + 4 + size, at + 7 + size}:
-        damaged = bytearray(file)
-        damaged[place] ^= 0x10
-        assert in_graph(bytes(damaged), files.spec_of(pixels)) is None
-
-
-def disagreements(count: int, seed: int) -> list[str]:
-    """Mutants that one decoder takes and the other refuses, or that give other pixels."""
-    import tensorflow as tf
-
-    from serving_export.bundle.signatures import decode_image
-
-    rng, found = np.random.default_rng(seed), []
-    for channels in (1, 3, 4):
-        pixels = smooth(17, 19, channels)
-        spec, whole = files.spec_of(pixels), files.whole_files(pixels)
-        graph = tf.function(lambda file, spec=spec: decode_image(file, spec), autograph=False)
-        for _ in range(count // 3):
-            file = files.mutant(whole, rng)
-            pillow = by_pillow(file, spec)
-            try:
-                theirs = graph(tf.constant(file)).numpy()
-            except (tf.errors.InvalidArgumentError, tf.errors.DataLossError, ValueError):
-                theirs = None
-            if (pillow is None) != (theirs is None):
-                found.append(f"{'graph' if pillow is None else 'Pillow'} takes {file.hex()}")
-            elif pillow is not None and not np.array_equal(pillow, theirs):
-                found.append(f"other pixels of {file.hex()}")
-    return found
-
-
-def test_no_damage_of_a_png_divides_the_decoders() -> None:
-    assert disagreements(600, seed=1) == []
+def test_the_same_pixels_of_photographs_by_every_way(bundle: Any, photographs: list[Path]) -> None:
+    assert check_the_same_pixels(bundle, photographs) == 60
 
 
 @pytest.mark.torture
-@pytest.mark.parametrize("seed", range(2, 12))
-def test_no_damage_of_a_png_divides_the_decoders_at_length(seed: int) -> None:
-    assert disagreements(6000, seed) == []
+def test_the_same_pixels_of_all_photographs(bundle: Any, sign_digits_dir: Path) -> None:
+    paths = sorted((sign_digits_dir / "images").rglob("*.jpg"))
+    assert check_the_same_pixels(bundle, paths) == 2062
 
 
-@pytest.mark.parametrize("orientation", range(10))
-@pytest.mark.parametrize(("endian", "kind"), [("<", 3), ("<", 4), (">", 3), (">", 4)])
-def test_orientations(endian: str, kind: int, orientation: int) -> None:
-    pixels = files.noise(6, 5, 3)
-    for form in ("PNG", "JPEG"):
-        file = files.to_file(pixels, form, exif=files.exif(orientation, endian, kind))
-        pillow, graph = (read(file, files.spec_of(pixels)) for read in (by_pillow, in_graph))
-        assert (pillow is None) == (graph is None) == (2 <= orientation <= 8)
-        if pillow is not None:
-            np.testing.assert_array_equal(graph, pillow)
+def test_a_client_sends_a_photograph_as_json(bundle: Any, photographs: list[Path]) -> None:
+    """As TensorFlow Serving's REST API takes it: base64 in "b64" is the bytes of the input."""
+    file = photographs[0].read_bytes()  # 3,024 x 3,024, to be turned
+    body = json.dumps({"instances": [{"image_bytes": {"b64": base64.b64encode(file).decode()}}]})
+    instances = [row["image_bytes"]["b64"] for row in json.loads(body)["instances"]]
+    answer = bundle("serving_default", [base64.b64decode(text) for text in instances])
+    pixels = bundle.read_image(file)
+    np.testing.assert_array_equal(
+        answer["probabilities"], bundle("images", pixels[None])["probabilities"]
+    )
+    assert answer["class_name"][0].decode() in bundle.manifest.spec.class_names
 
 
-@pytest.mark.parametrize("options", [{}, {"progressive": True}], ids=["baseline", "progressive"])
-@pytest.mark.parametrize("form", ["PNG", "JPEG"])
-def test_a_file_cut_anywhere_gives_no_pixels(
-    form: str, options: dict[str, Any], capfd: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("batch", [0, 1, 3])
+def test_a_batch_of_any_size_and_of_mixed_files(bundle: Any, batch: int) -> None:
+    shapes = [(5, 9, 1), (48, 64, 3), (70, 20, 4)]
+    files = [image_files.to_file(image_files.noise(*shape)) for shape in shapes][:batch]
+    answer = bundle("serving_default", np.array(files, object))["probabilities"]
+    assert answer.shape == (batch, 10)
+    for row, file in zip(answer, files, strict=True):
+        alone = bundle("serving_default", [file])["probabilities"]
+        np.testing.assert_allclose(row, alone[0], atol=1e-6)
+    examples = np.array(encode_examples(files, "png"), object)
+    np.testing.assert_array_equal(bundle("examples", examples)["probabilities"], answer)
+
+
+BAD: dict[str, Callable[[], bytes]] = {
+    "empty": bytes,
+    "text": lambda: b"hello",
+    "a truncated JPEG": lambda: image_files.to_file(image_files.noise(30, 40, 3), "JPEG")[:-90],
+    "a truncated PNG": lambda: image_files.to_file(image_files.noise(30, 40, 3))[:-90],
+    "CMYK": lambda: image_files.cmyk(image_files.noise(30, 40, 3)),
+    "too many megapixels": lambda: image_files.vast("PNG", 16_000),
+}
+
+
+@pytest.mark.parametrize("what", BAD)
+def test_a_bad_file_fails_its_batch_with_the_reason_that_predict_gives(
+    bundle: Any, what: str
 ) -> None:
-    pixels = files.noise(9, 7, 3)
-    file = files.to_file(pixels, form, **options)
-    for length in range(len(file)):
-        assert in_graph(file[:length], files.spec_of(pixels)) is None
-
-
-@settings(max_examples=400)
-@given(
-    form=st.sampled_from(["PNG", "JPEG"]),
-    channels=st.sampled_from([1, 3]),
-    flips=st.lists(st.tuples(st.integers(0, 2**20), st.integers(1, 255)), min_size=1, max_size=3),
-)
-def test_what_pillow_takes_of_damaged_files_the_graph_reads_alike_or_refuses(
-    form: str, channels: int, flips: list[tuple[int, int]]
-) -> None:
-    pixels = files.noise(9, 7, channels)
-    file = bytearray(files.to_file(pixels, form))
-    for place, flip in flips:
-        file[place % len(file)] ^= flip
-    pillow, graph = (read(bytes(file), files.spec_of(pixels)) for read in (by_pillow, in_graph))
-    if pillow is not None and graph is not None:
-        np.testing.assert_array_equal(graph, pillow)
-    if form == "PNG" and graph is not None:
-        np.testing.assert_array_equal(graph, pixels)
-
-
-@pytest.mark.parametrize("what", files.VAST)
-def test_no_decoder_is_asked_before_the_header_passed(what: str, bundle: Any) -> None:
-    """In the signature, a graph, where an assertion alone holds up nobody."""
     import tensorflow as tf
 
-    from serving_export.bundle.saved_model import load_bundle
+    from data.errors import BadDataError
 
-    ask = load_bundle(bundle.path)
-    small, large = files.vast("PNG", 8), files.VAST[what]()
-    ask("serving_default", [small])
+    good, bad = image_files.to_file(image_files.noise(30, 40, 3)), BAD[what]()
+    with pytest.raises(BadDataError) as predicted:
+        bundle.read_image(bad)
+    reason = str(predicted.value.got).partition(":")[0]
+    for signature, batch in (
+        ("serving_default", [good, bad]),
+        ("examples", encode_examples([good, bad], "png")),
+    ):
+        with pytest.raises(tf.errors.InvalidArgumentError) as served:
+            bundle(signature, batch)
+        if "damaged" not in reason:  # a decoder's own message
+            assert reason in str(served.value)
+    (ingested,) = read_files([bad], bundle.manifest.spec, ())
+    assert ingested.problem == predicted.value.got
+
+
+def test_an_exact_model_refuses_another_size(bundle: Any) -> None:
+    """Its function alone: a bundle of it is made by many other tests."""
+    import tensorflow as tf
+
+    from serving_export.bundle.signatures import make_read_function
+
+    spec = ImageSpec(height=6, width=5, channels=3, class_names=("a", "b"))
+    read, pixels = make_read_function(spec), image_files.noise(6, 5, 3)
+    np.testing.assert_array_equal(read(tf.constant(image_files.to_file(pixels))), pixels)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="size"):
+        read(tf.constant(image_files.to_file(image_files.noise(7, 5, 3))))
+
+
+@pytest.mark.parametrize("what", image_files.VAST)
+def test_the_header_is_checked_before_the_file_is_decoded(what: str) -> None:
+    """In a graph, where an assertion alone delays nothing."""
+    import tensorflow as tf
+
+    from data.geometry import Geometry
+    from serving_export.bundle.signatures import make_read_function
+
+    spec = ImageSpec(
+        height=8,
+        width=8,
+        channels=1,
+        class_names=("a", "b"),
+        geometry=Geometry(fit="stretch", max_megapixels=10),
+    )
+    read, large = make_read_function(spec), image_files.VAST[what]()
+    read(tf.constant(image_files.vast("PNG", 9)))
 
     def refused() -> None:
         with pytest.raises(tf.errors.InvalidArgumentError):
-            ask("serving_default", [small, large])
+            read(tf.constant(large))
 
-    assert peak_memory.growth(refused) < files.REFUSAL_BYTES
+    assert peak_memory.growth(refused) < image_files.REFUSAL_BYTES
+
+
+def test_the_manifest_has_the_geometry(photo_bundle: Path) -> None:
+    geometry = read_manifest(photo_bundle).spec.geometry
+    assert (geometry.fit, geometry.background) == ("pad", (10, 200, 90))
+
+
+def test_the_graph_of_the_decoder_is_stored_once(photo_bundle: Path) -> None:
+    """Signatures call the function `read_image`; a copy in each would make loading slow."""
+    from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
+
+    graph = SavedModel.FromString((photo_bundle / "saved_model.pb").read_bytes())
+    library = graph.meta_graphs[0].graph_def.library.function
+    decoders = [f for f in library if any(n.op == "DecodeJpeg" for n in f.node_def)]
+    assert len(decoders) == 1, READ
