@@ -65,7 +65,9 @@ def _decode_any(file: tf.Tensor, most_pixels: tf.Tensor) -> tuple[tf.Tensor, tf.
     file = require(tf.strings.length(file) > 0, "it is empty", file)
     kind = find_kind(file)
     file = require(kind < len(KINDS), "it is no JPEG, PNG, GIF, WebP or BMP", file)
-    return tf.switch_case(kind, [partial(decoder, file, most_pixels) for decoder in _DECODERS])
+    decoders = [partial(decoder, file, most_pixels) for decoder in _DECODERS]
+    pixels, orientation = tf.switch_case(kind, decoders)
+    return pixels, orientation
 
 
 def find_kind(file: tf.Tensor) -> tf.Tensor:

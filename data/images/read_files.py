@@ -48,7 +48,7 @@ def read_files(
             results = reading.popleft().result()
             reading.extend(pool.submit(_read_batch, batch, read) for batch in islice(batches, 1))
             for result in results:
-                yield result if isinstance(result, ReadImage) else _describe(*result, purposes)
+                yield result if isinstance(result, ReadImage) else _describe(purposes, *result)
 
 
 def _make_batches(contents: Sequence[bytes], spec: ImageSpec) -> Iterator[list[bytes]]:
@@ -91,7 +91,7 @@ def _read_batch(batch: list[bytes], read: Callable[[Any], Any]) -> list[Any]:
 
 
 def _describe(
-    pixels: np.ndarray, message: bytes, shape: np.ndarray, kind: int, purposes: Sequence[str]
+    purposes: Sequence[str], pixels: np.ndarray, message: bytes, shape: np.ndarray, kind: int
 ) -> ReadImage:
     from data.images.decode import KINDS
 

@@ -23,7 +23,7 @@ def decode_jpeg(file: tf.Tensor, most_pixels: tf.Tensor) -> tuple[tf.Tensor, tf.
     # decode_jpeg would convert CMYK silently, and without a colour profile wrongly.
     file = require(shape[2] != 4, "it is a CMYK or YCCK JPEG: convert it to RGB", file)
     # The default method is faster, but differs from other libraries by a few levels.
-    pixels = tf.io.decode_jpeg(file, dct_method="INTEGER_ACCURATE")
+    pixels: tf.Tensor = tf.io.decode_jpeg(file, dct_method="INTEGER_ACCURATE")
     return pixels, read_orientation(file, *_find_exif(file))
 
 
