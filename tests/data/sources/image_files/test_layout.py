@@ -12,6 +12,8 @@ import pytest
 
 from data.errors import BadDataError, PenstockError
 from data.sources import SourceConfig
+from data.sources.image_files.layout import LayoutSettings, read_layout
+from data.sources.image_files.listing import Listed, Listing
 from data.sources.image_folder import ImageFolderSource
 
 BYTES = os.fsdecode(b"\xff")
@@ -319,3 +321,15 @@ def check_words(error: PenstockError, words: str) -> None:
 
 def test_there_are_forty_layouts() -> None:
     assert len(LAYOUTS) >= 40
+
+
+def test_ten_thousand_classes() -> None:
+    numbers = tuple(map(str, range(10_000)))
+    listing = Listing([Listed(f"{number}/1.png", 1) for number in numbers], list(numbers)).sort()
+    dataset = read_layout(listing, LayoutSettings(root="x"))
+    assert dataset.class_names == numbers
+    assert [f"{file.label}/1.png" for file in dataset.files] == sorted(
+        f"{n}/1.png" for n in numbers
+    )
+    given = numbers[::-1]
+    assert read_layout(listing, LayoutSettings(root="x", class_names=given)).class_names == given
