@@ -13,7 +13,9 @@ from data.geometry import Fit, Geometry, Interpolation, Orientation
 from data.sources import NAMES, SourceConfig
 from data.spans.patterns import check_pattern, is_pattern
 from data.spans.windows import Window
+from data.spec import FORMAT, HEIGHT, IMAGE, LABEL, SPAN, WIDTH
 
+FEATURES = (FORMAT, HEIGHT, IMAGE, LABEL, SPAN, WIDTH)  # of Penstock's own in the examples
 FILE_SOURCES = ("image_folder", "table")  # of Penstock's own, those that give image files
 
 # what only a source of image files can use; `store` as well, unless it is auto or raw
@@ -161,6 +163,14 @@ class Config:
                 expected="two or more names, none empty, no name twice",
                 got=", ".join(map(repr, names)) or "none",
                 remedy="name every class once, in the order of the labels",
+            )
+        taken = [name for name in self.features if name in FEATURES or not name]
+        if taken or len(set(self.features)) < len(self.features):
+            raise ConfigError(
+                "ingest.features does not name further features of the examples",
+                expected=f"columns, each once, but not {', '.join(FEATURES)}",
+                got=", ".join(map(repr, self.features)),
+                remedy="rename the column in the table",
             )
         self._check_shares()
         self._check_image_size()

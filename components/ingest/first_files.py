@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 
 from components.ingest.config import Config
-from data.base.visible_text import escape_controls
+from data.base.visible_text import escape_line
 from data.errors import BadDataError
 from data.images.header import Header, read_header
 from data.sources.file_source import FilePart, FileSource, ImageFile
@@ -64,7 +64,7 @@ def _read_headers(files: Iterator[ImageFile]) -> list[Header]:
     if not headers:
         name, problem = problems[0] if problems else ("the first file", "there is none")
         raise BadDataError(
-            f"the size of the images cannot be taken from {escape_controls(name)}",
+            f"the size of the images cannot be taken from {escape_line(name)}",
             expected="an image file, whose size and colours all images get",
             got=problem,
             follows="nothing was ingested",

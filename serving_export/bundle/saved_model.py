@@ -28,6 +28,7 @@ from serving_export.bundle.manifest import (
     write_manifest,
 )
 from serving_export.bundle.model_digest import digest_model
+from serving_export.bundle.open_models import load_saved_model
 from serving_export.bundle.signatures import (
     ModelOutput,
     make_probabilities_function,
@@ -148,4 +149,4 @@ def load_bundle(path: Path, digest: str | None = None) -> Bundle:
             the given one.
     """
     verified = verify_bundle(path, digest)
-    return Bundle(read_manifest(path), verified, tf.saved_model.load(str(path)))
+    return Bundle(read_manifest(path), verified, load_saved_model(path))

@@ -67,6 +67,14 @@ class Outcome:
             total.update(portion.given)
         return total
 
+    @property
+    def images(self) -> Counter[str]:
+        """Number of images by split."""
+        total: Counter[str] = Counter()
+        for shard in self.shards:
+            total[shard.split] += sum(shard.counts)
+        return total
+
     def bad_files(self) -> Iterator[BadFile]:
         """Yield the bad files in the order of the listing."""
         for portion in self.portions:

@@ -6,7 +6,7 @@ import csv
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from data.base.visible_text import escape_controls
+from data.base.visible_text import escape_line
 from data.examples.artifact import LEFT_OUT, QUARANTINE
 from data.examples.from_files.outcome import Outcome
 from data.files.durable_files import translate_disk_errors
@@ -33,8 +33,4 @@ def _write(path: Path, header: tuple[str, ...], rows: Iterable[Sequence[str]]) -
     ):
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(header)
-        writer.writerows([*map(_to_line, row)] for row in rows)
-
-
-def _to_line(text: str) -> str:
-    return escape_controls(text).replace("\n", "\\n").replace("\t", "\\t").replace("\r", "\\r")
+        writer.writerows([*map(escape_line, row)] for row in rows)

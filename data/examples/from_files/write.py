@@ -7,6 +7,7 @@ groups and splits. Files get random names, because a runner may retry a bundle.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import uuid
 from collections import Counter
@@ -20,13 +21,13 @@ import apache_beam as beam
 from apache_beam.metrics import Metrics
 from apache_beam.transforms.combiners import ToListCombineFn
 
-from data.base.visible_text import escape_controls
+from data.base.visible_text import escape_line
 from data.code.worker_code import SameCodeDoFn
 from data.content_hash import hash_text
 from data.errors import BadDataError, suggest_names
 from data.examples.from_files.outcome import NO_SPLIT, WrittenPortion
 from data.examples.from_files.portions import Portion
-from data.examples.splits import SPLIT_NAMES, SplitShares
+from data.examples.splits import SPLIT_NAMES, VALIDATION, SplitShares
 from data.examples.tf_example import encode_features
 from data.examples.write import Shard, serialize_errors, write_record
 from data.files.durable_files import translate_disk_errors, write_json
@@ -158,7 +159,7 @@ class _PortionWriter:
         written.details = f"{uuid.uuid4().hex}.json"
         path = self._folder / written.details
         groups = [
-            (hash_text(group), split, escape_controls(group), escape_controls(name))
+            (hash_text(group), split, escape_line(group), escape_line(name))
             for (group, split), name in self._groups.items()
         ]
         with translate_disk_errors(f"cannot write {path}"):
@@ -166,7 +167,7 @@ class _PortionWriter:
         return written
 
     def _add_bad(self, file: ImageFile, problem: str) -> None:
-        name = escape_controls(file.name)
+        name = escape_line(file.name)
         if not self._rules.keep_going:
             raise BadDataError(
                 f"{name} cannot be used",
@@ -176,14 +177,14 @@ class _PortionWriter:
                 remedy="fix or remove the file; or leave out up to a hundredth of the files: "
                 "--set ingest.max_bad_share=0.01",
             )
-        self._bad.append((name, escape_controls(file.label), escape_controls(problem)))
+        self._bad.append((name, escape_line(file.label), escape_line(problem)))
         Metrics.counter("ingest", "bad").inc()
 
     def _find_label(self, file: ImageFile) -> int:
         label = self._labels.get(file.label)
         if label is None:
             raise BadDataError(
-                f"{escape_controls(file.name)} has a label that is no class: {file.label!r}",
+                f"{escape_line(file.name)} has a label that is no class: {file.label!r}",
                 follows="nothing was ingested",
                 remedy=suggest_names(file.label, self._labels),
             )
@@ -192,10 +193,18 @@ class _PortionWriter:
     def _choose_split(self, file: ImageFile, image: ReadImage) -> str:
         if file.split is not None and file.split not in SPLIT_NAMES:
             raise BadDataError(
-                f"{escape_controls(file.name)} has an unknown split: {file.split!r}",
+                f"{escape_line(file.name)} has an unknown split: {file.split!r}",
                 expected=" or ".join(SPLIT_NAMES),
                 follows="nothing was ingested",
                 remedy=suggest_names(file.split, SPLIT_NAMES),
+            )
+        if file.split == VALIDATION and self._rules.shares.validation:
+            raise BadDataError(
+                "ingest.validation_share would cut a second validation split",
+                expected="no validation split in the source",
+                got=f"{escape_line(file.name)} in validation",
+                follows="nothing was ingested",
+                remedy="--set ingest.validation_share=0",
             )
         return self._rules.shares.choose_split(file.split, file.group, image.shares)
 
@@ -205,7 +214,7 @@ class _PortionWriter:
         rules = self._rules
         if file.features.keys() != set(rules.features):
             raise BadDataError(
-                f"{escape_controls(file.name)} has other features than ingest.features",
+                f"{escape_line(file.name)} has other features than ingest.features",
                 expected=", ".join(rules.features) or "none",
                 got=", ".join(file.features) or "none",
                 follows="nothing was ingested",
@@ -231,6 +240,13 @@ class _PortionWriter:
         no_images = [0] * self._rules.spec.num_classes
         shard = Shard(split, self._written.index, 0, file, no_images)
         with translate_disk_errors(f"cannot write {self._folder / file}"):
-            stream = self._open_files.enter_context((self._folder / file).open("wb"))
+            stream = (self._folder / file).open("wb")
+        self._open_files.callback(_close_after_error, stream)
         self._shards[split] = shard, stream
         return self._shards[split]
+
+
+def _close_after_error(stream: IO[bytes]) -> None:
+    """Close a file whose last bytes perhaps cannot be written; a closed one stays as it is."""
+    with contextlib.suppress(OSError):
+        stream.close()

@@ -39,6 +39,9 @@ class ListedSource(ABC):
     def left_out(self) -> Sequence[LeftOut]:
         return self._dataset.left_out
 
+    def given_splits(self) -> set[str | None]:
+        return {file.split for file in self._dataset.files}
+
     def read_files(self, part: FilePart) -> Iterator[ImageFile]:
         return read_part(self._folder, part)
 
