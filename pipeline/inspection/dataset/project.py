@@ -19,7 +19,7 @@ from pipeline.inspection.dataset.recipe_text import Argument, Code, render_argum
 
 TEST_SHARE, VALIDATION_SHARE = 0.2, 0.1
 _MOST_NAMES = 50  # classes whose names the recipe lists
-_SEEN = 40_000  # images that a training looks at, those that it sees again included
+_SEEN = 60_000  # images that a training looks at, those that it sees again included
 _EPOCHS = (10, 60)  # fewest and most
 _MIN_EXAMPLES = 20  # the default of evaluate
 
