@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from data.batches.parse import make_record_dataset, parse_batches
+from data.batches.parse import make_record_dataset, parse_batches, translate_record_errors
 from data.examples.artifact import Examples
 
 
@@ -42,3 +42,10 @@ def read_batches(
         transform=(lambda images: transform(tf.cast(images, tf.float32))) if transform else None,
     )
     return batches.prefetch(tf.data.AUTOTUNE)
+
+
+def check_images(examples: Examples, split: str) -> None:
+    """Read all images of a split. Raises BadDataError for a record or a file that is damaged."""
+    with translate_record_errors(examples):
+        for _ in read_batches(examples, split, batch_size=1):
+            pass

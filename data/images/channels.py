@@ -45,6 +45,13 @@ def convert_channels(pixels: tf.Tensor, spec: ImageSpec) -> tf.Tensor:
     return tf.ensure_shape(converted, [None, None, spec.channels])
 
 
+def convert_colour(colour: tuple[int, int, int], channels: int) -> list[int]:
+    """Convert one colour, red, green and blue, as `convert_channels` converts pixels of it."""
+    if channels == 1:
+        return [(sum(c * weight for c, weight in zip(colour, _GREY, strict=True)) + 32768) >> 16]
+    return [*colour, 255][:channels]
+
+
 def add_alpha(colours: tf.Tensor) -> tf.Tensor:
     """Add to red, green and blue the opacity of 255."""
     return tf.concat([colours, tf.fill(tf.shape(colours[..., :1]), tf.constant(255, tf.uint8))], -1)

@@ -7,14 +7,14 @@ from functools import partial
 import numpy as np
 import tensorflow as tf
 
-from data.images.bmp import decode_bmp
 from data.images.channels import convert_channels
-from data.images.file_bytes import read_bytes
-from data.images.gif import decode_gif
-from data.images.jpeg import decode_jpeg
-from data.images.png import decode_png
+from data.images.formats.bmp import decode_bmp
+from data.images.formats.file_bytes import read_bytes
+from data.images.formats.gif import decode_gif
+from data.images.formats.jpeg import decode_jpeg
+from data.images.formats.png import decode_png
+from data.images.formats.webp import decode_webp
 from data.images.reasons import require
-from data.images.webp import decode_webp
 from data.spec import ImageSpec
 
 CPU = "/CPU:0"  # another device's arithmetic may differ in the last bit
@@ -65,7 +65,9 @@ def _decode_any(file: tf.Tensor, most_pixels: tf.Tensor) -> tuple[tf.Tensor, tf.
     file = require(tf.strings.length(file) > 0, "it is empty", file)
     kind = find_kind(file)
     file = require(kind < len(KINDS), "it is no JPEG, PNG, GIF, WebP or BMP", file)
-    return tf.switch_case(kind, [partial(decoder, file, most_pixels) for decoder in _DECODERS])
+    decoders = [partial(decoder, file, most_pixels) for decoder in _DECODERS]
+    pixels, orientation = tf.switch_case(kind, decoders)
+    return pixels, orientation
 
 
 def find_kind(file: tf.Tensor) -> tf.Tensor:

@@ -6,7 +6,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from data.images.channels import convert_channels
+from data.images.channels import convert_colour
 from data.images.decode import CPU, decode
 from data.images.reasons import require
 from data.spec import ImageSpec
@@ -99,10 +99,9 @@ def _pad(pixels: tf.Tensor, spec: ImageSpec) -> tf.Tensor:
 
 
 def _surround(pixels: tf.Tensor, margins: list[list[tf.Tensor]], spec: ImageSpec) -> tf.Tensor:
-    colour = convert_channels(tf.constant([[spec.geometry.background]], tf.uint8), spec)[0, 0]
-    # the difference to the background is padded with zeros
-    padded = tf.pad(tf.cast(pixels, tf.int32) - tf.cast(colour, tf.int32), [*margins, [0, 0]])
-    return tf.cast(padded + tf.cast(colour, tf.int32), tf.uint8)
+    colour = tf.constant(convert_colour(spec.geometry.background, spec.channels), tf.uint8)
+    # The difference to the colour, modulo 256, is padded with zeros.
+    return tf.pad(pixels - colour, [*margins, [0, 0]]) + colour
 
 
 def _crop(pixels: tf.Tensor, spec: ImageSpec) -> tf.Tensor:

@@ -11,7 +11,7 @@ import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import Any, BinaryIO, Literal
 
 from data.errors import BadDataError, unreadable_file_error
 
@@ -72,37 +72,38 @@ def _read(stream: BinaryIO, name: str) -> Header:
     )
 
 
-def _unpack(stream: BinaryIO, form: str) -> tuple[int, ...]:
+def _unpack(stream: BinaryIO, form: str) -> tuple[Any, ...]:
     return struct.unpack(form, stream.read(struct.calcsize(form)))
 
 
 def _read_jpeg(stream: BinaryIO) -> Header | None:
-    orientation = 1
+    exif, size = b"", None
     for _ in range(_MOST_PIECES):
         mark, marker = _unpack(stream, ">BB")
         while marker == 0xFF:  # fill bytes
             (marker,) = _unpack(stream, ">B")
-        if mark != 0xFF or marker in (0xD9, 0xDA):
-            return None  # the pixels, or the end, before any size
+        if mark != 0xFF or marker in (0xD9, 0xDA):  # the end, or the pixels
+            break
         if 0xD0 <= marker <= 0xD8 or marker == 0x01:  # without a length
             continue
         (length,) = _unpack(stream, ">H")
         after = stream.tell() + length - 2
-        if marker == 0xE1 and length >= 16 and stream.read(6) == b"Exif\0\0":
-            orientation = _read_orientation(stream.read(length - 8)) or orientation
-        elif 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
-            bits, height, width, components = _unpack(stream, ">BHHB")
-            mode = {1: "L", 3: "RGB", 4: "CMYK"}.get(components, f"{components} components")
-            return Header(
-                kind="jpeg",
-                height=height,
-                width=width,
-                mode=mode,
-                bits=bits,
-                orientation=orientation,
-            )
+        if marker == 0xE1 and not exif and stream.read(6) == b"Exif\0\0":
+            exif = stream.read(length - 8)
+        elif 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC) and size is None:
+            size = _unpack(stream, ">BHHB")
         stream.seek(after)
-    return None
+    if size is None:
+        return None
+    bits, height, width, components = size
+    return Header(
+        kind="jpeg",
+        height=height,
+        width=width,
+        mode={1: "L", 3: "RGB", 4: "CMYK"}.get(components, f"{components} components"),
+        bits=bits,
+        orientation=_read_orientation(exif),
+    )
 
 
 def _read_png(stream: BinaryIO) -> Header | None:
@@ -110,7 +111,7 @@ def _read_png(stream: BinaryIO) -> Header | None:
     mode = {0: "L", 2: "RGB", 3: "P", 4: "LA", 6: "RGBA"}.get(colours)
     if (length, name) != (13, b"IHDR") or mode is None:
         return None
-    orientation, animated = 1, False
+    exif, animated = b"", False
     stream.seek(33)
     for _ in range(_MOST_PIECES):
         frame = stream.read(8)
@@ -118,8 +119,8 @@ def _read_png(stream: BinaryIO) -> Header | None:
             break
         length, name = struct.unpack(">I4s", frame)
         after = stream.tell() + length + 4
-        if name == b"eXIf" and length <= _MOST_EXIF:
-            orientation = _read_orientation(stream.read(length)) or orientation
+        if name == b"eXIf" and not exif:
+            exif = stream.read(min(length, _MOST_EXIF))
         animated = animated or name == b"acTL"
         if name == b"IEND":
             break
@@ -130,7 +131,7 @@ def _read_png(stream: BinaryIO) -> Header | None:
         width=width,
         mode=mode,
         bits=bits,
-        orientation=orientation,
+        orientation=_read_orientation(exif),
         animated=animated,
     )
 
@@ -182,15 +183,15 @@ def _read_webp(stream: BinaryIO) -> Header | None:
     if name != b"VP8X":
         return None
     flags, wide, wider, high, higher = _unpack(stream, "<B3xHBHB")
-    orientation = 1
+    exif = b""
     for _ in range(_MOST_PIECES):
         frame = stream.read(8)
         if len(frame) < 8:
             break
         name, length = struct.unpack("<4sI", frame)
         after = stream.tell() + length + length % 2
-        if name == b"EXIF" and length <= _MOST_EXIF:
-            orientation = _read_orientation(stream.read(length)) or orientation
+        if name == b"EXIF" and not exif:
+            exif = stream.read(min(length, _MOST_EXIF))
         stream.seek(after)
     return Header(
         kind="webp",
@@ -198,7 +199,7 @@ def _read_webp(stream: BinaryIO) -> Header | None:
         width=(wider << 16 | wide) + 1,
         mode="RGBA" if flags & 0x10 else "RGB",
         bits=8,
-        orientation=orientation,
+        orientation=_read_orientation(exif),
         animated=bool(flags & 2),
     )
 
@@ -213,25 +214,24 @@ def _read_bmp(stream: BinaryIO) -> Header | None:
     return Header(kind="bmp", height=abs(height), width=width, mode=mode, bits=depth)
 
 
-def _read_orientation(exif: bytes) -> int | None:
-    """Return the orientation in the first directory of a TIFF structure, 1 to 8."""
+def _read_orientation(exif: bytes) -> int:
+    """Return the orientation in the first directory of a TIFF structure, 1 to 8; 1: none."""
     exif = exif.removeprefix(b"Exif\0\0")
     order = {b"II*\0": "<", b"MM\0*": ">"}.get(exif[:4])
+    orientation = 1
     if order is None:
-        return None
-    found = None
+        return orientation
     try:
         (at,) = struct.unpack_from(order + "I", exif, 4)
         (entries,) = struct.unpack_from(order + "H", exif, at)
-        for index in range(entries):
-            place = at + 2 + 12 * index
+        for place in range(at + 2, at + 2 + 12 * entries, 12):
             tag, kind, count = struct.unpack_from(order + "HHI", exif, place)
             form = {3: "H", 4: "I"}.get(kind)
-            if tag == _ORIENTATION and count == 1 and form:
-                (found,) = struct.unpack_from(order + form, exif, place + 8)
+            if tag == _ORIENTATION and count == 1 and form and place + 12 <= len(exif):
+                (orientation,) = struct.unpack_from(order + form, exif, place + 8)
     except struct.error:
         pass  # the directory ends early: what was read counts
-    return found if found is not None and 1 <= found <= 8 else None
+    return orientation if 1 <= orientation <= 8 else 1
 
 
 # Magic bytes at the beginning → the function that reads on behind them.

@@ -11,7 +11,7 @@ import click
 from data.base.visible_text import escape_line
 from data.errors import EnvironmentTrouble
 from pipeline.cli.lazy_group import Command
-from pipeline.cli.options import FILE, debug, json_option, print_json, root_option, set_option
+from pipeline.cli.options import FILE, debug, ingest_option, json_option, print_json, root_option
 from pipeline.config.commands import format_command
 from pipeline.console.listing import Cell, Column, print_fields, print_listing
 from pipeline.console.progress import show_progress
@@ -22,7 +22,6 @@ from pipeline.inspection.dataset.describe import (
     collect_facts,
     describe,
     find_obstacle,
-    find_problems,
 )
 from pipeline.inspection.dataset.look import RECIPE, Look, configure_ingest, look
 from pipeline.inspection.dataset.sheet import draw_sheet
@@ -41,7 +40,7 @@ _MOST_CLASSES = 40  # that are listed
     """,
 )
 @click.argument("path", metavar="PATH")
-@set_option
+@ingest_option
 @click.option(
     "--headers",
     is_flag=True,
@@ -87,12 +86,12 @@ def data(
         facts = {**collect_facts(seen), "obstacle": obstacle, "picture": picture}
         print_json({**facts, "commands": [] if obstacle else commands})
         return
-    _print(seen, picture)
+    print_look(seen, picture)
     if obstacle:
         say(f"no model can be trained on this: {obstacle}")
         return
-    for command in commands:
-        say(command)
+    for heading, command in zip(("next", ""), commands, strict=True):
+        say(f"{heading:<12}{command}")
 
 
 def look_at(path: str, settings: Sequence[str], *, decode: bool) -> Look:
@@ -145,12 +144,11 @@ def _repeat(settings: Iterable[str]) -> Iterator[str]:
         yield from ("--set", setting)
 
 
-def _print(seen: Look, picture: str | None) -> None:
+def print_look(seen: Look, picture: str | None) -> None:
+    """Print what is in a dataset: a table of its classes, and a line for each other fact."""
     say(f"{seen.config.path}: {seen.config.source}")
     _print_classes(seen.survey)
     print_fields({**describe(seen), "picture": picture})
-    for problem in find_problems(seen.survey):
-        say(f"warning: {problem}")
 
 
 def _print_classes(survey: Survey) -> None:

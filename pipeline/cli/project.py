@@ -15,10 +15,10 @@ from pipeline.cli.options import (
     BEAM_FLAGS,
     FILE,
     beam_flags,
+    ingest_option,
     json_option,
     print_json,
     root_option,
-    set_option,
 )
 from pipeline.console.streams import say
 from pipeline.environment.machine import check_machine, print_findings
@@ -44,7 +44,7 @@ from pipeline.inspection.dataset.project import write_project
     help="Write a recipe for these images: a folder with a folder for each class, or a table of "
     "paths and labels.",
 )
-@set_option
+@ingest_option
 def new(folder: Path, images: str | None, settings: tuple[str, ...]) -> None:
     """Create a small working project in FOLDER: a recipe, a data source, a model and a test.
 

@@ -21,6 +21,14 @@ def image_folder() -> PipelineConfig:
     return image_classifier(
         "image_folder",
         ingest=Ingest(source="image_folder", test_share=0.2, validation_share=0.1),
-        train=Train(epochs=25, batch_size=32),
+        train=Train(
+            model="conv",
+            epochs=25,
+            batch_size=32,
+            optimizer="adamw",
+            learning_rate_schedule="CosineDecay",
+            schedule_options={"initial_learning_rate": 0.003},
+            augmentation={"rotation": 15, "shift": 0.12, "zoom": 0.2, "contrast": 0.4},
+        ),
         evaluate=Evaluate(thresholds=(Threshold(metric="accuracy", at_least=0.5),)),
     )

@@ -6,7 +6,6 @@ pixels, and `transform_images` turns pixels into the inputs of its model.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from data.errors import BadDataError
+from data.images.reasons import explain_error
 from data.spec import ImageSpec
 from serving_export.bundle.manifest import (
     READ,
@@ -78,7 +78,7 @@ def write_bundle(
     read = make_read_function(spec)
     functions = make_serving_functions(
         make_probabilities_function(model, transform, spec, model_output),
-        read.get_concrete_function(),  # called by name: a further trace would be saved as well
+        read,
         spec,
     )
     archive = ExportArchive()  # tracks the variables and tables of any Keras model
@@ -136,7 +136,7 @@ class Bundle:
             raise BadDataError(
                 "the image cannot be read",
                 expected="an image file that the model takes",
-                got=_describe(error),
+                got=explain_error(error),
                 remedy="fix or leave out the file",
             ) from error
 
@@ -150,10 +150,3 @@ def load_bundle(path: Path, digest: str | None = None) -> Bundle:
     """
     verified = verify_bundle(path, digest)
     return Bundle(read_manifest(path), verified, load_saved_model(path))
-
-
-def _describe(error: tf.errors.OpError) -> str:
-    """Return the sentence of an assertion, or what an operation says, in one line."""
-    text = str(error.message).partition("\n\t [[")[0]
-    match = re.search(r"assertion failed: \[(.*?)\]", text, re.DOTALL)
-    return match[1] if match else text.strip().splitlines()[-1]

@@ -13,7 +13,7 @@ from typing import NoReturn, TextIO
 from data.base.visible_text import escape_line
 from data.errors import BadDataError
 from data.files.input_files import InputPath
-from data.sources.array_files import translate_file_errors
+from data.sources.arrays.array_files import translate_file_errors
 from data.sources.image_files.table_columns import Cells
 
 _MOST_CHARACTERS = 1 << 20  # of a line
@@ -109,7 +109,7 @@ class JsonTable:
             return value
         _refuse(
             self._path,
-            f"line {number}: {column!r} is {escape_line(json.dumps(value))[:40]}",
+            f"line {number}: {column!r} is {escape_line(repr(value))[:40]}",
             "write texts or numbers",
         )
 

@@ -41,11 +41,11 @@ def advise(survey: Survey) -> Advice:
     channels = 1 if survey.grey == survey.images else 3
     (height, width), count = survey.sizes.most_common(1)[0]
     if count == survey.images:
-        why = f"all images have {height} x {width} pixels"
+        why = f"all images have {height:,} x {width:,} pixels"
         if not survey.orientations and max(height, width) <= _EXACT:
             return Advice(height, width, channels, "exact", why)
     elif count > survey.images / 2:
-        why = f"{count:,} of {survey.images:,} images have {height} x {width} pixels"
+        why = f"{count:,} of {survey.images:,} images have {height:,} x {width:,} pixels"
     else:
         why = f"the images have {len(survey.sizes):,} sizes"
     return Advice(*_choose_size(survey), channels, "pad", why)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from data.base.visible_text import escape_line
@@ -62,9 +62,10 @@ def describe(seen: Look) -> dict[str, str]:
         "formats": ", ".join(f"{name} {n:,}" for name, n in survey.formats.most_common()),
         "to turn": ", ".join(turned),
         "groups": _describe_groups(survey),
-        "bad files": _some(survey.bad, [f"{b.name}: {b.reason}" for b in survey.bad]) or "none",
-        "left out": _some(survey.left_out, [f"{n} ({why})" for n, why in survey.left_out]),
+        "bad files": _count([f"{b.name}: {b.reason}" for b in survey.bad]) or "none",
+        "left out": _count([f"{n} ({why})" for n, why in survey.left_out]),
         "duplicates": _describe_duplicates(survey, seen.decoded),
+        "warnings": "\n".join(find_problems(survey)),
     }
     if seen.of_files:
         advice = seen.advice
@@ -86,26 +87,23 @@ def find_obstacle(seen: Look) -> str | None:
 
 def find_problems(survey: Survey) -> Iterator[str]:
     """Yield what a person should look at before training."""
-    mixed = [d for d in survey.duplicates if len(d.labels) > 1]
-    if mixed:
-        yield f"the same image is in several classes, {_times(mixed)}"
-    across = [d for d in survey.duplicates if len(d.splits) > 1]
-    if across:
-        yield f"the same image is in several splits, {_times(across)}"
+    mixed = [_join(d) for d in survey.duplicates if len(d.labels) > 1]
+    across = [_join(d) for d in survey.duplicates if len(d.splits) > 1]
     straddling = [name for name, splits in survey.groups.items() if len(splits) > 1]
-    if straddling:
-        yield f"groups are in several splits, {_some(straddling, straddling)}"
     few = [name for name in survey.class_names if survey.count_class(name) < _FEW]
-    if few:
-        yield f"classes have fewer than {_FEW} images, {_some(few, few)}"
+    found = {
+        "the same image is in several classes": mixed,
+        "the same image is in several splits": across,
+        "one group is in several splits": straddling,
+        f"fewer than {_FEW} images of a class": few,
+    }
     for split in survey.splits:
-        missing = [name for name in survey.class_names if not survey.counts[split][name]]
-        if missing:
-            yield f"the split {split} has no image of classes, {_some(missing, missing)}"
-
-
-def _times(duplicates: Sequence[Duplicate]) -> str:
-    return _some(duplicates, [" = ".join(d.names[:3]) for d in duplicates])
+        counts = survey.counts[split]
+        missing = [name for name in survey.class_names if not counts[name]]
+        found[f"no image of a class in the split {split}"] = missing
+    for problem, names in found.items():
+        if names:
+            yield f"{problem}: {_list(names)}"
 
 
 def _range_of_sizes(survey: Survey) -> dict[str, Size]:
@@ -127,14 +125,23 @@ def _describe_duplicates(survey: Survey, decoded: bool) -> str:
     if not survey.duplicates:
         return f"none: no two files have {kind}"
     more = sum(len(duplicate.names) - 1 for duplicate in survey.duplicates)
-    return f"{more:,} too many, which have {kind} as another; {_times(survey.duplicates)}"
+    return f"{more:,} with {kind} as another file: {_list(map(_join, survey.duplicates))}"
 
 
-def _some(items: Sequence[object], texts: Sequence[str]) -> str:
-    if not items:
-        return ""
+def _join(duplicate: Duplicate) -> str:
+    more = f" = {len(duplicate.names) - 3:,} more" if len(duplicate.names) > 3 else ""
+    return " = ".join(duplicate.names[:3]) + more
+
+
+def _count(texts: Sequence[str]) -> str:
+    return f"{len(texts):,}: {_list(texts)}" if texts else ""
+
+
+def _list(texts: Iterable[str]) -> str:
+    """Join texts to one line, and say how many more there are."""
+    texts = list(texts)
     more = f"; and {len(texts) - _LISTED:,} more" if len(texts) > _LISTED else ""
-    return f"{len(items):,}: " + "; ".join(map(escape_line, texts[:_LISTED])) + more
+    return "; ".join(map(escape_line, texts[:_LISTED])) + more
 
 
 def _size(size: Size) -> str:

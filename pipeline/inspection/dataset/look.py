@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from components.ingest.config import FILE_SOURCES, Config
+from components.ingest import Config
 from data.errors import BadDataError
 from data.files.input_files import resolve_input_path
 from data.sources import make_source
@@ -64,11 +64,7 @@ class Look:
     survey: Survey
     advice: Advice
     decoded: bool  # whether every file was decoded
-
-    @property
-    def of_files(self) -> bool:
-        """Whether the images are files, not arrays of one size."""
-        return self.config.source in FILE_SOURCES
+    of_files: bool = True  # False: arrays of one size
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -95,7 +91,7 @@ def look(config: Config, *, decode: bool, progress: Progress) -> Look:
         BadDataError: no image can be read, or the listing is invalid.
     """
     source = make_source(config.source, config.source_config(()))
-    if isinstance(source, FileSource):
+    if of_files := isinstance(source, FileSource):
         survey = survey_files(source, config.geometry() if decode else None, progress)
     else:
         survey = survey_arrays(source, progress)
@@ -109,4 +105,4 @@ def look(config: Config, *, decode: bool, progress: Progress) -> Look:
             follows="nothing can be ingested",
             remedy="check the path, or replace the files",
         )
-    return Look(config, survey, advise(survey), decode)
+    return Look(config, survey, advise(survey), decode, of_files)

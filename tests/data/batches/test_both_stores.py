@@ -8,6 +8,8 @@ import shutil
 import numpy as np
 import pytest
 import tensorflow as tf
+from encoded_examples import encode_file, write_both_stores
+from image_files import noise, to_file
 
 from data.batches.parse import translate_record_errors
 from data.batches.repeated import read_again
@@ -18,8 +20,6 @@ from data.examples.artifact import Examples, shard_name
 from data.examples.read_images import read_images
 from data.geometry import Geometry
 from data.spec import ImageSpec
-from tests.support.encoded_examples import encode_file, write_both_stores
-from tests.support.image_files import noise, to_file
 
 SPEC = ImageSpec(
     height=6, width=8, channels=3, class_names=("a", "b", "c"), geometry=Geometry(fit="stretch")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import sys
 from pathlib import Path
@@ -53,9 +54,7 @@ def test_the_commands_that_are_printed_run(photos, capfd, monkeypatch) -> None:
     monkeypatch.delitem(sys.modules, "recipe", raising=False)
     assert call(["data", str(photos), "--headers"]) == 0
     run, new = (
-        shlex.split(line)[1:]
-        for line in capfd.readouterr().out.splitlines()
-        if line.startswith("penstock ")
+        shlex.split(line)[1:] for line in re.findall(r"penstock .*", capfd.readouterr().out)
     )
     assert run[:2] == ["run", "image_folder"]
     settings = [word for word in run[2:] if word != "--set"]
@@ -88,9 +87,7 @@ def test_settings_of_ingest_are_taken_and_repeated(photos, capfd) -> None:
     printed = capfd.readouterr().out
     assert "groups" in printed
     assert all(
-        r"'ingest.group=(\w)\w*\.\w+$'" in line
-        for line in printed.splitlines()
-        if line.startswith("penstock ")
+        r"'ingest.group=(\w)\w*\.\w+$'" in line for line in re.findall(r"penstock .*", printed)
     )
 
 

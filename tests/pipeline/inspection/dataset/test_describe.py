@@ -51,11 +51,11 @@ def test_each_problem_is_named_with_its_files() -> None:
     survey.groups["ana"].update(train=2, test=1)
     survey.groups["bo"].update(train=2)
     assert list(find_problems(survey)) == [
-        "the same image is in several classes, 1: train/cat/1 = train/dog/1",
-        "the same image is in several splits, 1: train/cat/2 = test/cat/2",
-        "groups are in several splits, 1: ana",
-        "classes have fewer than 10 images, 1: bird",
-        "the split test has no image of classes, 2: bird; dog",
+        "the same image is in several classes: train/cat/1 = train/dog/1",
+        "the same image is in several splits: train/cat/2 = test/cat/2",
+        "one group is in several splits: ana",
+        "fewer than 10 images of a class: bird",
+        "no image of a class in the split test: bird; dog",
     ]
 
 

@@ -53,7 +53,7 @@ def test_a_folder_without_splits_is_cut_and_judged_class_by_class(make) -> None:
     assert ingest.class_names == ("cat", "dog")
     assert (ingest.height, ingest.width, ingest.channels, ingest.fit) == (64, 64, 3, "pad")
     assert (ingest.test_share, ingest.validation_share, ingest.max_bad_share) == (0.2, 0.1, None)
-    assert train.model == "dense"
+    assert train.model == "conv"
     chance = 500 / 800
     floors = {rule.on: rule.at_least for rule in evaluate.thresholds}
     assert chance < floors["overall"] < 1

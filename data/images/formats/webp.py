@@ -11,8 +11,8 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from data.images.channels import place_frame
-from data.images.exif import read_orientation
-from data.images.file_bytes import cut, read_bytes, to_bytes, to_number
+from data.images.formats.exif import read_orientation
+from data.images.formats.file_bytes import apart, cut, read_bytes, to_bytes, to_number
 from data.images.reasons import check_size, require
 
 _HEAD = 12  # bytes before the first chunk
@@ -21,6 +21,7 @@ _MOST_CHUNKS = 4096
 _LARGEST = 1 << 14  # of a still image, pixels along a side
 
 
+@apart
 def decode_webp(file: tf.Tensor, most_pixels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Decode a WebP: pixels of 3 or 4 channels, and the orientation; see `decode`."""
     chunks = _read_chunks(file)

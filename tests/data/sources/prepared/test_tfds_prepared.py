@@ -20,8 +20,9 @@ import tensorflow_datasets as tfds
 
 from data.errors import BadDataError, ConfigError, EnvironmentTrouble
 from data.files.tfrecord_frames import FRAME_BYTES, masked_crc
-from data.sources import SourceConfig, make_source, tfds_prepared
-from data.sources.tfds_images import read_header_size
+from data.sources import SourceConfig, make_source
+from data.sources.prepared import tfds_prepared
+from data.sources.prepared.tfds_images import read_header_size
 
 # TFDS reads its JSON files by a way that protobuf is about to end.
 pytestmark = pytest.mark.filterwarnings(r"ignore:label\(\) is deprecated:DeprecationWarning")

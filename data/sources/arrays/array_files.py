@@ -19,7 +19,7 @@ from typing import IO, Any
 import numpy as np
 
 from data.errors import BadDataError, EnvironmentTrouble, summarize_error
-from data.sources.class_names import count_labels, infer_class_names
+from data.sources.arrays.class_names import count_labels, infer_class_names
 from data.sources.source import Chunk, Part, chunk_size
 from data.spec import ImageSpec
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from data.errors import BadDataError
-from data.sources.class_names import choose_class_names, count_labels, infer_class_names
+from data.sources.arrays.class_names import choose_class_names, count_labels, infer_class_names
 
 
 def test_names_count_up_to_the_highest_label() -> None:

@@ -6,13 +6,14 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from data.images.exif import read_orientation
-from data.images.file_bytes import read_bytes, to_number
+from data.images.formats.exif import read_orientation
+from data.images.formats.file_bytes import apart, cut, read_bytes, to_number
 from data.images.reasons import check_size, require
 
 _FRAME = 12  # bytes of a chunk besides its content: length, name, checksum
 _MOST_CHUNKS = 100_000
 _HEADER = [0, 0, 0, 13, 0x49, 0x48, 0x44, 0x52]
+_END = b"\0\0\0\0IEND\xaeB`\x82"
 _GREY_ALPHA, _ALPHA = 4, 6  # types of colour
 
 
@@ -20,6 +21,7 @@ def _name(letters: bytes) -> int:
     return int.from_bytes(letters, "big")
 
 
+@apart
 def decode_png(file: tf.Tensor, most_pixels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Decode a PNG: pixels of 1, 3 or 4 channels, and the orientation; see `decode`.
 
@@ -29,7 +31,9 @@ def decode_png(file: tf.Tensor, most_pixels: tf.Tensor) -> tuple[tf.Tensor, tf.T
     file = require(tf.reduce_all(head[:8] == _HEADER), "its header is damaged", file)
     width, height, colour = to_number(head[8:12], "big"), to_number(head[12:16], "big"), head[17]
     file = check_size(file, height, width, most_pixels)
-    chunks = _read_chunks(file)
+    other = tf.strings.regex_full_match(file, r"\C*(tRNS|acTL|eXIf)\C*")
+    plain = ~other & (cut(file, tf.strings.length(file) - len(_END), len(_END)) == _END)
+    chunks = _Chunks(*tf.cond(plain, _skip_chunks, lambda: _read_chunks(file)))
     file = require(chunks.ended, "it is truncated: the last chunk is missing", file)
     file = require(~chunks.animated, "it is an animated PNG", file)
     transparent = chunks.transparent | (colour == _GREY_ALPHA) | (colour == _ALPHA)
@@ -48,6 +52,13 @@ class _Chunks(NamedTuple):
     exif_length: tf.Tensor
 
 
+def _skip_chunks() -> _Chunks:
+    """Return what `_read_chunks` returns for a whole file that has none of the three chunks."""
+    zero, no = tf.constant(0, tf.int64), tf.constant(False)
+    return _Chunks(zero, tf.constant(True), no, no, zero, zero)
+
+
+@apart
 def _read_chunks(file: tf.Tensor) -> _Chunks:
     """Read the names of all chunks: EXIF may be behind the pixels."""
     size = tf.cast(tf.strings.length(file), tf.int64)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from data.images.channels import place_frame
-from data.images.file_bytes import cut, read_bytes, to_bytes, to_number
+from data.images.formats.file_bytes import apart, cut, read_bytes, to_bytes, to_number
 from data.images.reasons import check_size, require
 
 _HEAD = 13  # bytes before the screen's palette
@@ -23,6 +23,7 @@ _FULL = 255
 _INDICES = b"".join(bytes([index] * 3) for index in range(256))
 
 
+@apart
 def decode_gif(file: tf.Tensor, most_pixels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Decode a GIF: pixels of 3 or 4 channels, and the orientation, 1; see `decode`."""
     head = read_bytes(file, 6, 5)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from data.images.file_bytes import cut, read_bytes, to_number
+from data.images.formats.file_bytes import apart, cut, read_bytes, to_number
 
 _MOST_BYTES = 1 << 20
 _PREFIX = b"Exif\0\0"  # before the TIFF structure, in JPEG always
@@ -31,6 +31,7 @@ def read_orientation(file: tf.Tensor, at: tf.Tensor, length: tf.Tensor) -> tf.Te
     )
 
 
+@apart
 def _read_directory(exif: tf.Tensor) -> tf.Tensor:
     prefixed = tf.strings.substr(exif, 0, len(_PREFIX)) == _PREFIX
     tiff = tf.cond(prefixed, lambda: cut(exif, len(_PREFIX), _MOST_BYTES), lambda: exif)

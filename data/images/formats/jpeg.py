@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from data.images.exif import read_orientation
-from data.images.file_bytes import read_bytes, to_number
+from data.images.formats.exif import read_orientation
+from data.images.formats.file_bytes import apart, read_bytes, to_number
 from data.images.reasons import check_size, require
 
 _MOST_SEGMENTS = 4096
@@ -15,6 +15,7 @@ _LAST = [0xD9, 0xDA]  # the end, and the begin of the pixels
 _APP1 = 0xE1
 
 
+@apart
 def decode_jpeg(file: tf.Tensor, most_pixels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Decode a JPEG: pixels of 1 or 3 channels, and the orientation; see `decode`."""
     shape = tf.cast(tf.image.extract_jpeg_shape(file), tf.int64)
@@ -22,15 +23,31 @@ def decode_jpeg(file: tf.Tensor, most_pixels: tf.Tensor) -> tuple[tf.Tensor, tf.
     # decode_jpeg would convert CMYK silently, and without a colour profile wrongly.
     file = require(shape[2] != 4, "it is a CMYK or YCCK JPEG: convert it to RGB", file)
     # The default method is faster, but differs from other libraries by a few levels.
-    pixels = tf.io.decode_jpeg(file, dct_method="INTEGER_ACCURATE")
+    pixels: tf.Tensor = tf.io.decode_jpeg(file, dct_method="INTEGER_ACCURATE")
     return pixels, read_orientation(file, *_find_exif(file))
 
 
 def _find_exif(file: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Return where the first EXIF segment's content begins, 0 if there is none, and its length.
+    """Return where the first EXIF segment's content begins, 0 if there is none, and its length."""
+    head = read_bytes(file, 2, 10)
+    first = (head[1] == _APP1) & tf.reduce_all(head[4:] == _EXIF)
+    length = to_number(head[2:4], "big") - 2
+    six = tf.constant(6, tf.int64)
+    zero = tf.constant(0, tf.int64)
+    return tf.cond(
+        first,
+        lambda: (six, length),
+        lambda: tf.cond(
+            tf.strings.regex_full_match(file, r"\C*Exif\x00\x00\C*"),
+            lambda: _search_segments(file),
+            lambda: (zero, zero),
+        ),
+    )
 
-    Bytes that are no segment end the search, and so do the pixels.
-    """
+
+@apart
+def _search_segments(file: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Find EXIF behind other segments. Bytes that are no segment, or the pixels, end the search."""
     size = tf.cast(tf.strings.length(file), tf.int64)
 
     def is_ahead(at: tf.Tensor, begin: tf.Tensor, length: tf.Tensor) -> tf.Tensor:

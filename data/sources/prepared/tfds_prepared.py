@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from data.errors import BadDataError, EnvironmentTrouble, summarize_error
-from data.sources.class_names import choose_class_names
+from data.sources.arrays.class_names import choose_class_names
+from data.sources.prepared.tfds_images import is_image, is_label, make_sized_decoders
+from data.sources.prepared.tfds_shards import check_shards
 from data.sources.source import SPLITS, Chunk, Part, chunk_size
-from data.sources.tfds_images import is_image, is_label, make_sized_decoders
-from data.sources.tfds_shards import check_shards
 from data.spec import ImageSpec
 
 _PART_IMAGES = 20_000  # a few seconds of work, mostly decoding

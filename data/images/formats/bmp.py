@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from data.images.file_bytes import cut, read_bytes, to_number
+from data.images.formats.file_bytes import apart, cut, read_bytes, to_number
 from data.images.reasons import check_size, require
 
 _BEGIN = 14  # bytes before the header
@@ -17,6 +17,7 @@ _WITH_ALPHA = 56  # smallest size of a header that has a mask of alpha
 _PLAIN, _FIELDS = 0, 3  # kinds of compression
 
 
+@apart
 def decode_bmp(file: tf.Tensor, most_pixels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Decode a BMP: pixels of 3 or 4 channels, and the orientation, 1; see `decode`."""
     head = read_bytes(file, 0, 70)
