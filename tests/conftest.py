@@ -196,6 +196,22 @@ def fashion_dir() -> Path:
     return _real_data("fashion_mnist")
 
 
+@pytest.fixture(scope="session")
+def mnist_part(mnist_dir: Path, make_once: Callable[..., Path]) -> Path:
+    """IDX files of a sixth of MNIST, 10,000 images and 2,000 of the test split."""
+    import idx_files
+
+    return make_once("mnist-part", lambda at: idx_files.copy_part(mnist_dir, at, 10_000, 2_000))
+
+
+@pytest.fixture(scope="session")
+def fashion_part(fashion_dir: Path, make_once: Callable[..., Path]) -> Path:
+    """IDX files of a sixth of Fashion-MNIST, 10,000 images and 2,000 of the test split."""
+    import idx_files
+
+    return make_once("fashion-part", lambda at: idx_files.copy_part(fashion_dir, at, 10_000, 2_000))
+
+
 @pytest.fixture(autouse=True)
 def no_secrets_from_before(monkeypatch: pytest.MonkeyPatch) -> None:
     """Forget the secrets that the test before has read."""
