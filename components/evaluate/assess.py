@@ -75,7 +75,7 @@ def _find_references(
     named = {BASELINE: against.baseline, BEST: against.best}
     versions = {  # each is looked up once: the best is often the one that serves
         digest: find_reference(
-            folder, digest, examples.spec, against.untrusted.get(digest, ""), keep=loaded.append
+            folder, digest, examples, against.untrusted.get(digest, ""), keep=loaded.append
         )
         for digest in dict.fromkeys(named.values())
         if digest != NONE

@@ -8,15 +8,16 @@ test compares them with `tf.train.Example` and `TFRecordWriter`, byte for byte.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from data.examples.tfrecord import damaged_examples_error
 from data.files.tfrecord_frames import FRAME_BYTES, frame_record
-from data.spec import IMAGE, LABEL, SPAN, ImageSpec
+from data.spec import FORMAT, IMAGE, LABEL, SPAN, ImageSpec
 
 
 def encode(images: np.ndarray, labels: np.ndarray, span: str | None = None) -> bytes:
@@ -33,6 +34,28 @@ def encode(images: np.ndarray, labels: np.ndarray, span: str | None = None) -> b
         head, tail = _encode_frame(size, label, span)
         records.append(frame_record(b"".join((head, image.tobytes(), tail))))
     return b"".join(records)
+
+
+def encode_features(features: Mapping[str, bytes | int]) -> bytes:
+    """Encode one tf.Example as a TFRecord.
+
+    Args:
+        features: bytes become a bytes_list of one value, integers from 0 an int64_list of one.
+    """
+    entries = [
+        _encode_entry(name, _encode_value(features[name])) for name in sorted(features, key=_utf_8)
+    ]
+    return frame_record(_encode_field(1, b"".join(entries)))
+
+
+def _encode_value(value: bytes | int) -> bytes:
+    if isinstance(value, bytes):
+        return _encode_field(1, _encode_field(1, value))
+    return _encode_field(3, _encode_field(1, _encode_varint(value)))
+
+
+def _utf_8(name: str) -> bytes:
+    return name.encode()
 
 
 def record_bytes(image_bytes: int, span: str | None = None) -> int:
@@ -74,8 +97,20 @@ def _encode_varint(value: int) -> bytes:
     return bytes([*encoded, value])
 
 
-def decode(record: bytes, spec: ImageSpec, path: Path) -> tuple[np.ndarray, int]:
-    """Decode a tf.Example: pixels (height, width, channels) uint8, and label."""
+class Record(NamedTuple):
+    """The values of a tf.Example."""
+
+    content: bytes  # pixels, or an image file
+    label: int
+    is_file: bool
+
+
+def decode(record: bytes, spec: ImageSpec, path: Path) -> Record:
+    """Decode a tf.Example from a dataset at `path`, in either store.
+
+    Raises:
+        BadDataError: it is damaged, or its label has no class.
+    """
     try:
         features = {}
         for entry in _read_repeated(dict(_read_fields(record))[1], 1):
@@ -85,7 +120,7 @@ def decode(record: bytes, spec: ImageSpec, path: Path) -> tuple[np.ndarray, int]
         label, _ = _read_varint(features[LABEL], 0)
         if label >= spec.num_classes:
             raise ValueError(f"label {label}")
-        return np.frombuffer(features[IMAGE], np.uint8).reshape(spec.shape), label
+        return Record(features[IMAGE], label, FORMAT in features)
     except (KeyError, IndexError, ValueError) as error:
         raise damaged_examples_error(
             path, f"tf.Examples of images of shape {spec.shape}", repr(error)

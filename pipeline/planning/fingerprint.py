@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from data.code.first_party import Code
@@ -30,7 +29,7 @@ def collect_parts(
     fingerprints: Mapping[Ref, str],
     code: Code,
     outside: OutsideData,
-    digest_file: Callable[[Path], str],
+    digest_files: Callable[[Iterable[str]], Mapping[str, str]],
 ) -> dict[str, Any]:
     """Collect all that the step's result depends on, by names, so that a change can be named.
 
@@ -40,7 +39,7 @@ def collect_parts(
         fingerprints: of each input.
         code: the modules as they are now.
         outside: the state of what the step reads outside the root.
-        digest_file: returns the sha256 of such a file's content.
+        digest_files: returns the sha256 of the content of each of its files.
     """
     return {
         "schema": _SCHEMA,
@@ -51,7 +50,7 @@ def collect_parts(
             name: [f"{fingerprints[ref]}.{ref.output}" for ref in as_refs(value)]
             for name, value in step.inputs.items()
         },
-        "files": {**{name: digest_file(Path(name)) for name in outside.files}, **outside.listed},
+        "files": {**digest_files(outside.files), **outside.listed},
         **({} if outside.stamp is None else {"stamp": outside.stamp}),
         **collect_code_parts(step, code),
         "environment": read_counted_variables(),

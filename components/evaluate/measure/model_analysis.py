@@ -27,7 +27,8 @@ from components.evaluate.measure.read_batches import SLICE, ReadBatches
 from components.evaluate.measure.slice_files import WriteSlices, read_slices
 from components.evaluate.measure.slices import check_slice_functions
 from components.evaluate.rules import slice_name
-from data.errors import StepError
+from data.batches.sequential import check_images
+from data.errors import PenstockError, StepError
 from data.examples.artifact import Examples, shard_lengths
 from data.files.durable_files import remove_half_written
 from data.spec import LABEL
@@ -59,7 +60,7 @@ def measure(
 
     Raises:
         ConfigError: the function of a slice cannot be loaded, or gives no value for an image.
-        BadDataError: a record cannot be read.
+        BadDataError: a record cannot be read, or its image file cannot be decoded.
         StepError: the analysis saw other examples than those of the split.
     """
     check_slice_functions(slices)
@@ -83,7 +84,7 @@ def measure(
             pipeline
             | "Shards" >> beam.Create(_list_shards(examples, split))
             | "ReadBatches"
-            >> beam.ParDo(ReadBatches(examples.spec, slices)).with_output_types(pa.RecordBatch)
+            >> beam.ParDo(ReadBatches(examples, split, slices)).with_output_types(pa.RecordBatch)
             | "Analyze"
             >> tfma.ExtractEvaluateAndWriteResults(
                 eval_shared_model=models if len(models) > 1 else models[0],
@@ -95,7 +96,14 @@ def measure(
         keep_needed(pipeline, written[_WRITTEN])
 
     refuse_unshared_paths(context)
-    run_pipeline(build, context)
+    try:
+        run_pipeline(build, context)
+    except PenstockError:
+        raise
+    except Exception:
+        if examples.store == "encoded":  # the model may have failed on a file that is damaged
+            check_images(examples, split)
+        raise
     tallies = _read_tallies(context.output_dir)
     _check_counts(tallies.get(""), examples, split)
     context.progress(number, number, f"measured on {split}")

@@ -106,7 +106,7 @@ def test_a_loss_scale_that_overflows_skips_the_step_and_is_halved(
     """Keras's own rule, in our loop: from 2 ** 40 it is halved until gradients are finite."""
     made_: list[keras.optimizers.LossScaleOptimizer] = []
 
-    def scaled(config: Config) -> keras.optimizers.LossScaleOptimizer:
+    def scaled(config: Config, steps: int) -> keras.optimizers.LossScaleOptimizer:
         adam = keras.optimizers.Adam()
         made_.append(keras.optimizers.LossScaleOptimizer(adam, initial_scale=2.0**40))
         return made_[-1]
@@ -127,6 +127,6 @@ def test_the_update_of_a_scaled_loss_is_that_of_the_loss_itself(fit, fit_once, m
     monkeypatch.setattr(
         keras_fit,
         "make_optimizer",
-        lambda config: keras.optimizers.LossScaleOptimizer(keras.optimizers.Adam()),
+        lambda config, steps: keras.optimizers.LossScaleOptimizer(keras.optimizers.Adam()),
     )
     np.testing.assert_allclose(fit(epochs=1).probabilities, plain.probabilities, atol=1e-5)

@@ -32,12 +32,16 @@ TOGETHER = {
 # The same one by one, which tells the cause where one of the above fails.
 ONE_BY_ONE = {
     "plain": {},
-    "dropout and schedule": {
-        "model_options": {"dropout": 0.3},
+    "convolutions and schedule": {
+        "model": "conv",  # with moving statistics and dropout
+        "model_options": {"filters": [2, 3], "dropout": 0.3},
+        "optimizer": "adamw",
         "learning_rate_schedule": "CosineDecay",
-        "schedule_options": {"initial_learning_rate": 0.01, "decay_steps": 120},
+        "schedule_options": {"initial_learning_rate": 0.01},
     },
-    "augmentation": {"augmentation": {"flip": "horizontal", "shift": 0.1, "rotation": 10}},
+    "augmentation": {
+        "augmentation": {"flip": "horizontal", "shift": 0.1, "rotation": 10, "contrast": 0.2}
+    },
     "own augmentation": {"augmentation_fn": "own_models:noise"},
     "best weights": {"best_weights": True, "optimizer": "rmsprop", "learning_rate": 0.03},
     "best averages": {

@@ -1,0 +1,1 @@
+"""Decode one kind of image file each, in TensorFlow operations."""
