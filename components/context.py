@@ -109,7 +109,7 @@ class Depends:
 
     modules: tuple[str, ...] = ()
     """Modules of Penstock or of the user that the config names."""
-    files: tuple[Path, ...] = ()
+    files: tuple[Path | str, ...] = ()
     """Input files outside the root, compared by content, and folders, by the files in them."""
     urls: tuple[str, ...] = ()
     """Remote files or folders, compared by what their file system reports."""

@@ -88,17 +88,23 @@ def check_inputs(config: Config, made: dict[str, tuple[Examples, ...]]) -> None:
     """Check that the spans fit together.
 
     Raises:
-        BadDataError: a span has another image size or other classes than the span before it.
+        BadDataError: a span has another image size, other classes or other features than the span
+            before it.
     """
     # until every span is made, `made` has none of them
     for index, examples in enumerate(made.get("spans", ())[1:], start=1):
         before = made["spans"][index - 1]
-        if examples.spec != before.spec:
+        for expected, got, what in (
+            (before.spec, examples.spec, "another image size or other classes"),
+            (before.features, examples.features, "other features"),
+        ):
+            if got == expected:
+                continue
             raise BadDataError(
-                f"the span {config.spans[index].span} has another image size or other classes "
+                f"the span {config.spans[index].span} has {what} "
                 f"than the span {config.spans[index - 1].span}",
-                expected=before.spec,
-                got=examples.spec,
+                expected=expected,
+                got=got,
                 follows="the window was not made",
                 remedy="if a span lacks some classes, name all of them in ingest.class_names; "
                 "otherwise fix the span, or exclude it: penstock span exclude "
@@ -108,6 +114,8 @@ def check_inputs(config: Config, made: dict[str, tuple[Examples, ...]]) -> None:
 
 def run(inputs: Inputs, config: Config, context: Context) -> Outputs:
     """Link the shards of the spans, the oldest first, and describe them as one dataset.
+
+    Some spans may be raw and others encoded: readers of encoded examples take both.
 
     Raises:
         BadDataError: the spans do not fit together, no span has a train image or a test image, or
@@ -139,9 +147,21 @@ def run(inputs: Inputs, config: Config, context: Context) -> Outputs:
         sizes = [shard.stat().st_size for shard in shards]
         facts[split] = [ShardFacts(*fact) for fact in zip(lengths, sizes, strict=True)]
         counts[split] = _add_up([examples.counts[split] for examples in spans])
-    spec = inputs.spans[0].spec
-    write_metadata(path, spec, facts, with_span=True)
-    examples = Examples(path=path, spec=spec, counts=counts)
+    spec, stores = inputs.spans[0].spec, {examples.store for examples in inputs.spans}
+    examples = Examples(
+        path=path,
+        spec=spec,
+        counts=counts,
+        # a record with pixels among files is told by its features: `auto` may choose span by span
+        store="encoded" if "encoded" in stores else "raw",
+        features=inputs.spans[0].features,
+        note="spans in both stores" if len(stores) > 1 else "",
+        quarantined=sum(examples.quarantined for examples in inputs.spans),
+        left_out=sum(examples.left_out for examples in inputs.spans),
+    )
+    write_metadata(
+        path, spec, facts, with_span=True, store=examples.store, further=examples.features
+    )
     write_description(examples, asdict(config))
     return Outputs(examples=examples)
 

@@ -1,4 +1,4 @@
-"""Hash images by their pixels, to split a dataset independently of order and seed."""
+"""Hash images by their pixels, and texts, to split data independently of order and seed."""
 
 from __future__ import annotations
 
@@ -38,3 +38,15 @@ def hash_images(images: np.ndarray, purpose: str = "") -> np.ndarray:
     pixels = (image.tobytes() for image in images)
     digests = [hashlib.blake2b(p, digest_size=8, person=person).digest() for p in pixels]
     return np.frombuffer(b"".join(digests), ">u8").astype(np.uint64)
+
+
+def hash_text_share(text: str, purpose: str) -> float:
+    """Map a text, such as the name of a group, to a number as `hash_image_shares` maps an image."""
+    return hash_text(text, purpose) / 2.0**64
+
+
+def hash_text(text: str, purpose: str = "") -> int:
+    """Hash a text, also one that stands for bytes that are no UTF-8: 64 bits."""
+    content = text.encode("utf-8", "surrogateescape")
+    digest = hashlib.blake2b(content, digest_size=8, person=purpose.encode()).digest()
+    return int.from_bytes(digest, "big")

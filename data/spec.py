@@ -11,6 +11,9 @@ from data.geometry import Geometry
 
 IMAGE = "image"  # feature: the pixels, raw bytes in row-major order, height x width x channels
 LABEL = "label"  # feature: int64, 0 <= label < number of classes
+FORMAT = "format"  # feature: string, jpeg, png, …; where it is, `image` is the file's own bytes
+HEIGHT = "height"  # feature: int64, of the file as stored; where `format` is
+WIDTH = "width"
 SPAN = "span"  # feature: bytes, the name of the image's span; absent where the data has no spans
 
 

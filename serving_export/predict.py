@@ -1,29 +1,34 @@
-"""Predict the classes of image files or pixels with a model, by its signatures."""
+"""Predict the classes of image files or pixels with a model, by its own graph."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from data.errors import BadDataError
 from data.examples.artifact import Examples
-from data.image_files import decode_file
-from data.spec import ImageSpec
 from serving_export.bundle.manifest import (
     CLASS_INDEX,
-    ENCODED,
     IMAGES,
     PROBABILITIES,
     read_manifest,
     verify_bundle,
 )
+from serving_export.image_paths import read_bytes
 from serving_export.model_store.layout import find_bundle_folder
 
 if TYPE_CHECKING:
     import numpy as np
 
-_BATCH = 64  # images
+    from serving_export.bundle.saved_model import Bundle
+
+_BATCH = 64  # images,
+_BATCH_BYTES = 64 << 20  # but no more bytes of pixels than this, or one image
+_MOST_THREADS = 8  # each may hold a decoded photograph
 
 
 class Prediction(NamedTuple):
@@ -38,7 +43,7 @@ class Answer(NamedTuple):
     """An image with its prediction and, where known, its label."""
 
     name: str  # of the image: its file, or split and index as in test[7]
-    image: np.ndarray  # (height, width, channels) uint8, 0-255
+    image: np.ndarray  # (height, width, channels) uint8, 0-255, as the model was given it
     prediction: Prediction
     label: str | None = None  # its class; None: not known
 
@@ -48,26 +53,63 @@ class Answer(NamedTuple):
         return None if self.label is None else self.label == self.prediction.class_name
 
 
+class BadImage(NamedTuple):
+    """An image file without a prediction."""
+
+    name: str
+    problem: str  # why, in one line
+
+
+def answer_for_files(
+    model_dir: Path, paths: Iterable[Path], digest: str | None = None
+) -> Iterator[Answer | BadImage]:
+    """Predict the classes of image files, in their order; a bad file is an outcome, not an error.
+
+    The files are decoded and fitted by the model's own graph, on all cores. Few of them are held in
+    memory, however many there are.
+
+    Args:
+        model_dir: a model's folder, whose highest version is used, or the folder of a version.
+        paths: image files of any size that the model's geometry takes.
+        digest: the expected digest of the model; None: the caller trusts the folder.
+
+    Raises:
+        BadDataError: no model, another one, or changed files.
+    """
+    loaded = _load(model_dir, digest)
+    batch: list[tuple[str, np.ndarray | str]] = []
+    good = 0
+    for name, image in _read_files(loaded, paths):
+        batch.append((name, image))
+        good += not isinstance(image, str)
+        if good == _batch_size(loaded):
+            yield from _answer_batch(loaded, batch)
+            batch, good = [], 0
+    yield from _answer_batch(loaded, batch)
+
+
 def predict_files(
     model_dir: Path, paths: Sequence[Path], digest: str | None = None
 ) -> list[Prediction]:
     """Predict the classes of image files.
 
     Args:
-        model_dir: a model's folder, whose highest version is used, or the folder of a version.
-        paths: PNG or JPEG files with the size and channels of the training images, as
-            `data.image_files.decode_file` accepts them.
-        digest: the expected digest of the model; None: the caller trusts the folder.
+        model_dir, paths, digest: as in `answer_for_files`.
 
     Raises:
-        BadDataError: no model, another one, or changed files; an image file that is missing, has
-            another format or another size. All files are checked before TensorFlow is loaded.
+        BadDataError: no model, another one, or changed files; a bad file.
     """
-    bundle = find_bundle_folder(model_dir)
-    digest = verify_bundle(bundle, digest)
-    spec = read_manifest(bundle).spec
-    files = [read_checked_bytes(Path(path), spec) for path in paths]
-    return _predict(bundle, digest, ENCODED, files)
+    predictions = []
+    for answer in answer_for_files(model_dir, paths, digest):
+        if isinstance(answer, BadImage):
+            raise BadDataError(
+                f"{answer.name} has no prediction",
+                expected="an image file that the model takes",
+                got=answer.problem,
+                remedy="fix or leave out the file; answer_for_files goes on after a bad one",
+            )
+        predictions.append(answer.prediction)
+    return predictions
 
 
 def predict_images(
@@ -76,15 +118,13 @@ def predict_images(
     """Predict the classes of images.
 
     Args:
-        model_dir, digest: as in `predict_files`.
+        model_dir, digest: as in `answer_for_files`.
         images: (n, height, width, channels) uint8, 0-255, of the shape of the training images.
 
     Raises:
         BadDataError: no model, another one, or changed files; images of another shape.
     """
-    bundle = find_bundle_folder(model_dir)
-    digest = verify_bundle(bundle, digest)
-    spec = read_manifest(bundle).spec
+    spec = read_manifest(find_bundle_folder(model_dir)).spec
     if images.shape[1:] != spec.shape:
         raise BadDataError(
             "the images do not have the shape that the model expects",
@@ -92,7 +132,10 @@ def predict_images(
             got=images.shape[1:],
             remedy="convert the images to this height, width and number of channels",
         )
-    return _predict(bundle, digest, IMAGES, images)
+    loaded = _load(model_dir, digest)
+    size = _batch_size(loaded)
+    starts = range(0, len(images), size)
+    return [p for start in starts for p in _predict(loaded, images[start : start + size])]
 
 
 def answer_for_examples(
@@ -104,7 +147,7 @@ def answer_for_examples(
 ) -> list[Answer]:
     """Predict the classes of images of Examples, by their indices in a split.
 
-    `model_dir` and `digest` are as in `predict_files`.
+    `model_dir` and `digest` are as in `answer_for_files`.
 
     Raises:
         ConfigError: unknown split, or an index out of range.
@@ -131,69 +174,63 @@ def answer_for_examples(
     ]
 
 
-def answer_for_files(
-    model_dir: Path, paths: Sequence[Path], digest: str | None = None
-) -> list[Answer]:
-    """Predict the classes of image files and return their pixels too; see `predict_files`.
-
-    Raises:
-        BadDataError: as `predict_files` does.
-    """
-    predictions = predict_files(model_dir, paths, digest)
-    spec = read_manifest(find_bundle_folder(model_dir)).spec
-    return [
-        Answer(str(path), read_pixels(path, spec), prediction)
-        for path, prediction in zip(paths, predictions, strict=True)
-    ]
-
-
-def _predict(
-    bundle: Path, digest: str, signature: str, images: Sequence[bytes] | np.ndarray
-) -> list[Prediction]:
+def _load(model_dir: Path, digest: str | None) -> Bundle:
+    bundle = find_bundle_folder(model_dir)
+    digest = verify_bundle(bundle, digest)
     from serving_export.bundle.saved_model import load_bundle
 
-    loaded = load_bundle(bundle, digest)
-    names, predictions = loaded.manifest.spec.class_names, []
-    for start in range(0, len(images), _BATCH):
-        answer = loaded(signature, images[start : start + _BATCH])
-        rows = zip(answer[CLASS_INDEX].tolist(), answer[PROBABILITIES].tolist(), strict=True)
-        for index, row in rows:
-            by_name = dict(zip(names, row, strict=True))
-            predictions.append(Prediction(names[index], row[index], by_name))
-    return predictions
+    return load_bundle(bundle, digest)
 
 
-def read_pixels(path: Path, spec: ImageSpec) -> np.ndarray:
-    """Read an image file: (height, width, channels) uint8.
-
-    Raises:
-        BadDataError: missing, unreadable, or as for `data.image_files.decode_file`.
-    """
-    return decode_file(_read(path), spec, str(path))
+def _batch_size(loaded: Bundle) -> int:
+    return max(1, min(_BATCH, _BATCH_BYTES // loaded.manifest.spec.image_bytes))
 
 
-def read_checked_bytes(path: Path, spec: ImageSpec) -> bytes:
-    """Read the bytes of an image file, after checking its format.
-
-    Raises:
-        BadDataError: as for `read_pixels`.
-    """
-    content = _read(path)
-    decode_file(content, spec, str(path))
-    return content
-
-
-def _read(path: Path) -> bytes:
+def _read_files(loaded: Bundle, paths: Iterable[Path]) -> Iterator[tuple[str, np.ndarray | str]]:
+    """Yield the name of each file with its pixels, or with what is wrong with it."""
+    threads = min(_MOST_THREADS, len(os.sched_getaffinity(0)))
+    waiting: deque[tuple[str, Future[np.ndarray | str]]] = deque()
+    pool = ThreadPoolExecutor(threads)
     try:
-        return path.read_bytes()
-    except FileNotFoundError as error:
-        raise BadDataError(
-            f"{path} does not exist", expected="an image file", remedy="check the path"
-        ) from error
+        for path in paths:
+            waiting.append((str(path), pool.submit(_read_file, loaded, path)))
+            if len(waiting) > 2 * threads:  # a few files ahead
+                name, outcome = waiting.popleft()
+                yield name, outcome.result()
+        for name, outcome in waiting:
+            yield name, outcome.result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _read_file(loaded: Bundle, path: Path) -> np.ndarray | str:
+    try:
+        return loaded.read_image(read_bytes(path))
     except OSError as error:
-        raise BadDataError(
-            f"cannot read {path}",
-            expected="an image file",
-            got=error.strerror or error,
-            remedy="check the path and its permissions",
-        ) from error
+        return f"it cannot be read: {error.strerror or error}"
+    except BadDataError as error:
+        return str(error.got)
+
+
+def _answer_batch(
+    loaded: Bundle, batch: Sequence[tuple[str, np.ndarray | str]]
+) -> Iterator[Answer | BadImage]:
+    import numpy as np
+
+    images = [image for _, image in batch if not isinstance(image, str)]
+    predictions = iter(_predict(loaded, np.stack(images)) if images else ())
+    for name, image in batch:
+        if isinstance(image, str):
+            yield BadImage(name, image)
+        else:
+            yield Answer(name, image, next(predictions))
+
+
+def _predict(loaded: Bundle, images: np.ndarray) -> list[Prediction]:
+    answer = loaded(IMAGES, images)
+    names = loaded.manifest.spec.class_names
+    rows = zip(answer[CLASS_INDEX].tolist(), answer[PROBABILITIES].tolist(), strict=True)
+    return [
+        Prediction(names[index], row[index], dict(zip(names, row, strict=True)))
+        for index, row in rows
+    ]

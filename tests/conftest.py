@@ -176,7 +176,7 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 
 def _real_data(name: str) -> Path:
-    """Find a dataset's four IDX files in the folder that PENSTOCK_TEST_DATA names."""
+    """Find a dataset in the folder that PENSTOCK_TEST_DATA names."""
     beside = Path(__file__).parents[2] / "shared" / "data"
     folder = Path(os.environ.get("PENSTOCK_TEST_DATA", beside)) / name
     if not folder.is_dir():
@@ -194,6 +194,28 @@ def mnist_dir() -> Path:
 def fashion_dir() -> Path:
     """The folder of Fashion-MNIST's IDX files."""
     return _real_data("fashion_mnist")
+
+
+@pytest.fixture(scope="session")
+def mnist_part(mnist_dir: Path, make_once: Callable[..., Path]) -> Path:
+    """IDX files of a sixth of MNIST, 10,000 images and 2,000 of the test split."""
+    import idx_files
+
+    return make_once("mnist-part", lambda at: idx_files.copy_part(mnist_dir, at, 10_000, 2_000))
+
+
+@pytest.fixture(scope="session")
+def fashion_part(fashion_dir: Path, make_once: Callable[..., Path]) -> Path:
+    """IDX files of a sixth of Fashion-MNIST, 10,000 images and 2,000 of the test split."""
+    import idx_files
+
+    return make_once("fashion-part", lambda at: idx_files.copy_part(fashion_dir, at, 10_000, 2_000))
+
+
+@pytest.fixture(scope="session")
+def sign_digits_dir() -> Path:
+    """The folder of the photographs of sign_digits and their table."""
+    return _real_data("sign_digits")
 
 
 @pytest.fixture(autouse=True)

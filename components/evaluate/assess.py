@@ -15,7 +15,7 @@ from components.evaluate.measure.measurements import Measurements, Reference, Sa
 from components.evaluate.provenance import identify_data, read_code_versions
 from components.evaluate.references import find_reference
 from components.evaluate.verdict import judge
-from serving_export.bundle.saved_model import load_bundle
+from serving_export.bundle.saved_model import Bundle, load_bundle
 from serving_export.bundle.training_images import hash_split, read_training_hashes
 from serving_export.bundle.weights import count_changed_weights, count_nonfinite_weights
 from serving_export.model_store.baseline import ReferenceModels
@@ -33,7 +33,8 @@ _LISTED = 5  # images of the split that were trained on, listed by their index
 def assess(examples: Examples, model: Model, config: Config, context: Context) -> dict[str, Any]:
     """Measure and judge a candidate, after its bundle was verified; returns `verdict.json`."""
     against = config.against or ReferenceModels()
-    references = _find_references(against, examples, context)
+    loaded = [load_bundle(model.bundle, model.digest)]  # kept open, so that each is loaded once
+    references = _find_references(against, examples, context, loaded)
     bundles = {
         CANDIDATE: model.bundle,
         **{name: folder for name, (_, folder) in references.items() if folder},
@@ -54,7 +55,7 @@ def assess(examples: Examples, model: Model, config: Config, context: Context) -
         tally=whole,
         slices=slices,
         facts=dataclasses.replace(
-            _gather_facts(model, examples, config.split), replaced=against.replaced
+            _gather_facts(loaded[0], model, examples, config.split), replaced=against.replaced
         ),
         baseline=models.get(BASELINE),
         best=models.get(BEST),
@@ -65,24 +66,25 @@ def assess(examples: Examples, model: Model, config: Config, context: Context) -
 
 
 def _find_references(
-    against: ReferenceModels, examples: Examples, context: Context
+    against: ReferenceModels, examples: Examples, context: Context, loaded: list[Bundle]
 ) -> dict[str, tuple[Reference, Path | None]]:
-    """Find the models to compare with: "baseline" and "best"."""
+    """Find the models to compare with, "baseline" and "best"; add the bundles to `loaded`."""
     folder = context.model_dir
     if folder is None:
         return {}
     named = {BASELINE: against.baseline, BEST: against.best}
     versions = {  # each is looked up once: the best is often the one that serves
-        digest: find_reference(folder, digest, examples.spec, against.untrusted.get(digest, ""))
+        digest: find_reference(
+            folder, digest, examples, against.untrusted.get(digest, ""), keep=loaded.append
+        )
         for digest in dict.fromkeys(named.values())
         if digest != NONE
     }
     return {name: versions[digest] for name, digest in named.items() if digest in versions}
 
 
-def _gather_facts(model: Model, examples: Examples, split: str) -> SanityFacts:
+def _gather_facts(bundle: Bundle, model: Model, examples: Examples, split: str) -> SanityFacts:
     """Compare what training recorded with what the bundle does when it is loaded again."""
-    bundle = load_bundle(model.bundle, model.digest)
     recorded, trained = model.path / "parity.npz", read_training_hashes(model.bundle)
     indices = None
     if trained is not None:

@@ -4,4 +4,7 @@ Each is a function `build_model(spec, options)` of an `ImageSpec` and `train.mod
 returns a Keras model that takes (batch, height, width, channels) float32 from the transform graph.
 """
 
-NAMES = {"dense": "components.models.dense:build_model"}
+NAMES = {
+    "dense": "components.models.dense:build_model",
+    "conv": "components.models.conv:build_model",
+}

@@ -20,7 +20,7 @@ from components.beam.prune import keep_needed
 from components.beam.run_pipeline import run_pipeline
 from components.beam.shared_filesystem import refuse_unshared_paths
 from components.context import Context
-from data.batches.parse import parse_examples
+from data.batches.parse import parse_batches, translate_record_errors
 from data.code.user_object import locate_definition
 from data.code.worker_code import SameCodeDoFn
 from data.errors import ConfigError, PenstockError, summarize_error
@@ -32,7 +32,8 @@ from serving_export.bundle.transform_graph import TransformFn
 from serving_export.parity.batch_independence import find_largest_difference, sample_images
 
 PreprocessingFn = Callable[[Mapping[str, tf.Tensor]], Mapping[str, tf.Tensor]]
-_BATCH = 1024  # images per record batch: 3 MB of float32 at 28 x 28
+_BATCH = 1024  # images per record batch: 3 MB of float32 at 28 x 28,
+_BATCH_BYTES = 16 << 20  # and fewer where they are large: bytes of uint8
 _TOLERANCE = 1e-4  # of the largest value: float sums depend on the size of the batch
 _SCHEMA = pa.schema([(IMAGE, pa.list_(pa.float32())), (LABEL, pa.list_(pa.int64()))])
 
@@ -40,15 +41,17 @@ _SCHEMA = pa.schema([(IMAGE, pa.list_(pa.float32())), (LABEL, pa.list_(pa.int64(
 class ReadBatches(SameCodeDoFn):
     """Read a shard as Arrow record batches of `image` float32 0-255 and `label` int64."""
 
-    def __init__(self, spec: ImageSpec) -> None:
-        self.spec = spec
+    def __init__(self, examples: Examples) -> None:
+        self.examples = examples
 
     def process(self, shard: str) -> Iterator[pa.RecordBatch]:
-        with serialize_errors():
+        spec, store = self.examples.spec, self.examples.store
+        size = max(1, min(_BATCH, _BATCH_BYTES // spec.image_bytes))
+        with serialize_errors(), translate_record_errors(self.examples):
             check_lengths(shard)
-        for records in tf.data.TFRecordDataset(shard).batch(_BATCH):
-            images, labels = parse_examples(records, self.spec)
-            yield make_record_batch(images.numpy(), labels.numpy())
+            batches = parse_batches(tf.data.TFRecordDataset(shard), spec, store, size)
+            for images, labels in batches.as_numpy_iterator():
+                yield make_record_batch(images, labels)
 
 
 def make_record_batch(images: Any, labels: Any) -> pa.RecordBatch:
@@ -93,7 +96,7 @@ def write_transform_graph(
         batches = (
             pipeline
             | "Shards" >> beam.Create(shards)
-            | "ReadBatches" >> beam.ParDo(ReadBatches(spec))
+            | "ReadBatches" >> beam.ParDo(ReadBatches(examples))
         )
         analyzed = (batches, adapter_config) | "Analyze" >> tft_beam.AnalyzeDataset(
             preprocessing_fn

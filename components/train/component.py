@@ -98,7 +98,7 @@ def _try_building(config: Config, spec: ImageSpec | None) -> None:
 
     def build() -> None:
         with hardware.scope():
-            make_optimizer(config)
+            make_optimizer(config, steps=1)  # the number of images is not known yet
             if spec is not None:
                 build_configured_model(config, spec)
 

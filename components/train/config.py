@@ -26,7 +26,8 @@ class Config:
     """Settings of Train."""
 
     model: str = "dense"
-    """The model: dense, or the import path of your own function, package.module:build_model."""
+    """The model: dense, conv (for photographs), or the import path of your own function,
+    package.module:build_model."""
     model_options: dict[str, Any] = field(default_factory=dict)
     """Options that are passed to build_model(spec, options)."""
     model_output: Literal["logits", "probabilities"] = "logits"
@@ -44,7 +45,7 @@ class Config:
     """Name of a Keras learning rate schedule, such as CosineDecay, in place of learning_rate."""
     schedule_options: dict[str, Any] = field(default_factory=dict)
     """Arguments of the learning rate schedule, by their names in Keras. Schedules count optimizer
-    steps."""
+    steps. Without decay_steps the rate decays until the last step of the training."""
     epochs: int = 10
     """Passes over the train split."""
     batch_size: int = 32
@@ -63,7 +64,7 @@ class Config:
     warm_start_digest: str | None = None
     """Digest of that model. Filled in when the step is planned; no other model is loaded."""
     augmentation: dict[str, Any] = field(default_factory=dict)
-    """Random changes of the training images: flip, rotation, shift, crop;
+    """Random changes of the training images: flip, rotation, shift, zoom, crop, contrast;
     see docs/how-to/training.md."""
     augmentation_fn: str | None = None
     """Import path of your own augmentation, augmentation_fn(images, seed) -> images."""

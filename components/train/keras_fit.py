@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 import tensorflow as tf
 
+from components.train.checks.keras_names import SCHEDULES
 from components.train.checks.model import build_checked_model
 from components.train.keras_model.compiled import Loss, compile_model
 from components.train.keras_model.keras_callbacks import KerasCallbacks
@@ -31,7 +32,8 @@ def train_fn(training: Training) -> keras.Model:
         model = build_checked_model(training)
         training.warm_start(model.weights)  # before the optimizer, which may copy them
         # adds loss scaling to the optimizer if the precision needs it
-        compile_model(model, make_optimizer(config), training)
+        steps = config.epochs * training.steps_per_epoch
+        compile_model(model, make_optimizer(config, steps), training)
         model.optimizer.build(model.trainable_variables)
     update = Update(model.optimizer, model.trainable_variables, training)
     loss_of = Loss(model)
@@ -82,8 +84,12 @@ def sum_over_replicas(number: tf.Tensor) -> tf.Tensor:
     return context.all_reduce(tf.distribute.ReduceOp.SUM, number)
 
 
-def make_optimizer(config: Config) -> keras.Optimizer:
+def make_optimizer(config: Config, steps: int) -> keras.Optimizer:
     """Make the optimizer of the config, with its options and learning rate schedule.
+
+    Args:
+        config: the config of Train.
+        steps: of the whole training; a schedule without `decay_steps` decays until the last.
 
     Raises:
         ConfigError: an unknown name (the close matches are named), or options that Keras refuses.
@@ -100,10 +106,20 @@ def make_optimizer(config: Config) -> keras.Optimizer:
     if config.learning_rate is not None:
         options["learning_rate"] = config.learning_rate
     if config.learning_rate_schedule:
-        options["learning_rate"] = _instantiate(
-            keras.optimizers.schedules, config.learning_rate_schedule, config.schedule_options
+        options["learning_rate"] = _make_schedule(
+            config.learning_rate_schedule, config.schedule_options, steps
         )
     return _instantiate(keras.optimizers, config.optimizer, options)
+
+
+def _make_schedule(name: str, options: Mapping[str, Any], steps: int) -> Any:
+    """Make a learning rate schedule; one that decays does so until the last step by default."""
+    names = {each.lower(): each for each in SCHEDULES}
+    takes, _ = SCHEDULES.get(names.get(name.lower(), ""), ("", ""))
+    if "decay_steps" in takes.split() and "decay_steps" not in options:
+        warmup = options.get("warmup_steps") or 0  # CosineDecay decays after its warm-up
+        options = {**options, "decay_steps": max(1, steps - warmup)}
+    return _instantiate(keras.optimizers.schedules, name, options)
 
 
 def _instantiate(module: Any, name: str, options: Mapping[str, Any]) -> Any:

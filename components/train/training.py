@@ -39,6 +39,7 @@ from components.train.preparation import Preparation
 from components.train.warm_start import load_weights
 from data.batches.label_runs import has_label_runs
 from data.batches.parse import translate_record_errors
+from data.batches.repeated import read_again
 from data.batches.sequential import read_batches
 from data.batches.training import SPLIT, Feed, plan_feed, read_training_chunks
 
@@ -195,7 +196,14 @@ class Training:
         """Make a function that computes the means of the validation split, {} without one."""
         if values is None or not self.examples.num_examples(VALIDATION):
             return dict
-        sums, split = Sums(self.hardware), self.batches(VALIDATION, _VALIDATION_BATCH)
+        sums = Sums(self.hardware)
+        split = read_again(
+            self.examples,
+            VALIDATION,
+            batch_size=_VALIDATION_BATCH,
+            transform=self.transform,
+            scratch=self._context.work_dir,
+        )
 
         def add(images: tf.Tensor, labels: tf.Tensor) -> None:
             totals = {

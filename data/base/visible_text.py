@@ -28,6 +28,19 @@ def escape_controls(text: str) -> str:
     )
 
 
+def escape_line(text: str) -> str:
+    r"""Write out all invisible characters of a text, line breaks too, such as those of a file name.
+
+    Bytes of a name that are no UTF-8, which Python keeps as lone surrogates, become `\\udcff`.
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode()
+        for character in text
+    )
+
+
 def format_json(value: Any) -> str:
     """Write a value as indented JSON with invisible characters escaped and secrets removed."""
     text = redact(json.dumps(value, indent=2, ensure_ascii=False))

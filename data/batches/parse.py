@@ -9,12 +9,19 @@ from typing import Any, TypeVar
 
 import tensorflow as tf
 
-from data.examples.artifact import Examples
+from data.examples.artifact import Examples, Store
 from data.examples.tfrecord import damaged_examples_error
 from data.files.tfrecord_frames import check_lengths
-from data.spec import IMAGE, LABEL, ImageSpec
+from data.images.fit import read_image
+from data.images.reasons import explain_error
+from data.spec import FORMAT, IMAGE, LABEL, ImageSpec
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+_KINDS = {
+    IMAGE: tf.io.FixedLenFeature([], tf.string),
+    LABEL: tf.io.FixedLenFeature([], tf.int64),
+}
 
 
 def skip_autograph(function: F) -> F:
@@ -23,27 +30,76 @@ def skip_autograph(function: F) -> F:
     return excluded
 
 
-def parse_examples(serialized: tf.Tensor, spec: ImageSpec) -> tuple[tf.Tensor, tf.Tensor]:
+def parse_batches(
+    records: tf.data.Dataset,
+    spec: ImageSpec,
+    store: Store,
+    batch_size: int,
+    *,
+    parallel_calls: int = tf.data.AUTOTUNE,
+    transform: Callable[[tf.Tensor], tf.Tensor] | None = None,
+) -> tf.data.Dataset:
+    """Parse records to batches of (images, labels), in their order.
+
+    Args:
+        records: serialized tf.Examples, () string each.
+        spec: of the images, with the geometry for files.
+        store: of the Examples: only files are decoded and fitted.
+        batch_size: images per batch; the last batch may be smaller.
+        parallel_calls: batches (raw) or files (encoded) that are parsed at a time.
+        transform: applied to the images of a batch.
+    """
+
+    @skip_autograph
+    def finish(images: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        return images if transform is None else transform(images), labels
+
+    if store == "raw":
+        parse = skip_autograph(lambda batch: finish(*parse_raw_examples(batch, spec)))
+        return records.batch(batch_size).map(parse, num_parallel_calls=parallel_calls)
+    # One at a time, so that only a few of the files, which may be large, are in memory.
+    parse = skip_autograph(lambda record: parse_encoded_example(record, spec))
+    return records.map(parse, num_parallel_calls=parallel_calls).batch(batch_size).map(finish)
+
+
+def parse_encoded_example(serialized: tf.Tensor, spec: ImageSpec) -> tuple[tf.Tensor, tf.Tensor]:
+    """Parse a tf.Example with an image file: image (height, width, channels) uint8, label () int64.
+
+    A record without the feature `format` has pixels, as one of another span may have.
+
+    Raises:
+        tf.errors.InvalidArgumentError: as `parse_raw_examples`; a file that cannot be decoded, or
+            that the geometry refuses.
+    """
+    kinds = {**_KINDS, FORMAT: tf.io.FixedLenFeature([], tf.string, default_value="")}
+    features = tf.io.parse_single_example(serialized, kinds)
+    content, labels = features[IMAGE], _check_labels(features[LABEL], spec)
+    image = tf.cond(
+        features[FORMAT] == "",
+        skip_autograph(lambda: tf.reshape(tf.io.decode_raw(content, tf.uint8), spec.shape)),
+        skip_autograph(lambda: read_image(content, spec)),
+    )
+    return tf.ensure_shape(image, spec.shape), labels
+
+
+def parse_raw_examples(serialized: tf.Tensor, spec: ImageSpec) -> tuple[tf.Tensor, tf.Tensor]:
     """Parse (n,) tf.Examples to images (n, height, width, channels) uint8, labels (n,) int64.
 
     Raises:
         tf.errors.InvalidArgumentError: a record without these features, of another size, or with
             a label without a class.
     """
-    features = tf.io.parse_example(
-        serialized,
-        {
-            IMAGE: tf.io.FixedLenFeature([], tf.string),
-            LABEL: tf.io.FixedLenFeature([], tf.int64),
-        },
-    )
+    features = tf.io.parse_example(serialized, _KINDS)
     pixels = tf.io.decode_raw(features[IMAGE], tf.uint8)
-    labels = features[LABEL]
+    labels = _check_labels(features[LABEL], spec)
+    return tf.reshape(pixels, [tf.shape(serialized)[0], *spec.shape]), labels
+
+
+def _check_labels(labels: tf.Tensor, spec: ImageSpec) -> tf.Tensor:
     outside = tf.reduce_any((labels < 0) | (labels >= spec.num_classes))
     check = tf.debugging.Assert(~outside, [f"a label outside 0 to {spec.num_classes - 1}:", labels])
     with tf.control_dependencies([check] if check is not None else []):
-        labels = tf.identity(labels)
-    return tf.reshape(pixels, [tf.shape(serialized)[0], *spec.shape]), labels
+        return tf.identity(labels)
 
 
 def parse_labels(serialized: tf.Tensor) -> tf.Tensor:
@@ -63,6 +119,12 @@ def make_record_dataset(examples: Examples, split: str) -> tf.data.Dataset:
     return assert_count(
         tf.data.TFRecordDataset(list_checked_shards(examples, split)), examples, split
     )
+
+
+def measure_records(examples: Examples, split: str) -> int:
+    """Return the mean size of a record of a split in bytes, rounded up."""
+    size = sum(shard.stat().st_size for shard in examples.shards(split))
+    return -(-size // max(1, examples.num_examples(split)))
 
 
 def list_checked_shards(examples: Examples, split: str) -> list[str]:
@@ -109,5 +171,7 @@ def translate_record_errors(examples: Examples) -> Iterator[None]:
 
 def _extract_message(error: tf.errors.OpError) -> str:
     """Extract the message from an error text of TensorFlow, without node names and traceback."""
+    if "[image file: " in str(error):
+        return f"an image file: {explain_error(error)}"
     text = re.split(r"\n\s*\[\[|\s*\[Op:", str(error))[0]
-    return re.sub(r"^{{.*?}} ", "", text.splitlines()[-1])
+    return re.sub(r"{{.*?}} ", "", text.splitlines()[-1])

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from data.batches.parse import make_record_dataset, parse_examples, skip_autograph
+from data.batches.parse import make_record_dataset, parse_batches, translate_record_errors
 from data.examples.artifact import Examples
 
 
@@ -34,11 +34,18 @@ def read_batches(
     Returns:
         Batches of images, transformed or uint8, and labels (n,) int64, with known cardinality.
     """
+    batches = parse_batches(
+        make_record_dataset(examples, split),
+        examples.spec,
+        examples.store,
+        batch_size,
+        transform=(lambda images: transform(tf.cast(images, tf.float32))) if transform else None,
+    )
+    return batches.prefetch(tf.data.AUTOTUNE)
 
-    @skip_autograph
-    def read(records: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        images, labels = parse_examples(records, examples.spec)
-        return images if transform is None else transform(tf.cast(images, tf.float32)), labels
 
-    dataset = make_record_dataset(examples, split).batch(batch_size)
-    return dataset.map(read, num_parallel_calls=tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE)
+def check_images(examples: Examples, split: str) -> None:
+    """Read all images of a split. Raises BadDataError for a record or a file that is damaged."""
+    with translate_record_errors(examples):
+        for _ in read_batches(examples, split, batch_size=1):
+            pass

@@ -2,7 +2,10 @@
 
     memory   all images in one uint8 tensor → a permutation per epoch → gather chunk by chunk
     disk     shards → a copy on the local disk → a permutation per epoch → read chunk by chunk
-    stream   shards in a new order per epoch, interleaved → shuffle buffer → chunk → parse
+    stream   shards in a new order per epoch, interleaved → shuffle buffer → parse → chunk
+
+Files of encoded Examples are decoded and fitted where they are parsed: once for memory and disk, in
+each epoch for stream.
 
 A chunk has the uint8 images of several optimizer steps, which share the cost of one element of
 tf.data; the compiled training loop cuts it into batches. The order depends on seed and epoch alone,
@@ -22,7 +25,13 @@ import numpy as np
 import tensorflow as tf
 
 from data.batches.local_copy import LocalCopy
-from data.batches.parse import assert_count, list_checked_shards, parse_examples, skip_autograph
+from data.batches.parse import (
+    assert_count,
+    list_checked_shards,
+    measure_records,
+    parse_batches,
+    skip_autograph,
+)
 from data.batches.sequential import read_batches
 from data.examples.artifact import Examples
 
@@ -78,16 +87,14 @@ def plan_feed(
         memory: available bytes; None: the memory of this machine or container.
     """
     image, total = examples.spec.image_bytes, examples.num_examples(SPLIT)
-    budget = int((memory or memory_bytes()) * MEMORY_SHARE)
     if cache == "auto":
-        cache = "stream"
-        if total * image <= budget:
-            cache = "memory"
-        elif scratch and total * image <= shutil.disk_usage(scratch).free * DISK_SHARE:
-            cache = "disk"
+        cache = choose_cache(examples, SPLIT, scratch, memory)
     buffer = total
     if cache == "stream":
-        buffer = max(1, min(total, max(BUFFER_BYTES // image, BUFFER_IMAGES), budget // image))
+        budget = int((memory or memory_bytes()) * MEMORY_SHARE)
+        # The buffer holds records: files may be larger than the images that are made from them.
+        record = image if examples.store == "raw" else max(image, measure_records(examples, SPLIT))
+        buffer = max(1, min(total, max(BUFFER_BYTES // record, BUFFER_IMAGES), budget // record))
     steps = min(_CHUNK_STEPS, math.ceil(total / batch_size), _CHUNK_BYTES // (batch_size * image))
     return Feed(
         cache=cache,
@@ -95,6 +102,21 @@ def plan_feed(
         batch_size=batch_size,
         chunk_steps=max(1, steps),
     )
+
+
+def choose_cache(
+    examples: Examples, split: str, scratch: Path | None, memory: int | None = None
+) -> Cache:
+    """Choose where the images of a split fit, by their size after the geometry.
+
+    `scratch` and `memory` are as in `plan_feed`.
+    """
+    size = examples.num_examples(split) * examples.spec.image_bytes
+    if size <= int((memory or memory_bytes()) * MEMORY_SHARE):
+        return "memory"
+    if scratch and size <= shutil.disk_usage(scratch).free * DISK_SHARE:
+        return "disk"
+    return "stream"
 
 
 def read_training_chunks(
@@ -118,13 +140,6 @@ def read_training_chunks(
         first_step: the optimizer step, counted over all epochs, to begin with; the first chunk is
             the one that contains it.
         scratch: folder for the copy of the cache `disk`; it is emptied first.
-    Iterate it inside `records.sound_records`.
-
-    Args:
-        seed: with the epoch, decides the order.
-        first_step: the optimizer step, counted over all epochs, to begin with: the first chunk is
-            the one that holds it.
-        scratch: the folder of the copy, emptied first; for the cache `disk`.
 
     Returns:
         Elements of images (n, height, width, channels) uint8 and labels (n,) int64, n =
@@ -209,9 +224,11 @@ def _from_records(
     examples: Examples, feed: Feed, epochs: tf.data.Dataset, seed: int, skip: int
 ) -> tf.data.Dataset:
     shards = tf.constant(list_checked_shards(examples, SPLIT))
+    size = feed.batch_size * feed.chunk_steps
+    parallel_calls = 2 if examples.store == "raw" else os.cpu_count() or 1
 
     @skip_autograph
-    def read(epoch: tf.Tensor) -> tf.data.Dataset:
+    def read(index: tf.Tensor, epoch: tf.Tensor) -> tf.data.Dataset:
         order = shards
         if feed.shuffle:
             order = tf.random.experimental.stateless_shuffle(shards, seed=[seed, epoch])
@@ -227,13 +244,15 @@ def _from_records(
             # Of this graph alone: with the global seed 0, shuffle accepts no tensor as its seed.
             tf.compat.v1.set_random_seed(1)
             records = records.shuffle(feed.shuffle, seed=seed * 1_000_003 + epoch)
-        return records.batch(feed.batch_size * feed.chunk_steps)
+        return parse_batches(
+            records.skip(tf.where(index == 0, tf.constant(skip * size, tf.int64), 0)),
+            examples.spec,
+            examples.store,
+            size,
+            parallel_calls=parallel_calls,
+        )
 
-    @skip_autograph
-    def parse(records: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        return parse_examples(records, examples.spec)
-
-    return epochs.flat_map(read).skip(skip).map(parse, num_parallel_calls=2)
+    return epochs.enumerate().flat_map(read)
 
 
 def memory_bytes() -> int:

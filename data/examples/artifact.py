@@ -5,6 +5,7 @@ Files on disk, which `tfds.builder_from_directory` and TFX tools can read:
     examples-train.tfrecord-00000-of-00002 …    tf.Example: image = raw pixel bytes, label = int64
     dataset_info.json  features.json            TensorFlow Datasets' own description
     examples.json                               Penstock's: spec, counts per split and class
+    quarantine.csv  left_out.csv                files that are not among the examples, and why
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from data.spec import ImageSpec
 
 DATASET = "examples"  # the dataset's name in shard file names
 DESCRIPTION = "examples.json"
+QUARANTINE = "quarantine.csv"
+LEFT_OUT = "left_out.csv"
 Store = Literal["raw", "encoded"]
 
 
@@ -30,6 +33,8 @@ class Examples:
     `counts` gives images per class for each split, in the order of `spec.class_names`. `store` says
     whether the feature `image` is pixels after the geometry (raw) or the file's own bytes
     (encoded). `features` names further features, one string each, such as columns of a table.
+    `quarantined` and `left_out` count the files that are not among the examples: bad ones, and ones
+    that are no images of the dataset. `note` is what else a person should know.
     """
 
     path: Path
@@ -37,13 +42,21 @@ class Examples:
     counts: dict[str, tuple[int, ...]]
     store: Store = "raw"
     features: tuple[str, ...] = ()
+    quarantined: int = 0
+    left_out: int = 0
+    note: str = ""
 
     @property
     def summary(self) -> str:
         """Counts per split, number of classes and image shape, in one line."""
         splits = ", ".join(f"{sum(c):,} {split}" for split, c in self.counts.items())
         shape = " x ".join(map(str, self.spec.shape))
-        return f"{splits}; {self.spec.num_classes} classes, {shape}"
+        facts = [splits, f"{self.spec.num_classes} classes, {shape}", self.note]
+        if self.quarantined:
+            facts.append(f"{self.quarantined:,} bad, see {QUARANTINE}")
+        if self.left_out:
+            facts.append(f"{self.left_out:,} left out, see {LEFT_OUT}")
+        return "; ".join(filter(None, facts))
 
     def num_examples(self, split: str) -> int:
         """Return the number of images in a split; 0 for an unknown one."""
@@ -95,6 +108,9 @@ def write_description(examples: Examples, source: dict[str, Any]) -> None:
             "counts": examples.counts,
             "store": examples.store,
             "features": examples.features,
+            "quarantined": examples.quarantined,
+            "left_out": examples.left_out,
+            "note": examples.note,
             "source": source,
         },
     )
@@ -114,6 +130,7 @@ def load_examples(path: Path) -> Examples:
         store, features = content["store"], tuple(map(str, content["features"]))
         if store not in get_args(Store):
             raise ValueError(f"store {store!r}")
+        rest = {key: content[key] for key in ("quarantined", "left_out", "note")}
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise BadDataError(
             f"{path / DESCRIPTION} is invalid",
@@ -121,7 +138,7 @@ def load_examples(path: Path) -> Examples:
             got=error,
             remedy="ingest again",
         ) from error
-    examples = Examples(path=path, spec=spec, counts=counts, store=store, features=features)
+    examples = Examples(path=path, spec=spec, counts=counts, store=store, features=features, **rest)
     missing = [split for split in counts if not examples.shards(split)]
     if missing:
         raise BadDataError(

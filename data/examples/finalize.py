@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable
 from itertools import groupby
 from pathlib import Path
@@ -9,20 +10,21 @@ from typing import Any
 
 from data.errors import BadDataError, EnvironmentTrouble
 from data.examples.artifact import Examples, shard_name, write_description
+from data.examples.splits import SPLIT_NAMES
 from data.examples.tfds_metadata import ShardFacts, write_metadata
 from data.examples.write import Shard
 from data.files.durable_files import read_json
-from data.spec import ImageSpec
 
-VALIDATION = "validation"
-_ORDER = ("train", VALIDATION, "test")
+
+def read_shards(record: Path) -> list[Shard]:
+    """Read the list of shards that `WriteExamples` wrote."""
+    return [Shard(**shard) for shard in read_json(record)]
 
 
 def finalize_examples(
-    path: Path,
-    spec: ImageSpec,
+    examples: Examples,
+    shards: list[Shard],
     written: Path,
-    record: Path,
     *,
     expected: int | None,
     splits: Iterable[str],
@@ -33,11 +35,10 @@ def finalize_examples(
     Order and bytes depend on the source alone, not on the runner.
 
     Args:
-        path: folder of the dataset; the shards are moved there.
-        spec: of the images.
+        examples: what is made, still without counts; the shards are moved to its folder.
+        shards: those that count.
         written: folder in which workers wrote shards; those of bundles that were retried are there
             too and are not moved.
-        record: the JSON file that lists the shards that count.
         expected: number of images in all splits; None where the source does not know it.
         splits: the splits that must not be empty.
         source: origin of the images, for `examples.json`.
@@ -46,8 +47,8 @@ def finalize_examples(
         BadDataError: an empty split, or an unexpected number of images.
         EnvironmentTrouble: shards that workers wrote are not visible on this machine.
     """
-    shards = [Shard(**shard) for shard in read_json(record)]
-    shards.sort(key=lambda s: (_ORDER.index(s.split), s.part, s.chunk))
+    path = examples.path
+    shards = sorted(shards, key=lambda s: (SPLIT_NAMES.index(s.split), s.part, s.chunk))
     by_split = {split: list(group) for split, group in groupby(shards, lambda s: s.split)}
     counts = {split: _add_counts(group) for split, group in by_split.items()}
     _check(counts, expected, splits)
@@ -58,8 +59,15 @@ def finalize_examples(
         split: [ShardFacts(sum(shard.counts), shard.size) for shard in group]
         for split, group in by_split.items()
     }
-    write_metadata(path, spec, facts, with_span=source.get("span") is not None)
-    examples = Examples(path=path, spec=spec, counts=counts)
+    write_metadata(
+        path,
+        examples.spec,
+        facts,
+        with_span=source.get("span") is not None,
+        store=examples.store,
+        further=examples.features,
+    )
+    examples = dataclasses.replace(examples, counts=counts)
     write_description(examples, source)
     return examples
 

@@ -1,19 +1,24 @@
-"""Read single images of Examples by their index in a split, without TensorFlow.
+"""Read single images of Examples by their index in a split; all others are skipped unread.
 
-The inverse of `data.examples.tf_example` for a few images; all others are skipped unread.
+Raw images are read without TensorFlow; for files of encoded Examples it is imported.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from pathlib import Path
 
 import numpy as np
 
 from data.errors import ConfigError, suggest_names
 from data.examples.artifact import Examples
-from data.examples.tf_example import decode
+from data.examples.tf_example import Record, decode
 from data.examples.tfrecord import damaged_examples_error, read_records
 from data.sources import Chunk
+from data.spec import ImageSpec
+
+_AT_ONCE = 16  # records in memory
 
 
 def read_images(examples: Examples, split: str, indices: Sequence[int]) -> Chunk:
@@ -29,19 +34,52 @@ def read_images(examples: Examples, split: str, indices: Sequence[int]) -> Chunk
 
     Raises:
         ConfigError: unknown split, or an index out of range.
-        BadDataError: a shard is missing or truncated, or a record is damaged.
+        BadDataError: a shard is missing or truncated, or a record or its image file is damaged.
         EnvironmentTrouble: a shard cannot be read.
     """
     check_indices(examples, split, indices)
     spec, unique = examples.spec, sorted(set(indices))
-    records = dict(zip(unique, read_records(examples, split, set(unique)), strict=False))
-    if len(records) < len(unique):
+    pixels: list[np.ndarray] = []
+    labels: list[int] = []
+    contents = read_records(examples, split, set(unique))
+    while records := [decode(r, spec, examples.path) for r in islice(contents, _AT_ONCE)]:
+        pixels += _read_pixels(records, spec, examples.path)
+        labels += [record.label for record in records]
+    if len(labels) < len(unique):
         raise damaged_examples_error(
             examples.path, f"{examples.num_examples(split):,} {split} images", "fewer"
         )
-    chunk = [decode(records[index], spec, examples.path) for index in indices]
-    images = np.array([image for image, _ in chunk], np.uint8).reshape(-1, *spec.shape)
-    return Chunk(images, np.array([label for _, label in chunk], np.int64))
+    positions = np.searchsorted(unique, np.array(indices, np.int64))
+    images = np.array(pixels, np.uint8).reshape(-1, *spec.shape)
+    return Chunk(images[positions], np.array(labels, np.int64)[positions])
+
+
+def _read_pixels(records: Sequence[Record], spec: ImageSpec, path: Path) -> list[np.ndarray]:
+    """Return the pixels of each record: (height, width, channels) uint8."""
+    files = _read_files([record.content for record in records if record.is_file], spec, path)
+    return [
+        next(files) if record.is_file else _reshape(record.content, spec, path)
+        for record in records
+    ]
+
+
+def _read_files(contents: Sequence[bytes], spec: ImageSpec, path: Path) -> Iterator[np.ndarray]:
+    if not contents:
+        return
+    from data.images.read_files import read_files
+
+    for image in read_files(contents, spec, ()):
+        if image.pixels is None:
+            problem = image.problem or "a damaged file"
+            raise damaged_examples_error(path, "image files that can be decoded", problem)
+        yield image.pixels
+
+
+def _reshape(content: bytes, spec: ImageSpec, path: Path) -> np.ndarray:
+    if len(content) != spec.image_bytes:
+        expected = f"tf.Examples of images of shape {spec.shape}"
+        raise damaged_examples_error(path, expected, f"{len(content):,} bytes of pixels")
+    return np.frombuffer(content, np.uint8).reshape(spec.shape)
 
 
 def check_indices(examples: Examples, split: str, indices: Sequence[int]) -> None:

@@ -8,15 +8,16 @@ test compares them with `tf.train.Example` and `TFRecordWriter`, byte for byte.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from data.examples.tfrecord import damaged_examples_error
 from data.files.tfrecord_frames import FRAME_BYTES, frame_record
-from data.spec import IMAGE, LABEL, SPAN, ImageSpec
+from data.spec import FORMAT, IMAGE, LABEL, SPAN, ImageSpec
 
 
 def encode(images: np.ndarray, labels: np.ndarray, span: str | None = None) -> bytes:
@@ -27,42 +28,81 @@ def encode(images: np.ndarray, labels: np.ndarray, span: str | None = None) -> b
         labels: (n,) int64, from 0.
         span: name of the images' span; None: the examples have no such feature.
     """
-    size = images[0].size if len(images) else 0
-    records: list[bytes] = []
-    for image, label in zip(images, labels.tolist(), strict=True):
-        head, tail = _encode_frame(size, label, span)
-        records.append(frame_record(b"".join((head, image.tobytes(), tail))))
-    return b"".join(records)
+    more = {} if span is None else {SPAN: span.encode()}
+    return b"".join(
+        encode_features({IMAGE: image.tobytes(), LABEL: label, **more})
+        for image, label in zip(images, labels.tolist(), strict=True)
+    )
+
+
+def encode_features(features: Mapping[str, bytes | int]) -> bytes:
+    """Encode one tf.Example as a TFRecord.
+
+    Args:
+        features: `image`, bytes, and others: bytes become a bytes_list of one value, integers from
+            0 an int64_list of one.
+    """
+    image = features[IMAGE]
+    assert isinstance(image, bytes)
+    others = tuple(item for item in features.items() if item[0] != IMAGE)
+    before, after = _encode_frame(len(image), others)
+    return frame_record(b"".join((before, image, after)))
 
 
 def record_bytes(image_bytes: int, span: str | None = None) -> int:
     """Return the size on disk of the record of an image with a label below 128."""
-    return FRAME_BYTES + sum(map(len, _encode_frame(image_bytes, 0, span))) + image_bytes
+    others = ((LABEL, 0), *([(SPAN, span.encode())] if span is not None else []))
+    return FRAME_BYTES + sum(map(len, _encode_frame(image_bytes, others))) + image_bytes
 
 
 @lru_cache(maxsize=4096)
-def _encode_frame(image_bytes: int, label: int, span: str | None) -> tuple[bytes, bytes]:
-    """Encode the bytes before and after the pixels in a tf.Example.
+def _encode_frame(
+    image_bytes: int, others: tuple[tuple[str, bytes | int], ...]
+) -> tuple[bytes, bytes]:
+    """Encode the bytes before and after the image in a tf.Example with some other features.
 
     Example{1: Features{1: entry{1: key, 2: Feature{…}} …}}, entries in the order of their keys;
     a Feature is {1: BytesList{1: bytes}} or {3: Int64List{1: packed varints}}.
     """
-    image_entry = _encode_entry(IMAGE, _encode_field(1, _encode_field(1, bytes(image_bytes))))
-    after = _encode_entry(LABEL, _encode_field(3, _encode_field(1, _encode_varint(label))))
-    if span is not None:
-        after += _encode_entry(SPAN, _encode_field(1, _encode_field(1, span.encode())))
-    example = _encode_field(1, image_entry + after)
-    pixels_end = len(example) - len(after)
-    return example[: pixels_end - image_bytes], after
+    before, after = _encode_others(others)
+    # from the image outwards: value, BytesList, Feature, entry
+    head, size = b"", image_bytes
+    for number in (1, 1, 2):
+        head = _encode_tag(number, size) + head
+        size = image_bytes + len(head)
+    head = _encode_field(1, IMAGE.encode()) + head
+    head = _encode_tag(1, image_bytes + len(head)) + head
+    before += head
+    return _encode_tag(1, len(before) + image_bytes + len(after)) + before, after
 
 
-def _encode_entry(key: str, feature: bytes) -> bytes:
-    return _encode_field(1, _encode_field(1, key.encode()) + _encode_field(2, feature))
+@lru_cache(maxsize=4096)
+def _encode_others(others: tuple[tuple[str, bytes | int], ...]) -> tuple[bytes, bytes]:
+    """Encode the entries before and after that of the image."""
+    entries = sorted((name.encode(), _encode_entry(name, value)) for name, value in others)
+    image = IMAGE.encode()
+    return (
+        b"".join(entry for name, entry in entries if name < image),
+        b"".join(entry for name, entry in entries if name > image),
+    )
+
+
+def _encode_entry(name: str, value: bytes | int) -> bytes:
+    if isinstance(value, bytes):
+        feature = _encode_field(1, _encode_field(1, value))
+    else:
+        feature = _encode_field(3, _encode_field(1, _encode_varint(value)))
+    return _encode_field(1, _encode_field(1, name.encode()) + _encode_field(2, feature))
 
 
 def _encode_field(number: int, content: bytes) -> bytes:
     """Encode a length-delimited field of a protocol buffer."""
-    return bytes([number << 3 | 2]) + _encode_varint(len(content)) + content
+    return _encode_tag(number, len(content)) + content
+
+
+def _encode_tag(number: int, size: int) -> bytes:
+    """Encode what stands before the content of a length-delimited field."""
+    return bytes([number << 3 | 2]) + _encode_varint(size)
 
 
 def _encode_varint(value: int) -> bytes:
@@ -74,8 +114,20 @@ def _encode_varint(value: int) -> bytes:
     return bytes([*encoded, value])
 
 
-def decode(record: bytes, spec: ImageSpec, path: Path) -> tuple[np.ndarray, int]:
-    """Decode a tf.Example: pixels (height, width, channels) uint8, and label."""
+class Record(NamedTuple):
+    """The values of a tf.Example."""
+
+    content: bytes  # pixels, or an image file
+    label: int
+    is_file: bool
+
+
+def decode(record: bytes, spec: ImageSpec, path: Path) -> Record:
+    """Decode a tf.Example from a dataset at `path`, in either store.
+
+    Raises:
+        BadDataError: it is damaged, or its label has no class.
+    """
     try:
         features = {}
         for entry in _read_repeated(dict(_read_fields(record))[1], 1):
@@ -85,7 +137,7 @@ def decode(record: bytes, spec: ImageSpec, path: Path) -> tuple[np.ndarray, int]
         label, _ = _read_varint(features[LABEL], 0)
         if label >= spec.num_classes:
             raise ValueError(f"label {label}")
-        return np.frombuffer(features[IMAGE], np.uint8).reshape(spec.shape), label
+        return Record(features[IMAGE], label, FORMAT in features)
     except (KeyError, IndexError, ValueError) as error:
         raise damaged_examples_error(
             path, f"tf.Examples of images of shape {spec.shape}", repr(error)

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from data.examples.artifact import DATASET
-from data.spec import IMAGE, LABEL, SPAN, ImageSpec
+from data.examples.artifact import DATASET, Store
+from data.spec import FORMAT, HEIGHT, IMAGE, LABEL, SPAN, WIDTH, ImageSpec
 
 
 class ShardFacts(NamedTuple):
@@ -18,7 +18,13 @@ class ShardFacts(NamedTuple):
 
 
 def write_metadata(
-    path: Path, spec: ImageSpec, shards: Mapping[str, Sequence[ShardFacts]], *, with_span: bool
+    path: Path,
+    spec: ImageSpec,
+    shards: Mapping[str, Sequence[ShardFacts]],
+    *,
+    with_span: bool,
+    store: Store = "raw",
+    further: Sequence[str] = (),
 ) -> None:
     """Write the metadata files of a folder, without importing TensorFlow.
 
@@ -27,6 +33,8 @@ def write_metadata(
         spec: of the images.
         shards: of each split, in their order.
         with_span: whether the examples have the feature `span`.
+        store: of the examples.
+        further: names of their further features, one string each.
     """
     import numpy as np
     import tensorflow_datasets as tfds
@@ -35,13 +43,18 @@ def write_metadata(
     template = tfds.core.ShardedFileTemplate(
         data_dir=path, dataset_name=DATASET, filetype_suffix="tfrecord"
     )
-    image = features.Tensor(shape=spec.shape, dtype=np.uint8, encoding=features.Encoding.BYTES)
-    described = {IMAGE: image, LABEL: features.ClassLabel(names=spec.class_names)}
+    described = {LABEL: features.ClassLabel(names=spec.class_names)}
+    if store == "raw":
+        encoding = features.Encoding.BYTES
+        described[IMAGE] = features.Tensor(shape=spec.shape, dtype=np.uint8, encoding=encoding)
+    else:
+        described[IMAGE] = features.Image(shape=(None, None, spec.channels))
+        described |= {FORMAT: features.Text()}
+        described |= {name: features.Scalar(dtype=np.int64) for name in (HEIGHT, WIDTH)}
+    described |= {name: features.Text() for name in (*further, *([SPAN] if with_span else ()))}
     tfds.folder_dataset.write_metadata(
         data_dir=path,
-        features=features.FeaturesDict(
-            {**described, SPAN: features.Text()} if with_span else described
-        ),
+        features=features.FeaturesDict(described),
         split_infos=[
             tfds.core.SplitInfo(
                 name=split,

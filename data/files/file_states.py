@@ -16,7 +16,7 @@ from data.files.file_tree import File, walk
 
 
 @contextmanager
-def translate_read_errors(path: Path) -> Iterator[None]:
+def translate_read_errors(path: object) -> Iterator[None]:
     """Raise EnvironmentTrouble for an OSError of the block, which runs before any step."""
     try:
         yield
@@ -29,9 +29,9 @@ def translate_read_errors(path: Path) -> Iterator[None]:
         ) from error
 
 
-def file_state(file: Path) -> str:
-    """Describe the size and times of a file. Raises OSError where they cannot be read."""
-    return _describe_stat(file.stat())
+def describe_stat(stat: os.stat_result) -> str:
+    """Describe the size and times of a file."""
+    return f"{stat.st_size} bytes of {stat.st_mtime_ns}, {stat.st_ctime_ns}"
 
 
 def folder_state(folder: Path, leave_out: Collection[Path] = ()) -> str:
@@ -47,7 +47,7 @@ def folder_state(folder: Path, leave_out: Collection[Path] = ()) -> str:
         BadDataError: a broken link.
         OSError: one of the folders cannot be listed.
     """
-    files = sorted((file.name, _describe_stat(file.stat)) for file in _files(folder, leave_out))
+    files = sorted((file.name, describe_stat(file.stat)) for file in _files(folder, leave_out))
     return f"{len(files)} files, {hashlib.sha256(repr(files).encode()).hexdigest()[:32]}"
 
 
@@ -55,10 +55,6 @@ def find_last_changed(folder: Path, leave_out: Collection[Path] = ()) -> Path:
     """Return the file under a folder that changed last; the folder itself where it has none."""
     newest = max(_files(folder, leave_out), key=lambda file: file.stat.st_ctime_ns, default=None)
     return folder / newest.name if newest else folder
-
-
-def _describe_stat(stat: os.stat_result) -> str:
-    return f"{stat.st_size} bytes of {stat.st_mtime_ns}, {stat.st_ctime_ns}"
 
 
 def _files(folder: Path, leave_out: Collection[Path]) -> Iterator[File]:

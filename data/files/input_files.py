@@ -9,7 +9,7 @@ import errno
 import functools
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -69,6 +69,23 @@ class RemotePath:
         if not entries:
             raise FileNotFoundError(errno.ENOENT, "No such folder, or an empty one", self.url)
         yield from (RemotePath(file.path, self.beam_args) for file in entries)
+
+    def list_tree(self, tops: Collection[str] | None = None) -> Iterator[tuple[str, int]]:
+        """Yield the files below the folder, hidden ones too: path below it, and bytes.
+
+        Args:
+            tops: of the folders directly in it those to list, and "" for the files directly in it;
+                None: all.
+        """
+        if tops is None:
+            patterns = [f"{self.url}/**"]
+        else:
+            patterns = [f"{self.url}/{top}/**" if top else f"{self.url}/*" for top in sorted(tops)]
+        files = _file_system(self)
+        entries = {file.path: file for pattern in patterns for file in _match(files, pattern)}
+        if not entries:
+            raise FileNotFoundError(errno.ENOENT, "No such folder, or an empty one", self.url)
+        yield from ((path[len(self.url) + 1 :], e.size_in_bytes) for path, e in entries.items())
 
 
 class _RemoteFile(io.RawIOBase):

@@ -50,7 +50,9 @@ class FileSource(Protocol):
     """Labelled image files: three methods.
 
     `prepare()` and `stamp()` are optional, as for `data.sources.source.Source`. `left_out()` is
-    optional too: it returns the `LeftOut`s of the listing.
+    optional too: it returns the `LeftOut`s of the listing. So is `given_splits()`: it returns the
+    set of all values of `ImageFile.split`. With it ingest can leave a validation split as it is;
+    without it a share of train beside such a split is an error.
     """
 
     def class_names(self) -> Sequence[str]:

@@ -19,7 +19,7 @@ import numpy as np
 
 from data.errors import BadDataError
 from data.files.input_files import InputPath, resolve_input_path
-from data.sources.array_files import (
+from data.sources.arrays.array_files import (
     ArrayFile,
     ArraySource,
     LabelledImages,

@@ -2,29 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from pathlib import Path
-
-from data.sources.file_source import FilePart, ImageFile
+from data.files.input_files import resolve_input_path
+from data.sources.image_files.labelled import (
+    Dataset,
+    compile_group,
+    match_group,
+    refuse_divided_groups,
+    refuse_shared_files,
+)
+from data.sources.image_files.layout import LayoutSettings, read_layout
+from data.sources.image_files.listed_source import ListedSource
+from data.sources.image_files.listing import list_folder
 from data.sources.source import SourceConfig
 
 
-class ImageFolderSource:
-    """Reads `class/name.ext` below `ingest.path`."""
+class ImageFolderSource(ListedSource):
+    """Reads `class/name.ext`, or `train/class/name.ext` and other splits, below `ingest.path`."""
 
     def __init__(self, config: SourceConfig) -> None:
-        self._path = Path(str(config.path)).expanduser()
+        config.check("image_folder")
+        super().__init__(resolve_input_path(config.path, config.beam_args))
+        self._settings = LayoutSettings(
+            root=str(self._folder), nested=config.nested_classes, class_names=config.class_names
+        )
+        self._pattern = None if config.group is None else compile_group(config.group)
 
-    def class_names(self) -> Sequence[str]:
-        return sorted(folder.name for folder in self._path.iterdir() if folder.is_dir())
-
-    def list_parts(self) -> Sequence[FilePart]:
-        files = sorted(file for file in self._path.rglob("*") if file.is_file())
-        names = [str(file.relative_to(self._path)) for file in files]
-        size = sum(file.stat().st_size for file in files)
-        return [FilePart(index=0, files=len(files), size=size, items=names)]
-
-    def read_files(self, part: FilePart) -> Iterator[ImageFile]:
-        for name in part.items:
-            file = self._path / name
-            yield ImageFile(name=name, content=file.read_bytes(), label=file.parent.name)
+    def list_dataset(self) -> Dataset:
+        dataset = read_layout(list_folder(self._folder), self._settings)
+        refuse_shared_files(dataset.files)
+        if self._pattern is None:
+            return dataset
+        files = [f._replace(group=match_group(self._pattern, f.name)) for f in dataset.files]
+        refuse_divided_groups(files)
+        return Dataset(dataset.class_names, files, dataset.left_out)

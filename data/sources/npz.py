@@ -12,7 +12,12 @@ import numpy as np
 
 from data.errors import BadDataError
 from data.files.input_files import InputPath, resolve_input_path
-from data.sources.array_files import ArrayFile, ArraySource, LabelledImages, translate_file_errors
+from data.sources.arrays.array_files import (
+    ArrayFile,
+    ArraySource,
+    LabelledImages,
+    translate_file_errors,
+)
 from data.sources.source import SPLITS, SourceConfig
 
 _HEADERS = {

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 from data.code.import_path import load_object, resolve_import_path
 from data.code.user_object import check_call, locate_definition
 from data.errors import ConfigError, EnvironmentTrouble, summarize_error
+from data.sources.file_source import FileSource
 
 if TYPE_CHECKING:
     import numpy as np
@@ -172,8 +173,8 @@ class Source(Protocol):
         ...
 
 
-def make_source(name: str, config: SourceConfig) -> Source:
-    """Make the source of a name or import path.
+def make_source(name: str, config: SourceConfig) -> Source | FileSource:
+    """Make the source of a name or import path: of arrays, or of image files.
 
     Raises:
         ConfigError: unknown name, a setting that the source cannot use, or not a source.
@@ -184,18 +185,27 @@ def make_source(name: str, config: SourceConfig) -> Source:
     source_class = load_object(path)
     check_call(source_class, path, "a class whose __init__ takes a SourceConfig", 1)
     source = source_class(config)
-    if not isinstance(source, Source):
-        methods = ("spec", "parts", "num_images", "read")
-        raise ConfigError(
-            f"{name!r} is not a source",
-            expected="a class with the methods " + ", ".join(methods),
-            got="a class without "
-            + ", ".join(m for m in methods if not hasattr(source, m))
-            + f" {locate_definition(source_class)}",
-            follows="nothing was ingested",
-            remedy="define these methods, as described in data.sources.source.Source",
-        )
+    if not isinstance(source, Source | FileSource):
+        raise _no_source_error(name, source, source_class)
     return source
+
+
+def _no_source_error(name: str, source: object, source_class: object) -> ConfigError:
+    protocols = {
+        "data.sources.source.Source": ("spec", "parts", "num_images", "read"),
+        "data.sources.file_source.FileSource": ("class_names", "list_parts", "read_files"),
+    }
+    missing = {p: [m for m in names if not hasattr(source, m)] for p, names in protocols.items()}
+    # of the protocol that it follows more; of Source where it follows none
+    nearest = max(protocols, key=lambda p: len(protocols[p]) - len(missing[p]))
+    return ConfigError(
+        f"{name!r} is not a source",
+        expected="a class with the methods "
+        + "; or, of image files, ".join(", ".join(names) for names in protocols.values()),
+        got=f"a class without {', '.join(missing[nearest])} {locate_definition(source_class)}",
+        follows="nothing was ingested",
+        remedy=f"define these methods, as described in {nearest}",
+    )
 
 
 def get_stamp_function(name: str, config: SourceConfig) -> Callable[[], str] | None:

@@ -8,6 +8,7 @@ from pipeline.cli.lazy_group import LazyGroup
 
 _SECTIONS = {
     "Start": {
+        "data": ("pipeline.cli.data", "Show what is in a dataset, and how to ingest it."),
         "new": ("pipeline.cli.project", "Create a small working project."),
         "doctor": ("pipeline.cli.project", "Check this machine, or a Beam runner."),
         "recipes": ("pipeline.cli.recipes", "List the recipes, with accuracy and time."),

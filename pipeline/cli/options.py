@@ -54,6 +54,13 @@ set_option = click.option(
     metavar="KEY=VALUE",
     help="Set one value; replaces those of the recipe and the config file. Repeatable.",
 )
+ingest_option = click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Set one value of ingest, such as ingest.group=person. Repeatable.",
+)
 serving_option = click.option(
     "--serving",
     type=SERVING,

@@ -3,39 +3,69 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
 from pipeline import exit_codes
+from pipeline.cli.data import look_at
 from pipeline.cli.lazy_group import Command
 from pipeline.cli.options import (
     BEAM_FLAGS,
     FILE,
     beam_flags,
+    ingest_option,
     json_option,
     print_json,
     root_option,
 )
 from pipeline.console.streams import say
 from pipeline.environment.machine import check_machine, print_findings
-from pipeline.environment.new_project import make_project
+from pipeline.environment.new_project import check_folder, make_project
 from pipeline.environment.runner import check_runner
+from pipeline.inspection.dataset.describe import find_problems
+from pipeline.inspection.dataset.project import write_project
 
 
 @click.command(
     cls=Command,
     examples="""
     penstock new flowers
-    cd flowers && penstock run ./recipe.py:recipe
+    penstock new mine --images ~/photos
+    penstock new mine --images labels.csv --set ingest.group=person
+    cd mine && penstock run ./recipe.py:recipe
     """,
 )
 @click.argument("folder", type=FILE)
-def new(folder: Path) -> None:
-    """Create a small working project in FOLDER: a recipe, a data source, a model and a test."""
-    for path in make_project(folder):
+@click.option(
+    "--images",
+    metavar="PATH",
+    help="Write a recipe for these images: a folder with a folder for each class, or a table of "
+    "paths and labels.",
+)
+@ingest_option
+def new(folder: Path, images: str | None, settings: tuple[str, ...]) -> None:
+    """Create a small working project in FOLDER: a recipe, a data source, a model and a test.
+
+    With --images the recipe is made for your own images. Every image is looked at, as `penstock
+    data` does, and the comments of the recipe say what was seen: the classes, a size that fits, the
+    splits, a model, and the rules of the gate. --set takes settings of ingest.
+    """
+    if images is None and settings:
+        raise click.UsageError("--set needs --images: other projects are changed in their recipe")
+    written = make_project(folder) if images is None else _write_project(folder, images, settings)
+    for path in written:
         say(f"wrote {path}")
     say(f"next: cd {shlex.quote(str(folder))} && penstock run ./recipe.py:recipe")
+
+
+def _write_project(folder: Path, images: str, settings: Sequence[str]) -> list[Path]:
+    check_folder(folder)
+    seen = look_at(images, settings, decode=True)
+    for problem in find_problems(seen.survey):
+        say(f"warning: {problem}", error=True)
+    return write_project(seen, folder)
 
 
 @click.command(

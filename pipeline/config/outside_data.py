@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import stat
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from data.code.import_path import OUR_PACKAGES
-from data.files.file_states import file_state, folder_state, translate_read_errors
+from data.files.file_states import describe_stat, folder_state, translate_read_errors
 from data.files.input_files import is_url, list_stamps
 from data.spans.patterns import is_pattern
 from pipeline.config.graph import Step
@@ -57,27 +58,25 @@ def inspect(
     """
     depends, ask = step.depends(), get_stamp_function(step, beam_args)
     files = _without(depends.files, leave_out)
-    paths = dict.fromkeys([*files, *(find_named_paths(step) if named is None else named)])
-    folders = [path for path in paths if path.is_dir()]
-    listed = {str(path): _state(path, lambda p: folder_state(p, leave_out)) for path in folders}
+    others = find_named_paths(step) if named is None else named
+    states, listed = {}, {}
+    for name in dict.fromkeys(map(str, (*files, *others))):
+        with translate_read_errors(name):
+            status = os.stat(name)
+            if stat.S_ISDIR(status.st_mode):
+                listed[name] = folder_state(Path(name), leave_out)
+            else:
+                states[name] = describe_stat(status)
     for url in depends.urls:
         listed |= list_stamps(url, beam_args)
-    return OutsideData(
-        files={str(path): _state(path, file_state) for path in paths if str(path) not in listed},
-        listed=listed,
-        stamp=ask() if ask else None,
-    )
+    return OutsideData(files=states, listed=listed, stamp=ask() if ask else None)
 
 
-def _without(files: Collection[Path], leave_out: Collection[Path]) -> Collection[Path]:
+def _without(files: Collection[Path | str], leave_out: Collection[Path]) -> list[str]:
     """Drop the files below what is left out, unless all of them lie there."""
-    prefixes = tuple(f"{path}/" for path in leave_out)  # as text: there may be many files
-    return [file for file in files if not f"{os.path.abspath(file)}/".startswith(prefixes)] or files
-
-
-def _state(path: Path, state: Callable[[Path], str]) -> str:
-    with translate_read_errors(path):
-        return state(path)
+    prefixes = tuple(f"{path}/" for path in leave_out)
+    names = [str(file) for file in files]  # text, which is fast: there may be many files
+    return [name for name in names if not f"{os.path.abspath(name)}/".startswith(prefixes)] or names
 
 
 def find_unseen(step: Step) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
 
@@ -10,10 +11,18 @@ from data.errors import ConfigError
 from data.files.durable_files import translate_disk_errors
 
 _NAME = "PROJECT"  # stands in the template for the project's name
+_TEMPLATE_END = ".in"  # of a file of a template that is not yet what it is called
 
 
-def make_project(folder: Path) -> list[Path]:
-    """Copy the template into a folder that is new or empty; the folder's name is the project's.
+def make_project(
+    folder: Path, template: str = "template", values: Mapping[str, str] | None = None
+) -> list[Path]:
+    """Copy a template into a folder that is new or empty; the folder's name is the project's.
+
+    Args:
+        folder: of the project.
+        template: a folder beside this module.
+        values: word of the template → the text in its place.
 
     Returns:
         The files written.
@@ -21,6 +30,23 @@ def make_project(folder: Path) -> list[Path]:
     Raises:
         ConfigError: the folder is not empty; nothing was written.
     """
+    check_folder(folder)
+    texts = {**(values or {}), _NAME: name_project(folder)}
+    words = re.compile("|".join(map(re.escape, texts)))
+    written = []
+    with translate_disk_errors(f"cannot write to {folder}"):
+        folder.mkdir(parents=True, exist_ok=True)
+        source = resources.files("pipeline.environment") / template
+        for item in sorted(source.iterdir(), key=lambda i: i.name):
+            if item.is_file():
+                written.append(folder / item.name.removesuffix(_TEMPLATE_END))
+                text = words.sub(lambda m: texts[m[0]], item.read_text(encoding="utf-8"))
+                written[-1].write_text(text, encoding="utf-8")
+    return written
+
+
+def check_folder(folder: Path) -> None:
+    """Raise ConfigError if a folder holds something, or is none."""
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ConfigError(
             f"{folder} is not empty",
@@ -28,19 +54,9 @@ def make_project(folder: Path) -> list[Path]:
             follows="nothing was written",
             remedy="choose another name",
         )
-    name = _name_pipeline(folder.resolve().name)
-    template = resources.files("pipeline.environment") / "template"
-    written = []
-    with translate_disk_errors(f"cannot write to {folder}"):
-        folder.mkdir(parents=True, exist_ok=True)
-        for item in sorted(template.iterdir(), key=lambda i: i.name):
-            if item.is_file():
-                written.append(folder / item.name)
-                text = item.read_text(encoding="utf-8").replace(_NAME, name)
-                written[-1].write_text(text, encoding="utf-8")
-    return written
 
 
-def _name_pipeline(folder: str) -> str:
+def name_project(folder: Path) -> str:
     """Turn a folder's name into one that a pipeline and its model may have."""
-    return re.sub(r"[^A-Za-z0-9_.-]+", "_", folder).strip("_.-") or "project"
+    name = re.sub(r"[^A-Za-z0-9_.-]+", "_", folder.resolve().name)
+    return name.strip("_.-") or "project"

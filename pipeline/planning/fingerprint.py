@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
+from data.base.visible_text import escape_line
 from data.code.first_party import Code
 from pipeline.config.convert import to_plain
 from pipeline.config.graph import Ref, Step, as_refs
@@ -30,7 +30,7 @@ def collect_parts(
     fingerprints: Mapping[Ref, str],
     code: Code,
     outside: OutsideData,
-    digest_file: Callable[[Path], str],
+    digest_files: Callable[[Iterable[str]], Mapping[str, str]],
 ) -> dict[str, Any]:
     """Collect all that the step's result depends on, by names, so that a change can be named.
 
@@ -40,7 +40,7 @@ def collect_parts(
         fingerprints: of each input.
         code: the modules as they are now.
         outside: the state of what the step reads outside the root.
-        digest_file: returns the sha256 of such a file's content.
+        digest_files: returns the sha256 of the content of each of its files.
     """
     return {
         "schema": _SCHEMA,
@@ -51,7 +51,7 @@ def collect_parts(
             name: [f"{fingerprints[ref]}.{ref.output}" for ref in as_refs(value)]
             for name, value in step.inputs.items()
         },
-        "files": {**{name: digest_file(Path(name)) for name in outside.files}, **outside.listed},
+        "files": {**digest_files(outside.files), **outside.listed},
         **({} if outside.stamp is None else {"stamp": outside.stamp}),
         **collect_code_parts(step, code),
         "environment": read_counted_variables(),
@@ -80,6 +80,7 @@ def describe_differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list
 
 
 def _describe(key: str, before: Any, after: Any) -> str:
+    key = escape_line(key)  # with the names of files in it
     kind, _, name = key.partition(".")
     if kind in ("config", "seed", "stamp", "libraries", "environment"):
         shown = " → ".join("nothing" if v is None else str(v) for v in (before, after))

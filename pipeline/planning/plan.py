@@ -175,7 +175,7 @@ def plan_step(
     step = _pin(step, done, workspace)
     outside = outside_data.inspect(step, workspace.beam_args, leave_out=workspace.own_files)
     parts = fingerprint.collect_parts(
-        step, workspace.seed, done.fingerprints, code, outside, ledger.digest_file
+        step, workspace.seed, done.fingerprints, code, outside, ledger.digest_files
     )
     planned = PlannedStep(
         step=step,

@@ -39,6 +39,7 @@ CLASS_NAME = "class_name"
 
 # Attributes of the loaded SavedModel.
 WEIGHTS = "weights"  # the model's variables, in the model's order
+READ = "read_image"  # an image file, () string → (height, width, channels) uint8
 TRANSFORM = "transform_images"  # images (batch, height, width, channels) uint8 → the model's input
 
 

@@ -1,6 +1,7 @@
 """Write and load serving bundles: a SavedModel with three signatures, and a manifest.
 
-The SavedModel also has the function `transform_images`, which computes the inputs of its model.
+The SavedModel also has two functions that are no signatures: `read_image` turns an image file into
+pixels, and `transform_images` turns pixels into the inputs of its model.
 """
 
 from __future__ import annotations
@@ -13,8 +14,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import tensorflow as tf
 
+from data.errors import BadDataError
+from data.images.reasons import explain_error
 from data.spec import ImageSpec
 from serving_export.bundle.manifest import (
+    READ,
     SIGNATURES,
     TRANSFORM,
     WEIGHTS,
@@ -24,9 +28,11 @@ from serving_export.bundle.manifest import (
     write_manifest,
 )
 from serving_export.bundle.model_digest import digest_model
+from serving_export.bundle.open_models import load_saved_model
 from serving_export.bundle.signatures import (
     ModelOutput,
     make_probabilities_function,
+    make_read_function,
     make_serving_functions,
     make_transform_function,
 )
@@ -69,8 +75,11 @@ def write_bundle(
     from keras.export import ExportArchive  # imported here: loading needs no Keras
 
     transform = TransformFn(transform_path)
+    read = make_read_function(spec)
     functions = make_serving_functions(
-        make_probabilities_function(model, transform, spec, model_output), spec
+        make_probabilities_function(model, transform, spec, model_output),
+        read,
+        spec,
     )
     archive = ExportArchive()  # tracks the variables and tables of any Keras model
     archive.track(model)
@@ -82,6 +91,7 @@ def write_bundle(
         archive.add_endpoint(name, function)
     # Keras has no public way to save a function that is not a signature.
     setattr(archive._tf_trackable, TRANSFORM, make_transform_function(transform, spec))
+    setattr(archive._tf_trackable, READ, read)
     archive.write_out(str(path), verbose=False)
     digest = digest_model(functions, weights, path)
     write_warmup(path, spec)
@@ -113,6 +123,23 @@ class Bundle:
         answer = self.saved.signatures[signature](**{SIGNATURES[signature]: tf.constant(batch)})
         return {name: tensor.numpy() for name, tensor in answer.items()}
 
+    def read_image(self, file: bytes) -> np.ndarray:
+        """Decode and fit an image file as the signatures do: (height, width, channels) uint8.
+
+        Raises:
+            BadDataError: a bad file; `got` says what is wrong with it.
+        """
+        try:
+            pixels: np.ndarray = getattr(self.saved, READ)(tf.constant(file)).numpy()
+            return pixels
+        except tf.errors.OpError as error:
+            raise BadDataError(
+                "the image cannot be read",
+                expected="an image file that the model takes",
+                got=explain_error(error),
+                remedy="fix or leave out the file",
+            ) from error
+
 
 def load_bundle(path: Path, digest: str | None = None) -> Bundle:
     """Check every byte of a bundle, then load it.
@@ -122,4 +149,4 @@ def load_bundle(path: Path, digest: str | None = None) -> Bundle:
             the given one.
     """
     verified = verify_bundle(path, digest)
-    return Bundle(read_manifest(path), verified, tf.saved_model.load(str(path)))
+    return Bundle(read_manifest(path), verified, load_saved_model(path))

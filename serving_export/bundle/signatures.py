@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
 import tensorflow as tf
 
 from data.errors import ConfigError
-from data.image_files import ANIMATION, IDAT, ORIENTATION_PATTERNS, png_head
-from data.spec import IMAGE, ImageSpec
-from serving_export.bundle import whole_png
+from data.images.fit import read_image
+from data.spec import FORMAT, IMAGE, ImageSpec
 from serving_export.bundle.manifest import (
     CLASS_INDEX,
     CLASS_NAME,
@@ -77,18 +77,37 @@ def make_transform_function(transform: TransformFn, spec: ImageSpec) -> Any:
     )
 
 
+@lru_cache(maxsize=8)  # tracing takes a second
+def make_read_function(spec: ImageSpec) -> Any:
+    """Make the function from an image file, () string, to the pixels that the model is given.
+
+    It returns (height, width, channels) uint8, by the geometry of the spec. A bad file raises an
+    InvalidArgumentError; `data.images.reasons.explain_error` says what is wrong with it.
+    """
+    function = tf.function(
+        lambda file: read_image(file, spec),
+        input_signature=[tf.TensorSpec([], tf.string)],
+        autograph=False,
+    )
+    # A `tf.function` would be traced again by each caller, and saved as often.
+    return function.get_concrete_function()
+
+
 def make_serving_functions(
-    probabilities: Callable[[tf.Tensor], tf.Tensor], spec: ImageSpec
+    probabilities: Callable[[tf.Tensor], tf.Tensor],
+    read: Callable[[tf.Tensor], tf.Tensor],
+    spec: ImageSpec,
 ) -> dict[str, Any]:
     """Make the `tf.function`s of a bundle's signatures, by name.
 
     Each takes a batch of any size and returns, by name, `probabilities` (batch, classes) float32,
     `class_index` (batch,) int64 and `class_name` (batch,) string. Row i is for input i, column c
-    for class c of the spec. A wrong size, number of channels or file format fails the whole batch
-    with an InvalidArgumentError, a wrong checksum in a PNG with a DataLossError.
+    for class c of the spec. One bad file, or pixels of another size, fails the whole batch with an
+    InvalidArgumentError that says what is wrong.
 
     Args:
         probabilities: as `make_probabilities_function` makes it.
+        read: as `make_read_function` makes it.
         spec: of the images and classes.
     """
     strings = tf.TensorSpec([None], tf.string)
@@ -100,15 +119,12 @@ def make_serving_functions(
         names = tf.gather(tf.constant(spec.class_names), index)
         return {PROBABILITIES: rows, CLASS_INDEX: index, CLASS_NAME: names}
 
-    def encoded(image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
+    def files(image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
         one = tf.TensorSpec(spec.shape, tf.uint8)
-        decoded = tf.map_fn(
-            lambda file: decode_image(file, spec), image_bytes, fn_output_signature=one
-        )
-        return answer(decoded)
+        return answer(tf.map_fn(read, image_bytes, fn_output_signature=one))
 
     def examples(examples: tf.Tensor) -> dict[str, tf.Tensor]:
-        return answer(parse_images(examples, spec))
+        return answer(parse_images(examples, read, spec))
 
     return {
         name: tf.function(
@@ -117,69 +133,51 @@ def make_serving_functions(
             autograph=False,
         )
         for name, function, kind in (
-            (ENCODED, encoded, strings),
+            (ENCODED, files, strings),
             (IMAGES, lambda images: answer(images), pixels),
             (EXAMPLES, examples, strings),
         )
     }
 
 
-def decode_image(file: tf.Tensor, spec: ImageSpec) -> tf.Tensor:
-    """Decode one PNG or JPEG file to the same pixels as `data.image_files.decode_file`.
+def parse_images(
+    serialized: tf.Tensor, read: Callable[[tf.Tensor], tf.Tensor], spec: ImageSpec
+) -> tf.Tensor:
+    """Parse a batch of tf.Examples of either store, also of both.
 
     Args:
-        file: () string, the file's bytes.
-
-    Returns:
-        (height, width, channels) uint8. Nothing is resized, rotated or converted: a file of another
-        shape is an error. The header is checked before a decoder runs.
-    """
-
-    def jpeg() -> tf.Tensor:
-        # Checks the channels: decode_jpeg would silently convert CMYK to RGB.
-        fits = tf.reduce_all(tf.image.extract_jpeg_shape(file) == spec.shape)
-        checked = _require(file, fits, "a JPEG of another size or with other channels")
-        # The default method is faster, but differs from other libraries by a few levels.
-        return tf.io.decode_jpeg(checked, dct_method="INTEGER_ACCURATE")
-
-    def png() -> tf.Tensor:
-        # decode_png would silently drop the lower byte of 16-bit pixels and look up palettes.
-        fits = tf.strings.substr(file, 0, len(head)) == head
-        message = "neither JPEG nor PNG, or a PNG of another size, channels or bit depth"
-        checked = _require(file, fits, message)
-        before_pixels = tf.strings.regex_replace(checked, rf"{IDAT}\C*", "")
-        animated = tf.strings.regex_full_match(before_pixels, rf"\C*{ANIMATION}\C*")
-        checked = _require(checked, ~animated, "an animated PNG")
-        checked = _require(checked, whole_png.is_whole(checked), "a damaged PNG")
-        return tf.io.decode_png(checked)
-
-    head = png_head(spec)
-    for header, tag in ORIENTATION_PATTERNS:
-        has_orientation = tf.strings.regex_full_match(file, rf"\C*{header}\C*{tag}\C*")
-        file = _require(file, ~has_orientation, "an EXIF orientation other than 1")
-    return tf.ensure_shape(tf.cond(tf.io.is_jpeg(file), jpeg, png), spec.shape)
-
-
-def _require(file: tf.Tensor, condition: tf.Tensor, message: str) -> tf.Tensor:
-    """Return the file, but only once the condition holds; otherwise fail with the message.
-
-    In a graph an assertion alone delays no other operation: a few hundred KB of PNG would be
-    decoded to 16,000 x 16,000 pixels before the assertion fails.
-    """
-    with tf.control_dependencies([tf.debugging.Assert(condition, [message])]):
-        return tf.identity(file)
-
-
-def parse_images(serialized: tf.Tensor, spec: ImageSpec) -> tf.Tensor:
-    """Parse a batch of tf.Examples whose feature `image` has raw pixel bytes.
-
-    Args:
-        serialized: (batch,) string; other features, such as the label, are ignored.
+        serialized: (batch,) string. The feature `image` of a record has raw pixels, or where the
+            record has the feature `format` an image file. Other features, such as the label, are
+            ignored.
+        read: as `make_read_function` makes it.
+        spec: of the images.
 
     Returns:
         (batch, height, width, channels) uint8.
     """
-    features = tf.io.parse_example(serialized, {IMAGE: tf.io.FixedLenFeature([], tf.string)})
-    pixels = tf.io.decode_raw(features[IMAGE], tf.uint8)
-    # The batch size is given, not inferred, so that images of another size cannot pass.
-    return tf.reshape(pixels, [tf.shape(serialized)[0], *spec.shape])
+    features = tf.io.parse_example(
+        serialized,
+        {
+            IMAGE: tf.io.FixedLenFeature([], tf.string),
+            FORMAT: tf.io.FixedLenFeature([], tf.string, default_value=""),
+        },
+    )
+    contents, is_raw = features[IMAGE], features[FORMAT] == ""
+
+    def reshape_all() -> tf.Tensor:
+        pixels = tf.io.decode_raw(contents, tf.uint8)
+        # The batch size is given, not inferred, so that images of another size cannot pass.
+        return tf.reshape(pixels, [tf.shape(serialized)[0], *spec.shape])
+
+    def read_each() -> tf.Tensor:
+        return tf.map_fn(
+            lambda record: tf.cond(
+                record[1],
+                lambda: tf.reshape(tf.io.decode_raw(record[0], tf.uint8), spec.shape),
+                lambda: read(record[0]),
+            ),
+            (contents, is_raw),
+            fn_output_signature=tf.TensorSpec(spec.shape, tf.uint8),
+        )
+
+    return tf.cond(tf.reduce_all(is_raw), reshape_all, read_each)

@@ -8,11 +8,13 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from data.errors import BadDataError
-from serving_export.bundle.requests import encode_for_signatures
+from serving_export.bundle.manifest import EXAMPLES, PROBABILITIES, SIGNATURES
+from serving_export.bundle.requests import encode_examples, encode_for_signatures, encode_png
 from serving_export.clean_process import Progress, answer_jobs
 
 BATCH = 100  # images; equal for recording and check, because float sums may depend on it
@@ -36,7 +38,6 @@ def compare(job: dict[str, Any], progress: Progress) -> dict[str, Any]:
     """
     import numpy as np
 
-    from serving_export.bundle.manifest import PROBABILITIES, SIGNATURES
     from serving_export.bundle.saved_model import load_bundle
 
     try:
@@ -50,17 +51,23 @@ def compare(job: dict[str, Any], progress: Progress) -> dict[str, Any]:
             remedy="train the model again",
         ) from error
     bundle = load_bundle(Path(job["bundle"]), job["digest"])
-    batches: dict[str, list[Any]] = {name: [] for name in SIGNATURES}
+    largest: dict[str, list[float]] = {name: [] for name in SIGNATURES}
+    identical = dict.fromkeys(SIGNATURES, True)
     for start in range(0, len(images), BATCH):
-        for name, batch in encode_for_signatures(images[start : start + BATCH]):
-            batches[name].append(bundle(name, batch)[PROBABILITIES])
+        wanted = expected[start : start + BATCH]
+        for name, batch in _encode(images[start : start + BATCH]):
+            answer = bundle(name, batch)[PROBABILITIES]
+            largest[name].append(float(np.max(np.abs(answer - wanted))))
+            identical[name] &= answer.tobytes() == wanted.tobytes()
         progress(min(start + BATCH, len(images)), len(images))
-    answers = {name: np.concatenate(parts) for name, parts in batches.items()}
-    differences = {
-        name: (float(np.max(np.abs(answer - expected))), answer.tobytes() == expected.tobytes())
-        for name, answer in answers.items()
-    }
+    differences = {name: (float(np.max(largest[name])), identical[name]) for name in SIGNATURES}
     return {"images": len(images), "differences": differences}
+
+
+def _encode(images: Any) -> Iterator[tuple[str, Any]]:
+    """Yield each signature with its input; `examples` twice, by either store of Examples."""
+    yield from encode_for_signatures(images)
+    yield EXAMPLES, encode_examples(encode_png(images), kind="png")
 
 
 if __name__ == "__main__":

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
-import struct
-import zlib
 from pathlib import Path
 
 import numpy as np
@@ -19,56 +16,11 @@ from data.examples.read_images import read_images
 from data.examples.tf_example import encode
 from data.files import sealed_files
 from data.files.durable_files import sha256_file
-from data.files.png_chunks import LARGEST, MOST_CHUNKS
 from data.files.sealed_files import check_files, collect_file_facts
 from data.files.tfrecord_frames import frame_record
-from data.image_files import decode_file
 from data.spec import ImageSpec
 
 SPEC = ImageSpec(height=2, width=2, channels=1, class_names=("no", "yes"))
-HEADER = struct.pack(">IIBBBBB", 2, 2, 8, 0, 0, 0, 0)
-PIXELS = zlib.compress(b"\x00\x01\x02" * 2)
-
-
-def png(*chunks: tuple[bytes, bytes]) -> bytes:
-    """A PNG file of chunks with their right checksums."""
-    return b"\x89PNG\r\n\x1a\n" + b"".join(
-        struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
-        for name, body in chunks
-    )
-
-
-IHDR, IDAT, IEND = (b"IHDR", HEADER), (b"IDAT", PIXELS), (b"IEND", b"")
-WHOLE = png(IHDR, IDAT, IEND)
-
-
-def test_a_whole_png_is_read():
-    assert decode_file(WHOLE, SPEC).ravel().tolist() == [1, 2, 1, 2]
-
-
-@pytest.mark.parametrize(
-    ("content", "says"),
-    [
-        (WHOLE[:60], "IEND|IDAT|truncated"),
-        (WHOLE[:45] + b"\xff" + WHOLE[46:], "chunk IDAT has a wrong checksum"),
-        (png(IHDR, (b"teXt", bytes(LARGEST + 1)), IDAT, IEND), f"teXt.*{LARGEST + 1:,} bytes"),
-        (png(IHDR, IDAT), "truncated"),
-        (png(IHDR, *[(b"teXt", b"")] * MOST_CHUNKS, IDAT, IEND), "too many chunks"),
-        (WHOLE + b"more", "end"),
-        (png(IDAT, IHDR, IEND), "IDATIHDRIEND"),
-        (png((b"IHDR", HEADER + b"\x00"), IDAT, IEND), "header"),
-        (png((b"IHDR", HEADER[:-3] + b"\x07\x00\x00"), IDAT, IEND), "method"),
-        (png(IHDR, (b"IDAT", b"no zlib"), IEND), "cannot be decompressed"),
-        (png(IHDR, (b"IDAT", zlib.compress(b"\x00\x01")), IEND), "truncated"),
-    ],
-)
-def test_a_damaged_png_is_refused_with_the_damage_and_what_was_expected(content, says):
-    with pytest.raises(BadDataError) as caught:
-        decode_file(content, SPEC, "cat.png")
-    assert "cat.png" in caught.value.what
-    assert "2 wide, 2 high" in caught.value.expected
-    assert re.search(says, caught.value.got), caught.value.got
-    assert caught.value.remedy
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ WRONG: dict[str, tuple[list[str], str]] = {
     "base class": (["train.optimizer=Optimizer"], "keras.optimizers has no 'Optimizer'"),
     "its option": (["train.optimizer_options.beta1=0.9"], "did you mean 'beta_1'"),
     "schedule": (["train.learning_rate_schedule=CosineDecy"], "did you mean 'cosinedecay'"),
-    "its need": (["train.learning_rate_schedule=CosineDecay"], "no initial_learning_rate, no dec"),
+    "its need": (["train.learning_rate_schedule=CosineDecay"], "no initial_learning_rate"),
     "its option's name": (
         ["train.learning_rate_schedule=CosineDecay", "train.schedule_options.decay=3"],
         "did you mean 'decay_steps'",
@@ -131,6 +131,7 @@ def test_what_will_not_run_is_not_asked(tmp_path):
         (["evaluate.thresholds=[{metric='accuracy', at_least=0.5, on='x'}]"], "names 'x'"),
         (["train.optimizer_options={clipnorm=1.0, clipvalue=1.0}"], "does not take these"),
         (["train.augmentation.crop=9"], "at most 8"),
+        (["train.model=conv", "train.model_options.filters=[2,2,2,2,2]"], "at most 4 blocks"),
         (["train.model=own_models:breaks"], "cannot be built for images of (8, 8, 1)"),
         (["train.model=own_models:own_train_step"], "its own train_step"),
         (["train.model=own_models:no_callback"], "cannot be called"),

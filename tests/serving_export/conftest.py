@@ -1,4 +1,4 @@
-"""Real digits, transform graphs made by tensorflow-transform, and a bundle around a small model."""
+"""Real digits and photographs, transform graphs, and bundles of small models."""
 
 from __future__ import annotations
 
@@ -145,3 +145,48 @@ def bundle(
         metadata={"epochs": 1},
     )
     return Served(path, digest, model, "logits")
+
+
+@pytest.fixture(scope="session")
+def photo_bundle(
+    tmp_path_factory: pytest.TempPathFactory,
+    make_transform: Callable[..., Path],
+    make_model: Callable[[ImageSpec], Any],
+) -> Path:
+    """A bundle of an untrained model that takes photographs of any size."""
+    import keras
+
+    from data.geometry import Geometry
+    from serving_export.bundle.saved_model import write_bundle
+
+    spec = ImageSpec(
+        height=48,
+        width=64,
+        channels=3,
+        class_names=NAMES,
+        geometry=Geometry(fit="pad", background=(10, 200, 90)),
+    )
+    keras.utils.set_random_seed(1)
+    path = tmp_path_factory.mktemp("bundles") / "photographs"
+    write_bundle(
+        path,
+        model=make_model(spec),
+        transform_path=make_transform(
+            lambda f: {"image": f["image"] / 255.0, "label": f["label"]},
+            np.zeros((1, *spec.shape), np.uint8),
+        ),
+        spec=spec,
+        model_output="logits",
+        metadata={},
+    )
+    return path
+
+
+@pytest.fixture(scope="session")
+def photographs(sign_digits_dir: Path) -> list[Path]:
+    """Sixty photographs of sign_digits, with the three large ones that are to be turned."""
+    paths = sorted((sign_digits_dir / "images").rglob("*.jpg"))
+    large = [path for path in paths if path.stat().st_size > 100_000]
+    assert len(large) == 3
+    chosen = np.random.default_rng(18).choice(len(paths), 57, replace=False)
+    return [*large, *(paths[index] for index in sorted(chosen))]

@@ -27,7 +27,12 @@ def write_evil(folder: Path, spec: ImageSpec, written: Path, *, manifest: bool =
             "class_name": tf.gather(tf.constant(spec.class_names), index),
         }
 
+    def read_image(file: Any) -> Any:
+        with tf.control_dependencies([tf.io.write_file(str(written), "I was run")]):
+            return tf.zeros(spec.shape, tf.uint8)
+
     module = tf.Module()
+    module.read_image = tf.function(read_image, [tf.TensorSpec([], tf.string)], autograph=False)
     inputs = {
         "images": tf.TensorSpec([None, *spec.shape], tf.uint8, "images"),
         "serving_default": tf.TensorSpec([None], tf.string, "image_bytes"),

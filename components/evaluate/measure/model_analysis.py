@@ -5,12 +5,14 @@ Its metric is the `Tally`: see `counts_metric`.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import apache_beam as beam
 import numpy as np
 import pyarrow as pa
+import tensorflow as tf
 import tensorflow_model_analysis as tfma
 from google.protobuf import text_format
 from tensorflow_model_analysis.proto import config_pb2
@@ -25,11 +27,13 @@ from components.evaluate.measure.read_batches import SLICE, ReadBatches
 from components.evaluate.measure.slice_files import WriteSlices, read_slices
 from components.evaluate.measure.slices import check_slice_functions
 from components.evaluate.rules import slice_name
-from data.errors import StepError
+from data.batches.sequential import check_images
+from data.errors import PenstockError, StepError
 from data.examples.artifact import Examples, shard_lengths
 from data.files.durable_files import remove_half_written
 from data.spec import LABEL
 from serving_export.bundle.manifest import EXAMPLES, PROBABILITIES
+from serving_export.bundle.open_models import get_saved_model
 
 _WRITTEN = "WriteSlices"
 
@@ -56,7 +60,7 @@ def measure(
 
     Raises:
         ConfigError: the function of a slice cannot be loaded, or gives no value for an image.
-        BadDataError: a record cannot be read.
+        BadDataError: a record cannot be read, or its image file cannot be decoded.
         StepError: the analysis saw other examples than those of the split.
     """
     check_slice_functions(slices)
@@ -67,6 +71,9 @@ def measure(
         tfma.default_eval_shared_model(
             eval_saved_model_path=str(bundle),
             eval_config=config,
+            custom_model_loader=tfma.ModelLoader(
+                functools.partial(get_saved_model, bundle), tags=[tf.saved_model.SERVING]
+            ),
             **({"model_name": name} if len(bundles) > 1 else {}),
         )
         for name, bundle in bundles.items()
@@ -77,7 +84,7 @@ def measure(
             pipeline
             | "Shards" >> beam.Create(_list_shards(examples, split))
             | "ReadBatches"
-            >> beam.ParDo(ReadBatches(examples.spec, slices)).with_output_types(pa.RecordBatch)
+            >> beam.ParDo(ReadBatches(examples, split, slices)).with_output_types(pa.RecordBatch)
             | "Analyze"
             >> tfma.ExtractEvaluateAndWriteResults(
                 eval_shared_model=models if len(models) > 1 else models[0],
@@ -89,7 +96,14 @@ def measure(
         keep_needed(pipeline, written[_WRITTEN])
 
     refuse_unshared_paths(context)
-    run_pipeline(build, context)
+    try:
+        run_pipeline(build, context)
+    except PenstockError:
+        raise
+    except Exception:
+        if examples.store == "encoded":  # the model may have failed on a file that is damaged
+            check_images(examples, split)
+        raise
     tallies = _read_tallies(context.output_dir)
     _check_counts(tallies.get(""), examples, split)
     context.progress(number, number, f"measured on {split}")

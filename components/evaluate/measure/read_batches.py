@@ -9,11 +9,13 @@ import pyarrow as pa
 import tensorflow as tf
 import tensorflow_model_analysis as tfma
 
-from components.evaluate.measure.slices import slice_columns
+from components.evaluate.measure.slices import needs_pixels, slice_columns
+from data.batches.parse import measure_records, parse_batches, parse_labels
 from data.code.worker_code import SameCodeDoFn
 from data.errors import BadDataError, PenstockError, serialize_error, summarize_error
+from data.examples.artifact import Examples
 from data.files.tfrecord_frames import check_lengths
-from data.spec import LABEL, ImageSpec
+from data.spec import LABEL
 
 # For each batch the analysis formats the examples for a log message that is never shown, which
 # takes as long as the model; NumPy abbreviates arrays of more than 1,000 values.
@@ -32,9 +34,12 @@ class ReadBatches(SameCodeDoFn):
     the pixels a second time.
     """
 
-    def __init__(self, spec: ImageSpec, slices: Sequence[str]) -> None:
-        self.spec, self.slices = spec, slices
-        fitting = min(_BATCH_BYTES // spec.image_bytes, _ANSWER_BYTES // (4 * spec.num_classes))
+    def __init__(self, examples: Examples, split: str, slices: Sequence[str]) -> None:
+        self.spec, self.store, self.slices = examples.spec, examples.store, slices
+        image = self.spec.image_bytes
+        if self.store == "encoded":  # a batch has the files, too
+            image = max(image, measure_records(examples, split))
+        fitting = min(_BATCH_BYTES // image, _ANSWER_BYTES // (4 * self.spec.num_classes))
         self.images = max(1, min(BATCH_IMAGES, fitting))
 
     def process(self, shard: tuple[str, int]) -> Iterator[pa.RecordBatch]:
@@ -54,15 +59,14 @@ class ReadBatches(SameCodeDoFn):
             raise RuntimeError(serialize_error(error)) from error
 
     def _batches(self, path: str, index: int) -> Iterator[pa.RecordBatch]:
-        features = {LABEL: tf.io.FixedLenFeature([], tf.int64)}
-        for records in tf.data.TFRecordDataset(path).batch(self.images):
-            labels = tf.io.parse_example(records, features)[LABEL].numpy()
+        for records, images in self._read(path).as_numpy_iterator():
+            labels = parse_labels(records).numpy()
             columns = {
-                tfma.ARROW_INPUT_COLUMN: pa.array(records.numpy(), pa.large_binary()),
+                tfma.ARROW_INPUT_COLUMN: pa.array(records, pa.large_binary()),
                 LABEL: pa.array(labels),
                 INDEX: pa.array(np.arange(index, index + len(labels))),
             }
-            for name, values in slice_columns(self.slices, records, self.spec):
+            for name, values in slice_columns(self.slices, records, images):
                 columns[SLICE + name] = pa.array([v.encode() for v in values], pa.large_binary())
             each = pa.array(np.arange(len(labels) + 1))  # one value per row
             yield pa.RecordBatch.from_arrays(
@@ -70,3 +74,12 @@ class ReadBatches(SameCodeDoFn):
                 list(columns),
             )
             index += len(labels)
+
+    def _read(self, path: str) -> tf.data.Dataset:
+        """Read batches of (records, images); without images where no slice needs them."""
+        records = tf.data.TFRecordDataset(path)
+        batches = records.batch(self.images)
+        if not needs_pixels(self.slices):
+            return batches.map(lambda records: (records, ()))
+        images = parse_batches(records, self.spec, self.store, self.images)
+        return tf.data.Dataset.zip(batches, images.map(lambda images, _: images))

@@ -8,35 +8,32 @@ import numpy as np
 import tensorflow as tf
 
 from components.evaluate.rules import BRIGHTNESS, slice_name
-from data.batches.parse import parse_examples
 from data.code.import_path import load_object
 from data.errors import ConfigError
-from data.spec import ImageSpec
 
 MISSING = "missing"  # the value of an example that lacks the feature
 
 
 def slice_columns(
-    names: Sequence[str], records: tf.Tensor, spec: ImageSpec
+    names: Sequence[str], records: np.ndarray, images: np.ndarray | None
 ) -> Iterator[tuple[str, list[str]]]:
     """Yield the column name and a value for each record, for every slice of the config.
 
     Args:
         names: of features; "brightness"; or import paths of functions of images
             (n, height, width, channels) uint8 that give n values.
-        records: (n,) string, serialized tf.Examples.
-        spec: of the images.
+        records: (n,) bytes, serialized tf.Examples.
+        images: their pixels; None where no name needs them: see `needs_pixels`.
 
     Raises:
         ConfigError: a function cannot be loaded, or gives another number of values.
     """
     derived = {name: derive for name in names if (derive := _load_function(name))}
-    if derived:
-        images = parse_examples(records, spec)[0].numpy()
     if len(derived) < len(names):
-        parsed = [tf.train.Example.FromString(record).features for record in records.numpy()]
+        parsed = [tf.train.Example.FromString(record).features for record in records]
     for name in names:
         if name in derived:
+            assert images is not None
             values = [str(value) for value in derived[name](images)]
             if len(values) != len(images):
                 raise ConfigError(
@@ -49,6 +46,11 @@ def slice_columns(
             yield slice_name(name), values
         else:
             yield name, [_read_text(features, name) for features in parsed]
+
+
+def needs_pixels(names: Sequence[str]) -> bool:
+    """Whether a slice is computed from the pixels."""
+    return any(name == BRIGHTNESS or ":" in name for name in names)
 
 
 def check_slice_functions(names: Sequence[str]) -> None:

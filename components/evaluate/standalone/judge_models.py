@@ -10,6 +10,7 @@ from components.evaluate.component import check_inputs
 from components.evaluate.measure.counts import BASELINE, CANDIDATE
 from components.evaluate.measure.measurements import Measurements, Reference, SanityFacts
 from components.evaluate.provenance import identify_data, read_code_versions
+from components.evaluate.references import explain_misfit
 from components.evaluate.standalone.worker import measure_in_child
 from components.evaluate.verdict import judge
 from data.errors import BadDataError
@@ -73,11 +74,12 @@ def judge_models(
 
 
 def _check_spec(folder: Path, examples: Examples) -> None:
-    spec = read_manifest(folder).spec
-    if spec != examples.spec:
+    misfit = explain_misfit(read_manifest(folder).spec, examples)
+    if misfit:
         raise BadDataError(
-            f"{folder} was trained on images of another size or with other classes",
+            f"{folder} does not fit these examples",
             expected=examples.spec,
-            got=spec,
-            remedy="give --examples of the shape and the classes that the model was trained on",
+            got=misfit,
+            remedy="give --examples of the shape, the classes and the geometry that the model was "
+            "trained with",
         )

@@ -15,7 +15,7 @@ import tensorflow as tf
 from data.errors import BadDataError, summarize_error
 from data.spec import ImageSpec
 from serving_export.bundle.manifest import EXAMPLES, PROBABILITIES
-from serving_export.bundle.signatures import parse_images
+from serving_export.bundle.signatures import make_read_function, parse_images
 
 
 def adapt(folder: Path, spec: ImageSpec, output: Path) -> Path:
@@ -87,8 +87,10 @@ def _adapt_signature(signature: Any, spec: ImageSpec) -> Any | None:
     if chosen is None or not (images or examples):
         return None
 
+    read = make_read_function(spec)
+
     def answer(examples: tf.Tensor) -> dict[str, tf.Tensor]:
-        batch = parse_images(examples, spec) if images else examples
+        batch = parse_images(examples, read, spec) if images else examples
         return {PROBABILITIES: tf.cast(signature(**{name: batch})[chosen], tf.float32)}
 
     strings = tf.TensorSpec([None], tf.string, EXAMPLES)

@@ -10,6 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from components.report.html import charts, comparison, confusion, number_formats
 from components.report.html.facts import Facts
+from components.report.html.missing_files import list_missing_files, list_notes
 from components.report.html.mistakes import collect_mistakes
 from data.base.visible_text import escape_controls
 
@@ -34,14 +35,18 @@ def render(facts: Facts) -> str:
 
 def _compute_views(facts: Facts) -> dict[str, Any]:
     """Compute the values that the template needs besides the facts."""
-    curves = charts.plot_learning_curves(facts.history)
     verdict = facts.verdict
+    always = {
+        "verdict": verdict,
+        "curves": charts.plot_learning_curves(facts.history),
+        "missing_files": list_missing_files(facts.datasets),
+        "notes": list_notes(facts.datasets),
+    }
     if verdict is None:
-        return {"verdict": None, "curves": curves}
+        return always
     classes, slices = (comparison.compare_groups(verdict, group) for group in ("classes", "slices"))
     return {
-        "verdict": verdict,
-        "curves": curves,
+        **always,
         "rule_groups": comparison.group_rules(verdict["rules"]),
         "ranks": comparison.choose_ranks(verdict["metrics"]["candidate"]["overall"]),
         "classes": classes,

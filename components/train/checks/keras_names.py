@@ -56,3 +56,6 @@ SCHEDULES = {
         "end_learning_rate power cycle name",
     ),
 }
+
+# required arguments that Train fills in
+FILLED_IN = ("decay_steps",)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from components.artifacts import ExpectedExamples
 from components.models.options import CHECKS
-from components.train.checks.keras_names import COMMON, OPTIMIZERS, SCHEDULES
+from components.train.checks.keras_names import COMMON, FILLED_IN, OPTIMIZERS, SCHEDULES
 from components.train.loop.augmentation_options import check_augmentation
 from data.code.user_object import check_object
 from data.errors import ConfigError, suggest_names
@@ -37,7 +37,7 @@ def check(config: Config, examples: ExpectedExamples) -> None:
             config.check_without_validation()
     options_of = config.model_path if config.train_fn is None else config.train_fn
     if check_options := CHECKS.get(options_of):
-        check_options(config.model_options)
+        check_options(config.model_options, examples.spec)
     check_augmentation(config.augmentation, examples.spec)
     if examples.class_names is not None:
         config.check_class_names(examples.class_names)
@@ -57,7 +57,9 @@ def _check_optimizer(config: Config) -> None:
     )
     required, optional = (names.split() for names in SCHEDULES[schedule])
     where = "train.schedule_options"
-    _check_options(schedule, config.schedule_options, required, [*required, *optional], where)
+    arguments = [*required, *optional]
+    required = [name for name in required if name not in FILLED_IN]
+    _check_options(schedule, config.schedule_options, required, arguments, where)
 
 
 def _find_name(name: str, names: Iterable[str], where: str, module: str) -> str:

@@ -26,9 +26,12 @@ class Augmentation:
     flip: "horizontal", "vertical" or "horizontal_and_vertical"; half of the images each way.
     rotation: up to this many degrees in either direction, more than 0, at most 180.
     shift: up to this share of height and width in either direction, more than 0, at most 1.
+    zoom: up to this share larger or smaller, more than 0, at most 0.9.
     crop: pad each side by this many pixels of 0, then cut out the size of the image anywhere.
+    contrast: multiply the distance to the mean of each channel by up to this share more or less,
+        more than 0, at most 1; pixels stay within 0 to 255.
 
-    Pixels that a rotation or a shift uncovers are 0.
+    Pixels that a rotation, a shift or a zoom uncovers are 0.
     """
 
     def __init__(self, options: Mapping[str, Any], spec: ImageSpec) -> None:
@@ -41,7 +44,8 @@ class Augmentation:
         check_augmentation(options, spec)
         self._flips = FLIPS.get(options.get("flip", ""), ())
         self._degrees, self._shift = options.get("rotation", 0), options.get("shift", 0)
-        self._crop = options.get("crop", 0)
+        self._zoom, self._crop = options.get("zoom", 0), options.get("crop", 0)
+        self._contrast = options.get("contrast", 0)
 
     def __call__(self, images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         """Change a batch of images.
@@ -54,18 +58,23 @@ class Augmentation:
         for axis in self._flips:
             mirrored = draw(0.0, 1.0)[:, None, None, None] < 0.5
             images = tf.where(mirrored, tf.reverse(images, [axis]), images)
-        if self._degrees or self._shift:
+        if self._degrees or self._shift or self._zoom:
             images = self._move(images, draw)
         if self._crop:
             images = self._cut(images, draw)
+        if self._contrast:
+            images = self._change_contrast(images, draw)
         return images
 
     def _move(self, images: tf.Tensor, draw: Draw) -> tf.Tensor:
-        """Rotate about the centre and shift, with one interpolation for both."""
+        """Rotate and zoom about the centre, and shift, with one interpolation for all."""
         angle = draw(-1.0, 1.0) * self._degrees * math.pi / 180
         down = draw(-1.0, 1.0) * self._shift * self._height
         right = draw(-1.0, 1.0) * self._shift * self._width
         cos, sin, none = tf.cos(angle), tf.sin(angle), tf.zeros_like(angle)
+        if self._zoom:
+            scale = 1 + draw(-1.0, 1.0) * self._zoom
+            cos, sin = cos / scale, sin / scale
         x, y = (self._width - 1) / 2, (self._height - 1) / 2
         # from a position in the result to its position in the image
         across = [cos, -sin, x - cos * (x + right) + sin * (y + down)]
@@ -87,6 +96,11 @@ class Augmentation:
             kept = start[:, None] + tf.range(size)
             images = tf.gather(images, kept, axis=axis, batch_dims=1)
         return images
+
+    def _change_contrast(self, images: tf.Tensor, draw: Draw) -> tf.Tensor:
+        factor = 1 + draw(-1.0, 1.0)[:, None, None, None] * self._contrast
+        mean = tf.reduce_mean(images, axis=[_ROWS, _COLUMNS], keepdims=True)
+        return tf.clip_by_value(mean + (images - mean) * factor, 0.0, 255.0)
 
 
 def _make_draw(seed: tf.Tensor, number: tf.Tensor) -> Draw:

@@ -19,7 +19,13 @@ def check_augmentation(options: Mapping[str, Any], spec: ImageSpec | None) -> No
         options: as in `train.augmentation`.
         spec: of the images; None: not known yet.
     """
-    largest = {"rotation": 180, "shift": 1, "crop": min(spec.shape[:2]) if spec else math.inf}
+    largest = {
+        "rotation": 180,
+        "shift": 1,
+        "zoom": 0.9,
+        "crop": min(spec.shape[:2]) if spec else math.inf,
+        "contrast": 1,
+    }
     for name, value in options.items():
         if name not in ("flip", *largest):
             raise ConfigError(

@@ -102,32 +102,45 @@ class CompiledLoop:
 
     def _take_step(self, images: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
         size = tf.shape(labels)[0]
+        taken = size * self._count_takers(size)  # images over all replicas
 
         def run_on_replica() -> dict[str, tf.Tensor]:
             share, share_labels = self._take_share(images, labels)
             number = self.done * self._hardware.replicas + self._replica_number()
             inputs, weights = self._prepare(tf.cast(share, tf.float32), share_labels, number)
-            values = self._step(inputs, share_labels, weights / tf.cast(size, tf.float32))
+            values = self._step(inputs, share_labels, weights / tf.cast(taken, tf.float32))
             return {name: tf.reduce_sum(tf.cast(v, tf.float64)) for name, v in values.items()}
 
         strategy = self._hardware.strategy
         sums = strategy.run(run_on_replica)
         if self._hardware.replicas > 1:
             sums = {
-                n: strategy.reduce(tf.distribute.ReduceOp.SUM, v, None) for n, v in sums.items()
+                n: strategy.reduce(tf.distribute.ReduceOp.SUM, v, None)
+                * tf.cast(size / taken, tf.float64)
+                for n, v in sums.items()
             }
         self.done.assign_add(1)
         self.sums.add(sums, size)
         return sums["loss"] / tf.cast(size, tf.float64)
 
+    def _count_takers(self, size: tf.Tensor) -> tf.Tensor | int:
+        """Count the replicas that take an image: 1, or all if the batch has fewer images."""
+        parts = self._hardware.replicas
+        return 1 if parts == 1 else tf.where(size < parts, parts, 1)
+
     def _take_share(self, images: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Cut out this replica's share of a batch, on the host: no device gets the whole batch."""
+        """Cut out this replica's share of a batch, on the host: no device gets the whole batch.
+
+        A batch of fewer images than replicas goes to each of them: a model may need an image, as
+        BatchNorm does for its statistics.
+        """
         if self._hardware.replicas == 1:
             return images, labels
         number, parts = tf.cast(self._replica_number(), tf.int32), self._hardware.replicas
         with tf.device("/CPU:0"):
             size = tf.shape(labels)[0]
-            share = slice(size * number // parts, size * (number + 1) // parts)
+            first, after = size * number // parts, size * (number + 1) // parts
+            share = slice(tf.where(size < parts, 0, first), tf.where(size < parts, size, after))
             return images[share], labels[share]
 
     def _replica_number(self) -> tf.Tensor:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -16,10 +18,21 @@ from components.artifacts import Examples, TransformGraph
 from components.context import Context
 
 
-class Trained(NamedTuple):
-    path: Path  # of the Model
-    history: dict[str, Any]
-    probabilities: np.ndarray  # for the first train images
+class Trained:
+    """A Model whose bundle is written when `path` is asked for: most tests look at the rest."""
+
+    def __init__(self, folder: Path, write: Callable[[], str]) -> None:
+        self._folder, self._write = folder, write
+        self.history: dict[str, Any] = json.loads((folder / "history.json").read_text())
+        # for the first train images
+        self.probabilities: np.ndarray = np.load(folder / "parity.npz")["probabilities"]
+
+    @property
+    def path(self) -> Path:
+        """The folder of the Model."""
+        if not (self._folder / "bundle").exists():
+            self._write()
+        return self._folder
 
 
 @pytest.fixture(scope="session")
@@ -46,11 +59,18 @@ def _train(
     inputs = train.Inputs(examples=on or made[0], transform_graph=made[1])
     seed = settings.pop("seed", 0)
     config = train.Config(**{"epochs": 2, **settings})
-    path = train.run(
-        inputs, config, Context(output_dir=folder, seed=seed, **(context or {}))
-    ).model.path
-    history = json.loads((path / "history.json").read_text())
-    return Trained(path, history, np.load(path / "parity.npz")["probabilities"])
+    from components.train import candidate
+
+    write, later = candidate.write, []
+
+    def postpone(*about: Any) -> str:
+        later.append(functools.partial(write, *about))
+        return "not written yet"
+
+    with mock.patch.object(candidate, "write", postpone):
+        made_in = Context(output_dir=folder, seed=seed, **(context or {}))
+        path = train.run(inputs, config, made_in).model.path
+    return Trained(path, later[0])
 
 
 @pytest.fixture

@@ -168,7 +168,7 @@ def keras_s(few: Examples, config: Config, fit: Mapping[str, Any]) -> list[np.nd
     network = load_object(config.model_path)(few.spec, config.model_options)
     given = network._compile_config.config if network.compiled else {}
     network.compile(
-        optimizer=make_optimizer(config),
+        optimizer=make_optimizer(config, config.epochs * -(-SIZES["train"] // config.batch_size)),
         loss=given.get("loss") or keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         loss_weights=given.get("loss_weights"),
         metrics=["accuracy"],

@@ -35,10 +35,11 @@ def test_one_replica_and_two_give_the_same_model(made, tmp_path: Path) -> None:
         one, two = found["hardware"]
         assert one.startswith("CPU:0, ")
         assert two.startswith("CPU:0 + CPU:1, ")
-        close = 0.05 if case == "mixed_bfloat16" else 1e-4
+        differs = case in ("mixed_bfloat16", "batch norm, few images")
+        close = 0.05 if differs else 1e-4
         assert found["probabilities"] < close, (case, found)
         assert found["loss"] < 10 * close, (case, found)
-        assert found["accuracy"] < (0.02 if case == "mixed_bfloat16" else 1e-3), (case, found)
+        assert found["accuracy"] < (0.1 if differs else 1e-3), (case, found)
 
 
 def test_the_cpu_is_one_device_in_float32() -> None:
@@ -106,7 +107,7 @@ def test_a_loss_scale_that_overflows_skips_the_step_and_is_halved(
     """Keras's own rule, in our loop: from 2 ** 40 it is halved until gradients are finite."""
     made_: list[keras.optimizers.LossScaleOptimizer] = []
 
-    def scaled(config: Config) -> keras.optimizers.LossScaleOptimizer:
+    def scaled(config: Config, steps: int) -> keras.optimizers.LossScaleOptimizer:
         adam = keras.optimizers.Adam()
         made_.append(keras.optimizers.LossScaleOptimizer(adam, initial_scale=2.0**40))
         return made_[-1]
@@ -127,6 +128,6 @@ def test_the_update_of_a_scaled_loss_is_that_of_the_loss_itself(fit, fit_once, m
     monkeypatch.setattr(
         keras_fit,
         "make_optimizer",
-        lambda config: keras.optimizers.LossScaleOptimizer(keras.optimizers.Adam()),
+        lambda config, steps: keras.optimizers.LossScaleOptimizer(keras.optimizers.Adam()),
     )
     np.testing.assert_allclose(fit(epochs=1).probabilities, plain.probabilities, atol=1e-5)

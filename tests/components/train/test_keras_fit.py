@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from components.models import NAMES
 from components.train import Config
 from components.train.keras_fit import make_optimizer
 from data.batches.sequential import read_batches
@@ -55,8 +56,9 @@ def keras_s_own(
 def own(name: str):
     from importlib import import_module
 
-    module = "components.models.dense" if name == "dense" else "own_models"
-    return getattr(import_module(module), "build_model" if name == "dense" else name)
+    if name in NAMES:
+        return import_module(f"components.models.{name}").build_model
+    return getattr(import_module("own_models"), name)
 
 
 @pytest.mark.parametrize(
@@ -64,11 +66,13 @@ def own(name: str):
     [
         ("dense", "logits", {}, {}, "adam"),
         ("dense", "probabilities", {"softmax": True}, {}, "adam"),
-        ("dense", "probabilities", {"softmax": True}, {}, "rmsprop"),
+        pytest.param(
+            *("dense", "probabilities", {"softmax": True}, {}, "rmsprop"), marks=pytest.mark.torture
+        ),
         ("dense", "logits", {}, {"3": 4.0, "7": 0.0}, "adam"),
         ("own_models:regularized", "logits", {}, {}, "adam"),
         ("own_models:normalized", "logits", {}, {}, "adam"),
-        ("own_models:convolutional", "logits", {}, {}, "adam"),
+        ("conv", "logits", {"filters": [2, 3], "dropout": 0}, {}, "adamw"),
     ],
     ids=[
         "logits",
@@ -111,8 +115,17 @@ def test_as_keras_s_own_fit(fit, made, model, output, options, class_weights, op
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("options", [{}, {"ema_overwrite_frequency": 20}], ids=["", "overwritten"])
-@pytest.mark.parametrize("model", ["dense", "own_models:normalized"])
+@pytest.mark.parametrize(
+    ("model", "options"),
+    [
+        ("own_models:normalized", {}),
+        ("dense", {"ema_overwrite_frequency": 20}),
+        pytest.param("dense", {}, marks=pytest.mark.torture),
+        pytest.param(
+            "own_models:normalized", {"ema_overwrite_frequency": 20}, marks=pytest.mark.torture
+        ),
+    ],
+)
 def test_averages_are_keras_s_own_and_are_what_is_validated(fit, made, model, options) -> None:
     """Keras's `SwapEMAWeights` is the oracle of the validation, `fit` of the weights at the end."""
     options = {"use_ema": True, "ema_momentum": 0.9, **options}
@@ -191,11 +204,34 @@ def test_what_an_optimizer_keeps_beside_works_compiled(fit, fit_once, options) -
 def test_a_schedule_is_keras_s(fit) -> None:
     settings = {"initial_learning_rate": 0.01, "decay_steps": 40}
     config = Config(learning_rate_schedule="cosinedecay", schedule_options=settings)
-    made = make_optimizer(config)
+    made = make_optimizer(config, 1000)
     schedule = keras.optimizers.schedules.CosineDecay(**settings)
     for step in (0, 10, 39, 100):
         made.iterations.assign(step)
         np.testing.assert_allclose(made.learning_rate, schedule(step), rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "rate_after"),
+    [
+        ("CosineDecay", {"initial_learning_rate": 0.01}, {0: 0.01, 50: 0.005, 100: 0}),
+        (
+            "cosinedecay",
+            {"initial_learning_rate": 0.0, "warmup_target": 0.01, "warmup_steps": 20},
+            {10: 0.005, 20: 0.01, 60: 0.005, 100: 0},
+        ),
+        ("PolynomialDecay", {"initial_learning_rate": 1, "end_learning_rate": 0}, {0: 1, 75: 0.25}),
+        ("CosineDecay", {"initial_learning_rate": 0.01, "decay_steps": 10}, {5: 0.005, 10: 0}),
+    ],
+)
+def test_a_schedule_without_decay_steps_decays_until_the_last_step(
+    name, options, rate_after
+) -> None:
+    config = Config(learning_rate_schedule=name, schedule_options=options)
+    optimizer = make_optimizer(config, 100)
+    for step, rate in rate_after.items():
+        optimizer.iterations.assign(step)
+        np.testing.assert_allclose(optimizer.learning_rate, rate, atol=1e-7)
 
 
 @pytest.mark.parametrize(
@@ -209,7 +245,7 @@ def test_a_schedule_is_keras_s(fit) -> None:
 )
 def test_an_optimizer_that_cannot_be_made(settings, words) -> None:
     with pytest.raises(ConfigError, match=words):
-        make_optimizer(Config(**settings))
+        make_optimizer(Config(**settings), 1000)
 
 
 def test_the_same_seed_gives_the_same_model_bit_for_bit(fit) -> None:

@@ -19,7 +19,16 @@ AUGMENTATIONS = [
     {"rotation": 30},
     {"shift": 0.25},
     {"crop": 2},
-    {"flip": "horizontal_and_vertical", "rotation": 10, "shift": 0.1, "crop": 1},
+    {"zoom": 0.3},
+    {"contrast": 1},
+    {
+        "flip": "horizontal_and_vertical",
+        "rotation": 10,
+        "shift": 0.1,
+        "zoom": 0.1,
+        "crop": 1,
+        "contrast": 0.2,
+    },
 ]
 
 
@@ -90,6 +99,8 @@ def test_augmentation_is_in_the_training_and_not_in_what_is_served(fit, fit_once
         ({"rotation": 0}, "rotation cannot be 0"),
         ({"rotation": 181}, "rotation cannot be 181"),
         ({"shift": 1.5}, "shift cannot be 1.5"),
+        ({"zoom": 1}, "zoom cannot be 1"),
+        ({"contrast": -0.1}, "contrast cannot be -0.1"),
         ({"crop": 9}, "crop cannot be 9"),
         ({"crop": "two"}, "crop cannot be 'two'"),
     ],

@@ -4,14 +4,18 @@ import dataclasses
 import shutil
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 
 from components.context import Context
+from components.models.conv import build_model
 from components.train import Config, pin
+from components.train.warm_start import load_weights
 from data.errors import BadDataError, ConfigError
 from data.files.durable_files import sha256_file
 from serving_export.bundle.manifest import MANIFEST
+from serving_export.bundle.transform_graph import TransformFn
 
 
 @pytest.fixture
@@ -30,6 +34,16 @@ def test_a_model_s_folder_gives_its_highest_version(fit, fit_once, trained, tmp_
         shutil.copytree(source.path / "bundle", tmp_path / "served" / version)
     warm = fit(epochs=1, learning_rate=1e-9, warm_start=str(tmp_path / "served"))
     np.testing.assert_allclose(warm.probabilities, trained.probabilities, atol=1e-5)
+
+
+def test_moving_statistics_are_taken_over_too(fit_once, made, tmp_path: Path) -> None:
+    options = {"filters": [2, 3]}
+    first = fit_once(model="conv", model_options=options, epochs=1)
+    model = build_model(made[0].spec, options)
+    load_weights(model.weights, made[0].spec, first.path / "bundle")
+    images = np.load(first.path / "parity.npz")["images"]
+    logits = model(TransformFn(made[1].path)(images.astype(np.float32)))
+    np.testing.assert_allclose(keras.ops.softmax(logits), first.probabilities, atol=1e-5)
 
 
 def test_a_network_from_scratch_can_go_on_too(fit) -> None:

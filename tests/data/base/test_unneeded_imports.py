@@ -25,15 +25,23 @@ SKIP = "from data.base.unneeded_imports import skip_unneeded_imports as skip; sk
 
 
 @pytest.mark.slow
-def test_keras_comes_without_them_and_they_can_be_had_later() -> None:
+def test_libraries_come_without_them_and_they_can_be_had_later() -> None:
     modules = loaded(
         SKIP
-        + "import sys, tensorflow, nltk, keras, tf_keras, google.cloud.bigquery\n"
-        + f"assert not sys.modules.keys() & {set(UNNEEDED)}\n"
+        + "import inspect, json, sys, tensorflow, nltk, keras, tf_keras, google.cloud.bigquery\n"
+        + "import tensorflow_model_analysis as tfma\n"
+        + "inspect.getmodule(json.loads, 'nowhere')  # looks at all modules\n"
+        + f"assert not sys.modules.keys() & {{'ipywidgets', *{set(UNNEEDED)}}}\n"
         + "try: keras.wrappers.SKLearnClassifier(keras.Sequential())\n"
         + "except ImportError as error: assert 'scikit-learn' in str(error), error\n"
         + "else: raise AssertionError\n"
-        + "import sklearn, matplotlib.pyplot, IPython, googleapiclient.discovery, tqdm.notebook\n"
+        + "assert callable(tfma.view.render_slicing_metrics)\n"
+        + "shown = tfma.view.widget_view.visualization\n"
+        + "assert 'ipywidgets' not in sys.modules\n"
+        + "assert issubclass(shown.SlicingMetricsViewer, sys.modules['ipywidgets'].DOMWidget)\n"
+        + "assert not hasattr(shown, 'none_such')\n"
+        + "import sklearn, matplotlib.pyplot, IPython, googleapiclient.discovery, pydot\n"
+        + "import tqdm.notebook\n"
         + "sklearn.show_versions"
     )
     assert modules >= IMPORTERS | UNNEEDED

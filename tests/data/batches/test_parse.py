@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from data.batches.parse import parse_examples, translate_record_errors
+from data.batches.parse import parse_raw_examples, translate_record_errors
 from data.batches.sequential import read_batches
 from data.batches.training import plan_feed, read_training_chunks
 from data.errors import BadDataError
@@ -24,12 +24,12 @@ def test_parsing_refuses_records_of_another_kind(small) -> None:
     records = [tf.train.Example().SerializeToString()]
     for serialized, spec in ((records, examples.spec), ([b"no example"], examples.spec)):
         with pytest.raises(tf.errors.InvalidArgumentError):
-            parse_examples(tf.constant(serialized), spec)
+            parse_raw_examples(tf.constant(serialized), spec)
     (shard,) = examples.shards("test")
     whole = next(iter(tf.data.TFRecordDataset(str(shard)).batch(7)))
     with pytest.raises(tf.errors.InvalidArgumentError):
-        parse_examples(whole, other)
-    np.testing.assert_array_equal(parse_examples(whole, examples.spec)[0], small.images[:7])
+        parse_raw_examples(whole, other)
+    np.testing.assert_array_equal(parse_raw_examples(whole, examples.spec)[0], small.images[:7])
 
 
 def flipped(content: bytes) -> bytes:

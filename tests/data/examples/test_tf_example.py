@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from data.examples.tf_example import encode, record_bytes
+from data.examples.tf_example import encode, encode_features, record_bytes
 
 RNG = np.random.default_rng(0)
 
@@ -50,3 +50,31 @@ def test_images_need_not_lie_in_one_piece() -> None:
     labels = np.arange(6)
     apart = images[::2, ::-1]
     assert encode(apart, labels[::2]) == encode(apart.copy(), labels[::2])
+
+
+@pytest.mark.parametrize(
+    "features",
+    [
+        {"label": 0, "image": b""},
+        {"image": b"\xff\xd8" * 5000, "label": 300, "format": b"jpeg", "height": 3024, "width": 1},
+        {"image": b"x", "label": 1, "span": b"2026-11-20", "zebra": b"", "camera": "über".encode()},
+        {"ä": b"not ASCII", "z": b"before it", "image": b"x" * 127, "Z": 2**62, "a": b"b"},
+    ],
+)
+def test_features_are_tensorflows_byte_for_byte(features: dict, tmp_path: Path) -> None:
+    lists = {
+        bytes: lambda value: tf.train.Feature(bytes_list=tf.train.BytesList(value=[value])),
+        int: lambda value: tf.train.Feature(int64_list=tf.train.Int64List(value=[value])),
+    }
+    oracle = {name: lists[type(value)](value) for name, value in features.items()}
+    message = tf.train.Example(features=tf.train.Features(feature=oracle))
+    with tf.io.TFRecordWriter(str(tmp_path / "theirs")) as writer:
+        writer.write(message.SerializeToString(deterministic=True))
+    assert encode_features(features) == (tmp_path / "theirs").read_bytes()
+    assert encode_features(dict(reversed(features.items()))) == encode_features(features)
+
+
+def test_both_encoders_give_the_same_bytes() -> None:
+    image, label = RNG.integers(0, 256, (5, 4, 3), dtype=np.uint8), 7
+    ours = encode_features({"image": image.tobytes(), "label": label, "span": b"a"})
+    assert ours == encode(image[None], np.array([label]), "a")

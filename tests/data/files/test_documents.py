@@ -24,7 +24,8 @@ NO_DOCUMENTS = {
     "data/files/documents.py",
     "data/files/durable_files.py",
     "data/examples/write.py",
-    "components/ingest.py",
+    "data/examples/from_files/write.py",
+    "components/ingest/arrays.py",
     "pipeline/cli/models/gate.py",
 }
 

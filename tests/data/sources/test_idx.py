@@ -17,7 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data.errors import BadDataError, EnvironmentTrouble
-from data.sources import SourceConfig, array_files
+from data.sources import SourceConfig
+from data.sources.arrays import array_files
 from data.sources.idx import IdxSource
 
 RNG = np.random.default_rng(0)

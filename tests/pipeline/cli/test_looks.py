@@ -12,6 +12,7 @@ import re
 import shlex
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,13 +20,19 @@ from typing import Any
 import pytest
 from rich.cells import cell_len
 
+from components.ingest import Config as Ingest
 from data.files.documents import add_schema_number
 from data.files.durable_files import write_json
+from data.sources.file_source import LeftOut
 from data.spec import ImageSpec
+from pipeline.cli.data import print_look
 from pipeline.cli.main import call
 from pipeline.console.live_view import plan_listing
 from pipeline.console.terminal import Console
 from pipeline.console.verdict_table import verdict_table
+from pipeline.inspection.dataset.choose import choose_settings
+from pipeline.inspection.dataset.look import Look
+from pipeline.inspection.dataset.survey import BadFile, Duplicate, Survey
 from pipeline.schedule.ledger.store import ScheduleStore
 from pipeline.schedule.schedule import Schedule
 from pipeline.schedule.triggers.cron import Cron
@@ -297,6 +304,26 @@ PLAN = [
 ]
 
 
+def see() -> Look:
+    """A look at a table of photographs in which something of everything is wrong."""
+    survey = Survey(
+        class_names=("cat", "dog\n", "rhea"),
+        counts={"train": Counter({"cat": 1200, "dog\n": 31}), "test": Counter({"cat": 300})},
+        sizes=Counter({(3024, 4032): 900, (480, 640): 531, (1, 1): 100}),
+        formats=Counter({"JPEG RGB": 1500, "PNG palette": 31}),
+        orientations=Counter({6: 12}),
+        total_bytes=2_345_678_901,
+        bad=[BadFile("train/cat/1.jpg", "it is empty"), BadFile("2.gif", "its header is damaged")],
+        left_out=[LeftOut(".DS_Store", "hidden")],
+        duplicates=[Duplicate(("train/cat/3.jpg", "test/cat/4.jpg"), ("cat",), ("test", "train"))],
+    )
+    survey.groups["ana"].update(train=7, test=1)
+    config, why = choose_settings(
+        Ingest(source="table", path="photos.csv"), set(), survey, of_files=True
+    )
+    return Look(config, why, (), survey, decoded=True, of_files=True)
+
+
 def command(words: str) -> Callable[[], object]:
     return lambda: call([*shlex.split(words), "--root", "root"])
 
@@ -311,6 +338,7 @@ LISTINGS: dict[str, Callable[[], object]] = {
     "span-list": command("span list digits --set ingest.source=idx --set ingest.path=day-{SPAN}"),
     "recipes": lambda: call(["recipes"]),
     "gate": lambda: Console().print(verdict_table(VERDICTS["failed"], all_rules=True)),
+    "data": lambda: print_look(see(), "photos.png"),
     "plan": lambda: Console().print(plan_listing(PLAN)),
     "verdict-passed": lambda: Console().print(verdict_table(VERDICTS["passed"])),
     "verdict-failed": lambda: Console().print(verdict_table(VERDICTS["failed"])),

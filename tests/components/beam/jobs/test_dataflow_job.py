@@ -67,7 +67,7 @@ def test_ingest_sends_its_code_and_its_transforms(google: Any, tmp_path: Path) -
     assert set(staged) - {FREEZE} == {"pipeline.pb", "workflow.tar.gz"}
     with tarfile.open(fileobj=io.BytesIO(staged["workflow.tar.gz"])) as package:
         inside = {name.partition("/")[2] for name in package.getnames()}
-    assert {"setup.py", "data/examples/write.py", "components/ingest.py"} <= inside
+    assert {"setup.py", "data/examples/write.py", "components/ingest/component.py"} <= inside
 
     proto = sent(google)
     steps = ("Parts", "ReadChunks", "Encode", "WriteShards", "Collect", "Record")

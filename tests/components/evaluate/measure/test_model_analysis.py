@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from encoded_examples import encode_file
+from image_files import noise, to_file
 
 from components.artifacts import Model
 from components.context import Context
@@ -16,7 +18,7 @@ from components.evaluate.measure.cells import fill_table
 from components.evaluate.measure.counts import BASELINE, BEST, CANDIDATE, KEPT, Tally, tally_batch
 from components.evaluate.measure.metrics import describe
 from data.errors import BadDataError, ConfigError, StepError
-from data.examples.artifact import Examples
+from data.examples.artifact import Examples, shard_lengths
 from data.examples.read_images import read_images
 
 IMAGES = 400  # of the test split, in three shards
@@ -277,6 +279,43 @@ def test_the_analysis_own_metrics_are_the_oracle(
         assert auc == pytest.approx(theirs[f"auc {label}"], abs=5e-3)
 
 
+@pytest.fixture(scope="module")
+def encoded(
+    tmp_path_factory: pytest.TempPathFactory,
+    write_examples: Callable[..., Examples],
+    features: list[dict[str, bytes | int | float]],
+    digit_arrays: tuple[np.ndarray, np.ndarray],
+) -> Examples:
+    """The same images as PNG files."""
+    files = [
+        {**more, "image": to_file(image), "format": b"png"}
+        for more, image in zip(features, digit_arrays[0], strict=False)
+    ]
+    folder = tmp_path_factory.mktemp("data") / "encoded"
+    raw = write_examples(folder, np.arange(IMAGES), shards=3, features=files)
+    return dataclasses.replace(raw, store="encoded")
+
+
+def test_encoded_examples_give_the_same_counts_and_slices(
+    encoded: Examples,
+    bundles: dict[str, Path],
+    found: tuple[Tally, dict[str, Tally]],
+    answers: dict[str, np.ndarray],
+    digit_arrays: tuple[np.ndarray, np.ndarray],
+    tmp_path: Path,
+) -> None:
+    only = {CANDIDATE: bundles[CANDIDATE]}
+    whole, slices = measured(encoded, only, tmp_path, ("source", "brightness"))
+    candidate = {CANDIDATE: answers[CANDIDATE]}
+    same(whole, by_numpy(np.arange(IMAGES), digit_arrays[1][:IMAGES], candidate))
+    wanted = {n: t for n, t in found[1].items() if n.startswith(("source=", "brightness="))}
+    assert slices.keys() == wanted.keys()
+    for name, tally in slices.items():
+        np.testing.assert_array_equal(
+            tally.models[CANDIDATE].confusion, wanted[name].models[CANDIDATE].confusion
+        )
+
+
 # ------------------------------------------------------------------------ what cannot be counted
 
 
@@ -293,6 +332,20 @@ def test_a_corrupt_shard_is_bad_data_and_named(
     with pytest.raises(BadDataError, match="cannot be read") as caught:
         measured(harmed, {CANDIDATE: bundles[CANDIDATE]}, tmp_path / "out")
     assert shard.name in str(caught.value)
+
+
+def test_a_file_that_cannot_be_decoded_is_bad_data(
+    encoded: Examples, bundles: dict[str, Path], tmp_path: Path
+) -> None:
+    shutil.copytree(encoded.path, tmp_path / "examples")
+    harmed = dataclasses.replace(encoded, path=tmp_path / "examples")
+    shard = harmed.shards("test")[1]
+    number = shard_lengths(harmed, "test")[1]
+    shard.write_bytes(encode_file(to_file(noise(8, 8, 1))[:70], 1) * number)
+    with pytest.raises(BadDataError, match="cannot be read") as caught:
+        measured(harmed, {CANDIDATE: bundles[CANDIDATE]}, tmp_path / "out")
+    assert str(harmed.path) in str(caught.value)
+    assert len(str(caught.value)) < 1000
 
 
 @pytest.mark.parametrize(

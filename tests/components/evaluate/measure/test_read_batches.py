@@ -8,24 +8,26 @@ from pathlib import Path
 import pytest
 
 from data.errors import BadDataError, deserialize_error, serialize_error
+from data.examples.artifact import Examples
 from data.files.tfrecord_frames import masked_crc
 from data.spec import ImageSpec
 
 pytestmark = pytest.mark.slow  # the import of the analysis
 
 SPEC = ImageSpec(height=2, width=2, channels=1, class_names=("a", "b"))
+EXAMPLES = Examples(path=Path("nowhere"), spec=SPEC, counts={"train": (1, 0)})
 
 
 def of_evaluate(shard: Path) -> None:
     from components.evaluate.measure.read_batches import ReadBatches
 
-    list(ReadBatches(SPEC, ()).process((str(shard), 0)))
+    list(ReadBatches(EXAMPLES, "train", ()).process((str(shard), 0)))
 
 
 def of_normalize(shard: Path) -> None:
     from components.normalize.analysis import ReadBatches
 
-    list(ReadBatches(SPEC).process(str(shard)))
+    list(ReadBatches(EXAMPLES).process(str(shard)))
 
 
 def of_the_numbers(shard: Path) -> None:

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from components.evaluate.measure.slices import brightness, check_slice_functions, slice_columns
+from data.batches.parse import parse_raw_examples
 from data.errors import ConfigError
 from data.spec import ImageSpec
 
@@ -20,8 +23,12 @@ def record(pixels: int, **lists: tf.train.Feature) -> bytes:
     return tf.train.Example(features=features).SerializeToString()
 
 
+def pixels(records: Sequence[bytes]) -> np.ndarray:
+    return parse_raw_examples(tf.constant(records), SPEC)[0].numpy()
+
+
 def values(name: str, *records: bytes) -> list[str]:
-    ((_, found),) = slice_columns([name], tf.constant(records), SPEC)
+    ((_, found),) = slice_columns([name], np.array(records, object), pixels(records))
     return found
 
 
@@ -53,8 +60,8 @@ def test_brightness_has_four_bands() -> None:
 
 def test_several_slices_at_once_and_a_function_by_its_own_name() -> None:
     names = ["label", "data.content_hash:hash_images", "brightness"]
-    records = tf.constant([record(1), record(200)])
-    found = dict(slice_columns(names, records, SPEC))
+    records = [record(1), record(200)]
+    found = dict(slice_columns(names, np.array(records, object), pixels(records)))
     assert list(found) == ["label", "hash_images", "brightness"]
     assert all(len(column) == 2 for column in found.values())
     assert len(set(found["hash_images"])) == 2

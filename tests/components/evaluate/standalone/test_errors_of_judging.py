@@ -39,7 +39,7 @@ def test_a_model_of_other_images_is_named_with_both_shapes(examples, tmp_path):
     with pytest.raises(BadDataError) as caught:
         judge_models(model(tmp_path / "m", other), None, examples, Config(), lambda *_: None)
     assert str(tmp_path / "m") in caught.value.what
-    assert "width=7" in caught.value.got
+    assert "(5, 7, 3)" in caught.value.got
 
 
 def test_a_child_that_crashes_is_quoted_and_gives_no_verdict(examples, tmp_path, monkeypatch):
@@ -67,8 +67,9 @@ def test_a_shard_of_something_else_is_named_from_within_a_worker(tmp_path):
     shard = tmp_path / "shard"
     shard.write_bytes(frame_record(b"no example"))
     spec = ImageSpec(height=2, width=2, channels=1, class_names=("a", "b"))
+    examples = Examples(path=tmp_path, spec=spec, counts={"test": (1, 0)})
     with pytest.raises(RuntimeError) as caught:
-        list(ReadBatches(spec, ()).process((str(shard), 0)))
+        list(ReadBatches(examples, "test", ()).process((str(shard), 0)))
     error = deserialize_error(str(caught.value))
     assert isinstance(error, BadDataError)
     assert str(shard) in error.what

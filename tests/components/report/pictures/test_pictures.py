@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import base64
 import dataclasses
+import io
 import itertools
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ from matplotlib.colors import to_rgb
 from PIL import Image
 
 from components.artifacts import Examples, Model
+from components.report.html.mistakes import encode_data_uri
 from components.report.metric_series import collect_metrics
 from components.report.pictures import canvas
 from components.report.pictures.album import draw_album, first_indices
@@ -300,6 +303,19 @@ def test_of_very_large_images_fewer_are_read(examples: Examples, side: int, plac
     large = dataclasses.replace(examples, spec=spec)
     assert first_indices(25, large, "train") == range(places)
     assert first_indices(25, large, "test") == range(min(places, 3))
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4])
+@pytest.mark.parametrize("shape", [(1, 1), (400, 600), (3, 2500)])
+def test_images_of_any_size_are_shown_and_reduced(shape: tuple[int, int], channels: int) -> None:
+    image = some(1, *shape, channels)[0]
+    assert_nothing_is_clipped(draw_raw_values(image, "a"))
+    sheet = draw_image_sheet(np.stack([image] * 2), ["a", "b"])
+    assert canvas.get_figure(sheet).get_size_inches().max() * canvas.DPI < 1000
+    content = base64.b64decode(encode_data_uri(image).partition(",")[2])
+    shown = np.asarray(Image.open(io.BytesIO(content)))
+    assert max(shown.shape[:2]) == min(192, max(shape))
+    assert shown.dtype == np.uint8
 
 
 def test_a_large_image_keeps_its_own_row_and_column_numbers() -> None:

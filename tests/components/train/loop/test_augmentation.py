@@ -34,6 +34,8 @@ def counted(height: int, width: int) -> np.ndarray:
         ({"flip": "horizontal_and_vertical"}, 4, 4),
         ({"rotation": 20}, 64, 64),
         ({"shift": 0.2}, 64, 64),
+        ({"zoom": 0.2}, 64, 64),
+        ({"contrast": 0.3}, 64, 64),
     ],
 )
 def test_equal_images_of_a_batch_become_different_ones(wanted, least, most) -> None:
@@ -75,3 +77,43 @@ def test_the_draws_of_a_batch_are_independent_of_one_another() -> None:
     falls = changed({"shift": 0.2}, np.tile(np.arange(21.0)[:, None], (1, 21)))[:, 10, 10]
     assert abs(np.corrcoef(ramps, falls)[0, 1]) < 0.08
     assert abs(np.corrcoef(ramps[1:], ramps[:-1])[0, 1]) < 0.08
+
+
+def test_zooms_are_uniform_about_the_centre() -> None:
+    ramp = np.tile(np.arange(33.0), (33, 1))
+    found = changed({"zoom": 0.4}, ramp)
+    zooms = 8 / (found[:, 16, 16 + 8] - 16)
+    assert scipy.stats.kstest(zooms, "uniform", (0.6, 0.8)).pvalue > 1e-4
+    np.testing.assert_allclose(found[:, 16, 16], 16, atol=1e-4)
+    np.testing.assert_allclose(found[:, 8 + 16, 8 + 16], found[:, 16 - 8, 16 + 8], atol=1e-3)
+
+
+def test_a_zoom_and_a_rotation_are_one_similarity() -> None:
+    """Across and along an image, distances are scaled alike, and angles stay right."""
+    across = changed({"rotation": 30, "zoom": 0.3}, np.tile(np.arange(33.0), (33, 1)), 200) - 16
+    right, down = across[:, 16, 16 + 6] / 6, across[:, 16 + 6, 16] / 6
+    scales = 1 / np.hypot(right, down)
+    assert 0.7 <= scales.min() < 0.75
+    assert 1.25 < scales.max() <= 1.3
+    angles = np.degrees(np.arctan2(-down, right))
+    assert np.abs(angles).max() <= 30
+    assert abs(np.corrcoef(scales, angles)[0, 1]) < 0.3
+
+
+def test_contrasts_are_uniform_about_the_mean_of_each_channel() -> None:
+    image = np.random.default_rng(0).uniform(60, 160, (6, 7, 3))
+    spec = ImageSpec(height=6, width=7, channels=3, class_names=("a", "b"))
+    images = tf.repeat(tf.constant(image[None], tf.float32), MANY, axis=0)
+    found = Augmentation({"contrast": 0.5}, spec)(images, tf.constant([3, 0], tf.int64)).numpy()
+    mean = image.mean(axis=(0, 1))
+    factors = ((found - mean) / (image - mean)).reshape(MANY, -1)
+    np.testing.assert_allclose(factors, factors[:, :1] * np.ones_like(factors), atol=0.01)
+    assert scipy.stats.kstest(np.median(factors, axis=1), "uniform", (0.5, 1)).pvalue > 1e-4
+
+
+def test_a_change_that_is_not_asked_for_draws_nothing() -> None:
+    """So that the same seed gives the same images as before there was a zoom."""
+    image = counted(8, 6)
+    moved = changed({"rotation": 20, "shift": 0.2, "crop": 1}, image, 16)
+    with_contrast = {"rotation": 20, "shift": 0.2, "crop": 1, "contrast": 1e-6}
+    np.testing.assert_allclose(changed(with_contrast, image, 16), moved, atol=1e-3)

@@ -1,0 +1,1 @@
+"""List labelled image files: folders, layouts of splits and classes, tables, parts."""

@@ -1,0 +1,102 @@
+"""Recognize which source reads the data under a path, by looking at the names of its files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import PurePath
+
+from data.errors import BadDataError
+from data.files.input_files import InputPath, resolve_input_path
+from data.sources.image_files.listing import ENDINGS
+
+_TABLES = (".csv", ".tsv", ".tab", ".jsonl", ".ndjson", ".parquet", ".pq")
+_TFDS = {"dataset_info.json", "features.json"}
+
+
+@dataclass(frozen=True)
+class Recognized:
+    """Which source reads the data, and where that source finds it."""
+
+    source: str
+    path: str
+    why: str  # what was seen
+    also: tuple[str, ...] = field(default=())  # tables beside a folder of images
+
+
+def recognize(path: str) -> Recognized:
+    """Choose the source for a file or a folder.
+
+    A table beside a folder of images that has classes of its own is named, not chosen.
+
+    Raises:
+        BadDataError: nothing is there that a source could read.
+    """
+    place = resolve_input_path(path)
+    try:
+        entries: list[InputPath] = sorted(place.iterdir(), key=str)
+    except NotADirectoryError:
+        return _recognize_file(path)
+    except FileNotFoundError as error:
+        raise BadDataError(
+            f"{path} does not exist",
+            expected="a folder of images, or a file of a dataset",
+            remedy="check the path",
+        ) from error
+    names = [entry.name for entry in entries if not entry.name.startswith(".")]
+    if names_idx := [name for name in names if "-ubyte" in name]:
+        return Recognized("idx", path, ", ".join(names_idx[:2]))
+    if set(names) >= _TFDS:
+        return Recognized("tfds_dir", path, "dataset_info.json and features.json")
+    tables = [name for name in names if _ends(name, _TABLES)]
+    arrays = [name for name in names if _ends(name, (".npz",))]
+    if len(arrays) == 1 and not tables:
+        return Recognized("npz", _join(path, arrays[0]), arrays[0])
+    folders = [entry for entry in entries if entry.name in names and _is_folder(entry)]
+    has_images = any(_ends(name, ENDINGS) for name in names)
+    if tables and (has_images or len(folders) <= 1):
+        return Recognized("table", _join(path, tables[0]), tables[0], tuple(tables[1:]))
+    if folders:
+        return Recognized("image_folder", path, "folders", tuple(tables))
+    raise _nothing_error(path, names)
+
+
+def _recognize_file(path: str) -> Recognized:
+    name = PurePath(path).name
+    if _ends(name, _TABLES):
+        return Recognized("table", path, name)
+    if _ends(name, (".npz",)):
+        return Recognized("npz", path, name)
+    if "-ubyte" in name:
+        return Recognized("idx", path.removesuffix(name).rstrip("/") or ".", name)
+    raise _nothing_error(path, [name])
+
+
+def _nothing_error(path: str, names: Iterable[str]) -> BadDataError:
+    names = list(names)
+    images = sum(_ends(name, ENDINGS) for name in names)
+    return BadDataError(
+        f"{path} is no dataset",
+        expected="a folder for each class with its images, a table of paths and labels, IDX files, "
+        "an .npz file, or a folder of TensorFlow Datasets",
+        got=f"{images} images without a class" if images else ", ".join(names[:8]) or "nothing",
+        follows="nothing was read",
+        remedy="put the images of each class into a folder of its own, or write a table with the "
+        "columns path and label beside them",
+    )
+
+
+def _ends(name: str, endings: tuple[str, ...]) -> bool:
+    return name.lower().endswith(endings)
+
+
+def _join(path: str, name: str) -> str:
+    return f"{path.rstrip('/')}/{name}"
+
+
+def _is_folder(entry: InputPath) -> bool:
+    try:
+        next(iter(entry.iterdir()), None)
+    except OSError:
+        return False
+    return True

@@ -1,0 +1,340 @@
+"""The sources on top of TensorFlow Datasets: what they refuse, and that parts make a whole."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import shutil
+import struct
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import image_files
+import numpy as np
+import peak_memory
+import pytest
+import stores
+import tensorflow as tf
+import tensorflow_datasets as tfds
+
+from data.errors import BadDataError, ConfigError, EnvironmentTrouble
+from data.files.tfrecord_frames import FRAME_BYTES, masked_crc
+from data.sources import SourceConfig, make_source
+from data.sources.prepared import tfds_prepared
+from data.sources.prepared.tfds_images import read_header_size
+
+# TFDS reads its JSON files by a way that protobuf is about to end.
+pytestmark = pytest.mark.filterwarnings(r"ignore:label\(\) is deprecated:DeprecationWarning")
+
+RNG = np.random.default_rng(0)
+NAMES = ("left", "right", "none")
+SPLITS = {
+    "train": (RNG.integers(0, 256, (25, 6, 5, 3), dtype=np.uint8), np.arange(25) % 3),
+    "test": (RNG.integers(0, 256, (8, 6, 5, 3), dtype=np.uint8), np.arange(8) % 3),
+}
+UINT8 = tfds.features.Image(shape=(6, 5, 3))
+
+
+@pytest.fixture(scope="module")
+def data_dir(tmp_path_factory: pytest.TempPathFactory, store_tfds: Callable[..., Path]) -> Path:
+    """Holds the prepared dataset `arrows`."""
+    folder = tmp_path_factory.mktemp("tfds")
+    store_tfds(folder, "arrows", UINT8, SPLITS, NAMES)
+    return folder
+
+
+def sources(data_dir: Path, **settings) -> list:
+    """The same dataset by name, as a directory, and as one behind a URL."""
+    by_name = SourceConfig(name="arrows", data_dir=str(data_dir), **settings)
+    as_folder, *behind_urls = (
+        SourceConfig(path=f"{scheme}{data_dir}/arrows/3.0.1", **settings)
+        for scheme in ("", "box://", "bucket://")
+    )
+    made = [make_source("tfds", by_name), make_source("tfds_dir", as_folder)]
+    made += [make_source("tfds_dir", config) for config in behind_urls]
+    made[0].prepare()
+    return made
+
+
+def images_of(source, split: str) -> list[tuple[bytes, int]]:
+    parts = [part for part in pickle.loads(pickle.dumps(source)).parts() if part.split == split]
+    chunks = [chunk for part in parts for chunk in source.read(part)]
+    return [(i.tobytes(), int(n)) for c in chunks for i, n in zip(c.images, c.labels, strict=True)]
+
+
+@pytest.mark.parametrize("part_images", [20_000, 10])
+def test_parts_in_order_are_the_split(data_dir: Path, part_images: int, monkeypatch) -> None:
+    monkeypatch.setattr(tfds_prepared, "_PART_IMAGES", part_images)
+    whole = {}
+    for split in SPLITS:  # in the order of the shards, which is TFDS's own
+        examples = tfds.builder("arrows", data_dir=data_dir).as_dataset(split=split)
+        whole[split] = [(e["image"].numpy().tobytes(), int(e["label"])) for e in examples]
+    for source in sources(data_dir):
+        assert source.spec().shape == (6, 5, 3)
+        assert source.spec().class_names == NAMES
+        assert source.num_images() == 33
+        for split, (images, labels) in SPLITS.items():
+            found = images_of(source, split)
+            assert found == whole[split]
+            wanted = [(i.tobytes(), int(n)) for i, n in zip(images, labels, strict=True)]
+            assert sorted(found) == sorted(wanted)
+
+
+def test_classes_can_be_renamed_one_by_one(data_dir: Path) -> None:
+    for source in sources(data_dir, class_names=("a", "b", "c")):
+        assert source.spec().class_names == ("a", "b", "c")
+    for source in sources(data_dir, class_names=("a", "b")):
+        with pytest.raises(BadDataError, match="does not match the classes"):
+            source.spec()
+
+
+@pytest.mark.parametrize("version", ["3.0.1", "3.*.*", None])
+def test_a_version_that_is_there(data_dir: Path, version: str | None) -> None:
+    assert sources(data_dir)[0].num_images() == 33
+    config = SourceConfig(name="arrows", version=version, data_dir=str(data_dir))
+    assert make_source("tfds", config).num_images() == 33
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"name": "mnits"}, "did you mean .*'mnist'"),
+        ({"name": "arrows", "version": "9.9.9"}, "cannot load 'arrows:9.9.9'"),
+        ({"name": "mnist", "version": "9.9.9"}, "cannot load 'mnist:9.9.9'"),
+        ({"name": "arrows", "version": "newest"}, "cannot load 'arrows:newest'"),
+    ],
+)
+def test_a_dataset_that_tfds_does_not_have(data_dir: Path, settings: dict, words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        make_source("tfds", SourceConfig(data_dir=str(data_dir), **settings)).prepare()
+
+
+def test_a_preparation_that_fails_is_the_environments_trouble(tmp_path: Path) -> None:
+    (tmp_path / "digits_of_mine.txt").write_text("a file where TFDS wants a folder")
+    config = SourceConfig(name="mnist", data_dir=str(tmp_path / "digits_of_mine.txt" / "x"))
+    with pytest.raises(EnvironmentTrouble, match="could not be prepared"):
+        make_source("tfds", config).prepare()
+
+
+def variable(height: int | None) -> tfds.features.Image:
+    return tfds.features.Image(shape=(height, 5, 3))
+
+
+def test_one_size_is_found_though_the_features_leave_it_open(tmp_path: Path, store_tfds) -> None:
+    folder = store_tfds(tmp_path, "open", variable(None), SPLITS, NAMES)
+    source = make_source("tfds_dir", SourceConfig(path=str(folder)))
+    assert source.spec().shape == (6, 5, 3)
+    assert len(images_of(source, "train")) == 25
+
+
+def test_images_of_two_sizes(tmp_path: Path, store_tfds) -> None:
+    images = [np.zeros((6 + n, 5, 3), np.uint8) for n in range(3)]
+    rows = [{"image": image, "label": label} for label, image in enumerate(images)]
+    signature = {
+        "image": tf.TensorSpec((None, 5, 3), tf.uint8),
+        "label": tf.TensorSpec((), tf.int64),
+    }
+    label = tfds.features.ClassLabel(names=list(NAMES))
+    tfds.dataset_builders.store_as_tfds_dataset(
+        name="sizes",
+        version="3.0.1",
+        features=tfds.features.FeaturesDict({"image": variable(None), "label": label}),
+        split_datasets={
+            split: tf.data.Dataset.from_generator(lambda: iter(rows), output_signature=signature)
+            for split in SPLITS
+        },
+        data_dir=str(tmp_path),
+    )
+    source = make_source("tfds_dir", SourceConfig(path=str(tmp_path / "sizes" / "3.0.1")))
+    with pytest.raises(BadDataError, match="images of one size") as caught:
+        images_of(source, "train")
+    assert "got:" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "items",
+    [
+        [{"featureKey": "image"}, {"featureKey": "label"}, {"featureKey": "label"}],
+        [{"tuple": {"items": [{"featureKey": "image"}]}}, {"featureKey": "label"}],
+        [{"dict": {"dict": {"a": {"featureKey": "image"}}}}, {"featureKey": "label"}],
+    ],
+)
+def test_supervised_keys_of_another_shape(tmp_path: Path, store_tfds, items: list) -> None:
+    folder = store_tfds(tmp_path, "keys", UINT8, SPLITS, NAMES)
+    info = json.loads((folder / "dataset_info.json").read_text())
+    info["supervisedKeys"] = {"tuple": {"items": items}}
+    (folder / "dataset_info.json").write_text(json.dumps(info))
+    with pytest.raises(BadDataError, match="supervised_keys of two features") as caught:
+        make_source("tfds_dir", SourceConfig(path=str(folder))).spec()
+    assert "got:" in str(caught.value)
+
+
+@pytest.mark.parametrize("what", ["png", "jpeg", "gif"])
+def test_an_image_of_another_size_is_not_decoded(tmp_path: Path, store_tfds, what: str) -> None:
+    """TFDS itself would decode a few KB to 64 MB, several at a time, and then look at the size."""
+    grey = {split: (images[..., :1], labels) for split, (images, labels) in SPLITS.items()}
+    feature = tfds.features.Image(shape=(None, None, 1))
+    folder = store_tfds(tmp_path, "vast", feature, grey, NAMES)
+    source = make_source("tfds_dir", SourceConfig(path=str(folder)))
+    assert source.spec().shape == (6, 5, 1)
+    images_of(source, "test")
+    (shard,) = folder.glob("vast-train.tfrecord*")
+    file = tf.train.Feature(bytes_list=tf.train.BytesList(value=[image_files.VAST[what]()]))
+    label = tf.train.Feature(int64_list=tf.train.Int64List(value=[0]))
+    features = tf.train.Features(feature={"image": file, "label": label})
+    with tf.io.TFRecordWriter(str(shard)) as writer:
+        for _ in range(25):
+            writer.write(tf.train.Example(features=features).SerializeToString())
+
+    def refused() -> None:
+        with pytest.raises(BadDataError, match="as images of one size") as caught:
+            images_of(source, "train")
+        assert "an image that is not 6 high and 5 wide" in str(caught.value.got)
+
+    assert peak_memory.growth(refused) < 40_000_000  # TFDS's own work; decoded each takes 64 MB
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "BMP"])
+def test_the_size_that_a_header_tells_is_pillow_s(kind: str) -> None:
+    for height, width in ((1, 1), (6, 5), (300, 2), (70, 65_000)):
+        file = image_files.to_file(np.zeros((height, width, 3), np.uint8), kind)
+        assert read_header_size(tf.constant(file)).numpy().tolist() == [height, width]
+    assert read_header_size(tf.constant(b"something else")).numpy().tolist() == [-1, -1]
+
+
+def test_a_set_without_test_split(tmp_path: Path, store_tfds) -> None:
+    folder = store_tfds(tmp_path, "half", UINT8, {"train": SPLITS["train"]}, NAMES)
+    with pytest.raises(BadDataError, match="the splits train and test"):
+        make_source("tfds_dir", SourceConfig(path=str(folder))).spec()
+
+
+def test_images_that_are_not_uint8(tmp_path: Path, store_tfds) -> None:
+    floats = {s: (i.astype(np.float32), n) for s, (i, n) in SPLITS.items()}
+    feature = tfds.features.Tensor(shape=(6, 5, 3), dtype=np.float32)
+    folder = store_tfds(tmp_path, "floats", feature, floats, NAMES)
+    with pytest.raises(BadDataError, match="float32"):
+        make_source("tfds_dir", SourceConfig(path=str(folder))).spec()
+
+
+def no_image(folder: Path) -> None:
+    path = folder / "features.json"
+    features = json.loads(path.read_text())
+    fields = features["featuresDict"]["features"]
+    fields["picture"] = fields.pop("image")
+    path.write_text(json.dumps(features))
+
+
+def flip(folder: Path) -> None:
+    (shard,) = folder.glob("arrows-train.tfrecord*")
+    content = bytearray(shard.read_bytes())
+    content[len(content) // 2] ^= 1
+    shard.write_bytes(content)
+
+
+def claim(length: int) -> Callable[[Path], None]:
+    """The header of the second record claims so many bytes, with the right checksum."""
+
+    def edit(folder: Path) -> None:
+        (shard,) = folder.glob("arrows-train.tfrecord*")
+        content, head = shard.read_bytes(), struct.pack("<Q", length)
+        second = int.from_bytes(content[:8], "little") + FRAME_BYTES
+        shard.write_bytes(content[:second] + head + masked_crc(head) + content[second + 12 :])
+
+    return edit
+
+
+@pytest.mark.parametrize("length", [2**40, 2**62])
+@pytest.mark.parametrize("scheme", ["", "box://"])
+def test_a_record_that_claims_more_than_there_is_ends_no_process(
+    data_dir: Path, tmp_path: Path, length: int, scheme: str
+) -> None:
+    shutil.copytree(data_dir / "arrows" / "3.0.1", tmp_path / "dataset")
+    claim(length)(tmp_path / "dataset")
+    source = make_source("tfds_dir", SourceConfig(path=f"{scheme}{tmp_path}/dataset"))
+    with pytest.raises(BadDataError, match=r"arrows-train.*is damaged: record 1 cannot be read"):
+        images_of(source, "train")
+    assert len(images_of(source, "test")) == 8
+
+
+def test_the_first_image_is_not_read_of_a_file_that_claims_more(tmp_path: Path, store_tfds) -> None:
+    folder = store_tfds(tmp_path, "arrows", variable(None), SPLITS, NAMES)
+    claim(2**62)(folder)
+    with pytest.raises(BadDataError, match="record 1 cannot be read"):
+        make_source("tfds_dir", SourceConfig(path=str(folder))).spec()
+
+
+FLAT = tfds.features.ClassLabel(names=list(NAMES))
+
+
+@pytest.mark.parametrize(
+    ("image", "label"),
+    [
+        (tfds.features.Sequence(UINT8), FLAT),
+        (tfds.features.FeaturesDict({"left": UINT8, "right": UINT8}), FLAT),
+        (tfds.features.Video(shape=(None, 6, 5, 3)), FLAT),
+        (tfds.features.Text(), FLAT),
+        (UINT8, tfds.features.Sequence(FLAT)),
+        (UINT8, tfds.features.FeaturesDict({"a": FLAT})),
+        (UINT8, tfds.features.Scalar(np.int64)),
+    ],
+    ids=["images", "pair", "video", "text", "labels", "nested label", "number"],
+)
+def test_features_that_are_not_one_image_and_one_label(
+    tmp_path: Path, store_tfds, image, label
+) -> None:
+    folder = store_tfds(tmp_path, "other", UINT8, SPLITS, NAMES)
+    features = tfds.features.FeaturesDict({"image": image, "label": label})
+    features.save_config(folder)
+    with pytest.raises(
+        BadDataError, match="cannot be used as labelled images of one size"
+    ) as caught:
+        make_source("tfds_dir", SourceConfig(path=str(folder))).spec()
+    assert "got:" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        no_image,
+        flip,
+        lambda folder: (folder / "dataset_info.json").unlink(),
+        lambda folder: (folder / "dataset_info.json").write_text("{"),
+        lambda folder: (folder / "features.json").unlink(),
+        lambda folder: (folder / "features.json").write_text("{}"),
+        lambda folder: next(folder.glob("arrows-train.tfrecord*")).unlink(),
+        lambda folder: next(folder.glob("arrows-train.tfrecord*")).write_bytes(b""),
+    ],
+    ids=["feature", "flip", "info", "info {", "features", "features {}", "shard", "empty shard"],
+)
+@pytest.mark.parametrize("scheme", ["", "box://"])
+def test_a_damaged_directory(data_dir: Path, tmp_path: Path, edit, scheme: str) -> None:
+    shutil.copytree(data_dir / "arrows" / "3.0.1", tmp_path / "dataset")
+    edit(tmp_path / "dataset")
+    source = make_source("tfds_dir", SourceConfig(path=f"{scheme}{tmp_path}/dataset"))
+    with pytest.raises(BadDataError, match="do:"):
+        images_of(source, "train")
+
+
+def test_of_a_directory_behind_a_url_only_what_is_read_is_fetched(
+    data_dir: Path, tmp_path: Path, monkeypatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    source = make_source("tfds_dir", SourceConfig(path=f"box://{data_dir}/arrows/3.0.1"))
+    (part,) = (part for part in source.parts() if part.split == "test")
+    stores.Box.opened.clear()
+    for _ in source.read(part):
+        assert len(list(tmp_path.rglob("*.tfrecord*"))) == 1
+    shards = [name for name in stores.Box.opened if "tfrecord" in name]
+    assert len(shards) == 1
+    assert "test" in shards[0]
+    assert list(tmp_path.glob("penstock-*")) == []  # nothing of ours stays behind
+
+
+def test_a_directory_that_is_not_there_or_closed(tmp_path: Path, unprivileged) -> None:
+    with pytest.raises(BadDataError, match="does not exist"):
+        make_source("tfds_dir", SourceConfig(path=str(tmp_path / "nowhere")))
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0)
+    with unprivileged(), pytest.raises(EnvironmentTrouble, match="cannot be read"):
+        make_source("tfds_dir", SourceConfig(path=str(closed)))
