@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import numpy as np
 import tensorflow as tf
 
-from data.images.formats.file_bytes import apart, cut, read_bytes, to_number
+from data.images.formats.file_bytes import apart, measure, read_bytes, weigh
 
 _MOST_BYTES = 1 << 20
-_PREFIX = b"Exif\0\0"  # before the TIFF structure, in JPEG always
-_LITTLE, _BIG = [0x49, 0x49, 0x2A, 0], [0x4D, 0x4D, 0, 0x2A]
+_ORDERS = np.array([list(b"MM\0*"), list(b"II*\0")])  # big and little
 _ENTRY = 12  # bytes: tag, type, count, value
 _ORIENTATION, _SHORT, _LONG = 0x0112, 3, 4
+# For both orders of bytes, what each byte of an entry counts in its tag, its type, its number of
+# values, and its value as SHORT and as LONG; and the same bytes for the number of entries.
+_PLACES = ((0, 2), (2, 2), (4, 4), (8, 2), (8, 4))
+_WEIGHTS = np.zeros((2, _ENTRY, len(_PLACES)), np.int64)
+for _column, (_begin, _length) in enumerate(_PLACES):
+    _WEIGHTS[0, _begin : _begin + _length, _column] = weigh(_length, "big")
+    _WEIGHTS[1, _begin : _begin + _length, _column] = weigh(_length, "little")
 
 
 def read_orientation(file: tf.Tensor, at: tf.Tensor, length: tf.Tensor) -> tf.Tensor:
@@ -24,39 +31,27 @@ def read_orientation(file: tf.Tensor, at: tf.Tensor, length: tf.Tensor) -> tf.Te
     Returns:
         1 where there is no EXIF, no such tag, or another value: as Pillow's `exif_transpose`.
     """
-    return tf.cond(
-        at > 0,
-        lambda: _read_directory(cut(file, at, tf.minimum(length, _MOST_BYTES))),
-        lambda: tf.constant(1),
-    )
+    return tf.cond(at > 0, lambda: _read_directory(file, at, length), lambda: tf.constant(1))
 
 
 @apart
-def _read_directory(exif: tf.Tensor) -> tf.Tensor:
-    prefixed = tf.strings.substr(exif, 0, len(_PREFIX)) == _PREFIX
-    tiff = tf.cond(prefixed, lambda: cut(exif, len(_PREFIX), _MOST_BYTES), lambda: exif)
-    head = read_bytes(tiff, 0, 8)
-    little = tf.reduce_all(head[:4] == _LITTLE)
-    valid = little | tf.reduce_all(head[:4] == _BIG)
-
-    def number(values: tf.Tensor) -> tf.Tensor:
-        return tf.where(little, to_number(values, "little"), to_number(values, "big"))
-
-    at = number(head[4:])
-    count = number(read_bytes(tiff, at, 2))
-    rows = cut(tiff, at + 2, count * _ENTRY)
-    whole = tf.strings.length(rows) // _ENTRY * _ENTRY
-    entries = tf.reshape(tf.io.decode_raw(cut(rows, 0, whole), tf.uint8), [-1, _ENTRY])
-    values = tf.cast(entries, tf.int64)
-
-    def column(begin: int, count: int) -> tf.Tensor:
-        powers = tf.constant([256**place for place in range(count)], tf.int64)
-        part = values[:, begin : begin + count]
-        return tf.reduce_sum(part * tf.where(little, powers, powers[::-1]), axis=1)
-
-    kind = column(2, 2)
-    value = tf.where(kind == _SHORT, column(8, 2), column(8, 4))
-    tagged = (column(0, 2) == _ORIENTATION) & ((kind == _SHORT) | (kind == _LONG))
-    found = tf.boolean_mask(value, tagged & (column(4, 4) == 1))
-    last = tf.concat([[1], found], axis=0)[-1]
-    return tf.cast(tf.where(valid & (last >= 1) & (last <= 8), last, 1), tf.int32)
+def _read_directory(file: tf.Tensor, at: tf.Tensor, length: tf.Tensor) -> tf.Tensor:
+    exif = tf.strings.substr(file, at, tf.clip_by_value(length, 0, _MOST_BYTES))
+    tiff = tf.strings.regex_replace(exif, r"\AExif\x00\x00", "", replace_global=False)
+    head, size = read_bytes(tiff, 0, 8), measure(tiff)
+    orders = tf.reduce_all(head[:4] == _ORDERS, axis=1)
+    weights = tf.gather(_WEIGHTS, tf.cast(orders[1], tf.int32))
+    # The offset is where an entry has its LONG value, the number of entries where its tag is.
+    begin = tf.minimum(tf.reduce_sum(head[4:] * weights[8:, 4]), size)
+    count = tf.reduce_sum(read_bytes(tiff, begin, 2) * weights[:2, 0])
+    rows = tf.strings.substr(tiff, tf.minimum(begin + 2, size), count * _ENTRY)
+    whole = tf.strings.substr(rows, 0, tf.strings.length(rows) // _ENTRY * _ENTRY)
+    entries = tf.cast(tf.reshape(tf.io.decode_raw(whole, tf.uint8), [-1, _ENTRY, 1]), tf.int64)
+    tag, kind, number, short, long = tf.unstack(
+        tf.reduce_sum(entries * weights, axis=1), num=len(_PLACES), axis=1
+    )
+    valid = (tag == _ORIENTATION) & (number == 1) & ((kind == _SHORT) | (kind == _LONG))
+    values = tf.boolean_mask(tf.where(kind == _SHORT, short, long), valid)
+    last = tf.concat([[1], values], axis=0)[-1]
+    known = tf.reduce_any(orders) & (last >= 1) & (last <= 8)
+    return tf.cast(tf.where(known, last, 1), tf.int32)

@@ -5,62 +5,52 @@ from __future__ import annotations
 import tensorflow as tf
 
 from data.images.formats.exif import read_orientation
-from data.images.formats.file_bytes import apart, read_bytes, to_number
+from data.images.formats.file_bytes import apart, measure, read_numbers
 from data.images.reasons import check_size, require
 
 _MOST_SEGMENTS = 4096
-_EXIF = [0x45, 0x78, 0x69, 0x66, 0, 0]
 _NO_LENGTH = [0x01, *range(0xD0, 0xD9)]  # markers without a length
 _LAST = [0xD9, 0xDA]  # the end, and the begin of the pixels
-_APP1 = 0xE1
+_FILL = 0xFF
+# Of a segment: its first byte, its marker, its length, and "Exif\0\0".
+_SEGMENT = ((0, 1), (1, 1), (2, 2), (4, 4), (8, 2))
+_APP1, _EXIF = 0xE1, int.from_bytes(b"Exif", "big")
 
 
 @apart
 def decode_jpeg(file: tf.Tensor, most_pixels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Decode a JPEG: pixels of 1 or 3 channels, and the orientation; see `decode`."""
     shape = tf.cast(tf.image.extract_jpeg_shape(file), tf.int64)
-    file = check_size(file, shape[0], shape[1], most_pixels)
+    height, width, channels = tf.unstack(shape, num=3)
+    file = check_size(file, height, width, most_pixels)
     # decode_jpeg would convert CMYK silently, and without a colour profile wrongly.
-    file = require(shape[2] != 4, "it is a CMYK or YCCK JPEG: convert it to RGB", file)
+    file = require(channels != 4, "it is a CMYK or YCCK JPEG: convert it to RGB", file)
     # The default method is faster, but differs from other libraries by a few levels.
     pixels: tf.Tensor = tf.io.decode_jpeg(file, dct_method="INTEGER_ACCURATE")
-    return pixels, read_orientation(file, *_find_exif(file))
-
-
-def _find_exif(file: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Return where the first EXIF segment's content begins, 0 if there is none, and its length."""
-    head = read_bytes(file, 2, 10)
-    first = (head[1] == _APP1) & tf.reduce_all(head[4:] == _EXIF)
-    length = to_number(head[2:4], "big") - 2
-    six = tf.constant(6, tf.int64)
+    has_exif = tf.strings.regex_full_match(file, r"\C*Exif\x00\x00\C*")
     zero = tf.constant(0, tf.int64)
-    return tf.cond(
-        first,
-        lambda: (six, length),
-        lambda: tf.cond(
-            tf.strings.regex_full_match(file, r"\C*Exif\x00\x00\C*"),
-            lambda: _search_segments(file),
-            lambda: (zero, zero),
-        ),
-    )
+    begin, length = tf.cond(has_exif, lambda: _find_exif(file), lambda: (zero, zero))
+    return pixels, read_orientation(file, begin, length)
 
 
 @apart
-def _search_segments(file: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Find EXIF behind other segments. Bytes that are no segment, or the pixels, end the search."""
-    size = tf.cast(tf.strings.length(file), tf.int64)
+def _find_exif(file: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Return where the first EXIF segment's content begins, 0 if there is none, and its length.
+
+    Bytes that are no segment end the search, and so do the pixels.
+    """
+    size = measure(file)
 
     def is_ahead(at: tf.Tensor, begin: tf.Tensor, length: tf.Tensor) -> tf.Tensor:
         return (begin == 0) & (at < size)
 
     def read_segment(at: tf.Tensor, begin: tf.Tensor, length: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        head = read_bytes(file, at, 10)
-        marker, length = head[1], to_number(head[2:4], "big")
-        exif = (marker == _APP1) & tf.reduce_all(head[4:] == _EXIF)
+        first, marker, length, name, rest = read_numbers(file, at, _SEGMENT, "big")
+        exif = (first == 0xFF) & (marker == _APP1) & (name == _EXIF) & (rest == 0)
         step = tf.where(tf.reduce_any(marker == _NO_LENGTH), tf.constant(2, tf.int64), length + 2)
-        step = tf.where(marker == 0xFF, tf.constant(1, tf.int64), step)  # a fill byte
-        ended = (head[0] != 0xFF) | tf.reduce_any(marker == _LAST)
-        return tf.where(ended, size, at + step), tf.where(exif & ~ended, at + 4, 0), length - 2
+        step = tf.where(marker == _FILL, tf.constant(1, tf.int64), step)
+        ended = (first != 0xFF) | tf.reduce_any(marker == _LAST)
+        return tf.where(ended, size, at + step), tf.where(exif, at + 4, 0), length - 2
 
     start = (tf.constant(2, tf.int64), tf.constant(0, tf.int64), tf.constant(0, tf.int64))
     _, begin, length = tf.while_loop(

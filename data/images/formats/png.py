@@ -7,12 +7,13 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from data.images.formats.exif import read_orientation
-from data.images.formats.file_bytes import apart, cut, read_bytes, to_number
+from data.images.formats.file_bytes import apart, measure, read_numbers
 from data.images.reasons import check_size, require
 
 _FRAME = 12  # bytes of a chunk besides its content: length, name, checksum
 _MOST_CHUNKS = 100_000
-_HEADER = [0, 0, 0, 13, 0x49, 0x48, 0x44, 0x52]
+# Of the first chunk: length, name, width, height, bits, type of colour.
+_HEAD = ((0, 4), (4, 4), (8, 4), (12, 4), (16, 1), (17, 1))
 _END = b"\0\0\0\0IEND\xaeB`\x82"
 _GREY_ALPHA, _ALPHA = 4, 6  # types of colour
 
@@ -27,12 +28,12 @@ def decode_png(file: tf.Tensor, most_pixels: tf.Tensor) -> tuple[tf.Tensor, tf.T
 
     Samples of 16 bits keep their upper byte.
     """
-    head = read_bytes(file, 8, 18)
-    file = require(tf.reduce_all(head[:8] == _HEADER), "its header is damaged", file)
-    width, height, colour = to_number(head[8:12], "big"), to_number(head[12:16], "big"), head[17]
+    length, name, width, height, _, colour = read_numbers(file, 8, _HEAD, "big")
+    valid = (length == 13) & (name == _name(b"IHDR"))
+    file = require(valid, "its header is damaged", file)
     file = check_size(file, height, width, most_pixels)
     other = tf.strings.regex_full_match(file, r"\C*(tRNS|acTL|eXIf)\C*")
-    plain = ~other & (cut(file, tf.strings.length(file) - len(_END), len(_END)) == _END)
+    plain = ~other & (tf.strings.substr(file, -len(_END), len(_END)) == _END)
     chunks = _Chunks(*tf.cond(plain, _skip_chunks, lambda: _read_chunks(file)))
     file = require(chunks.ended, "it is truncated: the last chunk is missing", file)
     file = require(~chunks.animated, "it is an animated PNG", file)
@@ -61,7 +62,7 @@ def _skip_chunks() -> _Chunks:
 @apart
 def _read_chunks(file: tf.Tensor) -> _Chunks:
     """Read the names of all chunks: EXIF may be behind the pixels."""
-    size = tf.cast(tf.strings.length(file), tf.int64)
+    size = measure(file)
 
     def is_ahead(*state: tf.Tensor) -> tf.Tensor:
         chunks = _Chunks(*state)
@@ -69,8 +70,7 @@ def _read_chunks(file: tf.Tensor) -> _Chunks:
 
     def read_chunk(*state: tf.Tensor) -> _Chunks:
         chunks = _Chunks(*state)
-        head = read_bytes(file, chunks.at, 8)
-        length, name = to_number(head[:4], "big"), to_number(head[4:], "big")
+        length, name = read_numbers(file, chunks.at, _HEAD[:2], "big")
         after = chunks.at + _FRAME + length
         exif = (name == _name(b"eXIf")) & (after <= size) & (chunks.exif_begin == 0)
         return _Chunks(
