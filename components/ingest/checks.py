@@ -13,7 +13,7 @@ from data.files.input_files import is_url
 from data.sources import NAMES, get_stamp_function, make_source
 from data.sources.file_source import FileSource
 from data.spans.patterns import is_pattern
-from data.spec import FORMAT, HEIGHT, IMAGE, LABEL, SPAN, ImageSpec
+from data.spec import FORMAT, HEIGHT, IMAGE, LABEL, SPAN, WIDTH, ImageSpec
 
 
 def check_config(config: Config) -> None:
