@@ -1,9 +1,9 @@
-"""Measure the cost of a training's input: `python benchmarks/training_input.py share|stores|memory`.
+"""Measure the cost of a training's input: `benchmarks/training_input.py share|stores|memory`.
 
 share   seconds of an epoch fed by the real pipeline, beside one fed the same chunk of images again
         and again, alternating in one process
-stores  the same of `conv` on photographs at 96 x 96, raw and encoded, from memory, from the disk and
-        streamed; and what it takes to decode them all at the start
+stores  the same of `conv` on photographs at 96 x 96, raw and encoded, from memory, from the disk
+        and streamed; and what it takes to decode them all at the start
 memory  peak memory of a training streamed from its shards, of 60,000 and of 600,000 images, each in
         a process of its own
 
@@ -33,7 +33,7 @@ import numpy as np
 from components import normalize, train
 from components.artifacts import TransformGraph
 from components.context import Context
-from data.examples.artifact import Examples, shard_name
+from data.examples.artifact import Examples, Store, shard_name
 from data.examples.tf_example import encode, encode_features
 from data.geometry import Geometry
 from data.spec import ImageSpec
@@ -157,7 +157,7 @@ def write_photographs(folder: Path) -> dict[str, Examples]:
         small.resize((224, 224), Image.Resampling.BICUBIC).save(file, "jpeg", quality=90)
         files.append(file.getvalue())
     labels = np.arange(_PHOTOGRAPHS) % 10
-    pixels = np.stack([image.pixels for image in read_files(files, spec, ())])
+    pixels = np.stack([np.array(image.pixels) for image in read_files(files, spec, ())])
     records = {
         "raw": encode(pixels, labels),
         "encoded": b"".join(
@@ -166,11 +166,12 @@ def write_photographs(folder: Path) -> dict[str, Examples]:
         ),
     }
     counts = {"train": tuple(np.bincount(labels).tolist())}
-    both = {}
-    for store, content in records.items():
+    both: dict[str, Examples] = {}
+    stores: tuple[Store, Store] = ("raw", "encoded")
+    for store in stores:
         path = folder / store
         path.mkdir()
-        (path / shard_name("train", 0, 1)).write_bytes(content)
+        (path / shard_name("train", 0, 1)).write_bytes(records[store])
         both[store] = Examples(path=path, spec=spec, counts=counts, store=store)
     return both
 
