@@ -40,7 +40,7 @@ from data.spec import ImageSpec
 from pipeline import recipes
 
 _SHARD = 20_000
-_PHOTOGRAPHS = 2 * 18 * 32  # two chunks
+_CHUNK = 18 * 32  # photographs: a chunk of 18 steps of 32
 _WHOLE_CHUNKS = 29 * 64 * 32  # images: 29 chunks of 64 steps of 32, near 60,000
 
 
@@ -97,25 +97,29 @@ def share(rounds: int) -> None:
     )
 
 
-def time_epochs(epochs: dict[str, Callable[[], None]], rounds: int) -> dict[str, list[float]]:
+def time_epochs(
+    epochs: dict[str, Callable[[], None]],
+    rounds: int,
+    clock: Callable[[], float] = time.perf_counter,
+) -> dict[str, list[float]]:
     """Take epochs in turn; return the seconds of each, after one that compiles."""
     found: dict[str, list[float]] = {kind: [] for kind in epochs}
     for epoch in epochs.values():
         epoch()
     for _ in range(rounds):
         for kind, epoch in epochs.items():
-            started = time.perf_counter()
+            started = clock()
             epoch()
-            found[kind].append(time.perf_counter() - started)
+            found[kind].append(clock() - started)
     return found
 
 
-def stores(rounds: int) -> None:
+def stores(rounds: int, count: int, clock: Callable[[], float]) -> None:
     """Print the seconds of an epoch of `conv` for each store and cache, beside constant input."""
     settings = train.Config(model="conv", epochs=1000)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        both = write_photographs(folder)
+        both = write_photographs(folder, count)
         context = Context(output_dir=folder / "normalize")
         context.output_dir.mkdir()
         inputs = normalize.Inputs(examples=both["raw"])
@@ -124,15 +128,13 @@ def stores(rounds: int) -> None:
         for store, cache in itertools.product(both, ("memory", "disk", "stream")):
             scratch = folder / f"{store}-{cache}"
             scratch.mkdir()
-            started = time.perf_counter()
+            started = clock()
             epochs[f"{store} {cache}"] = epoch_of(
                 "real", both[store], graph, settings, cache, scratch
             )
-            print(f"  {store} {cache}: ready after {time.perf_counter() - started:.2f} s")
-        found = time_epochs(epochs, rounds)
-    print(
-        f"an epoch of {_PHOTOGRAPHS:,} photographs at 96 x 96, conv, medians of {rounds}, batch 32:"
-    )
+            print(f"  {store} {cache}: ready after {clock() - started:.2f} s")
+        found = time_epochs(epochs, rounds, clock)
+    print(f"an epoch of {count:,} photographs, conv, medians of {rounds}, batch 32:")
     for kind, seconds in found.items():
         ratios = [s / c - 1 for s, c in zip(seconds, found["constant"], strict=True)]
         print(
@@ -141,7 +143,7 @@ def stores(rounds: int) -> None:
         )
 
 
-def write_photographs(folder: Path) -> dict[str, Examples]:
+def write_photographs(folder: Path, count: int) -> dict[str, Examples]:
     """Write the same JPEGs as encoded Examples and, decoded and fitted, as raw ones."""
     from PIL import Image
 
@@ -151,12 +153,12 @@ def write_photographs(folder: Path) -> dict[str, Examples]:
     geometry = Geometry(fit="pad")
     spec = ImageSpec(height=96, width=96, channels=3, class_names=names, geometry=geometry)
     rng, files = np.random.default_rng(0), []
-    for _ in range(_PHOTOGRAPHS):
+    for _ in range(count):
         small = Image.fromarray(rng.integers(0, 256, (14, 14, 3), dtype=np.uint8))
         file = io.BytesIO()
         small.resize((224, 224), Image.Resampling.BICUBIC).save(file, "jpeg", quality=90)
         files.append(file.getvalue())
-    labels = np.arange(_PHOTOGRAPHS) % 10
+    labels = np.arange(count) % 10
     pixels = np.stack([np.array(image.pixels) for image in read_files(files, spec, ())])
     records = {
         "raw": encode(pixels, labels),
@@ -256,12 +258,15 @@ def main() -> None:
     parser.add_argument("what", choices=["share", "stores", "memory", "peak", "prepare"])
     parser.add_argument("--rounds", type=int, default=11)
     parser.add_argument("--count", type=int, default=60_000)
+    parser.add_argument("--chunks", type=int, default=2, help="of photographs")
+    parser.add_argument("--cpu", action="store_true", help="count CPU seconds")
     parser.add_argument("--folder", type=Path)
     options = parser.parse_args()
     if options.what == "share":
         share(options.rounds)
     elif options.what == "stores":
-        stores(options.rounds)
+        clock = time.process_time if options.cpu else time.perf_counter
+        stores(options.rounds, options.chunks * _CHUNK, clock)
     elif options.what == "memory":
         memory()
     elif options.what == "peak":
