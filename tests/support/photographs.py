@@ -10,8 +10,9 @@ from typing import Any, NamedTuple
 
 import image_files as files
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageFile, ImageOps
 
+ImageFile.MAXBLOCK = 1 << 24  # bytes: noise does not become smaller
 BACKGROUND = (200, 30, 90)
 Draw = np.random.Generator
 
@@ -45,12 +46,9 @@ def read_with_pillow(content: bytes, channels: int, turn: bool = False) -> np.nd
             pixels = np.asarray(image.convert("RGBA"))
         orientation = image.getexif().get(0x0112, 1)
     if turn:
-        flagged = Image.Exif()
-        flagged[0x0112] = orientation
-        upright = Image.fromarray(pixels)
-        upright.getexif()[0x0112] = orientation
-        turned = ImageOps.exif_transpose(upright)
-        pixels = np.asarray(turned)
+        stored = Image.fromarray(pixels)
+        stored.getexif()[0x0112] = orientation
+        pixels = np.asarray(ImageOps.exif_transpose(stored))
     if channels == 4:
         return pixels
     colours, alpha = pixels[..., :3].astype(int), pixels[..., 3:].astype(int)
