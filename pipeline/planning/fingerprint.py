@@ -13,6 +13,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
+from data.base.visible_text import escape_line
 from data.code.first_party import Code
 from pipeline.config.convert import to_plain
 from pipeline.config.graph import Ref, Step, as_refs
@@ -79,6 +80,7 @@ def describe_differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list
 
 
 def _describe(key: str, before: Any, after: Any) -> str:
+    key = escape_line(key)  # with the names of files in it
     kind, _, name = key.partition(".")
     if kind in ("config", "seed", "stamp", "libraries", "environment"):
         shown = " → ".join("nothing" if v is None else str(v) for v in (before, after))

@@ -35,7 +35,7 @@ def survey_arrays(source: Source, progress: Progress) -> Survey:
             progress(done.total(), total or done.total())
     count = done.total()
     survey.sizes[spec.height, spec.width] = count
-    survey.formats[f"arrays, {spec.height} x {spec.width} x {spec.channels}"] = count
+    survey.formats[f"{spec.height} x {spec.width} x {spec.channels} arrays"] = count
     survey.grey = count if spec.channels == 1 else 0
     survey.total_bytes = count * spec.image_bytes
     survey.duplicates = [
