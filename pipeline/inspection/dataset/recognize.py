@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from pathlib import PurePath
 from typing import NamedTuple
 
-from data.errors import BadDataError
-from data.files.input_files import InputPath, resolve_input_path
+from data.errors import BadDataError, unreadable_file_error
+from data.files.input_files import InputPath, is_url, resolve_input_path
 from data.sources.image_files.listing import ENDINGS
 
 _TABLES = (".csv", ".tsv", ".tab", ".jsonl", ".ndjson", ".parquet", ".pq")
@@ -28,6 +28,7 @@ def recognize(path: str) -> Recognized:
 
     Raises:
         BadDataError: nothing is there that a source could read.
+        EnvironmentTrouble: the folder cannot be listed.
     """
     place = resolve_input_path(path)
     try:
@@ -35,11 +36,15 @@ def recognize(path: str) -> Recognized:
     except NotADirectoryError:
         return _recognize_file(path)
     except FileNotFoundError as error:
+        if is_url(path):  # listing does not tell a file from a missing folder
+            return _recognize_file(path)
         raise BadDataError(
             f"{path} does not exist",
             expected="a folder of images, or a file of a dataset",
             remedy="check the path",
         ) from error
+    except OSError as error:
+        raise unreadable_file_error(path, error) from error
     names = [entry.name for entry in entries if not entry.name.startswith(".")]
     if any("-ubyte" in name for name in names):
         return Recognized("idx", path)
