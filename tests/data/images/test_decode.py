@@ -104,111 +104,6 @@ def test_the_same_pixels_in_every_lossless_kind(decoder: Decoder, channels: int)
             np.testing.assert_array_equal(array, arrays[0])
 
 
-@pytest.mark.parametrize("orientation", range(10))
-@pytest.mark.parametrize("form", ["PNG", "JPEG", "WEBP"])
-def test_the_orientation(decoder: Decoder, form: str, orientation: int) -> None:
-    for endian, kind in (("<", 3), ("<", 4), (">", 3), (">", 4)):
-        tag = files.exif(orientation, endian, kind)
-        file = files.to_file(files.noise(6, 5, 3), form, exif=tag)
-        assert decoder(3)(file)[1] == (orientation if 1 <= orientation <= 8 else 1)
-
-
-def put_segments(*segments: bytes) -> bytes:
-    """Make a JPEG with further segments, each with its marker, behind its first two bytes."""
-    file = files.to_file(files.noise(6, 5, 3), "JPEG")
-    framed = [s[:2] + (len(s)).to_bytes(2, "big") + s[2:] for s in segments]
-    return file[:2] + b"".join(framed) + file[2:]
-
-
-def test_exif_behind_other_segments(decoder: Decoder) -> None:
-    tag = b"\xff\xe1" + files.exif(6)
-    comment, profile = b"\xff\xfe" + b"a" * 60_000, b"\xff\xe2" + b"ICC_PROFILE\0" * 900
-    other = b"\xff\xe1http://ns.adobe.com/xap/1.0/\0<x/>"
-    mention = b"\xff\xfe" + files.exif(8)  # in a comment: no EXIF
-    for segments in ([tag], [comment, profile, tag], [other, tag], [mention, tag], [tag, other]):
-        file = put_segments(*segments)
-        assert decoder(3)(file)[1] == 6
-        assert read_header(file).orientation == 6
-    assert decoder(3)(put_segments(mention))[1] == 1
-    assert decoder(3)(put_segments(tag, b"\xff\xe1" + files.exif(3)))[1] == 6  # the first counts
-    filled = put_segments(comment, tag).replace(b"\xff\xe1", b"\xff\xff\xff\xe1", 1)
-    assert decoder(3)(filled)[1] == 6
-
-
-@pytest.mark.parametrize(
-    "tag",
-    [
-        b"Exif\0\0",
-        b"Exif\0\0II*\0",
-        b"Exif\0\0XX*\0" + files.exif(6)[10:],
-        b"Exif\0\0II*\0\xff\xff\xff\xff",
-        b"Exif\0\0II*\0\x08\0\0\0\xff\xff",
-        files.exif(6)[:-8],
-        files.exif(6).replace(b"\x12\x01\x03\0\x01", b"\x12\x01\x03\0\x02"),  # two values
-        files.exif(6).replace(b"\x12\x01\x03\0", b"\x12\x01\x02\0"),  # a text
-    ],
-)
-def test_damaged_exif_is_no_orientation(decoder: Decoder, tag: bytes) -> None:
-    file = put_segments(b"\xff\xe1" + tag)
-    assert decoder(3)(file)[1] == 1 == read_header(file).orientation
-
-
-def test_exif_behind_a_png_s_pixels(decoder: Decoder) -> None:
-    named = files.split_png(files.png(files.noise(6, 5, 3)))
-    chunk = (b"eXIf", files.exif(6).removeprefix(b"Exif\0\0"))
-    file = files.chunks(*named[:-1], chunk, named[-1])
-    assert decoder(3)(file)[1] == 6
-    assert decoder(3)(file + b"bytes behind the end")[1] == 6
-
-
-def test_16_bits_keep_their_upper_byte(decoder: Decoder) -> None:
-    wide = np.random.default_rng(0).integers(0, 65536, (6, 5, 3))
-    np.testing.assert_array_equal(decoder(3)(photographs.wide_png(wide))[0], wide >> 8)
-
-
-def test_a_gif_s_first_frame_lies_on_its_screen(decoder: Decoder) -> None:
-    """Around it, and in its transparent colour, is the background."""
-    palette = Image.fromarray(files.noise(6, 5, 3)).quantize(8)
-    whole = photographs.save(palette, "GIF", transparency=3)
-    frame = whole.index(b"\x2c\0\0\0\0\x05\0\x06\0")
-    file = bytearray(whole)
-    file[6:10] = b"\x09\0\x0a\0"  # a larger screen
-    file[frame + 1 : frame + 5] = b"\x02\0\x03\0"
-    pixels, _ = decoder(4)(bytes(file))
-    assert pixels.shape == (10, 9, 4)
-    np.testing.assert_array_equal(pixels[3:9, 2:7], decoder(4)(whole)[0])
-    assert not pixels[:3].any()
-    indices = np.asarray(palette)
-    assert (decoder(3)(bytes(file))[0][3:9, 2:7][indices == 3] == photographs.BACKGROUND).all()
-    assert (decoder(3)(bytes(file))[0][:3] == photographs.BACKGROUND).all()
-
-
-@pytest.mark.parametrize("channels", [3, 4])
-def test_a_webp_s_first_frame(decoder: Decoder, channels: int) -> None:
-    """TensorFlow's own decoder writes beyond its memory where an animation is opaque."""
-    frames = [Image.fromarray(files.noise(60, 50, channels, seed)) for seed in range(4)]
-    file = photographs.save(
-        frames[0], "WEBP", save_all=True, append_images=frames[1:], lossless=True
-    )
-    wanted = photographs.read_with_pillow(file, channels)
-    np.testing.assert_array_equal(decoder(channels)(file)[0], wanted)
-
-
-def test_a_bmp_of_32_bits_is_transparent_only_where_it_says_so(decoder: Decoder) -> None:
-    image = Image.fromarray(files.noise(6, 5, 4))
-    plain = photographs.save(image, "BMP")
-    assert read_header(plain).bits == 8
-    np.testing.assert_array_equal(decoder(4)(plain)[0][..., :3], np.asarray(image)[..., :3])
-    assert (decoder(4)(plain)[0][..., 3] == 255).all()
-    rows = np.asarray(image)[..., [2, 1, 0, 3]].tobytes()
-    masks = bytes([0, 0, 255, 0, 0, 255, 0, 0, 255, 0, 0, 0, 0, 0, 0, 255])
-    size = [n.to_bytes(4, "little") for n in (108, 5)] + [(2**32 - 6).to_bytes(4, "little")]
-    info = b"".join(size) + b"\1\0\x20\0\3\0\0\0" + bytes(20) + masks + bytes(52)
-    head = b"BM" + bytes(8) + (14 + 108).to_bytes(4, "little")
-    transparent, _ = decoder(4)(head + info + rows)  # its rows go down
-    np.testing.assert_array_equal(transparent, np.asarray(image))
-
-
 def refuse(file: bytes, decode: Callable[[bytes], Any]) -> str:
     with pytest.raises(tf.errors.OpError) as caught:
         decode(file)
@@ -309,15 +204,6 @@ def test_a_refused_bomb_costs_nothing(decoder: Decoder, kind: str) -> None:
 
     refused()
     assert peak_memory.growth(refused) < MIB
-
-
-def test_a_gif_of_many_frames_costs_its_first(decoder: Decoder) -> None:
-    whole = photographs.save(Image.new("P", (3000, 1000)), "GIF")
-    frame = whole[whole.index(b"\x2c\0\0\0\0") : -1]
-    file = whole[:-1] + 200 * frame + b";"
-    assert read_header(file).animated
-    decoder(3)(whole)
-    assert peak_memory.growth(lambda: decoder(3)(file)) < 60 * MIB
 
 
 def test_a_wrong_extension_does_not_matter(decoder: Decoder) -> None:

@@ -129,7 +129,7 @@ def make_files() -> list[bytes]:
         pytest.param(
             1,
             {"fit": "crop", "interpolation": "bicubic", "antialias": False},
-            marks=pytest.mark.slow,
+            marks=pytest.mark.torture,
         ),
     ],
 )
