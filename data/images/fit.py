@@ -43,11 +43,14 @@ def fit(pixels: tf.Tensor, orientation: tf.Tensor, spec: ImageSpec) -> tf.Tensor
         return pixels
 
 
+# AutoGraph would look for Python's conditions in all that it calls, for seconds; there are none.
+@tf.autograph.experimental.do_not_convert  # type: ignore[untyped-decorator]
 def read_image(file: tf.Tensor, spec: ImageSpec) -> tf.Tensor:
     """Decode and fit one file: () string → (spec.height, spec.width, spec.channels) uint8."""
     return fit(*decode(file, spec), spec)
 
 
+@tf.autograph.experimental.do_not_convert  # type: ignore[untyped-decorator]
 def read_images(files: tf.Tensor, spec: ImageSpec) -> tf.Tensor:
     """Decode and fit a batch: (n,) string → (n, spec.height, spec.width, spec.channels) uint8.
 

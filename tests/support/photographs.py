@@ -37,6 +37,7 @@ class Drawn(NamedTuple):
     kind: str
     what: str
     whole: bool
+    original: bytes  # before it was truncated
 
 
 def draw_file(draw: Draw, largest: int = 400) -> Drawn:
@@ -46,9 +47,8 @@ def draw_file(draw: Draw, largest: int = 400) -> Drawn:
     size = _draw_size(draw, largest)
     content, what = _KINDS[kind](draw, size)
     whole = draw.random() < 0.9
-    if not whole:
-        content = content[: draw.integers(len(content))]
-    return Drawn(content, kind, f"{kind} {size[1]}x{size[0]} {what}", whole)
+    read = content if whole else content[: draw.integers(len(content))]
+    return Drawn(read, kind, f"{kind} {size[1]}x{size[0]} {what}", whole, content)
 
 
 def read_with_pillow(content: bytes, channels: int, turn: bool = False) -> np.ndarray:

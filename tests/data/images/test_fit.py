@@ -117,7 +117,7 @@ def test_crop_stretches_the_largest_part_of_the_centre(sizes: tuple[int, int, in
 
 def make_files() -> list[bytes]:
     draw = np.random.default_rng(5)
-    drawn = [photographs.draw_file(draw, 90) for _ in range(24)]
+    drawn = [photographs.draw_file(draw, 90) for _ in range(16)]
     turned = files.to_file(files.noise(40, 20, 3), "JPEG", exif=files.exif(6))
     return [turned, *(one.content for one in drawn if one.whole)]
 
@@ -145,8 +145,8 @@ def test_the_same_pixels_wherever_they_are_computed(
     )
     wanted = np.stack([one(tf.constant(content)) for content in contents])
 
-    eager = [read_image(tf.constant(content), spec) for content in contents[:3]]
-    np.testing.assert_array_equal(np.stack(eager), wanted[:3])
+    eager = [read_image(tf.constant(content), spec) for content in contents[:2]]
+    np.testing.assert_array_equal(np.stack(eager), wanted[:2])
 
     dataset = tf.data.Dataset.from_tensor_slices(contents)
     mapped = dataset.map(lambda file: read_image(file, spec), num_parallel_calls=2)
@@ -162,7 +162,8 @@ def test_the_same_pixels_wherever_they_are_computed(
     signature = tf.saved_model.load(str(tmp_path)).signatures["read"]
     (read,) = signature(tf.constant(contents)).values()
     np.testing.assert_array_equal(read, wanted)
-    assert module.read(tf.constant([], tf.string)).shape == (0, 24, 31, channels)
+    (none,) = signature(tf.constant([], tf.string)).values()
+    assert none.shape == (0, 24, 31, channels)
 
 
 def test_an_error_of_a_saved_signature_or_of_tf_data_is_explained_too() -> None:
