@@ -69,6 +69,8 @@ def test_a_worker_needs_the_part_alone(folder: Path) -> None:
 def test_groups_are_a_pattern_of_the_path(folder: Path) -> None:
     groups = [file.group for file in read(make(folder, group=r"/(p[0-9])_"))]
     assert set(groups) == {f"p{index}" for index in range(5)}
+    described = make(folder, group="(p)").describe()  # type: ignore[attr-defined]
+    assert described == "classes by folder, groups by '(p)'"
     assert [file.group for file in read(make(folder))] == [None] * 30
     for pattern, words in [("p[0-9]", "no group"), ("(a)(b)", "2 groups"), ("(", "unterminated")]:
         with pytest.raises(ConfigError, match="regular expression with one group") as caught:
@@ -84,6 +86,8 @@ def test_groups_are_a_pattern_of_the_path(folder: Path) -> None:
             (folder / split / name / "p1_0.png").write_bytes(b"x")
     for name in ("a", "b"):
         (folder / name).rename(folder / "train" / f"more_{name}")
+    described = make(folder).describe()  # type: ignore[attr-defined]
+    assert described == "splits by folder (test, train), classes by folder"
     with pytest.raises(BadDataError, match="the group 'p1' is in two splits"):
         make(folder, group="/(p[0-9])_").class_names()
 

@@ -75,6 +75,12 @@ def refuse(
 @pytest.mark.parametrize("kind", FORMATS)
 def test_each_format_gives_the_same(folder: Path, kind: str) -> None:
     table = write(folder / f"t.{kind}", ROWS)
+    source = TableSource(SourceConfig(path=str(table), group="person"))
+    assert source.describe() == (
+        "path from the column 'path', label from the column 'label', "
+        "split from the column 'split', group from the column 'person'"
+    )
+    assert source.given_splits() == {"train", "validation", "test"}
     assert read(table, group="person") == {
         "a/1.png": ("cat", "train", "p1"),
         "a/2.png": ("dog", "train", "p2"),
@@ -109,6 +115,8 @@ def test_columns_are_found_by_their_usual_names_and_by_settings(folder: Path) ->
 def test_groups_and_features(folder: Path) -> None:
     table = write(folder / "t.csv", {**ROWS, "split": ["train"] * 4, "camera": ["x", "y", "", "z"]})
     by_folder = read(table, group="^([ab])/")
+    described = TableSource(SourceConfig(path=str(table), group="^([ab])/")).describe()
+    assert described.endswith("group by '^([ab])/'")
     assert [group for _, _, group in by_folder.values()] == ["a", "a", "b", "b"]
     source = TableSource(SourceConfig(path=str(table), features=("camera", "person")))
     (part,) = source.list_parts()
