@@ -12,9 +12,24 @@ import image_files as files
 import numpy as np
 from PIL import Image, ImageFile, ImageOps
 
+from data.geometry import Geometry
+from data.spec import ImageSpec
+
 ImageFile.MAXBLOCK = 1 << 24  # bytes: noise does not become smaller
 BACKGROUND = (200, 30, 90)
 Draw = np.random.Generator
+
+
+def make_spec(height: int, width: int, channels: int, **geometry: Any) -> ImageSpec:
+    """Make a spec with this background, and settings of the geometry."""
+    settings = {"background": BACKGROUND, **geometry}
+    return ImageSpec(
+        height=height,
+        width=width,
+        channels=channels,
+        class_names=("a", "b"),
+        geometry=Geometry(**settings),
+    )
 
 
 class Drawn(NamedTuple):

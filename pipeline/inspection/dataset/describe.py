@@ -57,6 +57,7 @@ def describe(seen: Look) -> dict[str, str]:
     lines = {
         "images": f"{survey.images:,} in {len(survey.class_names):,} classes, "
         f"{_megabytes(survey.total_bytes)}",
+        "splits": ", ".join(survey.splits) or "none: a share of all images is cut",
         "sizes": "height x width: " + ", ".join(f"{k} {_size(size)}" for k, size in sizes.items()),
         "": f"{len(survey.sizes):,} different; the commonest " + ", ".join(common),
         "formats": ", ".join(f"{name} {n:,}" for name, n in survey.formats.most_common()),

@@ -122,7 +122,11 @@ def _choose_training(plan: _Split) -> Iterator[Argument]:
     fewest, most = _EPOCHS
     epochs = min(most, max(fewest, 5 * round(_SEEN / plan.train / 5)))
     yield "A small network of convolutions; its depth follows the size.", "model", "conv"
-    yield f"About {plan.train:,} images to train on: more epochs for fewer.", "epochs", epochs
+    yield (
+        f"About {plan.train:,} images to train on: fewer would need more epochs.",
+        "epochs",
+        epochs,
+    )
     yield "", "batch_size", 32
     yield "", "optimizer", "adamw"
     yield "The learning rate falls to 0 over the training.", "learning_rate_schedule", "CosineDecay"

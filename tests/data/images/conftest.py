@@ -6,22 +6,8 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
-import photographs
 import pytest
-
-from data.geometry import Geometry
-from data.spec import ImageSpec
-
-
-def make_spec(height: int, width: int, channels: int, **geometry: Any) -> ImageSpec:
-    settings = {"background": photographs.BACKGROUND, **geometry}
-    return ImageSpec(
-        height=height,
-        width=width,
-        channels=channels,
-        class_names=("a", "b"),
-        geometry=Geometry(**settings),
-    )
+from photographs import make_spec
 
 
 @lru_cache
