@@ -173,6 +173,8 @@ def _refuse_nested(layout: _Layout, settings: LayoutSettings) -> None:
             continue
         if not layout.depth and len({folder[0] for folder in layout.folders}) == 1:
             remedy = f"set ingest.path to {settings.root}/{escape_line(folder[0])}"
+        elif not layout.depth and (name := _find_split_name(folder[0])):
+            remedy = f"rename {escape_line(folder[0])} to {name} if it is a split"
         elif split:
             remedy = f"put the split first: {split}/{escape_line(inner[0])}"
         else:
@@ -221,6 +223,11 @@ def _list_empty(listed: Iterable[str], layout: _Layout, settings: LayoutSettings
 
 def _is_split(name: str) -> bool:
     return name.casefold() in SPLIT_FOLDERS
+
+
+def _find_split_name(name: str) -> str | None:
+    """Return the name of the split that a name such as training_set begins with."""
+    return next((split for split in SPLIT_FOLDERS if name.casefold().startswith(split)), None)
 
 
 def _normalize(name: str) -> str:

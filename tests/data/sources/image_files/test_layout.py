@@ -204,6 +204,9 @@ LAYOUTS = [
         "",
         NESTED,
     ),
+    Layout(
+        "other names of splits", "training_set/cat/a.jpg test_set/cat/b.jpg", "rename test_set to"
+    ),
     Layout("all in one folder", "all/cat/a.jpg all/dog/b.jpg", "set ingest.path to .*/all"),
     Layout("splits in one folder", "all/train/cat/a.jpg all/test/dog/b.jpg", "path to .*/all"),
     Layout("two names but for case", "train/Cat/a.jpg test/cat/c.jpg", "but for case"),
