@@ -197,6 +197,22 @@ def fashion_dir() -> Path:
 
 
 @pytest.fixture(scope="session")
+def mnist_part(mnist_dir: Path, make_once: Callable[..., Path]) -> Path:
+    """IDX files of a sixth of MNIST, 10,000 images and 2,000 of the test split."""
+    import idx_files
+
+    return make_once("mnist-part", lambda at: idx_files.copy_part(mnist_dir, at, 10_000, 2_000))
+
+
+@pytest.fixture(scope="session")
+def fashion_part(fashion_dir: Path, make_once: Callable[..., Path]) -> Path:
+    """IDX files of a sixth of Fashion-MNIST, 10,000 images and 2,000 of the test split."""
+    import idx_files
+
+    return make_once("fashion-part", lambda at: idx_files.copy_part(fashion_dir, at, 10_000, 2_000))
+
+
+@pytest.fixture(scope="session")
 def sign_digits_dir() -> Path:
     """The folder of the photographs of sign_digits and their table."""
     return _real_data("sign_digits")

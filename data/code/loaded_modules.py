@@ -51,8 +51,9 @@ def is_first_party_file(file: str) -> bool:
     TensorFlow's AutoGraph writes the functions that it compiles to files with random names in the
     temporary folder, which may be the working folder or on `sys.path`.
     """
-    generated = Path(file).name.startswith("__autograph_generated_file")
-    return not (is_installed(file) or file.startswith(_STANDARD) or generated)
+    if is_installed(file) or file.startswith(_STANDARD):
+        return False
+    return not os.path.basename(file).startswith("__autograph_generated_file")
 
 
 def digest_source(content: bytes) -> str:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 import toy_steps
 
+from components.report.pictures.album import Album
 from pipeline import recipes
 from pipeline.config.graph import PipelineConfig, Ref, Step
 from pipeline.inspection.report_and_pictures import write_report_and_pictures
@@ -95,6 +97,35 @@ def finished_root(make_once: Callable[..., Path]) -> Path:
 def root(finished_root: Path, tmp_path: Path) -> Path:
     """A copy of `finished_root`, to be changed."""
     return Path(shutil.copytree(finished_root, tmp_path / "root"))
+
+
+@pytest.fixture(scope="session")
+def seeds_root(finished_root: Path, make_once: Callable[..., Path]) -> Path:
+    """`finished_root` with trainings of the seeds 1 and 2 that no gate has seen yet; do not change.
+
+    A run with one of these seeds trains nothing. The latest run is the one without a seed.
+    """
+
+    def fill(root: Path) -> None:
+        shutil.copytree(finished_root, root)
+        for seed in (1, 2):
+            run(dataclasses.replace(recipes.build("digits"), seed=seed), root=root, last="train")
+        assert run(recipes.build("digits"), root=root).run.exit_code == 0
+
+    return make_once("finished-seeds", fill)
+
+
+@pytest.fixture
+def root_of_seeds(seeds_root: Path, tmp_path: Path) -> Path:
+    """A copy of `seeds_root`, to be changed."""
+    return Path(shutil.copytree(seeds_root, tmp_path / "root"))
+
+
+@pytest.fixture(scope="module")
+def no_pictures() -> Iterator[None]:
+    """Runs by command draw no pictures, for tests in which nobody looks at them."""
+    with mock.patch("pipeline.inspection.report_and_pictures.draw_album", return_value=Album()):
+        yield
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from pipeline.cli.main import call
 from pipeline.storage.ledger import Ledger
 from serving_export.model_store.layout import newest_version
 
+pytestmark = pytest.mark.usefixtures("no_pictures")
 BEST_RULE = "not worse than best overall"
 
 
@@ -35,9 +36,11 @@ def failed(verdict: dict[str, Any]) -> set[str]:
 
 
 @pytest.fixture(scope="module")
-def second_root(finished_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def second_root(
+    no_pictures: None, seeds_root: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
     """A root in which a second model was pushed; look, do not change."""
-    root = Path(shutil.copytree(finished_root, tmp_path_factory.mktemp("second") / "root"))
+    root = Path(shutil.copytree(seeds_root, tmp_path_factory.mktemp("second") / "root"))
     assert run(root, "seed=1") == exit_codes.DONE
     return root
 
@@ -96,7 +99,8 @@ def test_a_deleted_serving_folder_makes_the_push_due(root, capfd):
 
 
 @pytest.mark.slow
-def test_a_model_that_serves_and_is_damaged_fails_one_rule_only(root, capfd):
+def test_a_model_that_serves_and_is_damaged_fails_one_rule_only(root_of_seeds, capfd):
+    root = root_of_seeds
     served = root / "serving" / "digits" / "1" / "saved_model.pb"
     content = bytearray(served.read_bytes())
     content[100] ^= 1

@@ -26,6 +26,19 @@ def write_idx(folder: Path, train: Arrays, test: Arrays, *, compress: bool = Tru
     return folder
 
 
+def copy_part(whole: Path, folder: Path, train: int, test: int) -> Path:
+    """Write the first images of both splits of MNIST's four files, which are compressed."""
+
+    def read(prefix: str, number: int) -> Arrays:
+        images, labels = (
+            np.frombuffer(gzip.decompress((whole / f"{prefix}-{kind}-ubyte.gz").read_bytes()), "u1")
+            for kind in ("images-idx3", "labels-idx1")
+        )
+        return images[16:].reshape(-1, 28, 28)[:number], labels[8:][:number]
+
+    return write_idx(folder, read("train", train), read("t10k", test), compress=False)
+
+
 def idx_bytes(array: np.ndarray) -> bytes:
     """Write an array of values 0-255 as an IDX file."""
     header = bytes((0, 0, 8, array.ndim)) + struct.pack(f">{array.ndim}I", *array.shape)

@@ -66,7 +66,9 @@ def own(name: str):
     [
         ("dense", "logits", {}, {}, "adam"),
         ("dense", "probabilities", {"softmax": True}, {}, "adam"),
-        ("dense", "probabilities", {"softmax": True}, {}, "rmsprop"),
+        pytest.param(
+            *("dense", "probabilities", {"softmax": True}, {}, "rmsprop"), marks=pytest.mark.torture
+        ),
         ("dense", "logits", {}, {"3": 4.0, "7": 0.0}, "adam"),
         ("own_models:regularized", "logits", {}, {}, "adam"),
         ("own_models:normalized", "logits", {}, {}, "adam"),
@@ -113,8 +115,17 @@ def test_as_keras_s_own_fit(fit, made, model, output, options, class_weights, op
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("options", [{}, {"ema_overwrite_frequency": 20}], ids=["", "overwritten"])
-@pytest.mark.parametrize("model", ["dense", "own_models:normalized"])
+@pytest.mark.parametrize(
+    ("model", "options"),
+    [
+        ("own_models:normalized", {}),
+        ("dense", {"ema_overwrite_frequency": 20}),
+        pytest.param("dense", {}, marks=pytest.mark.torture),
+        pytest.param(
+            "own_models:normalized", {"ema_overwrite_frequency": 20}, marks=pytest.mark.torture
+        ),
+    ],
+)
 def test_averages_are_keras_s_own_and_are_what_is_validated(fit, made, model, options) -> None:
     """Keras's `SwapEMAWeights` is the oracle of the validation, `fit` of the weights at the end."""
     options = {"use_ema": True, "ema_momentum": 0.9, **options}

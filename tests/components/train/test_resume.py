@@ -11,7 +11,26 @@ import pytest
 from components.train.loop.checkpoints import Checkpoints
 
 TIMES = ("seconds",)
-SETTINGS = {
+# Everything that a checkpoint has to hold, in three trainings.
+TOGETHER = {
+    "averages": {"optimizer_options": {"use_ema": True, "ema_momentum": 0.9}},
+    "best averages, own callback, own augmentation, streamed": {
+        "best_weights": True,
+        "optimizer_options": {"use_ema": True, "ema_overwrite_frequency": 30},
+        "callbacks": ("own_models:HalvesTheRate",),
+        "augmentation_fn": "own_models:noise",
+        "cache": "stream",
+    },
+    "dropout, schedule, augmentation, from disk": {
+        "model_options": {"dropout": 0.3},
+        "learning_rate_schedule": "CosineDecay",
+        "schedule_options": {"initial_learning_rate": 0.01, "decay_steps": 120},
+        "augmentation": {"flip": "horizontal", "shift": 0.1, "rotation": 10},
+        "cache": "disk",
+    },
+}
+# The same one by one, which tells the cause where one of the above fails.
+ONE_BY_ONE = {
     "plain": {},
     "convolutions and schedule": {
         "model": "conv",  # with moving statistics and dropout
@@ -25,7 +44,6 @@ SETTINGS = {
     },
     "own augmentation": {"augmentation_fn": "own_models:noise"},
     "best weights": {"best_weights": True, "optimizer": "rmsprop", "learning_rate": 0.03},
-    "averages": {"optimizer_options": {"use_ema": True, "ema_momentum": 0.9}},
     "best averages": {
         "best_weights": True,
         "optimizer_options": {"use_ema": True, "ema_overwrite_frequency": 30},
@@ -60,7 +78,16 @@ def without_times(history: dict) -> dict:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("settings", SETTINGS.values(), ids=SETTINGS)
+@pytest.mark.parametrize(
+    "settings",
+    [
+        *(pytest.param(settings, id=name) for name, settings in TOGETHER.items()),
+        *(
+            pytest.param(settings, id=name, marks=pytest.mark.torture)
+            for name, settings in ONE_BY_ONE.items()
+        ),
+    ],
+)
 def test_ends_bit_for_bit_as_without_interrupts(fit, work: Path, settings: dict) -> None:
     settings = {"epochs": 3, "checkpoint_seconds": 0, **settings}
     (work / "straight").mkdir()

@@ -151,9 +151,11 @@ def test_the_commands_of_the_report_parse(finished_root, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("no_pictures")
 def test_the_last_command_judges_the_same_model_to_the_same_verdict(
-    root, tmp_path, capfd, monkeypatch
+    root_of_seeds, tmp_path, capfd, monkeypatch
 ):
+    root = root_of_seeds
     words = ["run", "digits", "--set", "seed=1", "--root", str(root)]
     assert call(words) == exit_codes.DONE
     assert report(root, "--output", str(tmp_path / "r.html")) == exit_codes.DONE

@@ -14,13 +14,14 @@ from pipeline.image_classifier import Allowed, Threshold, variant
 from pipeline.recipes.digits import digits
 from pipeline.run import run
 
-# Accuracy on the official test split after one epoch: far below what any seed reached.
+# Accuracy on the official test split after one epoch, and on the first 2,000 of it after as many
+# epochs of 10,000 images: far below what any seed reached.
 TUTORIALS = {
-    "mnist": 0.93,
-    "mnist_first_contact": 0.94,
-    "mnist_from_scratch": 0.30,
-    "fashion_first": 0.78,
-    "fashion_basic": 0.78,
+    "mnist": (0.93, 0.80, 1),
+    "mnist_first_contact": (0.94, 0.80, 1),
+    "mnist_from_scratch": (0.30, 0.25, 5),
+    "fashion_first": (0.78, 0.65, 1),
+    "fashion_basic": (0.78, 0.65, 1),
 }
 
 
@@ -62,14 +63,27 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("tutorials")
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(("name", "floor"), TUTORIALS.items())
-def test_a_tutorial_learns_in_one_epoch(name, floor, root: Path, request) -> None:
+@pytest.mark.torture
+@pytest.mark.parametrize(("name", "floors"), TUTORIALS.items())
+def test_a_tutorial_learns_in_one_epoch(name, floors, root: Path, request) -> None:
     data = request.getfixturevalue("fashion_dir" if "fashion" in name else "mnist_dir")
-    settings = ["ingest.source=idx", f"ingest.path={data}", "train.epochs=1"]
+    train_tutorial(name, data, root, epochs=1, examples=10_000, floor=floors[0])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "floors"), TUTORIALS.items())
+def test_a_tutorial_learns_from_a_part_of_the_images(name, floors, root: Path, request) -> None:
+    data = request.getfixturevalue("fashion_part" if "fashion" in name else "mnist_part")
+    train_tutorial(name, data, root, epochs=floors[2], examples=2000, floor=floors[1])
+
+
+def train_tutorial(
+    name: str, data: Path, root: Path, *, epochs: int, examples: int, floor: float
+) -> None:
+    settings = ["ingest.source=idx", f"ingest.path={data}", f"train.epochs={epochs}"]
     pipeline = apply_settings(recipes.build(name), settings)
     verdict = run(pipeline, root=root, last="evaluate").verdict
     assert verdict
     overall = read_json(verdict.path / "verdict.json")["metrics"]["candidate"]["overall"]
-    assert overall["examples"] == 10_000
+    assert overall["examples"] == examples
     assert overall["accuracy"] > floor

@@ -19,6 +19,8 @@ from pipeline.storage.ledger import Ledger
 from serving_export.bundle.manifest import read_manifest, verify_bundle
 from serving_export.model_store.layout import newest_version
 
+pytestmark = pytest.mark.usefixtures("no_pictures")
+
 
 @pytest.fixture
 def written(tmp_path: Path) -> Path:
@@ -115,8 +117,11 @@ def test_gate_asks_once_whether_a_model_is_trusted(root, evil, written, capfd) -
 
 
 @pytest.mark.slow
-def test_what_somebody_else_put_into_serving_is_not_loaded(root, evil, written, capfd) -> None:
+def test_what_somebody_else_put_into_serving_is_not_loaded(
+    root_of_seeds, evil, written, capfd
+) -> None:
     """Nor is it what a candidate is compared with: the rule fails, and says what to do."""
+    root = root_of_seeds
     served = root / "serving" / "digits" / "2"
     shutil.copytree(evil, served)
     run = ("run", "digits", "--root", root, "--set", "seed=1")
@@ -137,8 +142,11 @@ def test_what_somebody_else_put_into_serving_is_not_loaded(root, evil, written, 
 
 
 @pytest.mark.slow
-def test_a_version_that_was_altered_with_its_manifest_is_not_loaded(root, evil, written, capfd):
+def test_a_version_that_was_altered_with_its_manifest_is_not_loaded(
+    root_of_seeds, evil, written, capfd
+):
     """The whole folder of the version that this root pushed holds another model."""
+    root = root_of_seeds
     served = root / "serving" / "digits" / "1"
     shutil.rmtree(served)
     shutil.copytree(evil, served)
