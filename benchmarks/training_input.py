@@ -1,18 +1,23 @@
-"""Measure the cost of a training's input: `python benchmarks/training_input.py share|memory`.
+"""Measure the cost of a training's input: `benchmarks/training_input.py share|stores|memory`.
 
 share   seconds of an epoch fed by the real pipeline, beside one fed the same chunk of images again
         and again, alternating in one process
+stores  the same of `conv` on photographs at 96 x 96, raw and encoded, from memory, from the disk
+        and streamed; and what it takes to decode them all at the start
 memory  peak memory of a training streamed from its shards, of 60,000 and of 600,000 images, each in
         a process of its own
 
 (`prepare` and `peak` are what `memory` calls.)
 
-Images are random, 28 x 28, in 10 classes; the model is the recipe mnist's.
+Images are random, 28 x 28, in 10 classes; the model is the recipe mnist's. Photographs are JPEGs of
+224 x 224 with random smooth colours.
 """
 
 from __future__ import annotations
 
 import argparse
+import io
+import itertools
 import resource
 import statistics
 import subprocess
@@ -28,12 +33,14 @@ import numpy as np
 from components import normalize, train
 from components.artifacts import TransformGraph
 from components.context import Context
-from data.examples.artifact import Examples, shard_name
-from data.examples.tf_example import encode
+from data.examples.artifact import Examples, Store, shard_name
+from data.examples.tf_example import encode, encode_features
+from data.geometry import Geometry
 from data.spec import ImageSpec
 from pipeline import recipes
 
 _SHARD = 20_000
+_CHUNK = 18 * 32  # photographs: a chunk of 18 steps of 32
 _WHOLE_CHUNKS = 29 * 64 * 32  # images: 29 chunks of 64 steps of 32, near 60,000
 
 
@@ -75,15 +82,11 @@ def share(rounds: int) -> None:
     """Print the medians of an epoch's seconds, fed for real and with one chunk, and their ratio."""
     with tempfile.TemporaryDirectory() as folder:
         examples, graph = prepared(Path(folder), _WHOLE_CHUNKS)
-        found: dict[str, list[float]] = {"real": [], "constant": []}
-        epochs = {kind: epoch_of(kind, examples, graph) for kind in found}
-        for epoch in epochs.values():
-            epoch()  # compiles
-        for _ in range(rounds):
-            for kind, epoch in epochs.items():
-                started = time.perf_counter()
-                epoch()
-                found[kind].append(time.perf_counter() - started)
+        settings = config(epochs=1000)
+        found = time_epochs(
+            {kind: epoch_of(kind, examples, graph, settings) for kind in ("real", "constant")},
+            rounds,
+        )
     real, constant = (statistics.median(found[kind]) for kind in ("real", "constant"))
     ratios = [r / c - 1 for r, c in zip(found["real"], found["constant"], strict=True)]
     print(f"an epoch of {_WHOLE_CHUNKS:,} images, medians of {rounds}, batch 32:")
@@ -94,7 +97,95 @@ def share(rounds: int) -> None:
     )
 
 
-def epoch_of(kind: str, examples: Examples, graph: TransformGraph) -> Callable[[], None]:
+def time_epochs(
+    epochs: dict[str, Callable[[], None]],
+    rounds: int,
+    clock: Callable[[], float] = time.perf_counter,
+) -> dict[str, list[float]]:
+    """Take epochs in turn; return the seconds of each, after one that compiles."""
+    found: dict[str, list[float]] = {kind: [] for kind in epochs}
+    for epoch in epochs.values():
+        epoch()
+    for _ in range(rounds):
+        for kind, epoch in epochs.items():
+            started = clock()
+            epoch()
+            found[kind].append(clock() - started)
+    return found
+
+
+def stores(rounds: int, count: int, clock: Callable[[], float]) -> None:
+    """Print the seconds of an epoch of `conv` for each store and cache, beside constant input."""
+    settings = train.Config(model="conv", epochs=1000)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        both = write_photographs(folder, count)
+        context = Context(output_dir=folder / "normalize")
+        context.output_dir.mkdir()
+        inputs = normalize.Inputs(examples=both["raw"])
+        graph = normalize.run(inputs, normalize.Config(), context).transform_graph
+        epochs = {"constant": epoch_of("constant", both["raw"], graph, settings)}
+        for store, cache in itertools.product(both, ("memory", "disk", "stream")):
+            scratch = folder / f"{store}-{cache}"
+            scratch.mkdir()
+            started = clock()
+            epochs[f"{store} {cache}"] = epoch_of(
+                "real", both[store], graph, settings, cache, scratch
+            )
+            print(f"  {store} {cache}: ready after {clock() - started:.2f} s")
+        found = time_epochs(epochs, rounds, clock)
+    print(f"an epoch of {count:,} photographs, conv, medians of {rounds}, batch 32:")
+    for kind, seconds in found.items():
+        ratios = [s / c - 1 for s, c in zip(seconds, found["constant"], strict=True)]
+        print(
+            f"  {kind:15} {statistics.median(seconds):.3f} s, input's share of a step: median of "
+            f"pairs {statistics.median(ratios):+.1%}, from {min(ratios):+.1%} to {max(ratios):+.1%}"
+        )
+
+
+def write_photographs(folder: Path, count: int) -> dict[str, Examples]:
+    """Write the same JPEGs as encoded Examples and, decoded and fitted, as raw ones."""
+    from PIL import Image
+
+    from data.images.read_files import read_files
+
+    names = tuple("0123456789")
+    geometry = Geometry(fit="pad")
+    spec = ImageSpec(height=96, width=96, channels=3, class_names=names, geometry=geometry)
+    rng, files = np.random.default_rng(0), []
+    for _ in range(count):
+        small = Image.fromarray(rng.integers(0, 256, (14, 14, 3), dtype=np.uint8))
+        file = io.BytesIO()
+        small.resize((224, 224), Image.Resampling.BICUBIC).save(file, "jpeg", quality=90)
+        files.append(file.getvalue())
+    labels = np.arange(count) % 10
+    pixels = np.stack([np.array(image.pixels) for image in read_files(files, spec, ())])
+    records = {
+        "raw": encode(pixels, labels),
+        "encoded": b"".join(
+            encode_features({"image": file, "label": int(label), "format": b"jpeg"})
+            for file, label in zip(files, labels, strict=True)
+        ),
+    }
+    counts = {"train": tuple(np.bincount(labels).tolist())}
+    both: dict[str, Examples] = {}
+    stores: tuple[Store, Store] = ("raw", "encoded")
+    for store in stores:
+        path = folder / store
+        path.mkdir()
+        (path / shard_name("train", 0, 1)).write_bytes(records[store])
+        both[store] = Examples(path=path, spec=spec, counts=counts, store=store)
+    return both
+
+
+def epoch_of(
+    kind: str,
+    examples: Examples,
+    graph: TransformGraph,
+    settings: train.Config,
+    cache: Any = "auto",
+    scratch: Path | None = None,
+) -> Callable[[], None]:
     """Return a function that takes one epoch's steps with Train's own parts."""
     import tensorflow as tf
 
@@ -104,7 +195,6 @@ def epoch_of(kind: str, examples: Examples, graph: TransformGraph) -> Callable[[
     from data.batches.training import plan_feed, read_training_chunks
     from serving_export.bundle.transform_graph import TransformFn
 
-    settings = config(epochs=1000)
     taken: dict[str, Any] = {}
 
     class OneEpoch(session.Training):
@@ -123,14 +213,14 @@ def epoch_of(kind: str, examples: Examples, graph: TransformGraph) -> Callable[[
         devices.choose_hardware(settings),
     )
     keras_fit.train_fn(training)
-    feed = plan_feed(examples, batch_size=settings.batch_size)
-    chunks = read_training_chunks(examples, feed, epochs=settings.epochs, seed=0)
+    feed = plan_feed(examples, batch_size=settings.batch_size, cache=cache, scratch=scratch)
+    chunks = read_training_chunks(examples, feed, epochs=settings.epochs, seed=0, scratch=scratch)
     if kind == "constant":
         chunks = tf.data.Dataset.from_tensors(next(iter(chunks))).repeat()
     iterator: Iterator[Any] = iter(chunks)
 
     def epoch() -> None:
-        for _ in range(_WHOLE_CHUNKS // (feed.batch_size * feed.chunk_steps)):
+        for _ in range(examples.num_examples("train") // (feed.batch_size * feed.chunk_steps)):
             images, labels = next(iterator)
             taken["loop"].call(images, labels, 0, feed.chunk_steps, feed.batch_size)
             taken["loop"].sums.means()
@@ -165,13 +255,18 @@ def peak(count: int) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("what", choices=["share", "memory", "peak", "prepare"])
+    parser.add_argument("what", choices=["share", "stores", "memory", "peak", "prepare"])
     parser.add_argument("--rounds", type=int, default=11)
     parser.add_argument("--count", type=int, default=60_000)
+    parser.add_argument("--chunks", type=int, default=2, help="of photographs")
+    parser.add_argument("--cpu", action="store_true", help="count CPU seconds")
     parser.add_argument("--folder", type=Path)
     options = parser.parse_args()
     if options.what == "share":
         share(options.rounds)
+    elif options.what == "stores":
+        clock = time.process_time if options.cpu else time.perf_counter
+        stores(options.rounds, options.chunks * _CHUNK, clock)
     elif options.what == "memory":
         memory()
     elif options.what == "peak":

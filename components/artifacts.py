@@ -25,6 +25,8 @@ class ExpectedExamples:
     class_names: tuple[str, ...] | None = None
     splits: tuple[str, ...] | None = None
     """Splits that have images."""
+    features: tuple[str, ...] | None = None
+    """Features that the examples may have, by name."""
 
     @classmethod
     def of(cls, examples: Examples) -> ExpectedExamples:

@@ -17,7 +17,13 @@ from components.artifacts import Examples, ExpectedExamples
 from components.context import Context
 from data.base.field_meanings import show_meanings
 from data.errors import BadDataError
-from data.examples.artifact import shard_lengths, shard_name, write_description
+from data.examples.artifact import (
+    LEFT_OUT,
+    QUARANTINE,
+    shard_lengths,
+    shard_name,
+    write_description,
+)
 from data.files.durable_files import translate_disk_errors
 
 _SPLITS = ("train", "validation", "test")
@@ -162,8 +168,20 @@ def run(inputs: Inputs, config: Config, context: Context) -> Outputs:
     write_metadata(
         path, spec, facts, with_span=True, store=examples.store, further=examples.features
     )
+    for name in (QUARANTINE, LEFT_OUT):
+        _join_lists([span.path / name for span in inputs.spans], path / name)
     write_description(examples, asdict(config))
     return Outputs(examples=examples)
+
+
+def _join_lists(lists: Sequence[Path], target: Path) -> None:
+    """Write the lines of several CSV files with the same header as one file, if there are any."""
+    lines: list[bytes] = []
+    with translate_disk_errors(f"cannot write {target}"):
+        for header, *rows in (f.read_bytes().splitlines(True) for f in lists if f.is_file()):
+            lines += rows if lines else [header, *rows]
+        if lines:
+            target.write_bytes(b"".join(lines))
 
 
 def _select_spans(split: str, spans: Sequence[Examples], config: Config) -> list[Examples]:

@@ -46,11 +46,11 @@ class PenstockError(Exception):
         follows: str | None = None,
         remedy: str | None = None,
     ) -> None:
-        self.what = redact(what)
-        self.expected = None if expected is None else redact(str(expected))
-        self.got = None if got is None else redact(str(got))
-        self.follows = follows and redact(follows)
-        self.remedy = remedy and redact(remedy)
+        self.what = _clean(what)
+        self.expected = None if expected is None else _clean(str(expected))
+        self.got = None if got is None else _clean(str(got))
+        self.follows = follows and _clean(follows)
+        self.remedy = remedy and _clean(remedy)
         super().__init__(self.what)
 
     @property
@@ -77,6 +77,11 @@ class PenstockError(Exception):
         return {
             name: getattr(self, name) for name in ("what", "expected", "got", "follows", "remedy")
         }
+
+
+def _clean(text: str) -> str:
+    """Remove secrets, and write out the bytes of file names that are no UTF-8."""
+    return redact(text).encode(errors="backslashreplace").decode()
 
 
 class ConfigError(PenstockError):

@@ -207,7 +207,7 @@ def _read_file(loaded: Bundle, path: Path) -> np.ndarray | str:
     try:
         return loaded.read_image(read_bytes(path))
     except OSError as error:
-        return f"cannot be read: {error.strerror or error}"
+        return f"it cannot be read: {error.strerror or error}"
     except BadDataError as error:
         return str(error.got)
 

@@ -46,8 +46,8 @@ def check_expected(
     """Check the config against what is known of the examples before they are made.
 
     Raises:
-        ConfigError: there is no such split; a rule is about images that the data does not have; the
-            function of a slice cannot be loaded.
+        ConfigError: there is no such split; a rule or a slice is about images that the data does
+            not have; the function of a slice cannot be loaded.
     """
     for path in config.own_code:
         check_object(path)
@@ -58,6 +58,8 @@ def check_expected(
         _check_split(config.split, examples.splits)
     if examples.class_names is not None:
         check_subjects(config.rules, examples.class_names, config.slices)
+    if examples.features is not None:
+        check_slice_features(config.slices, examples.features)
 
 
 def _check_split(split: str, splits: Collection[str]) -> None:

@@ -31,8 +31,8 @@ class Config:
     allowed: Allowed = Allowed()  # noqa: RUF009  (frozen)
     """Tolerances of the sanity rules, which always hold."""
     slices: tuple[str, ...] = ()
-    """Further slices to measure: a feature of the examples, "brightness", or the import path of a
-    function of images."""
+    """Further slices to measure: a feature of the examples (such as a column of a table that
+    ingest.features names), "brightness", or the import path of a function of images."""
     min_examples: int = 20
     """Fewest images that a slice must have for a rule on it to be decided."""
     baseline: Literal["serving", "none"] = "serving"

@@ -231,7 +231,8 @@ def check_slice_features(slices: Sequence[str], features: Collection[str]) -> No
                 f"evaluate.slices names {name!r}, a feature that no example has",
                 expected='a feature, "brightness", or the import path of a function of images',
                 got=f"examples with {', '.join(sorted(features))}",
-                remedy=suggest_names(name, [*features, BRIGHTNESS]),
+                remedy=suggest_names(name, [*features, BRIGHTNESS])
+                + "; a column of a table becomes a feature by ingest.features",
             )
 
 

@@ -13,7 +13,7 @@ from data.files.input_files import is_url
 from data.sources import NAMES, get_stamp_function, make_source
 from data.sources.file_source import FileSource
 from data.spans.patterns import is_pattern
-from data.spec import ImageSpec
+from data.spec import FORMAT, HEIGHT, IMAGE, LABEL, SPAN, WIDTH, ImageSpec
 
 
 def check_config(config: Config) -> None:
@@ -48,7 +48,11 @@ def expect_outputs(
     spec = _try_spec(config) if thorough else None
     if spec is not None:
         names = spec.class_names
-    return {"examples": ExpectedExamples(spec=spec, class_names=names, splits=splits)}
+    features = (IMAGE, LABEL, SPAN, *config.features)
+    if not arrays:
+        features += (FORMAT, HEIGHT, WIDTH)
+    expected = ExpectedExamples(spec=spec, class_names=names, splits=splits, features=features)
+    return {"examples": expected}
 
 
 def _try_spec(config: Config) -> ImageSpec | None:

@@ -81,7 +81,7 @@ def ingest_files(
         features=config.features,
         quarantined=outcome.bad,
         left_out=len(left_out),
-        note=f"{_describe_classes(outcome)}; {why}",
+        note="; ".join([*_describe_source(source), _describe_classes(outcome), why]),
     )
     written = total - outcome.bad
     examples = finalize_examples(
@@ -154,6 +154,12 @@ def _check_splits(outcome: Outcome, config: Config) -> None:
                 follows="nothing was ingested",
                 remedy=_REMEDIES[split],
             )
+
+
+def _describe_source(source: FileSource) -> list[str]:
+    """Return where labels, splits and groups come from, where the source says it."""
+    describe = getattr(source, "describe", None)
+    return [str(describe())] if describe else []
 
 
 def _describe_classes(outcome: Outcome) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -123,7 +124,13 @@ def choose_hardware(config: Config) -> Hardware:
     )
 
 
+@functools.cache
 def _make_strategy(names: tuple[str, ...]) -> tf.distribute.Strategy:
+    """Make the strategy for the devices, one in a process.
+
+    Each MirroredStrategy numbers its sums over replicas from 100, and TensorFlow remembers the
+    shape of each number: a second training in a process would fail with a model of other shapes.
+    """
     if len(names) > 1:
         return tf.distribute.MirroredStrategy(list(names))
     return tf.distribute.OneDeviceStrategy(names[0])

@@ -13,6 +13,7 @@ from data.examples.artifact import Examples, Store
 from data.examples.tfrecord import damaged_examples_error
 from data.files.tfrecord_frames import check_lengths
 from data.images.fit import read_image
+from data.images.reasons import explain_error
 from data.spec import FORMAT, IMAGE, LABEL, ImageSpec
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -170,5 +171,7 @@ def translate_record_errors(examples: Examples) -> Iterator[None]:
 
 def _extract_message(error: tf.errors.OpError) -> str:
     """Extract the message from an error text of TensorFlow, without node names and traceback."""
+    if "[image file: " in str(error):
+        return f"an image file: {explain_error(error)}"
     text = re.split(r"\n\s*\[\[|\s*\[Op:", str(error))[0]
-    return re.sub(r"^{{.*?}} ", "", text.splitlines()[-1])
+    return re.sub(r"{{.*?}} ", "", text.splitlines()[-1])

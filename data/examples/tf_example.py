@@ -28,64 +28,81 @@ def encode(images: np.ndarray, labels: np.ndarray, span: str | None = None) -> b
         labels: (n,) int64, from 0.
         span: name of the images' span; None: the examples have no such feature.
     """
-    size = images[0].size if len(images) else 0
-    records: list[bytes] = []
-    for image, label in zip(images, labels.tolist(), strict=True):
-        head, tail = _encode_frame(size, label, span)
-        records.append(frame_record(b"".join((head, image.tobytes(), tail))))
-    return b"".join(records)
+    more = {} if span is None else {SPAN: span.encode()}
+    return b"".join(
+        encode_features({IMAGE: image.tobytes(), LABEL: label, **more})
+        for image, label in zip(images, labels.tolist(), strict=True)
+    )
 
 
 def encode_features(features: Mapping[str, bytes | int]) -> bytes:
     """Encode one tf.Example as a TFRecord.
 
     Args:
-        features: bytes become a bytes_list of one value, integers from 0 an int64_list of one.
+        features: `image`, bytes, and others: bytes become a bytes_list of one value, integers from
+            0 an int64_list of one.
     """
-    entries = [
-        _encode_entry(name, _encode_value(features[name])) for name in sorted(features, key=_utf_8)
-    ]
-    return frame_record(_encode_field(1, b"".join(entries)))
-
-
-def _encode_value(value: bytes | int) -> bytes:
-    if isinstance(value, bytes):
-        return _encode_field(1, _encode_field(1, value))
-    return _encode_field(3, _encode_field(1, _encode_varint(value)))
-
-
-def _utf_8(name: str) -> bytes:
-    return name.encode()
+    image = features[IMAGE]
+    assert isinstance(image, bytes)
+    others = tuple(item for item in features.items() if item[0] != IMAGE)
+    before, after = _encode_frame(len(image), others)
+    return frame_record(b"".join((before, image, after)))
 
 
 def record_bytes(image_bytes: int, span: str | None = None) -> int:
     """Return the size on disk of the record of an image with a label below 128."""
-    return FRAME_BYTES + sum(map(len, _encode_frame(image_bytes, 0, span))) + image_bytes
+    others = ((LABEL, 0), *([(SPAN, span.encode())] if span is not None else []))
+    return FRAME_BYTES + sum(map(len, _encode_frame(image_bytes, others))) + image_bytes
 
 
 @lru_cache(maxsize=4096)
-def _encode_frame(image_bytes: int, label: int, span: str | None) -> tuple[bytes, bytes]:
-    """Encode the bytes before and after the pixels in a tf.Example.
+def _encode_frame(
+    image_bytes: int, others: tuple[tuple[str, bytes | int], ...]
+) -> tuple[bytes, bytes]:
+    """Encode the bytes before and after the image in a tf.Example with some other features.
 
     Example{1: Features{1: entry{1: key, 2: Feature{…}} …}}, entries in the order of their keys;
     a Feature is {1: BytesList{1: bytes}} or {3: Int64List{1: packed varints}}.
     """
-    image_entry = _encode_entry(IMAGE, _encode_field(1, _encode_field(1, bytes(image_bytes))))
-    after = _encode_entry(LABEL, _encode_field(3, _encode_field(1, _encode_varint(label))))
-    if span is not None:
-        after += _encode_entry(SPAN, _encode_field(1, _encode_field(1, span.encode())))
-    example = _encode_field(1, image_entry + after)
-    pixels_end = len(example) - len(after)
-    return example[: pixels_end - image_bytes], after
+    before, after = _encode_others(others)
+    # from the image outwards: value, BytesList, Feature, entry
+    head, size = b"", image_bytes
+    for number in (1, 1, 2):
+        head = _encode_tag(number, size) + head
+        size = image_bytes + len(head)
+    head = _encode_field(1, IMAGE.encode()) + head
+    head = _encode_tag(1, image_bytes + len(head)) + head
+    before += head
+    return _encode_tag(1, len(before) + image_bytes + len(after)) + before, after
 
 
-def _encode_entry(key: str, feature: bytes) -> bytes:
-    return _encode_field(1, _encode_field(1, key.encode()) + _encode_field(2, feature))
+@lru_cache(maxsize=4096)
+def _encode_others(others: tuple[tuple[str, bytes | int], ...]) -> tuple[bytes, bytes]:
+    """Encode the entries before and after that of the image."""
+    entries = sorted((name.encode(), _encode_entry(name, value)) for name, value in others)
+    image = IMAGE.encode()
+    return (
+        b"".join(entry for name, entry in entries if name < image),
+        b"".join(entry for name, entry in entries if name > image),
+    )
+
+
+def _encode_entry(name: str, value: bytes | int) -> bytes:
+    if isinstance(value, bytes):
+        feature = _encode_field(1, _encode_field(1, value))
+    else:
+        feature = _encode_field(3, _encode_field(1, _encode_varint(value)))
+    return _encode_field(1, _encode_field(1, name.encode()) + _encode_field(2, feature))
 
 
 def _encode_field(number: int, content: bytes) -> bytes:
     """Encode a length-delimited field of a protocol buffer."""
-    return bytes([number << 3 | 2]) + _encode_varint(len(content)) + content
+    return _encode_tag(number, len(content)) + content
+
+
+def _encode_tag(number: int, size: int) -> bytes:
+    """Encode what stands before the content of a length-delimited field."""
+    return bytes([number << 3 | 2]) + _encode_varint(size)
 
 
 def _encode_varint(value: int) -> bytes:

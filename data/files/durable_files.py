@@ -20,6 +20,7 @@ _TENSORFLOW_ERROR = re.compile(
     r"(\S+); (No space left on device|Disk quota exceeded|Read-only file system"
     r"|Input/output error|File too large|Permission denied)"
 )
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 
 
@@ -110,11 +111,14 @@ def fsync_tree(path: Path) -> None:
 def write_json(path: Path, obj: Any) -> None:
     """Write JSON as `write_text` writes text.
 
+    Bytes of file names that are no UTF-8, which Python keeps as lone surrogates, are escaped.
+
     Raises:
         ValueError: NaN or infinity, which JSON does not have: write None.
         OSError: the file could not be written; the old one is unchanged.
     """
-    write_text(path, json.dumps(obj, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    text = json.dumps(obj, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    write_text(path, _SURROGATE.sub(lambda match: f"\\u{ord(match[0]):04x}", text))
 
 
 def write_text(path: Path, text: str) -> None:

@@ -39,7 +39,8 @@ def fit(pixels: tf.Tensor, orientation: tf.Tensor, spec: ImageSpec) -> tf.Tensor
             pixels = require(same, reason, pixels, (height, width))
         else:
             pixels = tf.cond(same, lambda: pixels, lambda: _FITS[spec.geometry.fit](pixels, spec))
-        return tf.ensure_shape(pixels, spec.shape)
+        pixels.set_shape(spec.shape)
+        return pixels
 
 
 def read_image(file: tf.Tensor, spec: ImageSpec) -> tf.Tensor:

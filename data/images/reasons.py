@@ -10,7 +10,11 @@ import re
 import tensorflow as tf
 
 _MARK = "image file: "  # begins every reason, so that `explain_error` finds it in any error's text
-_REASON = re.compile(rf"\[{_MARK}(?P<reason>[^\]]*)\](?: \[(?P<width>\d+)\] \[(?P<height>\d+)\])?")
+# In a graph "[image file: …] [5] [6]", eagerly "b'image file: …'\n5\n6".
+_REASON = re.compile(
+    rf"{_MARK}(?P<reason>[^\]\n]*?)[\]'](?:\]? ?\[?\s*(?P<width>\d+)\]? ?\[?\s*(?P<height>\d+))?"
+)
+_LARGEST = 2**31 - 1
 _DAMAGED = "its pixels are damaged or truncated"
 
 
@@ -31,8 +35,8 @@ def require(
         file: whatever the next operation reads.
         size: height and width, which are told as well.
     """
-    height, width = size or (None, None)
-    numbers = [] if size is None else [tf.cast(width, tf.int64), tf.cast(height, tf.int64)]
+    # TensorFlow makes a condition of an assertion that tells other types than these.
+    numbers = [tf.cast(tf.minimum(side, _LARGEST), tf.int32) for side in reversed(size or ())]
     with tf.control_dependencies([tf.debugging.Assert(condition, [_MARK + reason, *numbers])]):
         return tf.identity(file)
 

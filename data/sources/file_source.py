@@ -52,7 +52,8 @@ class FileSource(Protocol):
     `prepare()` and `stamp()` are optional, as for `data.sources.source.Source`. `left_out()` is
     optional too: it returns the `LeftOut`s of the listing. So is `given_splits()`: it returns the
     set of all values of `ImageFile.split`. With it ingest can leave a validation split as it is;
-    without it a share of train beside such a split is an error.
+    without it a share of train beside such a split is an error. `describe()` may return a phrase of
+    where labels, splits and groups come from, for the step's summary.
     """
 
     def class_names(self) -> Sequence[str]:

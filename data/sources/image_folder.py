@@ -34,4 +34,5 @@ class ImageFolderSource(ListedSource):
             return dataset
         files = [f._replace(group=match_group(self._pattern, f.name)) for f in dataset.files]
         refuse_divided_groups(files)
-        return Dataset(dataset.class_names, files, dataset.left_out)
+        described = f"{dataset.described}, groups by {self._pattern.pattern!r}"
+        return Dataset(dataset.class_names, files, dataset.left_out, described)

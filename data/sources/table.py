@@ -55,7 +55,8 @@ class TableSource(ListedSource):
         files = [file._replace(label=classes[file.label]) for file in files]
         refuse_shared_files(files)
         refuse_divided_groups(files)
-        return Dataset(class_names, files, sorted([*left_out, *rows.repeated]))
+        left_out = sorted([*left_out, *rows.repeated])
+        return Dataset(class_names, files, left_out, columns.describe())
 
 
 def open_table(path: InputPath) -> Table:

@@ -74,7 +74,8 @@ _SPAN = {
 def cli() -> None:
     """Train image classifiers, and serve only those that pass the gate.
 
-    Start with `penstock run digits`. `penstock COMMAND --help` explains a command.
+    Start with `penstock run digits`, or with your own images: `penstock data PATH`.
+    `penstock COMMAND --help` explains a command.
     """
     from pipeline.cli.options import prepare_libraries  # not for --help
 

@@ -23,7 +23,7 @@ from pipeline.inspection.dataset.describe import (
     describe,
     find_obstacle,
 )
-from pipeline.inspection.dataset.look import RECIPE, Look, configure_ingest, look
+from pipeline.inspection.dataset.look import RECIPE, Look, look
 from pipeline.inspection.dataset.sheet import draw_sheet
 from pipeline.inspection.dataset.survey import Survey
 
@@ -79,7 +79,7 @@ def data(
     picture = None if headers else _draw(seen, out, root / "data" / f"{name}.png")
     obstacle = find_obstacle(seen)
     commands = [
-        format_command("run", RECIPE, *_list_settings(seen, settings)),
+        format_command("run", RECIPE, *_repeat(seen.settings)),
         format_command("new", f"my_{name}", "--images", path, *_repeat(settings)),
     ]
     if as_json:
@@ -99,7 +99,7 @@ def look_at(path: str, settings: Sequence[str], *, decode: bool) -> Look:
 
     Raises:
         click.UsageError: a setting of another step, which would be ignored.
-        ConfigError, BadDataError: as `look.configure_ingest` and `look.look`.
+        ConfigError, BadDataError: as `look.look`.
     """
     for setting in settings:
         if not setting.startswith("ingest."):
@@ -107,12 +107,11 @@ def look_at(path: str, settings: Sequence[str], *, decode: bool) -> Look:
                 f"--set {setting}: this command takes the settings of ingest alone, such as "
                 "ingest.group=person"
             )
-    config = configure_ingest(path, settings)
     with (
         nullcontext(Console(stderr=True)) if debug() else libraries_to(None) as console,
         show_progress(console, "looking at files") as progress,
     ):
-        return look(config, decode=decode, progress=progress)
+        return look(path, settings, decode=decode, progress=progress)
 
 
 def _choose_name(path: str) -> str:
@@ -130,13 +129,6 @@ def _draw(seen: Look, out: Path | None, default: Path) -> str | None:
             raise
         say(f"warning: no picture: {error.brief}", error=True)
         return None
-
-
-def _list_settings(seen: Look, given: Sequence[str]) -> Iterator[str]:
-    """Yield `--set KEY=VALUE` for everything that fits the data; what was given comes last."""
-    keys = {setting.partition("=")[0] for setting in given}
-    chosen = [f"{key}={value}" for key, value in seen.settings.items() if key not in keys]
-    return _repeat((*chosen, *given))
 
 
 def _repeat(settings: Iterable[str]) -> Iterator[str]:

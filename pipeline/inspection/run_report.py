@@ -112,7 +112,6 @@ def collect_facts(root: Path, ledger: Ledger, run_id: str) -> Facts:
         history=history,
         history_problem=history_problem,
         examples=examples,
-        datasets=tuple(a for a in artifacts if isinstance(a, Examples)),
         lineage=_collect_steps(root / "runs" / run.id, ledger, executions),
         push=_find_push(ledger, verdict, executions),
         override=content.get("override") if content else None,

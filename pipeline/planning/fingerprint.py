@@ -13,6 +13,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
+from data.base.visible_text import escape_line
 from data.code.first_party import Code
 from pipeline.config.convert import to_plain
 from pipeline.config.graph import Ref, Step, as_refs
@@ -20,6 +21,7 @@ from pipeline.config.outside_data import OutsideData
 from pipeline.environment.library_settings import read_counted_variables
 
 _SHOWN = 120  # characters that a changed value may take in a phrase, before and after together
+_MOST_FILES = 3  # that are named where many changed
 _SCHEMA = 1  # of artifacts on disk: a change makes every step run again
 
 
@@ -74,11 +76,19 @@ def digest_parts(parts: Mapping[str, Any]) -> str:
 def describe_differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     """Describe what differs between two steps' parts, a phrase each: "config.epochs 10 → 5"."""
     before, after = (dict(_flatten(p)) for p in (old, new))
-    changed = [key for key in {**before, **after} if before.get(key) != after.get(key)]
-    return [_describe(key, before.get(key), after.get(key)) for key in sorted(changed)]
+    changed = sorted(k for k in {**before, **after} if before.get(k) != after.get(k))
+    files = [key for key in changed if key.startswith("files.")][_MOST_FILES:]
+    more = dict.fromkeys(files[:1], f"{len(files)} more files")
+    left_out = set(files[1:])
+    return [
+        more.get(key) or _describe(key, before.get(key), after.get(key))
+        for key in changed
+        if key not in left_out
+    ]
 
 
 def _describe(key: str, before: Any, after: Any) -> str:
+    key = escape_line(key)  # with the names of files in it
     kind, _, name = key.partition(".")
     if kind in ("config", "seed", "stamp", "libraries", "environment"):
         shown = " → ".join("nothing" if v is None else str(v) for v in (before, after))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -77,13 +78,17 @@ def make_transform_function(transform: TransformFn, spec: ImageSpec) -> Any:
     )
 
 
-@lru_cache(maxsize=8)  # tracing takes a second
 def make_read_function(spec: ImageSpec) -> Any:
     """Make the function from an image file, () string, to the pixels that the model is given.
 
     It returns (height, width, channels) uint8, by the geometry of the spec. A bad file raises an
     InvalidArgumentError; `data.images.reasons.explain_error` says what is wrong with it.
     """
+    return _trace_reading(replace(spec, class_names=("any", "other")))
+
+
+@lru_cache(maxsize=8)  # tracing takes a second, and the names of the classes change nothing
+def _trace_reading(spec: ImageSpec) -> Any:
     function = tf.function(
         lambda file: read_image(file, spec),
         input_signature=[tf.TensorSpec([], tf.string)],

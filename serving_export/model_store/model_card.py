@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from typing import Any
 
 from data.base.visible_text import escape_controls
@@ -21,14 +22,28 @@ from serving_export.bundle.manifest import (
 )
 
 _INPUT_FORMATS = {
-    ENCODED: "PNG or JPEG files, each the file's bytes; (batch,) string",
-    IMAGES: "pixels, 0 to 255; (batch, height, width, channels) uint8",
-    EXAMPLES: "serialized tf.Examples, pixels in the bytes feature `image`; (batch,) string",
+    ENCODED: "image files, each the file's bytes; (batch,) string",
+    IMAGES: "pixels of the input's size, 0 to 255; (batch, height, width, channels) uint8",
+    EXAMPLES: "serialized tf.Examples, in the bytes feature `image` the pixels, or where there is "
+    "a feature `format`, the file; (batch,) string",
 }
 _OUTPUTS = {
     PROBABILITIES: "of all classes, in the order of the classes; (batch, classes) float32",
     CLASS_INDEX: "of the most probable class, from 0; (batch,) int64",
     CLASS_NAME: "of the most probable class; (batch,) string",
+}
+_FILES = "PNG, JPEG, GIF, WebP and BMP; of an animation the first frame"
+_FITS = {
+    "exact": "A file of another size is refused.",
+    "stretch": "A file of another size is stretched to this one",
+    "pad": "A file of another size is scaled to lie in this one, and the background fills the rest",
+    "crop": "A file of another size is scaled to cover this one, and what is outside its centre is "
+    "cut off",
+}
+_ORIENTATIONS = {
+    "apply": "An EXIF orientation is applied.",
+    "ignore": "An EXIF orientation is ignored.",
+    "refuse": "A file with an EXIF orientation is refused.",
 }
 _RULE = ("name", "needed", "status", "reason")  # the keys of a verdict's rules that the card has
 
@@ -45,7 +60,13 @@ def make_card(manifest: Manifest, digest: str, verdict: Mapping[str, Any] | None
     spec = manifest.spec
     card = {
         "description": "an image classifier: a TensorFlow SavedModel with its preprocessing",
-        "input": {"height": spec.height, "width": spec.width, "channels": spec.channels},
+        "input": {
+            "height": spec.height,
+            "width": spec.width,
+            "channels": spec.channels,
+            "files": _FILES,
+            "geometry": asdict(spec.geometry),
+        },
         "classes": list(spec.class_names),
         "training": manifest.metadata,
         "verdict": None if verdict is None else _summarize_verdict(verdict),
@@ -91,7 +112,9 @@ def format_card(card: Mapping[str, Any]) -> str:
         "## Input",
         "",
         f"Images {size['height']} pixels high, {size['width']} wide, with {size['channels']} "
-        f"channel{'s' if size['channels'] > 1 else ''} of 8 bits. Nothing is resized.",
+        f"channel{'s' if size['channels'] > 1 else ''} of 8 bits.",
+        "",
+        *_format_geometry(size),
         "",
         f"## Classes ({len(card['classes'])})",
         "",
@@ -110,6 +133,19 @@ def format_card(card: Mapping[str, Any]) -> str:
         *_format_signatures(card["signatures"]),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _format_geometry(size: Mapping[str, Any]) -> Iterator[str]:
+    geometry = size["geometry"]
+    yield f"- Files: {size['files']}; at most {geometry['max_megapixels']:g} megapixels."
+    words = _FITS[geometry["fit"]]
+    if geometry["fit"] != "exact":
+        antialias = " with antialiasing" if geometry["antialias"] else ""
+        words += f"; {geometry['interpolation']} interpolation{antialias}."
+    yield f"- {words}"
+    yield f"- {_ORIENTATIONS[geometry['orientation']]}"
+    red, green, blue = geometry["background"]
+    yield f"- Background, also behind transparent pixels: {red}, {green}, {blue} (RGB)."
 
 
 def _format_verdict(verdict: Mapping[str, Any] | None) -> Iterator[str]:

@@ -20,7 +20,7 @@ from components.evaluate.provenance import describe_spans, read_spans
 from components.window import SpanLeftOut, SpanTaken
 from data.batches.sequential import read_batches
 from data.errors import BadDataError, EnvironmentTrouble
-from data.examples.artifact import load_examples, shard_lengths
+from data.examples.artifact import LEFT_OUT, QUARANTINE, load_examples, shard_lengths
 from data.examples.read_images import read_images
 
 # TFDS reads its JSON files by a way that protobuf is about to end.
@@ -209,6 +209,31 @@ def test_what_was_left_out_stands_beside_the_examples_and_in_words(spans, run) -
         "left out: s2 v3 (excluded, by ana: labels shuffled)",
     )
     assert read_spans(spans["s1"]) is None
+
+
+def test_a_window_of_raw_and_encoded_spans_is_read_record_by_record(spans, three, run) -> None:
+    files = dataclasses.replace(spans["s1"], store="encoded", features=("camera",))
+    pixels = dataclasses.replace(spans["s2"], features=("camera",))
+    examples = run(files, pixels)
+    assert (examples.store, examples.features) == ("encoded", ("camera",))
+    assert "spans in both stores" in examples.summary
+    assert load_examples(examples.path) == examples
+    wanted = np.concatenate([three[name]["train"][0] for name in ("s1", "s2")])
+    images, _ = read_images(examples, "train", range(29))  # none of these records has a format
+    np.testing.assert_array_equal(np.sort(images, axis=0), np.sort(wanted, axis=0))
+
+
+def test_the_bad_files_of_all_spans_are_in_one_list(spans, run, tmp_path) -> None:
+    several = []
+    for name in ("s1", "s2"):
+        copy = shutil.copytree(spans[name].path, tmp_path / "bad" / name)
+        (copy / QUARANTINE).write_text(f"file,label,problem\n{name}.jpg,a,empty\n")
+        several.append(dataclasses.replace(spans[name], path=copy, quarantined=1))
+    examples = run(*several, spans["s1"])
+    assert examples.quarantined == 2
+    lines = (examples.path / QUARANTINE).read_text().splitlines()
+    assert lines == ["file,label,problem", "s1.jpg,a,empty", "s2.jpg,a,empty"]
+    assert not (examples.path / LEFT_OUT).exists()
 
 
 def test_without_a_span_the_examples_are_as_they_were(three, tmp_path) -> None:

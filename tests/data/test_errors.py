@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import pickle
 
 import pytest
@@ -53,6 +54,12 @@ def test_text_without_an_error_gives_none(text: str) -> None:
 def test_the_first_of_several_is_found() -> None:
     text = f"{serialize_error(BadDataError('first'))} … {serialize_error(StepError('second'))}"
     assert str(deserialize_error(text)) == "first"
+
+
+def test_a_message_can_be_printed_whatever_the_name_of_a_file() -> None:
+    name = os.fsdecode(b"\xff.png")
+    error = BadDataError(name, expected=name, got=name, follows=name, remedy=name)
+    assert str(error).encode().count(rb"\udcff.png") == 5
 
 
 def test_a_message_says_what_expected_got_so_and_do() -> None:

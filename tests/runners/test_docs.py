@@ -95,9 +95,29 @@ def test_a_page_runs_on_a_cluster(page, flink, pool, follow):
     assert "cancelled" in printed
 
 
+@pytest.fixture(scope="module")
+def photos(machine, sign_digits_dir) -> None:
+    """The photographs of 30 persons in ~/signs and ~/photos, and one as a camera made it."""
+    home = Path(machine["HOME"])
+    header, *rows = (sign_digits_dir / "labels.csv").read_text().splitlines()
+    chosen = [row for row in rows if row.rpartition(",")[2] < "p030"]
+    for name in (row.partition(",")[0] for row in chosen):
+        (home / "signs" / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(sign_digits_dir / name, home / "signs" / name)
+    (home / "signs" / "labels.csv").write_text("\n".join([header, *chosen]))
+    (home / "photos").symlink_to(home / "signs" / "images")
+    largest = max(
+        (sign_digits_dir / "images" / "7").iterdir(), key=lambda file: file.stat().st_size
+    )
+    shutil.copy(largest, home / "hand.jpg")
+
+
 @pytest.mark.parametrize("page", SERVERS["minutes"])
-def test_what_takes_minutes(page, follow, tmp_path):
-    printed = follow(page, "minutes", only_needing=page != "docs/how-to/schedule.md")
+def test_what_takes_minutes(page, follow, tmp_path, request):
+    if page in SERVERS["photos"]:
+        request.getfixturevalue("photos")
+    has = ("minutes", "photos")
+    printed = follow(page, *has, only_needing=page != "docs/how-to/schedule.md")
     if page == "docs/how-to/own-code.md":
         assert "\npassed\n" in printed
         assert "1,406 train, 391 test" in printed

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,13 @@ from data.spec import ImageSpec
 from serving_export.bundle.manifest import write_manifest
 from serving_export.model_store.layout import find_bundle_folder
 from serving_export.model_store.push import push
-from serving_export.predict import predict_files, predict_images, read_checked_bytes, read_pixels
+from serving_export.predict import (
+    Answer,
+    BadImage,
+    answer_for_files,
+    predict_files,
+    predict_images,
+)
 
 SPEC = ImageSpec(height=8, width=8, channels=1, class_names=("a", "b"))
 
@@ -38,12 +43,56 @@ def test_a_pushed_model_answers_as_its_images_signature(
         assert [p.probability for p in found] == rows.max(axis=1).tolist()
         assert tuple(found[0].probabilities) == spec.class_names
     assert predict_files(version, []) == []
-    for path, by_file, by_pixels in zip(
-        paths, found, predict_images(version, digits.images[:70]), strict=True
-    ):
-        np.testing.assert_array_equal(read_pixels(path, spec), digits.images[paths.index(path)])
-        assert by_pixels.class_name == by_file.class_name
-        assert by_pixels.probabilities == pytest.approx(by_file.probabilities, abs=1e-6)
+    assert predict_images(version, digits.images[:70]) == found
+
+
+@pytest.mark.slow
+def test_files_of_any_size_and_bad_ones_are_answered_in_their_order(
+    photo_bundle: Path, photographs: list[Path], tmp_path: Path
+) -> None:
+    from serving_export.bundle.saved_model import load_bundle
+
+    (tmp_path / "text.jpg").write_bytes(b"hello")
+    (tmp_path / "folder.png").mkdir()
+    files = [tmp_path / "text.jpg", *photographs[:5], tmp_path / "none.png", photographs[0]]
+    files += [tmp_path / "folder.png", *photographs]  # more than one batch
+    answers = list(answer_for_files(photo_bundle, files))
+    assert [answer.name for answer in answers] == [str(file) for file in files]
+    problems = {a.name: a.problem for a in answers if isinstance(a, BadImage)}
+    assert problems == {
+        str(tmp_path / "text.jpg"): "it is no JPEG, PNG, GIF, WebP or BMP",
+        str(tmp_path / "none.png"): "it cannot be read: No such file or directory",
+        str(tmp_path / "folder.png"): "it cannot be read: Is a directory",
+    }
+    good = [answer for answer in answers if isinstance(answer, Answer)]
+    loaded = load_bundle(photo_bundle)
+    for answer in good[:6]:
+        file = Path(answer.name).read_bytes()
+        np.testing.assert_array_equal(answer.image, loaded.read_image(file))
+        served = loaded("serving_default", [file])["probabilities"][0]
+        np.testing.assert_allclose([*answer.prediction.probabilities.values()], served, atol=1e-6)
+    assert good[0].prediction == good[5].prediction  # the same file in one batch
+    with pytest.raises(BadDataError) as caught:
+        predict_files(photo_bundle, files)
+    assert "text.jpg" in caught.value.what
+    assert "it is no JPEG" in str(caught.value.got)
+
+
+@pytest.mark.slow
+def test_few_files_are_open_at_a_time(photo_bundle: Path, photographs: list[Path]) -> None:
+    """Whoever asks for one answer has at most two batches of files read."""
+    read = 0
+
+    def count() -> Any:
+        nonlocal read
+        for path in photographs * 100:
+            read += 1
+            yield path
+
+    answers = answer_for_files(photo_bundle, count())
+    assert isinstance(next(answers), Answer)
+    assert read <= 128
+    answers.close()
 
 
 @pytest.mark.slow
@@ -63,16 +112,6 @@ def test_pixels_of_another_shape_are_told_before_the_model_is_loaded(tmp_path: P
         predict_images(tmp_path, np.zeros((2, 8, 9, 1), np.uint8))
 
 
-@pytest.mark.parametrize(("mode", "channels"), [("L", 1), ("RGB", 3), ("RGBA", 4)])
-def test_pixels_of_a_file(tmp_path: Path, mode: str, channels: int) -> None:
-    pixels = np.random.default_rng(0).integers(0, 256, (5, 3, channels), dtype=np.uint8)
-    Image.fromarray(pixels.squeeze()).save(tmp_path / "a.png")
-    spec = ImageSpec(height=5, width=3, channels=channels, class_names=("a", "b"))
-    np.testing.assert_array_equal(read_pixels(tmp_path / "a.png", spec), pixels)
-    with Image.open(tmp_path / "a.png") as image:
-        assert image.mode == mode
-
-
 def test_the_highest_version_answers(tmp_path: Path) -> None:
     for version in ("2", "10", "9"):
         (tmp_path / version).mkdir()
@@ -85,52 +124,3 @@ def test_the_highest_version_answers(tmp_path: Path) -> None:
 def test_no_model_there(tmp_path: Path, where: str) -> None:
     with pytest.raises(BadDataError, match="not a model"):
         predict_files(tmp_path / where, [])
-
-
-@pytest.mark.parametrize(("kind", "name"), [("PNG", "i.png"), ("JPEG", "i.jpg"), ("PNG", "i.dat")])
-def test_good_files_pass_whatever_their_name(tmp_path: Path, kind: str, name: str) -> None:
-    Image.new("L", (8, 8)).save(tmp_path / name, kind)
-    assert read_checked_bytes(tmp_path / name, SPEC) == (tmp_path / name).read_bytes()
-
-
-def cut(path: Path) -> None:
-    noise = np.random.default_rng(0).integers(0, 256, (8, 8), dtype=np.uint8)
-    Image.fromarray(noise).save(path, "PNG")
-    path.write_bytes(path.read_bytes()[:-40])
-
-
-BAD: dict[str, tuple[Callable[[Path], Any], str]] = {
-    "another size": (lambda p: Image.new("L", (9, 8)).save(p, "PNG"), "9 wide, 8 high"),
-    "turned": (lambda p: Image.new("L", (4, 16)).save(p, "JPEG"), "JPEG, 4 wide"),
-    "colours": (lambda p: Image.new("RGB", (8, 8)).save(p, "PNG"), "mode RGB"),
-    "a palette": (lambda p: Image.new("P", (8, 8)).save(p, "PNG"), "mode P"),
-    "with alpha": (lambda p: Image.new("LA", (8, 8)).save(p, "PNG"), "mode LA"),
-    "16 bits": (lambda p: Image.new("I;16", (8, 8)).save(p, "PNG"), "mode I;16"),
-    "1 bit": (lambda p: Image.new("1", (8, 8)).save(p, "PNG"), "mode 1"),
-    "a gif": (lambda p: Image.new("L", (8, 8)).save(p, "GIF"), "neither PNG nor JPEG"),
-    "no image": (lambda p: p.write_bytes(b"hello"), "neither PNG nor JPEG"),
-    "empty": (lambda p: p.write_bytes(b""), "neither PNG nor JPEG"),
-    "cut short": (cut, "truncated"),
-}
-
-
-@pytest.mark.parametrize("what", BAD)
-def test_a_bad_file_is_named_with_what_was_expected(tmp_path: Path, what: str) -> None:
-    make, got = BAD[what]
-    make(tmp_path / "image.png")
-    with pytest.raises(BadDataError) as caught:
-        read_checked_bytes(tmp_path / "image.png", SPEC)
-    text = str(caught.value)
-    assert str(tmp_path / "image.png") in text
-    assert "8 wide, 8 high, 8-bit L" in text
-    assert got in text
-
-
-@pytest.mark.parametrize(("make", "got"), [(None, "does not exist"), (Path.mkdir, "directory")])
-def test_no_file_there(tmp_path: Path, make: Callable[[Path], None] | None, got: str) -> None:
-    if make:
-        make(tmp_path / "image.png")
-    with pytest.raises(BadDataError) as caught:
-        read_checked_bytes(tmp_path / "image.png", SPEC)
-    assert str(tmp_path / "image.png") in str(caught.value)
-    assert got in str(caught.value)

@@ -9,27 +9,15 @@ from pathlib import Path
 import numpy as np
 
 from data.examples.artifact import Examples, shard_name
-from data.examples.tf_example import encode
-from data.files.tfrecord_frames import frame_record
+from data.examples.tf_example import encode, encode_features
 from data.spec import ImageSpec
 
 
 def encode_file(content: bytes, label: int, **features: str) -> bytes:
     """Encode a file as a TFRecord of the encoded store."""
-    import tensorflow as tf
-
-    def of_bytes(value: bytes) -> tf.train.Feature:
-        return tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
-
     kind = b"jpeg" if content.startswith(b"\xff\xd8") else b"png"
-    feature = {
-        "image": of_bytes(content),
-        "label": tf.train.Feature(int64_list=tf.train.Int64List(value=[label])),
-        "format": of_bytes(kind),
-        **{name: of_bytes(value.encode()) for name, value in features.items()},
-    }
-    example = tf.train.Example(features=tf.train.Features(feature=feature))
-    return frame_record(example.SerializeToString(deterministic=True))
+    more = {name: value.encode() for name, value in features.items()}
+    return encode_features({"image": content, "label": label, "format": kind, **more})
 
 
 def write_both_stores(

@@ -10,10 +10,26 @@ from typing import Any, NamedTuple
 
 import image_files as files
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageFile, ImageOps
 
+from data.geometry import Geometry
+from data.spec import ImageSpec
+
+ImageFile.MAXBLOCK = 1 << 24  # bytes: noise does not become smaller
 BACKGROUND = (200, 30, 90)
 Draw = np.random.Generator
+
+
+def make_spec(height: int, width: int, channels: int, **geometry: Any) -> ImageSpec:
+    """Make a spec with this background, and settings of the geometry."""
+    settings = {"background": BACKGROUND, **geometry}
+    return ImageSpec(
+        height=height,
+        width=width,
+        channels=channels,
+        class_names=("a", "b"),
+        geometry=Geometry(**settings),
+    )
 
 
 class Drawn(NamedTuple):
@@ -45,12 +61,9 @@ def read_with_pillow(content: bytes, channels: int, turn: bool = False) -> np.nd
             pixels = np.asarray(image.convert("RGBA"))
         orientation = image.getexif().get(0x0112, 1)
     if turn:
-        flagged = Image.Exif()
-        flagged[0x0112] = orientation
-        upright = Image.fromarray(pixels)
-        upright.getexif()[0x0112] = orientation
-        turned = ImageOps.exif_transpose(upright)
-        pixels = np.asarray(turned)
+        stored = Image.fromarray(pixels)
+        stored.getexif()[0x0112] = orientation
+        pixels = np.asarray(ImageOps.exif_transpose(stored))
     if channels == 4:
         return pixels
     colours, alpha = pixels[..., :3].astype(int), pixels[..., 3:].astype(int)

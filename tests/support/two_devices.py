@@ -17,12 +17,14 @@ from components import train
 from components.artifacts import TransformGraph
 from components.context import Context
 from components.train import candidate, devices
-from data.examples.artifact import load_examples
+from data.batches.sequential import read_batches
+from data.examples.artifact import Examples, load_examples, shard_name
+from data.examples.tf_example import encode
 
+FEW = 33  # 2 * 16 + 1: the last batch has fewer images than there are replicas
 CASES = {
     "adam": {},
-    # 1,265 = 79 * 16 + 1: one replica gets nothing of the last batch
-    "class weights, last batch of 1": {
+    "class weights, few images": {
         "class_weights": {"3": 4.0, "8": 0.5},
         "batch_size": 16,
         "model_options": {"softmax": True},
@@ -35,6 +37,12 @@ CASES = {
     },
     "averages": {"optimizer_options": {"use_ema": True, "ema_momentum": 0.9}},
     "mixed_bfloat16": {"precision": "mixed_bfloat16"},
+    # its statistics are those of each replica's share, which may not be empty
+    "batch norm, few images": {
+        "model": "conv",
+        "model_options": {"filters": [2, 3], "dropout": 0},
+        "batch_size": 16,
+    },
 }
 
 
@@ -44,8 +52,8 @@ def main(examples_path: str, graph_path: str, folder: str) -> None:
         cpus[0], [tf.config.LogicalDeviceConfiguration()] * 2
     )
     examples = load_examples(Path(examples_path))
+    few = write_first(examples, FEW, Path(folder, "few"))
     graph = TransformGraph(path=Path(graph_path), spec=examples.spec)
-    inputs = train.Inputs(examples=examples, transform_graph=graph)
     two = devices.choose_hardware
     candidate.write = lambda *_: "not written"  # nobody looks at the bundles
 
@@ -64,6 +72,9 @@ def main(examples_path: str, graph_path: str, folder: str) -> None:
             output = Path(folder, f"{case}-{number}")
             output.mkdir()
             config = train.Config(epochs=2, **settings)
+            inputs = train.Inputs(
+                examples=few if "few" in case else examples, transform_graph=graph
+            )
             model = train.run(inputs, config, Context(output_dir=output)).model
             answers.append(np.load(model.path / "parity.npz")["probabilities"])
             histories.append(json.loads((model.path / "history.json").read_text()))
@@ -74,6 +85,17 @@ def main(examples_path: str, graph_path: str, folder: str) -> None:
             "hardware": [h["hardware"] for h in histories],
         }
     print(json.dumps(found))
+
+
+def write_first(examples: Examples, count: int, folder: Path) -> Examples:
+    """Write the first train images as Examples of their own."""
+    images, labels = next(
+        iter(read_batches(examples, "train", batch_size=count).as_numpy_iterator())
+    )
+    folder.mkdir()
+    (folder / shard_name("train", 0, 1)).write_bytes(encode(images, labels))
+    counts = {"train": tuple(np.bincount(labels, minlength=10).tolist())}
+    return Examples(path=folder, spec=examples.spec, counts=counts)
 
 
 if __name__ == "__main__":

@@ -33,7 +33,6 @@ class Facts:
     history: dict[str, Any] | None = None  # of the training: name → a number per epoch
     history_problem: str = ""  # why an existing history.json cannot be shown
     examples: Examples | None = None  # those that the verdict is about
-    datasets: tuple[Examples, ...] = ()  # all that the run made or used, such as one for each span
     lineage: tuple[StepFacts, ...] = ()
     push: dict[str, Any] | None = None  # pushed, version, served_path, reason
     override: dict[str, Any] | None = None  # rules, by, reason

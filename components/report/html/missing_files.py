@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
@@ -26,18 +26,17 @@ class MissingFiles(NamedTuple):
     problem: str  # why they cannot be listed; empty if they can
 
 
-def list_missing_files(datasets: Sequence[Examples]) -> list[MissingFiles]:
-    """List the files that are missing in each dataset, the bad ones first."""
-    kinds = [
-        (kind, count, examples.path / name)
-        for examples in datasets
-        for kind, count, name in (
-            ("bad", examples.quarantined, QUARANTINE),
-            ("left out", examples.left_out, LEFT_OUT),
-        )
-        if count
+def list_missing_files(examples: Examples | None) -> list[MissingFiles]:
+    """List the bad files and the files left out, where there are any."""
+    if examples is None:
+        return []
+    kinds = (
+        ("bad", examples.quarantined, examples.path / QUARANTINE),
+        ("left out", examples.left_out, examples.path / LEFT_OUT),
+    )
+    return [
+        MissingFiles(kind, number, path, *_read(path)) for kind, number, path in kinds if number
     ]
-    return [MissingFiles(kind, count, path, *_read(path)) for kind, count, path in kinds]
 
 
 def _read(path: Path) -> tuple[list[str], list[list[str]], str]:
@@ -48,8 +47,3 @@ def _read(path: Path) -> tuple[list[str], list[list[str]], str]:
             return next(lines, []), list(islice(lines, _LISTED)), ""
     except (OSError, csv.Error) as error:
         return [], [], summarize_error(error)
-
-
-def list_notes(datasets: Sequence[Examples]) -> list[str]:
-    """List what ingest says of the datasets, such as the store and its reason, each once."""
-    return list(dict.fromkeys(examples.note for examples in datasets if examples.note))

@@ -10,7 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from components.report.html import charts, comparison, confusion, number_formats
 from components.report.html.facts import Facts
-from components.report.html.missing_files import list_missing_files, list_notes
+from components.report.html.missing_files import list_missing_files
 from components.report.html.mistakes import collect_mistakes
 from data.base.visible_text import escape_controls
 
@@ -39,8 +39,7 @@ def _compute_views(facts: Facts) -> dict[str, Any]:
     always = {
         "verdict": verdict,
         "curves": charts.plot_learning_curves(facts.history),
-        "missing_files": list_missing_files(facts.datasets),
-        "notes": list_notes(facts.datasets),
+        "missing_files": list_missing_files(facts.examples),
     }
     if verdict is None:
         return always

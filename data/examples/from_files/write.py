@@ -30,7 +30,7 @@ from data.examples.from_files.portions import Portion
 from data.examples.splits import SPLIT_NAMES, VALIDATION, SplitShares
 from data.examples.tf_example import encode_features
 from data.examples.write import Shard, serialize_errors, write_record
-from data.files.durable_files import translate_disk_errors, write_json
+from data.files.durable_files import failed_write_error, translate_disk_errors, write_json
 from data.images.read_files import ReadImage, read_files
 from data.sources.file_source import FilePart, FileSource, ImageFile
 from data.spec import FORMAT, HEIGHT, IMAGE, LABEL, SPAN, WIDTH, ImageSpec
@@ -140,13 +140,14 @@ class _PortionWriter:
         split = self._choose_split(file, image)
         record = encode_features(self._make_features(file, image, label))
         shard, stream = self._shards.get(split) or self._open_shard(split)
-        with translate_disk_errors(f"cannot write {self._folder / shard.file}"):
+        try:
             shard.size += stream.write(record)
+        except OSError as error:
+            raise failed_write_error(f"cannot write {self._folder / shard.file}", error) from error
         shard.counts[label] += 1
         self._given[file.split or NO_SPLIT] += 1
         if file.group is not None:
             self._groups.setdefault((file.group, split), file.name)
-        Metrics.counter("ingest", f"images_{split}").inc()
 
     def finish(self) -> WrittenPortion:
         """Close the shards and write the details."""
@@ -162,6 +163,9 @@ class _PortionWriter:
             (hash_text(group), split, escape_line(group), escape_line(name))
             for (group, split), name in self._groups.items()
         ]
+        Metrics.counter("ingest", "bad").inc(written.bad)
+        for shard in written.shards:
+            Metrics.counter("ingest", f"images_{shard.split}").inc(sum(shard.counts))
         with translate_disk_errors(f"cannot write {path}"):
             write_json(path, {"bad": self._bad, "groups": groups})
         return written
@@ -178,7 +182,6 @@ class _PortionWriter:
                 "--set ingest.max_bad_share=0.01",
             )
         self._bad.append((name, escape_line(file.label), escape_line(problem)))
-        Metrics.counter("ingest", "bad").inc()
 
     def _find_label(self, file: ImageFile) -> int:
         label = self._labels.get(file.label)

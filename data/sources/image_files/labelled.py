@@ -32,6 +32,7 @@ class Dataset:
     class_names: tuple[str, ...]
     files: Sequence[LabelledFile]
     left_out: Sequence[LeftOut]
+    described: str  # where labels, splits and groups come from, for the step's summary
 
 
 def refuse_shared_files(files: Iterable[LabelledFile]) -> None:

@@ -97,7 +97,10 @@ def read_layout(listing: Listing, settings: LayoutSettings) -> Dataset:
         )
         for folder, file in zip(places, images, strict=True)
     ]
-    return Dataset(class_names, files, sorted(left_out))
+    described = "classes by folder"
+    if layout.splits:
+        described = f"splits by folder ({', '.join(map(escape_line, layout.splits))}), {described}"
+    return Dataset(class_names, files, sorted(left_out), described)
 
 
 def _refuse_no_images(images: int, left_out: list[LeftOut], settings: LayoutSettings) -> None:

@@ -42,6 +42,9 @@ class ListedSource(ABC):
     def given_splits(self) -> set[str | None]:
         return {file.split for file in self._dataset.files}
 
+    def describe(self) -> str:
+        return self._dataset.described
+
     def read_files(self, part: FilePart) -> Iterator[ImageFile]:
         return read_part(self._folder, part)
 

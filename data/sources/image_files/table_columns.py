@@ -65,6 +65,14 @@ class Columns:
         wanted = (self.path, self.label, self.split, self.group, *self.features)
         return list(dict.fromkeys(name for name in wanted if name is not None))
 
+    def describe(self) -> str:
+        """Return which column each thing is read from."""
+        columns = {"path": self.path, "label": self.label, "split": self.split, "group": self.group}
+        texts = [f"{role} from the column {n!r}" for role, n in columns.items() if n is not None]
+        if self.pattern:
+            texts.append(f"group by {self.pattern.pattern!r}")
+        return escape_line(", ".join(texts))
+
 
 def choose_columns(header: Sequence[str], config: SourceConfig, table: str) -> Columns:
     """Choose the columns of a table.

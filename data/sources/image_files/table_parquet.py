@@ -47,6 +47,9 @@ class ParquetTable:
                 for cells in zip(*values, strict=True):
                     number += 1
                     yield number, cells
+            if number != file.metadata.num_rows:
+                rows = f"{number:,} rows, and a header of {file.metadata.num_rows:,}"
+                self._refuse(rows, "write the table again")
 
     def _get_texts(self, column: Any, name: str) -> list[str | None]:
         import pyarrow as pa

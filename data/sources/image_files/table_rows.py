@@ -7,7 +7,7 @@ import posixpath
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from data.base.visible_text import escape_line
 from data.errors import BadDataError
@@ -86,7 +86,7 @@ class _RowReader:
         self._columns, self._where, self._unit, self._given = columns, where, table.unit, given
         self._folder = str(folder)
         self._bases = dict.fromkeys((self._folder, os.path.realpath(self._folder)))
-        self._shared: dict[RowFile, RowFile] = {}
+        self._shared: dict[Any, Any] = {}  # values that many rows have: each is held once
         self.files: dict[str, RowFile] = {}
         self.labels: dict[str, int] = {}
         self.repeated: list[LeftOut] = []
@@ -106,7 +106,10 @@ class _RowReader:
             raise self._error(number, "has no group", expected, "an empty cell")
         features = tuple((feature, cells[feature] or "") for feature in columns.features)
         self.labels.setdefault(label, number)
-        row = RowFile(number, label, split, group, features)
+        share = self._shared.setdefault
+        row = RowFile(
+            number, share(label, label), split, share(group, group), share(features, features)
+        )
         other = self.files.setdefault(name, row)
         if other is row:
             return

@@ -17,23 +17,13 @@ _ONE_SHAPE = 1.1  # aspect ratios differ by less than this factor
 
 @dataclass(frozen=True)
 class Advice:
-    """Settings of ingest that fit the images, and why."""
+    """A size that fits the images, and why."""
 
     height: int
     width: int
     channels: int
     fit: Fit
     why: str
-
-    @property
-    def settings(self) -> dict[str, str | int]:
-        """The settings with their values, by their keys in `--set`."""
-        return {
-            "ingest.height": self.height,
-            "ingest.width": self.width,
-            "ingest.fit": self.fit,
-            **({"ingest.channels": 1} if self.channels == 1 else {}),
-        }
 
 
 def advise(survey: Survey) -> Advice:

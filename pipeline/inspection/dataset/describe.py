@@ -7,7 +7,7 @@ from typing import Any
 
 from data.base.visible_text import escape_line
 from data.errors import BadDataError
-from pipeline.inspection.dataset.advice import find_median_size
+from pipeline.inspection.dataset.advice import advise, find_median_size
 from pipeline.inspection.dataset.look import Look
 from pipeline.inspection.dataset.project import check_trainable
 from pipeline.inspection.dataset.survey import Duplicate, Survey
@@ -43,7 +43,7 @@ def collect_facts(seen: Look) -> dict[str, Any]:
         "duplicates": [duplicate._asdict() for duplicate in survey.duplicates],
         "groups": {name: dict(splits) for name, splits in survey.groups.items()},
         "settings": seen.settings,
-        "why": seen.advice.why,
+        "why": dict(seen.why),
         "warnings": list(find_problems(survey)),
     }
 
@@ -57,6 +57,7 @@ def describe(seen: Look) -> dict[str, str]:
     lines = {
         "images": f"{survey.images:,} in {len(survey.class_names):,} classes, "
         f"{_megabytes(survey.total_bytes)}",
+        "splits": ", ".join(survey.splits) or "none: a share of all images is cut",
         "sizes": "height x width: " + ", ".join(f"{k} {_size(size)}" for k, size in sizes.items()),
         "": f"{len(survey.sizes):,} different; the commonest " + ", ".join(common),
         "formats": ", ".join(f"{name} {n:,}" for name, n in survey.formats.most_common()),
@@ -68,9 +69,9 @@ def describe(seen: Look) -> dict[str, str]:
         "warnings": "\n".join(find_problems(survey)),
     }
     if seen.of_files:
-        advice = seen.advice
-        size = f"{advice.height} x {advice.width} x {advice.channels}, fit {advice.fit}"
-        lines["to train"] = f"at {size}: {advice.why}"
+        config = seen.config
+        size = f"{config.height} x {config.width} x {config.channels or 3}, fit {config.fit}"
+        lines["to train"] = f"at {size}; {advise(survey).why}"
     if len(survey.sizes) == 1:
         lines |= {"sizes": f"height x width: all {common[0]}", "": ""}
     return lines

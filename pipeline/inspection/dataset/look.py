@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from components.ingest import Config
 from data.errors import BadDataError
@@ -13,7 +12,7 @@ from data.files.input_files import resolve_input_path
 from data.sources import make_source
 from data.sources.file_source import FileSource
 from pipeline.config.overrides import apply_overrides, apply_settings
-from pipeline.inspection.dataset.advice import Advice, advise
+from pipeline.inspection.dataset.choose import choose_settings
 from pipeline.inspection.dataset.recognize import recognize
 from pipeline.inspection.dataset.survey import Progress, Survey, survey_files
 from pipeline.inspection.dataset.survey_arrays import survey_arrays
@@ -58,38 +57,43 @@ def configure_ingest(path: str, settings: Sequence[str]) -> Config:
 
 @dataclass(frozen=True)
 class Look:
-    """What is in a dataset, and settings of ingest that fit."""
+    """What is in a dataset, and the settings of ingest that fit it."""
 
-    config: Config
+    config: Config  # with all that was chosen
+    why: Mapping[str, str]  # setting → why it was chosen
+    given: tuple[str, ...]  # settings of the user, as they were written
     survey: Survey
-    advice: Advice
     decoded: bool  # whether every file was decoded
-    of_files: bool = True  # False: arrays of one size
+    of_files: bool  # False: arrays of one size
 
     @property
-    def settings(self) -> dict[str, Any]:
-        """The settings with which the recipe `image_folder` ingests the data, by key in `--set`."""
-        config, splits = self.config, self.survey.splits
-        source = {} if config.source == RECIPE else {"ingest.source": config.source}
-        if not self.of_files:
-            return {**source, "ingest.path": config.path, "ingest.test_share": 0}
-        group = {} if config.group is None else {"ingest.group": config.group}
-        own = [name for name in ("test", "validation") if name in splits]
-        shares = {f"ingest.{name}_share": 0 for name in own}
-        return {**source, "ingest.path": config.path, **group, **self.advice.settings, **shares}
+    def settings(self) -> list[str]:
+        """The settings, KEY=VALUE, with which the recipe `image_folder` ingests the data."""
+        recipe = image_folder().step("ingest").config
+        given = name_settings(self.given)
+        chosen = ((f.name, getattr(self.config, f.name)) for f in dataclasses.fields(Config))
+        texts = [
+            f"ingest.{name}={value}"
+            for name, value in chosen
+            if name not in given and value != getattr(recipe, name)
+        ]
+        return [*texts, *self.given]
 
 
-def look(config: Config, *, decode: bool, progress: Progress) -> Look:
-    """Survey the images of a source, and choose settings that fit.
+def look(path: str, settings: Sequence[str], *, decode: bool, progress: Progress) -> Look:
+    """Survey the images under a path, and choose the settings of ingest that fit.
 
     Args:
-        config: of ingest.
+        path: file or folder, or its URL.
+        settings: `ingest.KEY=VALUE`, as `penstock run` takes them; they replace what is chosen.
         decode: whether to decode every file, as ingest would.
         progress: called with the numbers of files looked at and of all.
 
     Raises:
-        BadDataError: no image can be read, or the listing is invalid.
+        ConfigError: an unknown setting, or one that the source cannot use.
+        BadDataError: there is no dataset, no image can be read, or the listing is invalid.
     """
+    config = configure_ingest(path, settings)
     source = make_source(config.source, config.source_config(()))
     if of_files := isinstance(source, FileSource):
         survey = survey_files(source, config.geometry() if decode else None, progress)
@@ -105,4 +109,10 @@ def look(config: Config, *, decode: bool, progress: Progress) -> Look:
             follows="nothing can be ingested",
             remedy="check the path, or replace the files",
         )
-    return Look(config, survey, advise(survey), decode, of_files)
+    config, why = choose_settings(config, name_settings(settings), survey, of_files)
+    return Look(config, why, tuple(settings), survey, decode, of_files)
+
+
+def name_settings(settings: Sequence[str]) -> set[str]:
+    """Return the names of settings of ingest, as `height` for ingest.height=96."""
+    return {setting.partition("=")[0].removeprefix("ingest.") for setting in settings}

@@ -17,9 +17,8 @@ from pipeline.environment.new_project import make_project
 from pipeline.inspection.dataset.look import Look
 from pipeline.inspection.dataset.recipe_text import Argument, Code, render_arguments
 
-TEST_SHARE, VALIDATION_SHARE = 0.2, 0.1
 _MOST_NAMES = 50  # classes whose names the recipe lists
-_SEEN = 40_000  # images that a training looks at, those that it sees again included
+_SEEN = 60_000  # images that a training looks at, those that it sees again included
 _EPOCHS = (10, 60)  # fewest and most
 _MIN_EXAMPLES = 20  # the default of evaluate
 
@@ -81,23 +80,23 @@ class _Split:
 
     def __init__(self, seen: Look) -> None:
         counts = seen.survey.counts
-        self.cuts_test = "test" not in counts
-        self.cuts_validation = "validation" not in counts
+        share = seen.config.test_share
         rest = sum(
             (counts[split] for split in ("", "train") if split in counts), start=Counter[str]()
         )
         classes = seen.survey.class_names
-        if self.cuts_test:
-            tests = [rest[name] * TEST_SHARE for name in classes]
+        if "test" not in counts:
+            tests = [rest[name] * share for name in classes]
             # what a cut by hash has at least, in 39 of 40 classes
-            tests = [n - 2 * math.sqrt(n * (1 - TEST_SHARE)) for n in tests]
-            self.test = round(rest.total() * TEST_SHARE)
+            tests = [n - 2 * math.sqrt(n * (1 - share)) for n in tests]
+            self.test = round(rest.total() * share)
         else:
             tests = [float(counts["test"][name]) for name in classes]
             self.test = counts["test"].total()
         self.smallest_test = max(0, math.floor(min(tests)))
-        left = rest.total() - (self.test if self.cuts_test else 0)
-        self.train = round(left * (1 - VALIDATION_SHARE * self.cuts_validation))
+        left = rest.total() - (0 if "test" in counts else self.test)
+        validation = 0.0 if "validation" in counts else seen.config.validation_share
+        self.train = round(left * (1 - validation))
         commonest = max(classes, key=seen.survey.count_class)
         self.commonest = commonest
         self.chance = seen.survey.count_class(commonest) / seen.survey.images
@@ -105,63 +104,29 @@ class _Split:
 
 
 def _choose_ingest(seen: Look) -> Iterator[Argument]:
-    config, survey, advice = seen.config, seen.survey, seen.advice
+    config, names = seen.config, seen.survey.class_names
     yield "", "source", config.source
     yield "", "path", str(resolve_input_path(config.path))
-    if len(survey.class_names) <= _MOST_NAMES:
-        yield (
-            "The classes, in the order of their labels. An image of another class is an error.",
-            "class_names",
-            tuple(survey.class_names),
-        )
-    for name in _set_by_user(config):
-        count = f"Images of one of these {len(survey.groups):,} stay in one split."
-        yield count if name == "group" else "", name, getattr(config, name)
-    if seen.of_files:
-        yield f"A size that fits: {advice.why}.", "height", advice.height
-        yield "", "width", advice.width
-        yield "", "channels", advice.channels
-        yield _FITS[advice.fit], "fit", advice.fit
-    if "" in survey.counts and "test" not in survey.counts:
-        yield (
-            "Images without a split: a share becomes the test split. Images are chosen by their "
-            "content, or by `group` where several show one person or thing.",
-            "test_share",
-            TEST_SHARE,
-        )
-    if "validation" not in survey.counts:
-        yield "Cut from train, to watch the training.", "validation_share", VALIDATION_SHARE
-    if survey.bad:
-        name, reason = survey.bad[0]
-        share = len(survey.bad) / (survey.images + len(survey.bad))
-        yield (
-            f"{len(survey.bad):,} files cannot be used, such as {name} ({reason}). They are left "
-            "out, and quarantine.csv lists them; more of them end the step.",
-            "max_bad_share",
-            min(0.99, math.ceil(share * 150) / 100),
-        )
-
-
-_FITS = {
-    "exact": "Every image must have this size.",
-    "pad": "Keeps the whole image and its shape; the rest is background.",
-}
-
-
-def _set_by_user(config: Config) -> Iterator[str]:
-    """Yield the settings of ingest that the user gave, and that nothing below replaces."""
-    chosen = {"source", "path", "class_names", "height", "width", "channels", "fit"}
-    chosen |= {"test_share", "validation_share", "max_bad_share"}
+    if len(names) <= _MOST_NAMES:
+        why = "The classes, in the order of their labels. An image of another class is an error."
+        yield why, "class_names", tuple(names)
+    elif config.class_names:
+        yield "", "class_names", config.class_names
     for f in fields(config):
-        if f.name not in chosen and getattr(config, f.name) != getattr(Config(), f.name):
-            yield f.name
+        value = getattr(config, f.name)
+        if f.name not in ("source", "path", "class_names") and value != getattr(Config(), f.name):
+            yield seen.why.get(f.name, ""), f.name, value
 
 
 def _choose_training(plan: _Split) -> Iterator[Argument]:
     fewest, most = _EPOCHS
     epochs = min(most, max(fewest, 5 * round(_SEEN / plan.train / 5)))
     yield "A small network of convolutions; its depth follows the size.", "model", "conv"
-    yield f"About {plan.train:,} images to train on: more epochs for fewer.", "epochs", epochs
+    yield (
+        f"About {plan.train:,} images to train on: fewer would need more epochs.",
+        "epochs",
+        epochs,
+    )
     yield "", "batch_size", 32
     yield "", "optimizer", "adamw"
     yield "The learning rate falls to 0 over the training.", "learning_rate_schedule", "CosineDecay"

@@ -3,34 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from pathlib import PurePath
+from typing import NamedTuple
 
-from data.errors import BadDataError
-from data.files.input_files import InputPath, resolve_input_path
+from data.errors import BadDataError, unreadable_file_error
+from data.files.input_files import InputPath, is_url, resolve_input_path
 from data.sources.image_files.listing import ENDINGS
 
 _TABLES = (".csv", ".tsv", ".tab", ".jsonl", ".ndjson", ".parquet", ".pq")
 _TFDS = {"dataset_info.json", "features.json"}
 
 
-@dataclass(frozen=True)
-class Recognized:
+class Recognized(NamedTuple):
     """Which source reads the data, and where that source finds it."""
 
     source: str
     path: str
-    why: str  # what was seen
-    also: tuple[str, ...] = field(default=())  # tables beside a folder of images
 
 
 def recognize(path: str) -> Recognized:
     """Choose the source for a file or a folder.
 
-    A table beside a folder of images that has classes of its own is named, not chosen.
+    A table is chosen if the images beside it do not lie in folders of classes.
 
     Raises:
         BadDataError: nothing is there that a source could read.
+        EnvironmentTrouble: the folder cannot be listed.
     """
     place = resolve_input_path(path)
     try:
@@ -38,37 +36,41 @@ def recognize(path: str) -> Recognized:
     except NotADirectoryError:
         return _recognize_file(path)
     except FileNotFoundError as error:
+        if is_url(path):  # listing does not tell a file from a missing folder
+            return _recognize_file(path)
         raise BadDataError(
             f"{path} does not exist",
             expected="a folder of images, or a file of a dataset",
             remedy="check the path",
         ) from error
+    except OSError as error:
+        raise unreadable_file_error(path, error) from error
     names = [entry.name for entry in entries if not entry.name.startswith(".")]
-    if names_idx := [name for name in names if "-ubyte" in name]:
-        return Recognized("idx", path, ", ".join(names_idx[:2]))
+    if any("-ubyte" in name for name in names):
+        return Recognized("idx", path)
     if set(names) >= _TFDS:
-        return Recognized("tfds_dir", path, "dataset_info.json and features.json")
+        return Recognized("tfds_dir", path)
     tables = [name for name in names if _ends(name, _TABLES)]
     arrays = [name for name in names if _ends(name, (".npz",))]
     if len(arrays) == 1 and not tables:
-        return Recognized("npz", _join(path, arrays[0]), arrays[0])
+        return Recognized("npz", _join(path, arrays[0]))
     folders = [entry for entry in entries if entry.name in names and _is_folder(entry)]
     has_images = any(_ends(name, ENDINGS) for name in names)
     if tables and (has_images or len(folders) <= 1):
-        return Recognized("table", _join(path, tables[0]), tables[0], tuple(tables[1:]))
+        return Recognized("table", _join(path, tables[0]))
     if folders:
-        return Recognized("image_folder", path, "folders", tuple(tables))
+        return Recognized("image_folder", path)
     raise _nothing_error(path, names)
 
 
 def _recognize_file(path: str) -> Recognized:
     name = PurePath(path).name
     if _ends(name, _TABLES):
-        return Recognized("table", path, name)
+        return Recognized("table", path)
     if _ends(name, (".npz",)):
-        return Recognized("npz", path, name)
+        return Recognized("npz", path)
     if "-ubyte" in name:
-        return Recognized("idx", path.removesuffix(name).rstrip("/") or ".", name)
+        return Recognized("idx", path.removesuffix(name).rstrip("/") or ".")
     raise _nothing_error(path, [name])
 
 

@@ -75,6 +75,24 @@ class Survey:
         return sum(counts[name] for counts in self.counts.values())
 
 
+class SameImages:
+    """Groups images by a key that equal ones have in common."""
+
+    def __init__(self) -> None:
+        self._groups: defaultdict[object, list[tuple[str, str, str]]] = defaultdict(list)
+
+    def add(self, key: object, name: str, label: str, split: str) -> None:
+        self._groups[key].append((name, label, split))
+
+    def find_duplicates(self) -> list[Duplicate]:
+        """Return the groups of more than one image, in the order of their first ones."""
+        found = [zip(*group, strict=True) for group in self._groups.values() if len(group) > 1]
+        return [
+            Duplicate(names, tuple(sorted({*labels})), tuple(sorted({*splits} - {""})))
+            for names, labels, splits in found
+        ]
+
+
 def survey_files(
     source: FileSource,
     geometry: Geometry | None,
@@ -94,7 +112,7 @@ def survey_files(
     survey = Survey(class_names=tuple(source.class_names()))
     parts = source.list_parts()
     total = sum(part.files for part in parts)
-    same: defaultdict[object, list[ImageFile]] = defaultdict(list)
+    same = SameImages()
     samples = Samples(survey.class_names)
     done = 0
     for part in parts:
@@ -106,12 +124,12 @@ def survey_files(
                     continue
                 _enter(survey, file, header)
                 samples.offer(file.name, file.label, file.content)
-                same[key].append(dataclasses.replace(file, content=b""))
+                same.add(key, file.name, file.label, file.split or "")
             done += len(files)
             progress(done, total)
     if hasattr(source, "left_out"):
         survey.left_out = list(source.left_out())
-    survey.duplicates = [_describe_duplicate(files) for files in same.values() if len(files) > 1]
+    survey.duplicates = same.find_duplicates()
     survey.samples = samples.choose()
     return survey
 
@@ -185,11 +203,3 @@ def _make_spec(geometry: Geometry) -> ImageSpec:
     """Make a spec in which fitting costs nothing: the decoded pixels alone are of interest."""
     small = dataclasses.replace(geometry, fit="stretch", interpolation="nearest", antialias=False)
     return ImageSpec(height=1, width=1, channels=3, class_names=("a", "b"), geometry=small)
-
-
-def _describe_duplicate(files: Sequence[ImageFile]) -> Duplicate:
-    return Duplicate(
-        tuple(file.name for file in files),
-        tuple(sorted({file.label for file in files})),
-        tuple(sorted({file.split for file in files if file.split})),
-    )

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 
 from data.sources import Source
 from pipeline.inspection.dataset.samples import Samples
-from pipeline.inspection.dataset.survey import Duplicate, Progress, Survey
+from pipeline.inspection.dataset.survey import Progress, SameImages, Survey
 
 
 def survey_arrays(source: Source, progress: Progress) -> Survey:
@@ -23,29 +23,22 @@ def survey_arrays(source: Source, progress: Progress) -> Survey:
     names = spec.class_names
     survey = Survey(class_names=names)
     samples = Samples(names)
-    same: defaultdict[int, list[tuple[str, int, str]]] = defaultdict(list)
+    same = SameImages()
     done: Counter[str] = Counter()
     for part in source.parts():
         for images, labels in source.read(part):
             for image, label, key in zip(images, labels, hash_images(images), strict=True):
-                same[int(key)].append((part.split, done[part.split], names[label]))
-                samples.offer(f"{part.split}/{done[part.split]}", names[label], image)
-                survey.counts.setdefault(part.split, Counter())[names[label]] += 1
+                name, class_name = f"{part.split}/{done[part.split]}", names[label]
+                same.add(int(key), name, class_name, part.split)
+                samples.offer(name, class_name, image)
+                survey.counts.setdefault(part.split, Counter())[class_name] += 1
                 done[part.split] += 1
             progress(done.total(), total or done.total())
     count = done.total()
     survey.sizes[spec.height, spec.width] = count
-    survey.formats[f"arrays, {spec.height} x {spec.width} x {spec.channels}"] = count
+    survey.formats[f"{spec.height} x {spec.width} x {spec.channels} arrays"] = count
     survey.grey = count if spec.channels == 1 else 0
     survey.total_bytes = count * spec.image_bytes
-    survey.duplicates = [
-        Duplicate(
-            tuple(f"{split}/{index}" for split, index, _ in images),
-            tuple(sorted({name for _, _, name in images})),
-            tuple(sorted({split for split, _, _ in images})),
-        )
-        for images in same.values()
-        if len(images) > 1
-    ]
+    survey.duplicates = same.find_duplicates()
     survey.samples = samples.choose()
     return survey

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from components import ingest
 from components.artifacts import Model, Verdict
 from components.context import Context
 from components.evaluate import (
@@ -18,6 +19,7 @@ from components.evaluate import (
     Config,
     Inputs,
     Outputs,
+    check_expected,
     check_inputs,
     depends,
     is_current,
@@ -278,6 +280,16 @@ def test_a_slice_that_no_example_has_is_refused_before_anything_is_trained(
     floor = Threshold(metric="accuracy", at_least=0.5, on="each brigthness")
     with pytest.raises(ConfigError, match="did you mean 'brightness'"):
         check_inputs(Config(slices=("brigthness",), thresholds=(floor,)), made)
+
+
+def test_a_column_that_ingest_does_not_name_is_refused_before_anything_is_ingested() -> None:
+    table = ingest.Config(source="table", path="labels.csv", test_share=0.2, features=("camera",))
+    expected = ingest.expect_outputs(table, {}, thorough=False)
+    check_expected(Config(slices=("camera", "format", "brightness")), expected, thorough=False)
+    with pytest.raises(ConfigError, match="'kamera', a feature that no example has") as caught:
+        check_expected(Config(slices=("kamera",)), expected, thorough=False)
+    assert "did you mean 'camera'" in caught.value.remedy
+    assert "ingest.features" in caught.value.remedy
 
 
 # --------------------------------------------------------------------- against models that serve

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import resource
 import shutil
@@ -286,3 +287,33 @@ def test_two_at_once_do_not_disturb_each_other(photos, run, stores) -> None:
                 shard.read_bytes() for shard in stores["encoded"].shards(split)
             ]
     assert len(made) == 2
+
+
+def test_a_window_over_spans_in_both_stores(photos, run, tmp_path) -> None:
+    from components import window
+
+    settings = {**LISTED, "path": str(photos)}
+    spans = [
+        run(**settings, span=str(number), store=store)
+        for number, store in enumerate(("raw", "encoded"))
+    ]
+    taken = tuple(window.SpanTaken(span=str(number)) for number in range(2))
+    config = window.Config(pattern="photos/{SPAN}", spans=taken, test="all")
+    inputs = window.Inputs(spans=tuple(spans))
+    both = window.run(inputs, config, Context(output_dir=tmp_path)).examples
+    assert (both.store, both.features) == ("encoded", ("camera",))
+    for split in both.counts:
+        assert content(both, split) == 2 * content(spans[0], split)
+    other = dataclasses.replace(spans[1], features=())
+    with pytest.raises(BadDataError, match="the span 1 has other features than the span 0"):
+        window.check_inputs(config, {"spans": (spans[0], other)})
+
+
+def test_what_is_known_before_it_runs(photos) -> None:
+    settings = {"source": "image_folder", "path": str(photos), "test_share": 0.3}
+    config = ingest.Config(**settings, height=8, width=8, fit="stretch")
+    expected = ingest.expect_outputs(config, {}, thorough=False)["examples"]
+    assert (expected.spec, expected.class_names, expected.splits) == (None, None, None)
+    expected = ingest.expect_outputs(config, {}, thorough=True)["examples"]
+    assert expected.spec.shape == (8, 8, 3)
+    assert expected.class_names == NAMES

@@ -35,10 +35,11 @@ def test_one_replica_and_two_give_the_same_model(made, tmp_path: Path) -> None:
         one, two = found["hardware"]
         assert one.startswith("CPU:0, ")
         assert two.startswith("CPU:0 + CPU:1, ")
-        close = 0.05 if case == "mixed_bfloat16" else 1e-4
+        differs = case in ("mixed_bfloat16", "batch norm, few images")
+        close = 0.05 if differs else 1e-4
         assert found["probabilities"] < close, (case, found)
         assert found["loss"] < 10 * close, (case, found)
-        assert found["accuracy"] < (0.02 if case == "mixed_bfloat16" else 1e-3), (case, found)
+        assert found["accuracy"] < (0.1 if differs else 1e-3), (case, found)
 
 
 def test_the_cpu_is_one_device_in_float32() -> None:

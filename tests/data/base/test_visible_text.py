@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import tomllib
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data.base.visible_text import escape_controls, escape_toml, format_json
+from data.base.visible_text import escape_controls, escape_line, escape_toml, format_json
 
 HOME = Path(__file__).parents[3]
 
@@ -35,6 +36,19 @@ def test_what_acts_unseen_is_written_out(text: str, shown: str) -> None:
 )
 def test_what_is_read_stays(text: str) -> None:
     assert escape_controls(text) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("a\tb\n.png", r"a\tb\n.png"),
+        (os.fsdecode(b"\xff\xc3\xbc"), r"\udcffü"),
+        ("\u202egnp", r"\u202egnp"),
+        ("küche 1.png", "küche 1.png"),
+    ],
+)
+def test_a_name_takes_one_line(text: str, shown: str) -> None:
+    assert escape_line(text) == shown
 
 
 @given(st.text())

@@ -58,7 +58,7 @@ def test_images_need_not_lie_in_one_piece() -> None:
         {"label": 0, "image": b""},
         {"image": b"\xff\xd8" * 5000, "label": 300, "format": b"jpeg", "height": 3024, "width": 1},
         {"image": b"x", "label": 1, "span": b"2026-11-20", "zebra": b"", "camera": "über".encode()},
-        {"ä": b"not ASCII", "z": b"before it", "Z": 2**62},
+        {"ä": b"not ASCII", "z": b"before it", "image": b"x" * 127, "Z": 2**62, "a": b"b"},
     ],
 )
 def test_features_are_tensorflows_byte_for_byte(features: dict, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import math
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -20,6 +21,7 @@ from data.files.durable_files import (
     sha256_file,
     translate_disk_errors,
     write_json,
+    write_text,
 )
 
 JSON = st.recursive(
@@ -52,8 +54,15 @@ def test_a_write_that_fails_leaves_the_old_file(tmp_path: Path, bad: object) -> 
 
 def test_a_text_that_utf8_cannot_hold_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(UnicodeEncodeError):
-        write_json(tmp_path / "value.json", "\ud800")
+        write_text(tmp_path / "text", "\ud800")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_json_escapes_what_utf8_cannot_hold(tmp_path: Path) -> None:
+    value = {os.fsdecode(b"\xff"): "\ud800ü"}
+    write_json(tmp_path / "value.json", value)
+    assert (tmp_path / "value.json").read_text(encoding="utf-8").count("\\ud") == 2
+    assert read_json(tmp_path / "value.json") == value
 
 
 def test_what_a_killed_writer_left_is_removed(tmp_path: Path) -> None:

@@ -81,6 +81,17 @@ def test_json_has_everything(photos, capfd) -> None:
         assert picture.width > 800
 
 
+def test_a_picture_that_cannot_be_written_ends_the_command_only_if_it_was_asked_for(
+    photos, capfd
+) -> None:
+    Path("file").touch()
+    assert call(["data", str(photos), "--root", "file"]) == 0
+    printed = capfd.readouterr()
+    assert "24 in 2 classes" in printed.out
+    assert "warning: no picture" in printed.err
+    assert call(["data", str(photos), "--out", "file/seen.png"]) == 75
+
+
 def test_settings_of_ingest_are_taken_and_repeated(photos, capfd) -> None:
     command = ["data", str(photos), "--headers", "--set", r"ingest.group=(\w)\w*\.\w+$"]
     assert call(command) == 0

@@ -30,7 +30,7 @@ from pipeline.cli.main import call
 from pipeline.console.live_view import plan_listing
 from pipeline.console.terminal import Console
 from pipeline.console.verdict_table import verdict_table
-from pipeline.inspection.dataset.advice import advise
+from pipeline.inspection.dataset.choose import choose_settings
 from pipeline.inspection.dataset.look import Look
 from pipeline.inspection.dataset.survey import BadFile, Duplicate, Survey
 from pipeline.schedule.ledger.store import ScheduleStore
@@ -318,8 +318,10 @@ def see() -> Look:
         duplicates=[Duplicate(("train/cat/3.jpg", "test/cat/4.jpg"), ("cat",), ("test", "train"))],
     )
     survey.groups["ana"].update(train=7, test=1)
-    config = Ingest(source="table", path="photos.csv")
-    return Look(config, survey, advise(survey), decoded=True)
+    config, why = choose_settings(
+        Ingest(source="table", path="photos.csv"), set(), survey, of_files=True
+    )
+    return Look(config, why, (), survey, decoded=True, of_files=True)
 
 
 def command(words: str) -> Callable[[], object]:

@@ -170,7 +170,10 @@ def test_a_traceback_only_with_debug(capfd):
         ("rnu digits", 2, "rnu"),
         ("run digits --setting x", 2, "--setting"),
         ("show latest", 2, "nothing ran in"),
-        ("predict /nowhere a.png", 5, "not a model"),
+        ("run image_folder", 2, "needs ingest.path"),
+        ("data /nowhere", 5, "/nowhere does not exist"),
+        ("predict /nowhere a.png", 5, "a.png does not exist"),
+        (f"predict /nowhere {__file__}", 5, "not a model"),
     ],
 )
 def test_bad_input_is_one_clear_message_and_its_exit_code(

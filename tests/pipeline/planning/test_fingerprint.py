@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import os
 import sys
 from pathlib import Path
 
@@ -108,6 +109,19 @@ def test_a_change_of_anything_is_a_change_and_is_named():
 )
 def test_a_long_value_is_named_and_not_shown(after, phrase):
     assert describe_differences({"config": {"name": "a"}}, {"config": {"name": after}}) == [phrase]
+
+
+def test_of_many_files_a_few_are_named():
+    name = os.fsdecode(b"/x\n\xff")
+    files = {f"{name}{number}": "1" for number in range(7)}
+    old, new = {"files": {"a": "1"}, "seed": 0}, {"files": {"a": "1", **files}, "seed": 1}
+    assert describe_differences(old, new) == [
+        r"files /x\n\udcff0",
+        r"files /x\n\udcff1",
+        r"files /x\n\udcff2",
+        "4 more files",
+        "seed 0 → 1",
+    ]
 
 
 def test_what_is_new_or_gone_was_nothing_or_is_nothing():

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from data.errors import EnvironmentTrouble
 from data.files.durable_files import sha256_file
 from pipeline.storage import file_digests
 from pipeline.storage.ledger import Ledger
@@ -56,3 +57,33 @@ def test_a_file_that_was_changed_just_now_is_read_each_time(tmp_path, reads, mon
         for _ in range(2):
             digest(ledger, file)
     assert reads == [file, file]
+
+
+def test_many_files_are_read_once_whatever_their_names(tmp_path, reads, monkeypatch) -> None:
+    monkeypatch.setattr(file_digests, "_AT_ONCE", 3)
+    folder = tmp_path / "images"
+    folder.mkdir()
+    (tmp_path / "link").symlink_to(folder)
+    files = [folder / name for name in ("a", "b", "c\n", os.fsdecode(b"\xff"), "ü", "f", "g")]
+    for file in files:
+        file.write_bytes(os.fsencode(file))
+    names = list(map(str, files))
+    with Ledger(tmp_path) as ledger:
+        digests = ledger.digest_files(names)
+        assert digests == {str(file): sha256_file(file) for file in files}
+        assert list(digests) == names
+        assert reads == files
+        assert ledger.digest_files([f"{tmp_path}/link/{name.name}" for name in files])
+    with Ledger(tmp_path) as ledger:
+        assert ledger.digest_files(names) == digests
+    assert reads == files
+
+
+def test_what_was_read_before_an_error_is_stored(tmp_path, reads) -> None:
+    files = [tmp_path / name for name in ("a", "b")]
+    files[0].write_bytes(b"a")
+    with Ledger(tmp_path) as ledger:
+        for _ in range(2):
+            with pytest.raises(EnvironmentTrouble, match="b cannot be read"):
+                ledger.digest_files(list(map(str, files)))
+    assert reads == [files[0]]

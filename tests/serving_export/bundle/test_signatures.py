@@ -146,7 +146,7 @@ def test_an_exact_model_refuses_another_size(bundle: Any) -> None:
     spec = ImageSpec(height=6, width=5, channels=3, class_names=("a", "b"))
     read, pixels = make_read_function(spec), image_files.noise(6, 5, 3)
     np.testing.assert_array_equal(read(tf.constant(image_files.to_file(pixels))), pixels)
-    with pytest.raises(tf.errors.InvalidArgumentError, match="size"):
+    with pytest.raises(tf.errors.InvalidArgumentError, match="fit is exact"):
         read(tf.constant(image_files.to_file(image_files.noise(7, 5, 3))))
 
 

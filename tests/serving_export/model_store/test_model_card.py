@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import dataclasses
 import json
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
+from data.geometry import Fit, Geometry, Orientation
 from data.spec import ImageSpec
 from serving_export.bundle.manifest import Manifest
 from serving_export.model_store.model_card import format_card, make_card
@@ -41,7 +43,9 @@ VERDICT: dict[str, Any] = {
 
 def test_a_card_says_what_the_model_is_and_how_it_was_judged() -> None:
     card = json.loads(json.dumps(make_card(MANIFEST, "c" * 64, VERDICT), allow_nan=False))
-    assert card["input"] == {"height": 8, "width": 9, "channels": 3}
+    size = card["input"]
+    assert (size["height"], size["width"], size["channels"]) == (8, 9, 3)
+    assert size["geometry"]["fit"] == "exact"
     assert card["classes"] == list(NAMES)
     assert card["training"] == MANIFEST.metadata
     assert card["digest"] == "c" * 64
@@ -63,6 +67,7 @@ def test_the_page_says_the_same_and_no_name_is_markup() -> None:
     assert "Accuracy 0.9821 (0.9635 to 0.9913) on 391 images." in page
     assert "| accuracy, overall | at least 0.94 | passed | seen 0.9821 |" in page
     assert "8 pixels high, 9 wide, with 3 channels" in page
+    assert "A file of another size is refused." in page
     assert "- epochs: 5" in page
     assert "c" * 64 in page
     assert "1. \\<script\\>alert(1)\\</script\\>" in page
@@ -70,6 +75,21 @@ def test_the_page_says_the_same_and_no_name_is_markup() -> None:
     assert "3. \\*bold\\*" in page
     assert "4. ä ö" in page
     assert "5. \\\\x1b\\[2J\\\\u202elapis" in page
+
+
+@pytest.mark.parametrize("fit", get_args(Fit))
+@pytest.mark.parametrize("orientation", get_args(Orientation))
+def test_the_page_says_what_becomes_of_a_file(fit: Fit, orientation: Orientation) -> None:
+    geometry = Geometry(fit=fit, orientation=orientation, background=(1, 2, 3), max_megapixels=12.5)
+    spec = dataclasses.replace(MANIFEST.spec, geometry=geometry)
+    card = make_card(dataclasses.replace(MANIFEST, spec=spec), "c" * 64, None)
+    page = format_card(json.loads(json.dumps(card)))
+    assert "at most 12.5 megapixels" in page
+    assert ("bilinear interpolation with antialiasing" in page) == (fit != "exact")
+    assert {"apply": "applied", "ignore": "ignored", "refuse": "orientation is refused"}[
+        orientation
+    ] in page
+    assert "1, 2, 3 (RGB)" in page
 
 
 @pytest.mark.parametrize(

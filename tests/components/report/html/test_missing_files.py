@@ -35,16 +35,9 @@ def made(path: Path, bad: int = 0, left_out: int = 0) -> Examples:
     )
 
 
-def rendered(*datasets: Examples) -> str:
-    facts = Facts(
-        run_id="r",
-        pipeline="p",
-        status="failed",
-        started=0.0,
-        examples=datasets[0],
-        datasets=datasets,
-    )
-    return render(facts)
+def rendered(examples: Examples) -> str:
+    run = {"run_id": "r", "pipeline": "p", "status": "failed", "started": 0.0}
+    return render(Facts(**run, examples=examples))
 
 
 def test_bad_files_are_listed_with_their_reasons_and_the_rest_is_counted(tmp_path: Path) -> None:
@@ -59,30 +52,18 @@ def test_bad_files_are_listed_with_their_reasons_and_the_rest_is_counted(tmp_pat
     assert f"The first 20; all are in <code>{tmp_path / QUARANTINE}</code>" in page
     assert "1 file is not among the examples: left out." in page
     assert ".DS_Store" in page
-    assert "store encoded: the pixels are 9.1 times the bytes of the files." in page
-
-
-def test_of_several_spans_each_has_its_own_list(tmp_path: Path) -> None:
-    spans = [tmp_path / "one", tmp_path / "two"]
-    for span in spans:
-        span.mkdir()
-        write(span / QUARANTINE, [["file", "label", "problem"], [f"{span.name}.jpg", "a", "empty"]])
-    page = rendered(*(made(span, bad=1) for span in spans))
-    assert page.count("Files, with the reasons") == 2
-    assert "one.jpg" in page
-    assert "two.jpg" in page
-    assert page.count("9.1 times") == 1
+    assert "Store encoded: the pixels are 9.1 times the bytes of the files." in page
 
 
 @pytest.mark.parametrize("content", [None, b"\xff\xfe,a\n1,2\n", b'"' + b"x" * 200_000])
 def test_a_list_that_cannot_be_read_is_said(tmp_path: Path, content: bytes | None) -> None:
     if content is not None:
         (tmp_path / QUARANTINE).write_bytes(content)
-    (files,) = list_missing_files([made(tmp_path, bad=2)])
+    (files,) = list_missing_files(made(tmp_path, bad=2))
     assert files.problem or files.rows == [["1", "2"]]
     assert "2 files are not among the examples: bad" in rendered(made(tmp_path, bad=2))
 
 
 def test_without_such_files_nothing_is_said(tmp_path: Path) -> None:
-    assert list_missing_files([made(tmp_path)]) == []
+    assert list_missing_files(made(tmp_path)) == []
     assert "not among the examples" not in rendered(made(tmp_path))

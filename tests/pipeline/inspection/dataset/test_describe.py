@@ -6,7 +6,7 @@ from collections import Counter
 
 from components.ingest import Config
 from data.sources.file_source import LeftOut
-from pipeline.inspection.dataset.advice import advise
+from pipeline.inspection.dataset.choose import choose_settings
 from pipeline.inspection.dataset.describe import (
     collect_facts,
     describe,
@@ -18,7 +18,9 @@ from pipeline.inspection.dataset.survey import BadFile, Duplicate, Survey
 
 
 def see(survey: Survey) -> Look:
-    return Look(Config(source="image_folder", path="photos"), survey, advise(survey), True)
+    config = Config(source="image_folder", path="photos")
+    config, why = choose_settings(config, set(), survey, of_files=True)
+    return Look(config, why, (), survey, decoded=True, of_files=True)
 
 
 def make_survey() -> Survey:
@@ -77,7 +79,7 @@ def test_the_facts_are_complete_however_many() -> None:
     assert len(facts["bad"]) == 100
     assert facts["classes"] == {"cat": {"all": 20}, "dog": {"all": 20}}
     assert facts["sizes"]["median"] == (100, 120)
-    assert facts["settings"]["ingest.path"] == "photos"
+    assert facts["settings"][0] == "ingest.path=photos"
 
 
 def test_data_without_a_test_split_says_what_to_do() -> None:

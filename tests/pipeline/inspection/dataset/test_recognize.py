@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from data.errors import BadDataError
+from data.errors import BadDataError, EnvironmentTrouble
 from pipeline.inspection.dataset.recognize import recognize
 
 
@@ -55,6 +55,12 @@ def test_what_no_source_reads_is_refused_by_name(tmp_path: Path, files, path, go
     with pytest.raises(BadDataError) as caught:
         recognize(str(tmp_path / path))
     assert caught.value.got == got
+
+
+def test_a_folder_that_cannot_be_listed_is_no_missing_data(tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    with pytest.raises(EnvironmentTrouble, match="cannot read"):
+        recognize(str(tmp_path / "loop"))
 
 
 def write(folder: Path, files: list[str]) -> None:
