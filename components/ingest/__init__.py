@@ -3,7 +3,7 @@
 from components.ingest.checks import check_config, check_expected, expect_outputs, stamp
 from components.ingest.component import Inputs, Outputs, run
 from components.ingest.config import Config
-from components.ingest.outside_data import depends
+from components.ingest.outside_data import depends, modules
 
 __all__ = [
     "Config",
@@ -13,6 +13,7 @@ __all__ = [
     "check_expected",
     "depends",
     "expect_outputs",
+    "modules",
     "run",
     "stamp",
 ]

@@ -15,6 +15,11 @@ from data.sources import NAMES
 from data.sources.image_files.input_files import SOURCES, list_input_files, list_input_urls
 
 
+def modules(config: Config) -> tuple[str, ...]:
+    """Name the module of the source."""
+    return (resolve_import_path(config.source, NAMES, "source").partition(":")[0],)
+
+
 def depends(config: Config) -> Depends:
     """Name the module of the source, and its files: `path`, or all files under it but hidden ones.
 
@@ -26,7 +31,6 @@ def depends(config: Config) -> Depends:
         BadDataError: one of the files is a link that leads nowhere, or a table is invalid.
         EnvironmentTrouble: a folder cannot be listed.
     """
-    module = resolve_import_path(config.source, NAMES, "source").partition(":")[0]
     folder = Path(config.data_dir or "").expanduser()
     own = (folder,) if config.data_dir and config.source not in NAMES and folder.exists() else ()
     urls = list_input_urls(config.source, config.source_config(()))
@@ -35,7 +39,7 @@ def depends(config: Config) -> Depends:
         if config.source in SOURCES
         else _list_files(config.path)
     )
-    return Depends(modules=(module,), files=(*files, *own), urls=urls)
+    return Depends(modules=modules(config), files=(*files, *own), urls=urls)
 
 
 def _list_files(path: str | None) -> list[Path]:

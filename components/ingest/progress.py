@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,7 +21,8 @@ def report_progress(
     ended = threading.Event()
 
     def report() -> None:
-        size = sum(file.stat().st_size for file in folder.glob("*.tfrecord"))
+        with os.scandir(folder) as files:
+            size = sum(file.stat().st_size for file in files if file.name.endswith(".tfrecord"))
         images = int(size / record_bytes)
         if total is not None:
             images = min(images, total)

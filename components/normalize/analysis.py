@@ -45,11 +45,10 @@ class ReadBatches(SameCodeDoFn):
         self.examples = examples
 
     def process(self, shard: str) -> Iterator[pa.RecordBatch]:
-        spec, store = self.examples.spec, self.examples.store
-        size = max(1, min(_BATCH, _BATCH_BYTES // spec.image_bytes))
+        size = max(1, min(_BATCH, _BATCH_BYTES // self.examples.spec.image_bytes))
         with serialize_errors(), translate_record_errors(self.examples):
             check_lengths(shard)
-            batches = parse_batches(tf.data.TFRecordDataset(shard), spec, store, size)
+            batches = parse_batches(tf.data.TFRecordDataset(shard), self.examples, size)
             for images, labels in batches.as_numpy_iterator():
                 yield make_record_batch(images, labels)
 

@@ -119,7 +119,13 @@ def _make_schedule(name: str, options: Mapping[str, Any], steps: int) -> Any:
     if "decay_steps" in takes.split() and "decay_steps" not in options:
         warmup = options.get("warmup_steps") or 0  # CosineDecay decays after its warm-up
         options = {**options, "decay_steps": max(1, steps - warmup)}
-    return _instantiate(keras.optimizers.schedules, name, options)
+    # Keras computes with the type that it gets, and cannot multiply a rate of type int
+    rates = {
+        option: float(value)
+        for option, value in options.items()
+        if type(value) is int and option.endswith(("rate", "target"))
+    }
+    return _instantiate(keras.optimizers.schedules, name, {**options, **rates})
 
 
 def _instantiate(module: Any, name: str, options: Mapping[str, Any]) -> Any:

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import tensorflow as tf
 
-from data.examples.artifact import Examples, Store
+from data.examples.artifact import Examples
 from data.examples.tfrecord import damaged_examples_error
 from data.files.tfrecord_frames import check_lengths
 from data.images.fit import read_image
@@ -32,8 +32,7 @@ def skip_autograph(function: F) -> F:
 
 def parse_batches(
     records: tf.data.Dataset,
-    spec: ImageSpec,
-    store: Store,
+    examples: Examples,
     batch_size: int,
     *,
     parallel_calls: int = tf.data.AUTOTUNE,
@@ -43,8 +42,7 @@ def parse_batches(
 
     Args:
         records: serialized tf.Examples, () string each.
-        spec: of the images, with the geometry for files.
-        store: of the Examples: only files are decoded and fitted.
+        examples: the dataset that they are from; files of encoded ones are decoded and fitted.
         batch_size: images per batch; the last batch may be smaller.
         parallel_calls: batches (raw) or files (encoded) that are parsed at a time.
         transform: applied to the images of a batch.
@@ -54,7 +52,8 @@ def parse_batches(
     def finish(images: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         return images if transform is None else transform(images), labels
 
-    if store == "raw":
+    spec = examples.spec
+    if examples.store == "raw":
         parse = skip_autograph(lambda batch: finish(*parse_raw_examples(batch, spec)))
         return records.batch(batch_size).map(parse, num_parallel_calls=parallel_calls)
     # One at a time, so that only a few of the files, which may be large, are in memory.

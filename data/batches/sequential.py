@@ -36,8 +36,7 @@ def read_batches(
     """
     batches = parse_batches(
         make_record_dataset(examples, split),
-        examples.spec,
-        examples.store,
+        examples,
         batch_size,
         transform=(lambda images: transform(tf.cast(images, tf.float32))) if transform else None,
     )

@@ -246,8 +246,7 @@ def _from_records(
             records = records.shuffle(feed.shuffle, seed=seed * 1_000_003 + epoch)
         return parse_batches(
             records.skip(tf.where(index == 0, tf.constant(skip * size, tf.int64), 0)),
-            examples.spec,
-            examples.store,
+            examples,
             size,
             parallel_calls=parallel_calls,
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import pkgutil
 import sys
 from collections.abc import Collection, Iterable
@@ -19,6 +18,7 @@ from data.code.loaded_modules import (
     digest_loaded_source,
     digest_source,
     get_module_file,
+    invalidate_import_caches,
     is_first_party_file,
     is_installed,
 )
@@ -50,7 +50,7 @@ class Code:
     """
 
     def __init__(self) -> None:
-        importlib.invalidate_caches()
+        invalidate_import_caches()
         self.distributions = Distributions()
         self._specs: dict[str, ModuleSpec | None] = {}
         self._contents: dict[Path, tuple[str, bytes]] = {}

@@ -13,6 +13,7 @@ import importlib.util
 import itertools
 import os
 import sys
+import threading
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -54,6 +55,18 @@ def is_first_party_file(file: str) -> bool:
     if is_installed(file) or file.startswith(_STANDARD):
         return False
     return not os.path.basename(file).startswith("__autograph_generated_file")
+
+
+_invalidating = threading.Lock()
+
+
+def invalidate_import_caches() -> None:
+    """Let Python find modules that were written since it last looked into their folders.
+
+    Python's own function fails with a KeyError where two threads, such as runs, call it at once.
+    """
+    with _invalidating:
+        importlib.invalidate_caches()
 
 
 def digest_source(content: bytes) -> str:

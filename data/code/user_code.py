@@ -49,7 +49,9 @@ def find_owner(file: str) -> Owner:
     path = Path(os.path.abspath(file))
     if any(path.is_relative_to(_HOME / package) for package in OUR_PACKAGES):
         return "ours"
-    if file.startswith("<") or {*_INSTALLED} & {*path.parts} or _is_of_python(path):
+    if not (os.path.isabs(file) or path.exists()):
+        return "library"  # such as <string>, and compiled code, which names the path of its build
+    if {*_INSTALLED} & {*path.parts} or _is_of_python(path):
         return "library"
     return "library" if _AUTOGRAPH_COPY in path.name else "user"
 

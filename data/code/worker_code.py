@@ -27,7 +27,11 @@ import apache_beam as beam
 
 from data.code.first_party import get_user_file
 from data.code.import_path import OUR_PACKAGES
-from data.code.loaded_modules import digest_loaded_source, record_worker_imports
+from data.code.loaded_modules import (
+    digest_loaded_source,
+    invalidate_import_caches,
+    record_worker_imports,
+)
 from data.errors import EnvironmentTrouble, serialize_error
 from data.files.durable_files import write_text
 from data.files.private_files import open_private
@@ -98,7 +102,7 @@ def install_user_modules(files: Mapping[str, str], folder: Path) -> None:
             source.write(text)
     if files and str(folder) not in sys.path:
         sys.path.insert(0, str(folder))
-    importlib.invalidate_caches()
+    invalidate_import_caches()
 
 
 @functools.cache

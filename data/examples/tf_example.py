@@ -28,11 +28,13 @@ def encode(images: np.ndarray, labels: np.ndarray, span: str | None = None) -> b
         labels: (n,) int64, from 0.
         span: name of the images' span; None: the examples have no such feature.
     """
-    more = {} if span is None else {SPAN: span.encode()}
-    return b"".join(
-        encode_features({IMAGE: image.tobytes(), LABEL: label, **more})
-        for image, label in zip(images, labels.tolist(), strict=True)
-    )
+    size = images[0].size if len(images) else 0
+    more = () if span is None else ((SPAN, span.encode()),)
+    records: list[bytes] = []
+    for image, label in zip(images, labels.tolist(), strict=True):
+        before, after = _encode_frame(size, ((LABEL, label), *more))
+        records.append(frame_record(b"".join((before, image.tobytes(), after))))
+    return b"".join(records)
 
 
 def encode_features(features: Mapping[str, bytes | int]) -> bytes:
@@ -51,7 +53,8 @@ def encode_features(features: Mapping[str, bytes | int]) -> bytes:
 
 def record_bytes(image_bytes: int, span: str | None = None) -> int:
     """Return the size on disk of the record of an image with a label below 128."""
-    others = ((LABEL, 0), *([(SPAN, span.encode())] if span is not None else []))
+    more = () if span is None else ((SPAN, span.encode()),)
+    others: tuple[tuple[str, bytes | int], ...] = ((LABEL, 0), *more)
     return FRAME_BYTES + sum(map(len, _encode_frame(image_bytes, others))) + image_bytes
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,13 +16,17 @@ from data.files.file_tree import File, walk
 
 
 @contextmanager
-def translate_read_errors(path: object) -> Iterator[None]:
-    """Raise EnvironmentTrouble for an OSError of the block, which runs before any step."""
+def translate_read_errors(get_path: Callable[[], object]) -> Iterator[None]:
+    """Raise EnvironmentTrouble for an OSError of the block, which runs before any step.
+
+    Args:
+        get_path: returns the path that the block is at.
+    """
     try:
         yield
     except OSError as error:
         raise EnvironmentTrouble(
-            f"{path} cannot be read",
+            f"{get_path()} cannot be read",
             got=error.strerror,
             follows="nothing ran",
             remedy="fix its permissions or the disk, then run the same command again",

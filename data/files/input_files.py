@@ -80,12 +80,17 @@ class RemotePath:
         if tops is None:
             patterns = [f"{self.url}/**"]
         else:
-            patterns = [f"{self.url}/{top}/**" if top else f"{self.url}/*" for top in sorted(tops)]
+            # no pattern's characters: Beam has no way to escape one
+            below = (f"{re.sub('[][*?]', '?', top)}/**" if top else "*" for top in sorted(tops))
+            patterns = [f"{self.url}/{pattern}" for pattern in below]
         files = _file_system(self)
         entries = {file.path: file for pattern in patterns for file in _match(files, pattern)}
         if not entries:
             raise FileNotFoundError(errno.ENOENT, "No such folder, or an empty one", self.url)
-        yield from ((path[len(self.url) + 1 :], e.size_in_bytes) for path, e in entries.items())
+        for path, file in entries.items():
+            name = path[len(self.url) + 1 :]
+            if tops is None or (name.partition("/")[0] if "/" in name else "") in tops:
+                yield name, file.size_in_bytes
 
 
 class _RemoteFile(io.RawIOBase):

@@ -39,8 +39,9 @@ def fit(pixels: tf.Tensor, orientation: tf.Tensor, spec: ImageSpec) -> tf.Tensor
             pixels = require(same, reason, pixels, (height, width))
         else:
             pixels = tf.cond(same, lambda: pixels, lambda: _FITS[spec.geometry.fit](pixels, spec))
-        pixels.set_shape(spec.shape)
-        return pixels
+        # Not ensure_shape: TensorFlow's optimizer takes its promise for a fact, also before it, and
+        # removes the check of an exact size.
+        return tf.reshape(pixels, spec.shape)
 
 
 # AutoGraph would look for Python's conditions in all that it calls, for seconds; there are none.

@@ -10,7 +10,8 @@ from data.sources.image_files.labelled import (
     refuse_divided_groups,
     refuse_shared_files,
 )
-from data.sources.image_files.layout import LayoutSettings, read_layout
+from data.sources.image_files.layout import read_layout
+from data.sources.image_files.layout_rules import LayoutSettings
 from data.sources.image_files.listed_source import ListedSource
 from data.sources.image_files.listing import list_folder
 from data.sources.source import SourceConfig

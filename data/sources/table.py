@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from data.base.visible_text import escape_line
-from data.errors import ConfigError
 from data.files.input_files import InputPath, RemotePath, resolve_input_path
 from data.sources.image_files.class_labels import choose_classes
 from data.sources.image_files.labelled import (
@@ -14,15 +13,11 @@ from data.sources.image_files.labelled import (
     refuse_shared_files,
 )
 from data.sources.image_files.listed_source import ListedSource
-from data.sources.image_files.table_columns import Table, choose_columns
-from data.sources.image_files.table_files import find_files
-from data.sources.image_files.table_rows import collect_rows
-from data.sources.image_files.table_text import JsonTable, TextTable
+from data.sources.image_files.tables.columns import choose_columns
+from data.sources.image_files.tables.files import find_files
+from data.sources.image_files.tables.formats import open_table
+from data.sources.image_files.tables.rows import collect_rows
 from data.sources.source import SourceConfig
-
-_TEXT = (".csv", ".tsv", ".tab")
-_JSON = (".jsonl", ".ndjson")
-_PARQUET = (".parquet", ".pq")
 
 
 class TableSource(ListedSource):
@@ -57,33 +52,6 @@ class TableSource(ListedSource):
         refuse_divided_groups(files)
         left_out = sorted([*left_out, *rows.repeated])
         return Dataset(class_names, files, left_out, columns.describe())
-
-
-def open_table(path: InputPath) -> Table:
-    """Open a table, by the ending of its name.
-
-    Raises:
-        ConfigError: another ending.
-        BadDataError: it does not exist, or is no such table.
-        EnvironmentTrouble: it cannot be read.
-    """
-    name = path.name.lower()
-    if name.endswith(_TEXT):
-        return TextTable(path)
-    if name.endswith(_JSON):
-        return JsonTable(path)
-    if name.endswith(_PARQUET):
-        from data.sources.image_files.table_parquet import ParquetTable
-
-        return ParquetTable(path)
-    raise ConfigError(
-        f"{escape_line(str(path))} has no ending of a table",
-        expected=", ".join((*_TEXT, *_JSON, *_PARQUET)),
-        got=escape_line(PurePosixPath(path.name).suffix) or "no ending",
-        follows="nothing was ingested",
-        remedy="give ingest.path the name of a table in one of these formats, not compressed; a "
-        "folder is read by --set ingest.source=image_folder",
-    )
 
 
 def _get_folder(table: InputPath) -> InputPath:

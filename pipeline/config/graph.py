@@ -17,6 +17,7 @@ class Component(Protocol):
 
     It may also have
     `depends(config) -> Depends`: code and files that the config names, for the fingerprint;
+    `modules(config) -> modules`: the code alone, where listing the files takes long;
     `stamp(config, beam_args)`: a function that returns a text which changes when the data outside
     does; None where there is no such text;
     `pin(config, inputs, context) -> config`: fills the config with the state outside the root that
@@ -82,7 +83,9 @@ class Step:
 
     def modules(self) -> tuple[str, ...]:
         """List the modules that import paths name: the component's and its config's."""
-        return (self.component.partition(":")[0], *self.depends().modules)
+        hook = getattr(self.load(), "modules", None)
+        named = hook(self.config) if hook else self.depends().modules
+        return (self.component.partition(":")[0], *named)
 
     def upstream(self) -> list[Ref]:
         """List the outputs of earlier steps that this one takes."""

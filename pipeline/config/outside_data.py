@@ -13,6 +13,7 @@ import os
 import stat
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, fields
+from itertools import compress
 from pathlib import Path
 from typing import Any
 
@@ -60,8 +61,9 @@ def inspect(
     files = _without(depends.files, leave_out)
     others = find_named_paths(step) if named is None else named
     states, listed = {}, {}
-    for name in dict.fromkeys(map(str, (*files, *others))):
-        with translate_read_errors(name):
+    name = ""
+    with translate_read_errors(lambda: name):
+        for name in dict.fromkeys(map(str, (*files, *others))):
             status = os.stat(name)
             if stat.S_ISDIR(status.st_mode):
                 listed[name] = folder_state(Path(name), leave_out)
@@ -76,7 +78,9 @@ def _without(files: Collection[Path | str], leave_out: Collection[Path]) -> list
     """Drop the files below what is left out, unless all of them lie there."""
     prefixes = tuple(f"{path}/" for path in leave_out)
     names = [str(file) for file in files]  # text, which is fast: there may be many files
-    return [name for name in names if not f"{os.path.abspath(name)}/".startswith(prefixes)] or names
+    absolute = (n if n[0] == "/" and "/." not in n else os.path.abspath(n) for n in names)
+    kept = [not f"{path}/".startswith(prefixes) for path in absolute]
+    return list(compress(names, kept)) or names
 
 
 def find_unseen(step: Step) -> tuple[str, ...]:
@@ -146,7 +150,7 @@ def _texts(plain: Any) -> Iterator[str]:
 def _base_folders(step: Step) -> Iterator[Path]:
     """Yield the folders that a relative path may start from: here, and the step's modules'."""
     yield Path.cwd()
-    for module in (step.component, *step.depends().modules):
+    for module in step.modules():
         top, *inner = module.partition(":")[0].split(".")
         for folder in () if top in OUR_PACKAGES else _module_folders(top):
             yield folder

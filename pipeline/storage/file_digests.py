@@ -47,21 +47,21 @@ class FileDigests(Database):
         Raises:
             EnvironmentTrouble: a file cannot be read.
         """
-        digests, paths, key = {}, list(paths), _make_keys()
-        with _Pending(self._store) as pending:
+        digests, paths, make_key = {}, list(paths), _make_keys()
+        path = ""
+        with _Pending(self._store) as pending, translate_read_errors(lambda: path):
             for start in range(0, len(paths), _AT_ONCE):
-                keys = {path: key(path) for path in paths[start : start + _AT_ONCE]}
+                keys = {path: make_key(path) for path in paths[start : start + _AT_ONCE]}
                 stored = self._find(list(keys.values()))
-                for path, name in keys.items():
-                    with translate_read_errors(path):
-                        digests[path] = _digest_file(path, name, stored.get(name), pending)
+                for path, key in keys.items():
+                    digests[path] = _digest_file(path, key, stored.get(key), pending)
         return digests
 
     def _find(self, keys: Sequence[str]) -> dict[str, tuple[_State, str]]:
         columns = tables.file_digests.c
         query = select(columns.path, columns.digest, *(columns[name] for name in _State._fields))
         with self._reading() as db:
-            rows = db.execute(query.where(columns.path.in_(keys)))
+            rows = db.execute(query.where(columns.path.in_(keys))).all()
             return {path: (_State(*state), digest) for path, digest, *state in rows}
 
     def _store(self, rows: Sequence[Mapping[str, object]]) -> None:
@@ -116,7 +116,8 @@ def _make_keys() -> Callable[[str], str]:
     resolve = functools.cache(os.path.realpath)
 
     def make_key(path: str) -> str:
-        folder, name = os.path.split(path)
-        return os.path.join(resolve(folder), name).encode(errors="backslashreplace").decode()
+        folder, _, name = path.rpartition("/")
+        key = f"{resolve(folder or '/')}/{name}"
+        return key if key.isascii() else key.encode(errors="backslashreplace").decode()
 
     return make_key

@@ -35,11 +35,11 @@ class ReadBatches(SameCodeDoFn):
     """
 
     def __init__(self, examples: Examples, split: str, slices: Sequence[str]) -> None:
-        self.spec, self.store, self.slices = examples.spec, examples.store, slices
-        image = self.spec.image_bytes
-        if self.store == "encoded":  # a batch has the files, too
+        self.examples, self.slices = examples, slices
+        image = examples.spec.image_bytes
+        if examples.store == "encoded":  # a batch has the files, too
             image = max(image, measure_records(examples, split))
-        fitting = min(_BATCH_BYTES // image, _ANSWER_BYTES // (4 * self.spec.num_classes))
+        fitting = min(_BATCH_BYTES // image, _ANSWER_BYTES // (4 * examples.spec.num_classes))
         self.images = max(1, min(BATCH_IMAGES, fitting))
 
     def process(self, shard: tuple[str, int]) -> Iterator[pa.RecordBatch]:
@@ -81,5 +81,5 @@ class ReadBatches(SameCodeDoFn):
         batches = records.batch(self.images)
         if not needs_pixels(self.slices):
             return batches.map(lambda records: (records, ()))
-        images = parse_batches(records, self.spec, self.store, self.images)
+        images = parse_batches(records, self.examples, self.images)
         return tf.data.Dataset.zip(batches, images.map(lambda images, _: images))

@@ -8,8 +8,10 @@ from pathlib import Path
 from data.base.visible_text import escape_line
 from data.files.input_files import is_url, resolve_input_path
 from data.sources.image_files.listing import Listing, list_folder
-from data.sources.image_files.table_files import list_files_of_table
-from data.sources.image_files.table_rows import collect_rows
+from data.sources.image_files.tables.columns import choose_columns
+from data.sources.image_files.tables.files import list_files_of_table
+from data.sources.image_files.tables.formats import open_table
+from data.sources.image_files.tables.rows import collect_rows
 from data.sources.source import SourceConfig
 
 SOURCES = ("image_folder", "table")
@@ -42,9 +44,6 @@ def list_input_urls(source: str, config: SourceConfig) -> tuple[str, ...]:
 
 
 def _list_images_of_table(path: Path, config: SourceConfig) -> list[str]:
-    from data.sources.image_files.table_columns import choose_columns
-    from data.sources.table import open_table
-
     folder = path.parent
     if config.images:
         images = resolve_input_path(config.images, config.beam_args)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby
+from pathlib import Path
 
 from data.errors import EnvironmentTrouble, summarize_error
 from data.files.input_files import InputPath
@@ -13,6 +15,7 @@ from data.sources.file_source import FilePart, ImageFile
 from data.sources.image_files.labelled import LabelledFile
 
 MOST_BYTES = 256 << 20  # of one file: more would fill the memory of a worker
+_CONNECTIONS = 8  # to a store, whose answers take longer than its bytes
 # what is wrong with one file, and not with the disk or the network
 _OF_THE_FILE = {
     errno.ENOENT: "the file does not exist",
@@ -54,11 +57,11 @@ def read_part(root: InputPath, part: FilePart) -> Iterator[ImageFile]:
     Raises:
         EnvironmentTrouble: the disk or the network failed.
     """
+    listed = [file for _, files in part.items for file in files]
+    contents = _read_contents(root, listed)
     for (label, split, group, features), files in part.items:
-        for name, problem in files:
-            content = b""
-            if problem is None:
-                content, problem = _read_file(root, name)
+        for name, _ in files:
+            content, problem = next(contents)
             yield ImageFile(
                 name=name,
                 content=content,
@@ -68,6 +71,22 @@ def read_part(root: InputPath, part: FilePart) -> Iterator[ImageFile]:
                 features=dict(features),
                 problem=problem,
             )
+
+
+def _read_contents(
+    root: InputPath, files: Sequence[tuple[str, str | None]]
+) -> Iterator[tuple[bytes, str | None]]:
+    """Yield the bytes of each file, or why it cannot be read, in order."""
+
+    def read(file: tuple[str, str | None]) -> tuple[bytes, str | None]:
+        name, problem = file
+        return (b"", problem) if problem else _read_file(root, name)
+
+    if isinstance(root, Path):
+        yield from map(read, files)
+        return
+    with ThreadPoolExecutor(_CONNECTIONS) as pool:  # the part's bytes at most are in memory
+        yield from pool.map(read, files)
 
 
 def _read_file(root: InputPath, name: str) -> tuple[bytes, str | None]:

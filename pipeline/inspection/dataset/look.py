@@ -47,7 +47,7 @@ def configure_ingest(path: str, settings: Sequence[str]) -> Config:
     assert isinstance(config, Config)
     config.source_config(()).check(config.source)
     if config.source == "table" and config.group is None:
-        from data.sources.table import open_table  # imports NumPy
+        from data.sources.image_files.tables.formats import open_table  # imports NumPy
 
         header = open_table(resolve_input_path(config.path)).header
         column = next((name for name in header if name.lower() in _GROUPS), None)

@@ -178,13 +178,13 @@ def _judge(
         return
     from data.images.read_files import read_files
 
-    readable = [file.content for file, header in pairs if isinstance(header, Header)]
-    outcomes = iter(read_files(readable, _make_spec(geometry), (_PURPOSE,)))
+    present = [file.content for file in files if file.problem is None]
+    outcomes = iter(read_files(present, _make_spec(geometry), (_PURPOSE,)))
     for file, header in pairs:
-        if isinstance(header, str):
-            yield file, header, None
+        if file.problem is not None:
+            yield file, file.problem, None
         elif (read := next(outcomes)).problem is not None:
-            yield file, read.problem, None
+            yield file, read.problem, None  # in the words of ingest
         else:
             yield file, header, (read.shares[_PURPOSE], read.height, read.width)
 

@@ -217,7 +217,7 @@ def test_a_schedule_is_keras_s(fit) -> None:
         ("CosineDecay", {"initial_learning_rate": 0.01}, {0: 0.01, 50: 0.005, 100: 0}),
         (
             "cosinedecay",
-            {"initial_learning_rate": 0.0, "warmup_target": 0.01, "warmup_steps": 20},
+            {"initial_learning_rate": 0, "warmup_target": 0.01, "warmup_steps": 20},
             {10: 0.005, 20: 0.01, 60: 0.005, 100: 0},
         ),
         ("PolynomialDecay", {"initial_learning_rate": 1, "end_learning_rate": 0}, {0: 1, 75: 0.25}),

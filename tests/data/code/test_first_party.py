@@ -8,6 +8,7 @@ import sys
 import time
 import types
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 
@@ -220,3 +221,21 @@ def test_what_tensorflow_generates_is_no_code_of_the_user(tmp_path: Path, monkey
         importlib.import_module(name)
         assert (get_user_file(name) is not None) == users
         monkeypatch.delitem(sys.modules, name)
+
+
+def test_runs_at_once_look_for_modules_one_after_the_other(monkeypatch) -> None:
+    """Python's `invalidate_caches` deletes entries twice where two threads call it."""
+    inside = 0
+
+    class Slow:
+        def invalidate_caches(self) -> None:
+            nonlocal inside
+            inside += 1
+            time.sleep(0.01)
+            assert inside == 1
+            inside -= 1
+
+    monkeypatch.setitem(sys.path_importer_cache, "/slow", Slow())
+    with ThreadPoolExecutor(4) as threads:
+        for made in [threads.submit(Code) for _ in range(8)]:
+            made.result()

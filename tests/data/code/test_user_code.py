@@ -45,6 +45,7 @@ def test_whose_a_file_is(tmp_path):
     )
     assert find_owner(import_path.__file__) == "ours"
     assert find_owner(__file__) == find_owner(str(tmp_path / "mine.py")) == "user"
+    assert find_owner("apache_beam/runners/common.py") == "library"  # compiled
     assert find_owner("/tmp/__autograph_generated_file3x.py") == "library"
 
 

@@ -112,8 +112,10 @@ def test_a_url_gives_what_the_local_folder_gives(folder: Path, url_of) -> None:
 
 
 def test_a_table_behind_a_url_gives_what_the_local_one_gives(folder: Path, url_of) -> None:
+    inner = "images[1]" if "box" in url_of(folder) else "images"  # the bucket has no prefixes
+    folder = folder.rename(folder.parent / inner)
     names = [f"{name}/{file}" for name in "ab" for file in sorted(os.listdir(folder / name))]
-    rows = "".join(f"images/{name},{name[0]}\n" for name in [*names[:-1], "a/none.png"])
+    rows = "".join(f"{inner}/{name},{name[0]}\n" for name in [*names[:-1], "a/none.png"])
     (folder.parent / "t.csv").write_text(f"path,label\n{rows}")
     (folder.parent / "0.png").write_bytes(b"x")
     table = folder.parent / "t.csv"
@@ -126,10 +128,10 @@ def test_a_table_behind_a_url_gives_what_the_local_one_gives(folder: Path, url_o
     local, remote = make_table(str(table)), make_table(url_of(table))
     assert read(remote) == read(local)
     assert remote.left_out() == local.left_out()
-    assert ("images/b/p4_29.png", "no row") in local.left_out()
+    assert (f"{inner}/b/p4_29.png", "no row") in local.left_out()
     both = make_table(str(table), images=url_of(folder.parent))
     assert read(both) == read(local)
-    absolute = rows.replace("images/", f"{url_of(folder)}/").replace(",a", ",a")
+    absolute = rows.replace(f"{inner}/", f"{url_of(folder)}/")
     table.write_text(f"path,label\n{absolute}")
     assert read(make_table(url_of(table), images=url_of(folder.parent))) == read(remote)
 

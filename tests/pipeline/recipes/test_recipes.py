@@ -17,9 +17,9 @@ from pipeline.run import run
 # Accuracy on the official test split after one epoch, and on the first 2,000 of it after as many
 # epochs of 10,000 images: far below what any seed reached.
 TUTORIALS = {
-    "mnist": (0.93, 0.80, 1),
-    "mnist_first_contact": (0.94, 0.80, 1),
-    "mnist_from_scratch": (0.30, 0.25, 5),
+    "mnist": (0.93, 0.75, 1),
+    "mnist_first_contact": (0.94, 0.70, 1),
+    "mnist_from_scratch": (0.30, 0.25, 12),
     "fashion_first": (0.78, 0.65, 1),
     "fashion_basic": (0.78, 0.65, 1),
 }

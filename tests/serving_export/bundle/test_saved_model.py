@@ -231,3 +231,15 @@ def test_the_manifest_says_what_it_is(bundle: Any, spec: ImageSpec) -> None:
     files = {p.relative_to(bundle.path).as_posix() for p in bundle.path.rglob("*") if p.is_file()}
     assert manifest.files.keys() == files - {"penstock.json"}
     assert verify_bundle(bundle.path) == bundle.digest
+
+
+def test_another_size_is_refused_in_words_that_a_server_returns(bundle: Any) -> None:
+    """Grappler once took a promise of a shape for a fact, and removed the check before it."""
+    import tensorflow as tf
+
+    from serving_export.bundle.saved_model import load_bundle
+
+    ask = load_bundle(bundle.path)
+    for file in (file_bytes(np.zeros((8, 9), np.uint8)), file_bytes(np.zeros((4, 16), np.uint8))):
+        with pytest.raises(tf.errors.InvalidArgumentError, match="8 high, and fit is exact"):
+            ask("serving_default", [file])

@@ -12,7 +12,9 @@ import image_files
 import numpy as np
 import peak_memory
 import pytest
+from encoded_examples import write_both_stores
 
+from data.examples.read_images import read_images
 from data.images.read_files import read_files
 from data.spec import ImageSpec
 from serving_export.bundle.manifest import READ, read_manifest
@@ -69,6 +71,17 @@ def check_the_same_pixels(bundle: Any, paths: Sequence[Path]) -> int:
 
 def test_the_same_pixels_of_photographs_by_every_way(bundle: Any, photographs: list[Path]) -> None:
     assert check_the_same_pixels(bundle, photographs) == 60
+
+
+def test_evaluate_reads_the_pixels_that_are_served(
+    bundle: Any, photographs: list[Path], tmp_path: Path
+) -> None:
+    files = [path.read_bytes() for path in photographs[:10]]
+    labelled = {"test": [(file, index % 10) for index, file in enumerate(files)]}
+    pixels = np.stack([bundle.read_image(file) for file in files])
+    for examples in write_both_stores(tmp_path, bundle.manifest.spec, labelled):
+        images, _ = read_images(examples, "test", range(len(files)))
+        np.testing.assert_array_equal(images, pixels)
 
 
 @pytest.mark.torture

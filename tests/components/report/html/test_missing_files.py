@@ -48,9 +48,9 @@ def test_bad_files_are_listed_with_their_reasons_and_the_rest_is_counted(tmp_pat
     assert "<script" not in page
     assert "\x1b" not in page
     assert page.count(html.escape("</td><script>alert(1)</script>") + "\\x1b[2J.jpg") == 20
-    assert "25 files are not among the examples: bad." in page
+    assert "Not among the examples: 25 bad files." in page
     assert f"The first 20; all are in <code>{tmp_path / QUARANTINE}</code>" in page
-    assert "1 file is not among the examples: left out." in page
+    assert "Not among the examples: 1 file left out." in page
     assert ".DS_Store" in page
     assert "Store encoded: the pixels are 9.1 times the bytes of the files." in page
 
@@ -61,9 +61,9 @@ def test_a_list_that_cannot_be_read_is_said(tmp_path: Path, content: bytes | Non
         (tmp_path / QUARANTINE).write_bytes(content)
     (files,) = list_missing_files(made(tmp_path, bad=2))
     assert files.problem or files.rows == [["1", "2"]]
-    assert "2 files are not among the examples: bad" in rendered(made(tmp_path, bad=2))
+    assert "Not among the examples: 2 bad files" in rendered(made(tmp_path, bad=2))
 
 
 def test_without_such_files_nothing_is_said(tmp_path: Path) -> None:
     assert list_missing_files(made(tmp_path)) == []
-    assert "not among the examples" not in rendered(made(tmp_path))
+    assert "Not among the examples" not in rendered(made(tmp_path))

@@ -12,7 +12,8 @@ import pytest
 
 from data.errors import BadDataError, PenstockError
 from data.sources import SourceConfig
-from data.sources.image_files.layout import LayoutSettings, read_layout
+from data.sources.image_files.layout import read_layout
+from data.sources.image_files.layout_rules import LayoutSettings
 from data.sources.image_files.listing import Listed, Listing
 from data.sources.image_folder import ImageFolderSource
 
@@ -204,6 +205,7 @@ LAYOUTS = [
         "",
         NESTED,
     ),
+    Layout("other names of splits", "training_set/cat/a.jpg test_set/cat/b.jpg", "rename test_set"),
     Layout("all in one folder", "all/cat/a.jpg all/dog/b.jpg", "set ingest.path to .*/all"),
     Layout("splits in one folder", "all/train/cat/a.jpg all/test/dog/b.jpg", "path to .*/all"),
     Layout("two names but for case", "train/Cat/a.jpg test/cat/c.jpg", "but for case"),

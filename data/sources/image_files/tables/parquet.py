@@ -10,7 +10,7 @@ from data.base.visible_text import escape_line
 from data.errors import BadDataError, summarize_error
 from data.files.input_files import InputPath
 from data.sources.arrays.array_files import translate_file_errors
-from data.sources.image_files.table_columns import Cells
+from data.sources.image_files.tables.columns import Cells
 
 _BATCH = 16_384  # rows in memory
 _MOST_CHARACTERS = 1 << 16  # of a cell

@@ -19,7 +19,7 @@ from data.sources.image_files.listing import (
     is_image_name,
     list_folder,
 )
-from data.sources.image_files.table_rows import Rows, leaving_error
+from data.sources.image_files.tables.rows import Rows, leaving_error
 
 _MISSING = "the file does not exist"
 

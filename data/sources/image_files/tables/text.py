@@ -14,7 +14,7 @@ from data.base.visible_text import escape_line
 from data.errors import BadDataError
 from data.files.input_files import InputPath
 from data.sources.arrays.array_files import translate_file_errors
-from data.sources.image_files.table_columns import Cells
+from data.sources.image_files.tables.columns import Cells
 
 _MOST_CHARACTERS = 1 << 20  # of a line
 _MARKS = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}

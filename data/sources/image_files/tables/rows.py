@@ -14,7 +14,7 @@ from data.errors import BadDataError
 from data.files.input_files import InputPath
 from data.sources.file_source import LeftOut
 from data.sources.image_files.labelled import match_group
-from data.sources.image_files.table_columns import Columns, Table
+from data.sources.image_files.tables.columns import Columns, Table
 
 SPLIT_NAMES = {
     "train": "train",

@@ -1,0 +1,1 @@
+"""Read tables that list image files: their formats, columns, rows and files."""
