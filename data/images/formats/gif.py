@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from data.images.channels import place_frame
 from data.images.formats.file_bytes import apart, measure, read_bytes, read_numbers
+from data.images.formats.place import place_frame
 from data.images.reasons import check_size, require
 
 _HEAD = 13  # bytes before the screen's palette

@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from data.images.channels import place_frame
 from data.images.formats.exif import read_orientation
 from data.images.formats.file_bytes import apart, measure, read_numbers
+from data.images.formats.place import place_frame
 from data.images.reasons import check_size, require
 
 _HEAD = 12  # bytes before the first chunk
