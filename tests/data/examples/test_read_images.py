@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -111,3 +112,11 @@ def test_missing_shards(tmp_path: Path) -> None:
     (tmp_path / shard_name("test", 0, 3)).mkdir()
     with pytest.raises(EnvironmentTrouble, match="cannot read"):
         read_images(examples, "test", [0])
+
+
+def test_images_of_another_size(tmp_path: Path) -> None:
+    examples = written(tmp_path)
+    other = dataclasses.replace(examples, spec=dataclasses.replace(SPEC, width=5))
+    with pytest.raises(BadDataError, match="cannot be read") as caught:
+        read_images(other, "test", [0])
+    assert caught.value.got == "60 bytes of pixels"
