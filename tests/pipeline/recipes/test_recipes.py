@@ -19,7 +19,7 @@ from pipeline.run import run
 TUTORIALS = {
     "mnist": (0.93, 0.75, 1),
     "mnist_first_contact": (0.94, 0.70, 1),
-    "mnist_from_scratch": (0.30, 0.25, 12),
+    "mnist_from_scratch": (0.30, 0.15, 12),
     "fashion_first": (0.78, 0.65, 1),
     "fashion_basic": (0.78, 0.65, 1),
 }
