@@ -13,7 +13,7 @@ from typing import NoReturn, TextIO
 from data.base.visible_text import escape_line
 from data.errors import BadDataError
 from data.files.input_files import InputPath
-from data.sources.arrays.array_files import translate_file_errors
+from data.files.read_errors import translate_file_errors
 from data.sources.image_files.tables.columns import Cells
 
 _MOST_CHARACTERS = 1 << 20  # of a line
