@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from data.content_hash import hash_text_share
+from data.base.content_hash import hash_text_share
 
 TRAIN, VALIDATION, TEST = "train", "validation", "test"
 SPLIT_NAMES = (TRAIN, VALIDATION, TEST)  # in the order in which shards and counts are listed

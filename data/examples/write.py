@@ -22,8 +22,8 @@ from apache_beam.transforms.combiners import ToListCombineFn
 from apache_beam.transforms.window import GlobalWindow
 from apache_beam.utils.windowed_value import WindowedValue
 
+from data.base.content_hash import hash_image_shares
 from data.code.worker_code import SameCodeDoFn
-from data.content_hash import hash_image_shares
 from data.errors import BadDataError, PenstockError, serialize_error
 from data.examples.tf_example import encode
 from data.files.durable_files import translate_disk_errors, write_json

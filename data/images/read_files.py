@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from data.content_hash import hash_image_shares
+from data.base.content_hash import hash_image_shares
 from data.errors import BadDataError
 from data.images.header import read_header
 from data.spec import ImageSpec

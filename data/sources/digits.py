@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from data.content_hash import hash_image_shares
+from data.base.content_hash import hash_image_shares
 from data.sources.arrays.class_names import choose_class_names
 from data.sources.source import SPLITS, Chunk, Part, SourceConfig
 from data.spec import ImageSpec

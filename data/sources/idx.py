@@ -19,11 +19,11 @@ import numpy as np
 
 from data.errors import BadDataError
 from data.files.input_files import InputPath, resolve_input_path
+from data.files.read_errors import translate_file_errors
 from data.sources.arrays.array_files import (
     ArrayFile,
     ArraySource,
     LabelledImages,
-    translate_file_errors,
     wrong_length_error,
 )
 from data.sources.source import SourceConfig

@@ -11,7 +11,7 @@ from typing import Any
 
 from data.errors import BadDataError, summarize_error
 from data.files.input_files import RemotePath, resolve_input_path
-from data.sources.arrays.array_files import translate_file_errors
+from data.files.read_errors import translate_file_errors
 from data.sources.prepared.tfds_prepared import PreparedSource
 from data.sources.source import SourceConfig
 

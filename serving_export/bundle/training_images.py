@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
+from data.base.content_hash import hash_images
 from data.batches.parse import translate_record_errors
 from data.batches.sequential import read_batches
-from data.content_hash import hash_images
 from data.errors import BadDataError
 from data.examples.artifact import Examples
 

@@ -128,7 +128,7 @@ def write_model(
 def _hashes(images: np.ndarray) -> dict[str, bytes]:
     import io
 
-    from data.content_hash import hash_images
+    from data.base.content_hash import hash_images
     from serving_export.bundle.training_images import FILE
 
     file = io.BytesIO()

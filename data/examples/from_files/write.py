@@ -21,9 +21,9 @@ import apache_beam as beam
 from apache_beam.metrics import Metrics
 from apache_beam.transforms.combiners import ToListCombineFn
 
+from data.base.content_hash import hash_text
 from data.base.visible_text import escape_line
 from data.code.worker_code import SameCodeDoFn
-from data.content_hash import hash_text
 from data.errors import BadDataError, suggest_names
 from data.examples.from_files.outcome import NO_SPLIT, WrittenPortion
 from data.examples.from_files.portions import Portion

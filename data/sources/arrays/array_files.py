@@ -5,57 +5,23 @@ The arrays are streamed: memory holds one chunk, however large the files.
 
 from __future__ import annotations
 
-import errno
-import zipfile
-import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from gzip import BadGzipFile
 from math import prod
 from typing import IO, Any
 
 import numpy as np
 
-from data.errors import BadDataError, EnvironmentTrouble, summarize_error
+from data.errors import BadDataError
+from data.files.read_errors import translate_file_errors
 from data.sources.arrays.class_names import count_labels, infer_class_names
 from data.sources.source import Chunk, Part, chunk_size
 from data.spec import ImageSpec
 
 PART_IMAGES = 20_000  # per part of a file that allows random access: about a second
 _LABELS_AT_A_TIME = 65_536
-_MISSING = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
-# RuntimeError: an encrypted zip file, or one with an unsupported compression
-_CORRUPT = (BadGzipFile, EOFError, zlib.error, zipfile.BadZipFile, RuntimeError)
-
-
-@contextmanager
-def translate_file_errors(name: object, expected: str) -> Iterator[None]:
-    """Raise errors of Penstock for errors of reading and decompressing a file.
-
-    Args:
-        name: the file, for messages.
-        expected: what the file should be.
-
-    Raises:
-        BadDataError: it does not exist, is not a file, or its compressed data is damaged.
-        EnvironmentTrouble: it cannot be read: permission, disk, network.
-    """
-    try:
-        yield
-    except (*_MISSING, *_CORRUPT, OSError) as error:
-        why = {"expected": expected, "follows": "nothing was ingested"}
-        why["got"] = getattr(error, "strerror", None) or summarize_error(error)
-        if isinstance(error, _MISSING):
-            remedy = "check ingest.path, and that the dataset was downloaded"
-            raise BadDataError(f"{name} does not exist", **why, remedy=remedy) from error
-        # a damaged zip file can contain an offset that no file can have
-        if isinstance(error, _CORRUPT) or error.errno == errno.EINVAL:
-            remedy = "download the file again"
-            raise BadDataError(f"{name} is truncated or corrupt", **why, remedy=remedy) from error
-        remedy = "fix the permissions, the disk or the network, then run the same command again"
-        raise EnvironmentTrouble(f"{name} cannot be read", **why, remedy=remedy) from error
 
 
 @dataclass(frozen=True)

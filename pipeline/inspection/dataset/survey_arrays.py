@@ -15,7 +15,7 @@ def survey_arrays(source: Source, progress: Progress) -> Survey:
     Raises:
         BadDataError, EnvironmentTrouble: as the methods of the source.
     """
-    from data.content_hash import hash_images  # imports NumPy
+    from data.base.content_hash import hash_images  # imports NumPy
 
     if prepare := getattr(source, "prepare", None):
         prepare()

@@ -514,8 +514,8 @@ def test_a_verdict_on_what_was_damaged_is_due_again_once_that_is_whole(tmp_path:
 
 
 def test_own_slices_are_part_of_what_the_step_depends_on() -> None:
-    config = Config(slices=("span", "data.content_hash:hash_images"))
-    assert depends(config).modules == ("data.content_hash",)
+    config = Config(slices=("span", "data.base.content_hash:hash_images"))
+    assert depends(config).modules == ("data.base.content_hash",)
 
 
 @pytest.mark.slow

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from data.content_hash import hash_images
+from data.base.content_hash import hash_images
 from data.errors import BadDataError
 from data.examples.artifact import Examples
 from data.examples.read_images import read_images

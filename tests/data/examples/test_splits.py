@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from data.content_hash import hash_image_shares
+from data.base.content_hash import hash_image_shares
 from data.examples.splits import SplitShares
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (400, 4, 4, 1), dtype=np.uint8)

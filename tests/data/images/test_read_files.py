@@ -7,7 +7,7 @@ import pytest
 from photographs import make_spec
 from PIL import Image
 
-from data.content_hash import hash_image_shares
+from data.base.content_hash import hash_image_shares
 from data.images import read_files as module
 from data.images.read_files import read_files
 

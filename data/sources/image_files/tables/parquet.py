@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 from data.base.visible_text import escape_line
 from data.errors import BadDataError, summarize_error
 from data.files.input_files import InputPath
-from data.sources.arrays.array_files import translate_file_errors
+from data.files.read_errors import translate_file_errors
 from data.sources.image_files.tables.columns import Cells
 
 _BATCH = 16_384  # rows in memory

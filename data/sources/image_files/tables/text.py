@@ -13,6 +13,7 @@ from typing import NoReturn, TextIO
 from data.base.visible_text import escape_line
 from data.errors import BadDataError
 from data.files.input_files import InputPath
+from data.files.read_errors import translate_file_errors
 from data.sources.image_files.tables.columns import Cells
 
 _MOST_CHARACTERS = 1 << 20  # of a line
@@ -116,7 +117,6 @@ class JsonTable:
 @contextmanager
 def _open(path: InputPath) -> Iterator[TextIO]:
     """Open the text of a file. Bytes that are no UTF-8 stay, as in the names of files."""
-    from data.sources.arrays.array_files import translate_file_errors  # imports NumPy
 
     with translate_file_errors(path, _EXPECTED), path.open("rb") as file:
         encoding = _MARKS.get(file.read(2), "utf-8-sig")

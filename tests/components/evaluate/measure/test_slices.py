@@ -59,7 +59,7 @@ def test_brightness_has_four_bands() -> None:
 
 
 def test_several_slices_at_once_and_a_function_by_its_own_name() -> None:
-    names = ["label", "data.content_hash:hash_images", "brightness"]
+    names = ["label", "data.base.content_hash:hash_images", "brightness"]
     records = [record(1), record(200)]
     found = dict(slice_columns(names, np.array(records, object), pixels(records)))
     assert list(found) == ["label", "hash_images", "brightness"]
@@ -70,9 +70,9 @@ def test_several_slices_at_once_and_a_function_by_its_own_name() -> None:
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("data.content_hash:hash_image", "did you mean 'hash_images'"),
+        ("data.base.content_hash:hash_image", "did you mean 'hash_images'"),
         ("no_such_module:f", "cannot import"),
-        ("data.content_hash:", "invalid import path"),
+        ("data.base.content_hash:", "invalid import path"),
     ],
 )
 def test_a_function_that_cannot_be_had(name: str, words: str) -> None:

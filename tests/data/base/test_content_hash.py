@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from data.content_hash import hash_image_shares, hash_images
+from data.base.content_hash import hash_image_shares, hash_images
 
 IMAGES = hnp.arrays(np.uint8, st.tuples(st.integers(0, 8), st.just(3), st.just(2), st.just(1)))
 
