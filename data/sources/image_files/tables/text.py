@@ -117,7 +117,6 @@ class JsonTable:
 @contextmanager
 def _open(path: InputPath) -> Iterator[TextIO]:
     """Open the text of a file. Bytes that are no UTF-8 stay, as in the names of files."""
-
     with translate_file_errors(path, _EXPECTED), path.open("rb") as file:
         encoding = _MARKS.get(file.read(2), "utf-8-sig")
         file.seek(0)
