@@ -14,7 +14,7 @@ CALLS = {"eval", "exec", "yaml.load", "yaml.unsafe_load", "compile"}
 # Where a program is loaded, and what vouches for it.
 LOADERS = {
     "components/evaluate/standalone/unmanaged_model.py",  # in a child process, by a digest
-    "serving_export/bundle/saved_model.py",  # every byte is held against a digest
+    "serving_export/bundle/open_models.py",  # every byte is held against a digest
     "serving_export/bundle/transform_graph.py",  # an artifact of the root, sealed with its digests
 }
 

@@ -12,7 +12,6 @@ The import hook also sets the defaults of both Keras versions: see `keras_settin
 """
 
 from __future__ import annotations
-import __future__
 
 import sys
 import threading
@@ -117,7 +116,5 @@ class _PostponedAnnotations(SourceFileLoader):
     """Compiles a module as if it began with `from __future__ import annotations`."""
 
     def get_code(self, fullname: str) -> CodeType:
-        code: CodeType = compile(
-            self.get_data(self.path), self.path, "exec", __future__.annotations.compiler_flag
-        )
-        return code
+        statement = b"from __future__ import annotations;"  # before the comment in the first line
+        return self.source_to_code(statement + self.get_data(self.path), self.path)
