@@ -52,16 +52,33 @@ class FileDigests(Database):
         with _Pending(self._store) as pending, translate_read_errors(lambda: path):
             for start in range(0, len(paths), _AT_ONCE):
                 keys = {path: make_key(path) for path in paths[start : start + _AT_ONCE]}
-                stored = self._find(list(keys.values()))
+                stored = self._find(keys.values())
                 for path, key in keys.items():
                     digests[path] = _digest_file(path, key, stored.get(key), pending)
         return digests
 
-    def _find(self, keys: Sequence[str]) -> dict[str, tuple[_State, str]]:
+    @functools.cached_property
+    def _rows(self) -> dict[str, dict[str, tuple[_State, str]]]:
+        """Folder → path → row, of the folders that were read."""
+        return {}
+
+    def _find(self, keys: Iterable[str]) -> dict[str, tuple[_State, str]]:
+        """Find the rows of files; the ledger is read once for all files of a folder."""
+        found = {}
+        for key in keys:
+            folder = key.rpartition("/")[0]
+            if folder not in self._rows:
+                self._rows[folder] = self._read_folder(folder)
+            if key in self._rows[folder]:
+                found[key] = self._rows[folder][key]
+        return found
+
+    def _read_folder(self, folder: str) -> dict[str, tuple[_State, str]]:
         columns = tables.file_digests.c
         query = select(columns.path, columns.digest, *(columns[name] for name in _State._fields))
+        inside = (columns.path > f"{folder}/") & (columns.path < f"{folder}0")  # 0 follows /
         with self._reading() as db:
-            rows = db.execute(query.where(columns.path.in_(keys))).all()
+            rows = db.execute(query.where(inside)).all()
             return {path: (_State(*state), digest) for path, digest, *state in rows}
 
     def _store(self, rows: Sequence[Mapping[str, object]]) -> None:
@@ -69,6 +86,10 @@ class FileDigests(Database):
         new = {name: statement.excluded[name] for name in (*_State._fields, "digest")}
         with self._writing() as db:
             db.execute(statement.on_conflict_do_update(["path"], set_=new), rows)
+        for row in rows:
+            path = str(row["path"])
+            state = _State(*(row[name] for name in _State._fields))  # type: ignore[arg-type]
+            self._rows[path.rpartition("/")[0]][path] = (state, str(row["digest"]))
 
 
 class _Pending:

@@ -25,7 +25,7 @@ def counted(tmp_path: Path, monkeypatch):
     def count(steps: int) -> collections.Counter[str]:
         pipeline, root = counts(tmp_path / f"files of {steps}", steps), tmp_path / f"root {steps}"
         # digests of files that were written to within the last seconds are not remembered
-        later = types.SimpleNamespace(time=lambda: time.time() + 60)
+        later = types.SimpleNamespace(time=lambda: time.time() + 60, monotonic=time.monotonic)
         monkeypatch.setattr("pipeline.storage.file_digests.time", later)
         run(pipeline, root=root)
         calls = collections.Counter[str]()

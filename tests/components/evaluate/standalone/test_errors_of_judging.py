@@ -35,7 +35,8 @@ def model(folder: Path, spec: ImageSpec) -> Path:
 
 
 def test_a_model_of_other_images_is_named_with_both_shapes(examples, tmp_path):
-    other = ImageSpec(height=5, width=7, channels=3, class_names=("a", "b"))
+    names = load_examples(examples).spec.class_names
+    other = ImageSpec(height=5, width=7, channels=3, class_names=names)
     with pytest.raises(BadDataError) as caught:
         judge_models(model(tmp_path / "m", other), None, examples, Config(), lambda *_: None)
     assert str(tmp_path / "m") in caught.value.what
