@@ -14,6 +14,8 @@ from data.errors import BadDataError
 Fit = Literal["exact", "stretch", "pad", "crop"]
 Interpolation = Literal["nearest", "bilinear", "bicubic", "area", "lanczos3"]
 Orientation = Literal["apply", "ignore", "refuse"]
+Format = Literal["jpeg", "png", "gif", "webp", "bmp"]
+ALL_FORMATS: tuple[Format, ...] = get_args(Format)
 
 
 @show_meanings
@@ -40,11 +42,16 @@ class Geometry:
     pixels as they are stored, refuse ends with an error."""
     max_megapixels: float = 100.0
     """Most megapixels of a file. Its header is checked before the file is decoded."""
+    formats: tuple[Format, ...] = ("jpeg", "png")
+    """Formats of the files that are decoded. Each costs a model some loading time, so that a model
+    of arrays takes two; a model of image files takes all."""
 
     def __post_init__(self) -> None:
         _check("fit", self.fit, get_args(Fit))
         _check("interpolation", self.interpolation, get_args(Interpolation))
         _check("orientation", self.orientation, get_args(Orientation))
+        for name in self.formats:
+            _check("format", name, ALL_FORMATS)
         if len(self.background) != 3 or not all(0 <= value <= 255 for value in self.background):
             raise BadDataError(
                 "background is not a colour",

@@ -73,7 +73,8 @@ class ImageSpec:
             KeyError, TypeError, BadDataError: the content is no spec.
         """
         geometry = dict(content["geometry"])
-        geometry["background"] = tuple(geometry["background"])
+        for name in ("background", "formats"):
+            geometry[name] = tuple(geometry[name])
         return cls(
             **{
                 **content,

@@ -119,8 +119,9 @@ def explain_misfit(model: ImageSpec, examples: Examples) -> str:
         )
     else:
         stricter = theirs.max_megapixels < ours.max_megapixels
+        stricter |= not set(ours.formats) <= set(theirs.formats)
         refuses = stricter or theirs.fit == "exact" or theirs.orientation == "refuse"
-        settings = (*_SETTINGS, "max_megapixels") if refuses else ()
+        settings = (*_SETTINGS, "max_megapixels", "formats") if refuses else ()
     differing = [name for name in settings if getattr(ours, name) != getattr(theirs, name)]
     return ", ".join(
         f"it was trained with ingest.{name}={getattr(theirs, name)}, and these examples were made "

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from data.base.field_meanings import show_meanings
 from data.code.import_path import resolve_import_path
 from data.errors import BadDataError, ConfigError
-from data.geometry import Fit, Geometry, Interpolation, Orientation
+from data.geometry import ALL_FORMATS, Fit, Geometry, Interpolation, Orientation
 from data.sources import NAMES, SourceConfig
 from data.spans.patterns import check_pattern, is_pattern
 from data.spans.windows import Window
@@ -201,7 +201,10 @@ class Config:
     def geometry(self) -> Geometry:
         """Return the geometry of the images. Raises ConfigError where a value is out of range."""
         try:
-            return Geometry(**{f.name: getattr(self, f.name) for f in fields(Geometry)})
+            settings = {
+                f.name: getattr(self, f.name) for f in fields(Geometry) if hasattr(self, f.name)
+            }
+            return Geometry(**settings, formats=ALL_FORMATS)
         except BadDataError as error:
             raise ConfigError(
                 f"ingest: {error.what}",

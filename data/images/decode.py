@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from functools import partial
+from functools import cache, partial
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
+from data.geometry import ALL_FORMATS, Format
 from data.images.channels import convert_channels
 from data.images.formats.bmp import decode_bmp
 from data.images.formats.file_bytes import read_bytes
@@ -18,7 +20,8 @@ from data.images.reasons import require
 from data.spec import ImageSpec
 
 CPU = "/CPU:0"  # another device's arithmetic may differ in the last bit
-KINDS = ("jpeg", "png", "gif", "webp", "bmp")
+KINDS = ALL_FORMATS
+_NAMES = ("JPEG", "PNG", "GIF", "WebP", "BMP")
 _ANY = -1
 _MAGIC = np.full((len(KINDS), 12), _ANY, np.int64)  # the first bytes of each kind
 for _row, _start in zip(
@@ -48,26 +51,35 @@ def decode(file: tf.Tensor, spec: ImageSpec) -> tuple[tf.Tensor, tf.Tensor]:
     """
     with tf.device(CPU):
         most_pixels = tf.constant(int(spec.geometry.max_megapixels * 1e6), tf.int64)
-        pixels, orientation = _decode_any(file, most_pixels)
+        pixels, orientation = _make_decoder(spec.geometry.formats)(file, most_pixels)
         if spec.geometry.orientation == "refuse":
             pixels = require(orientation == 1, "it has an EXIF orientation other than 1", pixels)
         return convert_channels(pixels, spec), orientation
 
 
-# A function of its own: traced once for all specs of a process.
-@partial(
-    tf.function,
-    input_signature=[tf.TensorSpec([], tf.string), tf.TensorSpec([], tf.int64)],
-    autograph=False,
-)
-def _decode_any(file: tf.Tensor, most_pixels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Decode to the file's own channels, 1, 3 or 4."""
-    file = require(tf.strings.length(file) > 0, "it is empty", file)
-    kind = find_kind(file)
-    file = require(kind < len(KINDS), "it is no JPEG, PNG, GIF, WebP or BMP", file)
-    decoders = [partial(decoder, file, most_pixels) for decoder in _DECODERS]
-    pixels, orientation = tf.switch_case(kind, decoders)
-    return pixels, orientation
+@cache  # traced once for all specs of a process
+def _make_decoder(formats: tuple[Format, ...]) -> Any:
+    """Make the function that decodes files of these formats to their own channels, 1, 3 or 4."""
+    taken = [KINDS.index(name) for name in formats]
+    branches = np.full(len(KINDS) + 1, len(taken))  # of each kind: its decoder
+    branches[taken] = range(len(taken))
+    names = [_NAMES[kind] for kind in taken]
+    reason = "it is no " + " or ".join(filter(None, (", ".join(names[:-1]), names[-1])))
+
+    @partial(
+        tf.function,
+        input_signature=[tf.TensorSpec([], tf.string), tf.TensorSpec([], tf.int64)],
+        autograph=False,
+    )
+    def decode_any(file: tf.Tensor, most_pixels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        file = require(tf.strings.length(file) > 0, "it is empty", file)
+        branch = tf.gather(tf.constant(branches, tf.int32), find_kind(file))
+        file = require(branch < len(taken), reason, file)
+        decoders = [partial(_DECODERS[kind], file, most_pixels) for kind in taken]
+        pixels, orientation = tf.switch_case(branch, decoders)
+        return pixels, orientation
+
+    return decode_any
 
 
 def find_kind(file: tf.Tensor) -> tf.Tensor:

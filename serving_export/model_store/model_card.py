@@ -32,7 +32,7 @@ _OUTPUTS = {
     CLASS_INDEX: "of the most probable class, from 0; (batch,) int64",
     CLASS_NAME: "of the most probable class; (batch,) string",
 }
-_FILES = "PNG, JPEG, GIF, WebP and BMP; of an animation the first frame"
+_FORMATS = {"jpeg": "JPEG", "png": "PNG", "gif": "GIF", "webp": "WebP", "bmp": "BMP"}
 _FITS = {
     "exact": "A file of another size is refused.",
     "stretch": "A file of another size is stretched to this one",
@@ -64,7 +64,7 @@ def make_card(manifest: Manifest, digest: str, verdict: Mapping[str, Any] | None
             "height": spec.height,
             "width": spec.width,
             "channels": spec.channels,
-            "files": _FILES,
+            "files": ", ".join(_FORMATS[name] for name in spec.geometry.formats),
             "geometry": asdict(spec.geometry),
         },
         "classes": list(spec.class_names),

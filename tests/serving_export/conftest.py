@@ -156,7 +156,7 @@ def photo_bundle(
     """A bundle of an untrained model that takes photographs of any size."""
     import keras
 
-    from data.geometry import Geometry
+    from data.geometry import ALL_FORMATS, Geometry
     from serving_export.bundle.saved_model import write_bundle
 
     spec = ImageSpec(
@@ -164,7 +164,7 @@ def photo_bundle(
         width=64,
         channels=3,
         class_names=NAMES,
-        geometry=Geometry(fit="pad", background=(10, 200, 90)),
+        geometry=Geometry(fit="pad", background=(10, 200, 90), formats=ALL_FORMATS),
     )
     keras.utils.set_random_seed(1)
     path = tmp_path_factory.mktemp("bundles") / "photographs"

@@ -17,7 +17,7 @@ import peak_memory
 import photographs
 from PIL import Image
 
-from data.geometry import Geometry
+from data.geometry import ALL_FORMATS, Geometry
 from data.spec import ImageSpec
 
 KINDS = ("png", "jpeg", "gif", "webp", "bmp")
@@ -57,7 +57,7 @@ def make_reader() -> Any:
         width=32,
         channels=3,
         class_names=("a", "b"),
-        geometry=Geometry(fit="pad", background=(1, 2, 3)),
+        geometry=Geometry(fit="pad", background=(1, 2, 3), formats=ALL_FORMATS),
     )
     return tf.function(
         lambda file: read_image(file, spec),

@@ -12,7 +12,7 @@ import image_files as files
 import numpy as np
 from PIL import Image, ImageFile, ImageOps
 
-from data.geometry import Geometry
+from data.geometry import ALL_FORMATS, Geometry
 from data.spec import ImageSpec
 
 ImageFile.MAXBLOCK = 1 << 24  # bytes: noise does not become smaller
@@ -22,7 +22,7 @@ Draw = np.random.Generator
 
 def make_spec(height: int, width: int, channels: int, **geometry: Any) -> ImageSpec:
     """Make a spec with this background, and settings of the geometry."""
-    settings = {"background": BACKGROUND, **geometry}
+    settings = {"background": BACKGROUND, "formats": ALL_FORMATS, **geometry}
     return ImageSpec(
         height=height,
         width=width,

@@ -6,7 +6,7 @@ import pytest
 
 from components import ingest
 from data.errors import ConfigError
-from data.geometry import Geometry
+from data.geometry import ALL_FORMATS, Geometry
 
 FOLDER: dict[str, Any] = {"source": "image_folder", "path": "photos"}
 
@@ -83,6 +83,8 @@ def test_a_source_of_ones_own_is_checked_when_it_is_made(tmp_path) -> None:
 
 
 def test_the_geometry_is_that_of_the_settings() -> None:
-    assert ingest.Config().geometry() == Geometry()
+    assert ingest.Config().geometry() == Geometry(formats=ALL_FORMATS)
     config = ingest.Config(**FOLDER, fit="crop", background=(1, 2, 3), max_megapixels=3.5)
-    assert config.geometry() == Geometry(fit="crop", background=(1, 2, 3), max_megapixels=3.5)
+    assert config.geometry() == Geometry(
+        fit="crop", background=(1, 2, 3), max_megapixels=3.5, formats=ALL_FORMATS
+    )

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from data.geometry import Geometry
+from data.geometry import ALL_FORMATS, Geometry
 from data.sources.file_source import FilePart, ImageFile, LeftOut
 from pipeline.inspection.dataset.advice import advise, find_median_size
 from pipeline.inspection.dataset.survey import BadFile, Survey, survey_files
@@ -67,7 +67,9 @@ FILES = [
 ]
 
 
-@pytest.fixture(scope="module", params=[Geometry(), None], ids=["decoded", "headers"])
+@pytest.fixture(
+    scope="module", params=[Geometry(formats=ALL_FORMATS), None], ids=["decoded", "headers"]
+)
 def surveyed(request) -> tuple[Survey, bool]:
     return survey_files(Files(FILES), request.param), request.param is not None
 
