@@ -1,8 +1,9 @@
 from __future__ import annotations
 
-import os
+import tempfile
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -48,13 +49,16 @@ def test_what_is_missing_or_without_images_is_told_before_anything_is_read(tmp_p
     assert ".webp" in str(caught.value.expected)
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may list any folder")
-def test_a_folder_that_cannot_be_listed_is_named(tmp_path: Path) -> None:
-    touch(tmp_path / "locked" / "a.jpg")
-    (tmp_path / "locked").chmod(0)
-    with pytest.raises(PenstockError, match="locked") as caught:
-        list_images([tmp_path])
-    assert caught.value.follows == "nothing was predicted"
+def test_a_folder_that_cannot_be_listed_is_named(unprivileged: Any) -> None:
+    with tempfile.TemporaryDirectory() as name:  # pytest's own is closed to others
+        folder = Path(name)
+        touch(folder / "locked" / "a.jpg")
+        folder.chmod(0o755)
+        (folder / "locked").chmod(0)
+        with unprivileged(), pytest.raises(PenstockError, match="locked") as caught:
+            list_images([folder])
+        assert caught.value.follows == "nothing was predicted"
+        (folder / "locked").chmod(0o755)
 
 
 def test_links_that_multiply_folders_are_refused_in_words_of_predictions(tmp_path: Path) -> None:
