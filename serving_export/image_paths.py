@@ -65,7 +65,7 @@ def read_bytes(path: Path) -> bytes:
     # A pipe would otherwise wait for a writer, for ever.
     with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise OSError(None, "No regular file")
+            raise OSError("it is no regular file")
         return file.read()
 
 

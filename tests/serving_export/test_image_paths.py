@@ -76,7 +76,7 @@ def test_only_regular_files_are_read(tmp_path: Path) -> None:
     (tmp_path / "a.jpg").write_bytes(b"content")
     assert read_bytes(tmp_path / "a.jpg") == b"content"
     os.mkfifo(tmp_path / "pipe.jpg")  # nobody writes to it
-    with pytest.raises(OSError, match="No regular file"):
+    with pytest.raises(OSError, match="no regular file"):
         read_bytes(tmp_path / "pipe.jpg")
     with pytest.raises(OSError, match="Is a directory"):
         read_bytes(tmp_path)

@@ -54,6 +54,8 @@ def test_what_it_tells(examples: Examples) -> None:
         lambda d: d.update(counts=[1, 2]),
         lambda d: d.update(counts={"train": ["a"]}),
         lambda d: d.update(counts={"other": [1, 2]}),
+        lambda d: d.update(store="zip"),
+        lambda d: d.pop("features"),
     ],
 )
 def test_a_description_of_something_else(examples: Examples, edit) -> None:

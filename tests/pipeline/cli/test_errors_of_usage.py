@@ -37,6 +37,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     [
         ("predict m --index 0 --trust", ["--index", "--trust"]),
         ("predict m --split test seven.png", ["--split", "--index"]),
+        ("predict m --index 0 --out answers.csv", ["--out", "--index"]),
         ("span exclude 7 --set a=b --reason r --by b", ["--set", "RECIPE"]),
         ("span exclude 7 digits --schedule nightly --reason r --by b", ["RECIPE", "--schedule"]),
         ("schedule add --runner=FlinkRunner digits --every 1d", ["--runner"]),
