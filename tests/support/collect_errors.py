@@ -163,6 +163,7 @@ class _Copy:
             (re.escape(str(self._home)), "/penstock"),
             (r"/tmp/(?!test)[^\s'\"/]+", "/tmp/test"),
             (re.escape(sys.prefix), "/penstock/.venv"),
+            (re.escape(sys.base_prefix), "/usr"),
             (rf"\b{re.escape(socket.gethostname())}\b", "host"),
             (r"((?:127\.0\.0\.1|localhost|%5D):)\d+", r"\g<1>8099"),
             (r"\b(pid|process) \d+", r"\1 1234"),
