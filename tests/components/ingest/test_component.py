@@ -152,7 +152,9 @@ def test_the_same_images_give_the_same_examples_by_any_source(
     assert train == pairs(*digits["train"])
     assert content(examples, "test") == pairs(*digits["test"])
     assert examples.counts == quarter.counts
-    assert examples.spec == quarter.spec
+    # A model of image files takes more formats than one of arrays.
+    assert examples.spec.shape == quarter.spec.shape
+    assert examples.spec.class_names == quarter.spec.class_names
     assert content(examples, "validation") == content(quarter, "validation")
     if form not in REORDERED:
         assert records(examples) == records(quarter)
