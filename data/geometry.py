@@ -15,7 +15,14 @@ Fit = Literal["exact", "stretch", "pad", "crop"]
 Interpolation = Literal["nearest", "bilinear", "bicubic", "area", "lanczos3"]
 Orientation = Literal["apply", "ignore", "refuse"]
 Format = Literal["jpeg", "png", "gif", "webp", "bmp"]
-ALL_FORMATS: tuple[Format, ...] = get_args(Format)
+FORMAT_NAMES: dict[Format, str] = {
+    "jpeg": "JPEG",
+    "png": "PNG",
+    "gif": "GIF",
+    "webp": "WebP",
+    "bmp": "BMP",
+}
+ALL_FORMATS = tuple(FORMAT_NAMES)
 
 
 @show_meanings

@@ -201,9 +201,8 @@ class Config:
     def geometry(self) -> Geometry:
         """Return the geometry of the images. Raises ConfigError where a value is out of range."""
         try:
-            settings = {
-                f.name: getattr(self, f.name) for f in fields(Geometry) if hasattr(self, f.name)
-            }
+            names = (f.name for f in fields(Geometry) if f.name != "formats")
+            settings = {name: getattr(self, name) for name in names}
             return Geometry(**settings, formats=ALL_FORMATS)
         except BadDataError as error:
             raise ConfigError(

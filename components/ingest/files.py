@@ -50,12 +50,7 @@ def ingest_files(
     left_out = list(source.left_out()) if hasattr(source, "left_out") else []
     total = sum(part.files for part in parts)
     if not total:
-        raise BadDataError(
-            f"the source {config.source!r} lists no files",
-            got=f"{len(left_out):,} that are no images" if left_out else "nothing",
-            follows="nothing was ingested",
-            remedy="check ingest.path",
-        )
+        raise _no_files_error(config, len(left_out))
     spec = infer_spec(config, class_names, source, parts)
     store, why = choose_store(config, spec, source, parts)
     context.progress(0, total, why)
@@ -95,6 +90,15 @@ def ingest_files(
     context.progress(total, total, f"{written:,} images written, {outcome.bad:,} bad files")
     _warn_of_classes(examples, context)
     return examples
+
+
+def _no_files_error(config: Config, left_out: int) -> BadDataError:
+    return BadDataError(
+        f"the source {config.source!r} lists no files",
+        got=f"{left_out:,} that are no images" if left_out else "nothing",
+        follows="nothing was ingested",
+        remedy="check ingest.path",
+    )
 
 
 def _write_files(

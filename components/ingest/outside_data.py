@@ -33,9 +33,10 @@ def depends(config: Config) -> Depends:
     """
     folder = Path(config.data_dir or "").expanduser()
     own = (folder,) if config.data_dir and config.source not in NAMES and folder.exists() else ()
-    urls = list_input_urls(config.source, config.source_config(()))
+    source = config.source_config(())
+    urls = list_input_urls(config.source, source)
     files: Sequence[Path | str] = (
-        list_input_files(config.source, config.source_config(()))
+        list_input_files(config.source, source)
         if config.source in SOURCES
         else _list_files(config.path)
     )

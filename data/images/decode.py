@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from data.geometry import ALL_FORMATS, Format
+from data.geometry import ALL_FORMATS, FORMAT_NAMES, Format
 from data.images.channels import convert_channels
 from data.images.formats.bmp import decode_bmp
 from data.images.formats.file_bytes import read_bytes
@@ -21,7 +21,6 @@ from data.spec import ImageSpec
 
 CPU = "/CPU:0"  # another device's arithmetic may differ in the last bit
 KINDS = ALL_FORMATS
-_NAMES = ("JPEG", "PNG", "GIF", "WebP", "BMP")
 _ANY = -1
 _MAGIC = np.full((len(KINDS), 12), _ANY, np.int64)  # the first bytes of each kind
 for _row, _start in zip(
@@ -63,7 +62,7 @@ def _make_decoder(formats: tuple[Format, ...]) -> Any:
     taken = [KINDS.index(name) for name in formats]
     branches = np.full(len(KINDS) + 1, len(taken))  # of each kind: its decoder
     branches[taken] = range(len(taken))
-    names = [_NAMES[kind] for kind in taken]
+    names = [FORMAT_NAMES[name] for name in formats]
     reason = "it is no " + " or ".join(filter(None, (", ".join(names[:-1]), names[-1])))
 
     @partial(

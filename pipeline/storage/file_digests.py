@@ -17,8 +17,7 @@ from data.files.file_states import translate_read_errors
 from pipeline.storage import tables
 from pipeline.storage.database import Database
 
-# Files that one query or one transaction takes: for a single small file each takes longer than
-# reading it.
+# Files that one transaction takes: for a single small file it takes longer than reading it.
 _AT_ONCE = 1000
 _SECONDS = 2  # between two transactions, so that a kill costs little
 
@@ -47,14 +46,12 @@ class FileDigests(Database):
         Raises:
             EnvironmentTrouble: a file cannot be read.
         """
-        digests, paths, make_key = {}, list(paths), _make_keys()
+        digests, make_key = {}, _make_keys()
         path = ""
         with _Pending(self._store) as pending, translate_read_errors(lambda: path):
-            for start in range(0, len(paths), _AT_ONCE):
-                keys = {path: make_key(path) for path in paths[start : start + _AT_ONCE]}
-                stored = self._find(keys.values())
-                for path, key in keys.items():
-                    digests[path] = _digest_file(path, key, stored.get(key), pending)
+            for path in paths:
+                key = make_key(path)
+                digests[path] = _digest_file(path, key, self._find(key), pending)
         return digests
 
     @functools.cached_property
@@ -62,16 +59,12 @@ class FileDigests(Database):
         """Folder → path → row, of the folders that were read."""
         return {}
 
-    def _find(self, keys: Iterable[str]) -> dict[str, tuple[_State, str]]:
-        """Find the rows of files; the ledger is read once for all files of a folder."""
-        found = {}
-        for key in keys:
-            folder = key.rpartition("/")[0]
-            if folder not in self._rows:
-                self._rows[folder] = self._read_folder(folder)
-            if key in self._rows[folder]:
-                found[key] = self._rows[folder][key]
-        return found
+    def _find(self, key: str) -> tuple[_State, str] | None:
+        """Find a file's row; the ledger is read once for all files of a folder."""
+        folder = key.rpartition("/")[0]
+        if folder not in self._rows:
+            self._rows[folder] = self._read_folder(folder)
+        return self._rows[folder].get(key)
 
     def _read_folder(self, folder: str) -> dict[str, tuple[_State, str]]:
         columns = tables.file_digests.c

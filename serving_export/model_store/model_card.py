@@ -10,6 +10,7 @@ from typing import Any
 
 from data.base.visible_text import escape_controls
 from data.files.documents import add_schema_number
+from data.geometry import FORMAT_NAMES
 from serving_export.bundle.manifest import (
     CLASS_INDEX,
     CLASS_NAME,
@@ -32,7 +33,6 @@ _OUTPUTS = {
     CLASS_INDEX: "of the most probable class, from 0; (batch,) int64",
     CLASS_NAME: "of the most probable class; (batch,) string",
 }
-_FORMATS = {"jpeg": "JPEG", "png": "PNG", "gif": "GIF", "webp": "WebP", "bmp": "BMP"}
 _FITS = {
     "exact": "A file of another size is refused.",
     "stretch": "A file of another size is stretched to this one",
@@ -64,7 +64,7 @@ def make_card(manifest: Manifest, digest: str, verdict: Mapping[str, Any] | None
             "height": spec.height,
             "width": spec.width,
             "channels": spec.channels,
-            "files": ", ".join(_FORMATS[name] for name in spec.geometry.formats),
+            "files": ", ".join(FORMAT_NAMES[name] for name in spec.geometry.formats),
             "geometry": asdict(spec.geometry),
         },
         "classes": list(spec.class_names),

@@ -11,6 +11,7 @@ from data.errors import BadDataError
 from data.files.input_files import resolve_input_path
 from data.sources import make_source
 from data.sources.file_source import FileSource
+from data.sources.image_files.tables.formats import open_table
 from pipeline.config.overrides import apply_overrides, apply_settings
 from pipeline.inspection.dataset.choose import choose_settings
 from pipeline.inspection.dataset.recognize import recognize
@@ -47,8 +48,6 @@ def configure_ingest(path: str, settings: Sequence[str]) -> Config:
     assert isinstance(config, Config)
     config.source_config(()).check(config.source)
     if config.source == "table" and config.group is None:
-        from data.sources.image_files.tables.formats import open_table  # imports NumPy
-
         header = open_table(resolve_input_path(config.path)).header
         column = next((name for name in header if name.lower() in _GROUPS), None)
         config = dataclasses.replace(config, group=column)

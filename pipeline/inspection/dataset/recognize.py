@@ -9,8 +9,8 @@ from typing import NamedTuple
 from data.errors import BadDataError, unreadable_file_error
 from data.files.input_files import InputPath, is_url, resolve_input_path
 from data.sources.image_files.listing import ENDINGS
+from data.sources.image_files.tables import formats
 
-_TABLES = (".csv", ".tsv", ".tab", ".jsonl", ".ndjson", ".parquet", ".pq")
 _TFDS = {"dataset_info.json", "features.json"}
 
 
@@ -50,7 +50,7 @@ def recognize(path: str) -> Recognized:
         return Recognized("idx", path)
     if set(names) >= _TFDS:
         return Recognized("tfds_dir", path)
-    tables = [name for name in names if _ends(name, _TABLES)]
+    tables = [name for name in names if _ends(name, formats.ENDINGS)]
     arrays = [name for name in names if _ends(name, (".npz",))]
     if len(arrays) == 1 and not tables:
         return Recognized("npz", _join(path, arrays[0]))
@@ -65,7 +65,7 @@ def recognize(path: str) -> Recognized:
 
 def _recognize_file(path: str) -> Recognized:
     name = PurePath(path).name
-    if _ends(name, _TABLES):
+    if _ends(name, formats.ENDINGS):
         return Recognized("table", path)
     if _ends(name, (".npz",)):
         return Recognized("npz", path)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 Progress = Callable[[int, int], object]  # files looked at, all files
 _PURPOSE = "duplicates"
 _MODES = {"L": "grey", "LA": "grey with alpha", "P": "palette"}
-_BATCH_FILES, _BATCH_BYTES = 256, 32 << 20  # files that are read and decoded together
 
 
 class BadFile(NamedTuple):
@@ -104,7 +103,7 @@ def survey_files(
         source: lists and reads the files.
         geometry: limits what is decoded, as in ingest. None: only headers are read, and duplicates
             are files with the same bytes instead of the same pixels.
-        progress: called after each few files.
+        progress: called after each part.
 
     Raises:
         BadDataError, ConfigError, EnvironmentTrouble: as the methods of the source.
@@ -116,17 +115,16 @@ def survey_files(
     samples = Samples(survey.class_names)
     done = 0
     for part in parts:
-        for files in _batch(source.read_files(part)):
-            for file, header, key in _judge(files, geometry):
-                survey.total_bytes += len(file.content)
-                if isinstance(header, str):
-                    survey.bad.append(BadFile(file.name, header))
-                    continue
-                _enter(survey, file, header)
-                samples.offer(file.name, file.label, file.content)
-                same.add(key, file.name, file.label, file.split or "")
-            done += len(files)
-            progress(done, total)
+        for file, header, key in _judge(list(source.read_files(part)), geometry):
+            done += 1
+            survey.total_bytes += len(file.content)
+            if isinstance(header, str):
+                survey.bad.append(BadFile(file.name, header))
+                continue
+            _enter(survey, file, header)
+            samples.offer(file.name, file.label, file.content)
+            same.add(key, file.name, file.label, file.split or "")
+        progress(done, total)
     if hasattr(source, "left_out"):
         survey.left_out = list(source.left_out())
     survey.duplicates = same.find_duplicates()
@@ -152,19 +150,6 @@ def _name_format(header: Header) -> str:
     mode = _MODES.get(header.mode, header.mode)
     bits = f", {header.bits}-bit" if header.bits != 8 else ""
     return f"{header.kind.upper()} {mode}{bits}" + (", animated" if header.animated else "")
-
-
-def _batch(files: Iterable[ImageFile]) -> Iterator[list[ImageFile]]:
-    batch: list[ImageFile] = []
-    size = 0
-    for file in files:
-        batch.append(file)
-        size += len(file.content)
-        if len(batch) == _BATCH_FILES or size >= _BATCH_BYTES:
-            yield batch
-            batch, size = [], 0
-    if batch:
-        yield batch
 
 
 def _judge(

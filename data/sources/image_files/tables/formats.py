@@ -13,6 +13,7 @@ from data.sources.image_files.tables.text import JsonTable, TextTable
 _TEXT = (".csv", ".tsv", ".tab")
 _JSON = (".jsonl", ".ndjson")
 _PARQUET = (".parquet", ".pq")
+ENDINGS = (*_TEXT, *_JSON, *_PARQUET)
 
 
 def open_table(path: InputPath) -> Table:
@@ -34,7 +35,7 @@ def open_table(path: InputPath) -> Table:
         return ParquetTable(path)
     raise ConfigError(
         f"{escape_line(str(path))} has no ending of a table",
-        expected=", ".join((*_TEXT, *_JSON, *_PARQUET)),
+        expected=", ".join(ENDINGS),
         got=escape_line(PurePosixPath(path.name).suffix) or "no ending",
         follows="nothing was ingested",
         remedy="give ingest.path the name of a table in one of these formats, not compressed; a "
