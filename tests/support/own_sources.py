@@ -71,10 +71,10 @@ class Wrong(Files):
 
 
 class OtherSplit(Files):
-    """Gives a split that only ingest may make."""
+    """Gives a split by a name that ingest does not know."""
 
     def parts(self) -> list[Part]:
-        return [Part("validation", 0, 0, 3)]
+        return [Part("valid", 0, 0, 3)]
 
 
 class Nothing(Files):

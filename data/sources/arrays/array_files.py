@@ -16,8 +16,10 @@ import numpy as np
 
 from data.errors import BadDataError
 from data.files.read_errors import translate_file_errors
+from data.sources.arrays.array_layout import ArrayLayout
 from data.sources.arrays.class_names import count_labels, infer_class_names
 from data.sources.source import Chunk, Part, chunk_size
+from data.sources.source_config import SourceConfig
 from data.spec import ImageSpec
 
 PART_IMAGES = 20_000  # per part of a file that allows random access: about a second
@@ -75,7 +77,7 @@ def wrong_length_error(name: object, expected: str, got: str) -> BadDataError:
 
 @dataclass(frozen=True)
 class LabelledImages:
-    """A split: (n, height, width) or (n, height, width, channels) uint8, and n labels."""
+    """A split: n images, uint8 of three or four dimensions, and n labels, as they are stored."""
 
     images: ArrayFile
     labels: ArrayFile
@@ -99,40 +101,38 @@ class LabelledImages:
                 remedy="check that the download of the dataset is complete",
             )
 
-    @property
-    def image_shape(self) -> tuple[int, int, int]:
-        """(height, width, channels)."""
-        height, width, channels = (*self.images.shape[1:], 1)[:3]
-        return height, width, channels
-
-    def chunks(self, start: int, stop: int) -> Iterator[Chunk]:
+    def chunks(self, start: int, stop: int, layout: ArrayLayout) -> Iterator[Chunk]:
         """Read the images from `start` to `stop` in chunks."""
-        shape = self.image_shape
-        step = chunk_size(prod(shape))
-        images, labels = (a.rows(start, stop, step) for a in (self.images, self.labels))
-        for chunk_images, chunk_labels in zip(images, labels, strict=True):
-            yield Chunk(chunk_images.reshape(-1, *shape), chunk_labels.reshape(-1).astype(np.int64))
+        step = chunk_size(prod(self.images.shape[1:]))
+        pairs = (a.rows(start, stop, step) for a in (self.images, self.labels))
+        for images, labels in zip(*pairs, strict=True):
+            yield Chunk(layout.arrange_images(images), layout.arrange_labels(labels))
 
 
 class ArraySource:
-    """A `Source` with `LabelledImages` for each split; it reads all labels when it is made."""
+    """A `Source` with `LabelledImages` for each split; it reads all labels when it is made.
 
-    def __init__(
-        self, splits: Mapping[str, LabelledImages], class_names: tuple[str, ...] | None
-    ) -> None:
+    Images under None have no split.
+    """
+
+    def __init__(self, splits: Mapping[str | None, LabelledImages], config: SourceConfig) -> None:
         self._splits = dict(splits)
+        self._layout = ArrayLayout.of(config)
         counts: Counter[int] = Counter()
         for split in splits.values():
             labels = split.labels
             for chunk in labels.rows(0, labels.shape[0], _LABELS_AT_A_TIME):
-                counts.update(count_labels(chunk))
+                counts.update(count_labels(self._layout.arrange_labels(chunk)))
         where = " and ".join(split.labels.name for split in splits.values())
-        names = infer_class_names(counts, class_names, where)
+        names = infer_class_names(counts, config.class_names, where)
         height, width, channels = self._shape()
         self._spec = ImageSpec(height=height, width=width, channels=channels, class_names=names)
 
     def _shape(self) -> tuple[int, int, int]:
-        shapes = {s.images.name: s.image_shape for s in self._splits.values()}
+        shapes = {
+            split.images.name: self._layout.arrange_shape(split.images.shape[1:])
+            for split in self._splits.values()
+        }
         if len(set(shapes.values())) > 1:
             raise BadDataError(
                 "the splits have images of different sizes",
@@ -161,4 +161,4 @@ class ArraySource:
     def read(self, part: Part) -> Iterator[Chunk]:
         split = self._splits[part.split]
         stop = split.images.shape[0] if part.stop is None else part.stop
-        return split.chunks(part.start, stop)
+        return split.chunks(part.start, stop, self._layout)

@@ -48,7 +48,7 @@ def test_settings_of_files_that_contradict_one_another(settings: dict, words: st
         ingest.check_config(ingest.Config(**{**FOLDER, **settings}))
 
 
-@pytest.mark.parametrize("source", ["digits", "idx", "npz", "tfds_dir"])
+@pytest.mark.parametrize("source", ["digits", "idx", "npz", "pixels_csv"])
 @pytest.mark.parametrize(
     "setting",
     [
@@ -62,7 +62,6 @@ def test_settings_of_files_that_contradict_one_another(settings: dict, words: st
         {"orientation": "ignore"},
         {"max_megapixels": 1.0},
         {"store": "encoded"},
-        {"test_share": 0.1},
         {"max_bad_share": 0.1},
     ],
 )

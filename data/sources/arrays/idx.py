@@ -26,7 +26,7 @@ from data.sources.arrays.array_files import (
     LabelledImages,
     wrong_length_error,
 )
-from data.sources.source import SourceConfig
+from data.sources.source_config import SourceConfig
 
 _PREFIX = {"train": "train", "test": "t10k"}
 _KINDS = {"images": 3, "labels": 1}  # → dimensions
@@ -41,7 +41,7 @@ class IdxSource(ArraySource):
         folder = resolve_input_path(config.path, config.beam_args)
         with translate_file_errors(folder, "a folder with the four IDX files of MNIST"):
             names = {file.name for file in folder.iterdir()}
-        splits = {
+        splits: dict[str | None, LabelledImages] = {
             split: LabelledImages(
                 *(
                     _read_header(_find_file(folder, names, prefix, kind), n)
@@ -50,7 +50,7 @@ class IdxSource(ArraySource):
             )
             for split, prefix in _PREFIX.items()
         }
-        super().__init__(splits, config.class_names)
+        super().__init__(splits, config)
 
 
 def _find_file(folder: InputPath, present: set[str], prefix: str, kind: str) -> InputPath:

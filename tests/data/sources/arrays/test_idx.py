@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from data.errors import BadDataError, EnvironmentTrouble
 from data.sources import SourceConfig
 from data.sources.arrays import array_files
-from data.sources.idx import IdxSource
+from data.sources.arrays.idx import IdxSource
 
 RNG = np.random.default_rng(0)
 TRAIN = RNG.integers(0, 256, (30, 5, 4), dtype=np.uint8), np.arange(30) % 3

@@ -18,7 +18,7 @@ from data.sources.arrays.array_files import (
     ArraySource,
     LabelledImages,
 )
-from data.sources.source import SPLITS, SourceConfig
+from data.sources.source_config import SourceConfig
 
 _HEADERS = {
     (1, 0): np.lib.format.read_array_header_1_0,
@@ -36,11 +36,11 @@ class NpzSource(ArraySource):
     def __init__(self, config: SourceConfig) -> None:
         config.check("npz")
         path = resolve_input_path(config.path, config.beam_args)
-        splits = {
+        splits: dict[str | None, LabelledImages] = {
             split: LabelledImages(_images(path, f"x_{split}"), _labels(path, f"y_{split}"))
-            for split in SPLITS
+            for split in ("train", "test")
         }
-        super().__init__(splits, config.class_names)
+        super().__init__(splits, config)
 
 
 def _images(path: InputPath, member: str) -> ArrayFile:
