@@ -10,8 +10,9 @@ from data.base.field_meanings import show_meanings
 from data.code.import_path import resolve_import_path
 from data.errors import BadDataError, ConfigError
 from data.geometry import ALL_FORMATS, Fit, Geometry, Interpolation, Orientation
-from data.sources import FILE_SOURCES, NAMES, SPLITS, SourceConfig
+from data.sources import FILE_SOURCES, NAMES, SourceConfig
 from data.sources.source_config import Axes
+from data.sources.split_names import SPLIT_NAMES
 from data.spans.patterns import check_pattern, is_pattern
 from data.spans.windows import Window
 from data.spec import FORMAT, HEIGHT, IMAGE, LABEL, SPAN, WIDTH
@@ -200,11 +201,11 @@ class Config:
         self.geometry()
 
     def _check_splits(self) -> None:
-        unknown = sorted(set(self.splits) - set(SPLITS))
+        unknown = sorted(set(self.splits) - set(SPLIT_NAMES))
         if unknown or not all(self.splits.values()):
             raise ConfigError(
                 "ingest.splits does not name splits",
-                expected=f"of {', '.join(SPLITS)} some, each with the name of a split of the data",
+                expected=f"some of {', '.join(SPLIT_NAMES)}, each with a split of the data",
                 got=", ".join(f"{name} = {value!r}" for name, value in self.splits.items()),
                 remedy='--set ingest.splits=\'{train = "train", test = "valid"}\', for example',
             )

@@ -21,8 +21,8 @@ from data.examples.from_files.outcome import Outcome, read_outcome
 from data.examples.from_files.portions import group_parts
 from data.examples.from_files.quarantine import write_left_out, write_quarantine
 from data.examples.from_files.write import FileRules, WriteFiles
-from data.examples.splits import SPLIT_NAMES
 from data.sources.file_source import FilePart, FileSource
+from data.sources.split_names import SPLIT_NAMES
 
 _FRAME = 60  # bytes of a record besides the image, about
 _NAMED = 8  # most classes that a warning names

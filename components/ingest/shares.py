@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from components.context import Context
 from components.ingest.config import Config
-from data.examples.splits import TEST, TRAIN, VALIDATION, SplitShares
+from data.examples.splits import SplitShares
+from data.sources.split_names import TEST, TRAIN, VALIDATION
 
 
 def choose_shares(

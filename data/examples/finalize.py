@@ -10,10 +10,10 @@ from typing import Any
 
 from data.errors import BadDataError, EnvironmentTrouble
 from data.examples.artifact import Examples, shard_name, write_description
-from data.examples.splits import SPLIT_NAMES, TEST, TRAIN, VALIDATION
 from data.examples.tfds_metadata import ShardFacts, write_metadata
 from data.examples.write import Shard
 from data.files.durable_files import read_json
+from data.sources.split_names import SPLIT_NAMES, TEST, TRAIN, VALIDATION
 
 _REMEDIES = {
     TRAIN: "check that the dataset is complete, and let ingest.test_share and "

@@ -8,9 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from data.base.content_hash import hash_image_shares, hash_text_share
-
-TRAIN, VALIDATION, TEST = "train", "validation", "test"
-SPLIT_NAMES = (TRAIN, VALIDATION, TEST)  # in the order in which shards and counts are listed
+from data.sources.split_names import TEST, TRAIN, VALIDATION
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -27,7 +27,8 @@ from data.errors import BadDataError, PenstockError, serialize_error
 from data.examples.splits import SplitShares
 from data.examples.tf_example import encode
 from data.files.durable_files import translate_disk_errors, write_json
-from data.sources import SPLITS, Chunk, Part, Source
+from data.sources import Chunk, Part, Source
+from data.sources.split_names import SPLIT_NAMES
 from data.spec import ImageSpec
 
 SHARD_BYTES = 64 << 20  # a larger shard is closed
@@ -106,10 +107,10 @@ class ReadChunks(SameCodeDoFn):
 
     def process(self, part: Part) -> Iterator[Any]:
         with serialize_errors():
-            if part.split not in (*SPLITS, None):
+            if part.split not in (*SPLIT_NAMES, None):
                 raise BadDataError(
                     f"unknown split {part.split!r}",
-                    expected=" or ".join(SPLITS),
+                    expected=" or ".join(SPLIT_NAMES),
                     remedy="fix the source's parts()",
                 )
             for index, values in enumerate(self._source.read(part)):

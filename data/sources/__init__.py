@@ -3,7 +3,6 @@
 from data.sources.source import (
     CHUNK_IMAGES,
     NAMES,
-    SPLITS,
     Chunk,
     Part,
     Source,
@@ -18,7 +17,6 @@ __all__ = [
     "CHUNK_IMAGES",
     "FILE_SOURCES",
     "NAMES",
-    "SPLITS",
     "Chunk",
     "Part",
     "Source",

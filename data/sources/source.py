@@ -40,7 +40,6 @@ NAMES = {
     "tfds_dir": "data.sources.prepared.tfds_dir:TfdsDirSource",
     "tfrecord": "data.sources.records.tfrecord:make_tfrecord_source",
 }
-SPLITS = ("train", "validation", "test")  # that a source may have
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,8 @@ from typing import NamedTuple
 from data.base.visible_text import escape_line
 from data.errors import BadDataError, ConfigError, suggest_names
 
+TRAIN, VALIDATION, TEST = "train", "validation", "test"
+SPLIT_NAMES = (TRAIN, VALIDATION, TEST)  # in the order in which shards and counts are listed
 # A usual name, in lower case → the split.
 USUAL_NAMES = {
     "train": "train",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 
 import numpy as np
@@ -68,6 +69,17 @@ class Wrong(Files):
             "negative": Chunk(images, labels - 1),
             "text": Chunk(images, labels.astype(str)),
         }[self.how]
+
+
+class Unsplit(Files):
+    """Gives the same images no split: some of them in a first part, the rest in a second."""
+
+    def parts(self) -> list[Part]:
+        lengths = [len(self.load(f"{split}_labels")) for split in ("train", "test")]
+        return [Part(None, index, 0, length) for index, length in enumerate(lengths)]
+
+    def read(self, part: Part) -> Iterator[Chunk]:
+        yield from super().read(dataclasses.replace(part, split=("train", "test")[part.index]))
 
 
 class OtherSplit(Files):

@@ -275,6 +275,15 @@ def test_splits_that_do_not_add_up(run, settings_of, changes: dict, words: str) 
         run(**{**settings_of["own"], **changes})
 
 
+def test_images_without_a_split_are_cut_by_their_pixels(run, settings_of, quarter) -> None:
+    settings = {**settings_of["own"], "source": "own_sources:Unsplit", "validation_share": 0.25}
+    made = run(**settings, test_share=0.2)  # the share by which digits cuts its test split
+    for split in quarter.counts:
+        assert content(made, split) == content(quarter, split)
+    with pytest.raises(BadDataError, match="'test' is empty"):
+        run(**settings)
+
+
 @pytest.mark.parametrize("cut", [20, -1])
 def test_what_is_found_only_while_reading_leaves_nothing(
     run, digits, tmp_path, cut, monkeypatch

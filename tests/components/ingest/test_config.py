@@ -24,6 +24,8 @@ FOLDER: dict[str, Any] = {"source": "image_folder", "path": "photos"}
         ({"features": ("camera", "label")}, "features does not name"),
         ({"features": ("camera", "camera")}, "features does not name"),
         ({"features": ("",)}, "features does not name"),
+        ({"splits": {"dev": "val"}}, "splits does not name"),
+        ({"splits": {"train": ""}}, "splits does not name"),
     ],
 )
 def test_values_that_make_no_sense(settings: dict, words: str) -> None:
