@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Mapping
 from math import isqrt, prod
 from typing import Any, NamedTuple
@@ -79,7 +80,7 @@ class PixelRecords:
         if labels:
             yield self._make_chunk(contents, labels)
 
-    @property
+    @functools.cached_property
     def _pieces(self) -> _Pieces:
         """Number the images of each split in the order of the files."""
         parts: list[Part] = []
@@ -154,7 +155,7 @@ def choose_shape(
         channels = number // prod(shape)
         shape = shape if channels == 1 else (*shape, channels)
     if not shape:
-        for channels in (1, 3, 4):
+        for channels in (1, 3):  # a square of 4 is one of 1 as well
             side = isqrt(number // channels)
             if side and side * side * channels == number:
                 return (side, side) if channels == 1 else (side, side, channels)
@@ -165,7 +166,7 @@ def choose_shape(
         f"the shape of the images is not known: {escape_line(where)}",
         expected=f"{' x '.join(map(str, shape))} = {prod(shape)} values, as {stated} states"
         if shape
-        else "an image file, or the pixels of a square of 1, 3 or 4 channels",
+        else "an image file, or the pixels of a square of 1 or 3 channels",
         got=f"{number:,} values",
         follows="nothing was ingested",
         remedy="--set 'ingest.shape=[HEIGHT, WIDTH, CHANNELS]', or name another feature by "
