@@ -38,6 +38,11 @@ class Columns:
     label: str
     sizes: tuple[str, ...] = ()  # of height, width and, where there is one, channels
 
+    def describe(self) -> str:
+        """Return which features are read."""
+        image, label = escape_line(self.image), escape_line(self.label)
+        return f"images from {image!r}, labels from {label!r}"
+
     def read_label(self, features: Mapping[str, Any]) -> int | str:
         """Return a record's label: a number, or a name.
 

@@ -12,7 +12,7 @@ import numpy as np
 from data.base.visible_text import escape_line
 from data.errors import BadDataError
 from data.files.input_files import InputPath
-from data.sources.arrays.array_files import PART_IMAGES
+from data.sources.arrays.labelled_images import PART_IMAGES
 from data.sources.arrays.array_layout import ArrayLayout
 from data.sources.records.example_message import get_kind
 from data.sources.records.features import Columns, describe_features
@@ -28,6 +28,7 @@ from data.sources.source_config import SourceConfig
 from data.spec import ImageSpec
 
 _PART_BYTES = 256 << 20
+_SHOWN = 8
 
 
 class _Pieces(NamedTuple):
@@ -43,8 +44,7 @@ class PixelRecords:
     ) -> None:
         self._layout = ArrayLayout.of(config)
         self._shape = shape  # (height, width[, channels]) of an image
-        self._described = files.described
-        self._left_out = len(files.left_out)
+        self._files = files
         self._records = LabelledRecords(
             files.files, columns, config, PieceLimits(PART_IMAGES, _PART_BYTES, False)
         )
@@ -56,6 +56,13 @@ class PixelRecords:
 
     def parts(self) -> list[Part]:
         return self._pieces.parts
+
+    def describe(self) -> str:
+        """Return where images, labels and splits come from, and what is not read."""
+        left_out = [f"not read: {escape_line(name)}, {why}" for name, why in self._files.left_out]
+        more = [f"{len(left_out) - _SHOWN} more"] if len(left_out) > _SHOWN else []
+        columns = self._records.columns.describe()
+        return "; ".join([columns, self._files.described, *left_out[:_SHOWN], *more])
 
     def num_images(self) -> int:
         return sum(piece.images for _, piece in self._pieces.found.values())

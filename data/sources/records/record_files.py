@@ -117,5 +117,5 @@ def _is_folder(root: InputPath) -> bool:
 
 
 def _describe_splits(splits: Mapping[str, str | None]) -> str:
-    texts = [f"{split or 'train'} from {escape_line(own)!r}" for own, split in splits.items()]
+    texts = [f"{split or 'train'!r} from {escape_line(own)!r}" for own, split in splits.items()]
     return "splits by the files' names: " + ", ".join(texts)

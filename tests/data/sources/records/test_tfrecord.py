@@ -76,6 +76,8 @@ def test_pixels_in_shards_of_splits(tmp_path: Path, compression: str, scheme: st
     (tmp_path / "features.json").write_text("{}")
     source = make(f"{scheme}{tmp_path}")
     assert (source.num_images(), source.spec().shape) == (30, (4, 5, 3))
+    assert "'label'; splits by the files' names: 'test' from 'test'" in source.describe()
+    assert "not read: features.json, not a TFRecord file" in source.describe()
     for split, (images, labels) in read_pixels(source).items():
         start, stop = (0, 20) if split == "train" else (20, 30)
         order = [*range(start, stop, 2), *range(start + 1, stop, 2)]
