@@ -114,7 +114,9 @@ def _choose_ingest(seen: Look) -> Iterator[Argument]:
         yield "", "class_names", config.class_names
     for f in fields(config):
         value = getattr(config, f.name)
-        if f.name not in ("source", "path", "class_names") and value != getattr(Config(), f.name):
+        if f.name in ("source", "path", "class_names"):
+            continue
+        if value != getattr(Config(), f.name) or f.name in seen.assumed:
             yield seen.why.get(f.name, ""), f.name, value
 
 

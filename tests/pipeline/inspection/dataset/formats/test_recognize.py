@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from data.errors import BadDataError, EnvironmentTrouble
-from pipeline.inspection.dataset.recognize import recognize
+from pipeline.inspection.dataset.formats.recognize import recognize
 
 
 @pytest.mark.parametrize(
