@@ -40,7 +40,7 @@ class Place:
         return self.path.removesuffix(self.files[0]).rstrip("/") or "."
 
     def read_head(self, name: str) -> bytes:
-        """Return the first bytes of a file, decompressed if it is gzip; none if it is unreadable."""
+        """Return the first bytes of a file, of gzip its content's; none if it is unreadable."""
         try:
             with self.open(name) as file:
                 head = file.read(_HEAD)

@@ -82,7 +82,8 @@ def _assume_by_name(config: Config, given: Collection[str]) -> dict[str, Assumpt
     if "transpose" in given or "transpose" not in list_settings(config.source):
         return {}
     place = look_at_place(str(config.path))
-    names = [name for name in place.files if _EMNIST.search(name.lower())]
+    dataset = config.name or ""  # one of several in the folder
+    names = [n for n in place.files if n.startswith(dataset) and _EMNIST.search(n.lower())]
     if not names:
         return {}
     why = f"The name {names[0]}: EMNIST stores the rows of its images as columns."
@@ -109,7 +110,7 @@ def _name_axes(
     if source.spec().channels == 1:
         return {}
     other = "CHW" if config.axes == "HWC" else "HWC"
-    why = "The data does not say whether the channels of a pixel or the pixels of a channel lie together."
+    why = "The data does not say in which order the channels of its images lie."
     return {"axes": Assumption(config.axes, why, f"ingest.axes={other}")}
 
 

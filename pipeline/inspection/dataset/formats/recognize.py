@@ -14,11 +14,23 @@ from pipeline.inspection.dataset.formats.recognizers import RECOGNIZERS
 
 _MOST_FOLDERS = 4  # in which data of one format is looked for: more are folders of classes
 _REMEDIES = {
-    (".zip", ".tar", ".tar.gz", ".tgz", ".7z", ".rar"): "unpack the archive, and look at its folder",
-    (".pkl", ".pickle", ".meta", ".pt", ".pth"): "nothing is unpickled, since a pickle can run code: "
-    "download another version of the dataset, such as CIFAR's binary version, or write its arrays "
-    "with np.savez",
-    (".npy", ".mat", ".h5", ".hdf5"): "write the arrays with np.savez as x_train, y_train, x_test "
+    (
+        ".zip",
+        ".tar",
+        ".tar.gz",
+        ".tgz",
+        ".7z",
+        ".rar",
+    ): "unpack the archive first",
+    (
+        ".pkl",
+        ".pickle",
+        ".meta",
+        ".pt",
+        ".pth",
+    ): "nothing is unpickled, since a pickle runs code: "
+    "get another version of the dataset, such as CIFAR's binary one, or write arrays by np.savez",
+    (".npy", ".mat", ".h5", ".hdf5"): "write the arrays by np.savez as x_train, y_train, x_test "
     "and y_test",
 }
 _REMEDY = (

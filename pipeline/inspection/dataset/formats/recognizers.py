@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import csv
 import re
-import struct
 from collections.abc import Callable
 from typing import NamedTuple
 
-from data.files.tfrecord_frames import masked_crc
+from data.files.tfrecord_frames import FRAME_BYTES, masked_crc
 from data.sources.image_files.tables import formats
 from data.sources.image_files.tables.columns import USUAL_NAMES
 from pipeline.inspection.dataset.formats.place import Place, ends
@@ -112,7 +111,7 @@ def _any_head(place: Place, test: Callable[[bytes], object]) -> bool:
 
 def _is_record(head: bytes) -> bool:
     """Return whether bytes begin with the length of a record and its checksum."""
-    return len(head) > 16 and head[8:12] == masked_crc(head[:8]) and struct.unpack("<Q", head[:8])[0]
+    return len(head) > FRAME_BYTES and any(head[:8]) and head[8:12] == masked_crc(head[:8])
 
 
 def _has_images(place: Place, name: str) -> bool:
@@ -126,8 +125,8 @@ def _has_images(place: Place, name: str) -> bool:
     except (pa.ArrowException, OSError, ValueError):
         return True
     columns = [column.type for column in schema]
-    inner = [field.type for kind in columns if pa.types.is_struct(kind) for field in kind]
-    return any(pa.types.is_binary(kind) or pa.types.is_large_binary(kind) for kind in columns + inner)
+    columns += [field.type for kind in columns if pa.types.is_struct(kind) for field in kind]
+    return any(pa.types.is_binary(kind) or pa.types.is_large_binary(kind) for kind in columns)
 
 
 def _has_pixels(head: bytes) -> bool:
