@@ -53,6 +53,6 @@ def hash_text(text: str, purpose: str = "") -> int:
     return _hash_bytes(text.encode("utf-8", "surrogateescape"), purpose)
 
 
-def _hash_bytes(content: bytes | memoryview | np.ndarray, purpose: str) -> int:
+def _hash_bytes(content: bytes | memoryview, purpose: str) -> int:
     digest = hashlib.blake2b(content, digest_size=8, person=purpose.encode()).digest()
     return int.from_bytes(digest, "big")

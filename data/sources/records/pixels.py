@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterator, Mapping
 from math import isqrt, prod
 from typing import Any, NamedTuple
@@ -28,7 +27,6 @@ from data.sources.source_config import SourceConfig
 from data.spec import ImageSpec
 
 _PART_BYTES = 256 << 20
-_SHOWN = 8
 
 
 class _Pieces(NamedTuple):
@@ -44,7 +42,8 @@ class PixelRecords:
     ) -> None:
         self._layout = ArrayLayout.of(config)
         self._shape = shape  # (height, width[, channels]) of an image
-        self._files = files
+        self._described = files.described
+        self._left_out = len(files.left_out)
         self._records = LabelledRecords(
             files.files, columns, config, PieceLimits(PART_IMAGES, _PART_BYTES, False)
         )
@@ -56,13 +55,6 @@ class PixelRecords:
 
     def parts(self) -> list[Part]:
         return self._pieces.parts
-
-    def describe(self) -> str:
-        """Return where images, labels and splits come from, and what is not read."""
-        left_out = [f"not read: {escape_line(name)}, {why}" for name, why in self._files.left_out]
-        more = [f"{len(left_out) - _SHOWN} more"] if len(left_out) > _SHOWN else []
-        columns = self._records.columns.describe()
-        return "; ".join([columns, self._files.described, *left_out[:_SHOWN], *more])
 
     def num_images(self) -> int:
         return sum(piece.images for _, piece in self._pieces.found.values())
@@ -87,7 +79,7 @@ class PixelRecords:
         if labels:
             yield self._make_chunk(contents, labels)
 
-    @functools.cached_property
+    @property
     def _pieces(self) -> _Pieces:
         """Number the images of each split in the order of the files."""
         parts: list[Part] = []
@@ -162,7 +154,7 @@ def choose_shape(
         channels = number // prod(shape)
         shape = shape if channels == 1 else (*shape, channels)
     if not shape:
-        for channels in (1, 3):  # a square of 4 is one of 1 as well
+        for channels in (1, 3, 4):
             side = isqrt(number // channels)
             if side and side * side * channels == number:
                 return (side, side) if channels == 1 else (side, side, channels)
@@ -173,7 +165,7 @@ def choose_shape(
         f"the shape of the images is not known: {escape_line(where)}",
         expected=f"{' x '.join(map(str, shape))} = {prod(shape)} values, as {stated} states"
         if shape
-        else "an image file, or the pixels of a square of 1 or 3 channels",
+        else "an image file, or the pixels of a square of 1, 3 or 4 channels",
         got=f"{number:,} values",
         follows="nothing was ingested",
         remedy="--set 'ingest.shape=[HEIGHT, WIDTH, CHANNELS]', or name another feature by "
