@@ -171,7 +171,10 @@ class RowReader:
         if is_long:
             return f"more than {MOST_BYTES >> 20} MiB"
         if value is None:
-            return f"no image in the column {self.columns.image!r}: its bytes are null"
+            return (
+                f"no image in the column {self.columns.image!r}: its bytes are null. The library "
+                "datasets embeds images in push_to_hub(), but in to_parquet() only their paths"
+            )
         return "an empty file"
 
     def _read_paths(self, batch: Any) -> list[str | None]:

@@ -44,7 +44,7 @@ def test_chunks_are_those_of_pyarrow(codec: str, version: str) -> None:
 
 def test_what_is_no_footer_is_an_error() -> None:
     for content in (b"", b"PAR1", b"x" * 100, b"PAR1\xff\xff\xff\xffPAR1", b"\x04\0\0\0PAR1"):
-        with pytest.raises(ValueError, match="footer|field"):
+        with pytest.raises(ValueError, match=r"footer|field"):
             read_chunks(io.BytesIO(content))
 
 

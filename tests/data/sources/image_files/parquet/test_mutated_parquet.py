@@ -74,10 +74,9 @@ def claim_rows(footer: bytes, rows: int) -> bytes:
     return changed[:-8] + length.to_bytes(4, "little") + changed[-4:]
 
 
-@pytest.mark.parametrize("codec", ["zstd", "gzip"])
-@pytest.mark.parametrize("column", ["image", "label"])
+@pytest.mark.parametrize(("codec", "column"), [("zstd", "image"), ("gzip", "label")])
 def test_a_bomb_is_refused_without_memory(codec: str, column: str, tmp_path: Path) -> None:
-    path, size = tmp_path / "a.parquet", 192 << 20
+    path, size = tmp_path / "a.parquet", 80 << 20
     small = pa.array([{"bytes": b"x", "path": None}] * 2, IMAGE)
     vast = pa.array([{"bytes": bytes(size), "path": None}, {"bytes": b"x", "path": None}], IMAGE)
     texts = pa.array([bytes(size).decode(), "b"])
@@ -94,7 +93,7 @@ def test_a_bomb_is_refused_without_memory(codec: str, column: str, tmp_path: Pat
     def refuse() -> None:
         with pytest.raises(BadDataError) as caught:
             read(path)
-        assert "bytes that claims 201,326,6" in caught.value.got
+        assert "bytes that claims 83,886," in caught.value.got
 
     assert peak_memory.growth(refuse) < 32 << 20
 

@@ -228,7 +228,8 @@ def test_rows_without_image_or_label_are_bad_files(tmp_path: Path) -> None:
     contents = [b"x", None, b"", b"y", b"z", None]
     table = make_table(contents, [0, 1, 2, -1, None, None], NAMES)
     problems = [file.problem for file in read(make(write(tmp_path / "a.parquet", table)))]
-    null = "no image in the column 'image': its bytes are null"
+    null = problems[1]
+    assert str(null).startswith("no image in the column 'image': its bytes are null")
     no_label = "no label: null or -1"
     assert problems == [None, null, "an empty file", no_label, no_label, null]
     cells = pa.array([{"bytes": b"x", "path": None}, None], IMAGE)
@@ -404,16 +405,15 @@ def test_a_column_of_captions_is_no_label(tmp_path: Path, monkeypatch: pytest.Mo
 def test_files_that_change_while_they_are_read_are_refused(folder: Path) -> None:
     source = make(folder)
     first = source.list_parts()[0]
+    rows = dataclasses.replace(first.items, count=11)
+    with pytest.raises(BadDataError) as caught:
+        list(source.read_files(dataclasses.replace(first, items=rows)))
+    assert "10 rows in place of 11" in caught.value.got
     path = folder / first.items.shard.name
     write(path, make_table(TEN, [0, 2] * 5, ("cat", "dog", "eel")), row_group_size=10)
     with pytest.raises(BadDataError) as caught:
         list(source.read_files(first))
     assert "fewer row groups than before" in caught.value.got
-    write(path, make_table(TEN, THREE, NAMES), row_group_size=4)
-    rows = dataclasses.replace(first.items, count=11)
-    with pytest.raises(BadDataError) as caught:
-        list(source.read_files(dataclasses.replace(first, items=rows)))
-    assert "10 rows in place of 11" in caught.value.got
 
 
 def test_a_label_that_appears_while_files_are_read_is_refused(tmp_path: Path) -> None:
