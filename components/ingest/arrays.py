@@ -31,6 +31,7 @@ def ingest_arrays(
         temporary: an empty folder on the same disk.
     """
     spec, total = source.spec(), source.num_images()
+    describe = getattr(source, "describe", None)
     shares = choose_shares({part.split for part in source.parts()}, config, context)
     record, folder = temporary / "shards.json", temporary / "shards"
     folder.mkdir()
@@ -40,7 +41,7 @@ def ingest_arrays(
     with report_progress(folder, size, total, context):
         run_pipeline(lambda pipeline: pipeline | transform, context)
     return finalize_examples(
-        Examples(path=path, spec=spec, counts={}),
+        Examples(path=path, spec=spec, counts={}, note=describe() if describe else ""),
         read_shards(record),
         folder,
         expected=total,

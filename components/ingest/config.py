@@ -48,7 +48,8 @@ class Config:
     """File or folder with the data, or its URL (all sources but digits and tfds). A path with
     {SPAN}, {YYYY}, {MM}, {DD} or {VERSION} is a pattern of spans; see docs/how-to/spans.md."""
     name: str | None = None
-    """Name of the dataset (tfds)."""
+    """Name of the dataset (tfds), or of one of several datasets whose files lie in one folder (idx,
+    npz), such as emnist-letters. A folder with one dataset ignores it."""
     version: str | None = None
     """Version of the dataset (tfds). None: the newest."""
     data_dir: str | None = None
@@ -91,9 +92,10 @@ class Config:
     axes: Axes = "HWC"
     """Order in which the pixels of an image with channels are stored: HWC, height, width, channels,
     or CHW (npz, pixels_csv, tfrecord of pixels)."""
-    transpose: bool = False
+    transpose: bool | None = None
     """Whether the rows of an image are stored as columns, as in EMNIST (idx, npz, pixels_csv,
-    tfrecord of pixels)."""
+    tfrecord of pixels). None: no, but idx and npz take it for true where the names of the files
+    begin with emnist, and say so."""
     first_label: int = 0
     """Number of the first class in the data, such as 1 in EMNIST's letters (idx, npz, pixels_csv,
     tfrecord)."""

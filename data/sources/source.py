@@ -70,6 +70,9 @@ class Source(Protocol):
     `stamp() -> str`, whose result changes when the data does: an ETag, a row count, a digest. It is
     called whenever a run is planned, before `prepare`, and again after reading; a different result
     then discards what was read. Without `stamp`, Penstock reports that it cannot detect changes.
+
+    `describe() -> str` is optional too: a phrase of what was assumed and what is not used, for the
+    step's summary.
     """
 
     def spec(self) -> ImageSpec:

@@ -21,9 +21,11 @@ class _Settings(NamedTuple):
 _SETTINGS = {
     "cifar_binary": _Settings("arrays", ("path",), ("class_names", "label_column")),
     "digits": _Settings("arrays", (), ("class_names",)),
-    "idx": _Settings("arrays", ("path",), ("class_names", "transpose", "first_label")),
+    "idx": _Settings("arrays", ("path",), ("name", "class_names", "transpose", "first_label")),
     "image_folder": _Settings("files", ("path",), ("class_names", "group", "nested_classes")),
-    "npz": _Settings("arrays", ("path",), ("class_names", "axes", "transpose", "first_label")),
+    "npz": _Settings(
+        "arrays", ("path",), ("name", "class_names", "axes", "transpose", "first_label")
+    ),
     "parquet": _Settings(
         "files",
         ("path",),
@@ -87,7 +89,7 @@ class SourceConfig:
     """The settings of a source."""
 
     path: str | None = None  # file or folder, or its URL
-    name: str | None = None  # name of the dataset (tfds)
+    name: str | None = None  # name of the dataset: of tfds, or among several in one folder
     version: str | None = None  # version of the dataset (tfds); None: the newest
     data_dir: str | None = None  # folder of prepared datasets (tfds)
     try_gcs: bool = False  # whether to copy a dataset that Google has prepared (tfds)
@@ -105,7 +107,8 @@ class SourceConfig:
     nested_classes: bool = False  # whether a class's name is the whole path below the split
     shape: tuple[int, ...] | None = None  # of an image, height and width first; None: by looking
     axes: Axes = "HWC"  # order of the axes of an image, where it has channels
-    transpose: bool = False  # whether rows and columns are exchanged in the data
+    # whether rows and columns are exchanged in the data; None: no, unless the source knows better
+    transpose: bool | None = None
     first_label: int = 0  # number of the first class in the data
     options: dict[str, Any] = field(default_factory=dict)  # for your own source
     # Beam's flags: Beam's file systems read hosts and keys from them

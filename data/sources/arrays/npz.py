@@ -13,11 +13,9 @@ import numpy as np
 from data.errors import BadDataError
 from data.files.input_files import InputPath, resolve_input_path
 from data.files.read_errors import translate_file_errors
-from data.sources.arrays.array_files import (
-    ArrayFile,
-    ArraySource,
-    LabelledImages,
-)
+from data.sources.arrays.array_files import ArrayFile
+from data.sources.arrays.array_source import ArraySource
+from data.sources.arrays.labelled_images import LabelledImages
 from data.sources.source_config import SourceConfig
 
 _HEADERS = {
@@ -36,8 +34,8 @@ class NpzSource(ArraySource):
     def __init__(self, config: SourceConfig) -> None:
         config.check("npz")
         path = resolve_input_path(config.path, config.beam_args)
-        splits: dict[str | None, LabelledImages] = {
-            split: LabelledImages(_images(path, f"x_{split}"), _labels(path, f"y_{split}"))
+        splits: dict[str | None, list[LabelledImages]] = {
+            split: [LabelledImages(_images(path, f"x_{split}"), _labels(path, f"y_{split}"))]
             for split in ("train", "test")
         }
         super().__init__(splits, config)

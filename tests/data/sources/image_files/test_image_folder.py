@@ -196,7 +196,7 @@ def test_a_disk_that_fails_is_no_bad_file(folder: Path, monkeypatch: pytest.Monk
     def fail(*_: object) -> None:
         raise OSError(errno.EIO, "Input/output error")
 
-    monkeypatch.setattr(Path, "open", fail)
+    monkeypatch.setattr(parts, "_read_local", fail)
     with pytest.raises(EnvironmentTrouble, match=r"p0_00\.png cannot be read"):
         read(make(folder))
 
