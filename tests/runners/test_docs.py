@@ -25,6 +25,7 @@ SERVERS = {
         "docs/how-to/sources/image-folder.md",
         "docs/how-to/sources/npz.md",
         "docs/how-to/sources/own.md",
+        "docs/how-to/sources/parquet.md",
         "docs/how-to/sources/table.md",
         "docs/how-to/sources/tfds-dir.md",
         "docs/how-to/training.md",
