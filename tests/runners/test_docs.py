@@ -24,6 +24,8 @@ SERVERS = {
         "docs/how-to/sources/idx.md",
         "docs/how-to/sources/image-folder.md",
         "docs/how-to/sources/npz.md",
+        "docs/how-to/sources/cifar-binary.md",
+        "docs/how-to/sources/pixels-csv.md",
         "docs/how-to/sources/own.md",
         "docs/how-to/sources/table.md",
         "docs/how-to/sources/tfds-dir.md",

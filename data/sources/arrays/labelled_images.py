@@ -106,6 +106,44 @@ class LabelledImages:
             yield Chunk(layout.arrange_images(images), layout.arrange_labels(labels))
 
 
+@dataclass(frozen=True)
+class LabelledRecords:
+    """Records of labels and an image, in one file."""
+
+    records: ArrayFile  # (n,) of a dtype with `labels`, (k,) uint8, and `image`
+    label: int  # which of the labels counts
+
+    @property
+    def name(self) -> str:
+        return self.records.name
+
+    label_name = name
+
+    @property
+    def num_images(self) -> int:
+        return self.records.shape[0]
+
+    @property
+    def image_shape(self) -> tuple[int, ...]:
+        return self.records.dtype["image"].shape
+
+    @property
+    def starts(self) -> Sequence[int]:
+        return range(0, self.num_images, PART_IMAGES)
+
+    def read_labels(self) -> Iterator[np.ndarray]:
+        for records in self._read(0, self.num_images):
+            yield records["labels"][:, self.label]
+
+    def read(self, start: int, stop: int, layout: ArrayLayout) -> Iterator[Chunk]:
+        for records in self._read(start, stop):
+            labels = layout.arrange_labels(records["labels"][:, self.label])
+            yield Chunk(layout.arrange_images(records["image"]), labels)
+
+    def _read(self, start: int, stop: int) -> Iterator[np.ndarray]:
+        return self.records.rows(start, stop, chunk_size(self.records.dtype.itemsize))
+
+
 def no_images_error(name: object) -> BadDataError:
     """Return the error for a file without images."""
     return BadDataError(
