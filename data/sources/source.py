@@ -33,7 +33,7 @@ NAMES = {
     "idx": "data.sources.arrays.idx:IdxSource",
     "image_folder": "data.sources.image_files.image_folder:ImageFolderSource",
     "npz": "data.sources.arrays.npz:NpzSource",
-    "parquet": "data.sources.image_files.parquet:ParquetSource",
+    "parquet": "data.sources.image_files.parquet.source:ParquetSource",
     "pixels_csv": "data.sources.arrays.pixels_csv:PixelsCsvSource",
     "table": "data.sources.image_files.table:TableSource",
     "tfds": "data.sources.prepared.tfds:TfdsSource",
