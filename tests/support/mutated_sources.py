@@ -99,7 +99,7 @@ def _make_npz(folder: Path) -> list[Files]:
 
 def _count_npz(folder: Path) -> Counts:
     with np.load(folder / "a.npz", allow_pickle=False) as arrays:
-        images = [arrays[name] for name in arrays if name.startswith("x_")]
+        images = [arrays[f"x_{split}"] for split in _SPLITS]
     return Counts(sum(map(len, images)), sum(int(array.sum()) for array in images))
 
 
@@ -255,7 +255,7 @@ def _count_parquet(folder: Path) -> Counts:
     images = 0
     for path in folder.rglob("*.parquet"):
         with pq.ParquetFile(path) as table:
-            images += table.read(columns=["image"]).num_rows
+            images += table.read(columns=["image.bytes"]).num_rows  # paths are not read
     return Counts(images)
 
 
