@@ -64,7 +64,9 @@ _SETTINGS = {
         ),
     ),
     "tfds_dir": _Settings(
-        "either", ("path",), ("class_names", "image_column", "label_column", "splits", "first_label")
+        "either",
+        ("path",),
+        ("class_names", "image_column", "label_column", "splits", "first_label"),
     ),
     "tfrecord": _Settings(
         "either",

@@ -67,7 +67,8 @@ class NamedDataset(TfdsDataset):
                 expected=f"a download, then a prepared dataset in {folder}",
                 got=summarize_error(error),
                 follows="nothing was ingested",
-                remedy=_describe_manual(builder) or "check the network and try again "
+                remedy=_describe_manual(builder)
+                or "check the network and try again "
                 "(PENSTOCK_WAIT_DOWNLOAD and PENSTOCK_WAIT_DOWNLOAD_START set how long to wait); "
                 "or prepare it on another machine, copy it, and set ingest.data_dir",
             ) from error

@@ -64,7 +64,9 @@ def find_labels(
     if is_class(feature):
         return Labels(choose_class_names(given, tuple(feature.names), what))
     batches = (
-        stored for images in ranges for (stored,) in dataset.read_batches(images, (label,), {}, _BATCH)
+        stored
+        for images in ranges
+        for (stored,) in dataset.read_batches(images, (label,), {}, _BATCH)
     )
     if has_text(feature):
         places: dict[str, str] = {}

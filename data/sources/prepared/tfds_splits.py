@@ -122,7 +122,9 @@ def _parse(split: str, text: str, splits: Mapping[str, Any], what: str) -> list[
 
 
 def _refuse_overlaps(ranges: Sequence[Range]) -> None:
-    for first, second in pairwise(sorted((i for i in ranges if i.start < i.stop), key=lambda i: i[:3])):
+    for first, second in pairwise(
+        sorted((i for i in ranges if i.start < i.stop), key=lambda i: i[:3])
+    ):
         if first.own == second.own and second.start < first.stop:
             raise ConfigError(
                 "ingest.splits names an image twice",
