@@ -12,8 +12,8 @@ import numpy as np
 from data.base.visible_text import escape_line
 from data.errors import BadDataError
 from data.files.input_files import InputPath
-from data.sources.arrays.labelled_images import PART_IMAGES
 from data.sources.arrays.array_layout import ArrayLayout
+from data.sources.arrays.labelled_images import PART_IMAGES
 from data.sources.records.example_message import get_kind
 from data.sources.records.features import Columns, describe_features
 from data.sources.records.labelled_records import (
