@@ -38,7 +38,7 @@ def hash_images(images: np.ndarray, purpose: str = "") -> np.ndarray:
     return np.array(hashes, np.uint64)
 
 
-def hash_share(pixels: bytes | memoryview, purpose: str) -> float:
+def hash_share(pixels: memoryview, purpose: str) -> float:
     """Map one image to a number as `hash_image_shares` does, by the bytes of its pixels."""
     return _hash_bytes(pixels, purpose) / 2.0**64
 

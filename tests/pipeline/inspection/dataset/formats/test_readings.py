@@ -19,7 +19,7 @@ LABELS = np.arange(12) % 3
 
 
 def write_npz(folder: Path, images: np.ndarray, labels: np.ndarray) -> Config:
-    splits = {f"{a}_{s}": v for s in ("train", "test") for a, v in zip("xy", (images, labels))}
+    splits = {f"{a}_{s}": v for s in ("train", "test") for a, v in zip("xy", (images, labels), strict=True)}
     np.savez(folder / "a.npz", **splits)
     return Config(source="npz", path=str(folder / "a.npz"))
 
