@@ -34,7 +34,7 @@ NAMES = {
     "image_folder": "data.sources.image_files.image_folder:ImageFolderSource",
     "npz": "data.sources.arrays.npz:NpzSource",
     "parquet": "data.sources.image_files.parquet.source:ParquetSource",
-    "pixels_csv": "data.sources.arrays.pixels_csv:PixelsCsvSource",
+    "pixels_csv": "data.sources.arrays.pixel_tables.pixels_csv:PixelsCsvSource",
     "table": "data.sources.image_files.table:TableSource",
     "tfds": "data.sources.prepared.tfds:TfdsSource",
     "tfds_dir": "data.sources.prepared.tfds_dir:TfdsDirSource",

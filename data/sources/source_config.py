@@ -34,7 +34,7 @@ _SETTINGS = {
     "pixels_csv": _Settings(
         "arrays",
         ("path",),
-        ("class_names", "label_column", "shape", "axes", "transpose", "first_label"),
+        ("name", "class_names", "label_column", "shape", "axes", "transpose", "first_label"),
     ),
     "table": _Settings(
         "files",

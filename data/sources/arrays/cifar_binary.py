@@ -6,10 +6,8 @@ red values, then green, then blue.
 
 from __future__ import annotations
 
-import io
-from contextlib import AbstractContextManager
 from functools import partial
-from typing import IO, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -17,7 +15,12 @@ from data.base.visible_text import escape_line
 from data.errors import BadDataError, ConfigError
 from data.files.input_files import InputPath, resolve_input_path
 from data.files.read_errors import translate_file_errors
-from data.sources.arrays.array_files import ArrayFile, wrong_length_error
+from data.sources.arrays.array_files import (
+    ArrayFile,
+    look_at_file,
+    open_bytes,
+    wrong_length_error,
+)
 from data.sources.arrays.array_layout import ArrayLayout
 from data.sources.arrays.array_source import ArraySource
 from data.sources.arrays.labelled_images import LabelledRecords, no_images_error
@@ -139,8 +142,8 @@ def _choose_labels(dataset: _Dataset, column: str | None) -> _Labels:
 
 
 def _open_file(path: InputPath, record: np.dtype) -> ArrayFile:
-    with translate_file_errors(path, "a file of CIFAR's binary version"), path.open("rb") as file:
-        size = file.seek(0, io.SEEK_END)
+    with translate_file_errors(path, "a file of CIFAR's binary version"):
+        _, size = look_at_file(path)
     count, rest = divmod(size, record.itemsize)
     if rest:
         raise wrong_length_error(
@@ -150,11 +153,7 @@ def _open_file(path: InputPath, record: np.dtype) -> ArrayFile:
         )
     if not count:
         raise no_images_error(path)
-    return ArrayFile(str(path), (count,), record, 0, False, partial(_open, path))
-
-
-def _open(path: InputPath) -> AbstractContextManager[IO[bytes]]:
-    return path.open("rb")
+    return ArrayFile(str(path), (count,), record, 0, False, partial(open_bytes, path))
 
 
 def _read_names(path: InputPath, classes: int) -> tuple[str, ...]:

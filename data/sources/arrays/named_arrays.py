@@ -40,6 +40,12 @@ def parse_array_name(name: str) -> ArrayName | None:
     return ArrayName(dataset, _SPLITS[splits[0]] if splits else None, _KINDS[kinds[0]])
 
 
+def parse_table_name(name: str) -> ArrayName | None:
+    """Return what the name of a table, which has images and labels, says; None without a split."""
+    parsed = parse_array_name(f"{name}-images")
+    return parsed if parsed and parsed.split else None
+
+
 class Found(NamedTuple, Generic[T]):
     """The arrays of one dataset."""
 
