@@ -147,6 +147,7 @@ WRITERS: dict[str, Writer] = {
     "idx": write_idx,
     "idx, as EMNIST": write_emnist,
     "cifar_binary": write_cifar,
+    "pixels_csv": write_pixels_csv,
     "image_folder": write_image_folder,
     "table": write_table,
     "parquet": write_parquet,

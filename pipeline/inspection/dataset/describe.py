@@ -82,7 +82,7 @@ def describe(seen: Look) -> dict[str, str]:
 def describe_assumptions(seen: Look) -> Iterator[str]:
     """Yield what was assumed of how the data is read, why, and how to say otherwise."""
     for name, (value, why, otherwise) in seen.assumed.items():
-        yield escape_line(f"{name}={value}. {why} If the images look wrong: --set {otherwise}")
+        yield escape_line(f"{name}={value}. {why} If that is wrong: --set {otherwise}")
 
 
 def find_obstacle(seen: Look) -> str | None:

@@ -57,9 +57,12 @@ class Place:
         return resolve_input_path(self.join(name)).open("rb")
 
     def enter_folders(self) -> Iterator[Place]:
-        """Yield the places of the folders directly in this one."""
+        """Yield the folders in this one; one that holds a folder alone is entered as well."""
         for name in self.folders:
-            yield look_at_place(self.join(name))
+            place = look_at_place(self.join(name))
+            yield place
+            if not place.files and len(place.folders) == 1:
+                yield from place.enter_folders()
 
 
 def look_at_place(path: str) -> Place:

@@ -21,6 +21,10 @@ from pipeline.inspection.dataset.formats.place import look_at_place
 # settings that say how the same bytes are read
 _ADVICE = re.compile(r"--set '?ingest\.(axes|first_label|shape|transpose)=(\[[0-9, ]+\]|\w+)")
 _EMNIST = re.compile(r"(?<![a-z])emnist")
+_OTHERWISE = {
+    "axes": "ingest.axes=HWC",
+    "first_label": "ingest.class_names=[…], with a name for the label 0",
+}
 _UNDECIDED = ("pixels_csv", "tfrecord")  # the order of an image's axes is nowhere in their data
 
 
@@ -29,7 +33,7 @@ class Assumption(NamedTuple):
 
     value: Any
     why: str
-    otherwise: str  # the setting, KEY=VALUE, by which the data is read in the other way
+    otherwise: str  # the setting by which the data is read in another way
 
 
 class Opened(NamedTuple):
@@ -96,9 +100,9 @@ def _find_advice(error: BadDataError | ConfigError) -> dict[str, Assumption]:
     if match is None:
         return {}
     name, text = match.groups()
-    default = getattr(Config(), name)
-    why = f"Otherwise {error.brief}."
-    return {name: Assumption(_parse(text), why, f"ingest.{name}={_write(default)}")}
+    got = error.got or error.what
+    otherwise = _OTHERWISE.get(name, f"ingest.{name}=…")
+    return {name: Assumption(_parse(text), f"{got[:1].upper()}{got[1:]}.", otherwise)}
 
 
 def _name_axes(
@@ -120,7 +124,3 @@ def _parse(text: str) -> Any:
     except tomllib.TOMLDecodeError:
         return text
     return tuple(value) if isinstance(value, list) else value
-
-
-def _write(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -13,7 +13,7 @@ from data.sources.image_files.tables.columns import USUAL_NAMES
 from pipeline.inspection.dataset.formats.place import Place, ends
 
 _PARQUET = (".parquet", ".pq")
-_CSV = (".csv", ".csv.gz", ".tsv", ".tsv.gz")
+_CSV = (".csv", ".csv.gz")
 _CIFAR = re.compile(r"(data_batch_[0-9]+|test_batch|train|test)\.bin")
 _IDX_NAME = re.compile(r"-ubyte|-int(\.|$)|[-.]idx[0-9]")
 _IDX_MAGIC = re.compile(rb"\0\0[\x08\x09\x0b-\x0e][\x01-\x04]")
@@ -134,8 +134,7 @@ def _has_pixels(head: bytes) -> bool:
     lines = head.decode("utf-8-sig", errors="replace").splitlines()[:2]
     if len(lines) < 2:
         return False
-    tab = lines[0].count("\t") > lines[0].count(",")
-    header, row = csv.reader(lines, delimiter="\t" if tab else ",")
+    header, row = csv.reader(lines)
     paths = {name.strip().lower() for name in header} & {*USUAL_NAMES["path"]}
     numbers = sum(bool(re.fullmatch(r"\s*[0-9]{1,3}(\.0*)?\s*", cell)) for cell in row)
     return not paths and len(row) >= _LEAST_COLUMNS and numbers >= len(row) - 1

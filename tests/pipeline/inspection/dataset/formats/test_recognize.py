@@ -67,6 +67,7 @@ RECORD = frame_record(b"an example")
         ({"cifar-100-binary/train.bin": b""}, "cifar_binary", "cifar-100-binary"),
         ({"dataset_info.json": b"", "features.json": b"", "x.txt": b""}, "tfds_dir", "."),
         ({"3.0.1/dataset_info.json": b"", "3.0.1/features.json": b""}, "tfds_dir", "3.0.1"),
+        ({"a/1.0.0/features.json": b"", "a/1.0.0/dataset_info.json": b""}, "tfds_dir", "a/1.0.0"),
         ({"a.tfrecord-00000-of-00001": b""}, "tfrecord", "."),
         ({"a.tfrecords.gz": b"", "b.tfrec": b""}, "tfrecord", "."),
         ({"part-00000": RECORD}, "tfrecord", "."),
