@@ -50,7 +50,8 @@ def make_decoder(shape: tuple[int, int, int]) -> Callable[[Any], Any]:
     """
     import tensorflow as tf
 
-    from data.images.decode import CPU, decode_plain
+    from data.images.decode import CPU
+    from data.images.formats.plain import decode_plain
 
     def decode_all(files: tf.Tensor) -> tf.Tensor:
         with tf.device(CPU):
