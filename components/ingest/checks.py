@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from components.artifacts import ExpectedExamples
-from components.ingest.config import FILE_SOURCES, Config
+from components.ingest.config import Config
 from data.code.import_path import load_object, resolve_import_path
 from data.code.user_object import check_call, check_object
 from data.errors import ConfigError
 from data.files.input_files import is_url
-from data.sources import NAMES, get_stamp_function, make_source
+from data.sources import ARRAY_SOURCES, FILE_SOURCES, NAMES, get_stamp_function, make_source
 from data.sources.file_source import FileSource
 from data.spans.patterns import is_pattern
 from data.spec import FORMAT, HEIGHT, IMAGE, LABEL, SPAN, WIDTH, ImageSpec
+
+_TRAIN_AND_TEST = ("cifar_binary", "digits", "idx")  # have these two splits, always
 
 
 def check_config(config: Config) -> None:
@@ -21,7 +23,7 @@ def check_config(config: Config) -> None:
     config.source_config(()).check(config.source)
     if config.source in FILE_SOURCES:
         config.check_for_files()
-    elif config.source in NAMES:
+    elif config.source in ARRAY_SOURCES:
         config.check_for_arrays()
 
 
@@ -40,8 +42,7 @@ def expect_outputs(
 ) -> dict[str, ExpectedExamples]:
     """Predict the examples from the config; if `thorough`, also by asking the source."""
     splits = None
-    arrays = config.source in NAMES and config.source not in FILE_SOURCES
-    if arrays and config.span is None and not is_pattern(config.path):
+    if config.source in _TRAIN_AND_TEST and config.span is None and not is_pattern(config.path):
         from_train = ("validation",) if config.validation_share else ()
         splits = ("train", *from_train, "test")
     names = config.class_names if config.source in NAMES else None
@@ -49,7 +50,7 @@ def expect_outputs(
     if spec is not None:
         names = spec.class_names
     features = (IMAGE, LABEL, SPAN, *config.features)
-    if not arrays:
+    if config.source not in ARRAY_SOURCES:
         features += (FORMAT, HEIGHT, WIDTH)
     expected = ExpectedExamples(spec=spec, class_names=names, splits=splits, features=features)
     return {"examples": expected}

@@ -27,12 +27,13 @@ from data.code.worker_code import SameCodeDoFn
 from data.errors import BadDataError, suggest_names
 from data.examples.from_files.outcome import NO_SPLIT, WrittenPortion
 from data.examples.from_files.portions import Portion
-from data.examples.splits import SPLIT_NAMES, VALIDATION, SplitShares
+from data.examples.splits import SplitShares
 from data.examples.tf_example import encode_features
 from data.examples.write import Shard, serialize_errors, write_record
 from data.files.durable_files import failed_write_error, translate_disk_errors, write_json
 from data.images.read_files import ReadImage, read_files
 from data.sources.file_source import FilePart, FileSource, ImageFile
+from data.sources.split_names import SPLIT_NAMES, VALIDATION
 from data.spec import FORMAT, HEIGHT, IMAGE, LABEL, SPAN, WIDTH, ImageSpec
 
 

@@ -14,9 +14,10 @@ from data.errors import BadDataError, EnvironmentTrouble, summarize_error
 from data.sources.arrays.class_names import choose_class_names
 from data.sources.prepared.tfds_images import is_image, is_label, make_sized_decoders
 from data.sources.prepared.tfds_shards import check_shards
-from data.sources.source import SPLITS, Chunk, Part, chunk_size
+from data.sources.source import Chunk, Part, chunk_size
 from data.spec import ImageSpec
 
+_SPLITS = ("train", "test")
 _PART_IMAGES = 20_000  # a few seconds of work, mostly decoding
 
 
@@ -107,7 +108,7 @@ class PreparedSource(ABC):
                 "an image and a class label, named image and label or by supervised_keys",
                 ", ".join(f"{name}: {type(f).__name__}" for name, f in features.items()),
             )
-        missing = [split for split in SPLITS if split not in builder.info.splits]
+        missing = [split for split in _SPLITS if split not in builder.info.splits]
         if missing:
             splits = ", ".join(builder.info.splits) or "none; the dataset may not be prepared"
             raise self._unfit_error("the splits train and test", splits)
@@ -119,7 +120,7 @@ class PreparedSource(ABC):
         names = choose_class_names(self._class_names, own, self._what)
         return _Facts(
             ImageSpec(height=height, width=width, channels=channels, class_names=names),
-            {split: builder.info.splits[split].num_examples for split in SPLITS},
+            {split: builder.info.splits[split].num_examples for split in _SPLITS},
             (image, label),
         )
 

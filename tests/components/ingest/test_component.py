@@ -31,6 +31,7 @@ from data.batches.sequential import read_batches
 from data.errors import BadDataError, ConfigError, EnvironmentTrouble
 from data.examples import write
 from data.examples.artifact import load_examples
+from data.examples.splits import SplitShares
 from data.examples.tfrecord import read_records
 from data.sources import SourceConfig, make_source
 
@@ -262,7 +263,7 @@ def test_a_bug_in_ones_own_source_says_what_it_said(run, settings_of) -> None:
     ("changes", "words"),
     [
         ({"source": "own_sources:Nothing"}, "'train' is empty"),
-        ({"source": "own_sources:OtherSplit"}, "unknown split 'validation'"),
+        ({"source": "own_sources:OtherSplit"}, "unknown split 'valid'"),
         ({"options": {"promise": 7}}, "another number of images"),
         ({"validation_share": 1e-9}, "'validation' is empty"),
         ({"validation_share": 1 - 1e-9}, "'train' is empty"),
@@ -272,6 +273,15 @@ def test_a_bug_in_ones_own_source_says_what_it_said(run, settings_of) -> None:
 def test_splits_that_do_not_add_up(run, settings_of, changes: dict, words: str) -> None:
     with pytest.raises(BadDataError, match=words):
         run(**{**settings_of["own"], **changes})
+
+
+def test_images_without_a_split_are_cut_by_their_pixels(run, settings_of, quarter) -> None:
+    settings = {**settings_of["own"], "source": "own_sources:Unsplit", "validation_share": 0.25}
+    made = run(**settings, test_share=0.2)  # the share by which digits cuts its test split
+    for split in quarter.counts:
+        assert content(made, split) == content(quarter, split)
+    with pytest.raises(BadDataError, match="'test' is empty"):
+        run(**settings)
 
 
 @pytest.mark.parametrize("cut", [20, -1])
@@ -350,9 +360,9 @@ def test_what_it_depends_on(tmp_path: Path) -> None:
         found = ingest.depends(ingest.Config(**settings))
         return found.modules, found.files
 
-    assert depends() == (("data.sources.digits",), ())
+    assert depends() == (("data.sources.arrays.digits",), ())
     files = (tmp_path / "a" / "c", tmp_path / "b")
-    assert depends(source="idx", path=str(tmp_path)) == (("data.sources.idx",), files)
+    assert depends(source="idx", path=str(tmp_path)) == (("data.sources.arrays.idx",), files)
     assert depends(source="mine:Source", path=str(files[1])) == (("mine",), files[1:])
     assert depends(source="npz", path=str(tmp_path / "nowhere"))[1] == ()
     assert depends(source="npz", path="gs://some/where")[1] == ()
@@ -411,7 +421,9 @@ def test_the_pipeline_carries_no_images(tmp_path: Path) -> None:
     np.savez(path, **{f"{a}_{s}": v for a, v in arrays.items() for s in ("train", "test")})
     source = make_source("npz", SourceConfig(path=str(path)))
     pipeline = beam.Pipeline("FnApiRunner")
-    transform = write.WriteExamples(source, 0.1, tmp_path / "a", tmp_path / "b")
+    transform = write.WriteExamples(
+        source, SplitShares(validation=0.1), tmp_path / "a", tmp_path / "b"
+    )
     _ = pipeline | transform
     assert len(pickle.dumps(source)) < 5_000
     assert pipeline.to_runner_api().ByteSize() < 50_000

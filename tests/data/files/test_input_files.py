@@ -64,7 +64,7 @@ def read(form: str, path: object) -> list[tuple[str, bytes, bytes]]:
 def test_a_url_gives_what_the_local_path_gives(
     inputs, url_of, form, part_images, monkeypatch
 ) -> None:
-    monkeypatch.setattr("data.sources.arrays.array_files.PART_IMAGES", part_images)
+    monkeypatch.setattr("data.sources.arrays.labelled_images.PART_IMAGES", part_images)
     wanted = read(form, inputs[form])
     assert read(form, url_of(inputs[form])) == wanted
     if inputs[form].is_dir():

@@ -11,7 +11,7 @@ from typing import Protocol
 from data.base.visible_text import escape_line
 from data.errors import BadDataError, ConfigError, suggest_names
 from data.sources.image_files.labelled import compile_group
-from data.sources.source import SourceConfig
+from data.sources.source_config import SourceConfig
 from data.spec import IMAGE, LABEL, SPAN
 
 Cells = tuple[str | None, ...]

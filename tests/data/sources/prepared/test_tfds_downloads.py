@@ -9,7 +9,7 @@ import pytest
 import requests
 from requests.adapters import HTTPAdapter
 
-from data.sources.tfds import limit_server_wait
+from data.sources.prepared.tfds import limit_server_wait
 
 
 @pytest.fixture

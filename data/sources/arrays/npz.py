@@ -13,12 +13,10 @@ import numpy as np
 from data.errors import BadDataError
 from data.files.input_files import InputPath, resolve_input_path
 from data.files.read_errors import translate_file_errors
-from data.sources.arrays.array_files import (
-    ArrayFile,
-    ArraySource,
-    LabelledImages,
-)
-from data.sources.source import SPLITS, SourceConfig
+from data.sources.arrays.array_files import ArrayFile
+from data.sources.arrays.array_source import ArraySource
+from data.sources.arrays.labelled_images import LabelledImages
+from data.sources.source_config import SourceConfig
 
 _HEADERS = {
     (1, 0): np.lib.format.read_array_header_1_0,
@@ -36,11 +34,11 @@ class NpzSource(ArraySource):
     def __init__(self, config: SourceConfig) -> None:
         config.check("npz")
         path = resolve_input_path(config.path, config.beam_args)
-        splits = {
-            split: LabelledImages(_images(path, f"x_{split}"), _labels(path, f"y_{split}"))
-            for split in SPLITS
+        splits: dict[str | None, list[LabelledImages]] = {
+            split: [LabelledImages(_images(path, f"x_{split}"), _labels(path, f"y_{split}"))]
+            for split in ("train", "test")
         }
-        super().__init__(splits, config.class_names)
+        super().__init__(splits, config)
 
 
 def _images(path: InputPath, member: str) -> ArrayFile:

@@ -13,7 +13,7 @@ from typing import Any
 from data.base.waits import SECONDS
 from data.errors import ConfigError, EnvironmentTrouble, suggest_names, summarize_error
 from data.sources.prepared.tfds_prepared import PreparedSource
-from data.sources.source import SourceConfig
+from data.sources.source_config import SourceConfig
 
 
 @contextlib.contextmanager

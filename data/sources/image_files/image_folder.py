@@ -14,7 +14,7 @@ from data.sources.image_files.layout import read_layout
 from data.sources.image_files.layout_rules import LayoutSettings
 from data.sources.image_files.listed_source import ListedSource
 from data.sources.image_files.listing import list_folder
-from data.sources.source import SourceConfig
+from data.sources.source_config import SourceConfig
 
 
 class ImageFolderSource(ListedSource):

@@ -16,10 +16,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data.errors import BadDataError, EnvironmentTrouble
+from data.errors import BadDataError, ConfigError, EnvironmentTrouble
 from data.sources import SourceConfig
-from data.sources.arrays import array_files
-from data.sources.idx import IdxSource
+from data.sources.arrays import labelled_images
+from data.sources.arrays.idx import IdxSource
 
 RNG = np.random.default_rng(0)
 TRAIN = RNG.integers(0, 256, (30, 5, 4), dtype=np.uint8), np.arange(30) % 3
@@ -67,7 +67,7 @@ def file(folder: Path, name: str) -> Path:
 @pytest.mark.parametrize("part_images", [20_000, 7, 1])
 @pytest.mark.parametrize("chunk_images", [2048, 4])
 def test_it_reads_what_was_written(folder, part_images, chunk_images, monkeypatch) -> None:
-    monkeypatch.setattr(array_files, "PART_IMAGES", part_images)
+    monkeypatch.setattr(labelled_images, "PART_IMAGES", part_images)
     monkeypatch.setattr("data.sources.source.CHUNK_IMAGES", chunk_images)
     found = read(folder)
     for split, (images, labels) in {"train": TRAIN, "test": TEST}.items():
@@ -102,13 +102,91 @@ def test_class_names(folder: Path) -> None:
     assert names(class_names=("a", "b", "c", "never")) == ("a", "b", "c", "never")
 
 
+def write(folder: Path, name: str, array: np.ndarray, ending: str) -> None:
+    """Write an array of uint8 or int32, compressed."""
+    start = bytes((0, 0, {1: 8, 4: 12}[array.dtype.itemsize], array.ndim))
+    content = start + struct.pack(f">{array.ndim}I", *array.shape) + array.tobytes()
+    (folder / f"{name}-{ending}.gz").write_bytes(gzip.compress(content, 1))
+
+
+def make_emnist(folder: Path, dataset: str = "letters", first_label: int = 1) -> None:
+    """Write files as EMNIST's: images transposed, labels from 1."""
+    folder.mkdir(exist_ok=True)
+    for split, (images, labels) in {"train": TRAIN, "test": TEST}.items():
+        stem = f"emnist-{dataset}-{split}"
+        write(folder, f"{stem}-images", images.swapaxes(1, 2).copy(), "idx3-ubyte")
+        write(folder, f"{stem}-labels", (labels + first_label).astype("u1"), "idx1-ubyte")
+
+
+def test_emnist_is_transposed_and_says_so(tmp_path: Path) -> None:
+    make_emnist(tmp_path)
+    found = read(tmp_path, first_label=1)
+    np.testing.assert_array_equal(found["train"][0][..., 0], TRAIN[0])
+    np.testing.assert_array_equal(found["test"][1], TEST[1])
+    source = IdxSource(SourceConfig(path=str(tmp_path), first_label=1))
+    assert source.spec().shape == (5, 4, 1)
+    assert source.spec().class_names == ("1", "2", "3")
+    assert "--set ingest.transpose=false" in source.describe()
+    settings = SourceConfig(path=str(tmp_path), first_label=1, transpose=False)
+    assert IdxSource(settings).spec().shape == (4, 5, 1)
+    assert IdxSource(settings).describe() == ""
+
+
+def test_labels_from_1_name_the_setting(tmp_path: Path) -> None:
+    make_emnist(tmp_path)
+    with pytest.raises(BadDataError, match="have gaps") as caught:
+        read(tmp_path)
+    assert "--set ingest.first_label=1" in caught.value.remedy
+
+
+def test_of_several_datasets_in_a_folder_the_name_chooses(tmp_path: Path) -> None:
+    for number, dataset in enumerate(("letters", "mnist")):
+        make_emnist(tmp_path, dataset, number)
+    with pytest.raises(ConfigError, match="holds the files of 2 datasets") as caught:
+        read(tmp_path)
+    assert caught.value.got == "emnist-letters, emnist-mnist"
+    assert "--set ingest.name=emnist-letters" in caught.value.remedy
+    with pytest.raises(ConfigError, match="2 datasets"):
+        read(tmp_path, name="mnist")
+    source = IdxSource(SourceConfig(path=str(tmp_path), name="emnist-letters"))
+    assert source.spec().class_names == ("0", "1", "2")
+    assert "not used: emnist-mnist-test-images-idx3-ubyte.gz, " in source.describe()
+
+
+def test_qmnist_has_labels_in_the_first_of_eight_columns(tmp_path: Path) -> None:
+    for split, (images, labels) in {"train": TRAIN, "test": TEST}.items():
+        further = RNG.integers(0, 1 << 31, (len(labels), 7))
+        columns = np.column_stack([labels, further]).astype(">i4")
+        write(tmp_path, f"qmnist-{split}-images", images, "idx3-ubyte")
+        write(tmp_path, f"qmnist-{split}-labels", columns, "idx2-int")
+    found = read(tmp_path, name="mnist")  # of another source; there is one dataset
+    for split, (images, labels) in {"train": TRAIN, "test": TEST}.items():
+        np.testing.assert_array_equal(found[split][0][..., 0], images)
+        np.testing.assert_array_equal(found[split][1], labels)
+
+
+def test_a_validation_split_is_kept(folder: Path) -> None:
+    for path in folder.glob("t10k-*"):
+        shutil.copy(path, folder / path.name.replace("t10k", "val"))
+    source = IdxSource(SourceConfig(path=str(folder)))
+    assert [part.split for part in source.parts()] == ["train", "validation", "test"]
+
+
 def header(*shape: int) -> bytes:
     return bytes((0, 0, 8, len(shape))) + struct.pack(f">{len(shape)}I", *shape)
 
 
 BAD = {
-    "wrong magic": ("train-images", lambda c: b"\0\0\x0d\x03" + c[4:], "begins with 00 00 08 03"),
-    "labels for images": ("train-images", lambda c: header(30) + c[16:], "header"),
+    "wrong magic": (
+        "train-images",
+        lambda c: b"\0\0\x0d\x03" + c[4:],
+        "float32 in 3 dimensions: 30 x 5 x 4",
+    ),
+    "labels for images": ("train-images", lambda c: header(30) + c[16:], "uint8 in 1"),
+    "no header": ("train-images", lambda c: b"PK" + c[2:], "no header: 16 bytes, 50 4b 08 03"),
+    "a header of 255": ("train-labels", lambda c: c[:3] + b"\xff" + c[4:], "no header: 36 bytes"),
+    "images for labels": ("train-labels", lambda c: header(30, 1, 1) + c[8:], "30 x 1 x 1"),
+    "no columns": ("train-labels", lambda c: header(30, 0), "30 x 0"),
     "an empty file": ("t10k-images", lambda c: b"", "an empty file"),
     "half a header": ("t10k-images", lambda c: c[:9], "9 bytes"),
     "height 0": ("*-images", lambda c: c[:8] + bytes(4) + c[12:16], "invalid image shape"),

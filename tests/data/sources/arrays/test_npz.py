@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from data.errors import BadDataError, EnvironmentTrouble
 from data.sources import SourceConfig
-from data.sources.npz import NpzSource
+from data.sources.arrays.npz import NpzSource
 
 RNG = np.random.default_rng(0)
 GOOD = {

@@ -17,7 +17,7 @@ from data.sources.image_files.tables.columns import choose_columns
 from data.sources.image_files.tables.files import find_files
 from data.sources.image_files.tables.formats import open_table
 from data.sources.image_files.tables.rows import collect_rows
-from data.sources.source import SourceConfig
+from data.sources.source_config import SourceConfig
 
 
 class TableSource(ListedSource):

@@ -13,7 +13,7 @@ from data.errors import BadDataError, summarize_error
 from data.files.input_files import RemotePath, resolve_input_path
 from data.files.read_errors import translate_file_errors
 from data.sources.prepared.tfds_prepared import PreparedSource
-from data.sources.source import SourceConfig
+from data.sources.source_config import SourceConfig
 
 _EXPECTED = "a folder with dataset_info.json, features.json and TFRecord shards"
 _METADATA = (".json", ".txt")  # endings of the files that describe the dataset, all small
