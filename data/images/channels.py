@@ -14,7 +14,7 @@ from data.images.formats.file_bytes import apart
 from data.spec import ImageSpec
 
 _GREY = (19595, 38470, 7471)  # of 65536
-# For 1 to 4 channels, which of them is red, green, blue and alpha; one that is none, if there is none.
+# For 1 to 4 channels, which of them is red, green, blue and alpha; any one where there is no alpha.
 _SOURCES = [[0, 0, 0, 0], [0, 0, 0, 1], [0, 1, 2, 2], [0, 1, 2, 3]]
 _BLOCK = 1 << 20  # most pixels that are converted at once, which bounds the memory
 

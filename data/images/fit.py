@@ -12,7 +12,6 @@ from data.images.formats.file_bytes import apart
 from data.images.reasons import require
 from data.spec import ImageSpec
 
-
 # For the orientations 1 to 8, whether rows and columns are exchanged, and then whether the rows are
 # in reverse order, and the columns: 0 or 1 each.
 _TURNS = (

@@ -34,11 +34,12 @@ def decode_png(file: tf.Tensor, most_pixels: int) -> tuple[tf.Tensor, tf.Tensor]
     other = tf.strings.regex_full_match(file, r"\C*(tRNS|acTL|eXIf)\C*")
     end = tf.maximum(tf.strings.length(file), len(_END)) - len(_END)
     ended = tf.strings.substr(file, end, len(_END)) == _END
-    return tf.cond(
+    pixels, orientation = tf.cond(
         tf.reduce_all(within) & ended & ~other,
         lambda: (decode_plain(file), tf.constant(1)),
         lambda: _decode_any(file, words, most_pixels),
     )
+    return pixels, orientation
 
 
 @apart
