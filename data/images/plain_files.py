@@ -18,13 +18,13 @@ _MOST_BYTES = 64 << 20  # of their pixels
 _BEGIN, _END = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", b"\0\0\0\0IEND\xaeB`\x82"
 _COLOURS = {1: b"\0", 3: b"\2\3"}  # channels of the pixels → types of colour: grey; RGB, palette
 _TYPE_AT = 25
-_OTHER = (b"tRNS", b"acTL", b"eXIf")  # chunks that change pixels, or what becomes of them
 
 
 def make_test(spec: ImageSpec) -> Callable[[bytes], bool]:
     """Make the test whether a file is plain: a whole PNG of the spec's own height, width, channels.
 
-    It has no transparency, no animation and no EXIF; the geometry changes none of its pixels.
+    It has none of the chunks that change pixels or what becomes of them: transparency, animation,
+    EXIF. The geometry leaves its pixels as they are.
     """
     pixels, colours = spec.height * spec.width, _COLOURS.get(spec.channels, b"")
     if COUNT * spec.image_bytes > _MOST_BYTES or pixels > int(spec.geometry.max_megapixels * 1e6):
@@ -36,7 +36,9 @@ def make_test(spec: ImageSpec) -> Callable[[bytes], bool]:
             file.startswith(begin)
             and file.endswith(_END)
             and file[_TYPE_AT] in colours
-            and not any(name in file for name in _OTHER)
+            and b"tRNS" not in file
+            and b"acTL" not in file
+            and b"eXIf" not in file
         )
 
     return is_plain
@@ -50,7 +52,8 @@ def make_decoder(shape: tuple[int, int, int]) -> Callable[[Any], Any]:
     """
     import tensorflow as tf
 
-    from data.images.decode import CPU, decode_plain
+    from data.images.decode import CPU
+    from data.images.formats.plain import decode_plain
 
     def decode_all(files: tf.Tensor) -> tf.Tensor:
         with tf.device(CPU):

@@ -36,6 +36,8 @@ from data.sources.file_source import PART_BYTES, PART_FILES, FilePart, FileSourc
 from data.sources.split_names import SPLIT_NAMES, VALIDATION
 from data.spec import FORMAT, HEIGHT, IMAGE, LABEL, SPAN, WIDTH, ImageSpec
 
+_BUFFER = 1 << 18  # bytes that are written at a time
+
 
 @dataclass(frozen=True, kw_only=True)
 class FileRules:
@@ -141,6 +143,7 @@ class _PortionWriter:
 
     def __init__(self, index: int, rules: FileRules, folder: Path, open_files: ExitStack) -> None:
         self._rules = rules
+        self._features = frozenset(rules.features)
         self._folder = folder
         self._open_files = open_files
         self._labels = {name: label for label, name in enumerate(rules.spec.class_names)}
@@ -235,7 +238,7 @@ class _PortionWriter:
         self, file: ImageFile, image: ReadImage, label: int
     ) -> dict[str, bytes | int]:
         rules = self._rules
-        if file.features.keys() != set(rules.features):
+        if file.features.keys() != self._features:
             raise BadDataError(
                 f"{escape_line(file.name)} has other features than ingest.features",
                 expected=", ".join(rules.features) or "none",
@@ -263,7 +266,7 @@ class _PortionWriter:
         no_images = [0] * self._rules.spec.num_classes
         shard = Shard(split, self._written.index, 0, file, no_images)
         with translate_disk_errors(f"cannot write {self._folder / file}"):
-            stream = (self._folder / file).open("wb")
+            stream = (self._folder / file).open("wb", buffering=_BUFFER)
         self._open_files.callback(_close_after_error, stream)
         self._shards[split] = shard, stream
         return self._shards[split]
