@@ -213,6 +213,14 @@ def test_a_header_that_claims_another_size_is_refused_before_reading(tmp_path, s
     assert str(shape[0]) in str(caught.value)
 
 
+def test_an_image_that_would_fill_the_memory(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.npz", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("x.npy", claim(np.zeros((1, 12000, 12000), "u1"), (1, 12000, 12000)))
+        archive.writestr("y.npy", claim(GOOD["y_train"][:1], (1,)))
+    with pytest.raises(BadDataError, match="images that are too large"):
+        NpzSource(SourceConfig(path=str(tmp_path / "a.npz")))
+
+
 def test_an_archive_that_claims_less_than_it_holds(tmp_path: Path) -> None:
     """What a zip bomb does: the directory and the header state the size of the array."""
     content = claim(GOOD["x_train"], (20, 4, 5))
