@@ -29,8 +29,9 @@ def read(path: Path) -> dict[str, np.ndarray]:
     found = {}
     for part in source.parts():
         chunks = list(source.read(part))
-        found[f"x_{part.split}"] = np.concatenate([c.images for c in chunks])
-        found[f"y_{part.split}"] = np.concatenate([c.labels for c in chunks])
+        split = part.split or "train"
+        found[f"x_{split}"] = np.concatenate([c.images for c in chunks])
+        found[f"y_{split}"] = np.concatenate([c.labels for c in chunks])
     return found
 
 
