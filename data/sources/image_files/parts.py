@@ -94,7 +94,9 @@ def _read_contents(
 def _read_file(root: InputPath, name: str) -> tuple[bytes, str | None]:
     """Return a file's bytes, or why it cannot be read."""
     try:
-        content = _read_local(f"{root}/{name}") if isinstance(root, Path) else _read_remote(root / name)
+        content = (
+            _read_local(f"{root}/{name}") if isinstance(root, Path) else _read_remote(root / name)
+        )
     except ValueError:  # a null character
         return b"", "no file can have this name"
     except OSError as error:
