@@ -20,6 +20,7 @@ import pytest
 import stores
 import tensorflow as tf
 import tensorflow_datasets as tfds
+import tfrecord_files
 from apache_beam.io.filesystems import FileSystems
 from apache_beam.testing import test_pipeline
 from apache_beam.testing.util import assert_that, equal_to
@@ -91,10 +92,19 @@ def settings_of(digits, tmp_path_factory, store_tfds) -> dict[str, dict]:
         "parquet": {"source": "parquet", "path": str(folder / "parquet")},
         "tfds": {"source": "tfds", **by_name},
         "tfds_dir": {"source": "tfds_dir", "path": str(prepared)},
+        "tfrecord": {"source": "tfrecord", "path": str(write_tfrecords(folder / "raw", digits))},
+        "tfrecord, png": {"source": "tfrecord", "path": str(prepared)},
     }
     for form in REMOTE:
         forms[f"{form}, box"] = {**forms[form], "path": f"box://{forms[form]['path']}"}
     return forms
+
+
+def write_tfrecords(folder: Path, splits: Any) -> Path:
+    for split, both in splits.items():
+        records = tfrecord_files.make_pixels(*both)
+        tfrecord_files.write_tfrecord(folder / f"{split}-00000-of-00001", records, "GZIP")
+    return folder
 
 
 @pytest.fixture(scope="module")
@@ -149,13 +159,14 @@ def count_records(examples: Examples, split: str) -> Counter:
 
 
 FORMS = ["digits", "idx, gzip", "idx, plain", "image_folder", "npz", "own", "table", "tfds"]
-FORMS += ["parquet", "tfds_dir"]
+FORMS += ["parquet", "tfds_dir", "tfrecord", "tfrecord, png"]
 REORDERED = (
     "image_folder",
     "parquet",
     "table",
     "tfds",
     "tfds_dir",
+    "tfrecord, png",
 )  # by name; TFDS shuffles what it stores
 
 
