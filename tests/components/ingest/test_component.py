@@ -15,6 +15,7 @@ import apache_beam as beam
 import idx_files
 import numpy as np
 import own_files
+import parquet_files
 import pytest
 import stores
 import tensorflow as tf
@@ -40,7 +41,13 @@ from data.sources import SourceConfig, make_source
 pytestmark = pytest.mark.filterwarnings(r"ignore:label\(\) is deprecated:DeprecationWarning")
 
 NAMES = tuple("0123456789")
-REMOTE = ["idx, gzip", "idx, plain", "npz", "tfds_dir"]  # forms that are read by URL as well
+REMOTE = [
+    "idx, gzip",
+    "idx, plain",
+    "npz",
+    "parquet",
+    "tfds_dir",
+]  # forms that are read by URL as well
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +76,7 @@ def settings_of(digits, tmp_path_factory, store_tfds) -> dict[str, dict]:
     by_name = {"name": "mnist", "version": "3.0.1", "data_dir": str(folder / "tfds")}
     own_files.write_image_folder(folder / "png", digits, NAMES)
     own_files.write_table(folder / "png", folder / "digits.csv", digits, NAMES)
+    parquet_files.write_folder(folder / "parquet", digits, NAMES)
     forms = {
         "digits": {"source": "digits"},
         "image_folder": {"source": "image_folder", "path": str(folder / "png")},
@@ -81,6 +89,7 @@ def settings_of(digits, tmp_path_factory, store_tfds) -> dict[str, dict]:
         "idx, plain": {"source": "idx", "path": str(folder / "idx False")},
         "npz": {"source": "npz", "path": str(folder / "digits.npz")},
         "own": {"source": "own_sources:Files", "path": str(folder / "npy")},
+        "parquet": {"source": "parquet", "path": str(folder / "parquet")},
         "tfds": {"source": "tfds", **by_name},
         "tfds_dir": {"source": "tfds_dir", "path": str(prepared)},
         "tfrecord": {"source": "tfrecord", "path": str(write_tfrecords(folder / "raw", digits))},
@@ -150,9 +159,10 @@ def count_records(examples: Examples, split: str) -> Counter:
 
 
 FORMS = ["digits", "idx, gzip", "idx, plain", "image_folder", "npz", "own", "table", "tfds"]
-FORMS += ["tfds_dir", "tfrecord", "tfrecord, png"]
+FORMS += ["parquet", "tfds_dir", "tfrecord", "tfrecord, png"]
 REORDERED = (
     "image_folder",
+    "parquet",
     "table",
     "tfds",
     "tfds_dir",
