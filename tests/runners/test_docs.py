@@ -27,6 +27,7 @@ SERVERS = {
         "docs/how-to/sources/cifar-binary.md",
         "docs/how-to/sources/pixels-csv.md",
         "docs/how-to/sources/own.md",
+        "docs/how-to/sources/parquet.md",
         "docs/how-to/sources/table.md",
         "docs/how-to/sources/tfds-dir.md",
         "docs/how-to/sources/tfrecord.md",

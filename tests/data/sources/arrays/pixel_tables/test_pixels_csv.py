@@ -244,7 +244,7 @@ def test_two_rows_in_one_line_are_not_taken_for_two(tmp_path: Path) -> None:
         (b"7\n1\n", "do not count the pixels"),
         (b"PK\x03\x04", "has no column with the label"),
         (b"\x1f\x8b\x08\x00", "truncated or corrupt"),
-        (gzip.compress(b"label,p0\n0,1\n1,2\n")[:-3], "truncated or corrupt"),
+        (gzip.compress(b"label,p0\n0,1\n1,2\n", mtime=0)[:-3], "truncated or corrupt"),
     ],
 )
 def test_files_that_are_no_such_table(tmp_path: Path, content: bytes, words: str) -> None:
@@ -284,7 +284,7 @@ def test_an_endless_line_is_refused(tmp_path: Path, header, compress, monkeypatc
     for module in (blocks, table):
         monkeypatch.setattr(module, "MOST_LINE_BYTES", 10_000)
     content = b"label,p0\n" * header + b"1" * 50_000 + b"\n"
-    (tmp_path / "a.csv").write_bytes(gzip.compress(content) if compress else content)
+    (tmp_path / "a.csv").write_bytes(gzip.compress(content, mtime=0) if compress else content)
     with pytest.raises(BadDataError, match="has a line of more than") as caught:
         read(tmp_path / "a.csv")
     assert caught.value.got == f"line {1 + header}"
