@@ -9,7 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import mutated_sources
+import peak_memory
 import pytest
+
+from data.errors import BadDataError
+from data.sources import SourceConfig, make_source
 
 PROGRAM = Path(mutated_sources.__file__)
 GIB = 1 << 30
@@ -20,7 +24,7 @@ pytestmark = pytest.mark.filterwarnings(r"ignore:label\(\) is deprecated:Depreca
 
 @pytest.mark.parametrize("name", mutated_sources.FORMATS)
 def test_mutations(name: str) -> None:
-    """300 of each; a crash ends the process. TFDS takes about 0.2 s of CPU for each: 30 of those."""
+    """300 of each, and 30 of TFDS, which takes long for one; a crash ends the process."""
     count = 30 if name == "tfds_dir" else 300
     check(mutated_sources.run(name, 0, count), count)
 
@@ -36,6 +40,31 @@ def test_10000_mutations(name: str) -> None:
     report = json.loads(done.stdout.splitlines()[-1])
     check(report, 10_000)
     assert report["slowest"][0] < 5
+
+
+@pytest.mark.torture
+@pytest.mark.parametrize("fill", [b"\0", b"1,", b'"'])
+def test_a_line_of_1_gb_is_refused_without_memory(fill: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "train.csv"
+    with path.open("wb") as file:
+        file.write(b"label,pixel0,pixel1,pixel2,pixel3\n0,1,2,3,4\n")
+        if fill == b"\0":
+            file.truncate(1_000_000_000)  # a hole
+        else:
+            block = fill * (1 << 20)
+            for _ in range(1_000_000_000 // len(block)):
+                file.write(block)
+
+    def read() -> None:
+        source = make_source("pixels_csv", SourceConfig(path=str(path)))
+        for part in source.parts():
+            list(source.read(part))
+
+    def refuse() -> None:
+        with pytest.raises(BadDataError):
+            read()
+
+    assert peak_memory.growth(refuse) < GIB
 
 
 def check(report: dict[str, Any], count: int) -> None:
