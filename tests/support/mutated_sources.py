@@ -1,7 +1,8 @@
 """Read mutated datasets by their sources: `python mutated_sources.py FORMAT FIRST COUNT`.
 
-Parquet files have a campaign of their own: mutated_parquet.py. It prints the outcomes as JSON. Mutation N is the same in every run. Each ends in as many images and
+It prints the outcomes as JSON. Mutation N is the same in every run. Each ends in as many images and
 the same pixels as a reader without Penstock's code finds, or in an error with its four parts.
+Parquet files have a campaign of their own: mutated_parquet.py.
 """
 
 from __future__ import annotations
