@@ -49,7 +49,7 @@ class Config:
     {SPAN}, {YYYY}, {MM}, {DD} or {VERSION} is a pattern of spans; see docs/how-to/spans.md."""
     name: str | None = None
     """Name of the dataset (tfds), or of one of several datasets whose files lie in one folder (idx,
-    npz), such as emnist-letters. A folder with one dataset ignores it."""
+    npz, pixels_csv), such as emnist-letters. A folder with one dataset ignores it."""
     version: str | None = None
     """Version of the dataset (tfds). None: the newest."""
     data_dir: str | None = None
@@ -67,8 +67,8 @@ class Config:
     None: found by its type and the usual names."""
     label_column: str | None = None
     """Column or feature with the classes (parquet, pixels_csv, table, tfds, tfds_dir, tfrecord); of
-    CIFAR-100 fine_label or coarse_label (cifar_binary). None: the one with one of the usual
-    names."""
+    CIFAR-100 fine_label or coarse_label (cifar_binary); the number of a column, from 0, where there
+    is no header (pixels_csv). None: the one with one of the usual names, or the first."""
     split_column: str | None = None
     """Column with the splits: train, validation or test (table). None: the column named split, if
     there is one."""

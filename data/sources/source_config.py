@@ -34,7 +34,7 @@ _SETTINGS = {
     "pixels_csv": _Settings(
         "arrays",
         ("path",),
-        ("class_names", "label_column", "shape", "axes", "transpose", "first_label"),
+        ("name", "class_names", "label_column", "shape", "axes", "transpose", "first_label"),
     ),
     "table": _Settings(
         "files",
@@ -83,6 +83,14 @@ _SETTINGS = {
         ),
     ),
 }
+
+
+def list_settings(source: str) -> tuple[str, ...]:
+    """List the settings that a named source takes; none of your own source."""
+    settings = _SETTINGS.get(source)
+    return () if settings is None else (*settings.required, *settings.optional)
+
+
 FILE_SOURCES = tuple(name for name, settings in _SETTINGS.items() if settings.reads == "files")
 ARRAY_SOURCES = tuple(name for name, settings in _SETTINGS.items() if settings.reads == "arrays")
 

@@ -18,6 +18,7 @@ from data.sources.prepared.tfds_prepared import (
     PreparedFiles,
     make_prepared_source,
 )
+from data.sources.prepared.tfds_shards import list_shards
 from data.sources.source_config import SourceConfig
 
 _EXPECTED = "a folder with dataset_info.json, features.json and TFRecord shards"
@@ -62,7 +63,7 @@ class DatasetFolder(TfdsDataset):
         with self._local_folder() as folder:
             builder = self._load_builder(folder)
             if isinstance(self._folder, RemotePath):
-                shards = builder.info.splits[instruction].file_instructions
+                shards = list_shards(builder, instruction)
                 _copy_files(self._folder, {PurePath(s.filename).name for s in shards}, folder)
             yield builder
 

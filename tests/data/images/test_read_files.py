@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 import image_files as files
-import numpy as np
 import mutated_images
+import numpy as np
 import photographs
 import pytest
 from photographs import make_spec
