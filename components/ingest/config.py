@@ -74,8 +74,9 @@ class Config:
     there is one."""
     splits: dict[str, str] = field(default_factory=dict)
     """Which splits of the data become train, validation and test, such as {train =
-    "train+validation", test = "test"} (parquet, tfds, tfds_dir, tfrecord). Images of a split named
-    train alone get a test split by ingest.test_share. Empty: the splits of these names."""
+    "train+validation", test = "test"} (parquet, tfds, tfds_dir, tfrecord), or slices of them, such
+    as train[:80%] (tfds, tfds_dir). Images of a split named train alone get a test split by
+    ingest.test_share. Empty: the splits of these names."""
     group: str | None = None
     """What stays together in one split, such as a person or a camera: a column (parquet, table), or
     a regular expression on the file's path whose first group is the name (image_folder). None:
@@ -98,7 +99,7 @@ class Config:
     begin with emnist, and say so."""
     first_label: int = 0
     """Number of the first class in the data, such as 1 in EMNIST's letters (idx, npz, pixels_csv,
-    tfrecord)."""
+    tfds, tfds_dir, tfrecord)."""
     class_names: tuple[str, ...] | None = None
     """Names of the classes in the order of the labels. None: the names that the source gives, else
     "0", "1", …."""

@@ -36,8 +36,8 @@ NAMES = {
     "parquet": "data.sources.image_files.parquet.source:ParquetSource",
     "pixels_csv": "data.sources.arrays.pixel_tables.pixels_csv:PixelsCsvSource",
     "table": "data.sources.image_files.table:TableSource",
-    "tfds": "data.sources.prepared.tfds:TfdsSource",
-    "tfds_dir": "data.sources.prepared.tfds_dir:TfdsDirSource",
+    "tfds": "data.sources.prepared.tfds:make_tfds_source",
+    "tfds_dir": "data.sources.prepared.tfds_dir:make_tfds_dir_source",
     "tfrecord": "data.sources.records.tfrecord:make_tfrecord_source",
 }
 

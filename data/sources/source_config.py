@@ -59,11 +59,14 @@ _SETTINGS = {
             "image_column",
             "label_column",
             "splits",
+            "first_label",
             "try_gcs",
         ),
     ),
     "tfds_dir": _Settings(
-        "either", ("path",), ("class_names", "image_column", "label_column", "splits")
+        "either",
+        ("path",),
+        ("class_names", "image_column", "label_column", "splits", "first_label"),
     ),
     "tfrecord": _Settings(
         "either",

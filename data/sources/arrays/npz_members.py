@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from math import prod
+from tokenize import TokenError
 from typing import IO
 
 import numpy as np
@@ -52,7 +53,8 @@ def read_member(path: InputPath, key: str) -> ArrayFile:
                 if version not in _HEADERS:
                     raise ValueError(f"version {version} of the format")
                 shape, fortran, dtype = _HEADERS[version](file)
-            except ValueError as error:  # no valid header
+            # no valid header: NumPy passes on what its tokenizer and its parser raise
+            except (ValueError, TokenError, SyntaxError, MemoryError, RecursionError) as error:
                 raise _no_array_error(name, str(error)) from error
             offset = file.tell()
     if dtype.hasobject or (fortran and len(shape) > 1) or not shape or min(shape) < 0:

@@ -50,4 +50,3 @@ class TableSource(ListedSource):
         refuse_divided_groups(files)
         left_out = sorted([*left_out, *rows.repeated])
         return Dataset(class_names, files, left_out, columns.describe())
-

@@ -60,9 +60,7 @@ class EncodedRecords:
         return {file.split for file, scan in self._records.scans if scan.pieces}
 
     def describe(self) -> str:
-        columns = self._records.columns
-        found = f"images from {columns.image!r}, labels from {columns.label!r}"
-        return f"{found}, {self._files.described}"
+        return f"{self._records.columns.describe()}, {self._files.described}"
 
     def read_files(self, part: FilePart) -> Iterator[ImageFile]:
         """Read the part's images in order; one without its image is yielded with the problem."""

@@ -109,7 +109,7 @@ class LabelledRecords:
         where = f"the feature {escape_line(self.columns.label)!r}"
         given = self._config.class_names
         if counts:
-            names = infer_class_names(counts, given, where)
+            names = infer_class_names(counts, given, where, self._config.first_label)
             return Classes(names, {i + self._config.first_label: i for i in range(len(names))})
         names, by_label = choose_classes({str(k): v for k, v in first.items()}, given, where)
         return Classes(names, {label: names.index(name) for label, name in by_label.items()})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Mapping
 from math import isqrt, prod
 from typing import Any, NamedTuple
@@ -11,8 +12,8 @@ import numpy as np
 from data.base.visible_text import escape_line
 from data.errors import BadDataError
 from data.files.input_files import InputPath
-from data.sources.arrays.labelled_images import PART_IMAGES
 from data.sources.arrays.array_layout import ArrayLayout
+from data.sources.arrays.labelled_images import PART_IMAGES
 from data.sources.records.example_message import get_kind
 from data.sources.records.features import Columns, describe_features
 from data.sources.records.labelled_records import (
@@ -27,6 +28,7 @@ from data.sources.source_config import SourceConfig
 from data.spec import ImageSpec
 
 _PART_BYTES = 256 << 20
+_SHOWN = 8
 
 
 class _Pieces(NamedTuple):
@@ -42,8 +44,7 @@ class PixelRecords:
     ) -> None:
         self._layout = ArrayLayout.of(config)
         self._shape = shape  # (height, width[, channels]) of an image
-        self._described = files.described
-        self._left_out = len(files.left_out)
+        self._files = files
         self._records = LabelledRecords(
             files.files, columns, config, PieceLimits(PART_IMAGES, _PART_BYTES, False)
         )
@@ -55,6 +56,13 @@ class PixelRecords:
 
     def parts(self) -> list[Part]:
         return self._pieces.parts
+
+    def describe(self) -> str:
+        """Return where images, labels and splits come from, and what is not read."""
+        left_out = [f"not read: {escape_line(name)}, {why}" for name, why in self._files.left_out]
+        more = [f"{len(left_out) - _SHOWN} more"] if len(left_out) > _SHOWN else []
+        columns = self._records.columns.describe()
+        return "; ".join([columns, self._files.described, *left_out[:_SHOWN], *more])
 
     def num_images(self) -> int:
         return sum(piece.images for _, piece in self._pieces.found.values())
@@ -79,7 +87,7 @@ class PixelRecords:
         if labels:
             yield self._make_chunk(contents, labels)
 
-    @property
+    @functools.cached_property
     def _pieces(self) -> _Pieces:
         """Number the images of each split in the order of the files."""
         parts: list[Part] = []
@@ -154,7 +162,7 @@ def choose_shape(
         channels = number // prod(shape)
         shape = shape if channels == 1 else (*shape, channels)
     if not shape:
-        for channels in (1, 3, 4):
+        for channels in (1, 3):  # a square of 4 is one of 1 as well
             side = isqrt(number // channels)
             if side and side * side * channels == number:
                 return (side, side) if channels == 1 else (side, side, channels)
@@ -165,7 +173,7 @@ def choose_shape(
         f"the shape of the images is not known: {escape_line(where)}",
         expected=f"{' x '.join(map(str, shape))} = {prod(shape)} values, as {stated} states"
         if shape
-        else "an image file, or the pixels of a square of 1, 3 or 4 channels",
+        else "an image file, or the pixels of a square of 1 or 3 channels",
         got=f"{number:,} values",
         follows="nothing was ingested",
         remedy="--set 'ingest.shape=[HEIGHT, WIDTH, CHANNELS]', or name another feature by "

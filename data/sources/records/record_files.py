@@ -52,7 +52,9 @@ def list_record_files(config: SourceConfig) -> RecordFiles:
     root = resolve_input_path(config.path, config.beam_args)
     named, left_out = _list_names(root)
     own = {name: find_split_name(name) for name in named}
-    if not config.splits and not any(split.lower() in USUAL_NAMES for split in own.values()):
+    is_file = list(named.values()) == [root]
+    usual = not is_file and any(split.lower() in USUAL_NAMES for split in own.values())
+    if not config.splits and not usual:
         files = [RecordFile(name, path, None) for name, path in named.items()]
         return RecordFiles(files, left_out, "files without splits")
     what = f"the files of {escape_line(str(root))}"
@@ -115,5 +117,5 @@ def _is_folder(root: InputPath) -> bool:
 
 
 def _describe_splits(splits: Mapping[str, str | None]) -> str:
-    texts = [f"{split or 'train'} from {escape_line(own)!r}" for own, split in splits.items()]
+    texts = [f"{split or 'train'!r} from {escape_line(own)!r}" for own, split in splits.items()]
     return "splits by the files' names: " + ", ".join(texts)

@@ -10,7 +10,7 @@ from typing import Any
 
 from data.base.visible_text import escape_line
 from data.errors import BadDataError, ConfigError
-from data.files.parquet_file import is_text
+from data.files.parquet.file import is_text
 from data.sources.image_files.tables.columns import (
     USUAL_NAMES,
     check_features,
@@ -43,6 +43,12 @@ class ParquetColumns:
         group = (self.group,) if self.group is not None else ()
         return tuple(dict.fromkeys((*group, *self.features)))
 
+    @property
+    def names_read(self) -> list[str]:
+        """Paths in the schema of all columns that are read."""
+        names = [self.contents, self.label, *self.texts]
+        return names if self.pattern is None or self.paths is None else [*names, self.paths]
+
     def describe(self) -> str:
         """Return which column each thing is read from."""
         texts = [f"image from the column {self.image!r}", f"label from the column {self.label!r}"]
@@ -64,7 +70,7 @@ def choose_columns(schema: Any, config: SourceConfig, where: str) -> ParquetColu
         where: the file, for messages.
 
     Raises:
-        BadDataError: there is no column of images or of labels, or the schema's metadata is invalid.
+        BadDataError: there is no column of images or of labels, or invalid class names.
         ConfigError: several columns fit and no setting decides, or a setting names a wrong one.
     """
     check_header(schema.names, where)
@@ -185,7 +191,7 @@ def _is_image(kind: Any) -> bool:
 def _has_field(kind: Any, name: str) -> bool:
     import pyarrow as pa
 
-    return pa.types.is_struct(kind) and kind.get_field_index(name) >= 0
+    return bool(pa.types.is_struct(kind) and kind.get_field_index(name) >= 0)
 
 
 def _is_binary(kind: Any) -> bool:
@@ -221,7 +227,7 @@ def _read_class_names(schema: Any, where: str) -> dict[str, tuple[str, ...]]:
     for column, kind in kinds.items():
         if not isinstance(kind, dict) or kind.get("_type") != "ClassLabel":
             continue
-        names = kind.get("names")
+        names: Any = kind.get("names")
         if not _are_names(names) or not _is_number(_get_type(schema, column)):
             raise BadDataError(
                 f"the schema of {where} has invalid class names",

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any
 
 from data.base.visible_text import escape_line
 from data.errors import BadDataError
-from data.files.parquet_file import ParquetFile
+from data.files.parquet.file import ParquetFile
 from data.sources.image_files.class_labels import choose_classes
 from data.sources.image_files.parquet.columns import ParquetColumns
 
@@ -36,7 +37,7 @@ class LabelCollector:
         labelled = start = 0
         options = {} if self._columns.is_number else {"read_dictionary": [column]}
         with file.open(**options) as opened:
-            file.check_pages(opened.metadata, range(opened.num_row_groups), [column])
+            file.check_pages(list(chain.from_iterable(file.list_chunks([column]))))
             for batch in opened.iter_batches(_BATCH, columns=[column], use_threads=False):
                 labels = read_labels(file, self._columns, batch.column(column))
                 labelled += len(labels) - labels.count(None)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from dataclasses import dataclass, replace
+from typing import Any
 
 from data.base.visible_text import escape_line
 from data.errors import BadDataError
-from data.files.parquet_file import ParquetFile
+from data.files.parquet.file import ParquetFile
+from data.files.parquet.pages import Chunk
 from data.sources import file_source
 from data.sources.file_source import FilePart, ImageFile
 from data.sources.image_files.labelled import match_group
@@ -24,7 +25,8 @@ _BATCH_BYTES = 16 << 20  # of images in memory, about
 _DICTIONARY_BYTES = 256 << 20  # and at most, where rows may repeat one value
 
 
-class Rows(NamedTuple):
+@dataclass(frozen=True)
+class Rows:
     """Consecutive rows of consecutive row groups of a file."""
 
     shard: ShardFile
@@ -32,52 +34,56 @@ class Rows(NamedTuple):
     first: int  # number of the first row in the file, from 0
     skip: int  # rows of the row groups before the first
     count: int
-    mean_size: int  # bytes of an image
+    size: int  # bytes of the images, about
+    chunks: tuple[Chunk, ...]  # of the columns that are read
 
 
-def cut_file(shard: ShardFile, metadata: Any, contents: str) -> Iterator[tuple[Rows, int]]:
-    """Cut a file into rows for one part each, with the bytes of their images.
+def cut_file(
+    shard: ShardFile, counts: Sequence[int], chunks: Sequence[Sequence[Chunk]], contents: str
+) -> Iterator[Rows]:
+    """Cut a file into rows for one part each: small row groups are taken together, large ones cut.
 
-    Small row groups are taken together, and large ones cut.
+    Args:
+        shard: the file.
+        counts: rows of each row group.
+        chunks: of each row group, those of the columns that are read.
+        contents: path in the schema of the images' bytes.
     """
     taken: list[int] = []
     first = rows = size = 0
-    for index in range(metadata.num_row_groups):
-        group = metadata.row_group(index)
-        count, group_size = group.num_rows, _measure_images(group, contents)
+
+    def cut() -> Iterator[Rows]:
+        held = tuple(chunk for index in taken for chunk in chunks[index])
+        return _cut_rows(Rows(shard, tuple(taken), first, 0, rows, size, held))
+
+    for index, count in enumerate(counts):
+        group_size = sum(chunk.size for chunk in chunks[index] if chunk.path == contents)
         if taken and (
             rows + count > file_source.PART_FILES or size + group_size > file_source.PART_BYTES
         ):
-            yield from _cut_rows(shard, tuple(taken), first, rows, size)
+            yield from cut()
             first, taken, rows, size = first + rows, [], 0, 0
         if count:
             taken.append(index)
             rows, size = rows + count, size + group_size
     if taken:
-        yield from _cut_rows(shard, tuple(taken), first, rows, size)
+        yield from cut()
 
 
-def _measure_images(group: Any, contents: str) -> int:
-    chunks = (group.column(index) for index in range(group.num_columns))
-    return sum(max(0, c.total_uncompressed_size) for c in chunks if c.path_in_schema == contents)
-
-
-def _cut_rows(
-    shard: ShardFile, groups: tuple[int, ...], first: int, count: int, size: int
-) -> Iterator[tuple[Rows, int]]:
-    wanted = max(-(-count // _SLICE_ROWS), -(-size // _SLICE_BYTES))
-    slices = max(1, min(wanted, _MOST_SLICES, count))
-    mean = size // count
+def _cut_rows(rows: Rows) -> Iterator[Rows]:
+    wanted = max(-(-rows.count // _SLICE_ROWS), -(-rows.size // _SLICE_BYTES))
+    slices = max(1, min(wanted, _MOST_SLICES, rows.count))
     for index in range(slices):
-        start, stop = index * count // slices, (index + 1) * count // slices
-        rows = Rows(shard, groups, first + start, start, stop - start, mean)
-        yield rows, (stop - start) * size // count
+        start, stop = (number * rows.count // slices for number in (index, index + 1))
+        yield replace(
+            rows, first=rows.first + start, skip=start, count=stop - start, size=rows.size // slices
+        )
 
 
-def make_parts(cut: Sequence[tuple[Rows, int]]) -> list[FilePart]:
+def make_parts(cut: Sequence[Rows]) -> list[FilePart]:
     return [
-        FilePart(index=index, files=rows.count, size=size, items=rows)
-        for index, (rows, size) in enumerate(cut)
+        FilePart(index=index, files=rows.count, size=rows.size, items=rows)
+        for index, rows in enumerate(cut)
     ]
 
 
@@ -97,16 +103,16 @@ class RowReader:
         """
         columns = self.columns
         texts = [*columns.texts, *(() if columns.is_number else (columns.label,))]
-        names = [columns.contents, columns.label, *columns.texts]
-        if columns.pattern is not None and columns.paths is not None:
-            names.append(columns.paths)
         with file.open(read_dictionary=texts) as opened:
             if max(rows.groups) >= opened.num_row_groups:
                 file.refuse("fewer row groups than before", "run the same command again")
-            batch_rows = self._choose_batch(file, opened.metadata, rows, names)
+            batch_rows = _choose_batch(rows, file.check_pages(rows.chunks))
             start = -rows.skip  # of the batch, counted from the first row
             for batch in opened.iter_batches(
-                batch_rows, row_groups=list(rows.groups), columns=names, use_threads=False
+                batch_rows,
+                row_groups=list(rows.groups),
+                columns=columns.names_read,
+                use_threads=False,
             ):
                 low, high = max(0, -start), min(len(batch), rows.count - start)
                 if low < high:
@@ -116,16 +122,6 @@ class RowReader:
                 if start >= rows.count:
                     return
             file.refuse(f"{max(0, start):,} rows in place of {rows.count:,} in {rows.groups}")
-
-    def _choose_batch(
-        self, file: ParquetFile, metadata: Any, rows: Rows, names: Sequence[str]
-    ) -> int:
-        """Return how many rows to hold; a small page can refer to one large value many times."""
-        dictionary = file.check_pages(metadata, rows.groups, names)
-        most = min(
-            _BATCH_BYTES // max(1, rows.mean_size), _DICTIONARY_BYTES // max(1, dictionary)
-        )
-        return max(1, min(file_source.PART_FILES, most))
 
     def _read_batch(
         self, file: ParquetFile, shard: ShardFile, batch: Any, first: int
@@ -137,11 +133,9 @@ class RowReader:
         paths = self._read_paths(batch) if columns.pattern is not None else None
         for index, (content, label) in enumerate(zip(contents, labels, strict=True)):
             name = f"{shard.name}#{first + index}"
-            problem = None
-            if isinstance(content, str):
-                content, problem = b"", content
+            problem = content if isinstance(content, str) else None
             if label is None:
-                content, problem = b"", problem or "no label: null or -1"
+                problem = problem or "no label: null or -1"
             group = None if columns.group is None else texts[columns.group][index]
             if columns.group is not None and not group:
                 raise self._no_group_error(file, name)
@@ -149,7 +143,7 @@ class RowReader:
                 group = match_group(columns.pattern, paths[index] or "")
             yield ImageFile(
                 name=name,
-                content=content,
+                content=b"" if problem or isinstance(content, str) else content,
                 label="" if label is None else self._get_class(label, name),
                 split=shard.split,
                 group=group,
@@ -171,17 +165,16 @@ class RowReader:
             values = [None if i in long else cell.as_py() for i, cell in enumerate(cells)]
         else:
             long, values = set(), cells.to_pylist()
-        if None not in values and b"" not in values:
-            return values
-        return [
-            value or self._explain(value, index in long) for index, value in enumerate(values)
-        ]
+        return [value or self._explain(value, index in long) for index, value in enumerate(values)]
 
     def _explain(self, value: bytes | None, is_long: bool) -> str:
         if is_long:
             return f"more than {MOST_BYTES >> 20} MiB"
         if value is None:
-            return f"no image in the column {self.columns.image!r}: its bytes are null"
+            return (
+                f"no image in the column {self.columns.image!r}: its bytes are null. The library "
+                "datasets embeds images in push_to_hub(), but in to_parquet() only their paths"
+            )
         return "an empty file"
 
     def _read_paths(self, batch: Any) -> list[str | None]:
@@ -211,3 +204,10 @@ class RowReader:
             follows="nothing was ingested",
             remedy="fix the row or remove it; check that ingest.group names the right column",
         )
+
+
+def _choose_batch(rows: Rows, dictionary: int) -> int:
+    """Return how many rows to hold; a small page can refer to a large value many times."""
+    mean = max(1, rows.size // rows.count)
+    most = min(_BATCH_BYTES // mean, _DICTIONARY_BYTES // max(1, dictionary))
+    return max(1, min(file_source.PART_FILES, most))

@@ -113,4 +113,3 @@ def _describe(splits: Mapping[str, str | None]) -> str:
 
 def _is_file(path: InputPath) -> bool:
     return path.is_file() if isinstance(path, Path) else is_parquet_name(path.name)
-

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from data.base.visible_text import escape_line
 from data.errors import BadDataError
 from data.files.input_files import InputPath, resolve_input_path
-from data.files.parquet_file import ParquetFile
+from data.files.parquet.file import ParquetFile
 from data.sources.file_source import FilePart, ImageFile, LeftOut
 from data.sources.image_files.parquet.columns import ParquetColumns, choose_columns
 from data.sources.image_files.parquet.labels import LabelCollector
@@ -22,7 +22,7 @@ from data.sources.source_config import SourceConfig
 class _Listing(NamedTuple):
     shards: Shards
     class_names: Sequence[str]
-    cut: Sequence[tuple[Rows, int]]
+    cut: Sequence[Rows]
     reader: RowReader
 
 
@@ -56,7 +56,7 @@ class ParquetSource:
         return self._listing.shards.left_out
 
     def given_splits(self) -> set[str | None]:
-        return {rows.shard.split for rows, _ in self._listing.cut}
+        return {rows.shard.split for rows in self._listing.cut}
 
     def describe(self) -> str:
         shards, reader = self._listing.shards, self._listing.reader
@@ -68,7 +68,7 @@ class ParquetSource:
 
     def __getstate__(self) -> dict[str, Any]:
         if "_listing" in vars(self):
-            self._reading  # noqa: B018: kept, since a worker should not list again
+            self._reading  # noqa: B018  (kept: a worker should not list again)
         return {name: value for name, value in vars(self).items() if name != "_listing"}
 
 
@@ -82,13 +82,17 @@ def _list_rows(path: InputPath, config: SourceConfig) -> _Listing:
     shards = find_shards(path, config.splits)
     columns = _choose_columns(shards, config)
     collector = LabelCollector(columns)
-    cut: list[tuple[Rows, int]] = []
+    cut: list[Rows] = []
     rows, labelled = Counter[str](), Counter[str]()
     for shard in shards.files:
         file = _open(shards.folder, shard)
         with file.open() as opened:
-            cut.extend(cut_file(shard, opened.metadata, columns.contents))
-            rows[shard.own_split] += opened.metadata.num_rows
+            counts = file.count_rows(opened.metadata)
+        chunks = file.list_chunks(columns.names_read)
+        if len(chunks) != len(counts):
+            file.refuse(f"{len(counts):,} row groups, and {len(chunks):,} in the footer")
+        cut.extend(cut_file(shard, counts, chunks, columns.contents))
+        rows[shard.own_split] += sum(counts)
         labelled[shard.own_split] += collector.add(shard.name, file)
     for split, count in rows.items():
         if count and not labelled[split]:
@@ -122,7 +126,8 @@ def _different_columns_error(
         if columns.names is not None:
             names += f" ({', '.join(columns.names[:8])}{', …' if len(columns.names) > 8 else ''})"
         texts.append(
-            f"{name}: images in {columns.contents!r}, labels in {columns.label!r} of {kind}, {names}"
+            f"{name}: images in {columns.contents!r}, labels in {columns.label!r} of {kind}, "
+            f"{names}"
         )
     return BadDataError(
         "two Parquet files differ in their columns or their class names",

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import chain
 
 from data.files.input_files import InputPath
-from data.files.parquet_file import ParquetFile, is_text
+from data.files.parquet.file import ParquetFile, is_text
 from data.sources.image_files.tables.columns import Cells
 
 _BATCH = 16_384  # rows in memory
@@ -29,7 +30,7 @@ class ParquetTable:
         file = self._file
         with file.open() as table:
             kinds = {name: table.schema_arrow.field(name).type for name in columns}
-            file.check_pages(table.metadata, range(table.num_row_groups), columns)
+            file.check_pages(list(chain.from_iterable(file.list_chunks(columns))))
         texts = [name for name, kind in kinds.items() if is_text(kind)]
         for name, kind in kinds.items():
             inner = kind.value_type if pa.types.is_dictionary(kind) else kind

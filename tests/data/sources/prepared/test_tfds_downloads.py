@@ -9,7 +9,7 @@ import pytest
 import requests
 from requests.adapters import HTTPAdapter
 
-from data.sources.prepared.tfds import limit_server_wait
+from data.sources.prepared.tfds_downloads import limit_server_wait
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def silent() -> Iterator[str]:
 @pytest.mark.parametrize("given", [{}, {"timeout": None}, {"timeout": 0.2}])
 def test_a_server_that_says_nothing_is_given_up(silent: str, given) -> None:
     send, wait = HTTPAdapter.send, socket.getdefaulttimeout()
-    with limit_server_wait(0.2), requests.Session() as session:
+    with limit_server_wait(0.2, 0.2), requests.Session() as session:
         session.trust_env = False
         with pytest.raises(requests.Timeout):
             session.get(silent, stream=True, **given)

@@ -1,4 +1,4 @@
-"""Open Parquet files of others: damage and hostile sizes are errors in words; nothing is unpickled."""
+"""Open Parquet files of others: damage and hostile sizes are errors; nothing is unpickled."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import IO, Any, NoReturn
 from data.base.visible_text import escape_line
 from data.errors import BadDataError, summarize_error
 from data.files.input_files import InputPath
-from data.files.parquet_pages import check_pages
+from data.files.parquet.pages import Chunk, check_pages, read_chunks
 from data.files.read_errors import translate_file_errors
 
 _BUFFER = 1 << 20  # bytes that are read at a time
@@ -49,47 +49,55 @@ class ParquetFile:
                     raise
                 self.refuse(summarize_error(error))
 
-    def check_pages(self, metadata: Any, groups: Sequence[int], columns: Sequence[str]) -> int:
-        """Check the pages of columns before they are read.
+    def list_chunks(self, columns: Sequence[str]) -> list[list[Chunk]]:
+        """Return the chunks of columns in each row group.
 
         Args:
-            metadata: of the file.
-            groups: row groups.
-            columns: paths of columns in the schema, such as image.bytes.
+            columns: paths in the schema, such as image.bytes; with all that lies below them.
+
+        Raises:
+            BadDataError: the footer is damaged.
+            EnvironmentTrouble: the file cannot be read.
+        """
+        with self._read() as file:
+            groups = read_chunks(file)
+        below = tuple(f"{column}." for column in columns)
+        return [
+            [chunk for chunk in group if chunk.path in columns or chunk.path.startswith(below)]
+            for group in groups
+        ]
+
+    def check_pages(self, chunks: Sequence[Chunk]) -> int:
+        """Check the pages of chunks before they are read.
 
         Returns:
-            The bytes of the largest dictionary.
+            The bytes of the largest dictionary, or 0.
 
         Raises:
             BadDataError: a page claims far more memory than it has bytes.
             EnvironmentTrouble: the file cannot be read.
         """
-        largest = 0
+        with self._read() as file:
+            return check_pages(file, chunks)
+
+    @contextmanager
+    def _read(self) -> Iterator[IO[bytes]]:
         with translate_file_errors(self.path, self.expected), self.path.open("rb") as file:
-            for group in groups:
-                for chunk in self._list_chunks(metadata.row_group(group), columns):
-                    largest = max(largest, self._check_chunk(file, chunk))
-        return largest
+            try:
+                yield file
+            except (ValueError, OverflowError) as error:
+                self.refuse(summarize_error(error))
 
-    def _list_chunks(self, group: Any, columns: Sequence[str]) -> Iterator[Any]:
-        for index in range(group.num_columns):
-            chunk = group.column(index)
-            path = chunk.path_in_schema
-            if any(path == column or path.startswith(f"{column}.") for column in columns):
-                yield chunk
-
-    def _check_chunk(self, file: IO[bytes], chunk: Any) -> int:
-        try:
-            return check_pages(file, chunk)
-        except (ValueError, OverflowError) as error:
-            self.refuse(summarize_error(error))
+    def count_rows(self, metadata: Any) -> list[int]:
+        """Return the rows of each row group."""
+        return [metadata.row_group(index).num_rows for index in range(metadata.num_row_groups)]
 
     def _check_rows(self, metadata: Any, size: int) -> None:
-        groups = [metadata.row_group(index).num_rows for index in range(metadata.num_row_groups)]
+        counts = self.count_rows(metadata)
         if not 0 <= metadata.num_rows <= size * _MOST_ROWS_PER_BYTE:
             self.refuse(f"{metadata.num_rows:,} rows in {size:,} bytes")
-        if min(groups, default=0) < 0 or sum(groups) != metadata.num_rows:
-            self.refuse(f"{metadata.num_rows:,} rows, and {sum(groups):,} in its row groups")
+        if min(counts, default=0) < 0 or sum(counts) != metadata.num_rows:
+            self.refuse(f"{metadata.num_rows:,} rows, and {sum(counts):,} in its row groups")
 
     def get_texts(self, column: Any, name: str) -> list[str | None]:
         """Return the cells of a column of text or integers as text; of a dictionary each once.
