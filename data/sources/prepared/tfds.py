@@ -70,7 +70,8 @@ class NamedDataset(TfdsDataset):
                 remedy=_describe_manual(builder)
                 or "check the network and try again "
                 "(PENSTOCK_WAIT_DOWNLOAD and PENSTOCK_WAIT_DOWNLOAD_START set how long to wait); "
-                "or prepare it on another machine, copy it, and set ingest.data_dir",
+                + ("or remove ingest.try_gcs; " if self._try_gcs else "")
+                + "or prepare it on another machine, copy it, and set ingest.data_dir",
             ) from error
 
     def builder(self) -> Any:

@@ -20,8 +20,7 @@ def limit_server_wait(connect: float, read: float) -> Iterator[None]:
         connect: seconds until there is a connection.
         read: seconds until the next bytes.
     """
-    from requests.adapters import HTTPAdapter
-    from urllib3.util import Retry
+    from requests.adapters import HTTPAdapter, Retry
 
     send, default_timeout = HTTPAdapter.send, socket.getdefaulttimeout()
 
