@@ -50,7 +50,8 @@ def new(folder: Path, images: str | None, settings: tuple[str, ...]) -> None:
 
     With --images the recipe is made for your own images. Every image is looked at, as `penstock
     data` does, and the comments of the recipe say what was seen and what was assumed: the classes,
-    a size that fits, the splits, a model, and the rules of the gate. --set takes settings of ingest.
+    a size that fits, the splits, a model, and the rules of the gate. --set takes settings of
+    ingest.
     """
     if images is None and settings:
         raise click.UsageError("--set needs --images: other projects are changed in their recipe")
