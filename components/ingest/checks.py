@@ -58,7 +58,7 @@ def expect_outputs(
 
 def _try_spec(config: Config) -> ImageSpec | None:
     """Get the spec of a local source that needs no preparation; None if it cannot be had yet."""
-    if config.path is not None and is_url(config.path):
+    if config.source == "tfds" or (config.path is not None and is_url(config.path)):
         return None
     try:
         source = make_source(config.source, config.source_config(()))

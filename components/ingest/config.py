@@ -49,7 +49,7 @@ class Config:
     {SPAN}, {YYYY}, {MM}, {DD} or {VERSION} is a pattern of spans; see docs/how-to/spans.md."""
     name: str | None = None
     """Name of the dataset (tfds), or of one of several datasets whose files lie in one folder (idx,
-    npz), such as emnist-letters. A folder with one dataset ignores it."""
+    npz, pixels_csv), such as emnist-letters. A folder with one dataset ignores it."""
     version: str | None = None
     """Version of the dataset (tfds). None: the newest."""
     data_dir: str | None = None
@@ -67,15 +67,16 @@ class Config:
     None: found by its type and the usual names."""
     label_column: str | None = None
     """Column or feature with the classes (parquet, pixels_csv, table, tfds, tfds_dir, tfrecord); of
-    CIFAR-100 fine_label or coarse_label (cifar_binary). None: the one with one of the usual
-    names."""
+    CIFAR-100 fine_label or coarse_label (cifar_binary); the number of a column, from 0, where there
+    is no header (pixels_csv). None: the one with one of the usual names, or the first."""
     split_column: str | None = None
     """Column with the splits: train, validation or test (table). None: the column named split, if
     there is one."""
     splits: dict[str, str] = field(default_factory=dict)
     """Which splits of the data become train, validation and test, such as {train =
-    "train+validation", test = "test"} (parquet, tfds, tfds_dir, tfrecord). Images of a split named
-    train alone get a test split by ingest.test_share. Empty: the splits of these names."""
+    "train+validation", test = "test"} (parquet, tfds, tfds_dir, tfrecord), or slices of them, such
+    as train[:80%] (tfds, tfds_dir). Images of a split named train alone get a test split by
+    ingest.test_share. Empty: the splits of these names."""
     group: str | None = None
     """What stays together in one split, such as a person or a camera: a column (parquet, table), or
     a regular expression on the file's path whose first group is the name (image_folder). None:
@@ -98,7 +99,7 @@ class Config:
     begin with emnist, and say so."""
     first_label: int = 0
     """Number of the first class in the data, such as 1 in EMNIST's letters (idx, npz, pixels_csv,
-    tfrecord)."""
+    tfds, tfds_dir, tfrecord)."""
     class_names: tuple[str, ...] | None = None
     """Names of the classes in the order of the labels. None: the names that the source gives, else
     "0", "1", …."""

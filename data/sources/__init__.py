@@ -10,7 +10,7 @@ from data.sources.source import (
     get_stamp_function,
     make_source,
 )
-from data.sources.source_config import ARRAY_SOURCES, FILE_SOURCES, SourceConfig
+from data.sources.source_config import ARRAY_SOURCES, FILE_SOURCES, SourceConfig, list_settings
 
 __all__ = [
     "ARRAY_SOURCES",
@@ -23,5 +23,6 @@ __all__ = [
     "SourceConfig",
     "chunk_size",
     "get_stamp_function",
+    "list_settings",
     "make_source",
 ]

@@ -33,11 +33,11 @@ NAMES = {
     "idx": "data.sources.arrays.idx:IdxSource",
     "image_folder": "data.sources.image_files.image_folder:ImageFolderSource",
     "npz": "data.sources.arrays.npz:NpzSource",
-    "parquet": "data.sources.image_files.parquet:ParquetSource",
-    "pixels_csv": "data.sources.arrays.pixels_csv:PixelsCsvSource",
+    "parquet": "data.sources.image_files.parquet.source:ParquetSource",
+    "pixels_csv": "data.sources.arrays.pixel_tables.pixels_csv:PixelsCsvSource",
     "table": "data.sources.image_files.table:TableSource",
-    "tfds": "data.sources.prepared.tfds:TfdsSource",
-    "tfds_dir": "data.sources.prepared.tfds_dir:TfdsDirSource",
+    "tfds": "data.sources.prepared.tfds:make_tfds_source",
+    "tfds_dir": "data.sources.prepared.tfds_dir:make_tfds_dir_source",
     "tfrecord": "data.sources.records.tfrecord:make_tfrecord_source",
 }
 

@@ -34,7 +34,7 @@ _SETTINGS = {
     "pixels_csv": _Settings(
         "arrays",
         ("path",),
-        ("class_names", "label_column", "shape", "axes", "transpose", "first_label"),
+        ("name", "class_names", "label_column", "shape", "axes", "transpose", "first_label"),
     ),
     "table": _Settings(
         "files",
@@ -59,11 +59,14 @@ _SETTINGS = {
             "image_column",
             "label_column",
             "splits",
+            "first_label",
             "try_gcs",
         ),
     ),
     "tfds_dir": _Settings(
-        "either", ("path",), ("class_names", "image_column", "label_column", "splits")
+        "either",
+        ("path",),
+        ("class_names", "image_column", "label_column", "splits", "first_label"),
     ),
     "tfrecord": _Settings(
         "either",
@@ -80,6 +83,14 @@ _SETTINGS = {
         ),
     ),
 }
+
+
+def list_settings(source: str) -> tuple[str, ...]:
+    """List the settings that a named source takes; none of your own source."""
+    settings = _SETTINGS.get(source)
+    return () if settings is None else (*settings.required, *settings.optional)
+
+
 FILE_SOURCES = tuple(name for name, settings in _SETTINGS.items() if settings.reads == "files")
 ARRAY_SOURCES = tuple(name for name, settings in _SETTINGS.items() if settings.reads == "arrays")
 

@@ -24,7 +24,7 @@ from pipeline.console.streams import say
 from pipeline.environment.machine import check_machine, print_findings
 from pipeline.environment.new_project import check_folder, make_project
 from pipeline.environment.runner import check_runner
-from pipeline.inspection.dataset.describe import find_problems
+from pipeline.inspection.dataset.describe import describe_assumptions, find_problems
 from pipeline.inspection.dataset.project import write_project
 
 
@@ -63,6 +63,8 @@ def new(folder: Path, images: str | None, settings: tuple[str, ...]) -> None:
 def _write_project(folder: Path, images: str, settings: Sequence[str]) -> list[Path]:
     check_folder(folder)
     seen = look_at(images, settings, decode=True)
+    for assumption in describe_assumptions(seen):
+        say(f"assumed: {assumption}", error=True)
     for problem in find_problems(seen.survey):
         say(f"warning: {problem}", error=True)
     return write_project(seen, folder)

@@ -11,7 +11,7 @@ import contextlib
 import dataclasses
 import uuid
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,7 +32,7 @@ from data.examples.tf_example import encode_features
 from data.examples.write import Shard, serialize_errors, write_record
 from data.files.durable_files import failed_write_error, translate_disk_errors, write_json
 from data.images.read_files import ReadImage, read_files
-from data.sources.file_source import FilePart, FileSource, ImageFile
+from data.sources.file_source import PART_BYTES, PART_FILES, FilePart, FileSource, ImageFile
 from data.sources.split_names import SPLIT_NAMES, VALIDATION
 from data.spec import FORMAT, HEIGHT, IMAGE, LABEL, SPAN, WIDTH, ImageSpec
 
@@ -99,24 +99,43 @@ class WritePortion(SameCodeDoFn):
             yield dataclasses.asdict(writer.finish())
 
     def _read(self, part: FilePart) -> Iterator[tuple[ImageFile, ReadImage]]:
-        """Yield each file of a part with its image."""
-        rules = self._rules
-        files = list(self._source.read_files(part))
-        if len(files) != part.files:
+        """Yield each file of a part with its image; memory holds some of them at a time."""
+        count = 0
+        for files in _batch_files(self._source.read_files(part)):
+            count += len(files)
+            yield from self._decode(files)
+        if count != part.files:
             raise BadDataError(
                 "the source yielded another number of files than it listed",
                 expected=f"{part.files} in its part {part.index}",
-                got=len(files),
+                got=count,
                 follows="nothing was ingested",
                 remedy="fix the source's list_parts() or read_files(): an unreadable file is "
                 "yielded with its problem",
             )
+
+    def _decode(self, files: Sequence[ImageFile]) -> Iterator[tuple[ImageFile, ReadImage]]:
+        rules = self._rules
         Metrics.counter("ingest", "read").inc(len(files))
         ungrouped = any(file.group is None for file in files)
         contents = [file.content for file in files if file.problem is None]
         images = read_files(contents, rules.spec, rules.shares.purposes if ungrouped else ())
         for file in files:
             yield file, next(images) if file.problem is None else ReadImage(None, {}, file.problem)
+
+
+def _batch_files(files: Iterable[ImageFile]) -> Iterator[list[ImageFile]]:
+    """Yield lists of at most PART_FILES files, and about PART_BYTES bytes."""
+    batch: list[ImageFile] = []
+    size = 0
+    for file in files:
+        if batch and (len(batch) == PART_FILES or size + len(file.content) > PART_BYTES):
+            yield batch
+            batch, size = [], 0
+        batch.append(file)
+        size += len(file.content)
+    if batch:
+        yield batch
 
 
 class _PortionWriter:

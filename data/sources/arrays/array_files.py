@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
+import io
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from math import prod
 from typing import IO, Any
@@ -11,7 +13,10 @@ from typing import IO, Any
 import numpy as np
 
 from data.errors import BadDataError
+from data.files.input_files import InputPath
 from data.files.read_errors import translate_file_errors
+
+_GZIP = b"\x1f\x8b"
 
 
 @dataclass(frozen=True)
@@ -61,3 +66,20 @@ def wrong_length_error(name: object, expected: str, got: str) -> BadDataError:
         follows="nothing was ingested",
         remedy="download the file again",
     )
+
+
+def look_at_file(path: InputPath) -> tuple[bool, int]:
+    """Return whether a file is gzip, by its content, and its size in bytes; raises OSErrors."""
+    with path.open("rb") as file:
+        return file.read(2) == _GZIP, file.seek(0, io.SEEK_END)
+
+
+@contextmanager
+def open_bytes(path: InputPath, is_gzip: bool = False) -> Iterator[IO[bytes]]:
+    """Open a file's bytes, decompressed if it is gzip."""
+    with path.open("rb") as file:
+        if is_gzip:
+            with gzip.open(file) as content:
+                yield content  # type: ignore[misc]
+        else:
+            yield file

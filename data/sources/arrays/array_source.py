@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from data.errors import BadDataError
 from data.sources.arrays.array_layout import ArrayLayout
-from data.sources.arrays.class_names import choose_class_names, count_labels, infer_class_names
+from data.sources.arrays.class_names import choose_class_names, infer_class_names
 from data.sources.arrays.labelled_images import Labelled
 from data.sources.source import Chunk, Part
 from data.sources.source_config import SourceConfig
@@ -50,12 +50,13 @@ class ArraySource:
         return [piece for pieces in self._splits.values() for piece in pieces]
 
     def _infer_class_names(self, given: tuple[str, ...] | None) -> tuple[str, ...]:
-        counts: Counter[int] = Counter()
+        stored: Counter[int] = Counter()
         for piece in self._pieces:
-            for labels in piece.read_labels():
-                counts.update(count_labels(self._layout.arrange_labels(labels)))
+            stored.update(piece.count_labels())
+        first = self._layout.first_label
+        counts = {label - first: count for label, count in stored.items()}
         where = " and ".join(dict.fromkeys(piece.label_name for piece in self._pieces))
-        return infer_class_names(counts, given, where, self._layout.first_label)
+        return infer_class_names(counts, given, where, first)
 
     def _choose_shape(self) -> tuple[int, int, int]:
         for piece in self._pieces:

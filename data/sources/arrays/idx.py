@@ -6,15 +6,10 @@ An IDX file: two zero bytes, the type, the number of dimensions, each dimension 
 
 from __future__ import annotations
 
-import gzip
-import io
 import re
 import struct
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from math import prod
-from typing import IO
 
 import numpy as np
 
@@ -22,7 +17,12 @@ from data.base.visible_text import escape_line
 from data.errors import BadDataError
 from data.files.input_files import InputPath, resolve_input_path
 from data.files.read_errors import translate_file_errors
-from data.sources.arrays.array_files import ArrayFile, wrong_length_error
+from data.sources.arrays.array_files import (
+    ArrayFile,
+    look_at_file,
+    open_bytes,
+    wrong_length_error,
+)
 from data.sources.arrays.array_layout import ArrayLayout
 from data.sources.arrays.array_source import ArraySource
 from data.sources.arrays.labelled_images import LabelledImages
@@ -40,7 +40,6 @@ _FILE = re.compile(r"(.+)[-.]idx[0-9]+-(?:ubyte|int)(?:\.gz)?")
 _TYPES = {8: "u1", 9: "i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
 _MOST_DIMENSIONS = 8
 _MOST_COLUMNS = 1024  # of labels
-_GZIP = b"\x1f\x8b"
 
 
 class IdxSource(ArraySource):
@@ -111,10 +110,8 @@ def _read_header(path: InputPath, kind: Kind) -> ArrayFile:
         "uint8 in 3 dimensions" if kind == "images" else "integers in 1 dimension, or columns"
     )
     with translate_file_errors(path, expected):
-        with path.open("rb") as plain:
-            is_stream = plain.read(2) == _GZIP
-            size = plain.seek(0, io.SEEK_END)
-        with _open(path, is_stream) as file:
+        is_stream, size = look_at_file(path)
+        with open_bytes(path, is_stream) as file:
             start = file.read(4)
             header = start + file.read(4 * min(start[3], _MOST_DIMENSIONS) if start[3:] else 0)
     dtype, shape = _parse_header(header)
@@ -134,7 +131,9 @@ def _read_header(path: InputPath, kind: Kind) -> ArrayFile:
             f"{offset} + {row} x {dtype.itemsize} = {length} bytes",
             f"{size} bytes: {'truncated' if size < length else 'trailing bytes'}",
         )
-    return ArrayFile(str(path), shape, dtype, offset, is_stream, partial(_open, path, is_stream))
+    return ArrayFile(
+        str(path), shape, dtype, offset, is_stream, partial(open_bytes, path, is_stream)
+    )
 
 
 def _parse_header(header: bytes) -> tuple[np.dtype | None, tuple[int, ...]]:
@@ -157,13 +156,3 @@ def _describe(header: bytes, dtype: np.dtype | None, shape: tuple[int, ...]) -> 
     if dtype is not None:
         return f"{dtype.name} in {len(shape)} dimensions: {' x '.join(map(str, shape))}"
     return f"no header: {len(header)} bytes, {header.hex(' ')}" if header else "an empty file"
-
-
-@contextmanager
-def _open(path: InputPath, is_stream: bool) -> Iterator[IO[bytes]]:
-    with path.open("rb") as file:
-        if is_stream:
-            with gzip.open(file) as content:
-                yield content  # type: ignore[misc]
-        else:
-            yield file

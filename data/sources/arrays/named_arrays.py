@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Generic, Literal, NamedTuple, TypeVar
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Generic, Literal, NamedTuple, TypeVar, get_args
 
 from data.base.visible_text import escape_line
-from data.errors import ConfigError
+from data.errors import BadDataError, ConfigError
 from data.sources.source_config import SourceConfig
-from data.sources.split_names import USUAL_NAMES
+from data.sources.split_names import SPLIT_NAMES, TRAIN, USUAL_NAMES, open_train
 
 Kind = Literal["images", "labels"]
 T = TypeVar("T")
@@ -40,6 +40,12 @@ def parse_array_name(name: str) -> ArrayName | None:
     return ArrayName(dataset, _SPLITS[splits[0]] if splits else None, _KINDS[kinds[0]])
 
 
+def parse_table_name(name: str) -> ArrayName | None:
+    """Return what the name of a table, which has images and labels, says; None without a split."""
+    parsed = parse_array_name(f"{name}-images")
+    return parsed if parsed and parsed.split else None
+
+
 class Found(NamedTuple, Generic[T]):
     """The arrays of one dataset."""
 
@@ -54,7 +60,7 @@ def choose_dataset(
     """Choose the arrays of one dataset; of two for one split and kind the first counts.
 
     Args:
-        named: the arrays that have such names, in their order; one or more.
+        named: the arrays that have such names, in their order.
         wanted: `ingest.name`, which decides where there are several datasets.
         where: the folder, for messages.
 
@@ -62,6 +68,8 @@ def choose_dataset(
         ConfigError: there are several datasets, and `wanted` is none of them.
     """
     named = list(named)
+    if not named:
+        return Found("", {}, ())
     datasets = sorted({name.dataset for name, _ in named})
     dataset = datasets[0] if len(datasets) == 1 else (wanted or "")
     if dataset not in datasets or (len(datasets) > 1 and not wanted):
@@ -83,6 +91,45 @@ def choose_dataset(
         else:
             unused.append(array)
     return Found(dataset, arrays, tuple(unused))
+
+
+def pair_splits(
+    arrays: Mapping[tuple[str | None, Kind], T], where: object, list_present: Callable[[], str]
+) -> dict[str | None, tuple[T, T]]:
+    """Pair images with labels: train, validation, test or None → both.
+
+    Arrays without a split in their names become train where no names have that. If no split becomes
+    test, train has no split, so that a share of it can be cut.
+
+    Args:
+        arrays: by split and kind.
+        where: the file or folder, for messages.
+        list_present: describes the arrays that are there, for messages.
+
+    Raises:
+        BadDataError: a split, or train, lacks images or labels.
+    """
+    by_split: dict[str | None, dict[Kind, T]] = {}
+    for (split, kind), array in arrays.items():
+        by_split.setdefault(split, {})[kind] = array
+    by_split.setdefault(TRAIN, by_split.pop(None, {}))
+    by_split.pop(None, None)
+    for split, kinds in by_split.items():
+        for kind in get_args(Kind):
+            if kind not in kinds:
+                raise BadDataError(
+                    f"{where} has no {kind} of the split {split}",
+                    expected="images and labels of train, and of other splits, under names such as "
+                    "x_train and y_train or test_images and test_labels",
+                    got=list_present(),
+                    follows="nothing was ingested",
+                    remedy="check ingest.path, and rename the arrays that are there",
+                )
+    splits = open_train({split: split for split in SPLIT_NAMES if split in by_split})
+    return {
+        name: (by_split[split]["images"], by_split[split]["labels"])
+        for split, name in splits.items()
+    }
 
 
 def is_transposed(dataset: str) -> bool:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from data.base.visible_text import escape_line
-from data.files.input_files import InputPath, RemotePath, resolve_input_path
+from data.files.input_files import resolve_input_path
 from data.sources.image_files.class_labels import choose_classes
 from data.sources.image_files.labelled import (
     Dataset,
@@ -31,7 +29,7 @@ class TableSource(ListedSource):
         self._config = config
         self._table = resolve_input_path(config.path, config.beam_args)
         images = config.images
-        folder = _get_folder(self._table)
+        folder = self._table.parent
         super().__init__(resolve_input_path(images, config.beam_args) if images else folder)
 
     def list_dataset(self) -> Dataset:
@@ -52,9 +50,3 @@ class TableSource(ListedSource):
         refuse_divided_groups(files)
         left_out = sorted([*left_out, *rows.repeated])
         return Dataset(class_names, files, left_out, columns.describe())
-
-
-def _get_folder(table: InputPath) -> InputPath:
-    if isinstance(table, Path):
-        return table.parent
-    return RemotePath(table.url.rpartition("/")[0], table.beam_args)

@@ -12,14 +12,32 @@ from typing import Any
 from data.errors import BadDataError, summarize_error
 from data.files.input_files import RemotePath, resolve_input_path
 from data.files.read_errors import translate_file_errors
-from data.sources.prepared.tfds_prepared import PreparedSource
+from data.sources.prepared.tfds_dataset import TfdsDataset
+from data.sources.prepared.tfds_prepared import (
+    PreparedArrays,
+    PreparedFiles,
+    make_prepared_source,
+)
+from data.sources.prepared.tfds_shards import list_shards
 from data.sources.source_config import SourceConfig
 
 _EXPECTED = "a folder with dataset_info.json, features.json and TFRecord shards"
 _METADATA = (".json", ".txt")  # endings of the files that describe the dataset, all small
 
 
-class TfdsDirSource(PreparedSource):
+def make_tfds_dir_source(config: SourceConfig) -> PreparedArrays | PreparedFiles:
+    """Make the source of the dataset in the folder `path`.
+
+    Raises:
+        BadDataError: the folder holds no prepared dataset, or not one image and one label.
+        ConfigError: a setting does not fit.
+        EnvironmentTrouble: the folder cannot be read.
+    """
+    config.check("tfds_dir")
+    return make_prepared_source(DatasetFolder(config), config)
+
+
+class DatasetFolder(TfdsDataset):
     """The dataset in the folder `path`, as TFDS writes it to `<name>/<version>`.
 
     TFDS cannot read from Beam's file systems: from a URL, the shards of one part at a time are
@@ -27,12 +45,12 @@ class TfdsDirSource(PreparedSource):
     """
 
     def __init__(self, config: SourceConfig) -> None:
-        config.check("tfds_dir")
         self._folder = resolve_input_path(config.path, config.beam_args)
         with translate_file_errors(self._folder, _EXPECTED):
             names = [file.name for file in self._folder.iterdir()]
         self._metadata = tuple(name for name in names if name.endswith(_METADATA))
-        super().__init__(f"the dataset in {self._folder}", config.class_names)
+        self.fetches_files = isinstance(self._folder, RemotePath)
+        super().__init__(f"the dataset in {self._folder}")
 
     def builder(self) -> Any:
         """Return the TFDS builder, with metadata alone where the folder is a URL."""
@@ -45,7 +63,7 @@ class TfdsDirSource(PreparedSource):
         with self._local_folder() as folder:
             builder = self._load_builder(folder)
             if isinstance(self._folder, RemotePath):
-                shards = builder.info.splits[instruction].file_instructions
+                shards = list_shards(builder, instruction)
                 _copy_files(self._folder, {PurePath(s.filename).name for s in shards}, folder)
             yield builder
 

@@ -15,10 +15,12 @@ import apache_beam as beam
 import idx_files
 import numpy as np
 import own_files
+import parquet_files
 import pytest
 import stores
 import tensorflow as tf
 import tensorflow_datasets as tfds
+import tfrecord_files
 from apache_beam.io.filesystems import FileSystems
 from apache_beam.testing import test_pipeline
 from apache_beam.testing.util import assert_that, equal_to
@@ -39,7 +41,13 @@ from data.sources import SourceConfig, make_source
 pytestmark = pytest.mark.filterwarnings(r"ignore:label\(\) is deprecated:DeprecationWarning")
 
 NAMES = tuple("0123456789")
-REMOTE = ["idx, gzip", "idx, plain", "npz", "tfds_dir"]  # forms that are read by URL as well
+REMOTE = [
+    "idx, gzip",
+    "idx, plain",
+    "npz",
+    "parquet",
+    "tfds_dir",
+]  # forms that are read by URL as well
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +76,7 @@ def settings_of(digits, tmp_path_factory, store_tfds) -> dict[str, dict]:
     by_name = {"name": "mnist", "version": "3.0.1", "data_dir": str(folder / "tfds")}
     own_files.write_image_folder(folder / "png", digits, NAMES)
     own_files.write_table(folder / "png", folder / "digits.csv", digits, NAMES)
+    parquet_files.write_folder(folder / "parquet", digits, NAMES)
     forms = {
         "digits": {"source": "digits"},
         "image_folder": {"source": "image_folder", "path": str(folder / "png")},
@@ -80,12 +89,22 @@ def settings_of(digits, tmp_path_factory, store_tfds) -> dict[str, dict]:
         "idx, plain": {"source": "idx", "path": str(folder / "idx False")},
         "npz": {"source": "npz", "path": str(folder / "digits.npz")},
         "own": {"source": "own_sources:Files", "path": str(folder / "npy")},
+        "parquet": {"source": "parquet", "path": str(folder / "parquet")},
         "tfds": {"source": "tfds", **by_name},
         "tfds_dir": {"source": "tfds_dir", "path": str(prepared)},
+        "tfrecord": {"source": "tfrecord", "path": str(write_tfrecords(folder / "raw", digits))},
+        "tfrecord, png": {"source": "tfrecord", "path": str(prepared)},
     }
     for form in REMOTE:
         forms[f"{form}, box"] = {**forms[form], "path": f"box://{forms[form]['path']}"}
     return forms
+
+
+def write_tfrecords(folder: Path, splits: Any) -> Path:
+    for split, both in splits.items():
+        records = tfrecord_files.make_pixels(*both)
+        tfrecord_files.write_tfrecord(folder / f"{split}-00000-of-00001", records, "GZIP")
+    return folder
 
 
 @pytest.fixture(scope="module")
@@ -140,8 +159,15 @@ def count_records(examples: Examples, split: str) -> Counter:
 
 
 FORMS = ["digits", "idx, gzip", "idx, plain", "image_folder", "npz", "own", "table", "tfds"]
-FORMS += ["tfds_dir"]
-REORDERED = ("image_folder", "table", "tfds", "tfds_dir")  # by name; TFDS shuffles what it stores
+FORMS += ["parquet", "tfds_dir", "tfrecord", "tfrecord, png"]
+REORDERED = (
+    "image_folder",
+    "parquet",
+    "table",
+    "tfds",
+    "tfds_dir",
+    "tfrecord, png",
+)  # by name; TFDS shuffles what it stores
 
 
 @pytest.mark.parametrize("form", FORMS)

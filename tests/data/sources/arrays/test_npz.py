@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data.errors import BadDataError, EnvironmentTrouble
+from data.errors import BadDataError, ConfigError, EnvironmentTrouble
 from data.sources import SourceConfig
 from data.sources.arrays.npz import NpzSource
 
@@ -94,16 +94,136 @@ def test_arrays_that_do_not_fit(tmp_path: Path, capsys, changes, words: str) -> 
 
 
 def test_an_array_that_is_missing(tmp_path: Path) -> None:
-    np.savez(tmp_path / "a.npz", x_train=GOOD["x_train"], y_train=GOOD["y_train"])
-    with pytest.raises(BadDataError, match=r"x_test in .* is missing or not an array") as caught:
-        read(tmp_path / "a.npz")
-    assert "got:" in str(caught.value)
-    assert "x_train, y_train\n" in str(caught.value)
-
+    np.savez(tmp_path / "a.npz", **{**GOOD, "y_test": GOOD["y_test"].astype("<i8")[:, None]})
+    whole = zipfile.ZipFile(tmp_path / "a.npz")
+    with whole, zipfile.ZipFile(tmp_path / "b.npz", "w") as archive:
+        for name in ("x_train.npy", "y_train.npy", "y_test.npy"):
+            archive.writestr(name, whole.read(name))
+        archive.writestr("z.npy", b"")
+        archive.writestr("notes.txt", b"")
+    with pytest.raises(BadDataError, match="has no images of the split test") as caught:
+        read(tmp_path / "b.npz")
+    assert caught.value.got == (
+        "x_train: uint8 (20, 4, 5); y_train: uint8 (20,); y_test: int64 (6, 1); "
+        "z: not an array of numbers"
+    )
     with zipfile.ZipFile(tmp_path / "none.npz", "w"):
         pass
-    with pytest.raises(BadDataError, match="an empty archive"):
+    with pytest.raises(BadDataError, match="has no images of the split train") as caught:
         read(tmp_path / "none.npz")
+    assert caught.value.got == "no arrays"
+
+
+def read_splits(path: Path, **settings) -> dict[str | None, tuple[np.ndarray, np.ndarray]]:
+    """Images and labels by split, None included."""
+    source = pickle.loads(pickle.dumps(NpzSource(SourceConfig(path=str(path), **settings))))
+    found = {}
+    for part in source.parts():
+        chunks = list(source.read(part))
+        found[part.split] = tuple(np.concatenate([c[i] for c in chunks]) for i in (0, 1))
+    return found
+
+
+def make_arrays(split: str, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """The first images and labels of a split of GOOD."""
+    part = "test" if split == "test" else "train"
+    return GOOD[f"x_{part}"][:count], GOOD[f"y_{part}"][:count]
+
+
+def check_splits(found, counts: dict[str | None, int]) -> None:
+    assert {split: len(labels) for split, (_, labels) in found.items()} == counts
+    for split, (images, labels) in found.items():
+        wanted = make_arrays(str(split), counts[split])
+        np.testing.assert_array_equal(images[..., 0], wanted[0])
+        np.testing.assert_array_equal(labels, wanted[1])
+
+
+def test_medmnist_has_a_validation_split_and_labels_in_a_column(tmp_path: Path) -> None:
+    counts = {"train": 20, "validation": 5, "test": 6}
+    arrays = {}
+    for split, count in counts.items():
+        images, labels = make_arrays(split, count)
+        name = split.replace("validation", "val")
+        arrays |= {f"{name}_images": images, f"{name}_labels": labels[:, np.newaxis]}
+    np.savez_compressed(tmp_path / "bloodmnist.npz", **arrays)
+    check_splits(read_splits(tmp_path / "bloodmnist.npz"), counts)
+    check_splits(read_splits(tmp_path), counts)  # the only file of a folder
+
+
+@pytest.mark.parametrize("keys", [("x_train", "y_train"), ("images", "labels"), ("X", "y")])
+def test_one_split_is_open_to_be_cut(tmp_path: Path, keys) -> None:
+    images, labels = make_arrays("train", 20)
+    np.savez(tmp_path / "a.npz", **dict(zip(keys, (images, labels), strict=True)), further=labels)
+    check_splits(read_splits(tmp_path / "a.npz"), {None: 20})
+    source = NpzSource(SourceConfig(path=str(tmp_path / "a.npz")))
+    assert source.describe() == "not used: further"
+
+
+def write_kmnist(folder: Path, dataset: str = "kmnist") -> None:
+    for split, count in {"train": 20, "test": 6}.items():
+        for kind, array in zip(("imgs", "labels"), make_arrays(split, count), strict=True):
+            np.savez_compressed(folder / f"{dataset}-{split}-{kind}.npz", array)
+
+
+def test_kmnist_has_an_array_in_each_of_four_files(tmp_path: Path) -> None:
+    write_kmnist(tmp_path)
+    (tmp_path / "kmnist_classmap.csv").touch()
+    check_splits(read_splits(tmp_path), {"train": 20, "test": 6})
+    write_kmnist(tmp_path, "k49")
+    with pytest.raises(ConfigError, match="holds the files of 2 datasets") as caught:
+        read_splits(tmp_path)
+    assert caught.value.got == "k49, kmnist"
+    check_splits(read_splits(tmp_path, name="k49"), {"train": 20, "test": 6})
+
+
+def test_a_file_for_each_split(tmp_path: Path) -> None:
+    for split, count in {"train": 20, "test": 6}.items():
+        images, labels = make_arrays(split, count)
+        np.savez(tmp_path / f"{split}.npz", image=images, label=labels)
+    check_splits(read_splits(tmp_path), {"train": 20, "test": 6})
+
+
+def test_channels_may_come_first(tmp_path: Path) -> None:
+    colour = RNG.integers(0, 256, (20, 4, 5, 3), dtype=np.uint8)
+    np.savez(tmp_path / "a.npz", x=np.moveaxis(colour, 3, 1), y=GOOD["y_train"])
+    with pytest.raises(BadDataError, match="images of 5 channels") as caught:
+        read_splits(tmp_path / "a.npz")
+    assert caught.value.remedy == "--set ingest.axes=CHW"
+    found = read_splits(tmp_path / "a.npz", axes="CHW")
+    np.testing.assert_array_equal(found[None][0], colour)
+
+
+def claim(array: np.ndarray, shape: tuple[int, ...]) -> bytes:
+    """A file of an array whose header claims another shape."""
+    file = io.BytesIO()
+    header = {"descr": array.dtype.str, "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(file, header)
+    return file.getvalue() + array.tobytes()
+
+
+@pytest.mark.parametrize(
+    "shape", [(1 << 40, 4, 5), (20, 1 << 31, 1 << 31), (19, 4, 5), (1, 400), (-20, 4, 5)]
+)
+def test_a_header_that_claims_another_size_is_refused_before_reading(tmp_path, shape) -> None:
+    with zipfile.ZipFile(tmp_path / "a.npz", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("x.npy", claim(GOOD["x_train"], shape))
+        archive.writestr("y.npy", claim(GOOD["y_train"], shape[:1]))
+    with pytest.raises(BadDataError) as caught:
+        NpzSource(SourceConfig(path=str(tmp_path / "a.npz")))
+    assert str(shape[0]) in str(caught.value)
+
+
+def test_an_archive_that_claims_less_than_it_holds(tmp_path: Path) -> None:
+    """What a zip bomb does: the directory and the header state the size of the array."""
+    content = claim(GOOD["x_train"], (20, 4, 5))
+    with zipfile.ZipFile(tmp_path / "a.npz", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("x.npy", content + bytes(50_000_000))
+        archive.writestr("y.npy", claim(GOOD["y_train"], (20,)))
+    whole = (tmp_path / "a.npz").read_bytes()
+    size = (len(content) + 50_000_000).to_bytes(4, "little")
+    (tmp_path / "a.npz").write_bytes(whole.replace(size, len(content).to_bytes(4, "little")))
+    with pytest.raises(BadDataError, match="truncated or corrupt"):
+        read_splits(tmp_path / "a.npz")
 
 
 @pytest.mark.parametrize("content", [b"", b"PK", b"\x93NUMPY", b"no archive at all"])
@@ -117,14 +237,15 @@ def test_an_archive_of_something_else(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
         for name in GOOD:
             archive.writestr(f"{name}.npy", b"hello")
-    with pytest.raises(BadDataError, match="is missing or not an array"):
+    with pytest.raises(BadDataError, match="is not an array"):
         read(tmp_path / "a.npz")
 
 
 def test_a_path_that_is_not_there(tmp_path: Path) -> None:
-    for path in (tmp_path / "nowhere.npz", tmp_path):
-        with pytest.raises(BadDataError, match="does not exist"):
-            read(path)
+    with pytest.raises(BadDataError, match="does not exist"):
+        read(tmp_path / "nowhere.npz")
+    with pytest.raises(BadDataError, match="has no images of the split train"):
+        read(tmp_path)
 
 
 def test_no_permission_is_the_environments_trouble(tmp_path: Path, unprivileged) -> None:
