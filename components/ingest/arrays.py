@@ -15,7 +15,7 @@ from data.examples.finalize import finalize_examples, read_shards
 from data.examples.tf_example import record_bytes
 from data.examples.write import WriteExamples
 from data.files.durable_files import write_json
-from data.sources import Source
+from data.sources import Source, describe_source
 
 
 def ingest_arrays(
@@ -31,7 +31,6 @@ def ingest_arrays(
         temporary: an empty folder on the same disk.
     """
     spec, total = source.spec(), source.num_images()
-    describe = getattr(source, "describe", None)
     shares = choose_shares({part.split for part in source.parts()}, config, context)
     record, folder = temporary / "shards.json", temporary / "shards"
     folder.mkdir()
@@ -41,7 +40,7 @@ def ingest_arrays(
     with report_progress(folder, size, total, context):
         run_pipeline(lambda pipeline: pipeline | transform, context)
     return finalize_examples(
-        Examples(path=path, spec=spec, counts={}, note=describe() if describe else ""),
+        Examples(path=path, spec=spec, counts={}, note=describe_source(source)),
         read_shards(record),
         folder,
         expected=total,

@@ -21,6 +21,7 @@ from data.examples.from_files.outcome import Outcome, read_outcome
 from data.examples.from_files.portions import group_parts
 from data.examples.from_files.quarantine import write_left_out, write_quarantine
 from data.examples.from_files.write import FileRules, WriteFiles
+from data.sources import describe_source
 from data.sources.file_source import FilePart, FileSource
 from data.sources.split_names import SPLIT_NAMES
 
@@ -72,7 +73,7 @@ def ingest_files(
         features=config.features,
         quarantined=outcome.bad,
         left_out=len(left_out),
-        note="; ".join([*_describe_source(source), _describe_classes(outcome), why]),
+        note="; ".join(filter(None, [describe_source(source), _describe_classes(outcome), why])),
     )
     written = total - outcome.bad
     examples = finalize_examples(
@@ -116,12 +117,6 @@ def _write_files(
     with report_progress(folder, size + _FRAME, total, context):
         run_pipeline(lambda pipeline: pipeline | transform, context)
     return read_outcome(record, folder)
-
-
-def _describe_source(source: FileSource) -> list[str]:
-    """Return where labels, splits and groups come from, where the source says it."""
-    describe = getattr(source, "describe", None)
-    return [str(describe())] if describe else []
 
 
 def _describe_classes(outcome: Outcome) -> str:

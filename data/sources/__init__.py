@@ -7,6 +7,7 @@ from data.sources.source import (
     Part,
     Source,
     chunk_size,
+    describe_source,
     get_stamp_function,
     make_source,
 )
@@ -22,6 +23,7 @@ __all__ = [
     "Source",
     "SourceConfig",
     "chunk_size",
+    "describe_source",
     "get_stamp_function",
     "list_settings",
     "make_source",

@@ -71,6 +71,8 @@ class Source(Protocol):
     called whenever a run is planned, before `prepare`, and again after reading; a different result
     then discards what was read. Without `stamp`, Penstock reports that it cannot detect changes.
 
+    `describe()` may return a phrase of where labels and splits come from, for the step's summary.
+
     `describe() -> str` is optional too: a phrase of what was assumed and what is not used, for the
     step's summary.
     """
@@ -129,6 +131,12 @@ def _no_source_error(name: str, source: object, source_class: object) -> ConfigE
         follows="nothing was ingested",
         remedy=f"define these methods, as described in {nearest}",
     )
+
+
+def describe_source(source: Source | FileSource) -> str:
+    """Return where a source says that labels, splits and groups come from; "" if it does not."""
+    describe = getattr(source, "describe", None)
+    return str(describe()) if describe else ""
 
 
 def get_stamp_function(name: str, config: SourceConfig) -> Callable[[], str] | None:

@@ -23,6 +23,7 @@ def collect_facts(seen: Look) -> dict[str, Any]:
     return {
         "source": seen.config.source,
         "path": seen.config.path,
+        "described": seen.survey.described,
         "decoded": seen.decoded,
         "images": survey.images,
         "bytes": survey.total_bytes,
@@ -58,6 +59,7 @@ def describe(seen: Look) -> dict[str, str]:
     lines = {
         "images": f"{survey.images:,} in {len(survey.class_names):,} classes, "
         f"{_megabytes(survey.total_bytes)}",
+        "read as": survey.described,
         "splits": ", ".join(survey.splits) or "none: a share of all images is cut",
         "sizes": "height x width: " + ", ".join(f"{k} {_size(size)}" for k, size in sizes.items()),
         "": f"{len(survey.sizes):,} different; the commonest " + ", ".join(common),

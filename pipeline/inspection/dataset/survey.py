@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from data.errors import BadDataError
 from data.geometry import Geometry
 from data.images.header import Header, read_header
+from data.sources import describe_source
 from data.sources.file_source import FileSource, ImageFile, LeftOut
 from data.spec import ImageSpec
 from pipeline.inspection.dataset.samples import Samples
@@ -52,6 +53,7 @@ class Survey:
     total_bytes: int = 0  # of all files
     bad: list[BadFile] = field(default_factory=list)
     left_out: list[LeftOut] = field(default_factory=list)
+    described: str = ""  # where labels, splits and groups come from, as the source says it
     duplicates: list[Duplicate] = field(default_factory=list)
     groups: defaultdict[str, Counter[str]] = field(  # group → split or "" → images
         default_factory=lambda: defaultdict(Counter)
@@ -108,7 +110,7 @@ def survey_files(
     Raises:
         BadDataError, ConfigError, EnvironmentTrouble: as the methods of the source.
     """
-    survey = Survey(class_names=tuple(source.class_names()))
+    survey = Survey(class_names=tuple(source.class_names()), described=describe_source(source))
     parts = source.list_parts()
     total = sum(part.files for part in parts)
     same = SameImages()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from data.sources import Source
+from data.sources import Source, describe_source
 from pipeline.inspection.dataset.samples import Samples
 from pipeline.inspection.dataset.survey import Progress, SameImages, Survey
 
@@ -21,7 +21,7 @@ def survey_arrays(source: Source, progress: Progress) -> Survey:
         prepare()
     spec, total = source.spec(), source.num_images()
     names = spec.class_names
-    survey = Survey(class_names=names)
+    survey = Survey(class_names=names, described=describe_source(source))
     samples = Samples(names)
     same = SameImages()
     done: Counter[str] = Counter()
