@@ -134,9 +134,9 @@ def _describe_groups(survey: Survey) -> str:
 def _describe_duplicates(survey: Survey, decoded: bool) -> str:
     kind = "the same pixels" if decoded else "the same bytes"
     if not survey.duplicates:
-        return f"none: no two files have {kind}"
+        return f"none: no two images have {kind}"
     more = sum(len(duplicate.names) - 1 for duplicate in survey.duplicates)
-    return f"{more:,} with {kind} as another file: {_list(map(_join, survey.duplicates))}"
+    return f"{more:,} with {kind} as another image: {_list(map(_join, survey.duplicates))}"
 
 
 def _join(duplicate: Duplicate) -> str:

@@ -111,7 +111,7 @@ def look(path: str, settings: Sequence[str], *, decode: bool, progress: Progress
         )
     config, why = choose_settings(config, given, survey, of_files)
     why |= {name: f"Assumed. {reading.why}" for name, reading in assumed.items()}
-    return Look(config, why, tuple(settings), survey, decode, of_files, assumed)
+    return Look(config, why, tuple(settings), survey, decode or not of_files, of_files, assumed)
 
 
 def name_settings(settings: Sequence[str]) -> set[str]:
