@@ -127,6 +127,8 @@ bench: venv runners ## run the benchmarks; MNIST and FASHION name the folders of
 	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/pipeline_run.py digits
 	$(BIN)/python benchmarks/pipeline_run.py mnist $(FROM_IDX)
+	$(BIN)/python benchmarks/sources.py speed
+	$(BIN)/python benchmarks/sources.py growth
 	$(BIN)/python benchmarks/training_input.py share
 	$(BIN)/python benchmarks/training_input.py memory
 	$(BIN)/python benchmarks/tutorials.py --path $(MNIST) --fashion-path $(FASHION)

@@ -129,11 +129,11 @@ def _describe(
 
     height, width, channels = shape.tolist()
     # The bytes of the decoded pixels end the message; without one they are the fitted pixels.
-    decoded = memoryview(message)[-height * width * channels :] if message else pixels.data
+    decoded = memoryview(message)[-height * width * channels :] if message else pixels
     return ReadImage(pixels, _hash(decoded, purposes), None, KINDS[kind], height, width)
 
 
-def _hash(pixels: memoryview, purposes: Sequence[str]) -> dict[str, float]:
+def _hash(pixels: np.ndarray | memoryview, purposes: Sequence[str]) -> dict[str, float]:
     return {purpose: hash_share(pixels, purpose) for purpose in purposes}
 
 

@@ -41,16 +41,17 @@ from pipeline.inspection.dataset.project import write_project
 @click.option(
     "--images",
     metavar="PATH",
-    help="Write a recipe for these images: a folder with a folder for each class, or a table of "
-    "paths and labels.",
+    help="Write a recipe for these images: a folder with a folder for each class, a table of paths "
+    "and labels, or other data that `penstock data` recognises.",
 )
 @ingest_option
 def new(folder: Path, images: str | None, settings: tuple[str, ...]) -> None:
     """Create a small working project in FOLDER: a recipe, a data source, a model and a test.
 
     With --images the recipe is made for your own images. Every image is looked at, as `penstock
-    data` does, and the comments of the recipe say what was seen: the classes, a size that fits, the
-    splits, a model, and the rules of the gate. --set takes settings of ingest.
+    data` does, and the comments of the recipe say what was seen and what was assumed: the classes,
+    a size that fits, the splits, a model, and the rules of the gate. --set takes settings of
+    ingest.
     """
     if images is None and settings:
         raise click.UsageError("--set needs --images: other projects are changed in their recipe")

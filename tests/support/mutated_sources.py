@@ -2,6 +2,7 @@
 
 It prints the outcomes as JSON. Mutation N is the same in every run. Each ends in as many images and
 the same pixels as a reader without Penstock's code finds, or in an error with its four parts.
+Parquet files have a campaign of their own: mutated_parquet.py.
 """
 
 from __future__ import annotations
@@ -215,50 +216,6 @@ def _count_cifar(folder: Path) -> Counts:
     return Counts(images, total)
 
 
-def _make_parquet(folder: Path) -> list[Files]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    names = [f"{i}.png" for i in range(12)]
-    columns = {
-        "image": [{"bytes": _png(i), "path": n} for i, n in zip(_IMAGES, names, strict=True)],
-        "label": _LABELS.astype(int),
-    }
-    metadata = {
-        "info": {
-            "features": {
-                "image": {"_type": "Image"},
-                "label": {"names": ["a", "b", "c"], "_type": "ClassLabel"},
-            }
-        }
-    }
-    table = pa.table(columns).replace_schema_metadata({"huggingface": json.dumps(metadata)})
-    made = []
-    for options in (
-        {"compression": "none", "use_dictionary": False},
-        {"compression": "snappy", "row_group_size": 5},
-        {"compression": "zstd", "data_page_version": "2.0", "write_page_index": True},
-        {"compression": "gzip"},
-    ):
-        files = {}
-        for split, s in _SPLITS.items():
-            file = io.BytesIO()
-            pq.write_table(table.slice(s.start, s.stop - s.start), file, **options)
-            files[f"data/{split}-00000-of-00001.parquet"] = file.getvalue()
-        made.append(files)
-    return made
-
-
-def _count_parquet(folder: Path) -> Counts:
-    import pyarrow.parquet as pq
-
-    images = 0
-    for path in folder.rglob("*.parquet"):
-        with pq.ParquetFile(path) as table:
-            images += table.read(columns=["image.bytes"]).num_rows  # paths are not read
-    return Counts(images)
-
-
 def _make_tfds(folder: Path) -> list[Files]:
     import tensorflow as tf
     import tensorflow_datasets as tfds
@@ -300,7 +257,6 @@ FORMATS = {
     "cifar_binary": Format("cifar_binary", _make_cifar, _count_cifar),
     "idx": Format("idx", _make_idx, _count_idx, _change_gzip),
     "npz": Format("npz", _make_npz, _count_npz, _change_npz, "a.npz"),
-    "parquet": Format("parquet", _make_parquet, _count_parquet),
     "pixels_csv": Format("pixels_csv", _make_csv, _count_csv, _change_gzip, "train.csv"),
     "tfds_dir": Format("tfds_dir", _make_tfds, _count_tfds, _change_record),
     "tfrecord": Format("tfrecord", _make_tfrecord, _count_tfrecord, _change_record),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
+from math import prod
 
 from data.errors import BadDataError
 from data.sources.arrays.array_layout import ArrayLayout
@@ -13,6 +14,8 @@ from data.sources.arrays.labelled_images import Labelled
 from data.sources.source import Chunk, Part
 from data.sources.source_config import SourceConfig
 from data.spec import ImageSpec
+
+_MOST_IMAGE_BYTES = 128 << 20  # some copies of an image are in memory at a time
 
 
 class ArraySource:
@@ -70,7 +73,16 @@ class ArraySource:
                 follows="nothing was ingested",
                 remedy="check that the files belong to the same dataset",
             )
-        return next(iter(shapes.values()))
+        name, shape = next(iter(shapes.items()))
+        if prod(shape) > _MOST_IMAGE_BYTES:
+            raise BadDataError(
+                f"{name} has images that are too large",
+                expected=f"at most {_MOST_IMAGE_BYTES:,} bytes, since memory holds whole images",
+                got=f"{' x '.join(map(str, shape))} = {prod(shape):,} bytes",
+                follows="nothing was ingested",
+                remedy="check the header of the file, or make the images smaller",
+            )
+        return shape
 
     def spec(self) -> ImageSpec:
         return self._spec

@@ -21,13 +21,13 @@ def limit_server_wait(connect: float, read: float) -> Iterator[None]:
         read: seconds until the next bytes.
     """
     from requests.adapters import HTTPAdapter
-    from urllib3.util import Retry
+    from requests.packages import urllib3  # type: ignore[attr-defined]
 
     send, default_timeout = HTTPAdapter.send, socket.getdefaulttimeout()
 
     @functools.wraps(send)
     def send_with_limits(self: Any, *args: Any, **options: Any) -> Any:
-        self.max_retries = Retry(
+        self.max_retries = urllib3.util.Retry(
             2, connect=1, read=False, backoff_factor=0.2, status_forcelist=[500, 502, 503, 504]
         )
         timeout = options.get("timeout") or (connect, read)

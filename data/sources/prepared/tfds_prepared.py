@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from collections import Counter
 from collections.abc import Iterator
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -126,22 +128,31 @@ class PreparedArrays(_Prepared):
     def parts(self) -> list[Part]:
         """Return the parts; they count the images of a split, in the order of `ingest.splits`."""
         parts: list[Part] = []
-        for images in self._facts.parts:
-            before = [part for part in parts if part.split == images.split]
-            start = (before[-1].stop or 0) if before else 0
-            stop = start + images.stop - images.start
-            parts.append(Part(images.split, len(before), start, stop))
+        ends: Counter[str | None] = Counter()
+        for index, images in enumerate(self._facts.parts):
+            start = ends[images.split]
+            ends[images.split] += images.stop - images.start
+            parts.append(Part(images.split, index, start, ends[images.split]))
         return parts
 
     def read(self, part: Part) -> Iterator[Chunk]:
         """Read the part's images, in the order of the dataset's shards."""
         spec, labels = self._spec, self._facts.labels
-        images = [i for i in self._facts.parts if i.split == part.split][part.index]
         feature = self._dataset.builder().info.features[self._keys.image]
         decoders = make_sized_decoders(feature, self._keys.image, spec)
         batch = chunk_size(spec.image_bytes)
-        for pixels, stored in self._dataset.read_batches(images, self._keys, decoders, batch):
-            yield Chunk(pixels.reshape(-1, *spec.shape), labels.number(stored))
+        for images in self._locate(part):
+            for pixels, stored in self._dataset.read_batches(images, self._keys, decoders, batch):
+                yield Chunk(pixels.reshape(-1, *spec.shape), labels.number(stored))
+
+    def _locate(self, part: Part) -> Iterator[Range]:
+        """Yield where the images of a part lie in the dataset's own splits."""
+        for whole, images in zip(self.parts(), self._facts.parts, strict=True):
+            start = max(part.start, whole.start)
+            stop = min(whole.stop or 0, part.stop or sys.maxsize)
+            if whole.split == part.split and start < stop:
+                shift = images.start - whole.start
+                yield images._replace(start=start + shift, stop=stop + shift)
 
     def _most(self, info: Any) -> int:
         return _PART_IMAGES

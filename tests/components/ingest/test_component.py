@@ -68,6 +68,10 @@ def settings_of(digits, tmp_path_factory, store_tfds) -> dict[str, dict]:
     np.savez_compressed(folder / "digits.npz", **arrays)
     (folder / "npy").mkdir()
     for split, (images, labels) in digits.items():
+        (folder / "csv").mkdir(exist_ok=True)
+        rows = np.column_stack([labels, images.reshape(-1, 64)])
+        np.savetxt(folder / "csv" / f"{split}.csv", rows, "%d", ",")
+    for split, (images, labels) in digits.items():
         np.save(folder / "npy" / f"{split}_images.npy", images)
         np.save(folder / "npy" / f"{split}_labels.npy", labels)
     image = tfds.features.Image(shape=(8, 8, 1))
@@ -88,6 +92,7 @@ def settings_of(digits, tmp_path_factory, store_tfds) -> dict[str, dict]:
         "idx, gzip": {"source": "idx", "path": str(folder / "idx True")},
         "idx, plain": {"source": "idx", "path": str(folder / "idx False")},
         "npz": {"source": "npz", "path": str(folder / "digits.npz")},
+        "pixels_csv": {"source": "pixels_csv", "path": str(folder / "csv")},
         "own": {"source": "own_sources:Files", "path": str(folder / "npy")},
         "parquet": {"source": "parquet", "path": str(folder / "parquet")},
         "tfds": {"source": "tfds", **by_name},
@@ -159,7 +164,7 @@ def count_records(examples: Examples, split: str) -> Counter:
 
 
 FORMS = ["digits", "idx, gzip", "idx, plain", "image_folder", "npz", "own", "table", "tfds"]
-FORMS += ["parquet", "tfds_dir", "tfrecord", "tfrecord, png"]
+FORMS += ["parquet", "pixels_csv", "tfds_dir", "tfrecord", "tfrecord, png"]
 REORDERED = (
     "image_folder",
     "parquet",

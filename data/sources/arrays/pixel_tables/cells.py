@@ -9,7 +9,7 @@ import numpy as np
 from data.base.visible_text import escape_line
 from data.errors import BadDataError
 from data.sources.arrays.pixel_tables.blocks import Block
-from data.sources.arrays.pixel_tables.columns import Columns
+from data.sources.arrays.pixel_tables.columns import Columns, unquote
 
 _COMMA, _NEWLINE, _ZERO, _NINE = b",\n09"
 _MOST_DIGITS = 9  # of a label
@@ -87,7 +87,7 @@ def _parse_slowly(block: Block, columns: Columns, name: str) -> Rows:
                 f"line {number}",
                 f"{columns.total:,} cells in each row, as in the first",
             )
-        cells = [_unquote(cell.strip(b" \t")) for cell in line.split(b",")]
+        cells = [unquote(cell.strip(b" \t")) for cell in line.split(b",")]
         label = cells[columns.label]
         if not label.isdigit() or len(label) > _MOST_DIGITS:
             raise _error(
@@ -111,10 +111,6 @@ def _parse_slowly(block: Block, columns: Columns, name: str) -> Rows:
         rows.append(pixels.astype(np.uint8))
     empty = np.zeros((0, columns.num_pixels), np.uint8)
     return Rows(np.array(labels, np.int64), np.stack(rows) if rows else empty)
-
-
-def _unquote(cell: bytes) -> bytes:
-    return cell[1:-1] if len(cell) > 1 and cell[:1] == cell[-1:] == b'"' else cell
 
 
 def _describe(line: int, column: int, cell: bytes) -> str:

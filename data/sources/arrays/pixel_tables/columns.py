@@ -30,10 +30,15 @@ class Columns(NamedTuple):
 
 def parse_header(line: bytes) -> tuple[str, ...] | None:
     """Return the names in the first line of a table; None if it has numbers, not names."""
-    cells = [cell.strip().strip(b"\"'") for cell in line.rstrip(b"\n").split(b",")]
+    cells = [unquote(cell.strip(b" \t")) for cell in line.split(b",")]
     if all(cell.removeprefix(b"-").replace(b".", b"", 1).isdigit() for cell in cells):
         return None
     return tuple(cell.decode(errors="surrogateescape") for cell in cells)
+
+
+def unquote(cell: bytes) -> bytes:
+    """Remove the quotes around a cell."""
+    return cell[1:-1] if len(cell) > 1 and cell[:1] == cell[-1:] == b'"' else cell
 
 
 def choose_columns(

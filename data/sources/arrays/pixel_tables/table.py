@@ -107,7 +107,7 @@ def open_table(path: InputPath, config: SourceConfig) -> Opened:
             line = file.readline(MOST_LINE_BYTES + 1)
     if len(line) > MOST_LINE_BYTES:
         raise long_line_error(name, 1)
-    text = line.removeprefix(BYTE_ORDER_MARK).strip()
+    text = line.removeprefix(BYTE_ORDER_MARK).rstrip(b"\n").removesuffix(b"\r").strip(b" \t")
     if not text:
         raise no_images_error(name)
     header = parse_header(text)

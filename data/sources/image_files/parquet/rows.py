@@ -10,7 +10,6 @@ from data.base.visible_text import escape_line
 from data.errors import BadDataError
 from data.files.parquet.file import ParquetFile
 from data.files.parquet.pages import Chunk
-from data.sources import file_source
 from data.sources.file_source import FilePart, ImageFile
 from data.sources.image_files.labelled import match_group
 from data.sources.image_files.parquet.columns import ParquetColumns
@@ -18,10 +17,12 @@ from data.sources.image_files.parquet.labels import Label, read_labels
 from data.sources.image_files.parquet.shards import ShardFile
 from data.sources.image_files.parts import MOST_BYTES
 
-_SLICE_ROWS = 8192  # a row group of more rows, or of more bytes,
-_SLICE_BYTES = 128 << 20
-_MOST_SLICES = 8  # is cut: each slice decompresses those before it again
-_BATCH_BYTES = 16 << 20  # of images in memory, about
+# Each part reads the footer again, which tells of all row groups, so that parts are not small.
+_PART_ROWS = 8192  # most rows of a part,
+_PART_BYTES = 128 << 20  # and about the most bytes of images
+_MOST_SLICES = 8  # of a larger row group: each slice decompresses those before it again
+_BATCH_ROWS = 512  # most rows in memory,
+_BATCH_BYTES = 16 << 20  # and about the most bytes of images,
 _DICTIONARY_BYTES = 256 << 20  # and at most, where rows may repeat one value
 
 
@@ -58,9 +59,7 @@ def cut_file(
 
     for index, count in enumerate(counts):
         group_size = sum(chunk.size for chunk in chunks[index] if chunk.path == contents)
-        if taken and (
-            rows + count > file_source.PART_FILES or size + group_size > file_source.PART_BYTES
-        ):
+        if taken and (rows + count > _PART_ROWS or size + group_size > _PART_BYTES):
             yield from cut()
             first, taken, rows, size = first + rows, [], 0, 0
         if count:
@@ -71,7 +70,7 @@ def cut_file(
 
 
 def _cut_rows(rows: Rows) -> Iterator[Rows]:
-    wanted = max(-(-rows.count // _SLICE_ROWS), -(-rows.size // _SLICE_BYTES))
+    wanted = max(-(-rows.count // _PART_ROWS), -(-rows.size // _PART_BYTES))
     slices = max(1, min(wanted, _MOST_SLICES, rows.count))
     for index in range(slices):
         start, stop = (number * rows.count // slices for number in (index, index + 1))
@@ -210,4 +209,4 @@ def _choose_batch(rows: Rows, dictionary: int) -> int:
     """Return how many rows to hold; a small page can refer to a large value many times."""
     mean = max(1, rows.size // rows.count)
     most = min(_BATCH_BYTES // mean, _DICTIONARY_BYTES // max(1, dictionary))
-    return max(1, min(file_source.PART_FILES, most))
+    return max(1, min(_BATCH_ROWS, most))

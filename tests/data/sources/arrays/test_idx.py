@@ -354,7 +354,7 @@ CASES = {
 }
 
 
-@settings(max_examples=150, deadline=None, derandomize=True)
+@settings(max_examples=300, deadline=None, derandomize=True)
 @given(**CASES)
 def test_mutated_files_are_read_right_or_refused(survives, kind, name, mutate) -> None:
     survives(kind, name, mutate)

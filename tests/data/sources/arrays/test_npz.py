@@ -29,8 +29,9 @@ def read(path: Path) -> dict[str, np.ndarray]:
     found = {}
     for part in source.parts():
         chunks = list(source.read(part))
-        found[f"x_{part.split}"] = np.concatenate([c.images for c in chunks])
-        found[f"y_{part.split}"] = np.concatenate([c.labels for c in chunks])
+        split = part.split or "train"
+        found[f"x_{split}"] = np.concatenate([c.images for c in chunks])
+        found[f"y_{split}"] = np.concatenate([c.labels for c in chunks])
     return found
 
 
@@ -213,6 +214,13 @@ def test_a_header_that_claims_another_size_is_refused_before_reading(tmp_path, s
     assert str(shape[0]) in str(caught.value)
 
 
+def test_an_image_that_would_fill_the_memory(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr("data.sources.arrays.array_source._MOST_IMAGE_BYTES", 19)
+    with pytest.raises(BadDataError, match="images that are too large") as caught:
+        read(saved(tmp_path / "a.npz"))
+    assert caught.value.got == "4 x 5 x 1 = 20 bytes"
+
+
 def test_an_archive_that_claims_less_than_it_holds(tmp_path: Path) -> None:
     """What a zip bomb does: the directory and the header state the size of the array."""
     content = claim(GOOD["x_train"], (20, 4, 5))
@@ -288,7 +296,7 @@ CASES = {
 }
 
 
-@settings(max_examples=150, deadline=None, derandomize=True)
+@settings(max_examples=300, deadline=None, derandomize=True)
 @given(**CASES)
 def test_mutated_files_are_read_right_or_refused(survives, which, place, noise, cut) -> None:
     survives(which, place, noise, cut)

@@ -310,8 +310,8 @@ def read_naively(path: Path) -> np.ndarray:
 
 def mutate_and_read(folder: Path, seed: int) -> None:
     draw = np.random.default_rng(seed)
-    path = write(folder / "a.csv", TRAIN, NAMES if seed % 2 else None)
-    content = bytearray(path.read_bytes())
+    path = folder / "mutated.csv"
+    content = bytearray((folder / f"{seed % 2}.csv").read_bytes())
     for _ in range(draw.integers(1, 4)):
         place = int(draw.integers(len(content)))
         tokens = [b"", b",", b"\n", b"0", b"-", b'"', b" ", b"\r", b"\0", b"\xff", b"9" * 20]
@@ -329,15 +329,23 @@ def mutate_and_read(folder: Path, seed: int) -> None:
     np.testing.assert_array_equal(found[None][0].reshape(len(rows), -1), rows[:, 1:])
 
 
-def test_300_mutated_tables(tmp_path: Path) -> None:
+@pytest.fixture
+def whole(tmp_path: Path) -> Path:
+    """A folder with a table without and one with a header."""
+    for number, names in enumerate((None, NAMES)):
+        write(tmp_path / f"{number}.csv", TRAIN, names)
+    return tmp_path
+
+
+def test_300_mutated_tables(whole: Path) -> None:
     for seed in range(300):
-        mutate_and_read(tmp_path, seed)
+        mutate_and_read(whole, seed)
 
 
 @pytest.mark.torture
-def test_ten_thousand_mutated_tables(tmp_path: Path) -> None:
+def test_ten_thousand_mutated_tables(whole: Path) -> None:
     for seed in range(1000, 11_000):
-        mutate_and_read(tmp_path, seed)
+        mutate_and_read(whole, seed)
 
 
 def test_plain_blocks_are_parsed_at_once(tmp_path: Path, monkeypatch) -> None:

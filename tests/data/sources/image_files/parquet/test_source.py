@@ -20,7 +20,7 @@ import stores  # noqa: F401  (Beam finds its file systems)
 from parquet_files import IMAGE, describe, make_table, write
 
 from data.errors import BadDataError, ConfigError
-from data.sources import SourceConfig, file_source, make_source
+from data.sources import SourceConfig, make_source
 from data.sources.file_source import FileSource, ImageFile
 from data.sources.image_files.parquet import labels
 from data.sources.image_files.parquet import rows as row_parts
@@ -128,15 +128,15 @@ def test_large_row_groups_are_cut_and_small_ones_taken_together(
     table = make_table(contents, [index % 3 for index in range(100)], NAMES)
     for size in (1, 7, 33, 100):
         path = write(tmp_path / f"{size}.parquet", table, row_group_size=size)
-        for files, most in ((20, 15), (1, 1), (512, 8192), (512, 10)):
-            monkeypatch.setattr(file_source, "PART_FILES", files)
-            monkeypatch.setattr(row_parts, "_SLICE_ROWS", most)
+        for most, batch in ((20, 512), (1, 512), (8192, 7), (10, 3)):
+            monkeypatch.setattr(row_parts, "_PART_ROWS", most)
+            monkeypatch.setattr(row_parts, "_BATCH_ROWS", batch)
             source = make(path)
             found = read(source)
             assert [file.content for file in found] == contents
             assert [file.name for file in found] == [f"{size}.parquet#{i}" for i in range(100)]
             largest = max(part.files for part in source.list_parts())
-            assert largest <= max(files, most, -(-size // 8))
+            assert largest <= max(most, -(-size // 8))
 
 
 def test_memory_holds_no_row_group(tmp_path: Path) -> None:

@@ -84,3 +84,22 @@ def test_emnist_is_transposed_by_its_name_unless_the_user_says_otherwise(
     expected = stored.swapaxes(1, 2) if transposed else stored
     np.testing.assert_array_equal(read_train(opened), expected)
     assert "transpose" not in open_source(config, {"transpose"}).assumed
+
+
+def test_pixels_of_colours_get_a_shape_and_an_order_that_are_assumed(tmp_path: Path) -> None:
+    images = IMAGES[:, :4, :4]
+    rows = [[label, *image.ravel()] for label, image in zip(LABELS, images, strict=True)]
+    text = "\n".join(",".join(map(str, row)) for row in rows)
+    header = ",".join(["label", *(f"p{i}" for i in range(48))])
+    (tmp_path / "a.csv").write_text(f"{header}\n{text}\n")
+    config = Config(source="pixels_csv", path=str(tmp_path / "a.csv"))
+    opened = open_source(config, set())
+    assert {name: a.value for name, a in opened.assumed.items()} == {
+        "shape": (4, 4, 3),
+        "axes": "HWC",
+    }
+    assert opened.assumed["axes"].otherwise == "ingest.axes=CHW"
+    source = opened.source
+    assert isinstance(source, Source)
+    read = np.concatenate([c.images for p in source.parts() for c in source.read(p)])
+    np.testing.assert_array_equal(read, images)
