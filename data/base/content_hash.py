@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from typing import Any
 
 import numpy as np
 
@@ -38,7 +39,7 @@ def hash_images(images: np.ndarray, purpose: str = "") -> np.ndarray:
     return np.array(hashes, np.uint64)
 
 
-def hash_share(pixels: memoryview, purpose: str) -> float:
+def hash_share(pixels: memoryview | np.ndarray, purpose: str) -> float:
     """Map one image to a number as `hash_image_shares` does, by the bytes of its pixels."""
     return _hash_bytes(pixels, purpose) / 2.0**64
 
@@ -53,6 +54,6 @@ def hash_text(text: str, purpose: str = "") -> int:
     return _hash_bytes(text.encode("utf-8", "surrogateescape"), purpose)
 
 
-def _hash_bytes(content: bytes | memoryview, purpose: str) -> int:
+def _hash_bytes(content: Any, purpose: str) -> int:
     digest = hashlib.blake2b(content, digest_size=8, person=purpose.encode()).digest()
     return int.from_bytes(digest, "big")
