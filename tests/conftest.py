@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -14,6 +15,7 @@ from typing import Any
 import fake_google
 import hypothesis
 import pytest
+import warm_start
 from filelock import FileLock
 
 from data.base.unneeded_imports import skip_unneeded_imports
@@ -41,18 +43,26 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: -files[item.path])
 
 
-def pytest_collection_finish() -> None:
-    """Exempt imported libraries from garbage collection, since they stay."""
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Exempt imported libraries from garbage collection, since they stay; let programs use them."""
     gc.collect()
     gc.freeze()
+    asked = any("programs" in getattr(item, "fixturenames", ()) for item in session.items)
+    if asked and os.environ.get("PYTEST_XDIST_WORKER", "gw0") == "gw0":
+        warm_start.start_server(_shared_folder(session.config) / "programs.sock")
+
+
+def _shared_folder(config: pytest.Config) -> Path:
+    """The session's temporary folder, the same for all processes."""
+    folder: Path = config._tmp_path_factory.getbasetemp()  # type: ignore[attr-defined]
+    # Each process of pytest-xdist has a folder of its own in that of the session.
+    return folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
 
 
 @pytest.fixture(scope="session")
-def make_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+def make_once(pytestconfig: pytest.Config) -> Callable[..., Path]:
     """`make_once(name, fill)` makes a folder by `fill(folder)`, once for all processes."""
-    session = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:  # each has a folder of its own in that of the session
-        session = session.parent
+    session = _shared_folder(pytestconfig)
 
     def make(name: str, fill: Callable[[Path], None]) -> Path:
         done, unfinished = session / name, session / f"{name}-unfinished"
@@ -63,6 +73,19 @@ def make_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
         return done
 
     return make
+
+
+@pytest.fixture(scope="session")
+def programs(pytestconfig: pytest.Config, make_once: Callable[..., Path]) -> Path:
+    """A folder of `penstock` and `python` that need no imports: see `warm_start`."""
+    address = _shared_folder(pytestconfig) / "programs.sock"
+    return make_once("programs", lambda folder: warm_start.write_clients(folder, address))
+
+
+@pytest.fixture
+def warm_python(programs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let processes that Penstock starts need no imports."""
+    monkeypatch.setattr(sys, "executable", str(programs / "python"))
 
 
 @pytest.fixture(scope="session")
@@ -216,6 +239,12 @@ def fashion_part(fashion_dir: Path, make_once: Callable[..., Path]) -> Path:
 def sign_digits_dir() -> Path:
     """The folder of the photographs of sign_digits and their table."""
     return _real_data("sign_digits")
+
+
+@pytest.fixture
+def few_images_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Evaluate asks about 20 images alone, not 100: else it calls each bundle 354 times."""
+    monkeypatch.setattr("serving_export.parity.batch_independence.NUMBER", 20)
 
 
 @pytest.fixture(autouse=True)

@@ -15,7 +15,7 @@ from pipeline.cli.main import call
 from pipeline.storage.ledger import Ledger
 from serving_export.model_store.layout import newest_version
 
-pytestmark = pytest.mark.usefixtures("no_pictures")
+pytestmark = pytest.mark.usefixtures("no_pictures", "few_images_alone")
 BEST_RULE = "not worse than best overall"
 
 

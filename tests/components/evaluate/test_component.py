@@ -38,6 +38,7 @@ from serving_export.model_store.best import NONE
 from serving_export.model_store.push import push
 from serving_export.model_store.rollback import rollback
 
+pytestmark = pytest.mark.usefixtures("few_images_alone")
 IMAGES = 360
 LOW = (Threshold(metric="accuracy", at_least=0.2),)
 MODEL_NAME = "digits"

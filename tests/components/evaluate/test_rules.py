@@ -387,7 +387,7 @@ def test_a_class_that_loses_all_is_worse_among_however_many(classes):
 
 @pytest.mark.parametrize("margin", [0.0, 0.015, 0.15, 0.3])
 @pytest.mark.parametrize("error", [0.1, 0.05, 1e-3, 1e-6])
-@pytest.mark.parametrize("classes", [2, 500, pytest.param(10_000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("classes", [2, 500, pytest.param(10_000, marks=pytest.mark.torture)])
 def test_25_lost_of_25_never_pass(margin, error, classes):
     """They fail, or no outcome of 25 images could: then they are too few, whatever is seen."""
     rule = Paired(margin=margin, on="each class", confidence=1 - error)
@@ -399,6 +399,12 @@ def test_25_lost_of_25_never_pass(margin, error, classes):
         needed = fewest_images(margin, (1 - rule.confidence) / classes)
         assert f"25 images, {needed} are needed" in outcome.reason
         assert asked(rule, of_classes(classes, needed, lost=needed)).status == "failed"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("margin", "error"), [(0.0, 0.1), (0.3, 1e-6)])
+def test_25_lost_of_25_never_pass_among_ten_thousand_classes(margin, error):
+    test_25_lost_of_25_never_pass(margin, error, 10_000)
 
 
 def test_the_data_are_suspect_where_the_baseline_falls_below_its_floor_too():
