@@ -1,10 +1,10 @@
 """Start Python programs as forks of a process that has imported the heavy libraries.
 
-Importing TensorFlow, Beam and TensorFlow Model Analysis takes a command 5 to 8 s. A server, a fork of the process that runs tests before any operation of
-TensorFlow ran, forks again for each program. Programs reach it by `penstock` and `python` in a
-folder that comes first on PATH: each hands its arguments, environment, folder and standard streams
-over, forwards signals, and ends as the program ends. The first command of each kind is started
-as it is installed, without the server.
+Importing TensorFlow, Beam and TensorFlow Model Analysis takes a command 5 to 8 s. A server, a fork
+of the process that runs tests before any operation of TensorFlow ran, forks again for each program.
+Programs reach it by `penstock` and `python` in a folder that comes first on PATH: each hands its
+arguments, environment, folder and standard streams over, forwards signals, and ends as the program
+ends. The first command of each kind is started as it is installed, without the server.
 """
 
 from __future__ import annotations
