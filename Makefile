@@ -88,7 +88,7 @@ test-fast: venv ## run the tests that take a few seconds each at most
 errors: venv ## write docs/errors.md: every error of the product, as tests provoke it
 	$(BIN)/python tests/support/collect_errors.py $(ARGS)
 
-runners: venv ## download Flink, Spark, job servers, Prism, Airflow, pips: 1.5 GB, into PENSTOCK_RUNNERS or .runners
+runners: venv ## download Flink, Spark, job servers, Prism, Airflow, datasets, pips: 1.9 GB, into PENSTOCK_RUNNERS or .runners
 	PYTHON=$(BIN)/python tests/runners/install "$$PENSTOCK_RUNNERS"
 
 # Only files that have such tests are read.
@@ -117,6 +117,7 @@ format: venv ## format with ruff, and apply its safe fixes
 lock: venv ## write requirements.lock from setup.py, and the locks of tests/runners; ARGS=--upgrade
 	$(COMPILE) --extra dev --output-file requirements.lock setup.py
 	echo apache-airflow==3.3.2 | $(COMPILE) --output-file tests/runners/airflow.lock -
+	echo 'datasets[vision]==5.2.0' | $(COMPILE) --output-file tests/runners/datasets.lock -
 	echo kubernetes-validate==1.37.0 | $(COMPILE) --output-file tests/runners/kubernetes.lock -
 
 docs: venv ## write the references of commands and settings
@@ -126,6 +127,8 @@ bench: venv runners ## run the benchmarks; MNIST and FASHION name the folders of
 	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/pipeline_run.py digits
 	$(BIN)/python benchmarks/pipeline_run.py mnist $(FROM_IDX)
+	$(BIN)/python benchmarks/sources.py speed
+	$(BIN)/python benchmarks/sources.py growth
 	$(BIN)/python benchmarks/training_input.py share
 	$(BIN)/python benchmarks/training_input.py memory
 	$(BIN)/python benchmarks/tutorials.py --path $(MNIST) --fashion-path $(FASHION)

@@ -94,7 +94,10 @@ def decode_alone(path: str) -> int:
 
 
 MEASURED: dict[str, tuple[Callable[..., int], tuple[str, ...]]] = {
-    "ingest": (ingest_files, ("tensorflow", "tensorflow_datasets", "apache_beam")),
+    "ingest": (
+        ingest_files,
+        ("tensorflow", "tensorflow_datasets", "apache_beam", "components.ingest.files"),
+    ),
     "tfds": (read_with_tfds, ("tensorflow", "tensorflow_datasets")),
     "decode": (decode_alone, ("tensorflow",)),
 }

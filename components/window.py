@@ -25,8 +25,7 @@ from data.examples.artifact import (
     write_description,
 )
 from data.files.durable_files import translate_disk_errors
-
-_SPLITS = ("train", "validation", "test")
+from data.sources.split_names import SPLIT_NAMES
 
 
 @show_meanings
@@ -135,7 +134,7 @@ def run(inputs: Inputs, config: Config, context: Context) -> Outputs:
     path.mkdir()
     counts: dict[str, tuple[int, ...]] = {}
     facts: dict[str, list[ShardFacts]] = {}
-    for split in _SPLITS:
+    for split in SPLIT_NAMES:
         spans = _select_spans(split, inputs.spans, config)
         if not spans and split == "validation":
             continue

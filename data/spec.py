@@ -40,6 +40,7 @@ class ImageSpec:
                 "invalid image shape",
                 expected="height and width of 1 to 16384 pixels, 1, 3 or 4 channels",
                 got=f"{self.height} x {self.width} x {self.channels}",
+                follows="these images cannot be used",
                 remedy="check the header of the source files, or the settings of the source",
             )
         names = self.class_names
@@ -48,6 +49,7 @@ class ImageSpec:
                 "invalid class names",
                 expected="two or more names, all different, none empty",
                 got=", ".join(map(repr, names[:12])) or "none",
+                follows="these images cannot be used",
                 remedy="set ingest.class_names",
             )
 

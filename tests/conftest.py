@@ -203,7 +203,7 @@ def _real_data(name: str) -> Path:
     beside = Path(__file__).parents[2] / "shared" / "data"
     folder = Path(os.environ.get("PENSTOCK_TEST_DATA", beside)) / name
     if not folder.is_dir():
-        pytest.skip(f"no {folder}: put its four .gz files there, or set PENSTOCK_TEST_DATA")
+        pytest.skip(f"no {folder}: put its files there, or set PENSTOCK_TEST_DATA")
     return folder
 
 
@@ -217,6 +217,12 @@ def mnist_dir() -> Path:
 def fashion_dir() -> Path:
     """The folder of Fashion-MNIST's IDX files."""
     return _real_data("fashion_mnist")
+
+
+@pytest.fixture(scope="session")
+def signs_dir() -> Path:
+    """The folder of the photographs of hands: labels.csv, images/."""
+    return _real_data("sign_digits")
 
 
 @pytest.fixture(scope="session")

@@ -10,13 +10,14 @@ from data.base.field_meanings import show_meanings
 from data.code.import_path import resolve_import_path
 from data.errors import BadDataError, ConfigError
 from data.geometry import ALL_FORMATS, Fit, Geometry, Interpolation, Orientation
-from data.sources import NAMES, SourceConfig
+from data.sources import FILE_SOURCES, NAMES, SourceConfig
+from data.sources.source_config import Axes
+from data.sources.split_names import SPLIT_NAMES
 from data.spans.patterns import check_pattern, is_pattern
 from data.spans.windows import Window
 from data.spec import FORMAT, HEIGHT, IMAGE, LABEL, SPAN, WIDTH
 
 FEATURES = (FORMAT, HEIGHT, IMAGE, LABEL, SPAN, WIDTH)  # of Penstock's own in the examples
-FILE_SOURCES = ("image_folder", "table")  # of Penstock's own, those that give image files
 
 # what only a source of image files can use; `store` as well, unless it is auto or raw
 _FOR_FILES = (
@@ -29,7 +30,6 @@ _FOR_FILES = (
     "background",
     "orientation",
     "max_megapixels",
-    "test_share",
     "max_bad_share",
 )
 _SOURCE_SETTINGS = tuple(f.name for f in fields(SourceConfig) if f.name != "beam_args")
@@ -41,38 +41,65 @@ class Config:
     """Settings of Ingest."""
 
     source: str = "digits"
-    """Where the images come from: digits, idx, image_folder, npz, table, tfds, tfds_dir, or the
-    import path of your own source, package.module:Class."""
+    """Where the images come from: cifar_binary, digits, idx, image_folder, npz, parquet,
+    pixels_csv, table, tfds, tfds_dir, tfrecord, or the import path of your own source,
+    package.module:Class."""
     path: str | None = None
-    """File or folder with the data, or its URL (idx, image_folder, npz, table, tfds_dir). A path
-    with {SPAN}, {YYYY}, {MM}, {DD} or {VERSION} is a pattern of spans; see
-    docs/how-to/spans.md."""
+    """File or folder with the data, or its URL (all sources but digits and tfds). A path with
+    {SPAN}, {YYYY}, {MM}, {DD} or {VERSION} is a pattern of spans; see docs/how-to/spans.md."""
     name: str | None = None
-    """Name of the dataset (tfds)."""
+    """Name of the dataset (tfds), or of one of several datasets whose files lie in one folder (idx,
+    npz, pixels_csv), such as emnist-letters. A folder with one dataset ignores it."""
     version: str | None = None
     """Version of the dataset (tfds). None: the newest."""
     data_dir: str | None = None
     """Folder in which TensorFlow Datasets keeps prepared datasets (tfds). None: its own default."""
+    try_gcs: bool = False
+    """Whether to copy a dataset that Google has prepared, where there is one, instead of preparing
+    it (tfds)."""
     images: str | None = None
     """Folder that the paths in a table are relative to, or its URL (table). None: the folder of the
     table."""
     path_column: str | None = None
     """Column with the images' paths (table). None: the column with one of the usual names."""
+    image_column: str | None = None
+    """Column or feature with the encoded images or the pixels (parquet, tfds, tfds_dir, tfrecord).
+    None: found by its type and the usual names."""
     label_column: str | None = None
-    """Column with the names of the classes (table). None: the column with one of the usual
-    names."""
+    """Column or feature with the classes (parquet, pixels_csv, table, tfds, tfds_dir, tfrecord); of
+    CIFAR-100 fine_label or coarse_label (cifar_binary); the number of a column, from 0, where there
+    is no header (pixels_csv). None: the one with one of the usual names, or the first."""
     split_column: str | None = None
     """Column with the splits: train, validation or test (table). None: the column named split, if
     there is one."""
+    splits: dict[str, str] = field(default_factory=dict)
+    """Which splits of the data become train, validation and test, such as {train =
+    "train+validation", test = "test"} (parquet, tfds, tfds_dir, tfrecord), or slices of them, such
+    as train[:80%] (tfds, tfds_dir). Images of a split named train alone get a test split by
+    ingest.test_share. Empty: the splits of these names."""
     group: str | None = None
-    """What stays together in one split, such as a person or a camera: a column (table), or a
-    regular expression on the file's path whose first group is the name (image_folder). None: images
-    are split one by one."""
+    """What stays together in one split, such as a person or a camera: a column (parquet, table), or
+    a regular expression on the file's path whose first group is the name (image_folder). None:
+    images are split one by one."""
     features: tuple[str, ...] = ()
-    """Columns that become features of the examples, for slices of the evaluation (table)."""
+    """Columns that become features of the examples, for slices of the evaluation (parquet,
+    table)."""
     nested_classes: bool = False
     """Whether the name of a class is the whole path below the split, such as dog/terrier
     (image_folder)."""
+    shape: tuple[int, ...] | None = None
+    """Shape of an image whose pixels are stored in a row: height, width and, if there are any,
+    channels (pixels_csv, tfrecord of pixels). None: what the data says, else a square."""
+    axes: Axes = "HWC"
+    """Order in which the pixels of an image with channels are stored: HWC, height, width, channels,
+    or CHW (npz, pixels_csv, tfrecord of pixels)."""
+    transpose: bool | None = None
+    """Whether the rows of an image are stored as columns, as in EMNIST (idx, npz, pixels_csv,
+    tfrecord of pixels). None: no, but idx and npz take it for true where the names of the files
+    begin with emnist, and say so."""
+    first_label: int = 0
+    """Number of the first class in the data, such as 1 in EMNIST's letters (idx, npz, pixels_csv,
+    tfds, tfds_dir, tfrecord)."""
     class_names: tuple[str, ...] | None = None
     """Names of the classes in the order of the labels. None: the names that the source gives, else
     "0", "1", …."""
@@ -112,9 +139,8 @@ class Config:
     itself, which is decoded when it is used. auto: raw if the pixels take at most twice the bytes
     of the files."""
     test_share: float = 0.0
-    """Share of the images without a split that becomes the test split, 0 to less than 1 (sources of
-    image files). Images are chosen by a hash of their pixels, or of their group. 0: the source
-    gives the test split."""
+    """Share of the images without a split that becomes the test split, 0 to less than 1. Images are
+    chosen by a hash of their pixels, or of their group. 0: the source gives the test split."""
     validation_share: float = 0.0
     """Share of the train split that becomes the validation split, 0 to less than 1. Images are
     chosen by a hash of their pixels, or of their group. 0: no validation split but the source's
@@ -172,9 +198,20 @@ class Config:
                 got=", ".join(map(repr, self.features)),
                 remedy="rename the column in the table",
             )
+        self._check_splits()
         self._check_shares()
         self._check_image_size()
         self.geometry()
+
+    def _check_splits(self) -> None:
+        unknown = sorted(set(self.splits) - set(SPLIT_NAMES))
+        if unknown or not all(self.splits.values()):
+            raise ConfigError(
+                "ingest.splits does not name splits",
+                expected=f"some of {', '.join(SPLIT_NAMES)}, each with a split of the data",
+                got=", ".join(f"{name} = {value!r}" for name, value in self.splits.items()),
+                remedy='--set ingest.splits=\'{train = "train", test = "valid"}\', for example',
+            )
 
     def _check_shares(self) -> None:
         for name in ("test_share", "validation_share", "max_bad_share"):
@@ -246,7 +283,7 @@ class Config:
             raise ConfigError(
                 f"the source {self.source!r} cannot use ingest.{unusable[0]}: its images are "
                 "arrays of one size, not files",
-                expected="a source of image files: image_folder, table, or one of your own",
+                expected=f"a source of image files: {', '.join(FILE_SOURCES)}, or one of your own",
                 got=f"ingest.{unusable[0]} = {getattr(self, unusable[0])!r}",
                 follows="nothing was ingested",
                 remedy="remove the setting, or choose another ingest.source",

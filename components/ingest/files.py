@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 
 from components.artifacts import Examples
@@ -12,25 +12,20 @@ from components.context import Context
 from components.ingest.config import Config
 from components.ingest.first_files import infer_spec
 from components.ingest.progress import report_progress
+from components.ingest.shares import choose_shares, list_required_splits
 from components.ingest.store import choose_store, measure_mean_size
 from data.base.visible_text import escape_line
 from data.errors import BadDataError
-from data.examples.finalize import finalize_examples
+from data.examples.finalize import check_splits, finalize_examples
 from data.examples.from_files.outcome import Outcome, read_outcome
 from data.examples.from_files.portions import group_parts
 from data.examples.from_files.quarantine import write_left_out, write_quarantine
 from data.examples.from_files.write import FileRules, WriteFiles
-from data.examples.splits import SPLIT_NAMES, TEST, TRAIN, VALIDATION, SplitShares
 from data.sources.file_source import FilePart, FileSource
+from data.sources.split_names import SPLIT_NAMES
 
 _FRAME = 60  # bytes of a record besides the image, about
 _NAMED = 8  # most classes that a warning names
-_REMEDIES = {
-    TRAIN: "let ingest.test_share and ingest.validation_share leave images for train",
-    VALIDATION: "set ingest.validation_share higher, or to 0",
-    TEST: "--set ingest.test_share=0.2 cuts a fifth of the images that have no split; with "
-    "ingest.group, images that belong together stay together",
-}
 
 
 def ingest_files(
@@ -54,10 +49,11 @@ def ingest_files(
     spec = infer_spec(config, class_names, source, parts)
     store, why = choose_store(config, spec, source, parts)
     context.progress(0, total, why)
+    given = source.given_splits() if hasattr(source, "given_splits") else None
     rules = FileRules(
         spec=spec,
         store=store,
-        shares=_choose_shares(source, config, context),
+        shares=choose_shares(given, config, context),
         features=config.features,
         span=config.span,
         keep_going=config.max_bad_share is not None,
@@ -65,7 +61,7 @@ def ingest_files(
     outcome = _write_files(source, parts, rules, context, temporary)
     outcome.check(total, config.max_bad_share)
     outcome.check_groups()
-    _check_splits(outcome, config)
+    check_splits(outcome.images, list_required_splits(config))
     write_quarantine(path, outcome)
     write_left_out(path, left_out)
     examples = Examples(
@@ -120,44 +116,6 @@ def _write_files(
     with report_progress(folder, size + _FRAME, total, context):
         run_pipeline(lambda pipeline: pipeline | transform, context)
     return read_outcome(record, folder)
-
-
-def _choose_shares(source: FileSource, config: Config, context: Context) -> SplitShares:
-    """Return the shares to cut: a validation split of the source's own stays as it is."""
-    shares = SplitShares(test=config.test_share, validation=config.validation_share)
-    if not hasattr(source, "given_splits"):
-        return shares
-    given = source.given_splits()
-    if shares.validation and VALIDATION in given:
-        context.warn(
-            "ingest.validation_share cuts nothing: the source has a validation split of its own"
-        )
-        shares = replace(shares, validation=0)
-    if shares.test and None not in given:
-        context.warn("ingest.test_share cuts nothing: the source gives every image its split")
-        shares = replace(shares, test=0)
-    return shares
-
-
-def _check_splits(outcome: Outcome, config: Config) -> None:
-    """Check that the splits that must have images have some. One span needs only train.
-
-    Raises:
-        BadDataError: a split is empty.
-    """
-    required = [TRAIN]
-    if config.span is None:
-        required += [VALIDATION, TEST] if config.validation_share else [TEST]
-    images = outcome.images
-    for split in required:
-        if not images[split]:
-            raise BadDataError(
-                f"the split {split!r} is empty",
-                expected="one or more images",
-                got=", ".join(f"{count:,} in {name}" for name, count in images.items()) or "none",
-                follows="nothing was ingested",
-                remedy=_REMEDIES[split],
-            )
 
 
 def _describe_source(source: FileSource) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from typing import Any
 
 import numpy as np
 
@@ -34,10 +35,13 @@ def hash_images(images: np.ndarray, purpose: str = "") -> np.ndarray:
     Returns:
         (n,) uint64. Among a million different images the probability of a collision is 3e-8.
     """
-    person = purpose.encode()
-    pixels = (image.tobytes() for image in images)
-    digests = [hashlib.blake2b(p, digest_size=8, person=person).digest() for p in pixels]
-    return np.frombuffer(b"".join(digests), ">u8").astype(np.uint64)
+    hashes = [_hash_bytes(image.tobytes(), purpose) for image in images]
+    return np.array(hashes, np.uint64)
+
+
+def hash_share(pixels: memoryview | np.ndarray, purpose: str) -> float:
+    """Map one image to a number as `hash_image_shares` does, by the bytes of its pixels."""
+    return _hash_bytes(pixels, purpose) / 2.0**64
 
 
 def hash_text_share(text: str, purpose: str) -> float:
@@ -47,6 +51,9 @@ def hash_text_share(text: str, purpose: str) -> float:
 
 def hash_text(text: str, purpose: str = "") -> int:
     """Hash a text, also one that stands for bytes that are no UTF-8: 64 bits."""
-    content = text.encode("utf-8", "surrogateescape")
+    return _hash_bytes(text.encode("utf-8", "surrogateescape"), purpose)
+
+
+def _hash_bytes(content: Any, purpose: str) -> int:
     digest = hashlib.blake2b(content, digest_size=8, person=purpose.encode()).digest()
     return int.from_bytes(digest, "big")

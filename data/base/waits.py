@@ -19,7 +19,8 @@ SECONDS = {
     "PUSH": 600.0,  # another push to the same model
     "PUSH_RIGHT": 60.0,  # a push that is about to finish, before its run is cancelled or superseded
     "LEDGER": 30.0,  # another process that writes to the ledger
-    "DOWNLOAD": 60.0,  # the next bytes of a download by TensorFlow Datasets
+    "DOWNLOAD": 30.0,  # the next bytes of a download by TensorFlow Datasets
+    "DOWNLOAD_START": 5.0,  # a connection to the server of such a download
     "NOTIFY": 60.0,  # all targets of a notification together
 }
 

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from data.errors import BadDataError, EnvironmentTrouble
 from data.examples.artifact import Examples, shard_name, write_description
-from data.examples.splits import SPLIT_NAMES
 from data.examples.tfds_metadata import ShardFacts, write_metadata
 from data.examples.write import Shard
 from data.files.durable_files import read_json
+from data.sources.split_names import SPLIT_NAMES, TEST, TRAIN, VALIDATION
+
+_REMEDIES = {
+    TRAIN: "check that the dataset is complete, and let ingest.test_share and "
+    "ingest.validation_share leave images for train",
+    VALIDATION: "set ingest.validation_share higher, or to 0",
+    TEST: "--set ingest.test_share=0.2 cuts a fifth of the images that have no split; with "
+    "ingest.group, images that belong together stay together",
+}
 
 
 def read_shards(record: Path) -> list[Shard]:
@@ -72,22 +80,35 @@ def finalize_examples(
     return examples
 
 
+def check_splits(images: Mapping[str, int], required: Iterable[str]) -> None:
+    """Check that the required splits have images.
+
+    Args:
+        images: split → number of images.
+        required: names of splits.
+
+    Raises:
+        BadDataError: a split is empty.
+    """
+    for split in required:
+        if not images.get(split):
+            raise BadDataError(
+                f"the split {split!r} is empty",
+                expected="one or more images",
+                got=", ".join(f"{count:,} in {name}" for name, count in images.items())
+                or "none in any split",
+                follows="nothing was ingested",
+                remedy=_REMEDIES[split],
+            )
+
+
 def _add_counts(shards: list[Shard]) -> tuple[int, ...]:
     return tuple(map(sum, zip(*(shard.counts for shard in shards), strict=True)))
 
 
 def _check(counts: dict[str, tuple[int, ...]], expected: int | None, splits: Iterable[str]) -> None:
     images = {split: sum(of_split) for split, of_split in counts.items()}
-    for split in splits:
-        if not images.get(split):
-            raise BadDataError(
-                f"the split {split!r} is empty",
-                expected="one or more images",
-                got=", ".join(f"{n} in {s}" for s, n in images.items()) or "none in any split",
-                follows="nothing was ingested",
-                remedy="check that the dataset is complete and that ingest.validation_share leaves "
-                "images for train and for validation",
-            )
+    check_splits(images, splits)
     total = sum(images.values())
     if expected not in (None, total):
         raise BadDataError(

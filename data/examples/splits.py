@@ -1,14 +1,14 @@
-"""Assign images of files to splits: by what the source says, else by a hash of pixels or group."""
+"""Assign images to splits: by what the source says, else by a hash of their pixels or group."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from data.base.content_hash import hash_text_share
+import numpy as np
 
-TRAIN, VALIDATION, TEST = "train", "validation", "test"
-SPLIT_NAMES = (TRAIN, VALIDATION, TEST)  # in the order in which shards and counts are listed
+from data.base.content_hash import hash_image_shares, hash_text_share
+from data.sources.split_names import TEST, TRAIN, VALIDATION
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,3 +42,24 @@ class SplitShares:
 
         split = given or (TEST if is_in(TEST, self.test) else TRAIN)
         return VALIDATION if split == TRAIN and is_in(VALIDATION, self.validation) else split
+
+    def divide(self, given: str | None, images: np.ndarray) -> dict[str, np.ndarray]:
+        """Choose the split of each image of an array, as `choose_split` does for one.
+
+        Args:
+            given: the split of all of them by the source; None: it gives none.
+            images: (n, …) uint8.
+
+        Returns:
+            Split → which images are in it, (n,) bool; each image is in one.
+        """
+        nowhere = np.zeros(len(images), bool)
+
+        def find(purpose: str, share: float) -> np.ndarray:
+            return hash_image_shares(images, purpose) < share if share else nowhere
+
+        test = find(TEST, self.test) if given is None else nowhere | (given == TEST)
+        validation = nowhere | (given == VALIDATION)
+        if given in (None, TRAIN):
+            validation = ~test & find(VALIDATION, self.validation)
+        return {TRAIN: ~test & ~validation, VALIDATION: validation, TEST: test}

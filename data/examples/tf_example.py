@@ -38,7 +38,12 @@ def encode(images: np.ndarray, labels: np.ndarray, span: str | None = None) -> b
 
 
 def encode_features(features: Mapping[str, bytes | int]) -> bytes:
-    """Encode one tf.Example as a TFRecord.
+    """Encode one tf.Example as a TFRecord; see `encode_content`."""
+    return frame_record(encode_content(features))
+
+
+def encode_content(features: Mapping[str, bytes | int]) -> bytes:
+    """Encode one tf.Example.
 
     Args:
         features: `image`, bytes, and others: bytes become a bytes_list of one value, integers from
@@ -48,7 +53,7 @@ def encode_features(features: Mapping[str, bytes | int]) -> bytes:
     assert isinstance(image, bytes)
     others = tuple(item for item in features.items() if item[0] != IMAGE)
     before, after = _encode_frame(len(image), others)
-    return frame_record(b"".join((before, image, after)))
+    return b"".join((before, image, after))
 
 
 def record_bytes(image_bytes: int, span: str | None = None) -> int:

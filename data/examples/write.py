@@ -22,12 +22,13 @@ from apache_beam.transforms.combiners import ToListCombineFn
 from apache_beam.transforms.window import GlobalWindow
 from apache_beam.utils.windowed_value import WindowedValue
 
-from data.base.content_hash import hash_image_shares
 from data.code.worker_code import SameCodeDoFn
 from data.errors import BadDataError, PenstockError, serialize_error
+from data.examples.splits import SplitShares
 from data.examples.tf_example import encode
 from data.files.durable_files import translate_disk_errors, write_json
-from data.sources import SPLITS, Chunk, Part, Source
+from data.sources import Chunk, Part, Source
+from data.sources.split_names import SPLIT_NAMES
 from data.spec import ImageSpec
 
 SHARD_BYTES = 64 << 20  # a larger shard is closed
@@ -65,30 +66,36 @@ class WriteExamples(beam.PTransform):
     def __init__(
         self,
         source: Source,
-        validation_share: float,
+        shares: SplitShares,
         folder: Path,
         record: Path,
         span: str | None = None,
     ) -> None:
         super().__init__()
         self._source = source
-        self._validation_share = validation_share
+        self._shares = shares
         self._folder = str(folder)
         self._record = str(record)
         self._span = span
 
     def expand(self, pipeline: beam.Pipeline) -> beam.PCollection[None]:
         spec = self._source.spec()
-        pieces = Encode(spec.num_classes, self._validation_share, self._span)
+        pieces = Encode(spec.num_classes, self._shares, self._span)
         return (
             pipeline
-            | "Parts" >> beam.Create(list(self._source.parts()))
+            | "Parts" >> beam.Create(_number_parts(self._source.parts()))
             | "ReadChunks" >> beam.ParDo(ReadChunks(self._source, spec))
             | "Encode" >> beam.ParDo(pieces)
             | "WriteShards" >> beam.ParDo(WriteShards(self._folder, spec.num_classes))
             | "Collect" >> beam.CombineGlobally(ToListCombineFn()).without_defaults()
             | "Record" >> beam.Map(write_record, self._record)
         )
+
+
+def _number_parts(parts: Iterable[Part]) -> list[Part]:
+    """Number parts across splits: images without a split join those of a split in one order."""
+    in_order = sorted(parts, key=lambda part: part.index)
+    return [dataclasses.replace(part, index=index) for index, part in enumerate(in_order)]
 
 
 class ReadChunks(SameCodeDoFn):
@@ -100,10 +107,10 @@ class ReadChunks(SameCodeDoFn):
 
     def process(self, part: Part) -> Iterator[Any]:
         with serialize_errors():
-            if part.split not in SPLITS:
+            if part.split not in (*SPLIT_NAMES, None):
                 raise BadDataError(
                     f"unknown split {part.split!r}",
-                    expected=" or ".join(SPLITS),
+                    expected=" or ".join(SPLIT_NAMES),
                     remedy="fix the source's parts()",
                 )
             for index, values in enumerate(self._source.read(part)):
@@ -115,18 +122,14 @@ class ReadChunks(SameCodeDoFn):
 class Encode(SameCodeDoFn):
     """Encodes (part, index, chunk) as a `Piece` for each split that has images of the chunk."""
 
-    def __init__(self, num_classes: int, validation_share: float, span: str | None = None) -> None:
+    def __init__(self, num_classes: int, shares: SplitShares, span: str | None = None) -> None:
         self._num_classes = num_classes
-        self._validation_share = validation_share
+        self._shares = shares
         self._span = span
 
     def process(self, element: tuple[Part, int, Chunk]) -> Iterator[Any]:
         part, index, (images, labels) = element
-        masks = {part.split: np.ones(len(images), bool)}
-        if part.split == "train" and self._validation_share:
-            is_validation = hash_image_shares(images, "validation") < self._validation_share
-            masks = {"train": ~is_validation, "validation": is_validation}
-        for split, mask in masks.items():
+        for split, mask in self._shares.divide(part.split, images).items():
             if mask.any():
                 counts = np.bincount(labels[mask], minlength=self._num_classes).tolist()
                 Metrics.counter("ingest", f"images_{split}").inc(sum(counts))

@@ -54,6 +54,10 @@ class RemotePath:
     def name(self) -> str:
         return self.url.rpartition("/")[2]
 
+    @property
+    def parent(self) -> RemotePath:
+        return RemotePath(self.url.rpartition("/")[0], self.beam_args)
+
     def open(self, mode: Literal["rb"] = "rb") -> IO[bytes]:
         """Open the file's bytes as they are stored: gzip is not decompressed, whatever the name."""
         from apache_beam.io.filesystem import CompressionTypes

@@ -10,17 +10,19 @@ from functools import partial
 
 import tensorflow as tf
 
+from data.images.formats.file_bytes import apart
 from data.spec import ImageSpec
 
 _GREY = (19595, 38470, 7471)  # of 65536
+# For 1 to 4 channels, which of them is red, green, blue and alpha; any one where there is no alpha.
+_SOURCES = [[0, 0, 0, 0], [0, 0, 0, 1], [0, 1, 2, 2], [0, 1, 2, 3]]
 _BLOCK = 1 << 20  # most pixels that are converted at once, which bounds the memory
 
 
 def convert_channels(pixels: tf.Tensor, spec: ImageSpec) -> tf.Tensor:
-    """Convert pixels (height, width, 1, 3 or 4 channels) uint8 to spec.channels."""
-    shape = tf.shape(pixels)
-    same = shape[-1] == spec.channels
-    converted = tf.cond(same, lambda: pixels, lambda: _convert_blocks(pixels, spec))
+    """Convert pixels (height, width, 1 to 4 channels) uint8 to spec.channels."""
+    same = tf.shape(pixels)[-1] == spec.channels
+    converted = tf.cond(same, lambda: pixels, lambda: apart(_convert_blocks)(pixels, spec))
     return tf.ensure_shape(converted, [None, None, spec.channels])
 
 
@@ -44,8 +46,8 @@ def _convert_blocks(pixels: tf.Tensor, spec: ImageSpec) -> tf.Tensor:
 
 def _convert(rows: tf.Tensor, channels: tf.Tensor, spec: ImageSpec) -> tf.Tensor:
     """Convert pixels (n, channels): red, green, blue and alpha of each, then what is wanted."""
-    full = tf.gather(rows, tf.minimum([0, 1, 2, 3], channels - 1), axis=1)
-    alpha = tf.where(channels == 4, full[:, 3:], tf.constant(255, tf.uint8))
+    full = tf.gather(rows, tf.gather(_SOURCES, channels - 1), axis=1)
+    alpha = tf.where(channels % 2 == 0, full[:, 3:], tf.constant(255, tf.uint8))
     if spec.channels == 4:
         return tf.concat([full[:, :3], alpha], axis=1)
     colours, alpha = tf.cast(full[:, :3], tf.int32), tf.cast(alpha, tf.int32)

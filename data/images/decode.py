@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from data.geometry import ALL_FORMATS, FORMAT_NAMES, Format
+from data.geometry import ALL_FORMATS, FORMAT_NAMES, Format, Geometry
 from data.images.channels import convert_channels
 from data.images.formats.bmp import decode_bmp
-from data.images.formats.file_bytes import read_bytes
+from data.images.formats.file_bytes import apart, read_bytes
 from data.images.formats.gif import decode_gif
 from data.images.formats.jpeg import decode_jpeg
 from data.images.formats.png import decode_png
@@ -28,6 +28,7 @@ for _row, _start in zip(
 ):
     _row[: len(_start)] = list(_start)
 _MAGIC[KINDS.index("webp"), 8:] = list(b"WEBP")
+_USUAL: dict[Format, int] = {"jpeg": 0xFFD8, "png": 0x8950}  # how most files begin
 _DECODERS = (decode_jpeg, decode_png, decode_gif, decode_webp, decode_bmp)
 
 
@@ -49,36 +50,60 @@ def decode(file: tf.Tensor, spec: ImageSpec) -> tuple[tf.Tensor, tf.Tensor]:
             why.
     """
     with tf.device(CPU):
-        most_pixels = tf.constant(int(spec.geometry.max_megapixels * 1e6), tf.int64)
-        pixels, orientation = _make_decoder(spec.geometry.formats)(file, most_pixels)
-        if spec.geometry.orientation == "refuse":
-            pixels = require(orientation == 1, "it has an EXIF orientation other than 1", pixels)
+        pixels, orientation = decode_any(file, spec.geometry)
         return convert_channels(pixels, spec), orientation
 
 
+def decode_any(file: tf.Tensor, geometry: Geometry) -> tuple[tf.Tensor, tf.Tensor]:
+    """Decode one file to its own channels, 1 to 4, of which the second and the fourth are alpha."""
+    most_pixels = int(geometry.max_megapixels * 1e6)
+    pixels, orientation = _make_decoder(geometry.formats, most_pixels)(file)
+    if geometry.orientation == "refuse":
+        upright = {"it has an EXIF orientation other than 1": orientation == 1}
+        pixels = require(pixels, upright)
+    return pixels, orientation
+
+
 @cache  # traced once for all specs of a process
-def _make_decoder(formats: tuple[Format, ...]) -> Any:
-    """Make the function that decodes files of these formats to their own channels, 1, 3 or 4."""
-    taken = [KINDS.index(name) for name in formats]
-    branches = np.full(len(KINDS) + 1, len(taken))  # of each kind: its decoder
+def _make_decoder(formats: tuple[Format, ...], most_pixels: int) -> Any:
+    """Make the function that decodes files of these formats to their own channels."""
+    decode_rest = _make_rest_decoder(formats, most_pixels)
+    usual = [name for name in _USUAL if name in formats]
+    magic = [_USUAL[name] for name in usual]
+    numbers = range(1, len(usual) + 1)
+
+    @partial(tf.function, input_signature=[tf.TensorSpec([], tf.string)], autograph=False)
+    def decode_file(file: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        begin = tf.io.decode_raw(file, tf.uint16, little_endian=False, fixed_length=2)
+        branch = tf.reduce_sum(tf.where(tf.equal(begin, magic), numbers, 0))
+        decoders = [_DECODERS[KINDS.index(name)] for name in usual]
+        branches = [partial(decoder, file, most_pixels) for decoder in decoders]
+        pixels, orientation = tf.switch_case(branch, [lambda: decode_rest(file), *branches])
+        return pixels, orientation
+
+    return decode_file
+
+
+def _make_rest_decoder(formats: tuple[Format, ...], most_pixels: int) -> Any:
+    """Make the function that decodes files of the formats that are neither JPEG nor PNG."""
+    taken = [KINDS.index(name) for name in formats if name not in _USUAL]
+    branches = np.zeros(len(KINDS) + 1, np.int32)  # of each kind: its decoder
     branches[taken] = range(len(taken))
     names = [FORMAT_NAMES[name] for name in formats]
     reason = "it is no " + " or ".join(filter(None, (", ".join(names[:-1]), names[-1])))
 
-    @partial(
-        tf.function,
-        input_signature=[tf.TensorSpec([], tf.string), tf.TensorSpec([], tf.int64)],
-        autograph=False,
-    )
-    def decode_any(file: tf.Tensor, most_pixels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        file = require(tf.strings.length(file) > 0, "it is empty", file)
-        branch = tf.gather(tf.constant(branches, tf.int32), find_kind(file))
-        file = require(branch < len(taken), reason, file)
+    @apart
+    def decode_rest(file: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        kind = find_kind(file)
+        known = tf.reduce_any(tf.equal(kind, np.array(taken, np.int32)))
+        file = require(file, {"it is empty": tf.strings.length(file) > 0, reason: known})
+        if not taken:
+            return tf.zeros([0, 0, 0], tf.uint8), tf.constant(1)
         decoders = [partial(_DECODERS[kind], file, most_pixels) for kind in taken]
-        pixels, orientation = tf.switch_case(branch, decoders)
+        pixels, orientation = tf.switch_case(tf.gather(branches, kind), decoders)
         return pixels, orientation
 
-    return decode_any
+    return decode_rest
 
 
 def find_kind(file: tf.Tensor) -> tf.Tensor:

@@ -6,10 +6,24 @@ from typing import Any
 
 import tensorflow as tf
 
-from data.images.channels import convert_colour
-from data.images.decode import CPU, decode
+from data.images.channels import convert_channels, convert_colour
+from data.images.decode import CPU, decode_any
+from data.images.formats.file_bytes import apart
 from data.images.reasons import require
 from data.spec import ImageSpec
+
+# For the orientations 1 to 8, whether rows and columns are exchanged, and then whether the rows are
+# in reverse order, and the columns: 0 or 1 each.
+_TURNS = (
+    (0, 0, 0),
+    (0, 0, 1),
+    (0, 1, 1),
+    (0, 1, 0),
+    (1, 0, 0),
+    (1, 0, 1),
+    (1, 1, 1),
+    (1, 1, 0),
+)
 
 
 def fit(pixels: tf.Tensor, orientation: tf.Tensor, spec: ImageSpec) -> tf.Tensor:
@@ -30,25 +44,37 @@ def fit(pixels: tf.Tensor, orientation: tf.Tensor, spec: ImageSpec) -> tf.Tensor
         tf.errors.InvalidArgumentError: when it runs, `exact` and another size.
     """
     with tf.device(CPU):
-        if spec.geometry.orientation == "apply":
-            pixels = _turn(pixels, orientation)
-        height, width = tf.unstack(tf.shape(pixels, tf.int64)[:2])
-        same = (height == spec.height) & (width == spec.width)
-        if spec.geometry.fit == "exact":
-            reason = f"it is not {spec.width} wide and {spec.height} high, and fit is exact"
-            pixels = require(same, reason, pixels, (height, width))
-        else:
-            pixels = tf.cond(same, lambda: pixels, lambda: _FITS[spec.geometry.fit](pixels, spec))
         # Not ensure_shape: TensorFlow's optimizer takes its promise for a fact, also before it, and
         # removes the check of an exact size.
-        return tf.reshape(pixels, spec.shape)
+        return tf.reshape(_fit(pixels, orientation, spec), spec.shape)
+
+
+def _fit(pixels: tf.Tensor, orientation: tf.Tensor, spec: ImageSpec) -> tf.Tensor:
+    if spec.geometry.orientation == "apply":
+        pixels = _turn(pixels, orientation)
+    height, width = tf.unstack(tf.shape(pixels, tf.int64)[:2])
+    same = (height == spec.height) & (width == spec.width)
+    if spec.geometry.fit == "exact":
+        reason = f"it is not {spec.width} wide and {spec.height} high, and fit is exact:"
+        return require(pixels, {reason: same}, (height, width))
+    return tf.cond(same, lambda: pixels, lambda: _FITS[spec.geometry.fit](pixels, spec))
 
 
 # AutoGraph would look for Python's conditions in all that it calls, for seconds; there are none.
 @tf.autograph.experimental.do_not_convert  # type: ignore[untyped-decorator]
 def read_image(file: tf.Tensor, spec: ImageSpec) -> tf.Tensor:
     """Decode and fit one file: () string → (spec.height, spec.width, spec.channels) uint8."""
-    return fit(*decode(file, spec), spec)
+
+    @apart
+    def finish(pixels: tf.Tensor, orientation: tf.Tensor) -> tf.Tensor:
+        return _fit(convert_channels(pixels, spec), orientation, spec)
+
+    with tf.device(CPU):
+        pixels, orientation = decode_any(file, spec.geometry)
+        ready = tf.reduce_all(tf.equal(tf.shape(pixels), spec.shape)) & (orientation == 1)
+        # What `fit` does, in few operations where there is nothing to do.
+        pixels = tf.cond(ready, lambda: pixels, lambda: finish(pixels, orientation))
+        return tf.reshape(pixels, spec.shape)
 
 
 @tf.autograph.experimental.do_not_convert  # type: ignore[untyped-decorator]
@@ -66,16 +92,15 @@ def read_images(files: tf.Tensor, spec: ImageSpec) -> tf.Tensor:
 
 def _turn(pixels: tf.Tensor, orientation: tf.Tensor) -> tf.Tensor:
     """Turn or mirror pixels as a viewer shows them."""
+    return tf.cond(orientation == 1, lambda: pixels, lambda: _turn_any(pixels, orientation))
 
-    def turn() -> tf.Tensor:
-        number = orientation - 1
-        transposed = tf.cond(number >= 4, lambda: tf.transpose(pixels, [1, 0, 2]), lambda: pixels)
-        upside_down = tf.gather([False, False, True, True, False, False, True, True], number)
-        mirrored = tf.gather([False, True, True, False, False, True, True, False], number)
-        rows = tf.cond(upside_down, lambda: tf.reverse(transposed, [0]), lambda: transposed)
-        return tf.cond(mirrored, lambda: tf.reverse(rows, [1]), lambda: rows)
 
-    return tf.cond(orientation == 1, lambda: pixels, turn)
+@apart
+def _turn_any(pixels: tf.Tensor, orientation: tf.Tensor) -> tf.Tensor:
+    transposed, upside_down, mirrored = tf.unstack(tf.gather(_TURNS, orientation - 1), num=3)
+    pixels = tf.transpose(pixels, tf.gather([[0, 1, 2], [1, 0, 2]], transposed))
+    rows = tf.reverse(pixels, tf.range(upside_down))
+    return tf.reverse(rows, tf.range(2 - mirrored, 2))
 
 
 def _resize(pixels: tf.Tensor, height: Any, width: Any, spec: ImageSpec) -> tf.Tensor:

@@ -3,25 +3,26 @@
 from data.sources.source import (
     CHUNK_IMAGES,
     NAMES,
-    SPLITS,
     Chunk,
     Part,
     Source,
-    SourceConfig,
     chunk_size,
     get_stamp_function,
     make_source,
 )
+from data.sources.source_config import ARRAY_SOURCES, FILE_SOURCES, SourceConfig, list_settings
 
 __all__ = [
+    "ARRAY_SOURCES",
     "CHUNK_IMAGES",
+    "FILE_SOURCES",
     "NAMES",
-    "SPLITS",
     "Chunk",
     "Part",
     "Source",
     "SourceConfig",
     "chunk_size",
     "get_stamp_function",
+    "list_settings",
     "make_source",
 ]

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 
 from data.code.import_path import load_object, resolve_import_path
 from data.code.user_object import check_call, locate_definition
 from data.errors import ConfigError, EnvironmentTrouble, summarize_error
 from data.sources.file_source import FileSource
+from data.sources.source_config import SourceConfig
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,106 +28,25 @@ CHUNK_IMAGES = 2048  # most images per Beam element: enough to use NumPy well
 _CHUNK_BYTES = 8 << 20  # and about the most bytes, so that many elements fit into memory
 
 NAMES = {
-    "digits": "data.sources.digits:DigitsSource",
-    "idx": "data.sources.idx:IdxSource",
-    "image_folder": "data.sources.image_folder:ImageFolderSource",
-    "npz": "data.sources.npz:NpzSource",
-    "table": "data.sources.table:TableSource",
-    "tfds": "data.sources.tfds:TfdsSource",
-    "tfds_dir": "data.sources.tfds_dir:TfdsDirSource",
+    "cifar_binary": "data.sources.arrays.cifar_binary:CifarBinarySource",
+    "digits": "data.sources.arrays.digits:DigitsSource",
+    "idx": "data.sources.arrays.idx:IdxSource",
+    "image_folder": "data.sources.image_files.image_folder:ImageFolderSource",
+    "npz": "data.sources.arrays.npz:NpzSource",
+    "parquet": "data.sources.image_files.parquet.source:ParquetSource",
+    "pixels_csv": "data.sources.arrays.pixel_tables.pixels_csv:PixelsCsvSource",
+    "table": "data.sources.image_files.table:TableSource",
+    "tfds": "data.sources.prepared.tfds:make_tfds_source",
+    "tfds_dir": "data.sources.prepared.tfds_dir:make_tfds_dir_source",
+    "tfrecord": "data.sources.records.tfrecord:make_tfrecord_source",
 }
-SPLITS = ("train", "test")  # the splits of a source; validation is cut from train
-
-
-class _Settings(NamedTuple):
-    required: tuple[str, ...]
-    optional: tuple[str, ...]
-
-
-# Kept here, apart from the sources' modules, so that `ingest.…` is checked before anything runs.
-_SETTINGS = {
-    "digits": _Settings(required=(), optional=("class_names",)),
-    "idx": _Settings(required=("path",), optional=("class_names",)),
-    "image_folder": _Settings(
-        required=("path",), optional=("class_names", "group", "nested_classes")
-    ),
-    "npz": _Settings(required=("path",), optional=("class_names",)),
-    "table": _Settings(
-        required=("path",),
-        optional=(
-            "class_names",
-            "images",
-            "path_column",
-            "label_column",
-            "split_column",
-            "group",
-            "features",
-        ),
-    ),
-    "tfds": _Settings(required=("name",), optional=("version", "data_dir", "class_names")),
-    "tfds_dir": _Settings(required=("path",), optional=("class_names",)),
-}
-
-
-@dataclass(frozen=True, kw_only=True)
-class SourceConfig:
-    """The settings of a source."""
-
-    path: str | None = None  # file or folder, or its URL
-    name: str | None = None  # name of the dataset (tfds)
-    version: str | None = None  # version of the dataset (tfds); None: the newest
-    data_dir: str | None = None  # folder of prepared datasets (tfds)
-    class_names: tuple[str, ...] | None = None  # None: the source's own names, or "0", "1", …
-    images: str | None = None  # folder that a table's paths are relative to; None: the table's own
-    path_column: str | None = None  # of a table; None: found by its usual names
-    label_column: str | None = None
-    split_column: str | None = None
-    # Column of a table, or a regular expression on the file's path whose first group is the group.
-    group: str | None = None
-    features: tuple[str, ...] = ()  # columns of a table that become features of the examples
-    nested_classes: bool = False  # whether a class's name is the whole path below the split
-    options: dict[str, Any] = field(default_factory=dict)  # for your own source
-    # Beam's flags: Beam's file systems read hosts and keys from them
-    beam_args: tuple[str, ...] = field(default=(), repr=False)
-
-    def check(self, source: str) -> None:
-        """Check that the required settings of a named source are set, and no others.
-
-        `name`, `version` and `data_dir` select a dataset of a collection. A source of files ignores
-        them, so that a recipe's dataset can be read from a copy of its files. Your own source
-        checks its settings itself.
-
-        Raises:
-            ConfigError: a required setting is missing, or one is set that the source does not use.
-        """
-        if source not in _SETTINGS:
-            return
-        required, optional = _SETTINGS[source]
-        given = {f.name for f in fields(self) if getattr(self, f.name)}
-        given -= {"name", "version", "data_dir", "beam_args"} - {*required, *optional}
-        for name in sorted(set(required) - given):
-            raise ConfigError(
-                f"the source {source!r} needs ingest.{name}",
-                got="no value",
-                follows="nothing was ingested",
-                remedy=f"set it, for example by --set ingest.{name}=…",
-            )
-        for name in sorted(given - {*required, *optional}):
-            usable = ", ".join(f"ingest.{n}" for n in (*required, *optional)) or "no settings"
-            raise ConfigError(
-                f"the source {source!r} cannot use ingest.{name}",
-                expected=usable,
-                got=f"ingest.{name} = {getattr(self, name)!r}",
-                follows="nothing was ingested",
-                remedy="remove the setting, or choose another ingest.source",
-            )
 
 
 @dataclass(frozen=True)
 class Part:
     """A piece of a split that one worker reads from start to end."""
 
-    split: str  # "train" or "test"
+    split: str | None  # train, validation or test; None: the shares of ingest decide
     index: int  # number among the split's parts, in the order of the split
     start: int = 0  # first image
     stop: int | None = None  # one past the last image; None: to the end
@@ -141,7 +61,7 @@ class Chunk(NamedTuple):
 
 @runtime_checkable
 class Source(Protocol):
-    """Labelled images in named splits.
+    """Labelled images, in splits of the data's own or in none: `Part.split`.
 
     A source that must download or prepare its data also has a method `prepare()`. It is called
     once, in the process that launches the pipeline, before all other methods.
@@ -150,6 +70,9 @@ class Source(Protocol):
     `stamp() -> str`, whose result changes when the data does: an ETag, a row count, a digest. It is
     called whenever a run is planned, before `prepare`, and again after reading; a different result
     then discards what was read. Without `stamp`, Penstock reports that it cannot detect changes.
+
+    `describe() -> str` is optional too: a phrase of what was assumed and what is not used, for the
+    step's summary.
     """
 
     def spec(self) -> ImageSpec:

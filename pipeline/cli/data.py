@@ -36,6 +36,7 @@ _MOST_CLASSES = 40  # that are listed
     penstock data ~/photos
     penstock data ~/photos --out photos.png
     penstock data labels.csv --set ingest.group=person
+    penstock data ~/cifar-10-batches-bin
     penstock data ~/photos --headers --json
     """,
 )
@@ -65,8 +66,11 @@ def data(
 ) -> None:
     """Print what is in the dataset at PATH, and how to ingest it. Nothing is ingested.
 
-    PATH is a folder with a folder of images for each class, a table of paths and labels, or other
-    data that a source of Penstock reads.
+    PATH is a folder with a folder of images for each class, a table of paths and labels, IDX, .npz,
+    CIFAR's, Parquet, CSV or TFRecord files, or a folder of TensorFlow Datasets.
+
+    Where the data can be read in two ways, such as channels first or last, or labels from 0 or 1,
+    it says what is assumed and the setting for the other way: look at the picture.
 
     Every image is decoded as in ingest: the listing has the classes, sizes, formats, bad files with
     their reasons, and images that are there twice. --set takes the settings of ingest, such as

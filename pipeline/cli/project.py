@@ -24,7 +24,7 @@ from pipeline.console.streams import say
 from pipeline.environment.machine import check_machine, print_findings
 from pipeline.environment.new_project import check_folder, make_project
 from pipeline.environment.runner import check_runner
-from pipeline.inspection.dataset.describe import find_problems
+from pipeline.inspection.dataset.describe import describe_assumptions, find_problems
 from pipeline.inspection.dataset.project import write_project
 
 
@@ -41,16 +41,17 @@ from pipeline.inspection.dataset.project import write_project
 @click.option(
     "--images",
     metavar="PATH",
-    help="Write a recipe for these images: a folder with a folder for each class, or a table of "
-    "paths and labels.",
+    help="Write a recipe for these images: a folder with a folder for each class, a table of paths "
+    "and labels, or other data that `penstock data` recognises.",
 )
 @ingest_option
 def new(folder: Path, images: str | None, settings: tuple[str, ...]) -> None:
     """Create a small working project in FOLDER: a recipe, a data source, a model and a test.
 
     With --images the recipe is made for your own images. Every image is looked at, as `penstock
-    data` does, and the comments of the recipe say what was seen: the classes, a size that fits, the
-    splits, a model, and the rules of the gate. --set takes settings of ingest.
+    data` does, and the comments of the recipe say what was seen and what was assumed: the classes,
+    a size that fits, the splits, a model, and the rules of the gate. --set takes settings of
+    ingest.
     """
     if images is None and settings:
         raise click.UsageError("--set needs --images: other projects are changed in their recipe")
@@ -63,6 +64,8 @@ def new(folder: Path, images: str | None, settings: tuple[str, ...]) -> None:
 def _write_project(folder: Path, images: str, settings: Sequence[str]) -> list[Path]:
     check_folder(folder)
     seen = look_at(images, settings, decode=True)
+    for assumption in describe_assumptions(seen):
+        say(f"assumed: {assumption}", error=True)
     for problem in find_problems(seen.survey):
         say(f"warning: {problem}", error=True)
     return write_project(seen, folder)

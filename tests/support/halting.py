@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from data.sources import Part, SourceConfig
-from data.sources.digits import DigitsSource
+from data.sources.arrays.digits import DigitsSource
 
 _LONG = 120.0  # seconds after which it goes on in any case
 

@@ -23,7 +23,7 @@ import pyarrow.parquet as pq
 
 from data.errors import PenstockError
 from data.sources import SourceConfig
-from data.sources.table import TableSource
+from data.sources.image_files.table import TableSource
 
 KINDS = ["csv", "parquet"]
 _ROWS = 40

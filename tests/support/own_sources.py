@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 
 import numpy as np
@@ -70,11 +71,22 @@ class Wrong(Files):
         }[self.how]
 
 
-class OtherSplit(Files):
-    """Gives a split that only ingest may make."""
+class Unsplit(Files):
+    """Gives the same images no split: some of them in a first part, the rest in a second."""
 
     def parts(self) -> list[Part]:
-        return [Part("validation", 0, 0, 3)]
+        lengths = [len(self.load(f"{split}_labels")) for split in ("train", "test")]
+        return [Part(None, index, 0, length) for index, length in enumerate(lengths)]
+
+    def read(self, part: Part) -> Iterator[Chunk]:
+        yield from super().read(dataclasses.replace(part, split=("train", "test")[part.index]))
+
+
+class OtherSplit(Files):
+    """Gives a split by a name that ingest does not know."""
+
+    def parts(self) -> list[Part]:
+        return [Part("valid", 0, 0, 3)]
 
 
 class Nothing(Files):

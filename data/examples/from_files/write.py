@@ -11,7 +11,7 @@ import contextlib
 import dataclasses
 import uuid
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,13 +27,16 @@ from data.code.worker_code import SameCodeDoFn
 from data.errors import BadDataError, suggest_names
 from data.examples.from_files.outcome import NO_SPLIT, WrittenPortion
 from data.examples.from_files.portions import Portion
-from data.examples.splits import SPLIT_NAMES, VALIDATION, SplitShares
+from data.examples.splits import SplitShares
 from data.examples.tf_example import encode_features
 from data.examples.write import Shard, serialize_errors, write_record
 from data.files.durable_files import failed_write_error, translate_disk_errors, write_json
 from data.images.read_files import ReadImage, read_files
-from data.sources.file_source import FilePart, FileSource, ImageFile
+from data.sources.file_source import PART_BYTES, PART_FILES, FilePart, FileSource, ImageFile
+from data.sources.split_names import SPLIT_NAMES, VALIDATION
 from data.spec import FORMAT, HEIGHT, IMAGE, LABEL, SPAN, WIDTH, ImageSpec
+
+_BUFFER = 1 << 18  # bytes that are written at a time
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,18 +99,23 @@ class WritePortion(SameCodeDoFn):
             yield dataclasses.asdict(writer.finish())
 
     def _read(self, part: FilePart) -> Iterator[tuple[ImageFile, ReadImage]]:
-        """Yield each file of a part with its image."""
-        rules = self._rules
-        files = list(self._source.read_files(part))
-        if len(files) != part.files:
+        """Yield each file of a part with its image; memory holds some of them at a time."""
+        count = 0
+        for files in _batch_files(self._source.read_files(part)):
+            count += len(files)
+            yield from self._decode(files)
+        if count != part.files:
             raise BadDataError(
                 "the source yielded another number of files than it listed",
                 expected=f"{part.files} in its part {part.index}",
-                got=len(files),
+                got=count,
                 follows="nothing was ingested",
                 remedy="fix the source's list_parts() or read_files(): an unreadable file is "
                 "yielded with its problem",
             )
+
+    def _decode(self, files: Sequence[ImageFile]) -> Iterator[tuple[ImageFile, ReadImage]]:
+        rules = self._rules
         Metrics.counter("ingest", "read").inc(len(files))
         ungrouped = any(file.group is None for file in files)
         contents = [file.content for file in files if file.problem is None]
@@ -116,11 +124,26 @@ class WritePortion(SameCodeDoFn):
             yield file, next(images) if file.problem is None else ReadImage(None, {}, file.problem)
 
 
+def _batch_files(files: Iterable[ImageFile]) -> Iterator[list[ImageFile]]:
+    """Yield lists of at most PART_FILES files, and about PART_BYTES bytes."""
+    batch: list[ImageFile] = []
+    size = 0
+    for file in files:
+        if batch and (len(batch) == PART_FILES or size + len(file.content) > PART_BYTES):
+            yield batch
+            batch, size = [], 0
+        batch.append(file)
+        size += len(file.content)
+    if batch:
+        yield batch
+
+
 class _PortionWriter:
     """Appends images to one shard for each split, and collects what was found."""
 
     def __init__(self, index: int, rules: FileRules, folder: Path, open_files: ExitStack) -> None:
         self._rules = rules
+        self._features = frozenset(rules.features)
         self._folder = folder
         self._open_files = open_files
         self._labels = {name: label for label, name in enumerate(rules.spec.class_names)}
@@ -215,7 +238,7 @@ class _PortionWriter:
         self, file: ImageFile, image: ReadImage, label: int
     ) -> dict[str, bytes | int]:
         rules = self._rules
-        if file.features.keys() != set(rules.features):
+        if file.features.keys() != self._features:
             raise BadDataError(
                 f"{escape_line(file.name)} has other features than ingest.features",
                 expected=", ".join(rules.features) or "none",
@@ -243,7 +266,7 @@ class _PortionWriter:
         no_images = [0] * self._rules.spec.num_classes
         shard = Shard(split, self._written.index, 0, file, no_images)
         with translate_disk_errors(f"cannot write {self._folder / file}"):
-            stream = (self._folder / file).open("wb")
+            stream = (self._folder / file).open("wb", buffering=_BUFFER)
         self._open_files.callback(_close_after_error, stream)
         self._shards[split] = shard, stream
         return self._shards[split]

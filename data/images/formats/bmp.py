@@ -20,20 +20,24 @@ _PLAIN, _FIELDS = 0, 3  # kinds of compression
 
 
 @apart
-def decode_bmp(file: tf.Tensor, most_pixels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+def decode_bmp(file: tf.Tensor, most_pixels: int) -> tuple[tf.Tensor, tf.Tensor]:
     """Decode a BMP: pixels of 3 or 4 channels, and the orientation, 1; see `decode`."""
     begin, size, width, height, bits, kind, *masks = read_numbers(file, 0, _HEAD, "little")
-    file = require(size >= _OLDEST, "it is a BMP of an old kind, or damaged", file)
     upwards = height < 2**31
     height = tf.where(upwards, height, 2**32 - height)
-    file = check_size(file, height, tf.where(width < 2**31, width, 0), most_pixels)
+    width = tf.where(width < 2**31, width, 0)
     standard = (bits == 32) & (kind == _FIELDS) & tf.reduce_all(tf.stack(masks[:3]) == _MASKS)
     plain = tf.reduce_any(bits == [8, 24, 32]) & (kind == _PLAIN)
-    reason = "it is a BMP of a kind that is not read: uncompressed ones of 8, 24 or 32 bits are"
-    file = require(plain | standard, reason, file)
     stride = (width * bits + 31) // 32 * 4
-    whole = (begin + stride * height <= measure(file)) & (begin >= _BEGIN + size)
-    file = require(whole, "it is truncated: pixels are missing", file)
+    checks = {
+        "it is a BMP of an old kind, or damaged": size >= _OLDEST,
+        **check_size(height, width, most_pixels),
+        "it is a BMP of a kind that is not read: uncompressed ones of 8, 24 or 32 bits are": plain
+        | standard,
+        "it is truncated: pixels are missing": (begin + stride * height <= measure(file))
+        & (begin >= _BEGIN + size),
+    }
+    file = require(file, checks, (height, width))
 
     rows = tf.io.decode_raw(tf.strings.substr(file, begin, stride * height), tf.uint8)
     channels = bits // 8

@@ -29,34 +29,38 @@ _INDICES = b"".join(bytes([index] * 3) for index in range(256))
 
 
 @apart
-def decode_gif(file: tf.Tensor, most_pixels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+def decode_gif(file: tf.Tensor, most_pixels: int) -> tuple[tf.Tensor, tf.Tensor]:
     """Decode a GIF: pixels of 3 or 4 channels, and the orientation, 1; see `decode`."""
     screen_width, screen_height, flags = read_numbers(file, 0, _SCREEN, "little")
-    file = check_size(file, screen_height, screen_width, most_pixels)
-    global_colours, size = _count_colours(flags), measure(file)
+    screen, size = (screen_height, screen_width), measure(file)
+    global_colours = _count_colours(flags)
     skipped = _skip_extensions(file, tf.minimum(_HEAD + global_colours * 3, size))
-    file = require(skipped.frame > 0, "it has no frame, or is truncated before", file)
     frame = skipped.frame
     left, top, width, height, flags = read_numbers(file, frame, _DESCRIPTION, "little")
     inside = (left + width <= screen_width) & (top + height <= screen_height)
-    inside &= (width > 0) & (height > 0)
-    file = require(inside, "its first frame exceeds the screen", file)
-
     local_colours = _count_colours(flags)
+    local = local_colours > 0
+    count = tf.where(local, local_colours, global_colours)
     pixels_at = tf.minimum(frame + 10 + local_colours * 3, size)
-    palette_at = tf.where(local_colours > 0, tf.minimum(frame + 10, size), _HEAD)
-    count = tf.where(local_colours > 0, local_colours, global_colours)
-    file = require(count > 0, "it has no palette", file)
     end = _skip_pieces(file, pixels_at + 1)
-    file = require(end > 0, "it is truncated, or in too many pieces", file)
+    checks = {
+        **check_size(*screen, most_pixels),
+        "it has no frame, or is truncated before": frame > 0,
+        "its first frame exceeds the screen": inside & (width > 0) & (height > 0),
+        "it has no palette": count > 0,
+        "it is truncated, or in too many pieces": end > 0,
+    }
+    file = require(file, checks, screen)
+
     sizes = tf.strings.substr(file, frame + 5, 4)
     interlaced = tf.gather([b"\0", b"\x40"], flags // 0x40 % 2)
     pieces = tf.strings.substr(file, pixels_at, end - pixels_at)
     header = [b"GIF89a", sizes, b"\xf7\0\0" + _INDICES, b"\x2c\0\0\0\0", sizes, interlaced]
     indices = tf.io.decode_gif(tf.strings.join([*header, pieces, b";"]))[0, :, :, 0]
+    palette_at = tf.where(local, tf.minimum(frame + 10, size), _HEAD)
     palette = _read_palette(file, palette_at, count, skipped.transparent)
     pixels = tf.gather(palette, tf.cast(indices, tf.int32))
-    return place_frame(pixels, (top, left), (screen_height, screen_width)), tf.constant(1)
+    return place_frame(pixels, (top, left), screen), tf.constant(1)
 
 
 def _count_colours(flags: tf.Tensor) -> tf.Tensor:

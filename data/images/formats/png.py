@@ -2,44 +2,62 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import tensorflow as tf
 
 from data.images.formats.exif import read_orientation
 from data.images.formats.file_bytes import apart, measure, read_numbers
+from data.images.formats.plain import decode_plain
 from data.images.reasons import check_size, require
 
 _FRAME = 12  # bytes of a chunk besides its content: length, name, checksum
 _MOST_CHUNKS = 100_000
-# Of the first chunk: length, name, width, height, bits, type of colour.
-_HEAD = ((0, 4), (4, 4), (8, 4), (12, 4), (16, 1), (17, 1))
+_CHUNK = ((0, 4), (4, 4))  # length, name
+# The first words of a file: what it begins with, length and name of the first chunk, width, height.
+_BEGIN = (0x89504E47 - (1 << 32), 0x0D0A1A0A, 13, int.from_bytes(b"IHDR", "big"))
+_WORDS = len(_BEGIN) + 2
 _END = b"\0\0\0\0IEND\xaeB`\x82"
-_GREY_ALPHA, _ALPHA = 4, 6  # types of colour
+_LARGEST = (1 << 31) - 1
 
 
-def _name(letters: bytes) -> int:
-    return int.from_bytes(letters, "big")
-
-
-@apart
-def decode_png(file: tf.Tensor, most_pixels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Decode a PNG: pixels of 1, 3 or 4 channels, and the orientation; see `decode`.
+def decode_png(file: tf.Tensor, most_pixels: int) -> tuple[tf.Tensor, tf.Tensor]:
+    """Decode a PNG: pixels of 1 to 4 channels, and the orientation; see `decode`.
 
     Samples of 16 bits keep their upper byte.
     """
-    length, name, width, height, _, colour = read_numbers(file, 8, _HEAD, "big")
-    valid = (length == 13) & (name == _name(b"IHDR"))
-    file = require(valid, "its header is damaged", file)
-    file = check_size(file, height, width, most_pixels)
+    words = tf.io.decode_raw(file, tf.int32, little_endian=False, fixed_length=4 * _WORDS)
+    side = math.isqrt(most_pixels)
+    within = (words >= (*_BEGIN, 1, 1)) & (words <= (*_BEGIN, side, side))
+    # chunks that change pixels, or what becomes of them
     other = tf.strings.regex_full_match(file, r"\C*(tRNS|acTL|eXIf)\C*")
-    plain = ~other & (tf.strings.substr(file, -len(_END), len(_END)) == _END)
-    chunks = _Chunks(*tf.cond(plain, _skip_chunks, lambda: _read_chunks(file)))
-    file = require(chunks.ended, "it is truncated: the last chunk is missing", file)
-    file = require(~chunks.animated, "it is an animated PNG", file)
-    transparent = chunks.transparent | (colour == _GREY_ALPHA) | (colour == _ALPHA)
+    end = tf.maximum(tf.strings.length(file), len(_END)) - len(_END)
+    ended = tf.strings.substr(file, end, len(_END)) == _END
+    pixels, orientation = tf.cond(
+        tf.reduce_all(within) & ended & ~other,
+        lambda: (decode_plain(file), tf.constant(1)),
+        lambda: _decode_any(file, words, most_pixels),
+    )
+    return pixels, orientation
+
+
+@apart
+def _decode_any(file: tf.Tensor, words: tf.Tensor, most_pixels: int) -> tuple[tf.Tensor, tf.Tensor]:
+    chunks = _read_chunks(file)
+    *begin, width, height = tf.unstack(tf.cast(words, tf.int64), num=_WORDS)
+    valid = tf.reduce_all(tf.equal(begin, _BEGIN))
+    checks = {
+        "its header is damaged": valid,
+        **check_size(height, width, most_pixels),
+        "it is truncated: the last chunk is missing": chunks.ended,
+        "it is an animated PNG": ~chunks.animated,
+    }
+    file = require(file, checks, (height, width))
     pixels = tf.cond(
-        transparent, lambda: tf.io.decode_png(file, channels=4), lambda: tf.io.decode_png(file)
+        chunks.transparent,
+        lambda: tf.io.decode_png(file, channels=4),
+        lambda: decode_plain(file),
     )
     return pixels, read_orientation(file, chunks.exif_begin, chunks.exif_length)
 
@@ -53,13 +71,6 @@ class _Chunks(NamedTuple):
     exif_length: tf.Tensor
 
 
-def _skip_chunks() -> _Chunks:
-    """Return what `_read_chunks` returns for a whole file that has none of the three chunks."""
-    zero, no = tf.constant(0, tf.int64), tf.constant(False)
-    return _Chunks(zero, tf.constant(True), no, no, zero, zero)
-
-
-@apart
 def _read_chunks(file: tf.Tensor) -> _Chunks:
     """Read the names of all chunks: EXIF may be behind the pixels."""
     size = measure(file)
@@ -70,14 +81,17 @@ def _read_chunks(file: tf.Tensor) -> _Chunks:
 
     def read_chunk(*state: tf.Tensor) -> _Chunks:
         chunks = _Chunks(*state)
-        length, name = read_numbers(file, chunks.at, _HEAD[:2], "big")
+        length, name = read_numbers(file, chunks.at, _CHUNK, "big")
         after = chunks.at + _FRAME + length
-        exif = (name == _name(b"eXIf")) & (after <= size) & (chunks.exif_begin == 0)
+        names = [int.from_bytes(letters, "big") for letters in (b"IEND", b"tRNS", b"acTL", b"eXIf")]
+        end, transparent, animated, exif = tf.unstack(tf.equal(name, names), num=len(names))
+        whole = after <= size
+        exif &= whole & (chunks.exif_begin == 0)
         return _Chunks(
             after,
-            (name == _name(b"IEND")) & (after <= size),
-            chunks.transparent | (name == _name(b"tRNS")),
-            chunks.animated | (name == _name(b"acTL")),
+            end & whole,
+            chunks.transparent | transparent,
+            chunks.animated | animated,
             tf.where(exif, chunks.at + 8, chunks.exif_begin),
             tf.where(exif, length, chunks.exif_length),
         )

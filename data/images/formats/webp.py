@@ -31,23 +31,27 @@ _IMAGE = ((0, 4), (9, 4), (14, 2), (16, 2))
 
 
 @apart
-def decode_webp(file: tf.Tensor, most_pixels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+def decode_webp(file: tf.Tensor, most_pixels: int) -> tuple[tf.Tensor, tf.Tensor]:
     """Decode a WebP: pixels of 3 or 4 channels, and the orientation; see `decode`."""
     chunks = _read_chunks(file)
-    image_end = chunks.image + 8 + chunks.image_length
-    valid = (chunks.image > 0) & (image_end <= measure(file))
-    file = require(valid, "it is truncated, or has no image that can be read", file)
     name, bits, width, height = read_numbers(file, chunks.image, _IMAGE, "little")
     lossless = name == _VP8L
     width = tf.where(lossless, bits % _LARGEST + 1, width % _LARGEST)
     height = tf.where(lossless, bits // _LARGEST % _LARGEST + 1, height % _LARGEST)
     screen_height = tf.where(chunks.extended, chunks.screen_height, height)
     screen_width = tf.where(chunks.extended, chunks.screen_width, width)
-    file = check_size(file, screen_height, screen_width, most_pixels)
     inside = (chunks.left + width <= screen_width) & (chunks.top + height <= screen_height)
     same = (width == screen_width) & (height == screen_height)
-    valid = (width > 0) & (height > 0) & tf.where(chunks.framed, inside, same)
-    file = require(valid, "its header is damaged: its image has another size", file)
+    image_end = chunks.image + 8 + chunks.image_length
+    checks = {
+        "it is truncated, or has no image that can be read": (chunks.image > 0)
+        & (image_end <= measure(file)),
+        **check_size(screen_height, screen_width, most_pixels),
+        "its header is damaged: its image has another size": (width > 0)
+        & (height > 0)
+        & tf.where(chunks.framed, inside, same),
+    }
+    file = require(file, checks, (screen_height, screen_width))
 
     content = tf.strings.substr(
         file, chunks.image, image_end + chunks.image_length % 2 - chunks.image

@@ -1,13 +1,11 @@
-"""Read sources whose files hold an array of images and one of labels for each split.
-
-The arrays are streamed: memory holds one chunk, however large the files.
-"""
+"""Read an array in a file a few rows at a time: memory does not grow with the file."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager
+import gzip
+import io
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from math import prod
 from typing import IO, Any
@@ -15,13 +13,10 @@ from typing import IO, Any
 import numpy as np
 
 from data.errors import BadDataError
+from data.files.input_files import InputPath
 from data.files.read_errors import translate_file_errors
-from data.sources.arrays.class_names import count_labels, infer_class_names
-from data.sources.source import Chunk, Part, chunk_size
-from data.spec import ImageSpec
 
-PART_IMAGES = 20_000  # per part of a file that allows random access: about a second
-_LABELS_AT_A_TIME = 65_536
+_GZIP = b"\x1f\x8b"
 
 
 @dataclass(frozen=True)
@@ -73,92 +68,18 @@ def wrong_length_error(name: object, expected: str, got: str) -> BadDataError:
     )
 
 
-@dataclass(frozen=True)
-class LabelledImages:
-    """A split: (n, height, width) or (n, height, width, channels) uint8, and n labels."""
-
-    images: ArrayFile
-    labels: ArrayFile
-
-    def __post_init__(self) -> None:
-        images, labels = self.images, self.labels
-        if images.shape[0] != labels.shape[0]:
-            raise BadDataError(
-                "the numbers of images and labels differ",
-                expected=f"one label for each of {images.shape[0]} images in {images.name}",
-                got=f"{labels.shape[0]} in {labels.name}",
-                follows="nothing was ingested",
-                remedy="check that both files belong to the same split of the same dataset",
-            )
-        if images.shape[0] == 0:
-            raise BadDataError(
-                f"{images.name} contains no images",
-                expected="one or more images",
-                got="0",
-                follows="nothing was ingested",
-                remedy="check that the download of the dataset is complete",
-            )
-
-    @property
-    def image_shape(self) -> tuple[int, int, int]:
-        """(height, width, channels)."""
-        height, width, channels = (*self.images.shape[1:], 1)[:3]
-        return height, width, channels
-
-    def chunks(self, start: int, stop: int) -> Iterator[Chunk]:
-        """Read the images from `start` to `stop` in chunks."""
-        shape = self.image_shape
-        step = chunk_size(prod(shape))
-        images, labels = (a.rows(start, stop, step) for a in (self.images, self.labels))
-        for chunk_images, chunk_labels in zip(images, labels, strict=True):
-            yield Chunk(chunk_images.reshape(-1, *shape), chunk_labels.reshape(-1).astype(np.int64))
+def look_at_file(path: InputPath) -> tuple[bool, int]:
+    """Return whether a file is gzip, by its content, and its size in bytes; raises OSErrors."""
+    with path.open("rb") as file:
+        return file.read(2) == _GZIP, file.seek(0, io.SEEK_END)
 
 
-class ArraySource:
-    """A `Source` with `LabelledImages` for each split; it reads all labels when it is made."""
-
-    def __init__(
-        self, splits: Mapping[str, LabelledImages], class_names: tuple[str, ...] | None
-    ) -> None:
-        self._splits = dict(splits)
-        counts: Counter[int] = Counter()
-        for split in splits.values():
-            labels = split.labels
-            for chunk in labels.rows(0, labels.shape[0], _LABELS_AT_A_TIME):
-                counts.update(count_labels(chunk))
-        where = " and ".join(split.labels.name for split in splits.values())
-        names = infer_class_names(counts, class_names, where)
-        height, width, channels = self._shape()
-        self._spec = ImageSpec(height=height, width=width, channels=channels, class_names=names)
-
-    def _shape(self) -> tuple[int, int, int]:
-        shapes = {s.images.name: s.image_shape for s in self._splits.values()}
-        if len(set(shapes.values())) > 1:
-            raise BadDataError(
-                "the splits have images of different sizes",
-                expected="one size for all splits",
-                got=", ".join(f"{shape} in {name}" for name, shape in shapes.items()),
-                follows="nothing was ingested",
-                remedy="check that the files belong to the same dataset",
-            )
-        return next(iter(shapes.values()))
-
-    def spec(self) -> ImageSpec:
-        return self._spec
-
-    def parts(self) -> list[Part]:
-        parts = []
-        for name, split in self._splits.items():
-            total = split.images.shape[0]
-            step = total if split.images.is_stream else PART_IMAGES
-            for index, start in enumerate(range(0, total, step)):
-                parts.append(Part(name, index, start, min(start + step, total)))
-        return parts
-
-    def num_images(self) -> int:
-        return sum(split.images.shape[0] for split in self._splits.values())
-
-    def read(self, part: Part) -> Iterator[Chunk]:
-        split = self._splits[part.split]
-        stop = split.images.shape[0] if part.stop is None else part.stop
-        return split.chunks(part.start, stop)
+@contextmanager
+def open_bytes(path: InputPath, is_gzip: bool = False) -> Iterator[IO[bytes]]:
+    """Open a file's bytes, decompressed if it is gzip."""
+    with path.open("rb") as file:
+        if is_gzip:
+            with gzip.open(file) as content:
+                yield content  # type: ignore[misc]
+        else:
+            yield file

@@ -10,9 +10,9 @@ from data.errors import BadDataError
 
 _MOST_CLASSES = 65_536  # a larger label is treated as an error in the data
 
-_FROM_0 = (
-    "labels must count from 0, and these count from 1: subtract 1 from each, or put a name for "
-    "label 0 first in ingest.class_names"
+_FROM_1 = (
+    "--set ingest.first_label=1 if these labels count from 1; or put a name for label 0 first in "
+    "ingest.class_names"
 )
 
 
@@ -36,14 +36,15 @@ def choose_class_names(
 
 
 def infer_class_names(
-    counts: Mapping[int, int], given: tuple[str, ...] | None, where: str
+    counts: Mapping[int, int], given: tuple[str, ...] | None, where: str, first: int = 0
 ) -> tuple[str, ...]:
     """Return the class names for the labels in the data: those given, or "0", "1", … .
 
     Args:
-        counts: label → number of occurrences.
+        counts: label, from 0 → number of occurrences.
         given: names in the order of the labels; classes without images are allowed.
         where: the files with the labels, for messages.
+        first: number of the first class in the data, for messages.
 
     Raises:
         BadDataError: a label below 0 or without a name; or, without given names, a gap in the
@@ -55,26 +56,31 @@ def infer_class_names(
         wrong = lowest if lowest < 0 else highest
         raise BadDataError(
             f"a label is out of range in {where}",
-            expected=f"0 to {num_classes - 1}"
+            expected=f"{first} to {first + num_classes - 1}"
             + (f", for {num_classes} given class names" if given else ""),
-            got=f"{wrong}, {counts[wrong]} times",
+            got=f"{first + wrong}, {counts[wrong]} times",
             follows="nothing was ingested",
-            remedy=_FROM_0
-            if lowest == 1 and highest == num_classes
-            else "name all classes in ingest.class_names, or fix the labels",
+            remedy=_advise(first, lowest == 1 and highest == num_classes, ", or fix the labels"),
         )
     missing = sorted(set(range(highest)) - set(counts))
     if missing and given is None:
         raise BadDataError(
             f"the labels in {where} have gaps",
-            expected=f"at least one image of each class from 0 to the highest label, {highest}",
-            got=f"no image of {', '.join(map(str, missing[:8]))}{' …' if len(missing) > 8 else ''}",
+            expected="at least one image of each class from "
+            f"{first} to the highest label, {first + highest}",
+            got="no image of "
+            + ", ".join(str(first + label) for label in missing[:8])
+            + (" …" if len(missing) > 8 else ""),
             follows="nothing was ingested: the highest label may be an error",
-            remedy=_FROM_0
-            if missing == [0]
-            else "name all classes in ingest.class_names if that is intended, or fix the labels",
+            remedy=_advise(first, missing == [0], " if that is intended, or fix the labels"),
         )
-    return given or tuple(str(label) for label in range(highest + 1))
+    return given or tuple(str(first + label) for label in range(highest + 1))
+
+
+def _advise(first: int, from_1: bool, end: str) -> str:
+    if from_1 and not first:
+        return _FROM_1
+    return "name all classes in ingest.class_names" + end
 
 
 def count_labels(labels: np.ndarray) -> dict[int, int]:

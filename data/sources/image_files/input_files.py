@@ -12,7 +12,7 @@ from data.sources.image_files.tables.columns import choose_columns
 from data.sources.image_files.tables.files import list_files_of_table
 from data.sources.image_files.tables.formats import open_table
 from data.sources.image_files.tables.rows import collect_rows
-from data.sources.source import SourceConfig
+from data.sources.source_config import SourceConfig
 
 SOURCES = ("image_folder", "table")
 

@@ -17,7 +17,6 @@ from data.sources.file_source import LeftOut
 from data.sources.image_files.class_labels import choose_classes
 from data.sources.image_files.labelled import Dataset, LabelledFile
 from data.sources.image_files.layout_rules import (
-    SPLIT_FOLDERS,
     Layout,
     LayoutSettings,
     is_split,
@@ -26,6 +25,7 @@ from data.sources.image_files.layout_rules import (
     refuse_unlabelled,
 )
 from data.sources.image_files.listing import Listing, explain_no_image, is_image_name
+from data.sources.split_names import USUAL_NAMES, open_train
 
 _SHOWN = 6
 
@@ -52,11 +52,12 @@ def read_layout(listing: Listing, settings: LayoutSettings) -> Dataset:
         settings.class_names,
         settings.root,
     )
+    splits = open_train(layout.splits)
     files = [
         LabelledFile(
             file.name,
             classes[layout.get_label(folder)],
-            layout.splits.get(folder[0]),
+            splits.get(folder[0]),
             file.size,
             file.identity,
             file.problem,
@@ -85,7 +86,7 @@ def _refuse_no_images(images: int, left_out: list[LeftOut], settings: LayoutSett
 def _find_splits(folders: Iterable[tuple[str, ...]], settings: LayoutSettings) -> dict[str, str]:
     """Map the folders that are splits to their splits; empty where there are none."""
     tops = list(dict.fromkeys(folder[0] for folder in folders if folder))
-    splits = {top: SPLIT_FOLDERS[top.casefold()] for top in tops if is_split(top)}
+    splits = {top: USUAL_NAMES[top.casefold()] for top in tops if is_split(top)}
     direct = {folder[0] for folder in folders if len(folder) == 1}
     if direct.issuperset(splits) and all(map(settings.names, tops)):
         return {}  # classes that are called as splits are

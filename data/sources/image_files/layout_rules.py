@@ -10,14 +10,7 @@ from dataclasses import dataclass
 from data.base.visible_text import escape_line
 from data.errors import BadDataError
 from data.sources.file_source import LeftOut
-
-SPLIT_FOLDERS = {
-    "train": "train",
-    "val": "validation",
-    "valid": "validation",
-    "validation": "validation",
-    "test": "test",
-}
+from data.sources.split_names import USUAL_NAMES
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,12 +121,12 @@ def list_empty(listed: Iterable[str], layout: Layout, settings: LayoutSettings) 
 
 
 def is_split(name: str) -> bool:
-    return name.casefold() in SPLIT_FOLDERS
+    return name.casefold() in USUAL_NAMES
 
 
 def _find_split_name(name: str) -> str | None:
     """Return the name of the split that a name such as training_set begins with."""
-    return next((split for split in SPLIT_FOLDERS if name.casefold().startswith(split)), None)
+    return next((split for split in USUAL_NAMES if name.casefold().startswith(split)), None)
 
 
 def _normalize(name: str) -> str:

@@ -10,34 +10,21 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
 
-def is_image(feature: Any) -> bool:
-    """Return whether a feature is one image or array: no sequence, video or group of features."""
-    import tensorflow_datasets as tfds
-
-    return isinstance(feature, tfds.features.Image | tfds.features.Tensor)
-
-
-def is_label(feature: Any) -> bool:
-    """Return whether a feature is one class label, not a sequence of them."""
-    import tensorflow_datasets as tfds
-
-    return isinstance(feature, tfds.features.ClassLabel)
-
-
-def make_sized_decoders(features: Any, image: str, spec: ImageSpec) -> dict[str, Any]:
+def make_sized_decoders(feature: Any, image: str, spec: ImageSpec) -> dict[str, Any]:
     """Return decoders for `as_dataset` that refuse an encoded image of another size.
 
     A file of a few KB can hold 16,000 x 16,000 pixels, and TFDS checks the size after decoding.
 
     Args:
-        features: of the dataset.
-        image: name of the image feature; one stored as raw values needs no decoder.
+        feature: the `tfds.features.FeatureConnector` of the image; one stored as raw values needs
+            no decoder.
+        image: its name.
         spec: the required size; decoding another one raises InvalidArgumentError.
     """
     import tensorflow as tf
     import tensorflow_datasets as tfds
 
-    if not isinstance(features[image], tfds.features.Image):
+    if not isinstance(feature, tfds.features.Image):
         return {}
 
     @tfds.decode.make_decoder()  # type: ignore[untyped-decorator]

@@ -5,7 +5,27 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from data.base.visible_text import escape_line
+from data.errors import BadDataError, summarize_error
 from data.files.tfrecord_frames import check_lengths
+
+
+def list_shards(builder: Any, instruction: Any) -> list[Any]:
+    """List the files that an instruction reads, as TFDS's `FileInstruction`s.
+
+    Raises:
+        BadDataError: the dataset's template of the files' names is damaged.
+    """
+    try:
+        return list(builder.info.splits[instruction].file_instructions)
+    except (ValueError, KeyError) as error:
+        raise BadDataError(
+            f"the files of the split {instruction} cannot be named",
+            expected="a dataset_info.json as TensorFlow Datasets writes it",
+            got=escape_line(summarize_error(error)[:200]),
+            follows="nothing was ingested",
+            remedy="prepare or copy the dataset again",
+        ) from error
 
 
 def check_shards(builder: Any, instruction: Any) -> None:
@@ -19,6 +39,6 @@ def check_shards(builder: Any, instruction: Any) -> None:
         BadDataError: a length is wrong, or a file is missing.
         EnvironmentTrouble: a file cannot be read.
     """
-    for shard in builder.info.splits[instruction].file_instructions:
+    for shard in list_shards(builder, instruction):
         if ".tfrecord" in Path(shard.filename).name:
             check_lengths(shard.filename)

@@ -30,8 +30,8 @@ def choose_settings(
     """
     chosen: dict[str, tuple[Any, str]] = {}
     if of_files:
-        chosen |= _choose_size(survey)
-        chosen |= _choose_test_share(survey) | _choose_bad_share(survey)
+        chosen |= _choose_size(survey) | _choose_bad_share(survey)
+    chosen |= _choose_test_share(survey)
     if "validation" not in survey.counts:
         why = "Cut from train, to watch the training."
         chosen["validation_share"] = (VALIDATION_SHARE, why)

@@ -43,6 +43,7 @@ def collect_facts(seen: Look) -> dict[str, Any]:
         "duplicates": [duplicate._asdict() for duplicate in survey.duplicates],
         "groups": {name: dict(splits) for name, splits in survey.groups.items()},
         "settings": seen.settings,
+        "assumed": {name: reading._asdict() for name, reading in seen.assumed.items()},
         "why": dict(seen.why),
         "warnings": list(find_problems(survey)),
     }
@@ -63,6 +64,7 @@ def describe(seen: Look) -> dict[str, str]:
         "formats": ", ".join(f"{name} {n:,}" for name, n in survey.formats.most_common()),
         "to turn": ", ".join(turned),
         "groups": _describe_groups(survey),
+        "assumed": "\n".join(describe_assumptions(seen)),
         "bad files": _count([f"{b.name}: {b.reason}" for b in survey.bad]) or "none",
         "left out": _count([f"{n} ({why})" for n, why in survey.left_out]),
         "duplicates": _describe_duplicates(survey, seen.decoded),
@@ -75,6 +77,12 @@ def describe(seen: Look) -> dict[str, str]:
     if len(survey.sizes) == 1:
         lines |= {"sizes": f"height x width: all {common[0]}", "": ""}
     return lines
+
+
+def describe_assumptions(seen: Look) -> Iterator[str]:
+    """Yield what was assumed of how the data is read, why, and how to say otherwise."""
+    for name, (value, why, otherwise) in seen.assumed.items():
+        yield escape_line(f"{name}={value}. {why} If that is wrong: --set {otherwise}")
 
 
 def find_obstacle(seen: Look) -> str | None:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from components.ingest import Config
 from data.errors import BadDataError
 from data.files.input_files import resolve_input_path
-from data.sources import make_source
 from data.sources.file_source import FileSource
 from data.sources.image_files.tables.formats import open_table
 from pipeline.config.overrides import apply_overrides, apply_settings
 from pipeline.inspection.dataset.choose import choose_settings
-from pipeline.inspection.dataset.recognize import recognize
+from pipeline.inspection.dataset.formats.readings import Assumption, open_source
+from pipeline.inspection.dataset.formats.recognize import recognize
 from pipeline.inspection.dataset.survey import Progress, Survey, survey_files
 from pipeline.inspection.dataset.survey_arrays import survey_arrays
 from pipeline.recipes.image_folder import image_folder
@@ -64,6 +64,7 @@ class Look:
     survey: Survey
     decoded: bool  # whether every file was decoded
     of_files: bool  # False: arrays of one size
+    assumed: Mapping[str, Assumption] = field(default_factory=dict)  # by the name of the setting
 
     @property
     def settings(self) -> list[str]:
@@ -72,7 +73,7 @@ class Look:
         given = name_settings(self.given)
         chosen = ((f.name, getattr(self.config, f.name)) for f in dataclasses.fields(Config))
         texts = [
-            f"ingest.{name}={value}"
+            f"ingest.{name}={_write_value(value)}"
             for name, value in chosen
             if name not in given and value != getattr(recipe, name)
         ]
@@ -92,8 +93,8 @@ def look(path: str, settings: Sequence[str], *, decode: bool, progress: Progress
         ConfigError: an unknown setting, or one that the source cannot use.
         BadDataError: there is no dataset, no image can be read, or the listing is invalid.
     """
-    config = configure_ingest(path, settings)
-    source = make_source(config.source, config.source_config(()))
+    given = name_settings(settings)
+    source, config, assumed = open_source(configure_ingest(path, settings), given)
     if of_files := isinstance(source, FileSource):
         survey = survey_files(source, config.geometry() if decode else None, progress)
     else:
@@ -108,10 +109,18 @@ def look(path: str, settings: Sequence[str], *, decode: bool, progress: Progress
             follows="nothing can be ingested",
             remedy="check the path, or replace the files",
         )
-    config, why = choose_settings(config, name_settings(settings), survey, of_files)
-    return Look(config, why, tuple(settings), survey, decode, of_files)
+    config, why = choose_settings(config, given, survey, of_files)
+    why |= {name: f"Assumed. {reading.why}" for name, reading in assumed.items()}
+    return Look(config, why, tuple(settings), survey, decode, of_files, assumed)
 
 
 def name_settings(settings: Sequence[str]) -> set[str]:
     """Return the names of settings of ingest, as `height` for ingest.height=96."""
     return {setting.partition("=")[0].removeprefix("ingest.") for setting in settings}
+
+
+def _write_value(value: object) -> str:
+    """Write a value as `--set` takes it."""
+    if isinstance(value, tuple):
+        return f"[{','.join(map(str, value))}]"
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -20,6 +20,7 @@ from pipeline.inspection.dataset.recipe_text import Argument, Code, render_argum
 _MOST_NAMES = 50  # classes whose names the recipe lists
 _SEEN = 60_000  # images that a training looks at, those that it sees again included
 _EPOCHS = (10, 60)  # fewest and most
+_LEAST_SIDE = 16  # pixels, from which convolutions are worth it
 _MIN_EXAMPLES = 20  # the default of evaluate
 
 
@@ -36,7 +37,7 @@ def write_project(seen: Look, folder: Path) -> list[Path]:
     values = {
         "SUMMARY": f"{survey.images:,} images of {len(survey.class_names):,} classes.",
         "INGEST": render_arguments(_choose_ingest(seen)),
-        "TRAIN": render_arguments(_choose_training(plan)),
+        "TRAIN": render_arguments(_choose_training(plan, seen)),
         "EVALUATE": render_arguments(_choose_rules(plan)),
         "IMPORT_PAIRED": "" if plan.judges_classes else "Paired,\n    ",
         "DATA": format_command("data", str(seen.config.path)),
@@ -114,14 +115,23 @@ def _choose_ingest(seen: Look) -> Iterator[Argument]:
         yield "", "class_names", config.class_names
     for f in fields(config):
         value = getattr(config, f.name)
-        if f.name not in ("source", "path", "class_names") and value != getattr(Config(), f.name):
+        if f.name in ("source", "path", "class_names"):
+            continue
+        if value != getattr(Config(), f.name) or f.name in seen.assumed:
             yield seen.why.get(f.name, ""), f.name, value
 
 
-def _choose_training(plan: _Split) -> Iterator[Argument]:
+def _choose_training(plan: _Split, seen: Look) -> Iterator[Argument]:
     fewest, most = _EPOCHS
     epochs = min(most, max(fewest, 5 * round(_SEEN / plan.train / 5)))
-    yield "A small network of convolutions; its depth follows the size.", "model", "conv"
+    side = min(min(size) for size in seen.survey.sizes)
+    if seen.of_files:
+        side = min(seen.config.height or side, seen.config.width or side)
+    has_convolutions = side >= _LEAST_SIDE
+    if has_convolutions:
+        yield "A small network of convolutions; its depth follows the size.", "model", "conv"
+    else:
+        yield f"Images of {side} pixels need no convolutions.", "model", "dense"
     yield (
         f"About {plan.train:,} images to train on: fewer would need more epochs.",
         "epochs",
@@ -131,6 +141,8 @@ def _choose_training(plan: _Split) -> Iterator[Argument]:
     yield "", "optimizer", "adamw"
     yield "The learning rate falls to 0 over the training.", "learning_rate_schedule", "CosineDecay"
     yield "", "schedule_options", {"initial_learning_rate": 0.003}
+    if not has_convolutions:
+        return
     yield (
         'Random changes of the training images. Add "flip": "horizontal" if a mirrored image is '
         "still of its class.",

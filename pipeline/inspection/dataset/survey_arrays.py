@@ -26,13 +26,14 @@ def survey_arrays(source: Source, progress: Progress) -> Survey:
     same = SameImages()
     done: Counter[str] = Counter()
     for part in source.parts():
+        split = part.split or ""
         for images, labels in source.read(part):
             for image, label, key in zip(images, labels, hash_images(images), strict=True):
-                name, class_name = f"{part.split}/{done[part.split]}", names[label]
-                same.add(int(key), name, class_name, part.split)
+                name, class_name = f"{part.split or 'images'}/{done[split]}", names[label]
+                same.add(int(key), name, class_name, split)
                 samples.offer(name, class_name, image)
-                survey.counts.setdefault(part.split, Counter())[class_name] += 1
-                done[part.split] += 1
+                survey.counts.setdefault(split, Counter())[class_name] += 1
+                done[split] += 1
             progress(done.total(), total or done.total())
     count = done.total()
     survey.sizes[spec.height, spec.width] = count

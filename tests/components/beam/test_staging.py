@@ -45,7 +45,7 @@ def users_folder(tmp_path, monkeypatch) -> Path:
 
 
 def test_user_modules_are_those_imported_with_their_packages_and_none_of_ours(users_folder):
-    files = collect_user_modules(["pack_of_user.deep.fn", "data.sources.idx", "numpy"])
+    files = collect_user_modules(["pack_of_user.deep.fn", "data.sources.arrays.idx", "numpy"])
     assert set(files) == {
         "mine_of_user.py",
         "helper_of_mine.py",
@@ -54,7 +54,7 @@ def test_user_modules_are_those_imported_with_their_packages_and_none_of_ours(us
         "pack_of_user/deep/fn.py",
     }
     assert files["mine_of_user.py"] == MINE
-    assert collect_user_modules(["components.ingest", "data.sources.idx"]) == {}
+    assert collect_user_modules(["components.ingest", "data.sources.arrays.idx"]) == {}
 
 
 def test_what_is_installed_elsewhere_is_imported_from_there(users_folder, tmp_path, monkeypatch):

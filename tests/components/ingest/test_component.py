@@ -15,10 +15,12 @@ import apache_beam as beam
 import idx_files
 import numpy as np
 import own_files
+import parquet_files
 import pytest
 import stores
 import tensorflow as tf
 import tensorflow_datasets as tfds
+import tfrecord_files
 from apache_beam.io.filesystems import FileSystems
 from apache_beam.testing import test_pipeline
 from apache_beam.testing.util import assert_that, equal_to
@@ -31,6 +33,7 @@ from data.batches.sequential import read_batches
 from data.errors import BadDataError, ConfigError, EnvironmentTrouble
 from data.examples import write
 from data.examples.artifact import load_examples
+from data.examples.splits import SplitShares
 from data.examples.tfrecord import read_records
 from data.sources import SourceConfig, make_source
 
@@ -38,7 +41,13 @@ from data.sources import SourceConfig, make_source
 pytestmark = pytest.mark.filterwarnings(r"ignore:label\(\) is deprecated:DeprecationWarning")
 
 NAMES = tuple("0123456789")
-REMOTE = ["idx, gzip", "idx, plain", "npz", "tfds_dir"]  # forms that are read by URL as well
+REMOTE = [
+    "idx, gzip",
+    "idx, plain",
+    "npz",
+    "parquet",
+    "tfds_dir",
+]  # forms that are read by URL as well
 
 
 @pytest.fixture(scope="module")
@@ -59,6 +68,10 @@ def settings_of(digits, tmp_path_factory, store_tfds) -> dict[str, dict]:
     np.savez_compressed(folder / "digits.npz", **arrays)
     (folder / "npy").mkdir()
     for split, (images, labels) in digits.items():
+        (folder / "csv").mkdir(exist_ok=True)
+        rows = np.column_stack([labels, images.reshape(-1, 64)])
+        np.savetxt(folder / "csv" / f"{split}.csv", rows, "%d", ",")
+    for split, (images, labels) in digits.items():
         np.save(folder / "npy" / f"{split}_images.npy", images)
         np.save(folder / "npy" / f"{split}_labels.npy", labels)
     image = tfds.features.Image(shape=(8, 8, 1))
@@ -67,6 +80,7 @@ def settings_of(digits, tmp_path_factory, store_tfds) -> dict[str, dict]:
     by_name = {"name": "mnist", "version": "3.0.1", "data_dir": str(folder / "tfds")}
     own_files.write_image_folder(folder / "png", digits, NAMES)
     own_files.write_table(folder / "png", folder / "digits.csv", digits, NAMES)
+    parquet_files.write_folder(folder / "parquet", digits, NAMES)
     forms = {
         "digits": {"source": "digits"},
         "image_folder": {"source": "image_folder", "path": str(folder / "png")},
@@ -78,13 +92,24 @@ def settings_of(digits, tmp_path_factory, store_tfds) -> dict[str, dict]:
         "idx, gzip": {"source": "idx", "path": str(folder / "idx True")},
         "idx, plain": {"source": "idx", "path": str(folder / "idx False")},
         "npz": {"source": "npz", "path": str(folder / "digits.npz")},
+        "pixels_csv": {"source": "pixels_csv", "path": str(folder / "csv")},
         "own": {"source": "own_sources:Files", "path": str(folder / "npy")},
+        "parquet": {"source": "parquet", "path": str(folder / "parquet")},
         "tfds": {"source": "tfds", **by_name},
         "tfds_dir": {"source": "tfds_dir", "path": str(prepared)},
+        "tfrecord": {"source": "tfrecord", "path": str(write_tfrecords(folder / "raw", digits))},
+        "tfrecord, png": {"source": "tfrecord", "path": str(prepared)},
     }
     for form in REMOTE:
         forms[f"{form}, box"] = {**forms[form], "path": f"box://{forms[form]['path']}"}
     return forms
+
+
+def write_tfrecords(folder: Path, splits: Any) -> Path:
+    for split, both in splits.items():
+        records = tfrecord_files.make_pixels(*both)
+        tfrecord_files.write_tfrecord(folder / f"{split}-00000-of-00001", records, "GZIP")
+    return folder
 
 
 @pytest.fixture(scope="module")
@@ -139,8 +164,15 @@ def count_records(examples: Examples, split: str) -> Counter:
 
 
 FORMS = ["digits", "idx, gzip", "idx, plain", "image_folder", "npz", "own", "table", "tfds"]
-FORMS += ["tfds_dir"]
-REORDERED = ("image_folder", "table", "tfds", "tfds_dir")  # by name; TFDS shuffles what it stores
+FORMS += ["parquet", "pixels_csv", "tfds_dir", "tfrecord", "tfrecord, png"]
+REORDERED = (
+    "image_folder",
+    "parquet",
+    "table",
+    "tfds",
+    "tfds_dir",
+    "tfrecord, png",
+)  # by name; TFDS shuffles what it stores
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -262,7 +294,7 @@ def test_a_bug_in_ones_own_source_says_what_it_said(run, settings_of) -> None:
     ("changes", "words"),
     [
         ({"source": "own_sources:Nothing"}, "'train' is empty"),
-        ({"source": "own_sources:OtherSplit"}, "unknown split 'validation'"),
+        ({"source": "own_sources:OtherSplit"}, "unknown split 'valid'"),
         ({"options": {"promise": 7}}, "another number of images"),
         ({"validation_share": 1e-9}, "'validation' is empty"),
         ({"validation_share": 1 - 1e-9}, "'train' is empty"),
@@ -272,6 +304,15 @@ def test_a_bug_in_ones_own_source_says_what_it_said(run, settings_of) -> None:
 def test_splits_that_do_not_add_up(run, settings_of, changes: dict, words: str) -> None:
     with pytest.raises(BadDataError, match=words):
         run(**{**settings_of["own"], **changes})
+
+
+def test_images_without_a_split_are_cut_by_their_pixels(run, settings_of, quarter) -> None:
+    settings = {**settings_of["own"], "source": "own_sources:Unsplit", "validation_share": 0.25}
+    made = run(**settings, test_share=0.2)  # the share by which digits cuts its test split
+    for split in quarter.counts:
+        assert content(made, split) == content(quarter, split)
+    with pytest.raises(BadDataError, match="'test' is empty"):
+        run(**settings)
 
 
 @pytest.mark.parametrize("cut", [20, -1])
@@ -350,9 +391,9 @@ def test_what_it_depends_on(tmp_path: Path) -> None:
         found = ingest.depends(ingest.Config(**settings))
         return found.modules, found.files
 
-    assert depends() == (("data.sources.digits",), ())
+    assert depends() == (("data.sources.arrays.digits",), ())
     files = (tmp_path / "a" / "c", tmp_path / "b")
-    assert depends(source="idx", path=str(tmp_path)) == (("data.sources.idx",), files)
+    assert depends(source="idx", path=str(tmp_path)) == (("data.sources.arrays.idx",), files)
     assert depends(source="mine:Source", path=str(files[1])) == (("mine",), files[1:])
     assert depends(source="npz", path=str(tmp_path / "nowhere"))[1] == ()
     assert depends(source="npz", path="gs://some/where")[1] == ()
@@ -411,7 +452,9 @@ def test_the_pipeline_carries_no_images(tmp_path: Path) -> None:
     np.savez(path, **{f"{a}_{s}": v for a, v in arrays.items() for s in ("train", "test")})
     source = make_source("npz", SourceConfig(path=str(path)))
     pipeline = beam.Pipeline("FnApiRunner")
-    transform = write.WriteExamples(source, 0.1, tmp_path / "a", tmp_path / "b")
+    transform = write.WriteExamples(
+        source, SplitShares(validation=0.1), tmp_path / "a", tmp_path / "b"
+    )
     _ = pipeline | transform
     assert len(pickle.dumps(source)) < 5_000
     assert pipeline.to_runner_api().ByteSize() < 50_000

@@ -24,6 +24,8 @@ FOLDER: dict[str, Any] = {"source": "image_folder", "path": "photos"}
         ({"features": ("camera", "label")}, "features does not name"),
         ({"features": ("camera", "camera")}, "features does not name"),
         ({"features": ("",)}, "features does not name"),
+        ({"splits": {"dev": "val"}}, "splits does not name"),
+        ({"splits": {"train": ""}}, "splits does not name"),
     ],
 )
 def test_values_that_make_no_sense(settings: dict, words: str) -> None:
@@ -48,7 +50,7 @@ def test_settings_of_files_that_contradict_one_another(settings: dict, words: st
         ingest.check_config(ingest.Config(**{**FOLDER, **settings}))
 
 
-@pytest.mark.parametrize("source", ["digits", "idx", "npz", "tfds_dir"])
+@pytest.mark.parametrize("source", ["digits", "idx", "npz", "pixels_csv"])
 @pytest.mark.parametrize(
     "setting",
     [
@@ -62,7 +64,6 @@ def test_settings_of_files_that_contradict_one_another(settings: dict, words: st
         {"orientation": "ignore"},
         {"max_megapixels": 1.0},
         {"store": "encoded"},
-        {"test_share": 0.1},
         {"max_bad_share": 0.1},
     ],
 )

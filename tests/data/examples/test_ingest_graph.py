@@ -16,7 +16,9 @@ from data.spec import ImageSpec
 def test_the_pipeline_holds_no_images_and_images_cross_no_shuffle(mnist_dir, tmp_path):
     source = make_source("idx", SourceConfig(path=str(mnist_dir)))
     pipeline = beam.Pipeline()
-    _ = pipeline | "Write" >> WriteExamples(source, 0.1, tmp_path, tmp_path / "record")
+    _ = pipeline | "Write" >> WriteExamples(
+        source, SplitShares(validation=0.1), tmp_path, tmp_path / "record"
+    )
     proto = pipeline.to_runner_api()
     assert proto.ByteSize() < 100_000  # a thousandth of MNIST's pixels would be 55,000
     transforms = proto.components.transforms.values()

@@ -56,3 +56,14 @@ def test_a_group_is_in_one_split_whatever_its_images() -> None:
     assert abs(of_groups.count("test") / 300 - 0.3) < 0.1
     assert abs(of_groups.count("validation") / 300 - 0.7 * 0.3) < 0.1
     assert shares.choose_split(None, "b\udcff", {}) in ("train", "validation", "test")
+
+
+@pytest.mark.parametrize("given", ["train", "validation", "test", None])
+@pytest.mark.parametrize("validation", [0, 0.25])
+@pytest.mark.parametrize("test", [0, 0.3])
+def test_an_array_of_images_is_divided_as_its_images_one_by_one(given, validation, test) -> None:
+    shares = SplitShares(test=test, validation=validation)
+    masks = shares.divide(given, IMAGES)
+    assert np.sum(list(masks.values()), axis=0).tolist() == [1] * len(IMAGES)
+    for split, mask in masks.items():
+        assert mask.tolist() == [name == split for name in assign(shares, given)]

@@ -12,6 +12,7 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
+import cifar_files
 import idx_files
 import numpy as np
 import pytest
@@ -27,6 +28,8 @@ SPLITS = {
     "test": (RNG.integers(0, 256, (7, 5, 4), dtype=np.uint8), np.arange(7, dtype=np.uint8) % 3),
 }
 
+SIZES = [("train", 10), ("test", 3)]  # of CIFAR
+
 
 @pytest.fixture(params=["box", "bucket"])
 def url_of(request: pytest.FixtureRequest) -> Callable[[Path], str]:
@@ -41,11 +44,34 @@ def inputs(tmp_path: Path) -> dict[str, Path]:
     idx_files.write_idx(tmp_path / "plain", **SPLITS, compress=False)
     arrays = {f"{a}_{s}": both[i] for s, both in SPLITS.items() for i, a in enumerate("xy")}
     np.savez_compressed(tmp_path / "images.npz", **arrays)
+    for key, array in arrays.items():
+        np.savez(make_folder(tmp_path / "npz") / f"{key}.npz", array)
+    header = ",".join(["label", *(f"{row}x{column}" for row in range(5) for column in range(4))])
+    for split, (images, labels) in SPLITS.items():
+        rows = np.column_stack([labels, images.reshape(-1, 20)])
+        path = make_folder(tmp_path / "csv") / f"{split}.csv"
+        np.savetxt(path, rows, "%d", ",", header=header, comments="")
+    colour = {s: (RNG.integers(0, 256, (n, 32, 32, 3), np.uint8), np.arange(n)) for s, n in SIZES}
     return {
         "idx": tmp_path / "idx",
         "idx, plain": tmp_path / "plain",
         "npz": tmp_path / "images.npz",
+        "npz, a folder": tmp_path / "npz",
+        "pixels_csv": tmp_path / "csv",
+        "pixels_csv, one file": tmp_path / "csv" / "train.csv",
+        "cifar_binary": cifar_files.write_cifar_10(tmp_path / "cifar", **colour),
     }
+
+
+FORMS = [
+    *("idx", "idx, plain", "npz", "npz, a folder"),
+    *("pixels_csv", "pixels_csv, one file", "cifar_binary"),
+]
+
+
+def make_folder(path: Path) -> Path:
+    path.mkdir(exist_ok=True)
+    return path
 
 
 def read(form: str, path: object) -> list[tuple[str, bytes, bytes]]:
@@ -59,12 +85,12 @@ def read(form: str, path: object) -> list[tuple[str, bytes, bytes]]:
     ]
 
 
-@pytest.mark.parametrize("form", ["idx", "idx, plain", "npz"])
+@pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("part_images", [20_000, 7])
 def test_a_url_gives_what_the_local_path_gives(
     inputs, url_of, form, part_images, monkeypatch
 ) -> None:
-    monkeypatch.setattr("data.sources.arrays.array_files.PART_IMAGES", part_images)
+    monkeypatch.setattr("data.sources.arrays.labelled_images.PART_IMAGES", part_images)
     wanted = read(form, inputs[form])
     assert read(form, url_of(inputs[form])) == wanted
     if inputs[form].is_dir():
@@ -165,7 +191,7 @@ def test_broken_files_say_so_as_local_ones_do(inputs, url_of) -> None:
         read("npz", url_of(inputs["npz"]))
     with zipfile.ZipFile(inputs["npz"], "w") as archive:
         archive.writestr("x_train.npy", b"hello")
-    with pytest.raises(BadDataError, match="is missing or not an array"):
+    with pytest.raises(BadDataError, match="has no labels of the split train"):
         read("npz", url_of(inputs["npz"]))
 
 

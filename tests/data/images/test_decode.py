@@ -136,6 +136,7 @@ BAD: dict[str, tuple[Callable[[], bytes], str]] = {
     "cut BMP": (lambda: photographs.save(IMAGE, "BMP")[:900], "it is truncated: pixels"),
     "magic bytes alone": (lambda: b"\xff\xd8\xff", "its pixels are damaged or truncated"),
     "damaged PNG": (lambda: files.png(NOISE).replace(b"IHDR", b"IHDQ"), "its header is damaged"),
+    "PNG of 8 bytes": (lambda: files.png(NOISE)[:8], "its header is damaged"),
     "PNG of no width": (lambda: vast_png(0), "its header is damaged: it has no size"),
     "CMYK": (cmyk, "it is a CMYK or YCCK JPEG: convert it to RGB"),
     "animated PNG": (lambda: files.animated(NOISE), "it is an animated PNG"),

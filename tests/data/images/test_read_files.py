@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import image_files as files
+import mutated_images
 import numpy as np
 import photographs
 import pytest
@@ -8,6 +9,7 @@ from photographs import make_spec
 from PIL import Image
 
 from data.base.content_hash import hash_image_shares
+from data.images import plain_files
 from data.images import read_files as module
 from data.images.read_files import read_files
 
@@ -68,3 +70,25 @@ def test_the_same_shares_in_every_lossless_kind() -> None:
     assert [outcome.kind for outcome in outcomes] == ["png", "bmp", "webp", "png"]
     for outcome in outcomes:
         assert outcome.shares == outcomes[0].shares
+
+
+def test_plain_files_beside_others_give_the_pixels_of_the_general_way(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Whatever a PNG is, and however damaged, both ways give the same outcome."""
+    spec, draw = make_spec(13, 17, 3), np.random.default_rng(5)
+    contents = [
+        photographs._KINDS["png"](np.random.default_rng(seed), (13, 17))[0] for seed in range(60)
+    ]
+    contents += [files.to_file(files.noise(13, 17, 3, seed)) for seed in range(70)]
+    contents += files.whole_files(files.noise(13, 17, 3))
+    contents += [mutated_images.mutate(contents, draw) for _ in range(60)]
+    contents += [file for seed in range(30) for file in contents[seed : seed + 90 : 30]]
+    is_plain = plain_files.make_test(spec)
+    assert 64 < sum(map(is_plain, contents)) < len(contents) - 64
+    quick = list(read_files(contents, spec, PURPOSES))
+    monkeypatch.setattr(plain_files, "make_test", lambda spec: lambda file: False)
+    for one, other in zip(quick, read_files(contents, spec, PURPOSES), strict=True):
+        np.testing.assert_equal(one, other)
+    assert sum(image.pixels is None for image in quick) > 10
+    assert sum(image.pixels is not None for image in quick) > 100

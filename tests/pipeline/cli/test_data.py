@@ -114,6 +114,33 @@ def test_arrays_are_recognized_and_described(capfd) -> None:
     check(recipes.configure("image_folder", None, settings)[0])
 
 
+def test_what_is_assumed_is_said_and_stands_in_the_recipe(capfd, monkeypatch) -> None:
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.delitem(sys.modules, "recipe", raising=False)
+    rng = np.random.default_rng(0)
+    labels = np.arange(60) % 3 + 1  # from 1
+    images = rng.integers(0, 256, (60, 3, 8, 12), np.uint8)  # channels first
+    np.savez("small.npz", x_train=images, y_train=labels)
+    assert call(["data", "small.npz"]) == 0
+    printed = capfd.readouterr().out
+    assert "axes=CHW. Images of shape (3, 8, 12)." in printed
+    assert "first_label=1. No image of 0." in printed
+    assert "--set ingest.axes=CHW --set ingest.first_label=1" in printed
+    assert call(["data", "small.npz", "--json", "--headers"]) == 0
+    assert set(json.loads(capfd.readouterr().out)["assumed"]) == {"axes", "first_label"}
+    assert call(["new", "mine", "--images", "small.npz"]) == 0
+    assert "assumed: axes=CHW" in capfd.readouterr().err
+    written = recipes.build("mine/recipe.py:recipe")
+    check(written)
+    ingest, train = (written.step(name).config for name in ("ingest", "train"))
+    assert (ingest.axes, ingest.first_label, ingest.class_names) == ("CHW", 1, ("1", "2", "3"))
+    assert (ingest.test_share, ingest.validation_share) == (0.2, 0.1)
+    assert train.model == "dense"  # of 8 pixels
+    text = Path("mine/recipe.py").read_text()
+    assert "# Assumed. Images of shape (3, 8, 12)." in text
+    assert call(["data", "small.npz", "--set", "ingest.axes=HWC"]) == 5
+
+
 @pytest.mark.parametrize(
     ("words", "code", "reason"),
     [

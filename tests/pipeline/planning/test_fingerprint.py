@@ -138,8 +138,8 @@ def test_every_source_file_of_a_step_counts():
     step = recipes.build("digits").step("ingest")
     parts = fingerprint.collect_parts(step, 0, {}, Code(), OutsideData(), lambda paths: {})
     root = Path(fingerprint.__file__).parents[2]
-    assert "data/sources/digits.py" in parts["code"]
-    assert "data/sources/idx.py" not in parts["code"]
+    assert "data/sources/arrays/digits.py" in parts["code"]
+    assert "data/sources/arrays/idx.py" not in parts["code"]
     for name, digest_ in parts["code"].items():
         assert hashlib.sha256((root / name).read_bytes()).hexdigest()[:16] == digest_
         assert ast.parse((root / name).read_text())

@@ -12,7 +12,7 @@ from PIL import Image
 from components import ingest
 from data.errors import InputChanged
 from data.sources.file_source import FilePart, ImageFile
-from data.sources.image_folder import ImageFolderSource
+from data.sources.image_files.image_folder import ImageFolderSource
 from pipeline import exit_codes
 from pipeline.config.graph import PipelineConfig, Step
 from pipeline.run import run

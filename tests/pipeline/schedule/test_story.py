@@ -15,7 +15,7 @@ import pytest
 
 from data.files.durable_files import read_json
 from data.sources import SourceConfig
-from data.sources.idx import IdxSource
+from data.sources.arrays.idx import IdxSource
 from pipeline import exit_codes
 from pipeline.cli.main import call
 from pipeline.schedule import lock

@@ -11,7 +11,7 @@ from typing import Protocol
 from data.base.visible_text import escape_line
 from data.errors import BadDataError, ConfigError, suggest_names
 from data.sources.image_files.labelled import compile_group
-from data.sources.source import SourceConfig
+from data.sources.source_config import SourceConfig
 from data.spec import IMAGE, LABEL, SPAN
 
 Cells = tuple[str | None, ...]
@@ -81,11 +81,11 @@ def choose_columns(header: Sequence[str], config: SourceConfig, table: str) -> C
         BadDataError: the header is none, or more than one column has a usual name.
         ConfigError: a setting names a column that there is not.
     """
-    _check_header(header, table)
+    check_header(header, table)
 
     def choose(role: str, given: str | None) -> str | None:
         if given is not None:
-            return _require(given, header, f"ingest.{role}_column", table) if given else None
+            return require_column(given, header, f"ingest.{role}_column", table) if given else None
         return _find(role, header, table)
 
     path, label = choose("path", config.path_column), choose("label", config.label_column)
@@ -98,17 +98,8 @@ def choose_columns(header: Sequence[str], config: SourceConfig, table: str) -> C
             follows="nothing was ingested",
             remedy=f"--set ingest.{role}_column=NAME; a table without a header needs one",
         )
-    group, pattern = None, None
-    if config.group is None:
-        group = _find("group", header, table)
-    elif config.group in header:
-        group = config.group
-    elif re.fullmatch(r"[\w -]*", config.group):
-        _require(config.group, header, "ingest.group", table)
-    else:
-        pattern = compile_group(config.group)
-    for name in config.features:
-        _check_feature(name, header, table)
+    group, pattern = choose_group(header, config.group, table)
+    check_features(header, config.features, table)
     return Columns(
         path=path,
         label=label,
@@ -119,7 +110,32 @@ def choose_columns(header: Sequence[str], config: SourceConfig, table: str) -> C
     )
 
 
-def _check_header(header: Sequence[str], table: str) -> None:
+def choose_group(
+    header: Sequence[str], setting: str | None, table: str
+) -> tuple[str | None, re.Pattern[str] | None]:
+    """Return the column with the group of each image, or the pattern of its path, or neither.
+
+    Raises:
+        BadDataError: more than one column has a usual name.
+        ConfigError: the setting is neither a column nor a pattern with one group.
+    """
+    if setting is None:
+        return _find("group", header, table), None
+    if setting in header:
+        return setting, None
+    if re.fullmatch(r"[\w -]*", setting):
+        require_column(setting, header, "ingest.group", table)
+    return None, compile_group(setting)
+
+
+def check_features(header: Sequence[str], names: Sequence[str], table: str) -> None:
+    """Raise ConfigError if a table lacks one of `ingest.features`, or examples have it already."""
+    for name in names:
+        _check_feature(name, header, table)
+
+
+def check_header(header: Sequence[str], table: str) -> None:
+    """Raise BadDataError if there is no column, or two have one name."""
     twice = [name for name, count in Counter(header).items() if count > 1]
     if header and not twice:
         return
@@ -132,7 +148,8 @@ def _check_header(header: Sequence[str], table: str) -> None:
     )
 
 
-def _require(name: str, header: Sequence[str], setting: str, table: str) -> str:
+def require_column(name: str, header: Sequence[str], setting: str, table: str) -> str:
+    """Return a column's name; raise ConfigError if there is no such column."""
     if name in header:
         return name
     raise ConfigError(
@@ -160,7 +177,7 @@ def _find(role: str, header: Sequence[str], table: str) -> str | None:
 
 
 def _check_feature(name: str, header: Sequence[str], table: str) -> None:
-    _require(name, header, "ingest.features", table)
+    require_column(name, header, "ingest.features", table)
     if name in _OUR_FEATURES:
         raise ConfigError(
             f"{name!r} cannot be a further feature",

@@ -15,17 +15,8 @@ from data.files.input_files import InputPath
 from data.sources.file_source import LeftOut
 from data.sources.image_files.labelled import match_group
 from data.sources.image_files.tables.columns import Columns, Table
+from data.sources.split_names import USUAL_NAMES
 
-SPLIT_NAMES = {
-    "train": "train",
-    "training": "train",
-    "val": "validation",
-    "valid": "validation",
-    "validation": "validation",
-    "dev": "validation",
-    "test": "test",
-    "testing": "test",
-}
 _NO_LABEL = {"nan", "NaN", "<NA>"}  # as libraries write a missing value
 _NUMBER = re.compile(r"[+-]?[0-9]+([.][0-9]*)?")
 
@@ -141,10 +132,10 @@ class _RowReader:
         return leaving_error(self._where, f"{self._unit} {number}", path, self._folder)
 
     def _get_split(self, number: int, value: str | None) -> str:
-        split = SPLIT_NAMES.get((value or "").strip().lower())
+        split = USUAL_NAMES.get((value or "").strip().lower())
         if split is None:
             raise self._error(
-                number, "is of an unknown split", f"one of {', '.join(SPLIT_NAMES)}", repr(value)
+                number, "is of an unknown split", f"one of {', '.join(USUAL_NAMES)}", repr(value)
             )
         return split
 

@@ -12,10 +12,10 @@ import pytest
 
 from data.errors import BadDataError, PenstockError
 from data.sources import SourceConfig
+from data.sources.image_files.image_folder import ImageFolderSource
 from data.sources.image_files.layout import read_layout
 from data.sources.image_files.layout_rules import LayoutSettings
 from data.sources.image_files.listing import Listed, Listing
-from data.sources.image_folder import ImageFolderSource
 
 BYTES = os.fsdecode(b"\xff")
 NFC, NFD = (unicodedata.normalize(form, "käse") for form in ("NFC", "NFD"))
@@ -94,24 +94,26 @@ LAYOUTS = [
         Layout(
             f"a split called {name}",
             f"train/cat/a.jpg {name}/dog/b.jpg",
-            sorted([f"{name}/dog/b.jpg=dog@{split}", "train/cat/a.jpg=cat@train"]),
+            sorted([f"{name}/dog/b.jpg=dog@{split}", f"train/cat/a.jpg=cat{train}"]),
         )
-        for name, split in [
-            ("val", "validation"),
-            ("valid", "validation"),
-            ("validation", "validation"),
-            ("Test", "test"),
+        for name, split, train in [  # without a test split, images of train have none
+            ("val", "validation", ""),
+            ("valid", "validation", ""),
+            ("validation", "validation", ""),
+            ("dev", "validation", ""),
+            ("Test", "test", "@train"),
+            ("testing", "test", "@train"),
         ]
     ),
     Layout(
         "train alone",
         "train/cat/a.jpg train/dog/b.jpg",
-        ["train/cat/a.jpg=cat@train", "train/dog/b.jpg=dog@train"],
+        ["train/cat/a.jpg=cat", "train/dog/b.jpg=dog"],
     ),
     Layout(
         "two names of a split, one of them empty",
         "train/cat/a.jpg train/dog/b.jpg val/dog/c.jpg valid/",
-        ["train/cat/a.jpg=cat@train", "train/dog/b.jpg=dog@train", "val/dog/c.jpg=dog@validation"],
+        ["train/cat/a.jpg=cat", "train/dog/b.jpg=dog", "val/dog/c.jpg=dog@validation"],
         left_out="valid/",
     ),
     Layout(

@@ -15,7 +15,7 @@ import pytest
 
 from data.errors import BadDataError, ConfigError, EnvironmentTrouble, PenstockError
 from data.sources import SourceConfig
-from data.sources.table import TableSource
+from data.sources.image_files.table import TableSource
 
 BYTES = os.fsdecode(b"\xff")
 FORMATS = ["csv", "tsv", "jsonl", "parquet"]

@@ -1,0 +1,1 @@
+"""Open Parquet files of others safely."""

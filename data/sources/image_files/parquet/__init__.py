@@ -1,0 +1,1 @@
+"""Read images that lie in Parquet files, in Hugging Face's layout."""

@@ -1,0 +1,1 @@
+"""Read tf.Examples from TFRecord files that others wrote."""
