@@ -249,7 +249,7 @@ def sign_digits_dir() -> Path:
 
 @pytest.fixture
 def few_images_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Evaluate asks about 20 images alone in place of 100: half a second for each evaluation."""
+    """Evaluate asks about 20 images alone, not 100: else it calls each bundle 354 times."""
     monkeypatch.setattr("serving_export.parity.batch_independence.NUMBER", 20)
 
 

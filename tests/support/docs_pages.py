@@ -1,8 +1,9 @@
 """The fenced blocks of a Markdown page, as one script that a reader might have typed.
 
 `sh` blocks run as they are printed, one after the other in one bash from an empty folder, with the
-installed command; so do `python` blocks, each as a file. A `toml` block is a config file that a
-recipe takes; a `json` or `yaml` block can be read; a `text` block is what something prints.
+installed command or its stand-in, see `warm_start`; so do `python` blocks, each as a file. A `toml`
+block is a config file that a recipe takes; a `json` or `yaml` block can be read; a `text` block is
+what something prints.
 
 What a block needs beyond that stands in an HTML comment right before it, one of:
 
