@@ -351,7 +351,10 @@ def test_a_source_takes_beams_flags_along_to_a_worker_that_has_none(settings_of)
         FileSystems.set_options(None)
         stores.Box.seen_options.clear()
         arrived = pickle.loads(source)
-        assert sum(len(c.labels) for p in arrived.parts() for c in arrived.read(p)) == 1797
+        if hasattr(arrived, "read_files"):
+            assert sum(1 for p in arrived.list_parts() for _ in arrived.read_files(p)) == 1797
+        else:
+            assert sum(len(c.labels) for p in arrived.parts() for c in arrived.read(p)) == 1797
         hosts = {options.get_all_options()["hdfs_host"] for options in stores.Box.seen_options}
         assert hosts == {"there"}
 
