@@ -220,12 +220,6 @@ def fashion_dir() -> Path:
 
 
 @pytest.fixture(scope="session")
-def signs_dir() -> Path:
-    """The folder of the photographs of hands: labels.csv, images/."""
-    return _real_data("sign_digits")
-
-
-@pytest.fixture(scope="session")
 def mnist_part(mnist_dir: Path, make_once: Callable[..., Path]) -> Path:
     """IDX files of a sixth of MNIST, 10,000 images and 2,000 of the test split."""
     import idx_files

@@ -61,7 +61,8 @@ import json, signal, socket
 held = {forwarded!r}
 signal.pthread_sigmask(signal.SIG_BLOCK, held)
 server = socket.socket(socket.AF_UNIX)
-server.connect(address)
+place, socket_name = os.path.split(address)
+server.connect("/proc/self/fd/%d/%s" % (os.open(place, os.O_PATH), socket_name))
 program = dict(
     words=words, executable=folder + "/python", folder=os.getcwd(), group=os.getpgrp(),
     ignored=[one for one in held if signal.getsignal(one) == signal.SIG_IGN],
@@ -91,7 +92,9 @@ def start_server(address: Path) -> None:
     To be called before any operation of TensorFlow, whose threads no fork has.
     """
     listening = socket.socket(socket.AF_UNIX)
-    listening.bind(str(address))
+    folder = os.open(address.parent, os.O_PATH)  # a socket's own path has at most 107 bytes
+    listening.bind(f"/proc/self/fd/{folder}/{address.name}")
+    os.close(folder)
     listening.listen(64)
     worker = "PYTEST_XDIST_WORKER" in os.environ  # ends before the session does
     session = os.pidfd_open(os.getppid() if worker else os.getpid())

@@ -32,7 +32,7 @@ CASES += [("photographs", form) for form in formats.OF_FILES]  # JPEG files as t
 
 
 @pytest.fixture(scope="module")
-def read_images(mnist_dir: Path, fashion_dir: Path, signs_dir: Path) -> Callable:
+def read_images(mnist_dir: Path, fashion_dir: Path, sign_digits_dir: Path) -> Callable:
     """A function that reads the first images of a dataset, by split: images and labels."""
 
     @cache
@@ -41,7 +41,7 @@ def read_images(mnist_dir: Path, fashion_dir: Path, signs_dir: Path) -> Callable
             folder = {"mnist": mnist_dir, "fashion": fashion_dir}[name]
             prefixes = zip(COUNTS.items(), ("train", "t10k"), strict=True)
             return {split: read_idx(folder, prefix, count) for (split, count), prefix in prefixes}
-        photographs = read_photographs(signs_dir)
+        photographs = read_photographs(sign_digits_dir)
         if name == "photographs":
             return photographs
         return {
