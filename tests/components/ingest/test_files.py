@@ -242,6 +242,21 @@ def test_splits_of_the_sources_own_stay(run, tmp_path) -> None:
     assert lacking == "1 of 2 classes have no image in test: b"
 
 
+@pytest.mark.parametrize("number", range(4))
+def test_a_class_with_a_single_image(run, tmp_path, number) -> None:
+    random = np.random.default_rng(number)
+    for name in [*(f"{label}/{i}.png" for label in "ac" for i in range(20)), "b/rare.png"]:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        pixels = random.integers(0, 256, (4, 4), dtype=np.uint8)
+        Image.fromarray(pixels).save(tmp_path / name)
+    examples = run(source="image_folder", path=str(tmp_path), test_share=0.3)
+    assert examples.spec.class_names == ("a", "b", "c")  # its label is kept
+    (place,) = (split for split, counts in examples.counts.items() if counts[1])
+    assert examples.counts[place][1] == 1
+    (other,) = {"train", "test"} - {place}
+    assert run.warnings == [f"1 of 3 classes have no image in {other}: b"]
+
+
 def test_ten_thousand_classes(photos, run) -> None:
     names = (*NAMES, *(f"class {number}" for number in range(9_997)))
     examples = run(**LISTED, path=str(photos), class_names=names)
