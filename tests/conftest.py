@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import os
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -15,7 +14,6 @@ from typing import Any
 import fake_google
 import hypothesis
 import pytest
-import warm_start
 from filelock import FileLock
 
 from data.base.unneeded_imports import skip_unneeded_imports
@@ -43,13 +41,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: -files[item.path])
 
 
-def pytest_collection_finish(session: pytest.Session) -> None:
-    """Exempt imported libraries from garbage collection, since they stay; let programs use them."""
+def pytest_collection_finish() -> None:
+    """Exempt imported libraries from garbage collection, since they stay."""
     gc.collect()
     gc.freeze()
-    asked = any("programs" in getattr(item, "fixturenames", ()) for item in session.items)
-    if asked and os.environ.get("PYTEST_XDIST_WORKER", "gw0") == "gw0":
-        warm_start.start_server(_shared_folder(session.config) / "programs.sock")
 
 
 def _shared_folder(config: pytest.Config) -> Path:
@@ -73,19 +68,6 @@ def make_once(pytestconfig: pytest.Config) -> Callable[..., Path]:
         return done
 
     return make
-
-
-@pytest.fixture(scope="session")
-def programs(pytestconfig: pytest.Config, make_once: Callable[..., Path]) -> Path:
-    """A folder of `penstock` and `python` that need no imports: see `warm_start`."""
-    address = _shared_folder(pytestconfig) / "programs.sock"
-    return make_once("programs", lambda folder: warm_start.write_clients(folder, address))
-
-
-@pytest.fixture
-def warm_python(programs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let processes that Penstock starts need no imports."""
-    monkeypatch.setattr(sys, "executable", str(programs / "python"))
 
 
 @pytest.fixture(scope="session")

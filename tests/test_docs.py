@@ -81,11 +81,11 @@ def test_what_runs_nowhere_is_listed_here():
 
 
 @pytest.fixture(scope="session")
-def tutorial(reader, tmp_path_factory, programs) -> Path:
+def tutorial(reader, tmp_path_factory) -> Path:
     """The folder in which the README and the first tutorial were followed."""
     folder = tmp_path_factory.mktemp("tutorial")
     for page in ("README.md", "docs/tutorials/first-model.md"):
-        docs_pages.run_page(page, folder, reader, programs=programs)
+        docs_pages.run_page(page, folder, reader)
     return folder / "here"
 
 
@@ -122,12 +122,12 @@ _AFTER_TUTORIAL = (
         "docs/how-to/training.md",
     ],
 )
-def test_a_page_runs(page, reader, tmp_path, request, programs):
+def test_a_page_runs(page, reader, tmp_path, request):
     (tmp_path / "here").mkdir()
     if page in _AFTER_TUTORIAL:
         tutorial = request.getfixturevalue("tutorial")
         shutil.copytree(tutorial / ".penstock", tmp_path / "here" / ".penstock")
-    docs_pages.run_page(page, tmp_path, reader, programs=programs)
+    docs_pages.run_page(page, tmp_path, reader)
 
 
 def test_every_page_with_a_block_to_run_runs():

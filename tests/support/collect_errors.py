@@ -76,7 +76,7 @@ def main() -> int:
         if options.all:
             copy.run_tests(["tests"], "not torture and not runners")
         else:
-            copy.run_tests([*_named(committed), *options.tests])
+            copy.run_tests([*_named(committed), *options.tests], "not torture")
             if missing := _missing(places, copy.examples(), reasons):
                 copy.run_tests(_mirrors(missing), "not slow and not torture and not runners")
         examples = copy.examples()

@@ -1,9 +1,8 @@
 """The fenced blocks of a Markdown page, as one script that a reader might have typed.
 
 `sh` blocks run as they are printed, one after the other in one bash from an empty folder, with the
-installed command or its stand-in, see `warm_start`; so do `python` blocks, each as a file. A `toml`
-block is a config file that a recipe takes; a `json` or `yaml` block can be read; a `text` block is
-what something prints.
+installed command; so do `python` blocks, each as a file. A `toml` block is a config file that a
+recipe takes; a `json` or `yaml` block can be read; a `text` block is what something prints.
 
 What a block needs beyond that stands in an HTML comment right before it, one of:
 
@@ -150,7 +149,6 @@ def run_page(
     *,
     has: Collection[str] = (),
     only_needing: bool = False,
-    programs: Path | None = None,
 ) -> str:
     """Run the page's blocks from an empty folder. Returns what they printed.
 
@@ -160,7 +158,6 @@ def run_page(
         environment: of the reader; the installed command comes first on its PATH.
         has: what blocks may need.
         only_needing: leave out the blocks that need nothing.
-        programs: a folder of `penstock` and `python` to run in place of those installed.
 
     Raises:
         AssertionError: a command failed; says what was printed.
@@ -176,7 +173,7 @@ def run_page(
         code = subprocess.run(
             ["bash", folder / "page.sh"],
             cwd=folder / "here",
-            env=_installed(environment, programs),
+            env=_installed(environment),
             stdin=subprocess.DEVNULL,
             stdout=printed,
             stderr=subprocess.STDOUT,
@@ -187,7 +184,7 @@ def run_page(
     return text
 
 
-def _installed(environment: Mapping[str, str], programs: Path | None) -> dict[str, str]:
+def _installed(environment: Mapping[str, str]) -> dict[str, str]:
     """An environment in which nothing but the installation leads to Penstock.
 
     Where this checkout only borrows an installation, see the Makefile, PYTHONPATH leads to it.
@@ -195,7 +192,6 @@ def _installed(environment: Mapping[str, str], programs: Path | None) -> dict[st
     caches = {"XDG_CACHE_HOME": str(Path.home() / ".cache")}  # of fonts, else made again
     outside = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "PENSTOCK"))}
     path = f"{Path(sys.executable).parent}:{environment.get('PATH', os.environ['PATH'])}"
-    path = f"{programs}:{path}" if programs else path
     if str(HOME) in os.environ.get("PYTHONPATH", "").split(os.pathsep):
         outside["PYTHONPATH"] = str(HOME)
     return {**caches, **outside, "TERM": "dumb", "COLUMNS": "160", **environment, "PATH": path}

@@ -105,7 +105,6 @@ def test_two_models_are_judged_without_a_pipeline(
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("warm_python")
 def test_alone_a_model_needs_a_floor(its_root, model, examples, capfd):
     alone = ("--candidate", model, "--examples", examples)
     assert judged(*alone) == exit_codes.GATE_NOT_CONFIGURED
@@ -115,7 +114,6 @@ def test_alone_a_model_needs_a_floor(its_root, model, examples, capfd):
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("warm_python")
 def test_a_model_of_others_is_loaded_only_if_trusted(
     its_root, model, worse, examples, tmp_path, capfd
 ):
@@ -128,7 +126,6 @@ def test_a_model_of_others_is_loaded_only_if_trusted(
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("warm_python")
 def test_a_trusted_model_must_take_these_images(its_root, examples, tmp_path, capfd):
     import tensorflow as tf
 

@@ -99,7 +99,6 @@ def test_what_this_root_pushed_is_vouched_for_wherever_it_lies(
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("warm_python")
 def test_gate_asks_once_whether_a_model_is_trusted(root, evil, written, capfd) -> None:
     examples = next(root.glob("artifacts/ingest/*/examples"))
     model = root / "serving" / "digits"
