@@ -29,6 +29,7 @@ SERVERS = {
         "docs/how-to/sources/own.md",
         "docs/how-to/sources/parquet.md",
         "docs/how-to/sources/table.md",
+        "docs/how-to/sources/tfds.md",
         "docs/how-to/sources/tfds-dir.md",
         "docs/how-to/sources/tfrecord.md",
         "docs/how-to/training.md",
