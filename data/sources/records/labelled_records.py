@@ -128,7 +128,7 @@ class LabelledRecords:
             label = _read_label(path, number, features, self.columns)
             index = self.classes.indices.get(label)
             if index is None:
-                raise record_error(
+                raise unfit_record_error(
                     path, number, "a label that was there when the records were counted", label
                 )
             yield LabelledExample(number, features, index)
@@ -141,7 +141,7 @@ class LabelledRecords:
         return read_records(path, start)
 
 
-def record_error(path: InputPath, record: int, expected: str, got: object) -> BadDataError:
+def unfit_record_error(path: InputPath, record: int, expected: str, got: object) -> BadDataError:
     """Return the error for a record that is not as all records must be."""
     return BadDataError(
         f"record {record:,} of {escape_line(str(path))} cannot be used",
@@ -215,7 +215,7 @@ def _parse(path: InputPath, content: bytes | None, record: int) -> Mapping[str, 
             raise ValueError("the end of the file")
         return parse_example(content)
     except ValueError as error:
-        raise record_error(path, record, "a tf.Example", error) from error
+        raise unfit_record_error(path, record, "a tf.Example", error) from error
 
 
 def _read_label(
@@ -226,7 +226,7 @@ def _read_label(
     except ValueError as error:
         expected = f"one int64 or one name as the label in {columns.label!r}"
         got = f"{error}; the record has {describe_features(features)}"
-        raise record_error(path, record, expected, got) from error
+        raise unfit_record_error(path, record, expected, got) from error
 
 
 def _check_labels(labels: Mapping[Label, Any]) -> None:

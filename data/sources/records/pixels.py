@@ -20,7 +20,7 @@ from data.sources.records.labelled_records import (
     LabelledRecords,
     Piece,
     PieceLimits,
-    record_error,
+    unfit_record_error,
 )
 from data.sources.records.record_files import RecordFiles
 from data.sources.source import Chunk, Part, chunk_size
@@ -79,7 +79,7 @@ class PixelRecords:
             except ValueError as error:
                 got = f"{error}; the record has {describe_features(example.features)}"
                 expected = f"{' x '.join(map(str, self._shape))} = {size} pixels from 0 to 255"
-                raise record_error(path, example.record, expected, got) from error
+                raise unfit_record_error(path, example.record, expected, got) from error
             labels.append(example.label)
             if len(labels) == step:
                 yield self._make_chunk(contents, labels)

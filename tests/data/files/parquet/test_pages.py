@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from data.files.parquet.pages import Chunk, check_pages, read_chunks
+from data.files.parquet.pages import Chunk, _make_chunk, check_pages, read_chunks
 from data.files.parquet.thrift import read_struct
 
 CODECS = {"UNCOMPRESSED": 0, "SNAPPY": 1, "GZIP": 2, "BROTLI": 4, "ZSTD": 6, "LZ4": 7}
@@ -46,6 +46,27 @@ def test_what_is_no_footer_is_an_error() -> None:
     for content in (b"", b"PAR1", b"x" * 100, b"PAR1\xff\xff\xff\xffPAR1", b"\x04\0\0\0PAR1"):
         with pytest.raises(ValueError, match=r"footer|field"):
             read_chunks(io.BytesIO(content))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({3: [b"image", 7]}, "a column without a path"),
+        ({7: -1}, "a column of a negative size"),
+        ({9: b""}, "a header without its field 9"),
+    ],
+)
+def test_a_column_that_cannot_be(changes: dict[int, Any], message: str) -> None:
+    whole = {3: [b"image"], 4: 0, 5: 10, 6: 100, 7: 100, 9: 4}
+    assert _make_chunk(whole) == Chunk("image", 0, 10, 4, 100, 100)
+    with pytest.raises(ValueError, match=message):
+        _make_chunk({**whole, **changes})
+
+
+def test_a_page_of_a_negative_size_is_an_error() -> None:
+    header = b"\x15\x00\x15\x01\x15\x00\x00"  # kind 0, of -1 bytes, 0 of them stored
+    with pytest.raises(ValueError, match="a page of a negative size at byte 0"):
+        check_pages(io.BytesIO(header), [Chunk("image", 0, 10, 0, 100, 100)])
 
 
 @pytest.mark.parametrize(

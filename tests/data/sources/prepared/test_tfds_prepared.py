@@ -185,6 +185,15 @@ def claim(length: int) -> Callable[[Path], None]:
     return edit
 
 
+def rename(folder: Path) -> None:
+    """The template of the shards' names is damaged."""
+    path = folder / "dataset_info.json"
+    info = json.loads(path.read_text())
+    for split in info["splits"]:
+        split["filepathTemplate"] = "{DATASET}-{NOWHERE}.{FILEFORMAT}"
+    path.write_text(json.dumps(info))
+
+
 @pytest.mark.parametrize("length", [2**40, 2**62])
 @pytest.mark.parametrize("scheme", ["", "box://"])
 def test_a_record_that_claims_more_than_there_is_ends_no_process(
@@ -203,6 +212,7 @@ def test_a_record_that_claims_more_than_there_is_ends_no_process(
     [
         no_image,
         flip,
+        rename,
         lambda folder: (folder / "dataset_info.json").unlink(),
         lambda folder: (folder / "dataset_info.json").write_text("{"),
         lambda folder: (folder / "features.json").unlink(),
@@ -210,7 +220,17 @@ def test_a_record_that_claims_more_than_there_is_ends_no_process(
         lambda folder: next(folder.glob("arrows-train.tfrecord*")).unlink(),
         lambda folder: next(folder.glob("arrows-train.tfrecord*")).write_bytes(b""),
     ],
-    ids=["feature", "flip", "info", "info {", "features", "features {}", "shard", "empty shard"],
+    ids=[
+        "feature",
+        "flip",
+        "template",
+        "info",
+        "info {",
+        "features",
+        "features {}",
+        "shard",
+        "empty shard",
+    ],
 )
 @pytest.mark.parametrize("scheme", ["", "box://"])
 def test_a_damaged_directory(data_dir: Path, tmp_path: Path, edit, scheme: str) -> None:
