@@ -213,7 +213,7 @@ def test_a_step_that_fails_there_fails_here_in_the_same_words(digits, request_at
     empty.mkdir()
     settings = ["ingest.source=idx", f"ingest.path={empty}"]
     pipeline = apply_settings(digits, settings)
-    with pytest.raises(BadDataError, match="images of the split train"):
+    with pytest.raises(BadDataError, match="lacks the file train-images"):
         send(pipeline, request_at(tmp_path / "root", shared_filesystem=True))
     assert status(tmp_path / "root") == ("failed", exit_codes.BAD_DATA)
 
