@@ -195,9 +195,10 @@ def test_images_trained_on_are_counted(
 def test_images_to_ask_about_come_from_all_over_the_split(
     examples: Examples, digit_arrays: tuple[np.ndarray, np.ndarray]
 ) -> None:
-    from serving_export.parity.batch_independence import sample_images
+    from serving_export.parity import batch_independence
 
-    places = np.linspace(0, IMAGES - 1, 100).astype(int)
+    number, sample_images = batch_independence.NUMBER, batch_independence.sample_images
+    places = np.linspace(0, IMAGES - 1, number).astype(int)
     for seen, known in zip(sample_images(examples, "test"), digit_arrays, strict=True):
         np.testing.assert_array_equal(seen, known[places])
 
