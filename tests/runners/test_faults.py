@@ -115,7 +115,8 @@ def test_flink_ends_a_job_whose_run_is_interrupted(flink, slow_digits, tmp_path)
     with pytest.raises(KeyboardInterrupt):
         run_until_interrupted()
     thread.join()
-    assert "RUNNING" not in alive()
+    # Before the source goes on: a busy cluster takes its time to cancel.
+    flink.processes.until(lambda: "RUNNING" not in alive(), "the cancellation", 60)
     (tmp_path / "go").touch()
     flink.processes.until(lambda: alive() == [], "the end of the job")
     ended_so(root, exit_codes.INTERRUPTED, "interrupted")
