@@ -16,7 +16,7 @@ from components.ingest.shares import choose_shares, list_required_splits
 from components.ingest.store import choose_store, measure_mean_size
 from data.base.visible_text import escape_line
 from data.errors import BadDataError
-from data.examples.finalize import check_splits, finalize_examples
+from data.examples.finalize import finalize_examples
 from data.examples.from_files.outcome import Outcome, read_outcome
 from data.examples.from_files.portions import group_parts
 from data.examples.from_files.quarantine import write_left_out, write_quarantine
@@ -62,7 +62,6 @@ def ingest_files(
     outcome = _write_files(source, parts, rules, context, temporary)
     outcome.check(total, config.max_bad_share)
     outcome.check_groups()
-    check_splits(outcome.images, list_required_splits(config))
     write_quarantine(path, outcome)
     write_left_out(path, left_out)
     examples = Examples(
@@ -81,7 +80,7 @@ def ingest_files(
         outcome.shards,
         outcome.folder,
         expected=written,
-        splits=(),
+        splits=list_required_splits(config),
         source=asdict(config),
     )
     context.progress(total, total, f"{written:,} images written, {outcome.bad:,} bad files")

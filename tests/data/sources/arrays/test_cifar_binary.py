@@ -6,6 +6,7 @@ from pathlib import Path
 import cifar_files
 import numpy as np
 import pytest
+from read_arrays import read_splits
 
 from data.errors import BadDataError, ConfigError, PenstockError
 from data.sources import SourceConfig
@@ -32,18 +33,7 @@ def cifar_100(tmp_path: Path) -> Path:
 
 
 def read(folder: Path, **settings) -> dict[str | None, tuple[np.ndarray, np.ndarray]]:
-    source = pickle.loads(
-        pickle.dumps(CifarBinarySource(SourceConfig(path=str(folder), **settings)))
-    )
-    chunks: dict[str | None, list] = {}
-    for part in source.parts():
-        chunks.setdefault(part.split, []).extend(source.read(part))
-    found = {
-        split: tuple(np.concatenate([c[i] for c in some]) for i in (0, 1))
-        for split, some in chunks.items()
-    }
-    assert sum(len(labels) for _, labels in found.values()) == source.num_images()
-    return found
+    return read_splits(CifarBinarySource(SourceConfig(path=str(folder), **settings)))
 
 
 @pytest.mark.parametrize("part_images", [20_000, 2])

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import csv
 import gzip
-import pickle
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from read_arrays import read_splits
 
 from data.errors import BadDataError, ConfigError, PenstockError
 from data.sources import SourceConfig
@@ -37,16 +37,7 @@ def write(path: Path, rows: np.ndarray, names: list[str] | None = NAMES, **optio
 
 
 def read(path: Path, **settings) -> dict[str | None, tuple[np.ndarray, np.ndarray]]:
-    source = pickle.loads(pickle.dumps(PixelsCsvSource(SourceConfig(path=str(path), **settings))))
-    chunks: dict[str | None, list] = {}
-    for part in source.parts():
-        chunks.setdefault(part.split, []).extend(source.read(part))
-    found = {
-        split: tuple(np.concatenate([c[i] for c in some]) for i in (0, 1))
-        for split, some in chunks.items()
-    }
-    assert sum(len(labels) for _, labels in found.values()) == source.num_images()
-    return found
+    return read_splits(PixelsCsvSource(SourceConfig(path=str(path), **settings)))
 
 
 def describe(path: Path, **settings) -> str:
