@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -21,6 +22,9 @@ from data.base.unneeded_imports import skip_unneeded_imports
 # As the command line does, see there.
 skip_unneeded_imports()
 gc.set_threshold(50_000, 20, 20)
+# A shell lets what it starts in the background ignore Ctrl-C; tests press it.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 # Processes of pytest-xdist have a width of 80; where no terminal is, lines are not wrapped.
 os.environ.pop("COLUMNS", None)
 

@@ -94,9 +94,9 @@ class Config:
     """Order in which the pixels of an image with channels are stored: HWC, height, width, channels,
     or CHW (npz, pixels_csv, tfrecord of pixels)."""
     transpose: bool | None = None
-    """Whether the rows of an image are stored as columns, as in EMNIST (idx, npz, pixels_csv,
-    tfrecord of pixels). None: no, but idx and npz take it for true where the names of the files
-    begin with emnist, and say so."""
+    """Whether the rows of an image are stored as columns, as in EMNIST (idx, npz, pixels_csv, tfds
+    and tfds_dir of one size, tfrecord of pixels). None: no, but idx, npz, tfds and tfds_dir take it
+    for true where the name of the dataset begins with emnist, and say so."""
     first_label: int = 0
     """Number of the first class in the data, such as 1 in EMNIST's letters (idx, npz, pixels_csv,
     tfds, tfds_dir, tfrecord)."""

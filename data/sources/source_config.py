@@ -59,6 +59,7 @@ _SETTINGS = {
             "image_column",
             "label_column",
             "splits",
+            "transpose",
             "first_label",
             "try_gcs",
         ),
@@ -66,7 +67,7 @@ _SETTINGS = {
     "tfds_dir": _Settings(
         "either",
         ("path",),
-        ("class_names", "image_column", "label_column", "splits", "first_label"),
+        ("class_names", "image_column", "label_column", "splits", "transpose", "first_label"),
     ),
     "tfrecord": _Settings(
         "either",

@@ -114,10 +114,12 @@ def write_cifar(folder: Path, splits: Splits, names: Sequence[str]) -> Settings:
 
 
 def write_tfds(folder: Path, splits: Splits, names: Sequence[str]) -> Settings:
+    """By the library; files are stored as they are, and their size is left open."""
     import tensorflow as tf
     import tensorflow_datasets as tfds
 
-    shape = next(iter(splits.values()))[0].shape[1:]
+    first = next(iter(splits.values()))[0]
+    shape = (None, None, 3) if first.dtype == object else first.shape[1:]
     features = {
         "image": tfds.features.Image(shape=shape),
         "label": tfds.features.ClassLabel(names=list(names)),
@@ -127,12 +129,19 @@ def write_tfds(folder: Path, splits: Splits, names: Sequence[str]) -> Settings:
         version="1.0.0",
         features=tfds.features.FeaturesDict(features),
         split_datasets={
-            split: tf.data.Dataset.from_tensor_slices({"image": images, "label": labels})
+            split: tf.data.Dataset.from_tensor_slices(
+                {"image": images.tolist() if images.dtype == object else images, "label": labels}
+            )
             for split, (images, labels) in splits.items()
         },
         data_dir=str(folder),
     )
     return {"source": "tfds_dir", "path": str(folder / "mine" / "1.0.0")}
+
+
+def write_tfds_by_name(folder: Path, splits: Splits, names: Sequence[str]) -> Settings:
+    write_tfds(folder, splits, names)
+    return {"source": "tfds", "name": "mine", "data_dir": str(folder)}
 
 
 def _name_arrays(splits: Splits) -> dict[str, np.ndarray]:
@@ -154,6 +163,7 @@ WRITERS: dict[str, Writer] = {
     "tfrecord, encoded": write_encoded_tfrecord,
     "tfrecord, raw": write_raw_tfrecord,
     "tfds_dir": write_tfds,
+    "tfds": write_tfds_by_name,
 }
 
 
@@ -166,4 +176,4 @@ def list_formats(shape: tuple[int, ...]) -> list[str]:
 
 
 # hold image files as they are
-OF_FILES = ["image_folder", "table", "parquet", "tfrecord, encoded"]
+OF_FILES = ["image_folder", "table", "parquet", "tfrecord, encoded", "tfds_dir", "tfds"]

@@ -22,10 +22,11 @@ class ArrayLayout:
     first_label: int = 0  # number of the first class
 
     @classmethod
-    def of(cls, config: SourceConfig, transpose: bool = False) -> Self:
-        """Return the layout that the settings state; `transpose` holds where they do not."""
-        if config.transpose is not None:
-            transpose = config.transpose
+    def of(cls, config: SourceConfig, dataset: str = "") -> Self:
+        """Return the layout that the settings state, else the one that the dataset's name tells."""
+        transpose = config.transpose
+        if transpose is None:
+            transpose = _is_transposed(dataset)
         return cls(config.axes, transpose, config.first_label)
 
     def arrange_images(self, images: np.ndarray) -> np.ndarray:
@@ -71,3 +72,14 @@ class ArrayLayout:
             labels: (n,) integers, or (n, k), of which the first column counts.
         """
         return labels.reshape(len(labels), -1)[:, 0].astype(np.int64) - self.first_label
+
+
+def describe_assumption(dataset: str, config: SourceConfig) -> list[str]:
+    """Say what `ArrayLayout.of` assumes of a dataset by its name; nothing if it assumes nothing."""
+    if config.transpose is not None or not _is_transposed(dataset):
+        return []
+    return ["rows and columns are exchanged, as in EMNIST; --set ingest.transpose=false if not"]
+
+
+def _is_transposed(dataset: str) -> bool:
+    return dataset.startswith("emnist")

@@ -31,7 +31,6 @@ from data.sources.arrays.named_arrays import (
     Kind,
     choose_dataset,
     describe_found,
-    is_transposed,
     parse_array_name,
 )
 from data.sources.source_config import SourceConfig
@@ -61,7 +60,7 @@ class IdxSource(ArraySource):
                     for kind in ("images", "labels")
                 )
                 splits[split] = [LabelledImages(images, labels)]
-        layout = ArrayLayout.of(config, is_transposed(found.dataset))
+        layout = ArrayLayout.of(config, found.dataset)
         facts = describe_found(found, config, [file.name for file in found.unused])
         super().__init__(splits, config, layout=layout, facts=facts)
 

@@ -8,6 +8,7 @@ from typing import Generic, Literal, NamedTuple, TypeVar, get_args
 
 from data.base.visible_text import escape_line
 from data.errors import BadDataError, ConfigError
+from data.sources.arrays.array_layout import describe_assumption
 from data.sources.source_config import SourceConfig
 from data.sources.split_names import SPLIT_NAMES, TRAIN, USUAL_NAMES, open_train
 
@@ -132,18 +133,9 @@ def pair_splits(
     }
 
 
-def is_transposed(dataset: str) -> bool:
-    """Return whether rows and columns are exchanged in a dataset of this name: EMNIST's are."""
-    return dataset.startswith("emnist")
-
-
 def describe_found(found: Found[T], config: SourceConfig, unused: Sequence[str]) -> list[str]:
     """Say what was assumed of a dataset, and which of the arrays in the folder are not used."""
-    facts = []
-    if config.transpose is None and is_transposed(found.dataset):
-        facts.append(
-            "rows and columns are exchanged, as in EMNIST; --set ingest.transpose=false if not"
-        )
+    facts = describe_assumption(found.dataset, config)
     if unused:
         more = f" and {len(unused) - _NAMED} more" if len(unused) > _NAMED else ""
         facts.append("not used: " + ", ".join(map(escape_line, unused[:_NAMED])) + more)

@@ -19,11 +19,10 @@ from data.sources.arrays.labelled_images import LabelledImages
 from data.sources.arrays.named_arrays import (
     choose_dataset,
     describe_found,
-    is_transposed,
     pair_splits,
     parse_array_name,
 )
-from data.sources.arrays.npz_members import list_keys, read_member
+from data.sources.arrays.npz_members import list_members, read_member
 from data.sources.source_config import SourceConfig
 
 _LISTED = 12  # most arrays that a message describes
@@ -31,8 +30,8 @@ _LISTED = 12  # most arrays that a message describes
 
 class _Member(NamedTuple):
     path: InputPath
-    key: str
-    name: str  # what tells the arrays apart: the key, the name of the file, or both
+    entry: str  # of the archive, such as x_train.npy
+    name: str  # what tells the arrays apart: x_train, the name of the file, or both
 
 
 class NpzSource(ArraySource):
@@ -58,7 +57,7 @@ class NpzSource(ArraySource):
         }
         used = {member for pair in pairs.values() for member in pair}
         unused = [member.name for member in members if member not in used]
-        layout = ArrayLayout.of(config, is_transposed(found.dataset))
+        layout = ArrayLayout.of(config, found.dataset)
         super().__init__(splits, config, layout=layout, facts=describe_found(found, config, unused))
 
 
@@ -67,7 +66,7 @@ def _is_folder(path: InputPath) -> bool:
 
 
 def _list_file(path: InputPath) -> list[_Member]:
-    return [_Member(path, key, key) for key in list_keys(path)]
+    return [_Member(path, member, member.removesuffix(".npy")) for member in list_members(path)]
 
 
 def _list_files(folder: InputPath) -> list[_Member]:
@@ -78,9 +77,11 @@ def _list_files(folder: InputPath) -> list[_Member]:
     for file in files:
         if file.name.lower().endswith(".npz"):
             name = file.name[: -len(".npz")]
-            keys = list_keys(file)
-            is_one = len(keys) == 1 and parse_array_name(name) is not None
-            members += [_Member(file, key, name if is_one else f"{name}-{key}") for key in keys]
+            own = _list_file(file)
+            if len(own) == 1 and parse_array_name(name):
+                members.append(own[0]._replace(name=name))
+            else:
+                members += [m._replace(name=f"{name}-{m.name}") for m in own]
     return members
 
 
@@ -89,7 +90,7 @@ def _describe_members(members: list[_Member]) -> str:
     texts = []
     for member in members[:_LISTED]:
         try:
-            array = read_member(member.path, member.key)
+            array = read_member(member.path, member.entry)
             what = f"{array.dtype} {array.shape}"
         except BadDataError:
             what = "not an array of numbers"
@@ -99,7 +100,7 @@ def _describe_members(members: list[_Member]) -> str:
 
 
 def _get_images(member: _Member) -> ArrayFile:
-    array = read_member(member.path, member.key)
+    array = read_member(member.path, member.entry)
     if array.dtype != np.uint8 or len(array.shape) not in (3, 4):
         raise _array_error(
             array, "uint8 of shape (n, height, width) or (n, height, width, channels)"
@@ -108,7 +109,7 @@ def _get_images(member: _Member) -> ArrayFile:
 
 
 def _get_labels(member: _Member) -> ArrayFile:
-    array = read_member(member.path, member.key)
+    array = read_member(member.path, member.entry)
     if array.dtype.kind not in "iu" or array.shape[1:] not in ((), (1,)):
         raise _array_error(array, "integers of shape (n,) or (n, 1), one for each image")
     return array

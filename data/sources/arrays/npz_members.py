@@ -23,30 +23,29 @@ _HEADERS = {
     (1, 0): np.lib.format.read_array_header_1_0,
     (2, 0): np.lib.format.read_array_header_2_0,
 }
-_END = ".npy"
 
 
-def list_keys(path: InputPath) -> list[str]:
-    """List the names of the arrays in a file, in their order.
+def list_members(path: InputPath) -> list[str]:
+    """List the names of all members of a file, such as x_train.npy, in their order.
 
     Raises:
         BadDataError: there is no such file, or it is no archive.
         EnvironmentTrouble: it cannot be read.
     """
     with translate_file_errors(path, _EXPECTED), _open_archive(path) as archive:
-        return [n.removesuffix(_END) for n in archive.namelist() if n.endswith(_END)]
+        return archive.namelist()
 
 
-def read_member(path: InputPath, key: str) -> ArrayFile:
+def read_member(path: InputPath, member: str) -> ArrayFile:
     """Read the header of an array, and return what it describes.
 
     Raises:
         BadDataError: it is no array of numbers in C order, or not as long as its header says.
         EnvironmentTrouble: the file cannot be read.
     """
-    name = escape_line(f"{key} in {path}")
+    name = escape_line(f"{member.removesuffix('.npy')} in {path}")
     with translate_file_errors(name, _EXPECTED), _open_archive(path) as archive:
-        info = archive.getinfo(key + _END)
+        info = archive.getinfo(member)
         with archive.open(info) as file:
             try:
                 version = np.lib.format.read_magic(file)
@@ -72,7 +71,7 @@ def read_member(path: InputPath, key: str) -> ArrayFile:
             f"{offset} bytes and {' x '.join(map(str, shape))} of {dtype}: {length} bytes",
             f"{info.file_size} bytes",
         )
-    return ArrayFile(name, shape, dtype, offset, True, partial(_open, path, key))
+    return ArrayFile(name, shape, dtype, offset, True, partial(_open, path, member))
 
 
 def _no_array_error(name: str, got: str) -> BadDataError:
@@ -94,6 +93,6 @@ def _open_archive(path: InputPath) -> Iterator[zipfile.ZipFile]:
 
 
 @contextmanager
-def _open(path: InputPath, key: str) -> Iterator[IO[bytes]]:
-    with _open_archive(path) as archive, archive.open(key + _END) as file:
+def _open(path: InputPath, member: str) -> Iterator[IO[bytes]]:
+    with _open_archive(path) as archive, archive.open(member) as file:
         yield file

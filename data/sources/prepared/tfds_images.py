@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from data.spec import ImageSpec
-
 if TYPE_CHECKING:
     import tensorflow as tf
 
 
-def make_sized_decoders(feature: Any, image: str, spec: ImageSpec) -> dict[str, Any]:
+def make_sized_decoders(feature: Any, image: str, height: int, width: int) -> dict[str, Any]:
     """Return decoders for `as_dataset` that refuse an encoded image of another size.
 
     A file of a few KB can hold 16,000 x 16,000 pixels, and TFDS checks the size after decoding.
@@ -19,7 +17,8 @@ def make_sized_decoders(feature: Any, image: str, spec: ImageSpec) -> dict[str, 
         feature: the `tfds.features.FeatureConnector` of the image; one stored as raw values needs
             no decoder.
         image: its name.
-        spec: the required size; decoding another one raises InvalidArgumentError.
+        height: the required height; decoding another size raises InvalidArgumentError.
+        width: the required width.
     """
     import tensorflow as tf
     import tensorflow_datasets as tfds
@@ -30,8 +29,8 @@ def make_sized_decoders(feature: Any, image: str, spec: ImageSpec) -> dict[str, 
     @tfds.decode.make_decoder()  # type: ignore[untyped-decorator]
     def decode_sized(file: tf.Tensor, feature: Any) -> tf.Tensor:
         size = read_header_size(file)
-        message = f"an image that is not {spec.height} high and {spec.width} wide:"
-        fits = tf.reduce_all(size == [spec.height, spec.width])
+        message = f"an image that is not {height} high and {width} wide:"
+        fits = tf.reduce_all(size == [height, width])
         with tf.control_dependencies([tf.debugging.Assert(fits, [message, size])]):
             return feature.decode_example(tf.identity(file))
 

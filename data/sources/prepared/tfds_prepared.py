@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from data.errors import BadDataError
+from data.errors import BadDataError, ConfigError
+from data.sources.arrays.array_layout import ArrayLayout, describe_assumption
 from data.sources.file_source import FilePart, ImageFile
 from data.sources.prepared.tfds_dataset import TfdsDataset
 from data.sources.prepared.tfds_features import Keys, choose_keys
@@ -74,7 +75,10 @@ class _Prepared:
         facts = [f"images from {self._keys.image}, labels from {self._keys.label}"]
         if self._facts.unused:
             facts.append("not used: " + ", ".join(self._facts.unused))
-        return "; ".join(facts)
+        return "; ".join([*facts, *self._describe_assumption()])
+
+    def _describe_assumption(self) -> list[str]:
+        return []
 
     @cached_property
     def _facts(self) -> _Facts:
@@ -114,8 +118,19 @@ class PreparedArrays(_Prepared):
     _dtypes = ("uint8",)
 
     @cached_property
+    def _name(self) -> str:
+        return str(self._dataset.builder().info.name)
+
+    @cached_property
+    def _layout(self) -> ArrayLayout:
+        return ArrayLayout.of(self._config, self._name)
+
+    def _describe_assumption(self) -> list[str]:
+        return describe_assumption(self._name, self._config)
+
+    @cached_property
     def _spec(self) -> ImageSpec:
-        height, width, channels = self._shape()
+        height, width, channels = self._layout.arrange_shape(self._stored_shape)
         names = self._facts.labels.names
         return ImageSpec(height=height, width=width, channels=channels, class_names=names)
 
@@ -137,13 +152,14 @@ class PreparedArrays(_Prepared):
 
     def read(self, part: Part) -> Iterator[Chunk]:
         """Read the part's images, in the order of the dataset's shards."""
-        spec, labels = self._spec, self._facts.labels
+        shape, labels = self._stored_shape, self._facts.labels
         feature = self._dataset.builder().info.features[self._keys.image]
-        decoders = make_sized_decoders(feature, self._keys.image, spec)
-        batch = chunk_size(spec.image_bytes)
+        decoders = make_sized_decoders(feature, self._keys.image, *shape[:2])
+        batch = chunk_size(self._spec.image_bytes)
         for images in self._locate(part):
             for pixels, stored in self._dataset.read_batches(images, self._keys, decoders, batch):
-                yield Chunk(pixels.reshape(-1, *spec.shape), labels.number(stored))
+                arranged = self._layout.arrange_images(pixels.reshape(-1, *shape))
+                yield Chunk(arranged, labels.number(stored))
 
     def _locate(self, part: Part) -> Iterator[Range]:
         """Yield where the images of a part lie in the dataset's own splits."""
@@ -157,8 +173,9 @@ class PreparedArrays(_Prepared):
     def _most(self, info: Any) -> int:
         return _PART_IMAGES
 
-    def _shape(self) -> tuple[int, int, int]:
-        """Return the shape from the features, or else of the first image; `read` checks all."""
+    @cached_property
+    def _stored_shape(self) -> tuple[int, int, int]:
+        """The shape from the features, or else of the first image; `read` checks all."""
         shape = self._dataset.builder().info.features[self._keys.image].shape
         if None in shape and self._facts.parts:
             first = self._facts.parts[0]._replace(stop=self._facts.parts[0].start + 1)
@@ -174,6 +191,17 @@ class PreparedFiles(_Prepared):
     """A `FileSource` of the encoded images as they are stored, named such as train/123."""
 
     _dtypes = ("uint8", "uint16")
+
+    def __init__(self, dataset: TfdsDataset, keys: Keys, config: SourceConfig) -> None:
+        super().__init__(dataset, keys, config)
+        if config.transpose is not None:
+            raise ConfigError(
+                f"{dataset.what} has images of several sizes, which cannot use ingest.transpose",
+                expected="images of one size",
+                got=f"ingest.transpose = {config.transpose}",
+                follows="nothing was ingested",
+                remedy="remove the setting",
+            )
 
     def class_names(self) -> tuple[str, ...]:
         return self._facts.labels.names

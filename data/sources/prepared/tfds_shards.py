@@ -18,7 +18,7 @@ def list_shards(builder: Any, instruction: Any) -> list[Any]:
     """
     try:
         return list(builder.info.splits[instruction].file_instructions)
-    except (ValueError, KeyError) as error:
+    except Exception as error:  # what str.format raises for any template
         raise BadDataError(
             f"the files of the split {instruction} cannot be named",
             expected="a dataset_info.json as TensorFlow Datasets writes it",

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.filterwarnings(r"ignore:label\(\) is deprecated:Depreca
 NAMES = tuple("0123456789")
 COUNTS = {"train": 120, "test": 60}
 SHAPES = {"mnist": (28, 28, 1), "fashion": (28, 28, 1), "signs": (32, 32, 3)}
-REORDERED = (*formats.OF_FILES, "tfds_dir")  # by name; TFDS shuffles what it stores
+REORDERED = formats.OF_FILES  # by name; TFDS shuffles what it stores
 CASES = [(name, form) for name, shape in SHAPES.items() for form in formats.list_formats(shape)]
 CASES += [("photographs", form) for form in formats.OF_FILES]  # JPEG files as they are
 

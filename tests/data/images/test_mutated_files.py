@@ -35,6 +35,6 @@ def test_60_mutated_files(kind: str, read: Any) -> None:
 @pytest.mark.parametrize("kind", mutated_images.KINDS)
 def test_10000_mutated_files(kind: str) -> None:
     command = [sys.executable, str(PROGRAM), kind, "1000", "10000"]
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = subprocess.run(command, capture_output=True, text=True, errors="backslashreplace")
     assert done.returncode == 0, done.stderr[-2000:]
     check(json.loads(done.stdout.splitlines()[-1]), 10_000)

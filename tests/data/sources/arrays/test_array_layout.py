@@ -47,6 +47,11 @@ def test_axes_in_the_other_order_are_told(axes, shape, remedy) -> None:
     ArrayLayout(axes).check_axes((3, 5, 3), "here")
 
 
-def test_the_settings_are_taken_before_what_is_known_of_the_data() -> None:
-    for setting, known, wanted in [(None, True, True), (None, False, False), (False, True, False)]:
-        assert ArrayLayout.of(SourceConfig(transpose=setting), known).transpose is wanted
+def test_the_settings_are_taken_before_what_is_known_by_the_name() -> None:
+    for setting, name, wanted in [
+        (None, "emnist-letters", True),
+        (None, "mnist", False),
+        (False, "emnist", False),
+        (True, "mnist", True),
+    ]:
+        assert ArrayLayout.of(SourceConfig(transpose=setting), name).transpose is wanted

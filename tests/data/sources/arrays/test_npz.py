@@ -106,7 +106,7 @@ def test_an_array_that_is_missing(tmp_path: Path) -> None:
         read(tmp_path / "b.npz")
     assert caught.value.got == (
         "x_train: uint8 (20, 4, 5); y_train: uint8 (20,); y_test: int64 (6, 1); "
-        "z: not an array of numbers"
+        "z: not an array of numbers; notes.txt: not an array of numbers"
     )
     with zipfile.ZipFile(tmp_path / "none.npz", "w"):
         pass
@@ -158,6 +158,11 @@ def test_one_split_is_open_to_be_cut(tmp_path: Path, keys) -> None:
     check_splits(read_splits(tmp_path / "a.npz"), {None: 20})
     source = NpzSource(SourceConfig(path=str(tmp_path / "a.npz")))
     assert source.describe() == "not used: further"
+    with zipfile.ZipFile(tmp_path / "a.npz", "a") as archive:
+        archive.writestr("read me.txt", "no array")
+    check_splits(read_splits(tmp_path / "a.npz"), {None: 20})
+    source = NpzSource(SourceConfig(path=str(tmp_path / "a.npz")))
+    assert source.describe() == "not used: further, read me.txt"
 
 
 def write_kmnist(folder: Path, dataset: str = "kmnist") -> None:

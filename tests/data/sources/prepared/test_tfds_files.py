@@ -106,6 +106,12 @@ def test_an_image_without_a_class_is_a_bad_file(photos: Path) -> None:
     ]
 
 
+def test_images_of_several_sizes_are_not_transposed(photos: Path) -> None:
+    for transpose in (False, True):
+        with pytest.raises(ConfigError, match=r"cannot use ingest\.transpose"):
+            make(photos, transpose=transpose)
+
+
 def test_slices_become_splits(photos: Path) -> None:
     splits = {"train": "train[:50%]+extra[:3]", "validation": "train[75%:]", "test": "valid"}
     source = make(photos, splits=splits)

@@ -89,6 +89,28 @@ def test_classes_can_be_renamed_one_by_one(data_dir: Path) -> None:
             source.spec()
 
 
+def test_emnist_is_transposed_and_says_so(tmp_path: Path, store_tfds) -> None:
+    store_tfds(tmp_path, "emnist", UINT8, SPLITS, NAMES)
+
+    def make(**settings):
+        path = str(tmp_path / "emnist" / "3.0.1")
+        return make_source("tfds_dir", SourceConfig(path=path, **settings))
+
+    stored = make(transpose=False)
+    assert (stored.spec().height, stored.spec().width) == (6, 5)
+    assert "rows and columns" not in stored.describe()
+    for source, said in ((make(), True), (make(transpose=True), False)):
+        assert (source.spec().height, source.spec().width) == (5, 6)
+        assert ("rows and columns are exchanged" in source.describe()) == said
+        for split, (images, _) in SPLITS.items():
+            (own, swapped) = (
+                np.concatenate([c.images for p in s.parts() if p.split == split for c in s.read(p)])
+                for s in (stored, source)
+            )
+            assert len(own) == len(images)
+            np.testing.assert_array_equal(swapped, own.swapaxes(1, 2))
+
+
 @pytest.mark.parametrize("version", ["3.0.1", "3.*.*", None])
 def test_a_version_that_is_there(data_dir: Path, version: str | None) -> None:
     assert sources(data_dir)[0].num_images() == 33
@@ -185,13 +207,17 @@ def claim(length: int) -> Callable[[Path], None]:
     return edit
 
 
-def rename(folder: Path) -> None:
+def rename(template: str) -> Callable[[Path], None]:
     """The template of the shards' names is damaged."""
-    path = folder / "dataset_info.json"
-    info = json.loads(path.read_text())
-    for split in info["splits"]:
-        split["filepathTemplate"] = "{DATASET}-{NOWHERE}.{FILEFORMAT}"
-    path.write_text(json.dumps(info))
+
+    def edit(folder: Path) -> None:
+        path = folder / "dataset_info.json"
+        info = json.loads(path.read_text())
+        for split in info["splits"]:
+            split["filepathTemplate"] = template
+        path.write_text(json.dumps(info))
+
+    return edit
 
 
 @pytest.mark.parametrize("length", [2**40, 2**62])
@@ -212,7 +238,9 @@ def test_a_record_that_claims_more_than_there_is_ends_no_process(
     [
         no_image,
         flip,
-        rename,
+        rename("{DATASET}-{NOWHERE}.{FILEFORMAT}"),
+        rename("{}"),
+        rename("{DATASET.nothing}"),
         lambda folder: (folder / "dataset_info.json").unlink(),
         lambda folder: (folder / "dataset_info.json").write_text("{"),
         lambda folder: (folder / "features.json").unlink(),
@@ -224,6 +252,8 @@ def test_a_record_that_claims_more_than_there_is_ends_no_process(
         "feature",
         "flip",
         "template",
+        "template {}",
+        "template with an attribute",
         "info",
         "info {",
         "features",

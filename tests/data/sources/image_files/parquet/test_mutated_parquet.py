@@ -28,7 +28,7 @@ def test_300_mutated_files() -> None:
 @pytest.mark.torture
 def test_10000_mutated_files() -> None:
     command = [sys.executable, "-X", "faulthandler", mutated_parquet.__file__, "1000", "10000"]
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = subprocess.run(command, capture_output=True, text=True, errors="backslashreplace")
     assert done.returncode == 0, done.stderr[-2000:]
     report = json.loads(done.stdout.splitlines()[-1])
     check(report, 10_000)

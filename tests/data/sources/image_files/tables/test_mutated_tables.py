@@ -23,7 +23,7 @@ def test_100_mutated_tables(kind: str) -> None:
 @pytest.mark.parametrize("kind", mutated_tables.KINDS)
 def test_10000_mutated_tables(kind: str) -> None:
     command = [sys.executable, "-X", "faulthandler", str(PROGRAM), kind, "1000", "10000"]
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = subprocess.run(command, capture_output=True, text=True, errors="backslashreplace")
     assert done.returncode == 0, done.stderr[-2000:]
     report = json.loads(done.stdout.splitlines()[-1])
     check(report, 10_000)
