@@ -29,8 +29,8 @@ def write_cifar_100(folder: Path, train: Arrays, test: Arrays) -> Path:
 
 def to_records(images: np.ndarray, labels: np.ndarray) -> bytes:
     """Write the labels and the red, green and blue values of each image, one by one."""
-    records = b""
+    records = bytearray()
     for image, label in zip(images, labels, strict=True):
         records += np.atleast_1d(label).astype(np.uint8).tobytes()
         records += b"".join(image[..., channel].tobytes() for channel in range(3))
-    return records
+    return bytes(records)
