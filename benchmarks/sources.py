@@ -45,6 +45,7 @@ _LIBRARIES = {
     "tfrecord, encoded": ["data.images.read_files", "tensorflow"],
     "tfrecord, raw": ["tensorflow"],
     "tfds_dir": ["tensorflow_datasets", "tensorflow"],
+    "tfds_dir, files": ["tensorflow_datasets", "data.images.read_files", "tensorflow"],
 }
 _GROWING = ("npz", "idx", "pixels_csv", "parquet", "tfrecord, encoded", "tfrecord, raw")
 
@@ -151,6 +152,7 @@ READERS: dict[str, Callable[[Path], Pairs]] = {
     "tfrecord, encoded": read_encoded,
     "tfrecord, raw": read_raw,
     "tfds_dir": read_tfds,
+    "tfds_dir, files": read_tfds,
 }
 
 
@@ -223,8 +225,10 @@ def make_data(form: str, number: int, folder: Path) -> dict[str, Any]:
     """Write images in a format, a seventh of them as test; returns the settings of Ingest."""
     import formats
 
-    shape = (32, 32, 3) if form == "cifar_binary" else (28, 28, 1)
+    shape = {"cifar_binary": (32, 32, 3), "tfds_dir, files": (28, 28, 3)}.get(form, (28, 28, 1))
     images, labels = make_images(number, shape)
+    if form == "tfds_dir, files":  # as files, which may have any size
+        form, images = "tfds_dir", np.array([*map(formats.encode, images)], dtype=object)
     cut = number - number // 7
     splits = {"train": (images[:cut], labels[:cut]), "test": (images[cut:], labels[cut:])}
     return {**formats.WRITERS[form](folder, splits, _NAMES), "store": "raw"}
