@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from data.base.visible_text import escape_line
@@ -21,6 +22,27 @@ USUAL_NAMES = {
     "test": "test",
     "testing": "test",
 }
+
+
+def find_split_name(stem: str, folders: Sequence[str]) -> str:
+    """Return what the path of a file calls its split: train/0000 and mnist_train are of train.
+
+    A whole name counts before a word of a name, and the file's before those of its folders. Of two
+    words none counts, so that the whole name is the split's own, which `ingest.splits` can tell.
+
+    Args:
+        stem: name of the file without its number and its ending; "" if there is nothing else.
+        folders: names of the folders that it lies in, the innermost last.
+    """
+    names = [name for name in (stem, *reversed(folders)) if name]
+    for name in names:
+        if name.lower() in USUAL_NAMES:
+            return name
+    for name in names:
+        words = dict.fromkeys(w for w in re.split(r"[^A-Za-z]+", name) if w.lower() in USUAL_NAMES)
+        if words:
+            return next(iter(words)) if len(words) == 1 else name
+    return next(iter(names), "")
 
 
 class ChosenSplits(NamedTuple):

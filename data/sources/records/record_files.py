@@ -13,7 +13,7 @@ from data.files.input_files import InputPath, resolve_input_path
 from data.sources.file_source import LeftOut
 from data.sources.image_files.listing import list_folder
 from data.sources.source_config import SourceConfig
-from data.sources.split_names import USUAL_NAMES, choose_splits
+from data.sources.split_names import USUAL_NAMES, choose_splits, find_split_name
 
 # x.tfrecord, x.tfrecords.gz, x.tfrecord-00000-of-00010, or x-00000-of-00010 alone
 _RECORDS = re.compile(
@@ -51,7 +51,7 @@ def list_record_files(config: SourceConfig) -> RecordFiles:
     """
     root = resolve_input_path(config.path, config.beam_args)
     named, left_out = _list_names(root)
-    own = {name: find_split_name(name) for name in named}
+    own = {name: _name_split(name) for name in named}
     is_file = list(named.values()) == [root]
     usual = not is_file and any(split.lower() in USUAL_NAMES for split in own.values())
     if not config.splits and not usual:
@@ -68,20 +68,10 @@ def list_record_files(config: SourceConfig) -> RecordFiles:
     return RecordFiles(files, sorted(left_out), _describe_splits(chosen.splits))
 
 
-def find_split_name(name: str) -> str:
-    """Return the own name of a file's split: the word such as train in it, or else its stem.
-
-    Words of the file's name count before those of its folders. A file that has two of the words
-    has its whole stem as the name, so that `ingest.splits` can tell.
-    """
-    folders, _, file = name.rpartition("/")
-    stem = _NUMBERS.sub("", _RECORDS.sub("", file)) or file
-    for text in (stem, *reversed(folders.split("/"))):
-        words = re.split(r"[^A-Za-z]+", text)
-        usual = list(dict.fromkeys(word for word in words if word.lower() in USUAL_NAMES))
-        if usual:
-            return usual[0] if len(usual) == 1 else text
-    return stem
+def _name_split(name: str) -> str:
+    """Return what a file's path calls its split, such as test of test.tfrecord-00000-of-00010."""
+    *folders, file = name.split("/")
+    return find_split_name(_NUMBERS.sub("", _RECORDS.sub("", file)), folders) or file
 
 
 def _list_names(root: InputPath) -> tuple[dict[str, InputPath], list[LeftOut]]:

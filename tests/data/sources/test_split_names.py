@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from data.errors import BadDataError, ConfigError
-from data.sources.split_names import choose_splits
+from data.sources.split_names import choose_splits, find_split_name
 
 
 @pytest.mark.parametrize(
@@ -45,3 +45,25 @@ def test_a_setting_must_name_each_split_once(setting, words) -> None:
 def test_something_must_become_train(own, setting) -> None:
     with pytest.raises(BadDataError, match="no split of it becomes train"):
         choose_splits(own, setting, "it")
+
+
+@pytest.mark.parametrize(
+    ("stem", "folders", "name"),
+    [
+        ("train", [], "train"),
+        ("Validation", ["train"], "Validation"),
+        ("part", ["training"], "training"),
+        ("", ["test"], "test"),
+        ("", ["mnist_test", "data"], "test"),
+        ("mnist_train", [], "train"),
+        ("my_test_data", ["train"], "train"),  # a whole name counts before a word
+        ("val_small", ["mnist_train"], "val"),
+        ("train-test-split", [], "train-test-split"),
+        ("train.train", [], "train"),
+        ("contest", [], "contest"),
+        ("", ["a", "b"], "b"),
+        ("", [], ""),
+    ],
+)
+def test_the_path_of_a_file_names_its_split(stem, folders, name) -> None:
+    assert find_split_name(stem, folders) == name

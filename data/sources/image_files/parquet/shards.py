@@ -12,7 +12,7 @@ from data.errors import BadDataError
 from data.files.input_files import InputPath
 from data.sources.file_source import LeftOut
 from data.sources.image_files.listing import list_folder
-from data.sources.split_names import USUAL_NAMES, choose_splits
+from data.sources.split_names import USUAL_NAMES, choose_splits, find_split_name
 
 ENDINGS = (".parquet", ".pq")
 # train-00000-of-00002, also with the hash that older versions of `datasets` add
@@ -65,7 +65,7 @@ def find_shards(path: InputPath, setting: Mapping[str, str]) -> Shards:
             follows="nothing was ingested",
             remedy="check ingest.path; git lfs pull fetches files that were cloned without content",
         )
-    own = {name: name_split(name) for name in names}
+    own = {name: _name_split(name) for name in names}
     splits = _choose(own.values(), setting, where, is_alone=_is_file(path))
     files = [ShardFile(n, own[n], splits[own[n]]) for n in names if own[n] in splits]
     unused = [n for n in names if own[n] not in splits]
@@ -78,23 +78,12 @@ def is_parquet_name(name: str) -> bool:
     return name.lower().endswith(ENDINGS)
 
 
-def name_split(name: str) -> str:
-    """Return what a file's path calls its split: by its name, its folders, or a word of its name.
-
-    train-00000-of-00002.parquet, train/0000.parquet and mnist_train.parquet are of train.
-    """
+def _name_split(name: str) -> str:
+    """Return what a file's path calls its split, such as train of train-00000-of-00002.parquet."""
     *folders, last = name.split("/")
     base = last.rpartition(".")[0]
     shard = _SHARD.fullmatch(base) or _NUMBER.fullmatch(base)
-    stem = shard["stem"] if shard else base
-    candidates = [stem, *reversed(folders)]
-    for candidate in candidates:
-        if candidate.lower() in USUAL_NAMES:
-            return candidate
-    words = [word for word in re.split(r"[^A-Za-z]+", stem) if word.lower() in USUAL_NAMES]
-    if len(words) == 1:
-        return words[0]
-    return next(filter(None, candidates), base)
+    return find_split_name(shard["stem"] if shard else base, folders) or base
 
 
 def _choose(

@@ -23,7 +23,7 @@ from data.sources.records import labelled_records, record_stream
 from data.sources.records.encoded import EncodedRecords
 from data.sources.records.example_message import get_kind, parse_example
 from data.sources.records.pixels import PixelRecords
-from data.sources.records.record_files import find_split_name
+from data.sources.records.record_files import list_record_files
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.integers(0, 256, (30, 4, 5, 3), dtype=np.uint8)
@@ -126,18 +126,22 @@ def test_a_file_by_itself_has_no_split(tmp_path: Path) -> None:
     [
         ("train-00000-of-01024", "train"),
         ("mnist-test.tfrecord-00003-of-00010", "test"),
-        ("Validation.tfrecords.gz", "Validation"),
-        ("training/part-17.tfrecord", "training"),
-        ("train/val_003.tfrecord", "val"),
-        ("train-test-split.tfrecord", "train-test-split"),
-        ("extra-00000-of-00002", "extra"),
-        ("shard_12.tfrec", "shard"),
-        ("contest.tfrecord", "contest"),
-        ("17.tfrecord", "17.tfrecord"),
+        ("Validation.tfrecords.gz", "validation"),
+        ("training/part-17.tfrecord", "train"),
+        ("train/val_003.tfrecord", "validation"),
+        ("train/17.tfrecord", "train"),
     ],
 )
-def test_splits_by_names(name: str, split: str) -> None:
-    assert find_split_name(name) == split
+def test_splits_by_names(name: str, split: str, tmp_path: Path) -> None:
+    other = "test-0-of-1" if split == "train" else "train-0-of-1"
+    for file in (name, other):
+        (tmp_path / file).parent.mkdir(exist_ok=True)
+        write_tfrecord(tmp_path / file, make_pixels(IMAGES, LABELS, **SIZES))
+    files = list_record_files(SourceConfig(path=str(tmp_path))).files
+    expected = {other: other.partition("-")[0], name: split}
+    if "test" not in expected.values():
+        expected[other] = None  # a share of train is cut
+    assert {file.name: file.split for file in files} == expected
 
 
 def test_own_splits_by_a_setting(tmp_path: Path) -> None:
