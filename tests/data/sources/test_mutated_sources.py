@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -32,13 +33,18 @@ def test_mutations(name: str) -> None:
 @pytest.mark.timeout(7200)
 @pytest.mark.parametrize("name", mutated_sources.FORMATS)
 def test_10000_mutations(name: str) -> None:
-    command = [sys.executable, "-X", "faulthandler", str(PROGRAM), name, "1000", "10000"]
-    done = subprocess.run(command, capture_output=True, text=True, errors="backslashreplace")
-    assert done.returncode == 0, done.stderr[-2000:]
-    print(name, done.stdout.splitlines()[-1])
-    report = json.loads(done.stdout.splitlines()[-1])
-    check(report, 10_000)
-    assert report["slowest"][0] < 5
+    """In ten processes: TFDS keeps about 0.1 MB of each dataset that it has opened."""
+    outcomes = Counter[str]()
+    for first in range(1000, 11_000, 1000):
+        command = [sys.executable, "-X", "faulthandler", str(PROGRAM), name, str(first), "1000"]
+        done = subprocess.run(command, capture_output=True, text=True, errors="backslashreplace")
+        assert done.returncode == 0, done.stderr[-2000:]
+        print(name, first, done.stdout.splitlines()[-1])
+        report = json.loads(done.stdout.splitlines()[-1])
+        check(report, 1000)
+        assert report["slowest"][0] < 5
+        outcomes.update(report["outcomes"])
+    print(name, dict(outcomes))
 
 
 @pytest.mark.torture
