@@ -45,7 +45,8 @@ class NpzSource(ArraySource):
         config.check("npz")
         path = resolve_input_path(config.path, config.beam_args)
         members = _list_files(path) if _is_folder(path) else _list_file(path)
-        named = [(name, m) for m in members if (name := parse_array_name(m.name))]
+        arrays = [member for member in members if member.entry.endswith(".npy")]
+        named = [(name, m) for m in arrays if (name := parse_array_name(m.name))]
         if any(not name.dataset for name, _ in named):  # x_train; x_train_small is another array
             named = [(name, m) for name, m in named if not name.dataset]
         where = escape_line(str(path))

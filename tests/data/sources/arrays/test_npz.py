@@ -159,10 +159,10 @@ def test_one_split_is_open_to_be_cut(tmp_path: Path, keys) -> None:
     source = NpzSource(SourceConfig(path=str(tmp_path / "a.npz")))
     assert source.describe() == "not used: further"
     with zipfile.ZipFile(tmp_path / "a.npz", "a") as archive:
-        archive.writestr("read me.txt", "no array")
+        archive.writestr("labels.txt", "no array")
     check_splits(read_splits(tmp_path / "a.npz"), {None: 20})
     source = NpzSource(SourceConfig(path=str(tmp_path / "a.npz")))
-    assert source.describe() == "not used: further, read me.txt"
+    assert source.describe() == "not used: further, labels.txt"
 
 
 def write_kmnist(folder: Path, dataset: str = "kmnist") -> None:
