@@ -164,11 +164,11 @@ def _png(pixels: np.ndarray) -> bytes:
     return file.getvalue()
 
 
-def _count_tfrecord(folder: Path) -> Counts:
+def _count_tfrecord(folder: Path, files: str = "*.tfrecord*") -> Counts:
     import tensorflow as tf
 
     images = 0
-    for path in folder.glob("*.tfrecord*"):
+    for path in folder.glob(files):
         head = path.read_bytes()[:2]
         compression = {b"\x1f\x8b": "GZIP", b"\x78\x9c": "ZLIB", b"\x78\x5e": "ZLIB"}.get(head, "")
         records = tf.data.TFRecordDataset(str(path), compression_type=compression)
@@ -241,9 +241,11 @@ def _make_tfds(folder: Path) -> list[Files]:
 
 
 def _count_tfds(folder: Path) -> Counts:
-    shards = list(folder.glob("*.tfrecord*"))
-    assert shards
-    return _count_tfrecord(folder)
+    """A split whose name is damaged is another one, which is not used."""
+    assert list(folder.glob("*.tfrecord*"))
+    info = json.loads((folder / "dataset_info.json").read_text(errors="replace"))
+    names = [split["name"] for split in info["splits"] if split["name"] in _SPLITS]
+    return Counts(sum(_count_tfrecord(folder, f"*-{n}.tfrecord*").images for n in names))
 
 
 def _read_files(folder: Path) -> Files:
