@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
 from data.base.visible_text import escape_line
 from data.errors import BadDataError, summarize_error
+from data.files.read_errors import translate_file_errors
 from data.files.tfrecord_frames import check_lengths
+
+_MOST_NAME_BYTES = 255  # of Linux's file systems
 
 
 def list_shards(builder: Any, instruction: Any) -> list[Any]:
@@ -17,7 +21,11 @@ def list_shards(builder: Any, instruction: Any) -> list[Any]:
         BadDataError: the dataset's template of the files' names is damaged.
     """
     try:
-        return list(builder.info.splits[instruction].file_instructions)
+        shards = list(builder.info.splits[instruction].file_instructions)
+        longest = max((len(os.fsencode(Path(shard.filename).name)) for shard in shards), default=0)
+        if longest > _MOST_NAME_BYTES:
+            raise ValueError(f"a name of {longest:,} bytes")
+        return shards
     except Exception as error:  # what str.format raises for any template
         raise BadDataError(
             f"the files of the split {instruction} cannot be named",
@@ -41,4 +49,6 @@ def check_shards(builder: Any, instruction: Any) -> None:
     """
     for shard in list_shards(builder, instruction):
         if ".tfrecord" in Path(shard.filename).name:
+            with translate_file_errors(escape_line(shard.filename), "a file of the dataset"):
+                os.stat(shard.filename)
             check_lengths(shard.filename)
