@@ -22,18 +22,22 @@ def list_shards(builder: Any, instruction: Any) -> list[Any]:
     """
     try:
         shards = list(builder.info.splits[instruction].file_instructions)
-        longest = max((len(os.fsencode(Path(shard.filename).name)) for shard in shards), default=0)
-        if longest > _MOST_NAME_BYTES:
-            raise ValueError(f"a name of {longest:,} bytes")
-        return shards
     except Exception as error:  # what str.format raises for any template
-        raise BadDataError(
-            f"the files of the split {instruction} cannot be named",
-            expected="a dataset_info.json as TensorFlow Datasets writes it",
-            got=escape_line(summarize_error(error)[:200]),
-            follows="nothing was ingested",
-            remedy="prepare or copy the dataset again",
-        ) from error
+        raise _unnamed_error(instruction, summarize_error(error)) from error
+    longest = max((len(os.fsencode(Path(shard.filename).name)) for shard in shards), default=0)
+    if longest > _MOST_NAME_BYTES:
+        raise _unnamed_error(instruction, f"a name of {longest:,} bytes")
+    return shards
+
+
+def _unnamed_error(instruction: Any, got: str) -> BadDataError:
+    return BadDataError(
+        f"the files of the split {instruction} cannot be named",
+        expected="a dataset_info.json as TensorFlow Datasets writes it",
+        got=escape_line(got[:200]),
+        follows="nothing was ingested",
+        remedy="prepare or copy the dataset again",
+    )
 
 
 def check_shards(builder: Any, instruction: Any) -> None:

@@ -241,7 +241,7 @@ def test_a_record_that_claims_more_than_there_is_ends_no_process(
         rename("{DATASET}-{NOWHERE}.{FILEFORMAT}"),
         rename("{}"),
         rename("{DATASET.nothing}"),
-        rename("{DATASET}-{SPLIT}.{FILEFORMAT}-{SHARD_X_OF_Y}" + 1000 * "a"),
+        rename("{DATASET}-{SPLIT}.{FILEFORMAT}" + 1000 * "a" + "-{SHARD_X_OF_Y}"),
         rename("no-{SPLIT}.{FILEFORMAT}-{SHARD_X_OF_Y}"),
         lambda folder: (folder / "dataset_info.json").unlink(),
         lambda folder: (folder / "dataset_info.json").write_text("{"),
