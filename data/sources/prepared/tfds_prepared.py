@@ -75,10 +75,7 @@ class _Prepared:
         facts = [f"images from {self._keys.image}, labels from {self._keys.label}"]
         if self._facts.unused:
             facts.append("not used: " + ", ".join(self._facts.unused))
-        return "; ".join([*facts, *self._describe_assumption()])
-
-    def _describe_assumption(self) -> list[str]:
-        return []
+        return "; ".join(facts)
 
     @cached_property
     def _facts(self) -> _Facts:
@@ -125,8 +122,9 @@ class PreparedArrays(_Prepared):
     def _layout(self) -> ArrayLayout:
         return ArrayLayout.of(self._config, self._name)
 
-    def _describe_assumption(self) -> list[str]:
-        return describe_assumption(self._name, self._config)
+    def describe(self) -> str:
+        """Return which features are read, what is not used, and what is assumed."""
+        return "; ".join([super().describe(), *describe_assumption(self._name, self._config)])
 
     @cached_property
     def _spec(self) -> ImageSpec:
