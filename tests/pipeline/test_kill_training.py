@@ -20,12 +20,19 @@ from pipeline import exit_codes
 from pipeline.cli.main import call
 
 SETTINGS = (
-    "train.epochs=150",
     "train.checkpoint_seconds=0.0",  # all the time: so many kills hit one that is being written
     "train.optimizer=rmsprop",
-    "train.model_options={dropout = 0.2}",
     "train.augmentation={shift = 0.1}",
 )
+# `conv` has moving statistics, too.
+MODELS = {
+    "dense": ("train.epochs=150", "train.model_options={dropout = 0.2}"),
+    "conv": (
+        "train.epochs=40",
+        "train.model=conv",
+        "train.model_options={filters = [4], dropout = 0.2}",
+    ),
+}
 
 
 class Outcome(NamedTuple):
@@ -36,14 +43,14 @@ class Outcome(NamedTuple):
     variables: dict[str, np.ndarray]
 
 
-def words(root: Path) -> list[str]:
-    sets = [word for setting in SETTINGS for word in ("--set", setting)]
+def words(root: Path, model: str) -> list[str]:
+    sets = [word for setting in SETTINGS + MODELS[model] for word in ("--set", setting)]
     return ["run", "digits", "--only", "train", *sets, "--root", str(root)]
 
 
-def start(root: Path) -> subprocess.Popen:
+def start(root: Path, model: str) -> subprocess.Popen:
     return subprocess.Popen(
-        [sys.executable, "-m", "pipeline", *words(root)],
+        [sys.executable, "-m", "pipeline", *words(root, model)],
         cwd=Path(__file__).parents[2],
         env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
         stdout=subprocess.PIPE,
@@ -86,9 +93,9 @@ def outcome(root: Path) -> Outcome:
     return Outcome(history, recorded["probabilities"], variables)
 
 
-def finished(root: Path) -> Outcome:
+def finished(root: Path, model: str) -> Outcome:
     """Run to the end in this process, which saves the start of another."""
-    assert call(words(root)) == exit_codes.DONE
+    assert call(words(root, model)) == exit_codes.DONE
     assert not list(root.glob("work/*")), "what a training worked with is removed at its end"
     return outcome(root)
 
@@ -101,11 +108,11 @@ def assert_same(one: Outcome, other: Outcome) -> None:
         np.testing.assert_array_equal(value, other.variables[name])
 
 
-def kill_until_done(root: Path, kills: int, seed: int) -> int:
+def kill_until_done(root: Path, model: str, kills: int, seed: int) -> int:
     """Kill the training `kills` times at random moments; how many of them hit it at work."""
     rng, hits = random.Random(seed), 0
     for _ in range(kills):
-        process = start(root)
+        process = start(root, model)
         if trains(process, root):
             time.sleep(rng.uniform(0, 0.25))  # the moment is the point: any will do
         process.send_signal(signal.SIGKILL)
@@ -118,11 +125,11 @@ def kill_until_done(root: Path, kills: int, seed: int) -> int:
 def test_a_kill_and_a_sigterm_leave_the_same_model(
     finished_digits: Callable[..., Path], tmp_path: Path
 ) -> None:
-    straight = finished(finished_digits(until_before="train", at=tmp_path / "straight"))
+    straight = finished(finished_digits(until_before="train", at=tmp_path / "straight"), "conv")
     root = finished_digits(until_before="train", at=tmp_path / "killed")
-    assert kill_until_done(root, 1, seed=0) == 1
+    assert kill_until_done(root, "conv", 1, seed=0) == 1
 
-    process = start(root)
+    process = start(root, "conv")
     assert trains(process, root)
     process.send_signal(signal.SIGTERM)
     _, said = process.communicate()
@@ -130,20 +137,21 @@ def test_a_kill_and_a_sigterm_leave_the_same_model(
     assert "continues" in said
     (*_, saved) = checkpoints(root)
 
-    process = start(root)
+    process = start(root, "conv")
     assert trains(process, root)
     process.kill()
     process.communicate()
     # the last thing the one before did was to save where it was: this one took the steps after it
     assert steps(checkpoints(root)[-1]) > steps(saved)
-    assert_same(finished(root), straight)
+    assert_same(finished(root, "conv"), straight)
 
 
 @pytest.mark.torture
-def test_twenty_kills_leave_the_same_model(finished_digits, tmp_path: Path) -> None:
-    straight = finished(finished_digits(until_before="train", at=tmp_path / "straight"))
+@pytest.mark.parametrize("model", MODELS)
+def test_twenty_kills_leave_the_same_model(finished_digits, tmp_path: Path, model: str) -> None:
+    straight = finished(finished_digits(until_before="train", at=tmp_path / "straight"), model)
     root = finished_digits(until_before="train", at=tmp_path / "killed")
-    hits = kill_until_done(root, 20, seed=1)
+    hits = kill_until_done(root, model, 20, seed=1)
     print(f"{hits} of 20 kills hit the training at work")
     assert hits == 20
-    assert_same(finished(root), straight)
+    assert_same(finished(root, model), straight)

@@ -25,7 +25,7 @@ from components.evaluate.measure.counts import CANDIDATE, Tally
 from components.evaluate.measure.counts_metric import TallyMetric
 from components.evaluate.measure.read_batches import SLICE, ReadBatches
 from components.evaluate.measure.slice_files import WriteSlices, read_slices
-from components.evaluate.measure.slices import check_slice_functions
+from components.evaluate.measure.slices import check_number_of_values, check_slice_functions
 from components.evaluate.rules import slice_name
 from data.batches.sequential import check_images
 from data.errors import PenstockError, StepError
@@ -59,7 +59,8 @@ def measure(
         The tally of the split, and the tallies of its slices by "name=value".
 
     Raises:
-        ConfigError: the function of a slice cannot be loaded, or gives no value for an image.
+        ConfigError: the function of a slice cannot be loaded, or gives no value for an image; a
+            slice has too many values.
         BadDataError: a record cannot be read, or its image file cannot be decoded.
         StepError: the analysis saw other examples than those of the split.
     """
@@ -105,6 +106,9 @@ def measure(
             check_images(examples, split)
         raise
     tallies = _read_tallies(context.output_dir)
+    for name in map(slice_name, slices):  # a worker sees only some of the values
+        values = [value for value in tallies if value.startswith(f"{name}=")]
+        check_number_of_values(name, [value.removeprefix(f"{name}=") for value in values])
     _check_counts(tallies.get(""), examples, split)
     context.progress(number, number, f"measured on {split}")
     return tallies.pop(""), tallies

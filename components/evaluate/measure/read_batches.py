@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -9,7 +10,7 @@ import pyarrow as pa
 import tensorflow as tf
 import tensorflow_model_analysis as tfma
 
-from components.evaluate.measure.slices import needs_pixels, slice_columns
+from components.evaluate.measure.slices import check_number_of_values, needs_pixels, slice_columns
 from data.batches.parse import measure_records, parse_batches, parse_labels
 from data.code.worker_code import SameCodeDoFn
 from data.errors import BadDataError, PenstockError, serialize_error, summarize_error
@@ -41,6 +42,7 @@ class ReadBatches(SameCodeDoFn):
             image = max(image, measure_records(examples, split))
         fitting = min(_BATCH_BYTES // image, _ANSWER_BYTES // (4 * examples.spec.num_classes))
         self.images = max(1, min(BATCH_IMAGES, fitting))
+        self._values: defaultdict[str, set[str]] = defaultdict(set)  # of the slices, so far
 
     def process(self, shard: tuple[str, int]) -> Iterator[pa.RecordBatch]:
         """Read one shard, given with the index of its first image, in order."""
@@ -67,6 +69,8 @@ class ReadBatches(SameCodeDoFn):
                 INDEX: pa.array(np.arange(index, index + len(labels))),
             }
             for name, values in slice_columns(self.slices, records, images):
+                self._values[name].update(values)
+                check_number_of_values(name, self._values[name])
                 columns[SLICE + name] = pa.array([v.encode() for v in values], pa.large_binary())
             each = pa.array(np.arange(len(labels) + 1))  # one value per row
             yield pa.RecordBatch.from_arrays(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -12,6 +12,7 @@ from data.code.import_path import load_object
 from data.errors import ConfigError
 
 MISSING = "missing"  # the value of an example that lacks the feature
+MOST_VALUES = 1000  # of one slice: each costs time and memory, a row of the report and of the verdict
 
 
 def slice_columns(
@@ -57,6 +58,23 @@ def check_slice_functions(names: Sequence[str]) -> None:
     """Raise ConfigError if the function of a slice cannot be loaded."""
     for name in names:
         _load_function(name)
+
+
+def check_number_of_values(name: str, values: Collection[str]) -> None:
+    """Check how many values a slice has, since the metrics are made for each of them.
+
+    Raises:
+        ConfigError: there are more than `MOST_VALUES`; some are named.
+    """
+    if len(values) > MOST_VALUES:
+        some = ", ".join(repr(value[:40]) for value in sorted(values)[:3])
+        raise ConfigError(
+            f"the slice {name} has too many values",
+            expected=f"at most {MOST_VALUES:,} values, such as a camera or a hospital",
+            got=f"{len(values):,} values or more: {some} …",
+            follows="there is no verdict",
+            remedy=f"remove {name} from evaluate.slices, or name a feature that groups the images",
+        )
 
 
 def brightness(images: np.ndarray) -> np.ndarray:

@@ -26,9 +26,9 @@ def read() -> Any:
 
 
 @pytest.mark.parametrize("kind", mutated_images.KINDS)
-def test_60_mutated_files(kind: str, read: Any) -> None:
+def test_300_mutated_files(kind: str, read: Any) -> None:
     """Pixels or an error with a reason; a crash ends the process."""
-    check(mutated_images.count_outcomes(kind, 0, 60, read), 60)
+    check(mutated_images.count_outcomes(kind, 0, 300, read), 300)
 
 
 @pytest.mark.torture
@@ -37,4 +37,5 @@ def test_10000_mutated_files(kind: str) -> None:
     command = [sys.executable, str(PROGRAM), kind, "1000", "10000"]
     done = subprocess.run(command, capture_output=True, text=True, errors="backslashreplace")
     assert done.returncode == 0, done.stderr[-2000:]
+    print(kind, done.stdout.splitlines()[-1])
     check(json.loads(done.stdout.splitlines()[-1]), 10_000)

@@ -364,6 +364,24 @@ def test_a_slice_of_ones_own_that_does_not_fit_is_told(
         measured(examples, {CANDIDATE: bundles[CANDIDATE]}, tmp_path, (name,))
 
 
+@pytest.mark.parametrize("where", ["by the worker", "at the end"])
+def test_a_slice_of_too_many_values_is_told(
+    examples: Examples,
+    bundles: dict[str, Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    where: str,
+) -> None:
+    monkeypatch.setattr("components.evaluate.measure.slices.MOST_VALUES", 3)
+    if where == "at the end":  # as when no worker sees more than three of the values
+        monkeypatch.setattr(
+            "components.evaluate.measure.read_batches.check_number_of_values", lambda *_: None
+        )
+    with pytest.raises(ConfigError, match="span has too many values") as caught:
+        measured(examples, {CANDIDATE: bundles[CANDIDATE]}, tmp_path, ("source", "span"))
+    assert "4 values or more: '0', '1', '2' …" in str(caught.value)
+
+
 def test_other_counts_than_the_split_holds_are_told(
     examples: Examples, bundles: dict[str, Path], tmp_path: Path
 ) -> None:

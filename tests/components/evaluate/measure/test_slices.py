@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from components.evaluate.measure.slices import brightness, check_slice_functions, slice_columns
+from components.evaluate.measure.slices import (
+    MOST_VALUES,
+    brightness,
+    check_number_of_values,
+    check_slice_functions,
+    slice_columns,
+)
 from data.batches.parse import parse_raw_examples
 from data.errors import ConfigError
 from data.spec import ImageSpec
@@ -84,3 +90,11 @@ def test_a_function_gives_a_value_for_each_image() -> None:
     check_slice_functions(["builtins:len", "builtins:set"])
     with pytest.raises(ConfigError, match="a value for each image"):
         values("numpy:ravel", record(1), record(2))
+
+
+def test_a_slice_has_a_limited_number_of_values() -> None:
+    values = {f"{value:06}" for value in range(MOST_VALUES)}
+    check_number_of_values("person", values)
+    with pytest.raises(ConfigError, match="person has too many values") as caught:
+        check_number_of_values("person", values | {"one more"})
+    assert "1,001 values or more: '000000', '000001', '000002' …" in str(caught.value)

@@ -15,8 +15,8 @@ PROGRAM = Path(mutated_tables.__file__)
 
 
 @pytest.mark.parametrize("kind", mutated_tables.KINDS)
-def test_100_mutated_tables(kind: str) -> None:
-    check(mutated_tables.run(kind, 0, 100), 100)
+def test_300_mutated_tables(kind: str) -> None:
+    check(mutated_tables.run(kind, 0, 300), 300)
 
 
 @pytest.mark.torture
@@ -25,6 +25,7 @@ def test_10000_mutated_tables(kind: str) -> None:
     command = [sys.executable, "-X", "faulthandler", str(PROGRAM), kind, "1000", "10000"]
     done = subprocess.run(command, capture_output=True, text=True, errors="backslashreplace")
     assert done.returncode == 0, done.stderr[-2000:]
+    print(kind, done.stdout.splitlines()[-1])
     report = json.loads(done.stdout.splitlines()[-1])
     check(report, 10_000)
     assert report["cpu_seconds"] < 5
