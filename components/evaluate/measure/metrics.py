@@ -36,6 +36,8 @@ def describe_overall(answers: Answers, confidence: float) -> dict[str, Any]:
         # The macro mean: each class that has images counts the same; undefined counts as 0.
         values = np.nan_to_num(metrics[metric][present])
         overall[metric] = float(values.mean()) if len(values) else None
+    if present.sum() < 2:  # no image of another class to score lower
+        overall["auc"] = None
     return overall | {"precision_interval": None, "recall_interval": None}
 
 

@@ -104,6 +104,14 @@ def test_auc_of_the_perfect_the_constant_and_the_reversed(score: float, auc: flo
     assert found["overall"]["auc"] == auc
 
 
+def test_images_of_one_class_have_no_auc() -> None:
+    """As of a slice of few images: 0.0 would say that every answer is in the wrong order."""
+    labels, answers = shares(2, 9)
+    found = describe(counted(np.zeros_like(labels), answers), NAMES, 0.95)
+    assert found["overall"]["auc"] is None
+    assert found["overall"]["recall"] == found["classes"]["a"]["recall"]
+
+
 def test_without_images_there_are_no_numbers() -> None:
     nothing = describe(counted(np.zeros(0, np.int64), np.zeros((0, 3))), NAMES, 0.95)
     assert nothing["overall"].pop("examples") == 0
