@@ -1,6 +1,7 @@
 """Measure `penstock predict` on 1,000 JPEGs: `python benchmarks/predict.py [--path FOLDER]`.
 
-Goal: <= 1.5 times a process that decodes the files, resizes them and asks the model, nothing else.
+Goal: <= 1.5 times a process that decodes the files and resizes them in tf.data and asks the model,
+and nothing else.
 Without --path the files are generated: 640 x 480, as smooth as photographs. Wall-clock seconds and
 CPU seconds of whole processes, in turn; the ratio is of the CPU seconds.
 """
@@ -21,21 +22,18 @@ from timing import penstock, python, seconds
 
 FILES = 1000
 SIDE = 96  # of the model's images
-# The plain way of doing it: no checks, no reasons, no table.
+# The plain way of doing it, as tf.data does it best: no checks, no reasons, no table.
 PLAIN = """
-import sys
 from pathlib import Path
 import tensorflow as tf
 saved = tf.saved_model.load({model!r})
 ask = saved.signatures["images"]
-files = sorted(Path({folder!r}).rglob("*.jpg"))
-for start in range(0, len(files), 64):
-    images = []
-    for file in files[start : start + 64]:
-        pixels = tf.io.decode_jpeg(file.read_bytes(), channels=3, dct_method="INTEGER_ACCURATE")
-        pixels = tf.image.resize(pixels, ({side}, {side}), antialias=True)
-        images.append(tf.cast(tf.round(pixels), tf.uint8))
-    print(ask(images=tf.stack(images))["class_name"])
+def read(file):
+    pixels = tf.io.decode_jpeg(tf.io.read_file(file), channels=3, dct_method="INTEGER_ACCURATE")
+    return tf.cast(tf.round(tf.image.resize(pixels, ({side}, {side}), antialias=True)), tf.uint8)
+files = sorted(map(str, Path({folder!r}).rglob("*.jpg")))
+for images in tf.data.Dataset.from_tensor_slices(files).map(read, tf.data.AUTOTUNE).batch(64):
+    print(ask(images=images)["class_name"])
 """
 
 
