@@ -87,8 +87,12 @@ def write_bundle(
     weights = list(getattr(model, "weights", model.variables))
     archive.add_variable_collection(WEIGHTS, weights)
     for name, function in functions.items():
-        function.get_concrete_function()
+        traced = function.get_concrete_function()
         archive.add_endpoint(name, function)
+        # Saving would trace the function once more, and keep both graphs; Keras takes what is
+        # traced only for an endpoint with an input signature.
+        setattr(archive._tf_trackable, name, traced)
+        archive._endpoint_signatures[name] = function.input_signature
     # Keras has no public way to save a function that is not a signature.
     setattr(archive._tf_trackable, TRANSFORM, make_transform_function(transform, spec))
     setattr(archive._tf_trackable, READ, read)

@@ -70,12 +70,13 @@ def make_probabilities_function(
 
 
 def make_transform_function(transform: TransformFn, spec: ImageSpec) -> Any:
-    """Make the `tf.function` from images (batch, height, width, channels) uint8 to model inputs."""
-    return tf.function(
+    """Make the function from images (batch, height, width, channels) uint8 to model inputs."""
+    function = tf.function(
         lambda images: transform(tf.cast(images, tf.float32)),
         input_signature=[tf.TensorSpec([None, *spec.shape], tf.uint8)],
         autograph=False,
     )
+    return function.get_concrete_function()  # saved as it is, see `_trace_reading`
 
 
 def make_read_function(spec: ImageSpec) -> Any:
