@@ -6,7 +6,8 @@
 
 Goals: 70,000 PNG files → sealed Examples no slower than reading them once with
 `tfds.folder_dataset.ImageFolder`, and in 20 s beside imports; peak memory of ten times the JPEGs at
-most 1.2 times; a run in which ingest of 100,000 files is cached in 5 s. Each line is a process of its own; CPU is what its threads took together.
+most 1.2 times; a run in which the ingest of 100,000 files is cached in 5 s. Each line is a process
+of its own; CPU is what its threads took together.
 """
 
 from __future__ import annotations

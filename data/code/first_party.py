@@ -185,8 +185,8 @@ class Code:
             return frozenset()
         package = name if path.name == "__init__.py" else name.rpartition(".")[0]
         digest, source = self._read(path)
-        calls = name.partition(".")[0] not in OUR_PACKAGES
-        return find_imports(digest, source, str(path), package, calls=calls)
+        own = name.partition(".")[0] in OUR_PACKAGES
+        return find_imports(digest, source, str(path), package, own=own)
 
     def _read(self, path: Path) -> tuple[str, bytes]:
         if path not in self._contents:

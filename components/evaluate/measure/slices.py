@@ -12,7 +12,7 @@ from data.code.import_path import load_object
 from data.errors import ConfigError
 
 MISSING = "missing"  # the value of an example that lacks the feature
-MOST_VALUES = 1000  # of one slice: each costs time and memory, a row of the report and of the verdict
+MOST_VALUES = 1000  # of one slice: each costs time, memory, and a row of the report
 
 
 def slice_columns(
