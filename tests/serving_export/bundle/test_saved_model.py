@@ -79,6 +79,18 @@ def test_a_consumer_needs_only_tensorflow(bundle: Any, digits: Any, spec: ImageS
         assert names == [spec.class_names[i] for i in index]
 
 
+def test_each_function_is_saved_once(bundle: Any) -> None:
+    """Saving traces a `tf.function` again and would keep both graphs, which takes longer to load."""
+    from tensorflow.core.protobuf import saved_model_pb2
+
+    content = (bundle.path / "saved_model.pb").read_bytes()
+    (graph,) = saved_model_pb2.SavedModel.FromString(content).meta_graphs
+    names = [f.signature.name.rpartition("_")[0] for f in graph.graph_def.library.function]
+    for name in ("probabilities", "files", "examples", "signature_wrapper"):
+        wanted = len(SIGNATURES) if name == "signature_wrapper" else 1
+        assert names.count(f"__inference_{name}") == wanted, name
+
+
 @pytest.mark.parametrize("batch", [0, 1, 7, 33])
 def test_a_batch_is_its_images(bundle: Any, digits: Any, batch: int) -> None:
     from serving_export.bundle.saved_model import load_bundle
