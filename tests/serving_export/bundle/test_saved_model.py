@@ -80,7 +80,7 @@ def test_a_consumer_needs_only_tensorflow(bundle: Any, digits: Any, spec: ImageS
 
 
 def test_each_function_is_saved_once(bundle: Any) -> None:
-    """Saving traces a `tf.function` again and would keep both graphs, which takes longer to load."""
+    """Saving traces a `tf.function` again; with both graphs, loading takes longer."""
     from tensorflow.core.protobuf import saved_model_pb2
 
     content = (bundle.path / "saved_model.pb").read_bytes()
