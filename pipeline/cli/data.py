@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from pathlib import Path, PurePath
@@ -119,8 +120,10 @@ def look_at(path: str, settings: Sequence[str], *, decode: bool) -> Look:
 
 
 def _choose_name(path: str) -> str:
-    """Choose a name for what is made of the data: the folder's, or the table's without its end."""
-    return PurePath(path).stem if PurePath(path).suffix else Path(path).expanduser().resolve().name
+    """Choose a name for what is made of the data: the folder's, or the file's without its end."""
+    at = Path(path).expanduser()
+    is_file = PurePath(path).suffix and not at.is_dir()
+    return PurePath(path).stem if is_file else os.path.basename(os.path.abspath(at))
 
 
 def _draw(seen: Look, out: Path | None, default: Path) -> str | None:

@@ -38,6 +38,12 @@ def inside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
 
 
+def test_a_folder_s_name_is_taken_whole(photos, capfd) -> None:
+    Path("2.1.0").symlink_to(photos)
+    assert call(["data", "2.1.0", "--headers"]) == 0
+    assert "penstock new my_2.1.0 --images 2.1.0" in capfd.readouterr().out
+
+
 @pytest.mark.parametrize("more", [[], ["--headers"]])
 def test_the_data_is_described_and_nothing_is_ingested(photos, capfd, more) -> None:
     assert call(["data", str(photos), *more]) == 0
