@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sqlite3
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -78,7 +79,7 @@ def test_a_push_by_hand_needs_a_rule_of_the_verdict_and_a_reason(words, told, ro
 
 
 def test_a_run_without_export_cannot_be_pushed_by_hand(root, capfd):
-    with sqlite3.connect(root / "ledger.sqlite") as ledger:
+    with closing(sqlite3.connect(root / "ledger.sqlite")) as ledger, ledger:
         ledger.execute("UPDATE runs SET config = json_remove(config, '$.export')")
     assert call(["push", "latest", "--root", str(root)]) == 2
     assert "components.export" in capfd.readouterr().err
