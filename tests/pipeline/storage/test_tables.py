@@ -47,7 +47,7 @@ def test_a_field_is_a_column_with_its_type():
 
 
 def test_a_tuple_comes_back_as_a_tuple():
-    engine, meta = sa.create_engine("sqlite://"), sa.MetaData()
+    engine, meta = sa.create_engine("sqlite://", poolclass=sa.NullPool), sa.MetaData()
     table = sa.Table("rows", meta, *columns_of(Row, key=("name",), skip=("left_out",)))
     row = {"name": "a", "count": 1, "share": None, "fits": True, "state": "on"}
     with engine.begin() as db:
