@@ -6,6 +6,7 @@ Its metric is the `Tally`: see `counts_metric`.
 from __future__ import annotations
 
 import functools
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -106,9 +107,6 @@ def measure(
             check_images(examples, split)
         raise
     tallies = _read_tallies(context.output_dir)
-    for name in map(slice_name, slices):  # a worker sees only some of the values
-        values = [value for value in tallies if value.startswith(f"{name}=")]
-        check_number_of_values(name, [value.removeprefix(f"{name}=") for value in values])
     _check_counts(tallies.get(""), examples, split)
     context.progress(number, number, f"measured on {split}")
     return tallies.pop(""), tallies
@@ -147,15 +145,20 @@ def _make_config(models: Sequence[str], slices: Sequence[str]) -> config_pb2.Eva
 def _read_tallies(folder: Path) -> dict[str, Tally]:
     """Read the tally of each slice from the files of the analysis; the whole split is ""."""
     remove_half_written(folder)  # by workers that died during the job
-    tallies = {}
+    tallies, values = {}, defaultdict[str, list[str]](list)
     for of_slice in read_slices(folder):
-        name = ",".join(
-            f"{key.column.removeprefix(SLICE)}={key.bytes_value.decode()}"
+        keys = [
+            (key.column.removeprefix(SLICE), key.bytes_value.decode())
             for key in of_slice.slice_key.single_slice_keys
-        )
+        ]
+        for column, value in keys:
+            values[column].append(value)
+        name = ",".join(f"{column}={value}" for column, value in keys)
         for metric in of_slice.metric_keys_and_values:
             if metric.key.name == "tally":
                 tallies[name] = Tally.from_bytes(metric.value.bytes_value)
+    for column, found in values.items():  # each worker sees only some of them
+        check_number_of_values(column, found)
     return tallies
 
 
