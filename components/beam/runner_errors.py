@@ -83,6 +83,12 @@ _KNOWN = (
         "reach; then run again",
     ),
     Trouble(
+        r"Channel closed prematurely",
+        "the connection between the runner and a worker broke",
+        "run the same command again; if the connection breaks again, read the log of the runner, "
+        "and check that no other server listens on a port of the runner",
+    ),
+    Trouble(
         r"JobCancellationException|Job \d+ cancelled because",
         "the job was cancelled on the cluster",
         "find out who cancelled it; then run the same command again",

@@ -6,6 +6,7 @@ import socket
 
 import clusters
 import pytest
+from free_ports import free_port
 
 from pipeline.run import run
 
@@ -21,7 +22,7 @@ def flags(request, tmp_path, monkeypatch) -> tuple[str, ...]:
     name = request.param
     runner = request.getfixturevalue(name)
     jar = clusters.jar_of(name, tmp_path)
-    loopback = ("--environment_type=LOOPBACK", f"--job_port={clusters.free_port()}")
+    loopback = ("--environment_type=LOOPBACK", f"--job_port={free_port()}")
     if name == "flink":
         more = (*runner.more, f"--flink_job_server_jar={jar}")
         return ("--runner=FlinkRunner", *loopback, *more)

@@ -18,6 +18,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from free_ports import free_port
+
 HOME = Path(__file__).resolve().parents[2]
 FETCHED = Path(os.environ.get("PENSTOCK_RUNNERS", HOME / ".runners"))
 INSTALL = "make runners"
@@ -57,11 +59,6 @@ def missing(*names: str) -> str | None:
     names = tuple(name for name in names if name not in _PACKAGES)
     absent = [name for name in names if not (FETCHED / name / ".complete").exists()]
     return f"{', '.join(absent)} missing in {FETCHED}: {INSTALL}" if absent else None
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
 
 
 @dataclass

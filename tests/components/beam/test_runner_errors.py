@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import traceback
+from concurrent.futures import ThreadPoolExecutor
+
+import grpc
 import pytest
+from apache_beam.runners.worker.data_plane import GrpcClientDataChannelFactory
 
 from components.beam.runner_errors import explain_failure, find_first_cause
 from data.errors import BadDataError, EnvironmentTrouble, StepError, serialize_error
@@ -67,6 +72,24 @@ def test_known_troubles_say_what_to_do(text: str, word: str) -> None:
     error = explain_failure(text)
     assert isinstance(error, EnvironmentTrouble)
     assert word in str(error)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_worker_whose_data_stream_breaks() -> None:
+    # Here the stream reaches a server that knows nothing of it.
+    server = grpc.server(ThreadPoolExecutor(1))
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    channel = GrpcClientDataChannelFactory(worker_id="1").create_data_channel_from_url(
+        f"127.0.0.1:{port}"
+    )
+    with pytest.raises(RuntimeError) as caught:
+        list(channel.input_elements("1", ["work"]))
+    server.stop(None).wait()
+    error = explain_failure("".join(traceback.format_exception(caught.value)))
+    assert isinstance(error, EnvironmentTrouble)
+    assert "the connection between the runner and a worker broke" in str(error)
+    assert "run the same command again" in str(error)
 
 
 def test_a_marked_error_is_revived_from_within() -> None:

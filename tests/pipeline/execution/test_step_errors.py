@@ -5,11 +5,11 @@ from __future__ import annotations
 import errno
 import json
 import os
-import socket
 from pathlib import Path
 
 import apache_beam as beam
 import pytest
+from free_ports import free_port
 from own_project import line_of, write_file, write_step
 
 from components.beam.run_pipeline import run_pipeline
@@ -53,10 +53,7 @@ def test_a_full_disk_of_the_user_s_own_is_not_the_root_s(ask):
 
 
 def test_what_refuses_a_connection(ask):
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        port = unused.getsockname()[1]
-    body = f"import socket; socket.create_connection(('127.0.0.1', {port}))"
+    body = f"import socket; socket.create_connection(('127.0.0.1', {free_port()}))"
     code, file, said = ask(body)
     assert code == exit_codes.ENVIRONMENT
     assert "step 'own' could not connect to a service or host" in said

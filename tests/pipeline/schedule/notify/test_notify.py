@@ -16,6 +16,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from free_ports import free_port
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -174,9 +175,7 @@ def test_a_server_that_does_not_answer_is_tried_three_times_and_said(serving, wa
 
 
 def test_nobody_listens():
-    with socket.create_server(("127.0.0.1", 0)) as closed:
-        port = closed.getsockname()[1]
-    (delivery,) = told(f"webhook=http://127.0.0.1:{port}")
+    (delivery,) = told(f"webhook=http://127.0.0.1:{free_port()}")
     assert (delivery.ok, delivery.tries) == (False, 3)
     assert delivery.error == "no connection: Connection refused"
 
