@@ -155,15 +155,7 @@ class Training:
             self.hardware.explain_out_of_memory(config.batch_size),
         ):
             feed = self._plan_feed(resumed)
-            chunks = read_training_chunks(
-                self.examples,
-                feed,
-                epochs=config.epochs,
-                seed=self.seed,
-                first_step=int(compiled.done),
-                scratch=context.work_dir,
-            )
-            loop.run(feed, self.hardware.prefetch(chunks))
+            loop.run(feed, self._read_chunks(feed, first_step=int(compiled.done)))
         self.history = loop.history
         return self.history
 
@@ -189,6 +181,18 @@ class Training:
                 "a time: batches will have few classes; train.cache=disk shuffles all images"
             )
         return feed
+
+    def _read_chunks(self, feed: Feed, first_step: int) -> tf.data.Dataset:
+        """Read the chunks of all epochs from a step on, ahead of the devices."""
+        chunks = read_training_chunks(
+            self.examples,
+            feed,
+            epochs=self.config.epochs,
+            seed=self.seed,
+            first_step=first_step,
+            scratch=self._context.work_dir,
+        )
+        return self.hardware.prefetch(chunks)
 
     def _make_validation(
         self, values: Values | None, hooks: Sequence[Hook]

@@ -9,6 +9,7 @@ import functools
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import apache_beam as beam
 import numpy as np
@@ -69,17 +70,6 @@ def measure(
     number = examples.num_examples(split)
     context.progress(0, number, f"measuring {len(bundles)} models on {split}")
     config = _make_config(list(bundles), [slice_name(name) for name in slices])
-    models = [
-        tfma.default_eval_shared_model(
-            eval_saved_model_path=str(bundle),
-            eval_config=config,
-            custom_model_loader=tfma.ModelLoader(
-                functools.partial(get_saved_model, bundle), tags=[tf.saved_model.SERVING]
-            ),
-            **({"model_name": name} if len(bundles) > 1 else {}),
-        )
-        for name, bundle in bundles.items()
-    ]
 
     def build(pipeline: beam.Pipeline) -> None:
         written = (
@@ -89,7 +79,7 @@ def measure(
             >> beam.ParDo(ReadBatches(examples, split, slices)).with_output_types(pa.RecordBatch)
             | "Analyze"
             >> tfma.ExtractEvaluateAndWriteResults(
-                eval_shared_model=models if len(models) > 1 else models[0],
+                eval_shared_model=_describe_models(bundles, config),
                 eval_config=config,
                 writers=[tfma.writers.Writer(_WRITTEN, WriteSlices(context.output_dir))],
             )
@@ -140,6 +130,22 @@ def _make_config(models: Sequence[str], slices: Sequence[str]) -> config_pb2.Eva
     for name in slices:
         config.slicing_specs.add().feature_keys.append(SLICE + name)
     return config
+
+
+def _describe_models(bundles: Mapping[str, Path], config: config_pb2.EvalConfig) -> Any:
+    """Tell the analysis how to load each model: from its files once, for all who use it."""
+    models = [
+        tfma.default_eval_shared_model(
+            eval_saved_model_path=str(bundle),
+            eval_config=config,
+            custom_model_loader=tfma.ModelLoader(
+                functools.partial(get_saved_model, bundle), tags=[tf.saved_model.SERVING]
+            ),
+            **({"model_name": name} if len(bundles) > 1 else {}),
+        )
+        for name, bundle in bundles.items()
+    ]
+    return models if len(models) > 1 else models[0]
 
 
 def _read_tallies(folder: Path) -> dict[str, Tally]:

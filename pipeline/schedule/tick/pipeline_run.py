@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from data.errors import ConfigError, PenstockError
 from pipeline import recipes
@@ -15,6 +16,9 @@ from pipeline.config.graph import PipelineConfig
 from pipeline.config.outside_data import find_unseen
 from pipeline.schedule.schedule import Schedule
 from pipeline.storage.pushes.push_right import PushRight
+
+if TYPE_CHECKING:
+    from pipeline.execution.result import RunResult
 
 _MAX_REASONS = 3  # of a verdict
 
@@ -81,7 +85,6 @@ def run_pipeline(
     Errors of the run are returned in the result; KeyboardInterrupt and bugs are raised.
     """
     from components.context import Context
-    from data.files.documents import read_document
     from pipeline.console.live_view import RunView
     from pipeline.console.run_summary import show_result
     from pipeline.inspection.report_and_pictures import write_report_and_pictures
@@ -107,22 +110,27 @@ def run_pipeline(
     except PenstockError as error:
         return PipelineRun(run_id=view.run_id or None, error=error)
     code = show_result(result, drawn, schedule.recipe, root, time.perf_counter() - started)
-    verdict, push = result.verdict, result.push
-    reasons = read_document(verdict.path / "verdict.json").get("reasons", []) if verdict else []
-    completed = {e.step for e in result.executions if e.status == "completed"}
-    pushed = push is not None and push.pushed and bool(completed & result.steps_of(push))
-    if push and pushed:
-        summary = f"version {push.version}"
-    elif verdict and verdict.status != "passed" and not result.by_hand:
-        summary = "; ".join(reasons[:_MAX_REASONS]) or verdict.status
-    else:
-        cached = len(result.executions) - len(completed)
-        summary = f"{len(completed)} steps completed, {cached} cached"
+    pushed, summary = _summarize(result)
     return PipelineRun(
         run_id=result.run.id,
         exit_code=code,
-        verdict=verdict.status if verdict else None,
+        verdict=result.verdict.status if result.verdict else None,
         pushed=pushed,
         summary=summary,
         report=str(drawn.report) if drawn.report else None,
     )
+
+
+def _summarize(result: RunResult) -> tuple[bool, str]:
+    """Return whether this run pushed, and in a line what came of it."""
+    from data.files.documents import read_document
+
+    verdict, push = result.verdict, result.push
+    completed = {e.step for e in result.executions if e.status == "completed"}
+    if push and push.pushed and completed & result.steps_of(push):
+        return True, f"version {push.version}"
+    if verdict and verdict.status != "passed" and not result.by_hand:
+        reasons = read_document(verdict.path / "verdict.json").get("reasons", [])
+        return False, "; ".join(reasons[:_MAX_REASONS]) or verdict.status
+    cached = len(result.executions) - len(completed)
+    return False, f"{len(completed)} steps completed, {cached} cached"
