@@ -48,6 +48,8 @@ def check_lengths(path: Path | str) -> None:
         raise BadDataError(
             f"{path} does not exist",
             expected="a file of TFRecords",
+            got="no file",
+            follows="nothing was read from it",
             remedy="create or download the file again",
         ) from error
     except OSError as error:
