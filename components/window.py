@@ -157,7 +157,7 @@ def run(inputs: Inputs, config: Config, context: Context) -> Outputs:
         path=path,
         spec=spec,
         counts=counts,
-        # a record with pixels among files is told by its features: `auto` may choose span by span
+        # a record with pixels among files is known by its features: `auto` may choose span by span
         store="encoded" if "encoded" in stores else "raw",
         features=inputs.spans[0].features,
         note="spans in both stores" if len(stores) > 1 else "",

@@ -63,13 +63,13 @@ def test_a_message_can_be_printed_whatever_the_name_of_a_file() -> None:
 
 
 def test_a_message_says_what_expected_got_so_and_do() -> None:
-    error = BadDataError("it is bad", expected=3, got=4, follows="stop", remedy="mend it")
+    error = BadDataError("it is bad", expected=3, got=4, follows="stop", remedy="fix it")
     assert str(error).splitlines() == [
         "it is bad",
         "  expected: 3",
         "  got:      4",
         "  so:       stop",
-        "  do:       mend it",
+        "  do:       fix it",
     ]
     assert str(BadDataError("only this")) == "only this"
 

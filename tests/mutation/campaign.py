@@ -38,7 +38,7 @@ TESTS: dict[str, list[str]] = {  # file → the tests that hold it
 }
 LEAST = 0.85  # share that must be killed
 
-# A busy machine must kill no mutant: what loops is told by the processor's time, not by the clock.
+# A busy machine must kill no mutant: a loop is recognised by CPU time, not by the clock.
 _MOST = (
     600  # seconds of the processor for the tests of a file; of a mutant, three times what it took
 )

@@ -1,4 +1,4 @@
-"""All that can be known is told before anything runs: by run, submit, schedule add and config."""
+"""What can be known is reported before anything runs: by run, submit, schedule add and config."""
 
 from __future__ import annotations
 

@@ -145,7 +145,7 @@ def test_the_same_training_again_is_up_to_date(root, capfd):
     """Saved again, equal weights have another digest; the twin was pushed as version 2."""
     (first,) = (root / "artifacts" / "train").glob("*/model/bundle/penstock.json")
     before = read_json(first)
-    shutil.rmtree(root / "artifacts" / "train")  # which is safe: what is missing is made anew
+    shutil.rmtree(root / "artifacts" / "train")  # which is safe: what is missing is made again
     for made in (True, False):
         capfd.readouterr()
         assert run(root) == exit_codes.DONE

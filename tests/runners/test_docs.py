@@ -129,7 +129,7 @@ def test_what_takes_minutes(page, follow, tmp_path, request):
     if page == "docs/how-to/training.md":
         files = tmp_path.glob("here/.penstock/artifacts/train/*/model/history.json")
         losses = [json.loads(file.read_text())["loss"] for file in files]
-        own = [loss for loss in losses if len(loss) == 3]  # of code of one's own
+        own = [loss for loss in losses if len(loss) == 3]  # of the user's own code
         assert (len(losses), len(own)) == (6, 3)
         assert all(loss[2] < loss[0] for loss in own)
 

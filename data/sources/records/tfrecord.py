@@ -26,7 +26,7 @@ def make_tfrecord_source(config: SourceConfig) -> Source | FileSource:
     """Look at the first record, and make the source of what it holds.
 
     Raises:
-        ConfigError: a setting that does not fit, or features that cannot be told apart.
+        ConfigError: a setting that does not fit, or ambiguous features.
         BadDataError: there are no records, or the first one is damaged or holds no image.
         EnvironmentTrouble: a file cannot be read.
     """

@@ -83,10 +83,10 @@ def test_a_copy_that_keeps_its_times_is_quiet_when_it_has_ended(tmp_path: Path, 
     copy(tmp_path / "source", tmp_path / "1")
     now = (tmp_path / "1/a").stat().st_ctime
     assert (tmp_path / "1/a").stat().st_mtime == 1_000_000_000
-    for minutes, arriving in ((0, True), (9.9, True), (10.1, False)):
+    for minutes, incomplete in ((0, True), (9.9, True), (10.1, False)):
         ready = Readiness(now=now + 60 * minutes, quiet_minutes=10)
         (span,) = list_spans(str(tmp_path / "{SPAN}"), ready)[:1]
-        assert (span.incomplete is not None) == arriving
+        assert (span.incomplete is not None) == incomplete
 
 
 def make(file: Path) -> Path:
@@ -100,7 +100,7 @@ def test_a_file_servers_clock_that_is_ahead_does_not_block_for_ever(tmp_path: Pa
     file, seen = make(tmp_path / "1/a"), dict[str, float]()
     begun = file.stat().st_ctime - 365 * 86400
 
-    def arriving(minutes: float) -> bool:
+    def incomplete(minutes: float) -> bool:
         now = begun + 60 * minutes
         ready = Readiness(
             now=now, quiet_minutes=10, first_seen=lambda _, d: seen.setdefault(d, now)
@@ -108,9 +108,9 @@ def test_a_file_servers_clock_that_is_ahead_does_not_block_for_ever(tmp_path: Pa
         (span,) = list_spans(str(tmp_path / "{SPAN}"), ready)
         return span.incomplete is not None
 
-    assert [arriving(minutes) for minutes in (0, 5, 9.9, 10)] == [True, True, True, False]
+    assert [incomplete(minutes) for minutes in (0, 5, 9.9, 10)] == [True, True, True, False]
     file.write_text("22")
-    assert [arriving(minutes) for minutes in (11, 20.9, 21)] == [True, True, False]
+    assert [incomplete(minutes) for minutes in (11, 20.9, 21)] == [True, True, False]
 
 
 def test_without_anybody_who_remembers_what_lies_ahead_is_arriving(tmp_path: Path) -> None:

@@ -231,7 +231,7 @@ def test_the_key_changes_when_there_is_something_new(lake, pipeline, tmp_path) -
     keys.append(key())
     assert key(NOW + 1e6) == keys[0]
     settled(lake(4), 5)
-    assert key() == keys[0]  # arriving
+    assert key() == keys[0]  # incomplete
     keys.append(key(NOW + 600))
     settled(lake(4, version=2), 100)
     keys.append(key(NOW + 600))

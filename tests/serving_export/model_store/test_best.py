@@ -229,8 +229,8 @@ def test_any_chain_of_pushes_new_starts_and_rollbacks(tmp_path_factory, data):
             accuracies[number], lines[number] = accuracies[to], lines[to]
             continue
         accuracies[number] = data.draw(st.integers(1, 99)) / 100 + number / 10**4
-        anew = data.draw(st.booleans()) if data.draw(st.booleans()) else False
-        assert pushes.push(accuracies[number], resets_best=anew) == number
-        lines[number] = [number] if anew else [*before, number]
+        resets = data.draw(st.booleans()) if data.draw(st.booleans()) else False
+        assert pushes.push(accuracies[number], resets_best=resets) == number
+        lines[number] = [number] if resets else [*before, number]
     best = max(lines[max(lines)], key=lambda version: accuracies[version])
     assert read_best_digest(pushes.folder) == pushes.digest(best)

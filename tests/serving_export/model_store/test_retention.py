@@ -74,7 +74,7 @@ def test_what_a_push_without_keep_left_goes_with_the_next_that_keeps(
 def test_only_our_own_older_versions_go(
     tmp_path_factory: pytest.TempPathFactory, make_bundle: Make, kinds: list[str], keep: int
 ) -> None:
-    """o: ours; f: foreign; m: a manifest but no record; p: a file; l: a link to one of ours."""
+    """o: ours; f: unmanaged; m: a manifest without record; p: a file; l: a link to one of ours."""
     home = tmp_path_factory.mktemp("kept")
     folder = home / "serving" / "m"
     folder.mkdir(parents=True)

@@ -28,7 +28,7 @@ def serving(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def push_new(tmp_path: Path, serving: Path, make_bundle: Make) -> Callable[[str], int]:
-    """A function that pushes the bundle of this name, made anew where there is none."""
+    """A function that pushes the bundle of this name, made where there is none."""
 
     def push_one(name: str) -> int:
         if not (tmp_path / name).exists():
@@ -113,7 +113,7 @@ def test_damaged_and_foreign_versions_are_passed_over(
     (serving / "m" / "2" / "variables" / "variables.index").write_bytes(b"indez")
     (serving / "m" / "9").mkdir()
     version, path = rollback(serving, "m", **WHO)
-    assert (version, graph(path)) == (10, "c")  # below what is foreign, the newest whole one
+    assert (version, graph(path)) == (10, "c")  # below what is unmanaged, the newest whole one
     assert graph(rollback(serving, "m", **WHO)[1]) == "a"
 
 

@@ -1,7 +1,7 @@
 """Open a source whose data may be read in several ways, and say what was assumed.
 
 A run assumes only that EMNIST is transposed, and says so; of all else its error names the setting.
-Here the setting that the error names is tried, since a person is told of it and shown the images.
+Here the setting that the error names is tried, since a person sees the assumption and the images.
 """
 
 from __future__ import annotations

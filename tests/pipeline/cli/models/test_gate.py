@@ -117,11 +117,11 @@ def test_alone_a_model_needs_a_floor(its_root, model, examples, capfd):
 def test_a_model_of_others_is_loaded_only_if_trusted(
     its_root, model, worse, examples, tmp_path, capfd
 ):
-    foreign = without_manifest(worse, tmp_path / "unmanaged")
-    words = ("--candidate", model, "--baseline", foreign, "--examples", examples)
+    unmanaged = without_manifest(worse, tmp_path / "unmanaged")
+    words = ("--candidate", model, "--baseline", unmanaged, "--examples", examples)
     assert judged(*words) == exit_codes.BAD_DATA
-    assert f"--trust {foreign}" in capfd.readouterr().err
-    assert judged(*words, "--trust", foreign, "--recipe", "digits", "--json") == exit_codes.DONE
+    assert f"--trust {unmanaged}" in capfd.readouterr().err
+    assert judged(*words, "--trust", unmanaged, "--recipe", "digits", "--json") == exit_codes.DONE
     assert json.loads(capfd.readouterr().out)["status"] == "passed"
 
 

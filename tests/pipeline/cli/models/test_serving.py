@@ -119,12 +119,12 @@ def test_serving_lists_versions_with_who_and_why(
     heading, *rows = [line.rstrip() for line in capsys.readouterr().out.strip().splitlines()]
     assert heading.split() == ["version", "pushed", "verdict", "accuracy", "by", "why", "digest"]
     assert [row.split()[0] for row in rows] == ["5", "4", "3", "2", "1"]
-    newest, foreign, broken, odd, first = rows
+    newest, unmanaged, broken, odd, first = rows
     assert "serving" in newest
     assert "rollback to 1; worse" in newest
     assert "ann" in newest
     assert "0.9812" in newest
-    assert foreign.split()[1:] == ["unmanaged", "not", "pushed", "by", "Penstock"]
+    assert unmanaged.split()[1:] == ["unmanaged", "not", "pushed", "by", "Penstock"]
     assert "damaged" in broken
     assert "saved_model.pb" in broken
     assert "override of accuracy, overall; [we] know" in odd
@@ -140,8 +140,8 @@ def test_serving_for_machines(
     push_new("good")
     (model / "4").mkdir()
     assert call(["serving", str(model), "--json"]) == 0
-    foreign, ours = json.loads(capsys.readouterr().out)
-    assert (foreign["version"], foreign["serves"], foreign["state"]) == (4, True, "unmanaged")
+    unmanaged, ours = json.loads(capsys.readouterr().out)
+    assert (unmanaged["version"], unmanaged["serves"], unmanaged["state"]) == (4, True, "unmanaged")
     assert (ours["version"], ours["serves"], ours["state"]) == (1, False, "whole")
     assert ours["push"] == read_json(model / "1" / "push.json")
     assert ours["digest"] == ours["push"]["digest"]

@@ -132,7 +132,7 @@ def test_what_somebody_else_put_into_serving_is_not_loaded(
     assert not written.exists()
     assert newest_version(root / "serving" / "digits") == 2
 
-    # A person decides; the verdict is come to anew, with a baseline of 10 %.
+    # A person decides; the model is judged again, with a baseline of 10 %.
     assert penstock("trust", served, "--root", root) == exit_codes.DONE
     assert penstock(*run) == exit_codes.DONE
     assert written.exists()
