@@ -80,6 +80,13 @@ def test_what_runs_nowhere_is_listed_here():
     assert found == NOT_RUN
 
 
+def test_no_server_is_shown_on_a_port_that_the_kernel_gives_away():
+    for page in docs_pages.guides():
+        text = (HOME / page).read_text(encoding="utf-8")
+        ports = re.findall(r"(?:port[= ]|localhost:|HOST:|127\.0\.0\.1:)(\d{4,5})\b", text)
+        assert all(int(port) < 32_768 for port in ports), f"{page}: {ports}"
+
+
 @pytest.fixture(scope="session")
 def tutorial(reader, tmp_path_factory) -> Path:
     """The folder in which the README and the first tutorial were followed."""
