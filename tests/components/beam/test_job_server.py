@@ -12,6 +12,7 @@ from pathlib import Path
 
 import apache_beam as beam
 import pytest
+from free_ports import free_port
 
 from components.beam import job_server
 from components.beam.job_server import connect_job_server
@@ -157,12 +158,9 @@ def test_a_job_server_killed_in_mid_job_is_a_lost_connection(
 
 def test_a_dead_port(monkeypatch) -> None:
     monkeypatch.setitem(SECONDS, "JOB_SERVER", 2.0)
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        endpoint = f"localhost:{taken.getsockname()[1]}"
     trouble = "no job server answers"
     with pytest.raises(EnvironmentTrouble, match=trouble):
-        job_server.fetch_known_options(endpoint)
+        job_server.fetch_known_options(f"localhost:{free_port()}")
 
 
 def test_a_port_that_never_speaks(monkeypatch) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import socket
 from pathlib import Path
+
+from free_ports import free_port
 
 from data.base.waits import SECONDS
 from pipeline.environment.runner import check_runner
@@ -24,10 +25,7 @@ def test_a_root_that_workers_cannot_write(tmp_path: Path) -> None:
 
 def test_no_job_server_is_one_finding_with_what_to_do(monkeypatch, tmp_path: Path) -> None:
     monkeypatch.setitem(SECONDS, "JOB_SERVER", 1.0)
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        endpoint = f"localhost:{taken.getsockname()[1]}"
-    args = ("--runner=PortableRunner", f"--job_endpoint={endpoint}")
+    args = ("--runner=PortableRunner", f"--job_endpoint=localhost:{free_port()}")
     (finding,) = check_runner(args, tmp_path)
     assert not finding.good
     assert "start the job server" in finding.remedy
